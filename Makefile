@@ -1,0 +1,58 @@
+# taskdb: `make help` prints these targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.made
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help
+help: ## Print this list.
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --editable '.[embedded,dev]'
+	@touch $@
+
+.PHONY: setup
+setup: $(STAMP) ## Make the environment in .venv.
+
+.PHONY: demo
+demo: $(STAMP) ## Import a plan and let four agents work it off. PLAN=path, RESET=1.
+	$(BIN)/taskdb demo $(if $(PLAN),--plan '$(PLAN)') $(if $(RESET),--reset)
+
+.PHONY: migrate
+migrate: $(STAMP) ## Bring the database up to date.
+	$(BIN)/taskdb migrate up
+
+.PHONY: rollback
+rollback: $(STAMP) ## Take the newest workspace migration back. TO=revision for more.
+	$(BIN)/taskdb migrate down $(TO)
+
+.PHONY: test
+test: $(STAMP) ## Run every test on one server (see TASKDB_TEST_URL).
+	$(BIN)/pytest -n auto $(TESTS)
+
+.PHONY: test-large
+test-large: $(STAMP) ## Run the tests that need a million rows.
+	$(BIN)/pytest -m large
+
+.PHONY: coverage
+coverage: $(STAMP) ## Run every test and report what of taskdb/ they reach.
+	$(BIN)/pytest -n auto --cov --cov-report=term
+
+.PHONY: check
+check: $(STAMP) ## ruff, mypy, pyright, sqlfluff, squawk, taskdb check.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/sqlfluff lint --quiet sql migrations
+	$(BIN)/squawk migrations/shared/*.sql migrations/workspace/*.sql
+
+.PHONY: clean
+clean: ## Stop the embedded server; remove it, the environment and all caches.
+	-[ -x $(BIN)/taskdb ] && $(BIN)/taskdb db stop
+	rm -rf .venv .taskdb .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

@@ -1,0 +1,43 @@
+-- 0002 back: tasks and what belongs to them.
+-- Locks: access exclusive on what it drops.
+set local lock_timeout = '2s';
+
+drop trigger task_history_10_refuse_removal on task_history;
+drop trigger task_history_10_refuse_change on task_history;
+drop trigger task_history_10_refuse_hand_written on task_history;
+drop trigger tasks_90_index_text on tasks;
+drop trigger tasks_90_index_new_text on tasks;
+drop trigger tasks_10_refuse_parent_loop on tasks;
+drop trigger tasks_10_refuse_parent_loop_among_new on tasks;
+drop trigger tasks_90_revoke_claim on tasks;
+drop trigger tasks_90_record_creation on tasks;
+drop trigger tasks_90_record_move on tasks;
+drop trigger tasks_51_touch_updated_at on tasks;
+drop trigger tasks_50_settle on tasks;
+drop trigger tasks_10_refuse_move on tasks;
+drop trigger task_files_50_touch_updated_at on task_files;
+drop trigger subtasks_50_touch_updated_at on subtasks;
+drop function refuse_hand_written_history();
+drop function index_text();
+drop function index_new_text();
+drop function refuse_parent_loop();
+drop function refuse_parent_loop_among_new();
+drop function revoke_claim();
+drop function record_creation();
+drop function record_move();
+drop function settle_task();
+drop function refuse_move();
+drop function positions_of(uuid[], uuid[]);
+drop function task_document(text, text);
+drop function raise_parent_loop(uuid);
+drop function raise_circular_dependency(text[]);
+drop table parent_guard;
+drop table task_files;
+drop table subtasks;
+drop table task_claims;
+drop table task_history;
+drop table task_status_transitions;
+drop table task_search;
+drop table tasks;
+drop sequence task_number;
+drop sequence task_graph_rank;

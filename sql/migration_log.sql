@@ -1,0 +1,31 @@
+-- What the runner notes beside yoyo's own tables, in each schema that it migrates. It is
+-- made before the first migration runs, so no migration makes it; the drift check leaves
+-- tables of this name and yoyo's alone.
+create table _taskdb_migration (
+    migration_id text primary key,
+    train text not null,
+    -- SHA-256 of the file, whatever its line endings.
+    checksum text not null,
+    -- The oldest package that works from here on; null: any.
+    breaking text,
+    package text not null,
+    shared_revision text,
+    applied_at timestamptz not null default now()
+);
+
+comment on table _taskdb_migration is
+    'The migrations that this schema has, and what their files were. Written by `taskdb migrate`.';
+comment on column _taskdb_migration.migration_id is 'The file''s name without .sql.';
+comment on column _taskdb_migration.train is 'shared or workspace.';
+comment on column _taskdb_migration.checksum is
+    'SHA-256 of the file as it was applied. A file that was edited later is refused.';
+comment on column _taskdb_migration.breaking is
+    'The oldest taskdb that works with this migration; null: each one does.';
+comment on column _taskdb_migration.package is 'The taskdb that applied it.';
+comment on column _taskdb_migration.shared_revision is
+    'In a workspace: the newest migration of the schema shared when this one was applied. '
+    'While it stands, shared cannot go back behind that.';
+
+comment on table _yoyo_migration is 'The migrations that this schema has. yoyo''s own.';
+comment on table _yoyo_log is 'What was done to this schema, when and by whom. yoyo''s own.';
+comment on table _yoyo_version is 'The version of these tables. yoyo''s own.';

@@ -1,0 +1,584 @@
+-- Claims: who works on what. Every write of a holder names the token of its claim.
+-- Rows are locked in one order everywhere: the task, then its claim.
+
+-- name: claim_next
+-- The most urgent claimable task, claimed. The candidates come from the view ready_tasks
+-- in as many ordered branches as there are ways to match (for me or for all, of my type
+-- or of none), each read by index and merged; the first that nobody else has locked is it.
+--
+-- The join to `task` says everything again, because it is what READ COMMITTED looks at
+-- again when a row was changed between being found and being locked.
+--
+-- plan: tasks_to_claim, tasks_to_claim_by_type
+with candidate as (
+    select
+        task.id,
+        task.status
+    from (
+        select ready.*
+        from ready_tasks as ready
+        where
+            coalesce(ready.assigned_agent, '') = ''
+            and coalesce(ready.agent_type, '') = ''                 -- if :agent_type
+        union all
+        select ready.*
+        from ready_tasks as ready
+        where
+            coalesce(ready.assigned_agent, '') = :agent
+            and coalesce(ready.agent_type, '') = ''                 -- if :agent_type
+        union all                                                   -- if :agent_type
+        select ready.*                                              -- if :agent_type
+        from ready_tasks as ready                                   -- if :agent_type
+        where                                                       -- if :agent_type
+            coalesce(ready.assigned_agent, '') = ''                 -- if :agent_type
+            and coalesce(ready.agent_type, '') = :agent_type        -- if :agent_type
+        union all                                                   -- if :agent_type
+        select ready.*                                              -- if :agent_type
+        from ready_tasks as ready                                   -- if :agent_type
+        where                                                       -- if :agent_type
+            coalesce(ready.assigned_agent, '') = :agent             -- if :agent_type
+            and coalesce(ready.agent_type, '') = :agent_type        -- if :agent_type
+    ) as ready
+    inner join tasks as task
+        on
+            task.id = ready.id
+            and task.status = ready.status
+            and task.claim_token = ready.claim_token
+            and task.assigned_agent is not distinct from ready.assigned_agent
+            and task.agent_type is not distinct from ready.agent_type
+            and (
+                task.status <> 'pending'
+                or task.scheduled_at is null
+                or task.scheduled_at <= now()
+            )
+    order by ready.effective_priority, ready.execution_order, ready.created_at, ready.id
+    limit 1
+    for no key update of task skip locked
+),
+
+-- Taking over ends the old claim. A holder that renewed its lease in this very moment
+-- keeps the task: then no row comes out of here, and the task is not taken.
+lapsed as (
+    update task_claims as claim
+    set outcome = 'lapsed', ended_at = now()
+    from candidate
+    where
+        candidate.status = 'in_progress'
+        and claim.task_id = candidate.id
+        and claim.outcome is null
+        and claim.lease_expires_at <= now()
+    returning claim.task_id
+),
+
+taken as (
+    update tasks as task
+    set
+        status = 'in_progress',
+        status_agent = :agent,
+        claim_token = task.claim_token + 1,
+        failed_attempts = task.failed_attempts + (candidate.status = 'in_progress')::int
+    from candidate
+    where
+        task.id = candidate.id
+        and (
+            candidate.status = 'pending'
+            or exists (select from lapsed where lapsed.task_id = candidate.id)
+        )
+    returning
+        task.id,
+        task.key,
+        task.title,
+        task.description,
+        task.priority,
+        task.effective_priority,
+        task.agent_type,
+        task.feature_id,
+        task.parent_id,
+        task.estimated_hours,
+        task.requirements,
+        task.context,
+        task.metadata,
+        task.file_path,
+        task.failed_attempts,
+        task.claim_token
+),
+
+claimed as (
+    insert into task_claims (task_id, token, agent, lease_expires_at)
+    select
+        taken.id,
+        taken.claim_token,
+        :agent,
+        now() + :lease
+    from taken
+    returning task_id, token, agent, claimed_at, lease_expires_at
+)
+
+select
+    claimed.task_id,
+    claimed.token,
+    claimed.agent,
+    claimed.claimed_at,
+    claimed.lease_expires_at,
+    taken.key,
+    taken.title,
+    taken.description,
+    taken.priority,
+    taken.effective_priority,
+    taken.agent_type,
+    taken.feature_id,
+    taken.parent_id,
+    taken.estimated_hours,
+    taken.requirements,
+    taken.context,
+    taken.metadata,
+    taken.file_path,
+    taken.failed_attempts
+from claimed
+inner join taken on taken.id = claimed.task_id;
+
+-- name: claim_batch
+-- As claim_next, up to :limit tasks at once.
+--
+-- plan: tasks_to_claim, tasks_to_claim_by_type
+with candidate as (
+    select
+        task.id,
+        task.status
+    from (
+        select ready.*
+        from ready_tasks as ready
+        where
+            coalesce(ready.assigned_agent, '') = ''
+            and coalesce(ready.agent_type, '') = ''                 -- if :agent_type
+        union all
+        select ready.*
+        from ready_tasks as ready
+        where
+            coalesce(ready.assigned_agent, '') = :agent
+            and coalesce(ready.agent_type, '') = ''                 -- if :agent_type
+        union all                                                   -- if :agent_type
+        select ready.*                                              -- if :agent_type
+        from ready_tasks as ready                                   -- if :agent_type
+        where                                                       -- if :agent_type
+            coalesce(ready.assigned_agent, '') = ''                 -- if :agent_type
+            and coalesce(ready.agent_type, '') = :agent_type        -- if :agent_type
+        union all                                                   -- if :agent_type
+        select ready.*                                              -- if :agent_type
+        from ready_tasks as ready                                   -- if :agent_type
+        where                                                       -- if :agent_type
+            coalesce(ready.assigned_agent, '') = :agent             -- if :agent_type
+            and coalesce(ready.agent_type, '') = :agent_type        -- if :agent_type
+    ) as ready
+    inner join tasks as task
+        on
+            task.id = ready.id
+            and task.status = ready.status
+            and task.claim_token = ready.claim_token
+            and task.assigned_agent is not distinct from ready.assigned_agent
+            and task.agent_type is not distinct from ready.agent_type
+            and (
+                task.status <> 'pending'
+                or task.scheduled_at is null
+                or task.scheduled_at <= now()
+            )
+    order by ready.effective_priority, ready.execution_order, ready.created_at, ready.id
+    limit :limit
+    for no key update of task skip locked
+),
+
+lapsed as (
+    update task_claims as claim
+    set outcome = 'lapsed', ended_at = now()
+    from candidate
+    where
+        candidate.status = 'in_progress'
+        and claim.task_id = candidate.id
+        and claim.outcome is null
+        and claim.lease_expires_at <= now()
+    returning claim.task_id
+),
+
+taken as (
+    update tasks as task
+    set
+        status = 'in_progress',
+        status_agent = :agent,
+        claim_token = task.claim_token + 1,
+        failed_attempts = task.failed_attempts + (candidate.status = 'in_progress')::int
+    from candidate
+    where
+        task.id = candidate.id
+        and (
+            candidate.status = 'pending'
+            or exists (select from lapsed where lapsed.task_id = candidate.id)
+        )
+    returning
+        task.id,
+        task.key,
+        task.title,
+        task.description,
+        task.priority,
+        task.effective_priority,
+        task.agent_type,
+        task.feature_id,
+        task.parent_id,
+        task.estimated_hours,
+        task.requirements,
+        task.context,
+        task.metadata,
+        task.file_path,
+        task.failed_attempts,
+        task.execution_order,
+        task.created_at,
+        task.claim_token
+),
+
+claimed as (
+    insert into task_claims (task_id, token, agent, lease_expires_at)
+    select
+        taken.id,
+        taken.claim_token,
+        :agent,
+        now() + :lease
+    from taken
+    returning task_id, token, agent, claimed_at, lease_expires_at
+)
+
+select
+    claimed.task_id,
+    claimed.token,
+    claimed.agent,
+    claimed.claimed_at,
+    claimed.lease_expires_at,
+    taken.key,
+    taken.title,
+    taken.description,
+    taken.priority,
+    taken.effective_priority,
+    taken.agent_type,
+    taken.feature_id,
+    taken.parent_id,
+    taken.estimated_hours,
+    taken.requirements,
+    taken.context,
+    taken.metadata,
+    taken.file_path,
+    taken.failed_attempts
+from claimed
+inner join taken on taken.id = claimed.task_id
+order by taken.effective_priority, taken.execution_order, taken.created_at, taken.id;
+
+-- name: claim
+-- The task with this key, claimed if it may be; a claim under way elsewhere is waited for.
+with candidate as (
+    select
+        task.id,
+        task.status
+    from ready_tasks as ready
+    inner join tasks as task
+        on
+            task.id = ready.id
+            and task.status = ready.status
+            and task.claim_token = ready.claim_token
+            and (
+                task.status <> 'pending'
+                or task.scheduled_at is null
+                or task.scheduled_at <= now()
+            )
+    where
+        ready.key = :key
+        and coalesce(task.assigned_agent, '') in ('', :agent)
+    for no key update of task
+),
+
+lapsed as (
+    update task_claims as claim
+    set outcome = 'lapsed', ended_at = now()
+    from candidate
+    where
+        candidate.status = 'in_progress'
+        and claim.task_id = candidate.id
+        and claim.outcome is null
+        and claim.lease_expires_at <= now()
+    returning claim.task_id
+),
+
+taken as (
+    update tasks as task
+    set
+        status = 'in_progress',
+        status_agent = :agent,
+        claim_token = task.claim_token + 1,
+        failed_attempts = task.failed_attempts + (candidate.status = 'in_progress')::int
+    from candidate
+    where
+        task.id = candidate.id
+        and (
+            candidate.status = 'pending'
+            or exists (select from lapsed where lapsed.task_id = candidate.id)
+        )
+    returning
+        task.id,
+        task.key,
+        task.title,
+        task.description,
+        task.priority,
+        task.effective_priority,
+        task.agent_type,
+        task.feature_id,
+        task.parent_id,
+        task.estimated_hours,
+        task.requirements,
+        task.context,
+        task.metadata,
+        task.file_path,
+        task.failed_attempts,
+        task.claim_token
+),
+
+claimed as (
+    insert into task_claims (task_id, token, agent, lease_expires_at)
+    select
+        taken.id,
+        taken.claim_token,
+        :agent,
+        now() + :lease
+    from taken
+    returning task_id, token, agent, claimed_at, lease_expires_at
+)
+
+select
+    claimed.task_id,
+    claimed.token,
+    claimed.agent,
+    claimed.claimed_at,
+    claimed.lease_expires_at,
+    taken.key,
+    taken.title,
+    taken.description,
+    taken.priority,
+    taken.effective_priority,
+    taken.agent_type,
+    taken.feature_id,
+    taken.parent_id,
+    taken.estimated_hours,
+    taken.requirements,
+    taken.context,
+    taken.metadata,
+    taken.file_path,
+    taken.failed_attempts
+from claimed
+inner join taken on taken.id = claimed.task_id;
+
+-- name: heartbeat
+-- The lease begins anew. Only the claim's row is written: never the task's.
+update task_claims
+set lease_expires_at = now() + :lease
+where
+    task_id = :task_id
+    and token = :token
+    and outcome is null
+returning lease_expires_at;
+
+-- name: complete
+-- Work done, by the holder of the live token.
+with held as (
+    select task.id
+    from tasks as task
+    where
+        task.id = :task_id
+        and task.claim_token = :token
+        and task.status = 'in_progress'
+    for no key update
+),
+
+ended as (
+    update task_claims as claim
+    set outcome = 'completed', ended_at = now(), note = :note
+    from held
+    where
+        claim.task_id = held.id
+        and claim.token = :token
+        and claim.outcome is null
+    returning claim.task_id, claim.agent
+)
+
+update tasks as task
+set
+    status = 'completed',
+    error_message = null,
+    actual_hours = :actual_hours,                                   -- if :actual_hours
+    status_agent = ended.agent,
+    status_note = :note
+from ended
+where task.id = ended.task_id
+returning
+    task.id,
+    task.key,
+    task.status,
+    task.completed_at;
+
+-- name: submit
+-- Work handed in for review; the claim ends.
+with held as (
+    select task.id
+    from tasks as task
+    where
+        task.id = :task_id
+        and task.claim_token = :token
+        and task.status = 'in_progress'
+    for no key update
+),
+
+ended as (
+    update task_claims as claim
+    set outcome = 'submitted', ended_at = now(), note = :note
+    from held
+    where
+        claim.task_id = held.id
+        and claim.token = :token
+        and claim.outcome is null
+    returning claim.task_id, claim.agent
+)
+
+update tasks as task
+set
+    status = 'in_review',
+    error_message = null,
+    status_agent = ended.agent,
+    status_note = :note
+from ended
+where task.id = ended.task_id
+returning
+    task.id,
+    task.key,
+    task.status,
+    task.completed_at;
+
+-- name: fail
+-- The attempt failed. With :retry_in the task is pending again after that time, unless
+-- this was the last of its max_attempts; without, it has failed for good.
+with held as (
+    select
+        task.id,
+        coalesce(
+            cast(:retry_in as interval) is not null
+            and task.failed_attempts + 1 < task.max_attempts,
+            false
+        ) as again
+    from tasks as task
+    where
+        task.id = :task_id
+        and task.claim_token = :token
+        and task.status = 'in_progress'
+    for no key update
+),
+
+ended as (
+    update task_claims as claim
+    set outcome = 'failed', ended_at = now(), note = :error
+    from held
+    where
+        claim.task_id = held.id
+        and claim.token = :token
+        and claim.outcome is null
+    returning
+        claim.task_id,
+        claim.agent,
+        held.again,
+        case when held.again then now() + cast(:retry_in as interval) end as retry_at
+)
+
+update tasks as task
+set
+    status = case when ended.again then cast('pending' as shared.task_status) else 'failed' end,
+    scheduled_at = coalesce(ended.retry_at, task.scheduled_at),
+    error_message = :error,
+    failed_attempts = task.failed_attempts + 1,
+    status_agent = ended.agent,
+    status_note = :error
+from ended
+where task.id = ended.task_id
+returning
+    task.id,
+    task.key,
+    task.status,
+    task.completed_at;
+
+-- name: release
+-- Given back undone: pending again, or blocked if a dependency has opened meanwhile.
+with held as (
+    select task.id
+    from tasks as task
+    where
+        task.id = :task_id
+        and task.claim_token = :token
+        and task.status = 'in_progress'
+    for no key update
+),
+
+ended as (
+    update task_claims as claim
+    set outcome = 'released', ended_at = now(), note = :note
+    from held
+    where
+        claim.task_id = held.id
+        and claim.token = :token
+        and claim.outcome is null
+    returning claim.task_id, claim.agent
+)
+
+update tasks as task
+set
+    status = 'pending',
+    status_agent = ended.agent,
+    status_note = :note
+from ended
+where task.id = ended.task_id
+returning
+    task.id,
+    task.key,
+    task.status,
+    task.completed_at;
+
+-- name: list_for_task
+-- The attempts at a task, the first first.
+select
+    claim.id,
+    claim.task_id,
+    task.key,
+    claim.token,
+    claim.agent,
+    claim.claimed_at,
+    claim.lease_expires_at,
+    claim.outcome,
+    claim.ended_at,
+    claim.note
+from task_claims as claim
+inner join tasks as task on task.id = claim.task_id
+where task.key = :key
+order by claim.token;
+
+-- name: list_live
+-- The live claims, the next to lapse first.
+--
+-- plan: task_claims_by_lease
+select
+    claim.id,
+    claim.task_id,
+    task.key,
+    claim.token,
+    claim.agent,
+    claim.claimed_at,
+    claim.lease_expires_at,
+    claim.outcome,
+    claim.ended_at,
+    claim.note
+from task_claims as claim
+inner join tasks as task on task.id = claim.task_id
+where
+    claim.outcome is null
+    and claim.agent = :agent                                        -- if :agent
+order by claim.lease_expires_at, claim.id
+limit :limit;

@@ -1,0 +1,196 @@
+-- What the demo asks of the database: who works on what, whether anything is left to do,
+-- and at the end whether the rules held. The checks read what the triggers and the
+-- claims wrote, and nothing that the agents say of themselves. Each returns what breaks
+-- its rule: no row means that it holds.
+
+-- name: reserve_demo
+-- Whether this session is now the one that runs a demo on this server; until it ends.
+select pg_try_advisory_lock(hashtextextended('taskdb demo', 0)) as reserved;
+
+-- name: work_is_left
+-- Whether a task may be claimed now, or might be soon: a live claim may yet lapse, or
+-- open a gate. Nothing else in this workspace changes by itself.
+select
+    exists (
+        select from ready_tasks as task
+        where task.assigned_agent is null or task.assigned_agent = any(:agents)
+    )
+    or exists (
+        select from task_claims as claim
+        where claim.outcome is null and claim.lease_expires_at > now()
+    ) as is_left;
+
+-- name: agents_at_work
+-- What each agent has completed and what it works on, in the order of their names.
+select
+    agent.name,
+    (
+        select count(*)
+        from task_claims as done
+        where done.agent = agent.name and done.outcome = 'completed'
+    ) as completed_count,
+    task.key,
+    task.title
+from unnest(:agents::text[]) as agent (name)
+left join task_claims as claim on claim.agent = agent.name and claim.outcome is null
+left join tasks as task on task.id = claim.task_id
+order by agent.name;
+
+-- name: claim_in_hand
+-- The key of the task whose claim the agent holds, if it has told the server all it had
+-- to say: between two statements, in the middle of its work.
+select task.key
+from task_claims as claim
+inner join tasks as task on task.id = claim.task_id
+where
+    claim.agent = :agent
+    and claim.outcome is null
+    and claim.lease_expires_at > now()
+    and not exists (
+        select from pg_stat_activity as session
+        where session.application_name = :application_name and session.state <> 'idle'
+    );
+
+-- name: takeovers
+-- Claims that lapsed, each with the claim that took its task over.
+select
+    task.key,
+    lapsed.agent as lost_by,
+    next_claim.agent as taken_by,
+    next_claim.claimed_at - lapsed.claimed_at as after,
+    next_claim.outcome
+from task_claims as lapsed
+inner join tasks as task on task.id = lapsed.task_id
+inner join task_claims as next_claim
+    on next_claim.task_id = lapsed.task_id and next_claim.token = lapsed.token + 1
+where lapsed.outcome = 'lapsed'
+order by next_claim.claimed_at;
+
+-- name: count_work
+-- How many claims the agents made, how many tasks they completed, and how many
+-- dependencies these have.
+select
+    count(*) as claim_count,
+    count(*) filter (where claim.outcome = 'completed') as completed_count,
+    coalesce(
+        sum(
+            (select count(*) from task_dependencies as edge where edge.task_id = claim.task_id)
+        ) filter (where claim.outcome = 'completed'),
+        0
+    )::bigint as gate_count
+from task_claims as claim
+where claim.agent = any(:agents);
+
+-- name: started_too_early
+-- Tasks that were started while a gate of theirs was shut: at that moment the blocker's
+-- newest history row was not one that satisfies the edge.
+select
+    task.key,
+    edge.dependency_type::text || ' ' || blocker.key || ', which was '
+    || coalesce(gate.new_status::text, 'not there') as violation
+from task_history as start
+inner join tasks as task on task.id = start.task_id
+inner join task_dependencies as edge on edge.task_id = start.task_id
+inner join tasks as blocker on blocker.id = edge.depends_on_id
+left join lateral (
+    select past.new_status
+    from task_history as past
+    where
+        past.task_id = edge.depends_on_id
+        and past.seq is not null
+        and past.created_at < start.created_at
+    order by past.seq desc
+    limit 1
+) as gate on true
+where
+    start.seq is not null
+    and start.old_status <> 'in_progress'
+    and start.new_status = 'in_progress'
+    and is_satisfied(edge.dependency_type, gate.new_status, blocker.completed_at) is not true
+order by task.key, blocker.key;
+
+-- name: not_completed_once
+-- Tasks whose completion the agents report otherwise than once, or that history and
+-- claims count differently.
+with work as (
+    select
+        claim.task_id,
+        count(*) filter (where claim.outcome = 'completed') as by_claims
+    from task_claims as claim
+    group by claim.task_id
+),
+
+moves as (
+    select
+        past.task_id,
+        count(*) as by_history
+    from task_history as past
+    where past.seq is not null and past.old_status is not null and past.new_status = 'completed'
+    group by past.task_id
+)
+
+select
+    task.key,
+    'completed ' || coalesce(work.by_claims, 0) || ' times by claims, '
+    || coalesce(moves.by_history, 0) || ' times in history' as violation
+from tasks as task
+left join work on work.task_id = task.id
+left join moves on moves.task_id = task.id
+where
+    coalesce(work.by_claims, 0) <> coalesce(moves.by_history, 0)
+    or coalesce(work.by_claims, 0) > 1
+order by task.key;
+
+-- name: completed_by_another
+-- Completions by anybody but the holder of the newest claim.
+select
+    task.key,
+    'completed by ' || past.agent || ', while ' || coalesce(holder.agent, 'nobody')
+    || ' held the newest claim' as violation
+from task_history as past
+inner join tasks as task on task.id = past.task_id
+left join task_claims as holder
+    on holder.task_id = task.id and holder.token = task.claim_token
+where
+    past.seq is not null
+    and past.old_status is not null
+    and past.new_status = 'completed'
+    and (holder.agent = past.agent and holder.outcome = 'completed') is not true
+order by task.key;
+
+-- name: held_by_two
+-- Tasks of which two claims were live at a time.
+select
+    task.key,
+    'claimed by ' || later.agent || ' while ' || earlier.agent || ' held it' as violation
+from task_claims as earlier
+inner join task_claims as later
+    on later.task_id = earlier.task_id and later.token > earlier.token
+inner join tasks as task on task.id = earlier.task_id
+where
+    earlier.ended_at is null
+    or later.claimed_at < least(earlier.ended_at, earlier.lease_expires_at)
+order by task.key;
+
+-- name: left_open
+-- What stays open, each task with the reasons why it can't be claimed.
+select
+    task.key,
+    task.title,
+    task.status,
+    task.assigned_agent,
+    array(
+        select obstacle.reason
+        from task_obstacles as obstacle
+        where obstacle.task_id = task.id
+        order by obstacle.reason, obstacle.detail
+    ) as reasons,
+    array(
+        select obstacle.detail
+        from task_obstacles as obstacle
+        where obstacle.task_id = task.id
+        order by obstacle.reason, obstacle.detail
+    ) as details
+from tasks as task
+where task.status not in ('completed', 'cancelled', 'archived')
+order by task.status, task.key;

@@ -1,0 +1,118 @@
+-- Dependencies: what waits for what, and why a task can't be claimed.
+
+-- name: add_dependency
+-- One edge, its ends by key. No row: one of the two does not exist.
+with pair as (
+    select
+        waiting.id as task_id,
+        blocker.id as depends_on_id
+    from tasks as waiting
+    cross join tasks as blocker
+    where waiting.key = :task and blocker.key = :depends_on
+)
+
+insert into task_dependencies (task_id, depends_on_id, dependency_type, created_by)
+select
+    pair.task_id,
+    pair.depends_on_id,
+    :dependency_type,
+    :created_by
+from pair
+returning
+    task_id,
+    depends_on_id,
+    dependency_type,
+    created_by,
+    created_at;
+
+-- name: copy_dependencies
+-- Many edges at once: create_many and add_dependencies send the rows.
+copy task_dependencies (task_id, depends_on_id, dependency_type, created_by)
+from stdin;
+
+-- name: remove_dependency
+-- One edge less, its ends by key.
+with pair as (
+    select
+        waiting.id as task_id,
+        blocker.id as depends_on_id
+    from tasks as waiting
+    cross join tasks as blocker
+    where waiting.key = :task and blocker.key = :depends_on
+)
+
+delete from task_dependencies as edge
+using pair
+where edge.task_id = pair.task_id and edge.depends_on_id = pair.depends_on_id
+returning
+    edge.task_id,
+    edge.depends_on_id,
+    edge.dependency_type,
+    edge.created_by,
+    edge.created_at;
+
+-- name: dependencies_of
+-- What a task waits for, directly.
+select
+    edge.task_id,
+    edge.depends_on_id,
+    blocker.key,
+    blocker.title,
+    blocker.status,
+    edge.dependency_type,
+    is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at) as satisfied
+from tasks as task
+inner join task_dependencies as edge on edge.task_id = task.id
+inner join tasks as blocker on blocker.id = edge.depends_on_id
+where task.key = :key
+order by blocker.key;
+
+-- name: dependents_of
+-- What waits for a task, directly.
+select
+    edge.task_id,
+    edge.depends_on_id,
+    waiting.key,
+    waiting.title,
+    waiting.status,
+    edge.dependency_type,
+    is_satisfied(edge.dependency_type, task.status, task.completed_at) as satisfied
+from tasks as task
+inner join task_dependencies as edge on edge.depends_on_id = task.id
+inner join tasks as waiting on waiting.id = edge.task_id
+where task.key = :key
+order by waiting.key;
+
+-- name: why_not_ready
+-- Why a task can't be claimed now, by this agent if one is named. No row: it can.
+select
+    task.id as task_id,
+    obstacle.reason,
+    obstacle.blocker_id,
+    obstacle.blocker_key,
+    obstacle.dead,
+    obstacle.detail
+from tasks as task
+inner join task_obstacles as obstacle on obstacle.task_id = task.id
+where task.key = :key
+union all                                                           -- if :agent
+select                                                              -- if :agent
+    task.id,                                                        -- if :agent
+    'reserved',                                                     -- if :agent
+    null,                                                           -- if :agent
+    null,                                                           -- if :agent
+    false,                                                          -- if :agent
+    'reserved for ' || task.assigned_agent                          -- if :agent
+from tasks as task                                                  -- if :agent
+where task.key = :key and task.assigned_agent <> :agent             -- if :agent
+union all                                                           -- if :agent_type
+select                                                              -- if :agent_type
+    task.id,                                                        -- if :agent_type
+    'agent_type',                                                   -- if :agent_type
+    null,                                                           -- if :agent_type
+    null,                                                           -- if :agent_type
+    false,                                                          -- if :agent_type
+    'for agents of type ' || task.agent_type                        -- if :agent_type
+from tasks as task                                                  -- if :agent_type
+where task.key = :key and task.agent_type <> :agent_type            -- if :agent_type
+order by reason, blocker_key;

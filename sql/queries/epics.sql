@@ -1,0 +1,155 @@
+-- Epics.
+
+-- name: create
+insert into epics (
+    key,
+    title,
+    description,
+    status,
+    priority,
+    business_value,
+    file_path,
+    metadata,
+    created_by
+)
+values (
+    :key,
+    :title,
+    :description,
+    :status,
+    :priority,
+    :business_value,
+    :file_path,
+    :metadata,
+    :created_by
+)
+returning
+    id,
+    key,
+    title,
+    description,
+    status,
+    priority,
+    business_value,
+    file_path,
+    metadata,
+    created_by,
+    created_at,
+    updated_at;
+
+-- name: get
+select
+    epic.id,
+    epic.key,
+    epic.title,
+    epic.description,
+    epic.status,
+    epic.priority,
+    epic.business_value,
+    epic.file_path,
+    epic.metadata,
+    epic.created_by,
+    epic.created_at,
+    epic.updated_at
+from epics as epic
+where epic.id = :id;
+
+-- name: get_by_key
+select
+    epic.id,
+    epic.key,
+    epic.title,
+    epic.description,
+    epic.status,
+    epic.priority,
+    epic.business_value,
+    epic.file_path,
+    epic.metadata,
+    epic.created_by,
+    epic.created_at,
+    epic.updated_at
+from epics as epic
+where epic.key = :key;
+
+-- name: list_epics
+-- Epics in the order of their keys; a page begins after the last key of the one before.
+select
+    epic.id,
+    epic.key,
+    epic.title,
+    epic.description,
+    epic.status,
+    epic.priority,
+    epic.business_value,
+    epic.file_path,
+    epic.metadata,
+    epic.created_by,
+    epic.created_at,
+    epic.updated_at
+from epics as epic
+where
+    true
+    and epic.status = :status                                       -- if :status
+    and epic.priority = :priority                                   -- if :priority
+    and epic.key > :after_key                                       -- if :after_key
+order by epic.key
+limit :limit;
+
+-- name: update
+-- Changes what is given, and nothing else.
+update epics as epic
+set
+    title = :title,                                                 -- if :title
+    description = :description,                                     -- if :description
+    status = :status,                                               -- if :status
+    priority = :priority,                                           -- if :priority
+    business_value = :business_value,                               -- if :business_value
+    file_path = :file_path,                                         -- if :file_path
+    metadata = :metadata,                                           -- if :metadata
+    updated_at = now()
+where epic.key = :key
+returning
+    epic.id,
+    epic.key,
+    epic.title,
+    epic.description,
+    epic.status,
+    epic.priority,
+    epic.business_value,
+    epic.file_path,
+    epic.metadata,
+    epic.created_by,
+    epic.created_at,
+    epic.updated_at;
+
+-- name: delete
+-- An epic goes, with its features and their tasks.
+delete from epics as epic
+where epic.key = :key
+returning epic.id;
+
+-- name: progress
+-- How far an epic is: the mean of its features, and the figure weighted by tasks.
+select
+    progress.epic_id,
+    progress.key,
+    progress.feature_count,
+    progress.task_count,
+    progress.completed_count,
+    progress.progress_pct,
+    progress.weighted_progress_pct
+from epic_progress as progress
+where progress.key = :key;
+
+-- name: list_progress
+-- How far every epic is.
+select
+    progress.epic_id,
+    progress.key,
+    progress.feature_count,
+    progress.task_count,
+    progress.completed_count,
+    progress.progress_pct,
+    progress.weighted_progress_pct
+from epic_progress as progress
+order by progress.key;

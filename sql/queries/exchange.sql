@@ -1,0 +1,133 @@
+-- Importing other trackers' plans: what is there already, and what no other area writes.
+
+-- name: epics_by_key
+-- Which of these epics exist, and which import made them.
+--
+-- plan: epics_key_is_unique
+select
+    epic.key,
+    epic.id,
+    epic.metadata -> 'source' ->> 'kind' as source_kind,
+    epic.metadata -> 'source' ->> 'file' as source_file
+from epics as epic
+where epic.key = any(:keys);
+
+-- name: features_by_key
+-- Which of these features exist, and which import made them.
+--
+-- plan: features_key_is_unique
+select
+    feature.key,
+    feature.id,
+    feature.metadata -> 'source' ->> 'kind' as source_kind,
+    feature.metadata -> 'source' ->> 'file' as source_file
+from features as feature
+where feature.key = any(:keys);
+
+-- name: tasks_by_key
+-- Which of these tasks exist, which import made them, and where they stand.
+--
+-- plan: tasks_key_is_unique
+select
+    task.key,
+    task.id,
+    task.metadata -> 'source' ->> 'kind' as source_kind,
+    task.metadata -> 'source' ->> 'file' as source_file,
+    task.status,
+    task.completed_at
+from tasks as task
+where task.key = any(:keys);
+
+-- name: edges_of
+-- What these tasks wait for.
+--
+-- plan: task_dependencies_pkey
+select
+    edge.task_id,
+    edge.depends_on_id
+from task_dependencies as edge
+where edge.task_id = any(:task_ids);
+
+-- name: copy_epics
+-- Epics with their own moment of creation.
+copy epics (
+    key,
+    title,
+    description,
+    status,
+    priority,
+    business_value,
+    file_path,
+    metadata,
+    created_by,
+    created_at
+)
+from stdin;
+
+-- name: copy_features
+-- Features with their own moment of creation.
+copy features (
+    epic_id,
+    key,
+    title,
+    description,
+    status,
+    execution_order,
+    file_path,
+    metadata,
+    created_by,
+    created_at
+)
+from stdin;
+
+-- name: copy_edges
+-- Dependencies with their own moment of creation.
+copy task_dependencies (task_id, depends_on_id, dependency_type, created_by, created_at)
+from stdin;
+
+-- name: copy_history
+-- History that another tracker kept: its rows carry their source and have no seq.
+copy task_history (
+    task_id,
+    old_status,
+    new_status,
+    agent,
+    note,
+    forced,
+    source,
+    created_at
+)
+from stdin;
+
+-- name: add_lapsed_claims
+-- Claims whose lease is over, of the agents that worked on these tasks when the file was
+-- written: whoever claims next takes over. A clock that was ahead does not prolong them.
+with lapsed as (
+    select
+        said.task_id,
+        said.agent,
+        least(said.claimed_at, now()) as claimed_at
+    from unnest(:task_ids::uuid[], :agents::text[], :moments::timestamptz[])
+        as said (task_id, agent, claimed_at)
+),
+
+claimed as (
+    update tasks as task
+    set claim_token = task.claim_token + 1
+    from lapsed
+    where task.id = lapsed.task_id and task.status = 'in_progress'
+    returning
+        task.id,
+        task.claim_token,
+        lapsed.agent,
+        lapsed.claimed_at
+)
+
+insert into task_claims (task_id, token, agent, claimed_at, lease_expires_at)
+select
+    claimed.id,
+    claimed.claim_token,
+    claimed.agent,
+    claimed.claimed_at,
+    claimed.claimed_at
+from claimed;

@@ -1,0 +1,178 @@
+-- Features.
+
+-- name: create
+insert into features (
+    epic_id,
+    key,
+    title,
+    description,
+    status,
+    execution_order,
+    file_path,
+    metadata,
+    created_by
+)
+values (
+    :epic_id,
+    :key,
+    :title,
+    :description,
+    :status,
+    :execution_order,
+    :file_path,
+    :metadata,
+    :created_by
+)
+returning
+    id,
+    epic_id,
+    key,
+    title,
+    description,
+    status,
+    progress_pct,
+    execution_order,
+    file_path,
+    metadata,
+    created_by,
+    created_at,
+    updated_at;
+
+-- name: get
+select
+    feature.id,
+    feature.epic_id,
+    feature.key,
+    feature.title,
+    feature.description,
+    feature.status,
+    feature.progress_pct,
+    feature.execution_order,
+    feature.file_path,
+    feature.metadata,
+    feature.created_by,
+    feature.created_at,
+    feature.updated_at
+from features as feature
+where feature.id = :id;
+
+-- name: get_by_key
+select
+    feature.id,
+    feature.epic_id,
+    feature.key,
+    feature.title,
+    feature.description,
+    feature.status,
+    feature.progress_pct,
+    feature.execution_order,
+    feature.file_path,
+    feature.metadata,
+    feature.created_by,
+    feature.created_at,
+    feature.updated_at
+from features as feature
+where feature.key = :key;
+
+-- name: list_features
+-- Features in the order of their keys; a page begins after the last key of the one before.
+select
+    feature.id,
+    feature.epic_id,
+    feature.key,
+    feature.title,
+    feature.description,
+    feature.status,
+    feature.progress_pct,
+    feature.execution_order,
+    feature.file_path,
+    feature.metadata,
+    feature.created_by,
+    feature.created_at,
+    feature.updated_at
+from features as feature
+where
+    true
+    and feature.epic_id = :epic_id                                  -- if :epic_id
+    and feature.status = :status                                    -- if :status
+    and feature.key > :after_key                                    -- if :after_key
+order by feature.key
+limit :limit;
+
+-- name: update
+-- Changes what is given, and nothing else.
+update features as feature
+set
+    title = :title,                                                 -- if :title
+    description = :description,                                     -- if :description
+    status = :status,                                               -- if :status
+    execution_order = :execution_order,                             -- if :execution_order
+    file_path = :file_path,                                         -- if :file_path
+    metadata = :metadata,                                           -- if :metadata
+    updated_at = now()
+where feature.key = :key
+returning
+    feature.id,
+    feature.epic_id,
+    feature.key,
+    feature.title,
+    feature.description,
+    feature.status,
+    feature.progress_pct,
+    feature.execution_order,
+    feature.file_path,
+    feature.metadata,
+    feature.created_by,
+    feature.created_at,
+    feature.updated_at;
+
+-- name: delete
+-- A feature goes, with its tasks.
+delete from features as feature
+where feature.key = :key
+returning feature.id;
+
+-- name: progress
+-- How far a feature is, computed now.
+select
+    progress.feature_id,
+    progress.epic_id,
+    progress.key,
+    progress.task_count,
+    progress.counted_count,
+    progress.completed_count,
+    progress.progress_pct
+from feature_progress as progress
+where progress.key = :key;
+
+-- name: list_progress
+-- How far every feature is, or those of one epic.
+select
+    progress.feature_id,
+    progress.epic_id,
+    progress.key,
+    progress.task_count,
+    progress.counted_count,
+    progress.completed_count,
+    progress.progress_pct
+from feature_progress as progress
+where
+    true
+    and progress.epic_id = :epic_id                                 -- if :epic_id
+order by progress.key;
+
+-- name: update_progress
+-- Refreshes the cached progress_pct of a feature.
+with current as (
+    select
+        progress.feature_id,
+        progress.progress_pct
+    from feature_progress as progress
+    where progress.key = :key
+)
+
+update features as feature
+set progress_pct = current.progress_pct
+from current
+where feature.id = current.feature_id
+returning feature.progress_pct;

@@ -1,0 +1,69 @@
+-- History: who moved what, when and why.
+
+-- name: list_for_task
+-- The history of a task, the oldest first: what was imported, then what was recorded.
+select
+    entry.id,
+    entry.task_id,
+    task.key,
+    entry.seq,
+    entry.old_status,
+    entry.new_status,
+    entry.agent,
+    entry.note,
+    entry.forced,
+    entry.source,
+    entry.created_at
+from tasks as task
+inner join task_history as entry on entry.task_id = task.id
+where task.key = :key
+order by entry.seq nulls first, entry.created_at, entry.id;
+
+-- name: list_by_agent
+-- What an agent did, the newest first; a page begins after the last row of the one before.
+--
+-- plan: task_history_by_agent
+select
+    entry.id,
+    entry.task_id,
+    task.key,
+    entry.seq,
+    entry.old_status,
+    entry.new_status,
+    entry.agent,
+    entry.note,
+    entry.forced,
+    entry.source,
+    entry.created_at
+from task_history as entry
+inner join tasks as task on task.id = entry.task_id
+where
+    entry.agent = :agent
+    and (entry.created_at, entry.id) < (:after_created_at, :after_id)  -- if :after_created_at :after_id
+order by entry.created_at desc, entry.id desc
+limit :limit;
+
+-- name: recent
+-- The latest changes across all tasks; a page begins after the last row of the one before.
+--
+-- plan: task_history_by_time
+select
+    entry.id,
+    entry.task_id,
+    task.key,
+    entry.seq,
+    entry.old_status,
+    entry.new_status,
+    entry.agent,
+    entry.note,
+    entry.forced,
+    entry.source,
+    entry.created_at
+from task_history as entry
+inner join tasks as task on task.id = entry.task_id
+where
+    true
+    and entry.created_at >= :since                                  -- if :since
+    and (entry.created_at, entry.id) < (:after_created_at, :after_id)  -- if :after_created_at :after_id
+order by entry.created_at desc, entry.id desc
+limit :limit;

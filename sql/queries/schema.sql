@@ -1,0 +1,440 @@
+-- What a schema is made of, as the catalogue has it: one row for each aspect of each
+-- object. Two schemas are alike if these rows are, in whatever order their objects were
+-- made. The reader sets search_path to nothing first, so that every name is written out.
+--
+-- Left out: the migration runner's own tables, and what belongs to an extension.
+
+-- name: schema_aspects
+-- The schema itself, and what it grants on objects to come.
+select
+    'schema' as kind,
+    namespace.nspname as name,
+    aspect.name as aspect,
+    aspect.value
+from pg_namespace as namespace
+cross join lateral (
+    values
+    ('owner', pg_get_userbyid(namespace.nspowner)::text),
+    ('grants', (
+        select string_agg(acl.item::text, ' ' order by acl.item::text)
+        from unnest(coalesce(namespace.nspacl, acldefault('n', namespace.nspowner))) as acl (item)
+    )),
+    ('default grants', (
+        select
+            string_agg(
+                concat_ws(' ', pg_get_userbyid(later.defaclrole), later.defaclobjtype, acl.item),
+                ', '
+                order by
+                    concat_ws(' ', pg_get_userbyid(later.defaclrole), later.defaclobjtype, acl.item)
+            )
+        from pg_default_acl as later
+        cross join lateral unnest(later.defaclacl) as acl (item)
+        where later.defaclnamespace = namespace.oid
+    ))
+) as aspect (name, value)
+where namespace.nspname = :schema;
+
+-- name: extension_aspects
+select
+    'extension' as kind,
+    extension.extname as name,
+    'version' as aspect,
+    extension.extversion as value
+from pg_extension as extension
+inner join pg_namespace as namespace on namespace.oid = extension.extnamespace
+where namespace.nspname = :schema;
+
+-- name: type_aspects
+-- Enumerated types, domains, ranges, and composite types of their own.
+select
+    'type' as kind,
+    type.typname as name,
+    aspect.name as aspect,
+    aspect.value
+from pg_type as type
+inner join pg_namespace as namespace on namespace.oid = type.typnamespace
+left join pg_class as relation on relation.oid = type.typrelid
+cross join lateral (
+    values
+    ('sort', type.typtype::text),
+    ('labels', (
+        select string_agg(quote_literal(label.enumlabel), ', ' order by label.enumsortorder)
+        from pg_enum as label
+        where label.enumtypid = type.oid
+    )),
+    ('attributes', (
+        select
+            string_agg(
+                attribute.attname || ' ' || format_type(attribute.atttypid, attribute.atttypmod),
+                ', '
+                order by attribute.attnum
+            )
+        from pg_attribute as attribute
+        where
+            attribute.attrelid = type.typrelid
+            and attribute.attnum > 0
+            and not attribute.attisdropped
+    )),
+    ('base type', (
+        select format_type(type.typbasetype, type.typtypmod)
+        where type.typtype = 'd'
+    )),
+    ('subtype', (
+        select format_type(range.rngsubtype, null)
+        from pg_range as range
+        where range.rngtypid = type.oid
+    )),
+    ('not null', type.typnotnull::text),
+    ('default', type.typdefault),
+    ('collation', (
+        select pg_collation.collname::text
+        from pg_collation
+        where pg_collation.oid = type.typcollation and type.typtype = 'd'
+    )),
+    ('owner', pg_get_userbyid(type.typowner)::text),
+    ('grants', (
+        select string_agg(acl.item::text, ' ' order by acl.item::text)
+        from unnest(coalesce(type.typacl, acldefault('T', type.typowner))) as acl (item)
+    )),
+    ('comment', obj_description(type.oid, 'pg_type'))
+) as aspect (name, value)
+where
+    namespace.nspname = :schema
+    and type.typtype in ('e', 'd', 'r', 'c')
+    and (type.typrelid = 0 or relation.relkind = 'c')
+    and not exists (
+        select 1
+        from pg_depend as dependency
+        where
+            dependency.classid = 'pg_type'::regclass
+            and dependency.objid = type.oid
+            and dependency.deptype = 'e'
+    );
+
+-- name: relation_aspects
+-- Tables, views, materialized views, sequences.
+select
+    case relation.relkind
+        when 'r' then 'table'
+        when 'p' then 'partitioned table'
+        when 'v' then 'view'
+        when 'm' then 'materialized view'
+        when 'f' then 'foreign table'
+        else 'sequence'
+    end as kind,
+    relation.relname as name,
+    aspect.name as aspect,
+    aspect.value
+from pg_class as relation
+inner join pg_namespace as namespace on namespace.oid = relation.relnamespace
+left join pg_sequence as sequence on sequence.seqrelid = relation.oid
+cross join lateral (
+    values
+    ('persistence', relation.relpersistence::text),
+    ('options', (
+        select string_agg(option.item, ', ' order by option.item)
+        from unnest(relation.reloptions) as option (item)
+    )),
+    ('row security', concat_ws(
+        ' ', relation.relrowsecurity::text, relation.relforcerowsecurity::text
+    )),
+    ('replica identity', relation.relreplident::text),
+    ('partition key', pg_get_partkeydef(relation.oid)),
+    ('partition bound', pg_get_expr(relation.relpartbound, relation.oid)),
+    ('parents', (
+        select string_agg(ancestor.inhparent::regclass::text, ', ' order by ancestor.inhseqno)
+        from pg_inherits as ancestor
+        where ancestor.inhrelid = relation.oid
+    )),
+    ('definition', (
+        select pg_get_viewdef(relation.oid, true)
+        where relation.relkind in ('v', 'm')
+    )),
+    ('sequence', (
+        select
+            concat_ws(
+                ' ',
+                format_type(sequence.seqtypid, null),
+                'start', sequence.seqstart,
+                'increment', sequence.seqincrement,
+                'minimum', sequence.seqmin,
+                'maximum', sequence.seqmax,
+                'cache', sequence.seqcache,
+                'cycle', sequence.seqcycle
+            )
+        where relation.relkind = 'S'
+    )),
+    ('owned by', (
+        select dependency.refobjid::regclass::text || '.' || attribute.attname
+        from pg_depend as dependency
+        inner join pg_attribute as attribute
+            on
+                attribute.attrelid = dependency.refobjid
+                and attribute.attnum = dependency.refobjsubid
+        where
+            relation.relkind = 'S'
+            and dependency.classid = 'pg_class'::regclass
+            and dependency.objid = relation.oid
+            and dependency.deptype in ('a', 'i')
+            and dependency.refclassid = 'pg_class'::regclass
+            and dependency.refobjsubid > 0
+    )),
+    ('owner', pg_get_userbyid(relation.relowner)::text),
+    ('grants', (
+        select string_agg(acl.item::text, ' ' order by acl.item::text)
+        from
+            unnest(
+                coalesce(
+                    relation.relacl,
+                    acldefault(
+                        case when relation.relkind = 'S' then 's' else 'r' end::"char",
+                        relation.relowner
+                    )
+                )
+            ) as acl (item)
+    )),
+    ('comment', obj_description(relation.oid, 'pg_class'))
+) as aspect (name, value)
+where
+    namespace.nspname = :schema
+    and relation.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+    and relation.relname not in (
+        '_taskdb_migration', '_yoyo_migration', '_yoyo_log', '_yoyo_version', 'yoyo_lock'
+    )
+    and not exists (
+        select 1
+        from pg_depend as dependency
+        where
+            dependency.classid = 'pg_class'::regclass
+            and dependency.objid = relation.oid
+            and dependency.deptype = 'e'
+    );
+
+-- name: column_aspects
+-- Columns of tables and views. Their order is left out: a later column comes last.
+select
+    'column' as kind,
+    relation.relname || '.' || attribute.attname as name,
+    aspect.name as aspect,
+    aspect.value
+from pg_attribute as attribute
+inner join pg_class as relation on relation.oid = attribute.attrelid
+inner join pg_namespace as namespace on namespace.oid = relation.relnamespace
+left join pg_attrdef as filled
+    on filled.adrelid = attribute.attrelid and filled.adnum = attribute.attnum
+cross join lateral (
+    values
+    ('type', format_type(attribute.atttypid, attribute.atttypmod)),
+    ('not null', attribute.attnotnull::text),
+    (
+        case when attribute.attgenerated = '' then 'default' else 'generated' end,
+        pg_get_expr(filled.adbin, filled.adrelid)
+    ),
+    ('generation', nullif(attribute.attgenerated::text, '')),
+    ('identity', nullif(attribute.attidentity::text, '')),
+    ('collation', (
+        select collation_namespace.nspname || '.' || pg_collation.collname
+        from pg_collation
+        inner join pg_namespace as collation_namespace
+            on collation_namespace.oid = pg_collation.collnamespace
+        where pg_collation.oid = attribute.attcollation
+    )),
+    ('storage', attribute.attstorage::text),
+    ('compression', nullif(attribute.attcompression::text, '')),
+    ('statistics', nullif(attribute.attstattarget, -1)::text),
+    ('options', (
+        select string_agg(option.item, ', ' order by option.item)
+        from unnest(attribute.attoptions) as option (item)
+    )),
+    ('grants', (
+        select string_agg(acl.item::text, ' ' order by acl.item::text)
+        from unnest(attribute.attacl) as acl (item)
+    )),
+    ('comment', col_description(attribute.attrelid, attribute.attnum))
+) as aspect (name, value)
+where
+    namespace.nspname = :schema
+    and relation.relkind in ('r', 'p', 'v', 'm', 'f')
+    and attribute.attnum > 0
+    and not attribute.attisdropped
+    and relation.relname not in (
+        '_taskdb_migration', '_yoyo_migration', '_yoyo_log', '_yoyo_version', 'yoyo_lock'
+    );
+
+-- name: constraint_aspects
+-- Constraints of tables and domains. "Not null" is an aspect of its column.
+select
+    'constraint' as kind,
+    coalesce(relation.relname, domain.typname, '') || '.' || held.conname as name,
+    aspect.name as aspect,
+    aspect.value
+from pg_constraint as held
+inner join pg_namespace as namespace on namespace.oid = held.connamespace
+left join pg_class as relation on relation.oid = held.conrelid
+left join pg_type as domain on domain.oid = held.contypid
+cross join lateral (
+    values
+    ('definition', pg_get_constraintdef(held.oid)),
+    ('validated', held.convalidated::text),
+    ('comment', obj_description(held.oid, 'pg_constraint'))
+) as aspect (name, value)
+where
+    namespace.nspname = :schema
+    and held.contype in ('c', 'f', 'p', 'u', 'x')
+    and coalesce(relation.relname, '') not in (
+        '_taskdb_migration', '_yoyo_migration', '_yoyo_log', '_yoyo_version', 'yoyo_lock'
+    );
+
+-- name: index_aspects
+select
+    'index' as kind,
+    owner.relname || '.' || relation.relname as name,
+    aspect.name as aspect,
+    aspect.value
+from pg_index as index
+inner join pg_class as relation on relation.oid = index.indexrelid
+inner join pg_class as owner on owner.oid = index.indrelid
+inner join pg_namespace as namespace on namespace.oid = relation.relnamespace
+cross join lateral (
+    values
+    ('definition', pg_get_indexdef(index.indexrelid)),
+    ('valid', (index.indisvalid and index.indisready)::text),
+    ('clustered', index.indisclustered::text),
+    ('replica identity', index.indisreplident::text),
+    ('statistics', (
+        select
+            string_agg(
+                attribute.attname || ' ' || attribute.attstattarget::text,
+                ', '
+                order by attribute.attnum
+            )
+        from pg_attribute as attribute
+        where attribute.attrelid = index.indexrelid and attribute.attstattarget >= 0
+    )),
+    ('comment', obj_description(index.indexrelid, 'pg_class'))
+) as aspect (name, value)
+where
+    namespace.nspname = :schema
+    and owner.relname not in (
+        '_taskdb_migration', '_yoyo_migration', '_yoyo_log', '_yoyo_version', 'yoyo_lock'
+    );
+
+-- name: trigger_aspects
+select
+    'trigger' as kind,
+    relation.relname || '.' || fired.tgname as name,
+    aspect.name as aspect,
+    aspect.value
+from pg_trigger as fired
+inner join pg_class as relation on relation.oid = fired.tgrelid
+inner join pg_namespace as namespace on namespace.oid = relation.relnamespace
+cross join lateral (
+    values
+    ('definition', pg_get_triggerdef(fired.oid)),
+    ('enabled', fired.tgenabled::text),
+    ('comment', obj_description(fired.oid, 'pg_trigger'))
+) as aspect (name, value)
+where
+    namespace.nspname = :schema
+    and not fired.tgisinternal;
+
+-- name: function_aspects
+-- Functions, procedures and aggregates, each under its name and argument types.
+select
+    'function' as kind,
+    function.proname || '(' || pg_get_function_identity_arguments(function.oid) || ')' as name,
+    aspect.name as aspect,
+    aspect.value
+from pg_proc as function
+inner join pg_namespace as namespace on namespace.oid = function.pronamespace
+inner join pg_language as language on language.oid = function.prolang
+left join pg_aggregate as aggregate on aggregate.aggfnoid = function.oid
+cross join lateral (
+    values
+    ('sort', function.prokind::text),
+    ('arguments', pg_get_function_arguments(function.oid)),
+    ('result', pg_get_function_result(function.oid)),
+    ('language', language.lanname::text),
+    ('body', coalesce(pg_get_function_sqlbody(function.oid), function.prosrc)),
+    ('volatility', function.provolatile::text),
+    ('strict', function.proisstrict::text),
+    ('security definer', function.prosecdef::text),
+    ('leakproof', function.proleakproof::text),
+    ('parallel', function.proparallel::text),
+    ('cost', function.procost::text),
+    ('rows', function.prorows::text),
+    ('support', nullif(function.prosupport, 0)::text),
+    ('settings', (
+        select string_agg(setting.item, ', ' order by setting.item)
+        from unnest(function.proconfig) as setting (item)
+    )),
+    ('aggregate', (
+        select
+            concat_ws(
+                ' ',
+                aggregate.aggtransfn,
+                format_type(aggregate.aggtranstype, null),
+                aggregate.aggfinalfn,
+                aggregate.aggcombinefn,
+                aggregate.agginitval
+            )
+        where function.prokind = 'a'
+    )),
+    ('owner', pg_get_userbyid(function.proowner)::text),
+    ('grants', (
+        select string_agg(acl.item::text, ' ' order by acl.item::text)
+        from unnest(coalesce(function.proacl, acldefault('f', function.proowner))) as acl (item)
+    )),
+    ('comment', obj_description(function.oid, 'pg_proc'))
+) as aspect (name, value)
+where
+    namespace.nspname = :schema
+    and not exists (
+        select 1
+        from pg_depend as dependency
+        where
+            dependency.classid = 'pg_proc'::regclass
+            and dependency.objid = function.oid
+            and dependency.deptype = 'e'
+    );
+
+-- name: rule_aspects
+-- Rules and row security policies, of which taskdb has none, and extended statistics.
+select
+    'rule' as kind,
+    relation.relname || '.' || rule.rulename as name,
+    'definition' as aspect,
+    concat_ws(' ', rule.ev_enabled, pg_get_ruledef(rule.oid)) as value
+from pg_rewrite as rule
+inner join pg_class as relation on relation.oid = rule.ev_class
+inner join pg_namespace as namespace on namespace.oid = relation.relnamespace
+where
+    namespace.nspname = :schema
+    and rule.rulename <> '_RETURN'
+union all
+select
+    'policy' as kind,
+    relation.relname || '.' || policy.polname as name,
+    'definition' as aspect,
+    concat_ws(
+        ' ',
+        policy.polcmd,
+        policy.polpermissive,
+        policy.polroles::regrole [],
+        pg_get_expr(policy.polqual, policy.polrelid),
+        'check',
+        pg_get_expr(policy.polwithcheck, policy.polrelid)
+    ) as value
+from pg_policy as policy
+inner join pg_class as relation on relation.oid = policy.polrelid
+inner join pg_namespace as namespace on namespace.oid = relation.relnamespace
+where namespace.nspname = :schema
+union all
+select
+    'statistics' as kind,
+    extended.stxname as name,
+    'definition' as aspect,
+    pg_get_statisticsobjdef(extended.oid) as value
+from pg_statistic_ext as extended
+inner join pg_namespace as namespace on namespace.oid = extended.stxnamespace
+where namespace.nspname = :schema;

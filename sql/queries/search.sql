@@ -1,0 +1,50 @@
+-- Finding tasks by their words.
+
+-- name: find_tasks
+-- Tasks whose title or description has the words, the best match first. Words follow web
+-- search: "a phrase", -without, or; and beginning* matches all that begins so.
+--
+-- The excerpt marks what matched with U+E000 and U+E001, which are taken out of the text
+-- before, so that a mark is never part of it.
+--
+-- plan: task_search_by_words
+with wanted as (
+    select
+        websearch_to_tsquery(
+            'pg_catalog.english', regexp_replace(:words, '\w+\*', ' ', 'g')
+        )
+        && coalesce(
+            (
+                select to_tsquery('pg_catalog.english', string_agg(beginning.word[1] || ':*', ' & '))
+                from regexp_matches(:words, '(\w+)\*', 'g') as beginning (word)
+            ),
+            ''
+        ) as query
+),
+
+best as (
+    select
+        search.task_id,
+        wanted.query,
+        ts_rank(search.document, wanted.query) as rank
+    from wanted
+    inner join task_search as search on search.document @@ wanted.query
+    order by rank desc, search.task_id
+    limit :limit
+)
+
+select
+    task.id,
+    task.key,
+    task.title,
+    task.status,
+    best.rank,
+    ts_headline(
+        'pg_catalog.english',
+        translate(left(task.description, 200000), U&'\E000\E001', ''),
+        best.query,
+        U&'StartSel="\E000", StopSel="\E001", MaxFragments=2, MaxWords=18, MinWords=6'
+    ) as excerpt
+from best
+inner join tasks as task on task.id = best.task_id
+order by best.rank desc, best.task_id;

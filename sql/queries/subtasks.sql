@@ -1,0 +1,89 @@
+-- Subtasks: a task's checklist.
+
+-- name: append
+-- One line at the end of a task's checklist.
+with list as (
+    select
+        task.id as task_id,
+        coalesce(max(subtask.position), 0) + 1 as next_position
+    from tasks as task
+    left join subtasks as subtask on subtask.task_id = task.id
+    where task.key = :task
+    group by task.id
+)
+
+insert into subtasks (task_id, position, title, description)
+select
+    list.task_id,
+    list.next_position,
+    :title,
+    :description
+from list
+returning
+    id,
+    task_id,
+    position,
+    title,
+    description,
+    status,
+    created_at,
+    updated_at;
+
+-- name: list_subtasks
+-- A task's checklist, in order.
+--
+-- plan: subtasks_in_order
+select
+    subtask.id,
+    subtask.task_id,
+    subtask.position,
+    subtask.title,
+    subtask.description,
+    subtask.status,
+    subtask.created_at,
+    subtask.updated_at
+from tasks as task
+inner join subtasks as subtask on subtask.task_id = task.id
+where task.key = :task
+order by subtask.position, subtask.created_at, subtask.id;
+
+-- name: check_off
+-- A line is done, or whatever the status says.
+update subtasks
+set status = :status
+where id = :id
+returning
+    id,
+    task_id,
+    position,
+    title,
+    description,
+    status,
+    created_at,
+    updated_at;
+
+-- name: reorder
+-- The lines of a task take the places of their ids in the list; others stay behind them.
+with wanted as (
+    select
+        subtask.id,
+        row_number() over (
+            order by place.position nulls last, subtask.position, subtask.created_at, subtask.id
+        ) as position
+    from tasks as task
+    inner join subtasks as subtask on subtask.task_id = task.id
+    left join unnest(cast(:ids as uuid[])) with ordinality as place (id, position)
+        on place.id = subtask.id
+    where task.key = :task
+)
+
+update subtasks as subtask
+set position = wanted.position
+from wanted
+where subtask.id = wanted.id and subtask.position <> wanted.position;
+
+-- name: delete
+-- One line less.
+delete from subtasks
+where id = :id
+returning id;

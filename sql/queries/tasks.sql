@@ -1,0 +1,394 @@
+-- Tasks: make, read, change, move, delete, find.
+
+-- name: create
+-- One new task. Its key is made by the server if it is null.
+insert into tasks (
+    key,
+    title,
+    description,
+    status,
+    priority,
+    agent_type,
+    assigned_agent,
+    complexity_score,
+    estimated_hours,
+    execution_order,
+    requirements,
+    context,
+    metadata,
+    file_path,
+    blocked_reason,
+    scheduled_at,
+    max_attempts,
+    feature_id,
+    parent_id,
+    created_by
+)
+values (
+    :key,
+    :title,
+    :description,
+    :status,
+    :priority,
+    :agent_type,
+    :assigned_agent,
+    :complexity_score,
+    :estimated_hours,
+    :execution_order,
+    :requirements,
+    :context,
+    :metadata,
+    :file_path,
+    :blocked_reason,
+    :scheduled_at,
+    :max_attempts,
+    :feature_id,
+    :parent_id,
+    :created_by
+)
+returning
+    id,
+    key,
+    feature_id,
+    parent_id,
+    title,
+    description,
+    status,
+    priority,
+    effective_priority,
+    agent_type,
+    assigned_agent,
+    complexity_score,
+    estimated_hours,
+    actual_hours,
+    execution_order,
+    requirements,
+    context,
+    metadata,
+    file_path,
+    blocked_reason,
+    error_message,
+    scheduled_at,
+    max_attempts,
+    failed_attempts,
+    open_dependencies,
+    created_by,
+    started_at,
+    blocked_at,
+    completed_at,
+    created_at,
+    updated_at;
+
+-- name: copy_tasks
+-- Many new tasks at once: create_many sends the rows.
+copy tasks (
+    id,
+    key,
+    title,
+    description,
+    status,
+    priority,
+    agent_type,
+    assigned_agent,
+    complexity_score,
+    estimated_hours,
+    execution_order,
+    requirements,
+    context,
+    metadata,
+    file_path,
+    blocked_reason,
+    scheduled_at,
+    max_attempts,
+    feature_id,
+    parent_id,
+    created_by,
+    actual_hours,
+    error_message,
+    started_at,
+    blocked_at,
+    completed_at,
+    created_at,
+    updated_at
+)
+from stdin;
+
+-- name: ids_by_key
+-- Which of these keys exist, and whose they are.
+--
+-- plan: tasks_key_is_unique
+select
+    task.key,
+    task.id
+from tasks as task
+where task.key = any(:keys);
+
+-- name: get
+-- A task by its id.
+--
+-- plan: tasks_pkey
+select
+    task.id,
+    task.key,
+    task.feature_id,
+    task.parent_id,
+    task.title,
+    task.description,
+    task.status,
+    task.priority,
+    task.effective_priority,
+    task.agent_type,
+    task.assigned_agent,
+    task.complexity_score,
+    task.estimated_hours,
+    task.actual_hours,
+    task.execution_order,
+    task.requirements,
+    task.context,
+    task.metadata,
+    task.file_path,
+    task.blocked_reason,
+    task.error_message,
+    task.scheduled_at,
+    task.max_attempts,
+    task.failed_attempts,
+    task.open_dependencies,
+    task.created_by,
+    task.started_at,
+    task.blocked_at,
+    task.completed_at,
+    task.created_at,
+    task.updated_at
+from tasks as task
+where task.id = :id;
+
+-- name: get_by_key
+-- A task by its key.
+--
+-- plan: tasks_key_is_unique
+select
+    task.id,
+    task.key,
+    task.feature_id,
+    task.parent_id,
+    task.title,
+    task.description,
+    task.status,
+    task.priority,
+    task.effective_priority,
+    task.agent_type,
+    task.assigned_agent,
+    task.complexity_score,
+    task.estimated_hours,
+    task.actual_hours,
+    task.execution_order,
+    task.requirements,
+    task.context,
+    task.metadata,
+    task.file_path,
+    task.blocked_reason,
+    task.error_message,
+    task.scheduled_at,
+    task.max_attempts,
+    task.failed_attempts,
+    task.open_dependencies,
+    task.created_by,
+    task.started_at,
+    task.blocked_at,
+    task.completed_at,
+    task.created_at,
+    task.updated_at
+from tasks as task
+where task.key = :key;
+
+-- name: list_tasks
+-- Tasks, newest first. Every filter is optional; a page begins after the last row of the
+-- one before.
+--
+-- plan: tasks_by_creation
+select
+    task.id,
+    task.key,
+    task.feature_id,
+    task.title,
+    task.status,
+    task.priority,
+    task.effective_priority,
+    task.agent_type,
+    task.assigned_agent,
+    task.parent_id,
+    task.scheduled_at,
+    task.open_dependencies,
+    task.created_at,
+    task.updated_at,
+    task.completed_at
+from tasks as task
+where
+    true
+    and task.status = :status                                       -- if :status
+    and task.agent_type = :agent_type                               -- if :agent_type
+    and task.assigned_agent = :assigned_agent                       -- if :assigned_agent
+    and task.priority = :priority                                   -- if :priority
+    and task.priority <= :at_least                                  -- if :at_least
+    and task.feature_id = :feature_id                               -- if :feature_id
+    and task.feature_id in (select f.id from features as f where f.epic_id = :epic_id) -- if :epic_id
+    and task.parent_id = :parent_id                                 -- if :parent_id
+    and task.scheduled_at <= :due_by                                -- if :due_by
+    and task.created_by = :created_by                               -- if :created_by
+    and (task.created_at, task.id) < (:after_created_at, :after_id)  -- if :after_created_at :after_id
+order by task.created_at desc, task.id desc
+limit :limit;
+
+-- name: list_ready
+-- What may be claimed now, in the order of the claim.
+select
+    ready.id,
+    ready.key,
+    ready.title,
+    ready.status,
+    ready.effective_priority,
+    ready.agent_type,
+    ready.assigned_agent,
+    ready.feature_id
+from ready_tasks as ready
+where
+    true
+    and coalesce(ready.assigned_agent, '') in ('', :agent)          -- if :agent
+    and coalesce(ready.agent_type, '') in ('', :agent_type)         -- if :agent_type
+order by ready.effective_priority, ready.execution_order, ready.created_at, ready.id
+limit :limit;
+
+-- name: count_ready
+-- How many tasks may be claimed now.
+select count(*) as ready_count
+from ready_tasks;
+
+-- name: list_blocked
+-- What is held back, the most urgent first, each task with what it waits for.
+select
+    blocked.id,
+    blocked.key,
+    blocked.title,
+    blocked.effective_priority,
+    blocked.blocked_reason,
+    blocked.blocked_at,
+    blocked.open_dependencies,
+    blocked.open_gates
+from blocked_tasks as blocked
+order by blocked.effective_priority, blocked.key
+limit :limit;
+
+-- name: count_by_status
+-- How many tasks there are of each status.
+select
+    task.status,
+    count(*) as task_count
+from tasks as task
+group by task.status
+order by task.status;
+
+-- name: update
+-- Changes what is given, and nothing else. The status has update_status of its own.
+update tasks as task
+set
+    title = :title,                                                 -- if :title
+    description = :description,                                     -- if :description
+    priority = :priority,                                           -- if :priority
+    agent_type = :agent_type,                                       -- if :agent_type
+    assigned_agent = :assigned_agent,                               -- if :assigned_agent
+    complexity_score = :complexity_score,                           -- if :complexity_score
+    estimated_hours = :estimated_hours,                             -- if :estimated_hours
+    actual_hours = :actual_hours,                                   -- if :actual_hours
+    execution_order = :execution_order,                             -- if :execution_order
+    requirements = :requirements,                                   -- if :requirements
+    context = :context,                                             -- if :context
+    metadata = :metadata,                                           -- if :metadata
+    file_path = :file_path,                                         -- if :file_path
+    error_message = :error_message,                                 -- if :error_message
+    scheduled_at = :scheduled_at,                                   -- if :scheduled_at
+    max_attempts = :max_attempts,                                   -- if :max_attempts
+    feature_id = :feature_id,                                       -- if :feature_id
+    parent_id = :parent_id,                                         -- if :parent_id
+    updated_at = now()
+where task.key = :key
+returning
+    task.id,
+    task.key,
+    task.feature_id,
+    task.parent_id,
+    task.title,
+    task.description,
+    task.status,
+    task.priority,
+    task.effective_priority,
+    task.agent_type,
+    task.assigned_agent,
+    task.complexity_score,
+    task.estimated_hours,
+    task.actual_hours,
+    task.execution_order,
+    task.requirements,
+    task.context,
+    task.metadata,
+    task.file_path,
+    task.blocked_reason,
+    task.error_message,
+    task.scheduled_at,
+    task.max_attempts,
+    task.failed_attempts,
+    task.open_dependencies,
+    task.created_by,
+    task.started_at,
+    task.blocked_at,
+    task.completed_at,
+    task.created_at,
+    task.updated_at;
+
+-- name: update_status
+-- Moves a task: status, history and moments in one statement.
+update tasks as task
+set
+    blocked_reason = :blocked_reason,                               -- if :blocked_reason
+    status_agent = :agent,
+    status_note = :note,
+    status_forced = :force,
+    status = :status
+where task.key = :key
+returning
+    task.id,
+    task.key,
+    task.feature_id,
+    task.parent_id,
+    task.title,
+    task.description,
+    task.status,
+    task.priority,
+    task.effective_priority,
+    task.agent_type,
+    task.assigned_agent,
+    task.complexity_score,
+    task.estimated_hours,
+    task.actual_hours,
+    task.execution_order,
+    task.requirements,
+    task.context,
+    task.metadata,
+    task.file_path,
+    task.blocked_reason,
+    task.error_message,
+    task.scheduled_at,
+    task.max_attempts,
+    task.failed_attempts,
+    task.open_dependencies,
+    task.created_by,
+    task.started_at,
+    task.blocked_at,
+    task.completed_at,
+    task.created_at,
+    task.updated_at;
+
+-- name: delete
+-- A task goes, with its child tasks, subtasks, files, dependencies, claims and history.
+delete from tasks as task
+where task.key = :key
+returning task.id;

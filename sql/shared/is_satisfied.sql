@@ -1,0 +1,20 @@
+-- The one definition of when a dependency no longer holds its task back.
+create function is_satisfied(
+    dependency_type dependency_type,
+    blocker_status task_status,
+    blocker_completed_at timestamptz
+)
+    returns boolean
+    language sql
+    immutable
+    parallel safe
+return case dependency_type
+    when 'requires' then
+        blocker_status = 'completed'
+        or (blocker_status = 'archived' and blocker_completed_at is not null)
+    when 'blocks' then blocker_status in ('completed', 'cancelled', 'archived')
+    else true
+end;
+
+comment on function is_satisfied(dependency_type, task_status, timestamptz) is
+    'Whether a dependency of this type lets its task go, given the status of its blocker.';

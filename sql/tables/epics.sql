@@ -1,0 +1,26 @@
+-- An epic is the largest unit of a plan. Its features, and through them its tasks,
+-- go with it when it is deleted.
+create table epics (
+    id uuid primary key default uuidv7(),
+    key text collate "C" not null,
+    title shared.title not null,
+    description text,
+    status shared.plan_status not null default 'draft',
+    priority shared.level not null default 'medium',
+    business_value shared.level,
+    file_path shared.name_text,
+    metadata shared.object_json,
+    created_by shared.name_text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint epics_key_is_unique unique (key),
+    constraint epics_key_is_e_and_digits check (key ~ '^E[0-9]{2,6}$')
+);
+
+-- Serves queries/epics.sql: list_epics.
+create index epics_by_status on epics (status, key);
+
+comment on table epics is 'The largest units of a plan.';
+comment on column epics.key is 'Its name among people: E04.';
+comment on column epics.file_path is 'Where its document lies, as the plan''s authors name it.';
+comment on column epics.metadata is 'What other tools know of it, as an object.';

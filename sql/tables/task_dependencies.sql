@@ -1,0 +1,22 @@
+-- An edge: the task waits for another. One row a pair. requires and blocks gate, and
+-- their graph has no cycle; suggests only tells. Edges are made and removed, never changed.
+create table task_dependencies (
+    task_id uuid not null,
+    depends_on_id uuid not null,
+    dependency_type shared.dependency_type not null default 'requires',
+    created_by shared.name_text,
+    created_at timestamptz not null default now(),
+    primary key (task_id, depends_on_id),
+    constraint task_dependencies_task_exists
+        foreign key (task_id) references tasks (id) on delete cascade,
+    constraint task_dependencies_depends_on_exists
+        foreign key (depends_on_id) references tasks (id) on delete cascade
+);
+
+-- Serves queries/dependencies.sql: dependents_of, and the trigger that opens gates.
+create index task_dependencies_by_blocker
+    on task_dependencies (depends_on_id, dependency_type, task_id);
+
+comment on table task_dependencies is 'task_id waits for depends_on_id.';
+comment on column task_dependencies.dependency_type is
+    'requires and blocks gate (see the type''s comment); suggests is advice.';

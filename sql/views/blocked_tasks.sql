@@ -1,0 +1,24 @@
+-- What is held back, each task with the keys of its open gates.
+create view blocked_tasks as
+select
+    task.id,
+    task.key,
+    task.title,
+    task.effective_priority,
+    task.blocked_reason,
+    task.blocked_at,
+    task.open_dependencies,
+    array(
+        select blocker.key
+        from task_dependencies as edge
+        inner join tasks as blocker on blocker.id = edge.depends_on_id
+        where
+            edge.task_id = task.id
+            and not is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
+        order by blocker.key
+    ) as open_gates
+from tasks as task
+where task.status = 'blocked';
+
+comment on view blocked_tasks is 'Blocked tasks, each with the keys of the tasks it waits for.';
+comment on column blocked_tasks.open_gates is 'The keys of its unsatisfied dependencies.';

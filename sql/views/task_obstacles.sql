@@ -1,0 +1,94 @@
+-- Why a task can't be claimed now, a row for each reason; no row, exactly if ready_tasks
+-- has it. A dead gate never opens by itself: its blocker failed, or was given up under
+-- requires.
+create view task_obstacles as
+select
+    task.id as task_id,
+    'finished' as reason,
+    null::uuid as blocker_id,
+    null::text collate "C" as blocker_key,
+    false as dead,
+    'it is ' || task.status::text as detail
+from tasks as task
+where task.status in ('completed', 'failed', 'cancelled', 'archived')
+union all
+select
+    task.id,
+    'in_review',
+    null,
+    null,
+    false,
+    'its work is under review'
+from tasks as task
+where task.status = 'in_review'
+union all
+select
+    task.id,
+    case when claim.id is null then 'started_by_hand' else 'claimed' end,
+    null,
+    null,
+    false,
+    case
+        when claim.id is null then 'it was started without a claim'
+        else 'claimed by ' || claim.agent || ' until ' || claim.lease_expires_at::text
+    end
+from tasks as task
+left join task_claims as claim on claim.task_id = task.id and claim.outcome is null
+where
+    task.status = 'in_progress'
+    and (claim.id is null or claim.lease_expires_at > now())
+union all
+select
+    task.id,
+    'attempts_exhausted',
+    null,
+    null,
+    true,
+    task.failed_attempts + 1 || ' attempts failed or lapsed, of ' || task.max_attempts || ' allowed'
+from task_claims as claim
+inner join tasks as task on task.id = claim.task_id
+where
+    claim.outcome is null
+    and claim.lease_expires_at <= now()
+    and task.status = 'in_progress'
+    and task.failed_attempts + 1 >= task.max_attempts
+union all
+select
+    task.id,
+    'held',
+    null,
+    null,
+    false,
+    task.blocked_reason
+from tasks as task
+where task.blocked_reason is not null
+union all
+select
+    task.id,
+    'dependency',
+    blocker.id,
+    blocker.key,
+    blocker.status = 'failed'
+    or (edge.dependency_type = 'requires' and blocker.status in ('cancelled', 'archived')),
+    edge.dependency_type::text || ' ' || blocker.key || ', which is ' || blocker.status::text
+from tasks as task
+inner join task_dependencies as edge on edge.task_id = task.id
+inner join tasks as blocker on blocker.id = edge.depends_on_id
+where
+    task.status in ('pending', 'blocked')
+    and not is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
+union all
+select
+    task.id,
+    'scheduled',
+    null,
+    null,
+    false,
+    'not before ' || task.scheduled_at::text
+from tasks as task
+where task.status in ('pending', 'blocked') and task.scheduled_at > now();
+
+comment on view task_obstacles is 'Why a task cannot be claimed now, a row for each reason.';
+comment on column task_obstacles.reason is
+    'finished, in_review, claimed, started_by_hand, attempts_exhausted, held, dependency, scheduled.';
+comment on column task_obstacles.dead is 'It will not go away by itself.';

@@ -1,0 +1,60 @@
+"""Reading annotations: what stands behind Annotated, NewType and unions."""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Annotated, Any, NewType, Protocol, cast, get_args, get_origin
+
+__all__ = ["NONE", "Rule", "is_any", "is_class", "members", "spelled", "unwrapped"]
+
+NONE = type(None)
+
+
+class Rule(Protocol):
+    """What may stand in `Annotated[...]`: a rule about a value."""
+
+    def refuse(self, value: Any, /) -> str | None:
+        """Return what must hold ("must be even") if it does not hold of *value*, else None."""
+        ...
+
+
+def unwrapped(annotation: Any, rules: tuple[Rule, ...] = ()) -> tuple[Any, tuple[Rule, ...]]:
+    """Look through Annotated, NewType and `type X = ...`; return what is meant, and its rules."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation, *notes = get_args(annotation)
+            rules = (*rules, *(note for note in notes if hasattr(note, "refuse")))
+        elif isinstance(annotation, NewType):
+            annotation = annotation.__supertype__
+        elif type(annotation).__name__ == "TypeAliasType":
+            annotation = annotation.__value__
+        else:
+            return annotation, rules
+
+
+def members(annotation: Any) -> list[Any]:
+    """Return the members of a union, each with the rules of the union, or the annotation alone."""
+    meant, rules = unwrapped(annotation)
+    if get_origin(meant) not in (typing.Union, types.UnionType):
+        return [annotation]
+    found = [inner for member in get_args(meant) for inner in members(member)]
+    return [Annotated[(member, *rules)] if rules else member for member in found]
+
+
+def is_class(annotation: Any, *bases: type) -> bool:
+    """Tell whether *annotation* means a class derived from one of *bases*."""
+    meant, _ = unwrapped(annotation)
+    return isinstance(meant, type) and issubclass(cast("type[Any]", meant), bases)
+
+
+def is_any(annotation: Any) -> bool:
+    """Tell whether *annotation* says nothing: Any or object."""
+    meant, _ = unwrapped(annotation)
+    return meant is Any or meant is object
+
+
+def spelled(annotation: Any) -> str:
+    """Return an annotation as one would write it."""
+    name = getattr(annotation, "__qualname__", None)
+    return name if name and not get_args(annotation) else str(annotation).replace("typing.", "")

@@ -1,0 +1,254 @@
+"""What PostgreSQL knows of a statement before it runs: parameters, columns, NULLs, tables.
+
+`describe` has the statement parsed and analysed (Parse and Describe of the protocol); nothing
+is executed. The analysed tree comes back as debug output; its format is internal, so it is
+read on the major versions below only, and on others every column "may be NULL".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from psycopg import Connection, InterfaceError
+from psycopg.errors import error_from_result
+from psycopg.pq import DiagnosticField, ExecStatus, PipelineStatus, TransactionStatus
+from psycopg.pq.abc import PGconn, PGresult
+
+from taskdb.check.catalogue import Catalogue, walk
+from taskdb.check.nodetree import Node, NodeTreeError, parse
+from taskdb.check.nullability import Nullability, Verdict, may
+from taskdb.check.rowcount import at_most_one_row
+from taskdb.check.scopes import UTILITY
+from taskdb.models.checks import Relation
+from taskdb.queries import checks
+
+__all__ = ["TESTED_MAJORS", "Column", "Description", "Parameter", "describe"]
+
+# The major versions whose trees the analysis was tested on (docs/decisions/0005-nullability.md).
+TESTED_MAJORS: Final = frozenset({15, 16, 17, 18})
+
+_COMMANDS = {1: "select", 2: "update", 3: "insert", 4: "delete", 5: "merge", UTILITY: "utility"}
+_TITLE = b"rewritten parse tree:"
+_SELECT_PRIVILEGE = 2
+_TABLE_KINDS = ("r", "p", "m", "f")
+_VIEW = "v"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the result. Its origin is the table's column it shows, where it is just that."""
+
+    name: str
+    type_oid: int
+    type_modifier: int
+    table_oid: int | None
+    table_column: int | None
+    nullable: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter, `$1` having number 1."""
+
+    number: int
+    type_oid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What is known of a statement.
+
+    `tables_read` and `tables_written` are those the statement names itself, through views and
+    CTEs; what triggers, functions and foreign keys touch is not among them. Partitions and
+    children stand behind their parent's name.
+    """
+
+    command: str
+    columns: tuple[Column, ...]
+    parameters: tuple[Parameter, ...]
+    at_most_one_row: bool
+    tables_read: tuple[Relation, ...]
+    tables_written: tuple[Relation, ...]
+    views: tuple[Relation, ...]
+
+
+def describe(
+    conn: Connection,
+    sql: str,
+    *,
+    parameters_not_null: Collection[int] = (),
+    catalogue: Catalogue | None = None,
+) -> Description:
+    """Describe *sql*, one statement with parameters `$1`, `$2`, ..., without running it.
+
+    *parameters_not_null* are numbers of parameters that are never NULL. A *catalogue* passed
+    to several calls is asked only once for each thing.
+
+    The connection is left as it was: idle or in its transaction, all settings as before.
+    Raises what PostgreSQL says of the statement (`psycopg.Error`), and
+    `psycopg.InterfaceError` when the connection is in a failed transaction or in pipeline mode.
+    """
+    _refuse_unusable(conn)
+    known = catalogue or Catalogue()
+    with conn.transaction(force_rollback=True):
+        with conn.transaction(force_rollback=True), _notices(conn.pgconn) as notices:
+            checks.print_rewritten_trees(conn)
+            notices.clear()
+            described = _parse_and_describe(conn, sql)
+            trees = [detail for title, detail in notices if title == _TITLE]
+        major = conn.info.server_version // 10_000
+        query, problem = _read(trees, described, major)
+        if query is not None:
+            known.load(conn, [query])
+    return _judged(described, query, problem, known, parameters_not_null)
+
+
+def _refuse_unusable(conn: Connection) -> None:
+    if conn.pgconn.pipeline_status != PipelineStatus.OFF:
+        raise InterfaceError("can't describe a statement in pipeline mode; leave it first")
+    if conn.pgconn.transaction_status == TransactionStatus.INERROR:
+        raise InterfaceError("can't describe a statement in a failed transaction; roll it back")
+
+
+@contextmanager
+def _notices(pgconn: PGconn) -> Generator[list[tuple[bytes, bytes]]]:
+    """Take the connection's notices, each a message and its detail, away from its handlers."""
+    taken: list[tuple[bytes, bytes]] = []
+
+    def take(result: PGresult) -> None:
+        message = result.error_field(DiagnosticField.MESSAGE_PRIMARY) or b""
+        taken.append((message, result.error_field(DiagnosticField.MESSAGE_DETAIL) or b""))
+
+    before = pgconn.notice_handler
+    pgconn.notice_handler = take
+    try:
+        yield taken
+    finally:
+        pgconn.notice_handler = before
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    parameters: tuple[Parameter, ...]
+    columns: tuple[tuple[str, int, int, int, int], ...]
+
+
+def _parse_and_describe(conn: Connection, sql: str) -> _Described:
+    encoding = conn.info.encoding
+    _succeeded(conn.pgconn.prepare(b"", sql.encode(encoding)), encoding)
+    result = _succeeded(conn.pgconn.describe_prepared(b""), encoding)
+    parameters = tuple(
+        Parameter(number + 1, result.param_type(number)) for number in range(result.nparams)
+    )
+    columns = tuple(
+        (
+            (result.fname(number) or b"").decode(encoding),
+            result.ftype(number),
+            result.fmod(number),
+            result.ftable(number),
+            result.ftablecol(number),
+        )
+        for number in range(result.nfields)
+    )
+    return _Described(parameters, columns)
+
+
+def _succeeded(result: PGresult, encoding: str) -> PGresult:
+    if result.status != ExecStatus.COMMAND_OK:
+        raise error_from_result(result, encoding=encoding)
+    return result
+
+
+def _read(trees: list[bytes], described: _Described, major: int) -> tuple[Node | None, str]:
+    """The tree of the statement, or why there is none that can be judged."""
+    if major not in TESTED_MAJORS:
+        return None, f"the trees of PostgreSQL {major} are not known yet"
+    try:
+        queries = [query for tree in trees for query in parse(tree.decode("utf-8", "replace"))]
+        if len(queries) != 1:
+            return None, f"PostgreSQL makes {len(queries)} queries of the statement"
+        query = queries[0]
+        if query.integer("commandType") == UTILITY:
+            return None, "it is a utility statement"
+        returned = query.nodes(
+            "targetList" if query.integer("commandType") == 1 else "returningList"
+        )
+    except NodeTreeError as exc:
+        return None, f"PostgreSQL's tree of the statement is not understood: {exc}"
+    if sum(not entry.flag("resjunk") for entry in returned) != len(described.columns):
+        return None, "PostgreSQL's tree has other columns than its description"
+    return query, ""
+
+
+def _judged(
+    described: _Described,
+    query: Node | None,
+    problem: str,
+    catalogue: Catalogue,
+    parameters_not_null: Collection[int],
+) -> Description:
+    if query is None:
+        verdicts = [may(problem)] * len(described.columns)
+        return Description(
+            "utility", _columns(described, verdicts), described.parameters, False, (), (), ()
+        )
+    verdicts = Nullability(query, catalogue, parameters_not_null).columns()
+    read, written, views = _tables(query)
+    return Description(
+        _COMMANDS.get(query.integer("commandType"), "utility"),
+        _columns(described, verdicts),
+        described.parameters,
+        at_most_one_row(query, catalogue),
+        _relations(read, catalogue),
+        _relations(written, catalogue),
+        _relations(views, catalogue),
+    )
+
+
+def _columns(described: _Described, verdicts: list[Verdict]) -> tuple[Column, ...]:
+    return tuple(
+        Column(name, oid, modifier, table or None, number or None, one.nullable, one.reason)
+        for (name, oid, modifier, table, number), one in zip(
+            described.columns, verdicts, strict=True
+        )
+    )
+
+
+def _tables(query: Node) -> tuple[set[int], set[int], set[int]]:
+    """The OIDs of tables read, tables written, and views gone through."""
+    read: set[int] = set()
+    written: set[int] = set()
+    views: set[int] = set()
+    for level in walk(query):
+        if level.tag != "QUERY":
+            continue
+        result = level.integer("resultRelation")
+        for index, entry in enumerate(level.nodes("rtable"), start=1):
+            oid = entry.integer("relid") if entry.has("relid") else 0
+            kind = entry.text("relkind") if oid else ""
+            if index == result:
+                written.add(oid)
+            if kind == _VIEW:
+                views.add(oid)
+            elif kind in _TABLE_KINDS and (index != result or _is_read(level, entry)):
+                read.add(oid)
+    return read, written, views
+
+
+def _is_read(level: Node, entry: Node) -> bool:
+    """Whether a table that is written is also read, by WHERE, SET or RETURNING."""
+    if entry.has("requiredPerms"):
+        needed = entry.integer("requiredPerms")
+    else:
+        number = entry.integer("perminfoindex")
+        needed = level.nodes("rteperminfos")[number - 1].integer("requiredPerms")
+    return bool(needed & _SELECT_PRIVILEGE)
+
+
+def _relations(oids: set[int], catalogue: Catalogue) -> tuple[Relation, ...]:
+    found = [relation for oid in oids if (relation := catalogue.relation(oid))]
+    return tuple(sorted(found, key=lambda one: (one.schema, one.name)))

@@ -1,0 +1,156 @@
+"""Drift: `migrations/` and `sql/` must build the same database.
+
+Both are run, each into a scratch database of its own, and their catalogues compared, and the
+rows of tables that are filled when they are made. What differs is named, with the file and
+line of either side that speaks of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psycopg import Connection
+
+from taskdb import migrations, workspaces
+from taskdb.check import schema
+from taskdb.check.scratch import scratch_databases
+from taskdb.lexer import Kind, tokenize
+from taskdb.migration_files import read_train
+from taskdb.migration_runner import TRAINS, Train, connect
+from taskdb.scripts import Statement, place, run_file, statements_of
+
+__all__ = ["SQL", "Finding", "check"]
+
+SQL = Path(__file__).resolve().parent.parent / "sql"
+"""The folder with ``shared.sql`` and ``workspace.sql``."""
+
+_WORDS = frozenset({Kind.IDENTIFIER, Kind.QUOTED_IDENTIFIER})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference: the object, its aspect, and what each side has of it.
+
+    *aspect* is None where one side lacks the object. The places are ``file:line``, or None
+    where no statement of that side names the object.
+    """
+
+    train: Train
+    kind: str
+    name: str
+    aspect: str | None
+    migrations: str | None
+    files: str | None
+    migrations_where: str | None
+    files_where: str | None
+
+    def __str__(self) -> str:
+        what = f"{self.train}: {self.kind} {self.name}"
+        if self.aspect is None or "row" in self.aspect:
+            has, lacks = (
+                ("sql/", "migrations/") if self.migrations is None else ("migrations/", "sql/")
+            )
+            row = f": ({self.migrations or self.files})" if self.aspect else ""
+            text = f"{what}{row} is in {has} and not in {lacks}"
+        else:
+            text = (
+                f"{what}: its {self.aspect} is {_value(self.migrations)} by migrations/, "
+                f"{_value(self.files)} by sql/"
+            )
+        places = [where for where in (self.migrations_where, self.files_where) if where]
+        return f"{text} ({', '.join(places)})" if places else text
+
+
+def check(conninfo: str, *, folder: Path = migrations.FOLDER, sql: Path = SQL) -> list[Finding]:
+    """Build both sides on the server of *conninfo* and return where they differ.
+
+    The role must be allowed to create databases; nothing else on the server is touched, and
+    the two databases are dropped again. Raises `DatabaseError` where it may not, and
+    `MigrationError` or `ScriptError`, with file and line, where a side cannot be built.
+    """
+    with scratch_databases(conninfo, 2) as (migrated, built):
+        migrations.up(migrated, folder=folder, show=_ignore)
+        with connect(migrated, _ignore) as left, connect(built, _ignore) as right:
+            for train in TRAINS:
+                _build(right, sql, train)
+            return [
+                finding
+                for train in TRAINS
+                for finding in _findings(left, right, train, _Places(train, folder, sql))
+            ]
+
+
+def _ignore(line: str) -> None:
+    """A build's notices say nothing about drift."""
+
+
+def _schema(train: Train) -> str:
+    return workspaces.SHARED if train == "shared" else workspaces.DEFAULT
+
+
+def _build(conn: Connection[Any], sql: Path, train: Train) -> None:
+    workspaces.create_schema(conn, _schema(train))
+    workspaces.set_search_path(conn, _schema(train))
+    run_file(conn, sql / f"{train}.sql")
+
+
+def _findings(
+    left: Connection[Any], right: Connection[Any], train: Train, places: _Places
+) -> Iterator[Finding]:
+    migrated, built = schema.read(left, _schema(train)), schema.read(right, _schema(train))
+    for found in schema.compare(migrated, built):
+        yield places.finding(found)
+    for found in schema.compare_rows(left, right, _schema(train), migrated, built):
+        yield places.finding(found)
+
+
+class _Places:
+    """Where each side speaks of an object: the last migration, the first statement of `sql/`."""
+
+    def __init__(self, train: Train, folder: Path, sql: Path) -> None:
+        self.train: Train = train
+        self.migrated = [
+            (migration.up.path, statement)
+            for migration in read_train(folder / train)
+            for statement in migration.up.statements
+        ]
+        self.built = list(statements_of(sql / f"{train}.sql"))
+
+    def finding(self, found: schema.Difference) -> Finding:
+        words = re.findall(r"\w+", found.name.partition("(")[0])
+        return Finding(
+            train=self.train,
+            kind=found.kind,
+            name=found.name,
+            aspect=found.aspect,
+            migrations=found.left,
+            files=found.right,
+            migrations_where=_where(words, reversed(self.migrated)),
+            files_where=_where(words, self.built),
+        )
+
+
+def _where(words: Sequence[str], sources: Iterable[tuple[Path, Statement]]) -> str | None:
+    """The first statement that has all the words, at the last of them."""
+    for path, statement in sources:
+        lines = _lines_of(statement, words[-1])
+        if lines and all(_lines_of(statement, word) for word in words[:-1]):
+            return place(path, lines[0])
+    return None
+
+
+def _lines_of(statement: Statement, word: str) -> list[int]:
+    return [
+        statement.line_at(token.start + 1)
+        for token in tokenize(statement.text)
+        if token.kind in _WORDS
+        and statement.text[token.start : token.end].strip('"').lower() == word
+    ]
+
+
+def _value(value: str | None) -> str:
+    return "none" if value is None else repr(value)

@@ -1,0 +1,202 @@
+"""PostgreSQL's own trees, as text: `{VAR :varno 1 :varattno 2 ...}` becomes a `Node`.
+
+The format is the one of `nodeToString` (src/backend/nodes/outfuncs.c) and is internal to
+PostgreSQL: it changes with every major version. So this parser knows its punctuation only,
+and a reader asks for fields by name; a field or a shape it does not find is a `NodeTreeError`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TypeAlias
+
+Value: TypeAlias = "None | str | bytes | Node | list[Value]"
+
+# As PostgreSQL's reader splits it: brackets stand alone, a backslash takes the next character.
+_TOKEN = re.compile(r"[(){}]|(?:\\.|[^\s(){}\\])+", re.DOTALL)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+
+
+class NodeTreeError(ValueError):
+    """The text is not a tree of the shape that was asked for."""
+
+
+class Node:
+    """One node: its tag (`VAR`, `OPEXPR`) and its fields in the order they were printed."""
+
+    __slots__ = ("fields", "tag")
+
+    def __init__(self, tag: str, fields: dict[str, Value]) -> None:
+        self.tag = tag
+        self.fields = fields
+
+    def __repr__(self) -> str:
+        return f"<{self.tag} {self.fields!r}>"
+
+    def has(self, field: str) -> bool:
+        """Whether the node has *field* at all, empty or not: older versions lack some."""
+        return field in self.fields
+
+    def _value(self, field: str) -> Value:
+        try:
+            return self.fields[field]
+        except KeyError:
+            raise NodeTreeError(f"a {self.tag} node has no field {field}") from None
+
+    def _wrong(self, field: str, wanted: str) -> NodeTreeError:
+        return NodeTreeError(f"field {field} of a {self.tag} node is not {wanted}")
+
+    def node(self, field: str) -> Node:
+        """The node in *field*; raises `NodeTreeError` when it is empty or something else."""
+        value = self._value(field)
+        if isinstance(value, Node):
+            return value
+        raise self._wrong(field, "a node")
+
+    def maybe(self, field: str) -> Node | None:
+        """The node in *field*, or None when it is empty or this version has no such field."""
+        value = self.fields.get(field)
+        if value is None or isinstance(value, Node):
+            return value
+        raise self._wrong(field, "a node")
+
+    def items(self, field: str) -> list[Value]:
+        """The list in *field*; an empty one when it is empty or this version has no such field."""
+        value = self.fields.get(field)
+        if value is None:
+            return []
+        if isinstance(value, list):
+            return value
+        raise self._wrong(field, "a list")
+
+    def nodes(self, field: str) -> list[Node]:
+        """As `items`, where every item must be a node."""
+        found: list[Node] = []
+        for item in self.items(field):
+            if not isinstance(item, Node):
+                raise self._wrong(field, "a list of nodes")
+            found.append(item)
+        return found
+
+    def integers(self, field: str) -> list[int]:
+        """The numbers of an integer list `(i 1 2)`, OID list `(o 1 2)` or bit set `(b 1 2)`."""
+        items = self.items(field)
+        if not items:
+            return []
+        try:
+            return [int(item) for item in items[1:] if isinstance(item, str)]
+        except ValueError:
+            raise self._wrong(field, "a list of numbers") from None
+
+    def integer(self, field: str) -> int:
+        """The number in *field*."""
+        value = self._value(field)
+        try:
+            return int(value) if isinstance(value, str) else self._no_integer(field)
+        except ValueError:
+            raise self._wrong(field, "a number") from None
+
+    def _no_integer(self, field: str) -> int:
+        raise self._wrong(field, "a number")
+
+    def flag(self, field: str) -> bool:
+        """Whether *field* is true; false too where this version has no such field."""
+        value = self.fields.get(field)
+        if value is None:
+            return False
+        if value not in ("true", "false"):
+            raise self._wrong(field, "true or false")
+        return value == "true"
+
+    def text(self, field: str) -> str:
+        """The word in *field*, its escapes undone; empty when the field is."""
+        value = self._value(field)
+        if value is None:
+            return ""
+        if isinstance(value, str):
+            return _ESCAPE.sub(r"\1", value)
+        raise self._wrong(field, "a word")
+
+    def data(self, field: str) -> bytes:
+        """The bytes of a constant; raises `NodeTreeError` when there are none (a NULL)."""
+        value = self._value(field)
+        if isinstance(value, bytes):
+            return value
+        raise self._wrong(field, "a constant")
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self.tokens = _TOKEN.findall(text)
+        self.at = 0
+
+    def next(self) -> str:
+        try:
+            token: str = self.tokens[self.at]
+        except IndexError:
+            raise NodeTreeError("the tree ends too early") from None
+        self.at += 1
+        return token
+
+    def value(self) -> Value:
+        token = self.next()
+        if token == "{":
+            return self.node()
+        if token == "(":
+            return self.list()
+        if token in (")", "}"):
+            raise NodeTreeError(f"unexpected {token} at token {self.at}")
+        return None if token == "<>" else token
+
+    def node(self) -> Node:
+        tag = self.next()
+        fields: dict[str, Value] = {}
+        while (label := self.next()) != "}":
+            if label[0] != ":":
+                raise NodeTreeError(f"expected a field of {tag} at token {self.at}, got {label}")
+            value = self.value()
+            if label == ":constvalue" and value is not None:
+                value = self.datum()
+            fields[label[1:]] = value
+        return Node(tag, fields)
+
+    def datum(self) -> bytes:
+        if self.next() != "[":
+            raise NodeTreeError(f"expected the bytes of a constant at token {self.at}")
+        end = self.tokens.index("]", self.at)
+        found = bytes(int(number) & 255 for number in self.tokens[self.at : end])
+        self.at = end + 1
+        return found
+
+    def list(self) -> list[Value]:
+        found: list[Value] = []
+        while self.tokens[self.at : self.at + 1] != [")"]:
+            found.append(self.value())
+        self.at += 1
+        return found
+
+
+def parse(text: str) -> list[Node]:
+    """Read *text*, a printed list of nodes such as the detail of "rewritten parse tree:".
+
+    Raises `NodeTreeError` when it is anything else.
+    """
+    reader = _Reader(text)
+    try:
+        value = reader.value()
+    except (RecursionError, ValueError) as exc:
+        raise NodeTreeError(f"the tree can't be read: {exc}") from exc
+    if reader.at != len(reader.tokens):
+        raise NodeTreeError(f"the tree goes on after its end, at token {reader.at}")
+    if not isinstance(value, list) or not all(isinstance(item, Node) for item in value):
+        raise NodeTreeError("the tree is not a list of nodes")
+    return [item for item in value if isinstance(item, Node)]
+
+
+def strings(items: list[Value]) -> list[str]:
+    """The words of a list of quoted strings, such as column names: `("id" "n")`."""
+    return [
+        _ESCAPE.sub(r"\1", item[1:-1])
+        for item in items
+        if isinstance(item, str) and item.startswith('"')
+    ]

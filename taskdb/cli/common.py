@@ -1,0 +1,178 @@
+"""What the commands share: which database, and how they speak to people and to programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import click
+import orjson
+import psycopg
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from taskdb import database, workspaces
+from taskdb.embedded import DIRECTORY, Server
+from taskdb.errors import DatabaseNotFoundError
+from taskdb.settings import Settings, is_configured
+from taskdb.text import clean
+
+__all__ = [
+    "Target",
+    "error_line",
+    "group_options",
+    "heading",
+    "json_option",
+    "print_json",
+    "print_table",
+    "stderr",
+    "stdout",
+    "with_target",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    """The database and workspace that a command works on; None is what the environment says."""
+
+    url: str | None
+    workspace: str | None
+
+    def conninfo(self) -> str | None:
+        """Return where to connect, None for what the environment says.
+
+        Where neither the caller nor the environment says anything it is the embedded server,
+        which is started if it does not run.
+        """
+        if self.url is not None or is_configured():
+            return self.url
+        return Server(DIRECTORY).start()
+
+    def settings(self) -> Settings:
+        """Return the settings to connect with."""
+        return Settings.read(self.conninfo(), workspace=self.workspace)
+
+    def connect(self) -> psycopg.Connection:
+        """Open one connection to the workspace; `DatabaseNotFoundError` if it is not there."""
+        settings = self.settings()
+        conn = database.connect(self.conninfo(), workspace=settings.workspace)
+        if workspaces.exists(conn, settings.workspace):
+            return conn
+        present = ", ".join(workspaces.names(conn)) or "none"
+        conn.close()
+        raise DatabaseNotFoundError(
+            f"There is no workspace {settings.workspace} in this database (there: {present})",
+            hint="Name one with --workspace, or make it with `taskdb migrate up`",
+        )
+
+
+def group_options(command: F) -> F:
+    """Add --url and --workspace to *command*; `with_target` makes a `Target` of them."""
+    command = click.option(
+        "--workspace", metavar="NAME", help="The workspace. Default: TASKDB_WORKSPACE, or taskdb."
+    )(command)
+    return click.option(
+        "--url",
+        "--database-url",
+        metavar="URL",
+        help="The database. Default: the environment's, or else the embedded server in ./.taskdb.",
+    )(command)
+
+
+def with_target(function: Callable[..., None]) -> Callable[..., None]:
+    """Give *function* a `Target` first, from the command's options or those before its name."""
+
+    @functools.wraps(function)
+    @click.pass_context
+    def command(
+        context: click.Context, /, *args: Any, url: str | None, workspace: str | None, **kwargs: Any
+    ) -> None:
+        before = context.find_root().params
+        target = Target(url or before.get("url"), workspace or before.get("workspace"))
+        function(target, *args, **kwargs)
+
+    return group_options(command)
+
+
+def json_option(command: F) -> F:
+    """Add --json to *command*."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(
+        command
+    )
+
+
+def stdout() -> Console:
+    """Return the console for results, for people where it is a terminal."""
+    return _console(stderr=False)
+
+
+def stderr() -> Console:
+    """Return the console for progress and notices."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+def print_json(value: object) -> None:
+    """Print *value* (models, plain dataclasses, lists and dicts of them) as JSON."""
+    text = orjson.dumps(value, default=_json_ready, option=orjson.OPT_INDENT_2)
+    click.echo(text.decode())
+
+
+def _json_ready(value: object) -> object:
+    # What orjson doesn't know by itself; as the models' to_dict has it.
+    return value.total_seconds() if isinstance(value, timedelta) else str(value)
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print *rows* under *headings*; the last column takes the room that a terminal leaves.
+
+    Where no terminal limits the line nothing is cut off, and columns are two spaces apart.
+    """
+    shown = [[clean(cell) for cell in row] for row in rows]
+    console = stdout()
+    if console.is_terminal:
+        _print_fitted(console, headings, shown)
+    else:
+        _print_aligned([list(headings), *shown])
+
+
+def _print_fitted(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, heading in enumerate(headings):
+        last = place == len(headings) - 1
+        table.add_column(Text(heading), no_wrap=not last, overflow="fold" if last else "ellipsis")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table)
+
+
+def _print_aligned(lines: Sequence[Sequence[str]]) -> None:
+    widths = [max(cell_len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)
+        )
+        click.echo("  ".join(cells).rstrip())
+
+
+def heading(text: str) -> None:
+    """Print *text*, which may begin with an empty line, so that it stands out on a terminal."""
+    lines = "\n".join(map(clean, text.split("\n")))
+    stdout().print(Text(lines, style="bold"), soft_wrap=True)
+
+
+def error_line(message: str) -> None:
+    """Print *message* as one line on stderr."""
+    line = f"taskdb: {clean(' '.join(message.split()))}"
+    stderr().print(Text(line, style="red"), soft_wrap=True)

@@ -1,0 +1,221 @@
+"""`taskdb migrate`: bring a database to today's schema, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from click.exceptions import Exit
+
+from taskdb import migrations
+from taskdb.cli.common import (
+    Target,
+    error_line,
+    json_option,
+    print_json,
+    print_table,
+    with_target,
+)
+from taskdb.errors import DatabaseNotFoundError
+from taskdb.text import clean
+
+__all__ = ["migrate"]
+
+WRITTEN = "%Y-%m-%d %H:%M:%S"
+UNREACHABLE = 2
+
+shared_option = click.option("--shared", is_flag=True, help="The train of the schema `shared`.")
+wait_option = click.option(
+    "--wait",
+    type=click.FloatRange(0),
+    default=migrations.WAIT_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for another run to end.",
+)
+
+
+@click.group()
+def migrate() -> None:
+    """Bring a database to today's schema, and back.
+
+    There are two trains of migrations: that of the schema `shared` goes first, that of the
+    workspace second.
+
+    Example: taskdb migrate up --workspace team_a
+    """
+
+
+@migrate.command()
+@wait_option
+@with_target
+def up(target: Target, *, wait: float) -> None:
+    """Apply all that is not applied yet; make the workspace if it is not there.
+
+    Example: taskdb migrate up --workspace team_a
+    """
+    conninfo, workspace = _announce(target)
+    steps = migrations.up(conninfo, workspace=workspace, show=_show, wait=wait)
+    _conclude(steps, "Up to date; nothing to do.")
+
+
+@migrate.command()
+@click.argument("to", required=False)
+@shared_option
+@wait_option
+@with_target
+def down(target: Target, *, to: str | None, shared: bool, wait: float) -> None:
+    """Take the newest migration back, or all after revision TO; 0 takes back everything.
+
+    Example: taskdb migrate down 0003 --workspace team_a
+    """
+    conninfo, workspace = _announce(target)
+    steps = migrations.down(
+        conninfo, to, shared=shared, workspace=workspace, show=_show, wait=wait
+    )
+    _conclude(steps, "There is nothing to take back.")
+
+
+@migrate.command()
+@json_option
+@with_target
+def status(target: Target, *, as_json: bool) -> None:
+    """List the migrations of both trains, and which are applied.
+
+    Example: taskdb migrate status --json
+    """
+    settings = target.settings()
+    rows = migrations.status(settings.conninfo, workspace=settings.workspace)
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        ["train", "migration", "state", "applied", "what it does"],
+        [
+            (
+                row.train,
+                row.id,
+                row.state,
+                row.applied_at and f"{row.applied_at.astimezone():{WRITTEN}}",
+                row.title,
+            )
+            for row in rows
+        ],
+    )
+
+
+@migrate.command()
+@click.option("--limit", type=click.IntRange(1), help="At most so many.")
+@json_option
+@with_target
+def history(target: Target, *, limit: int | None, as_json: bool) -> None:
+    """List what was applied and taken back, when and by whom, the newest first.
+
+    Example: taskdb migrate history --limit 5
+    """
+    settings = target.settings()
+    rows = migrations.history(settings.conninfo, workspace=settings.workspace, limit=limit)
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        ["when", "train", "operation", "migration", "by"],
+        [
+            (
+                f"{row.at.astimezone():{WRITTEN}}",
+                row.train,
+                row.operation,
+                row.id,
+                f"{row.username} on {row.hostname}",
+            )
+            for row in rows
+        ],
+    )
+
+
+@migrate.command()
+@json_option
+@with_target
+def check(target: Target, *, as_json: bool) -> None:
+    """Compare a database with the files, changing nothing.
+
+    Exit status 0: current. 1: behind, or a file was edited. 2: the database can't be reached.
+
+    Example: taskdb migrate check || taskdb migrate up
+    """
+    try:
+        settings = target.settings()
+    except DatabaseNotFoundError as unreachable:
+        found = migrations.Check(UNREACHABLE, (str(unreachable),))
+    else:
+        found = migrations.check(settings.conninfo, workspace=settings.workspace)
+    if as_json:
+        print_json(found)
+    elif found.exit_status == UNREACHABLE:
+        error_line(". ".join(found.findings))
+    elif found.exit_status == 0:
+        click.echo("Current.")
+    else:
+        for finding in found.findings:
+            click.echo(clean(finding))
+    raise Exit(found.exit_status)
+
+
+@migrate.command()
+@click.argument("revision")
+@shared_option
+@wait_option
+@with_target
+def stamp(target: Target, *, revision: str, shared: bool, wait: float) -> None:
+    """Note that the schema is at REVISION, running nothing.
+
+    For a database that was brought there by other means, and for a file of which nothing but
+    words has changed.
+
+    Example: taskdb migrate stamp 0004 --workspace team_a
+    """
+    conninfo, workspace = _announce(target)
+    steps = migrations.stamp(
+        conninfo, revision, shared=shared, workspace=workspace, show=_show, wait=wait
+    )
+    _conclude(steps, "It was noted so already.")
+
+
+@migrate.command()
+@click.argument("name")
+@shared_option
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=migrations.FOLDER,
+    show_default="taskdb's own",
+    help="Where the trains are.",
+)
+def new(*, name: str, shared: bool, folder: Path) -> None:
+    """Write the next migration and its rollback, to be filled in; NAME is a verb and an object.
+
+    Example: taskdb migrate new add-due-date
+    """
+    for path in migrations.new(name, shared=shared, folder=folder):
+        click.echo(path)
+
+
+def _announce(target: Target) -> tuple[str, str]:
+    """Say what is about to be changed; return where to connect, and the workspace."""
+    settings = target.settings()
+    about = migrations.target(settings.conninfo, workspace=settings.workspace)
+    click.echo(f"On {clean(about)}:", err=True)
+    return settings.conninfo, settings.workspace
+
+
+def _show(line: str) -> None:
+    click.echo(f"  {clean(line)}", err=True)
+
+
+def _conclude(steps: Sequence[migrations.Step], nothing: str) -> None:
+    if not steps:
+        click.echo(nothing)
+        return
+    seconds = sum(step.seconds for step in steps)
+    click.echo(f"{len(steps)} migration{'s' if len(steps) > 1 else ''}, {seconds:.2f} s.")

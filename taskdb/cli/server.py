@@ -1,0 +1,95 @@
+"""`taskdb db`: the embedded server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import click
+from psycopg import pq
+
+from taskdb.cli.common import Target, json_option, print_json, with_target
+from taskdb.embedded import DIRECTORY, Server
+from taskdb.settings import is_configured
+
+__all__ = ["db"]
+
+
+@click.group()
+def db() -> None:
+    """Run the embedded PostgreSQL in ./.taskdb, and look into databases.
+
+    Example: taskdb db start
+    """
+
+
+@db.command()
+def start() -> None:
+    """Start the embedded server unless it runs.
+
+    Example: taskdb db start
+    """
+    server = Server(DIRECTORY)
+    server.start()
+    click.echo(f"The embedded server is {server.status()}.")
+
+
+@db.command()
+def stop() -> None:
+    """Stop the embedded server; its data stays.
+
+    Example: taskdb db stop
+    """
+    server = Server(DIRECTORY)
+    stopped = server.stop()
+    click.echo("Stopped." if stopped else f"It was not running, in {server.directory}.")
+
+
+@db.command()
+@json_option
+def status(as_json: bool) -> None:
+    """Tell whether the embedded server runs; exit status 1 if it does not.
+
+    Example: taskdb db status
+    """
+    found = Server(DIRECTORY).status()
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(f"The embedded server is {found}.")
+    if not found.running:
+        raise click.exceptions.Exit(1)
+
+
+@db.command()
+def url() -> None:
+    """Start the embedded server unless it runs, and print its URL, on a line of its own.
+
+    Example: DATABASE_URL=$(taskdb db url) python my_service.py
+    """
+    click.echo(Server(DIRECTORY).start())
+
+
+@db.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@with_target
+def psql(target: Target, *, arguments: tuple[str, ...]) -> None:
+    """Open psql in the workspace, with further ARGUMENTS for it.
+
+    Example: taskdb db psql --workspace demo -c 'table feature_progress'
+    """
+    found = shutil.which("psql") if target.url or is_configured() else None
+    program = Path(found) if found else Server(DIRECTORY).binaries / "psql"
+    environment = {**os.environ, **_environment(target.settings().conninfo)}
+    os.execve(program, ["psql", *arguments], environment)
+
+
+def _environment(conninfo: str) -> dict[str, str]:
+    # As variables, and not as an argument, which every user of the machine could read: it may
+    # hold a password.
+    return {
+        option.envvar.decode(): option.val.decode()
+        for option in pq.Conninfo.parse(conninfo.encode())
+        if option.envvar is not None and option.val is not None
+    }

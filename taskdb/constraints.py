@@ -1,0 +1,93 @@
+"""What a refusing constraint means, in words, from its name.
+
+The schema names its constraints as facts: `tasks_priority_is_1_to_10`, `tasks_feature_exists`.
+So most names say their field and rule themselves, and those of any other schema that keeps the
+custom do too. `CONSTRAINTS` holds the rest: facts about several columns, and formats.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+__all__ = ["CONSTRAINTS", "Rule", "describe", "without_shard"]
+
+
+class Rule(NamedTuple):
+    """What must hold of *field*: "priority" and "must be 1 to 10" make a sentence together."""
+
+    field: str | None
+    rule: str
+
+
+CONSTRAINTS: Final[Mapping[str, Rule]] = {
+    "epics_key_is_e_and_digits": Rule("key", "must be E and two to six digits, as in E04"),
+    "features_key_is_epic_and_f_and_digits": Rule(
+        "key", "must be its epic's key, a hyphen, F and two to six digits, as in E04-F01"
+    ),
+    "parent_guard_has_one_row": Rule("only_row", "must be true: the table has one row"),
+    "parent_guard_pkey": Rule("only_row", "must be unique: the table has one row"),
+    "task_claims_ended_exactly_with_outcome": Rule(
+        "ended_at", "must be set exactly when outcome is"
+    ),
+    "task_claims_one_live": Rule("task_id", "must not have two live claims"),
+    "task_claims_token_once_per_task": Rule("token", "must be unique among its task's claims"),
+    "task_dependencies_pkey": Rule("depends_on_id", "must not be a dependency of the task twice"),
+    "task_files_path_once_per_task": Rule("path", "must be unique among its task's files"),
+    "task_history_numbered_unless_imported": Rule("seq", "must be set exactly when source is not"),
+    "task_history_seq_once_per_task": Rule("seq", "must be unique among its task's history"),
+    "task_status_transitions_is_a_move": Rule("new_status", "must differ from old_status"),
+    "task_status_transitions_pkey": Rule("new_status", "must follow an old_status only once"),
+    "tasks_blocked_at_exactly_while_blocked": Rule(
+        "blocked_at", "must be set exactly while status is blocked"
+    ),
+    "tasks_blocked_has_gate_or_reason": Rule(
+        "blocked_reason", "must be given for a blocked task without open dependencies"
+    ),
+    "tasks_completed_at_from_completion_on": Rule(
+        "completed_at", "must be set on completion, and only while completed or archived"
+    ),
+    "tasks_pending_is_free": Rule(
+        "status", "must not be pending while dependencies are open or a blocked_reason stands"
+    ),
+    "tasks_reason_only_while_blocked": Rule(
+        "blocked_reason", "must be null unless status is blocked"
+    ),
+}
+
+# Citus names the parts of a distributed table, and their constraints, with a number behind.
+_SHARD: Final = re.compile(r"_\d+$")
+# `tasks_priority_is_1_to_10` without its table: field, verb, what must hold.
+_FACT: Final = re.compile(r"(?P<field>\w+?)_(?P<verb>is|has)_(?P<what>\w+)")
+_REFERENCE: Final = re.compile(r"(?P<stem>\w+)_exists")
+# PostgreSQL's own names for constraints that were given none.
+_UNNAMED: Final = re.compile(r"(?P<field>\w+?)_(?:key|fkey|check|excl|idx|not_null)\d*")
+_VERBS: Final = {"is": "must be", "has": "must have"}
+
+
+def without_shard(name: str) -> str:
+    """Return *name* without the number that Citus appends to the names of a shard."""
+    return _SHARD.sub("", name)
+
+
+def describe(constraint: str, table: str) -> Rule:
+    """Return what *constraint* of *table* demands: as listed, or read from its name.
+
+    A name that says neither field nor rule gives its bare fact: ``breaks the rule "..."``.
+    """
+    name = constraint if constraint in CONSTRAINTS else without_shard(constraint)
+    if name in CONSTRAINTS:
+        return CONSTRAINTS[name]
+    fact = name.removeprefix(f"{without_shard(table)}_")
+    if match := _FACT.fullmatch(fact):
+        rule = f"{_VERBS[match['verb']]} {match['what'].replace('_', ' ')}"
+        return Rule(match["field"], rule.replace("must be not ", "must not be "))
+    return Rule(_field(fact), f'breaks the rule "{fact.replace("_", " ")}"')
+
+
+def _field(fact: str) -> str | None:
+    if match := _REFERENCE.fullmatch(fact):
+        return f"{match['stem']}_id"
+    match = _UNNAMED.fullmatch(fact)
+    return match["field"] if match else None

@@ -1,0 +1,91 @@
+"""One agent of the demo, a process of its own: claim, work, complete, until nothing is left.
+
+It is what a service's worker looks like, less the work: that is a pause, with a heartbeat
+whenever a third of the lease has gone by.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from psycopg.conninfo import make_conninfo
+
+from taskdb.database import Database
+from taskdb.errors import ClaimLostError
+from taskdb.models.claims import Claim
+from taskdb.queries import claims, demo
+
+__all__ = ["Job", "application_name", "run"]
+
+IDLE_SECONDS: Final = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What an agent is told: where to work, as who, how fast. `crew` names all the agents."""
+
+    url: str
+    workspace: str
+    name: str
+    crew: Sequence[str]
+    lease: timedelta
+    work_seconds: float
+
+
+def application_name(agent: str) -> str:
+    """Return the name that the sessions of *agent* have in pg_stat_activity."""
+    return f"taskdb demo {agent}"
+
+
+def run(job: Job) -> int:
+    """Work until nothing is left for this crew, or whoever started it is gone.
+
+    Returns how many tasks it completed. A claim that was lost to another agent is dropped.
+    """
+    completed = 0
+    parent = os.getppid()
+    pace = random.Random(job.name)
+    url = make_conninfo(job.url, application_name=application_name(job.name))
+    with Database(url, workspace=job.workspace, pool_min=1, pool_max=1) as database:
+        while os.getppid() == parent:
+            claim = database.retrying(
+                lambda conn: claims.claim_next(conn, agent=job.name, lease=job.lease)
+            )
+            if claim is not None:
+                completed += _do(database, job, claim, pace.uniform(0.5, 1.5) * job.work_seconds)
+            elif database.retrying(lambda conn: demo.work_is_left(conn, agents=list(job.crew))):
+                time.sleep(IDLE_SECONDS)
+            else:
+                break
+    return completed
+
+
+def _do(database: Database, job: Job, claim: Claim, seconds: float) -> bool:
+    """Do the work of *claim* and complete it; return False if it was lost meanwhile."""
+    try:
+        _work(database, job, claim, seconds)
+        database.retrying(
+            lambda conn: claims.complete(conn, task_id=claim.task_id, token=claim.token)
+        )
+    except ClaimLostError:
+        return False
+    return True
+
+
+def _work(database: Database, job: Job, claim: Claim, seconds: float) -> None:
+    stretch = job.lease.total_seconds() / 3
+    while seconds > stretch:
+        time.sleep(stretch)
+        seconds -= stretch
+        database.retrying(
+            lambda conn: claims.heartbeat(
+                conn, task_id=claim.task_id, token=claim.token, lease=job.lease
+            )
+        )
+    time.sleep(seconds)

@@ -1,0 +1,192 @@
+"""Which rows of a plan are new, which are there already, and which meet rows of someone else.
+
+Pure: it is told what the database holds, and what it refuses goes to the plan's findings.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from taskdb.exchange.graph import is_satisfied, note_relation
+from taskdb.exchange.plan import Plan, PlanEdge, PlanEpic, PlanFeature, PlanHistory, PlanTask
+from taskdb.models.exchange import KnownRow, KnownTask
+from taskdb.models.types import TaskStatus
+
+__all__ = ["Known", "Selection", "choose"]
+
+
+@dataclass(slots=True)
+class Known:
+    """What the database holds under the keys of a plan; `edges` are pairs of keys."""
+
+    epics: Mapping[str, KnownRow] = field(default_factory=dict[str, KnownRow])
+    features: Mapping[str, KnownRow] = field(default_factory=dict[str, KnownRow])
+    tasks: Mapping[str, KnownTask] = field(default_factory=dict[str, KnownTask])
+    edges: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(slots=True)
+class Selection:
+    """The new rows of a plan, and how many of the others an earlier import had brought."""
+
+    epics: list[PlanEpic] = field(default_factory=list[PlanEpic])
+    features: list[PlanFeature] = field(default_factory=list[PlanFeature])
+    tasks: list[PlanTask] = field(default_factory=list[PlanTask])
+    edges: list[PlanEdge] = field(default_factory=list[PlanEdge])
+    history: list[PlanHistory] = field(default_factory=list[PlanHistory])
+    unchanged: Counter[str] = field(default_factory=Counter[str])
+
+
+class _Keyed(Protocol):
+    @property
+    def key(self) -> str: ...
+    @property
+    def where(self) -> str: ...
+
+
+class _Sourced(Protocol):
+    @property
+    def source_kind(self) -> str | None: ...
+    @property
+    def source_file(self) -> str | None: ...
+
+
+K = TypeVar("K", bound=_Keyed)
+
+
+def choose(plan: Plan, known: Known) -> Selection:
+    """Return what of *plan* is to be written, given what is *known*.
+
+    A row whose key an earlier import of the same file made is left as it is, and so are its
+    dependencies. One whose key anything else made is refused, and with it what can't stand
+    without it: features go with their epic; tasks come without the feature or parent.
+    """
+    selection = Selection()
+    selection.epics = list(_new(plan, "epic", plan.epics, known.epics, selection.unchanged))
+    epics = _usable(plan, selection.epics, known.epics)
+    features = list(_with_epic(plan, epics))
+    selection.features = list(_new(plan, "feature", features, known.features, selection.unchanged))
+    selection.tasks = list(_new(plan, "task", plan.tasks, known.tasks, selection.unchanged))
+
+    usable_features = _usable(plan, selection.features, known.features)
+    usable_tasks = _usable(plan, selection.tasks, known.tasks)
+    new_tasks = {task.key: task for task in selection.tasks}
+    for task in selection.tasks:
+        _without_foreign(plan, task, usable_features, usable_tasks)
+    selection.edges = list(_new_edges(plan, known, new_tasks, usable_tasks, selection.unchanged))
+    selection.history = [row for row in plan.history if row.task in new_tasks]
+    _explain_blocked(plan, selection, known)
+    return selection
+
+
+def _new(
+    plan: Plan, what: str, rows: list[K], known: Mapping[str, _Sourced], unchanged: Counter[str]
+) -> Iterator[K]:
+    for row in rows:
+        there = known.get(row.key)
+        if there is None:
+            yield row
+        elif _is_own(plan, there):
+            unchanged[f"{what}s"] += 1
+        else:
+            plan.findings.refused(what, row.where, row.key, _owner(there))
+
+
+def _is_own(plan: Plan, there: _Sourced) -> bool:
+    return (there.source_kind, there.source_file) == (plan.kind, plan.path)
+
+
+def _owner(there: _Sourced) -> str:
+    if there.source_kind is None:
+        return "its key is taken by a row that no import made"
+    return f"its key is taken by a row of another import, {there.source_kind} {there.source_file}"
+
+
+def _usable(plan: Plan, new: list[K], known: Mapping[str, _Sourced]) -> frozenset[str]:
+    """Return the keys of this file's rows that are, or will be, in the database."""
+    own = {key for key, there in known.items() if _is_own(plan, there)}
+    return frozenset(own | {row.key for row in new})
+
+
+def _with_epic(plan: Plan, epics: frozenset[str]) -> Iterator[PlanFeature]:
+    for feature in plan.features:
+        if feature.epic in epics:
+            yield feature
+        else:
+            plan.findings.refused(
+                "feature", feature.where, feature.key, f"its epic {feature.epic} was refused"
+            )
+
+
+def _without_foreign(
+    plan: Plan, task: PlanTask, features: frozenset[str], tasks: frozenset[str]
+) -> None:
+    if task.feature is not None and task.feature not in features:
+        plan.findings.changed(
+            "task",
+            task.where,
+            task.key,
+            f"its feature {task.feature} was refused; taken without one",
+        )
+        task.feature = None
+    if task.parent is not None and task.parent not in tasks:
+        plan.findings.refused(
+            "parent", task.where, task.key, f"its parent {task.parent} was refused"
+        )
+        note_relation(task, {"type": "parent", "key": task.parent, "refused": "was refused"})
+        task.parent = None
+
+
+def _new_edges(
+    plan: Plan,
+    known: Known,
+    new_tasks: Mapping[str, PlanTask],
+    usable: frozenset[str],
+    unchanged: Counter[str],
+) -> Iterator[PlanEdge]:
+    for edge in plan.edges:
+        task = new_tasks.get(edge.task)
+        if task is not None and edge.depends_on in usable:
+            yield edge
+        elif (edge.task, edge.depends_on) in known.edges and edge.task in usable:
+            unchanged["dependencies"] += 1
+        elif edge.task in usable:
+            reason = (
+                f"{edge.depends_on} was refused"
+                if edge.depends_on not in usable
+                else "the task was imported before, and is left as it is"
+            )
+            plan.findings.refused(
+                "dependency",
+                edge.where,
+                edge.task,
+                f"on {edge.depends_on} ({edge.said}): {reason}",
+            )
+            if task is not None:
+                note_relation(task, {"type": edge.said, "key": edge.depends_on, "refused": reason})
+        else:
+            plan.findings.refused(
+                "dependency", edge.where, edge.task, f"on {edge.depends_on}: its task was refused"
+            )
+
+
+def _explain_blocked(plan: Plan, selection: Selection, known: Known) -> None:
+    """Give a reason to each blocked task that nothing gates: else it would become pending."""
+    statuses = {task.key: (task.status, False) for task in selection.tasks}
+    for key, there in known.tasks.items():
+        statuses.setdefault(key, (there.status, there.completed_at is not None))
+    gated = {
+        edge.task
+        for edge in selection.edges
+        if not is_satisfied(edge.dependency_type, *statuses[edge.depends_on])
+    }
+    for task in selection.tasks:
+        if (
+            task.status is TaskStatus.BLOCKED
+            and task.blocked_reason is None
+            and task.key not in gated
+        ):
+            task.blocked_reason = f"blocked in {plan.kind}"

@@ -1,0 +1,194 @@
+"""The edges of a plan: which can be taken, which dangle, which close a loop.
+
+`settle` decides it for the whole file before anything is loaded, in time linear in the graph,
+so that the report can name every loop; the database checks again what it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from taskdb.exchange.plan import RELATIONS, Plan, PlanEdge, PlanParent, PlanTask
+from taskdb.models.types import DependencyType, TaskStatus
+
+__all__ = ["closing_edges", "is_satisfied", "note_relation", "settle"]
+
+# Of a long loop the reason shows this many keys, and the finding's `path` twice as many of its
+# beginning and of its end: a file may hold thousands of loops of thousands of keys.
+SHOWN_KEYS: Final = 20
+KEPT_KEYS: Final = 100
+STRENGTH: Final = {
+    DependencyType.SUGGESTS: 0,
+    DependencyType.BLOCKS: 1,
+    DependencyType.REQUIRES: 2,
+}
+
+
+def settle(plan: Plan) -> None:
+    """Leave in *plan* only the edges and parents that a database can take.
+
+    Refused, with their reason: edges and parents to tasks that the file does not have, the
+    weaker of two edges of a pair, a second parent, and in each loop the edge that closes it
+    when tasks are visited in the order of the file. A refused edge stays readable in its
+    task's ``metadata.relations``.
+    """
+    tasks = plan.tasks_by_key()
+    edges = list(_strongest(plan, _between_known(plan, tasks)))
+    plan.edges = list(_without_loops(plan, tasks, edges))
+    _settle_parents(plan, tasks)
+
+
+def closing_edges(
+    nodes: Sequence[str], edges: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, ...]]:
+    """Yield a loop ``(a, b, ..., a)`` for each edge that closes one, in the order of *nodes*.
+
+    *edges* leads from a node to those it waits for. The walk is depth first; the last step
+    of each loop, from its last but one node to its first, is an edge back to a node whose own
+    walk is not finished. Without those edges nothing loops, and each of them alone would
+    close its loop again. Visits every node and every edge once. Of a loop of more than 200
+    keys the middle is left out.
+    """
+    finished: set[str] = set()
+    for start in nodes:
+        if start in finished:
+            continue
+        path = [start]
+        place = {start: 0}
+        walks = [iter(edges.get(start, ()))]
+        while path:
+            for blocker in walks[-1]:
+                if blocker in place:
+                    yield (*_ends(path, place[blocker]), blocker)
+                elif blocker not in finished:
+                    place[blocker] = len(path)
+                    path.append(blocker)
+                    walks.append(iter(edges.get(blocker, ())))
+                    break
+            else:
+                walks.pop()
+                node = path.pop()
+                del place[node]
+                finished.add(node)
+
+
+def is_satisfied(kind: DependencyType, status: TaskStatus, completed: bool) -> bool:
+    """Whether an edge of this type lets its task go: `shared.is_satisfied`, in Python."""
+    if kind is DependencyType.SUGGESTS or status is TaskStatus.COMPLETED:
+        return True
+    if kind is DependencyType.REQUIRES:
+        return status is TaskStatus.ARCHIVED and completed
+    return status in (TaskStatus.CANCELLED, TaskStatus.ARCHIVED)
+
+
+def note_relation(task: PlanTask, relation: dict[str, object]) -> None:
+    """Write a relation that is not a dependency into a task's ``metadata.relations``."""
+    task.metadata.setdefault(RELATIONS, []).append(relation)
+
+
+def _between_known(plan: Plan, tasks: dict[str, PlanTask]) -> Iterator[PlanEdge]:
+    for edge in plan.edges:
+        if edge.depends_on in tasks:
+            yield edge
+        else:
+            _refuse(plan, tasks, edge, f"{edge.depends_on} is no task of this file")
+
+
+def _strongest(plan: Plan, edges: Iterator[PlanEdge]) -> Iterator[PlanEdge]:
+    """Yield one edge a pair, at the place of the pair's first."""
+    by_pair: dict[tuple[str, str], list[PlanEdge]] = {}
+    for edge in edges:
+        by_pair.setdefault((edge.task, edge.depends_on), []).append(edge)
+    for same in by_pair.values():
+        kept = max(same, key=lambda edge: STRENGTH[edge.dependency_type])
+        yield kept
+        for edge in same:
+            if edge is not kept:
+                plan.findings.changed(
+                    "dependency",
+                    edge.where,
+                    edge.task,
+                    f"on {edge.depends_on} ({edge.said}) is the same edge as "
+                    f"{kept.said} at {kept.where}; the stronger stays, as {kept.dependency_type}",
+                )
+
+
+def _without_loops(
+    plan: Plan, tasks: dict[str, PlanTask], edges: list[PlanEdge]
+) -> Iterator[PlanEdge]:
+    gating = [edge for edge in edges if edge.dependency_type is not DependencyType.SUGGESTS]
+    waits_for: dict[str, list[str]] = {}
+    for edge in gating:
+        waits_for.setdefault(edge.task, []).append(edge.depends_on)
+    loops = {loop[-2:]: loop for loop in closing_edges(list(tasks), waits_for)}
+    for edge in edges:
+        loop = loops.get((edge.task, edge.depends_on))
+        if loop is None or edge.dependency_type is DependencyType.SUGGESTS:
+            yield edge
+        else:
+            _refuse(plan, tasks, edge, f"closes the loop {_shown(loop)}", loop)
+
+
+def _settle_parents(plan: Plan, tasks: dict[str, PlanTask]) -> None:
+    chosen: dict[str, PlanParent] = {}
+    for link in plan.parents:
+        first = chosen.get(link.task)
+        if link.parent not in tasks:
+            reason = f"{link.parent} is no task of this file"
+        elif first is None:
+            chosen[link.task] = link
+            continue
+        elif first.parent == link.parent:
+            continue
+        else:
+            reason = f"{link.parent} would be a second parent; {first.parent} is one already"
+        _refuse_parent(plan, tasks, link, reason)
+
+    loops = closing_edges(list(tasks), {key: (link.parent,) for key, link in chosen.items()})
+    for loop in list(loops):
+        link = chosen.pop(loop[-2])
+        _refuse_parent(plan, tasks, link, f"closes the loop {_shown(loop)}", loop)
+    for key, link in chosen.items():
+        tasks[key].parent = link.parent
+    plan.parents = list(chosen.values())
+
+
+def _refuse(
+    plan: Plan,
+    tasks: dict[str, PlanTask],
+    edge: PlanEdge,
+    reason: str,
+    path: tuple[str, ...] = (),
+) -> None:
+    plan.findings.refused(
+        "dependency",
+        edge.where,
+        edge.task,
+        f"on {edge.depends_on} ({edge.said}): {reason}",
+        path,
+    )
+    note_relation(tasks[edge.task], {"type": edge.said, "key": edge.depends_on, "refused": reason})
+
+
+def _refuse_parent(
+    plan: Plan,
+    tasks: dict[str, PlanTask],
+    link: PlanParent,
+    reason: str,
+    path: tuple[str, ...] = (),
+) -> None:
+    plan.findings.refused("parent", link.where, link.task, reason, path)
+    note_relation(tasks[link.task], {"type": "parent", "key": link.parent, "refused": reason})
+
+
+def _ends(path: list[str], start: int) -> list[str]:
+    if len(path) - start <= 2 * KEPT_KEYS:
+        return path[start:]
+    return path[start : start + KEPT_KEYS] + path[-KEPT_KEYS:]
+
+
+def _shown(loop: tuple[str, ...]) -> str:
+    if len(loop) > SHOWN_KEYS:
+        loop = (*loop[: SHOWN_KEYS - 1], f"... {len(loop) - SHOWN_KEYS} more ...", loop[-1])
+    return " -> ".join(loop)

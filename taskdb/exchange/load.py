@@ -1,0 +1,249 @@
+"""Puts a plan into the database, in one transaction, through the typed functions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from taskdb.exchange.choose import Known, Selection, choose
+from taskdb.exchange.plan import SOURCE, LapsedClaim, Plan, PlanEpic, PlanFeature, PlanTask
+from taskdb.exchange.progress import Progress, Stage, counted
+from taskdb.exchange.report import ImportRefusedError, Report
+from taskdb.exchange.rows import is_list
+from taskdb.models.exchange import KnownRow
+from taskdb.models.tasks import NewTask
+from taskdb.models.types import TaskStatus
+from taskdb.queries import exchange, features, tasks
+
+__all__ = ["load"]
+
+Connection = psycopg.Connection[Any]
+
+
+def load(conn: Connection, plan: Plan, *, strict: bool, progress: Progress) -> Report:
+    """Write what of *plan* is new, and report it. Rolled back whole if anything fails.
+
+    Raises ImportRefusedError if *strict* and there are findings. What the database itself
+    refuses (a key or a loop that another session commits meanwhile) is its own error.
+    """
+    with conn.transaction():
+        selection = choose(plan, _known(conn, plan))
+        report = _report(plan, selection)
+        if strict and report.findings:
+            raise ImportRefusedError(report)
+        _Writer(conn, plan, selection, progress).write()
+        return report
+
+
+class _Writer:
+    def __init__(
+        self, conn: Connection, plan: Plan, selection: Selection, progress: Progress
+    ) -> None:
+        self.conn = conn
+        self.plan = plan
+        self.new = selection
+        self.progress = progress
+
+    def write(self) -> None:
+        self._write_epics()
+        self._write_features()
+        if self.new.tasks:
+            self._write_tasks()
+            self._write_dependents()
+        for feature in self.plan.features:
+            features.update_progress(self.conn, key=feature.key)
+
+    def _write_epics(self) -> None:
+        rows = (
+            (
+                epic.key,
+                epic.title,
+                epic.description,
+                epic.status,
+                epic.priority,
+                epic.business_value,
+                epic.file_path,
+                epic.metadata,
+                epic.created_by,
+                _moment(epic.created_at),
+            )
+            for epic in self._told(self.new.epics, Stage.EPICS)
+        )
+        exchange.copy_epics.copy(self.conn, rows)
+
+    def _write_features(self) -> None:
+        epic_ids = _ids(exchange.epics_by_key(self.conn, keys=[e.key for e in self.plan.epics]))
+        rows = (
+            (
+                epic_ids[feature.epic],
+                feature.key,
+                feature.title,
+                feature.description,
+                feature.status,
+                feature.execution_order,
+                feature.file_path,
+                feature.metadata,
+                feature.created_by,
+                _moment(feature.created_at),
+            )
+            for feature in self._told(self.new.features, Stage.FEATURES)
+        )
+        exchange.copy_features.copy(self.conn, rows)
+
+    def _write_tasks(self) -> None:
+        keys = [feature.key for feature in self.plan.features]
+        feature_ids = _ids(exchange.features_by_key(self.conn, keys=keys))
+        rows = (_new_task(task, feature_ids) for task in self._told(self.new.tasks, Stage.TASKS))
+        tasks.create_many(self.conn, list(rows), [])
+
+    def _write_dependents(self) -> None:
+        """Write what refers to tasks by their ids."""
+        keys = [task.key for task in self.plan.tasks]
+        ids = {task.key: task.id for task in exchange.tasks_by_key(self.conn, keys=keys)}
+        exchange.copy_edges.copy(
+            self.conn,
+            (
+                (
+                    ids[edge.task],
+                    ids[edge.depends_on],
+                    edge.dependency_type,
+                    edge.created_by,
+                    _moment(edge.created_at),
+                )
+                for edge in self._told(self.new.edges, Stage.DEPENDENCIES)
+            ),
+        )
+        exchange.copy_history.copy(
+            self.conn,
+            (
+                (
+                    ids[row.task],
+                    row.old_status,
+                    row.new_status,
+                    row.agent,
+                    row.note,
+                    row.forced,
+                    self.plan.kind,
+                    row.created_at,
+                )
+                for row in self._told(self.new.history, Stage.HISTORY)
+            ),
+        )
+        self._write_claims(ids)
+
+    def _write_claims(self, ids: dict[str, UUID]) -> None:
+        claims = [(ids[key], claim) for key, claim in _claims(self.new)]
+        if claims:
+            exchange.add_lapsed_claims(
+                self.conn,
+                task_ids=[task_id for task_id, _ in claims],
+                agents=[claim.agent for _, claim in claims],
+                moments=[_moment(claim.claimed_at) for _, claim in claims],
+            )
+        self.progress(Stage.CLAIMS, len(claims), len(claims))
+
+    def _told(self, rows: list[Any], stage: Stage) -> Iterator[Any]:
+        return counted(rows, stage, len(rows), self.progress)
+
+
+def _known(conn: Connection, plan: Plan) -> Known:
+    """Ask what the database holds under the plan's keys."""
+    epics = exchange.epics_by_key(conn, keys=[epic.key for epic in plan.epics])
+    features_there = exchange.features_by_key(conn, keys=[row.key for row in plan.features])
+    tasks_there = exchange.tasks_by_key(conn, keys=[task.key for task in plan.tasks])
+    keys = {task.id: task.key for task in tasks_there}
+    edges = exchange.edges_of(conn, task_ids=list(keys))
+    return Known(
+        epics={row.key: row for row in epics},
+        features={row.key: row for row in features_there},
+        tasks={row.key: row for row in tasks_there},
+        edges=frozenset(
+            (keys[edge.task_id], keys[edge.depends_on_id])
+            for edge in edges
+            if edge.depends_on_id in keys
+        ),
+    )
+
+
+def _report(plan: Plan, new: Selection) -> Report:
+    taken = {
+        "epics": len(new.epics),
+        "features": len(new.features),
+        "tasks": len(new.tasks),
+        "parents": sum(task.parent is not None for task in new.tasks),
+        "dependencies": len(new.edges),
+        "history": len(new.history),
+        "claims": len(list(_claims(new))),
+    }
+    listed: Counter[str] = Counter()
+    kept: Counter[str] = Counter()
+    rows: list[PlanEpic | PlanFeature | PlanTask] = [*new.epics, *new.features, *new.tasks]
+    for row in rows:
+        for name, value in row.metadata.items():
+            if name in plan.lists:
+                listed[name] += len(value) if is_list(value) else 1
+            elif name != SOURCE:
+                kept[name] += 1
+    remarks = list(plan.remarks)
+    untimed = sum(
+        task.status is TaskStatus.COMPLETED and task.completed_at is None for task in new.tasks
+    )
+    if untimed:
+        remarks.append(
+            f"{untimed} completed tasks name no time; this import's stands as their completion"
+        )
+    return Report(
+        kind=plan.kind,
+        path=plan.path,
+        taken={name: count for name, count in {**taken, **listed}.items() if count},
+        unchanged=dict(new.unchanged),
+        kept=dict(kept),
+        remarks=remarks,
+        findings=plan.findings.rows,
+    )
+
+
+def _new_task(task: PlanTask, feature_ids: dict[str, UUID]) -> NewTask:
+    return NewTask(
+        key=task.key,
+        title=task.title,
+        description=task.description,
+        status=task.status,
+        priority=task.priority,
+        agent_type=task.agent_type,
+        estimated_hours=task.estimated_hours,
+        actual_hours=task.actual_hours,
+        execution_order=task.execution_order,
+        requirements=task.requirements,
+        context=task.context,
+        metadata=task.metadata,
+        file_path=task.file_path,
+        blocked_reason=task.blocked_reason,
+        scheduled_at=task.scheduled_at,
+        feature_id=feature_ids[task.feature] if task.feature else None,
+        parent=task.parent,
+        created_by=task.created_by,
+        started_at=task.started_at,
+        blocked_at=task.blocked_at if task.status is TaskStatus.BLOCKED else None,
+        completed_at=task.completed_at,
+        created_at=task.created_at,
+    )
+
+
+def _claims(new: Selection) -> Iterator[tuple[str, LapsedClaim]]:
+    for task in new.tasks:
+        if task.claim is not None:
+            yield task.key, task.claim
+
+
+def _ids(rows: Iterable[KnownRow]) -> dict[str, UUID]:
+    return {row.key: row.id for row in rows}
+
+
+def _moment(said: datetime | None) -> datetime:
+    return said or datetime.now(UTC)

@@ -1,0 +1,184 @@
+"""A plan as the readers hand it on: what a file says, in taskdb's words and without a database.
+
+Rows refer to each other by key. Everything an importer could not take as it stands is in
+`findings`; fields without a column of their own are in each row's `metadata`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from taskdb.exchange.report import Findings
+from taskdb.models.types import DependencyType, Level, PlanStatus, TaskStatus
+
+__all__ = [
+    "RELATIONS",
+    "SOURCE",
+    "LapsedClaim",
+    "Plan",
+    "PlanEdge",
+    "PlanEpic",
+    "PlanFeature",
+    "PlanHistory",
+    "PlanParent",
+    "PlanTask",
+]
+
+Metadata = dict[str, Any]
+
+# Where in metadata the source's own words stand, and relations that are no dependencies.
+SOURCE: Final = "source"
+RELATIONS: Final = "relations"
+
+
+@dataclass(slots=True)
+class PlanEpic:
+    """An epic of a file."""
+
+    key: str
+    title: str
+    where: str
+    description: str | None = None
+    status: PlanStatus = PlanStatus.DRAFT
+    priority: Level = Level.MEDIUM
+    business_value: Level | None = None
+    file_path: str | None = None
+    created_by: str | None = None
+    created_at: datetime | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+
+
+@dataclass(slots=True)
+class PlanFeature:
+    """A feature of a file; `epic` is its epic's key."""
+
+    key: str
+    epic: str
+    title: str
+    where: str
+    description: str | None = None
+    status: PlanStatus = PlanStatus.DRAFT
+    execution_order: int | None = None
+    file_path: str | None = None
+    created_by: str | None = None
+    created_at: datetime | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+
+
+@dataclass(slots=True)
+class LapsedClaim:
+    """Who worked on a task when the file was written, and since when: anyone may take over."""
+
+    agent: str
+    claimed_at: datetime | None
+
+
+@dataclass(slots=True)
+class PlanTask:
+    """A task of a file; `feature` and `parent` are keys."""
+
+    key: str
+    title: str
+    where: str
+    description: str | None = None
+    status: TaskStatus = TaskStatus.PENDING
+    priority: int = 5
+    feature: str | None = None
+    parent: str | None = None
+    agent_type: str | None = None
+    estimated_hours: Decimal | None = None
+    actual_hours: Decimal | None = None
+    execution_order: int | None = None
+    requirements: Metadata | None = None
+    context: Metadata | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+    file_path: str | None = None
+    blocked_reason: str | None = None
+    scheduled_at: datetime | None = None
+    created_by: str | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    blocked_at: datetime | None = None
+    completed_at: datetime | None = None
+    claim: LapsedClaim | None = None
+
+
+@dataclass(slots=True)
+class PlanEdge:
+    """`task` waits for `depends_on`, which in the file's own words is `said`."""
+
+    task: str
+    depends_on: str
+    dependency_type: DependencyType
+    said: str
+    where: str
+    created_by: str | None = None
+    created_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class PlanParent:
+    """`task` is a part of `parent`."""
+
+    task: str
+    parent: str
+    where: str
+
+
+@dataclass(slots=True)
+class PlanHistory:
+    """A change of status that another tracker recorded."""
+
+    task: str
+    old_status: TaskStatus | None
+    new_status: TaskStatus
+    agent: str
+    created_at: datetime
+    note: str | None = None
+    forced: bool = False
+
+
+@dataclass(slots=True)
+class Plan:
+    """All that one file, or one folder, says.
+
+    `edges` and `parents` are in the order of the file and, until `settle` has seen them, as
+    they stand there: dangling, twice, in loops. `lists` are the names in metadata under which
+    the importer collects rows of other tables (notes, comments, ...).
+    """
+
+    kind: str
+    path: str
+    lists: tuple[str, ...] = (RELATIONS,)
+    findings: Findings = field(default_factory=Findings)
+    epics: list[PlanEpic] = field(default_factory=list[PlanEpic])
+    features: list[PlanFeature] = field(default_factory=list[PlanFeature])
+    tasks: list[PlanTask] = field(default_factory=list[PlanTask])
+    edges: list[PlanEdge] = field(default_factory=list[PlanEdge])
+    parents: list[PlanParent] = field(default_factory=list[PlanParent])
+    history: list[PlanHistory] = field(default_factory=list[PlanHistory])
+    remarks: list[str] = field(default_factory=list[str])
+
+    def keep(self, fields: Metadata) -> Metadata:
+        """Return *fields* for metadata; one with a name that the importer needs gets a ``_``."""
+        taken = {SOURCE, *self.lists}
+        return {f"{name}_" if name in taken else name: value for name, value in fields.items()}
+
+    def reset(self) -> None:
+        """Make every task pending, as if no one had begun: without history, claims and moments."""
+        for task in self.tasks:
+            task.status = TaskStatus.PENDING
+            task.blocked_reason = None
+            task.scheduled_at = None
+            task.started_at = task.blocked_at = task.completed_at = None
+            task.claim = None
+        if self.history:
+            self.remarks.append(f"reset: {len(self.history)} rows of history were left out")
+        self.history.clear()
+
+    def tasks_by_key(self) -> dict[str, PlanTask]:
+        """Return the tasks by their keys."""
+        return {task.key: task for task in self.tasks}

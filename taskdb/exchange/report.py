@@ -1,0 +1,173 @@
+"""What an import did with a file: what it took, changed and refused, row by row, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+import orjson
+
+from taskdb.errors import ValidationError
+
+__all__ = ["Action", "Finding", "Findings", "ImportRefusedError", "Report"]
+
+# The message of a refused import lists this many findings; `.report` has all of them.
+SHOWN_FINDINGS: Final = 50
+
+
+class Action(StrEnum):
+    """What became of a row that could not be taken as it is."""
+
+    CHANGED = "changed"
+    REFUSED = "refused"
+
+
+@dataclass(slots=True, frozen=True)
+class Finding:
+    """One row, or one field of it, that is not in the database as it is in the file.
+
+    `what` is the kind of row (task, dependency, history, line, ...), `where` its file and line,
+    `key` the task, feature or epic it belongs to, as far as it has one. `path` names a loop:
+    each key waits for the next.
+    """
+
+    action: Action
+    what: str
+    where: str
+    key: str | None
+    reason: str
+    path: tuple[str, ...] = ()
+
+    def as_text(self) -> str:
+        """Return the finding as one line, beginning with its place as compilers do."""
+        subject = f"{self.what} {self.key}" if self.key else self.what
+        return f"{self.where}: {self.action} {subject}: {self.reason}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the finding as a JSON-ready dict; `path` only where there is one."""
+        row: dict[str, Any] = {
+            "action": self.action.value,
+            "what": self.what,
+            "where": self.where,
+            "key": self.key,
+            "reason": self.reason,
+        }
+        if self.path:
+            row["path"] = list(self.path)
+        return row
+
+
+class Findings:
+    """Collects findings in the order in which they are met."""
+
+    def __init__(self) -> None:
+        self.rows: list[Finding] = []
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def changed(self, what: str, where: str, key: str | None, reason: str) -> None:
+        """Record a row that was taken otherwise than it stands in the file."""
+        self.rows.append(Finding(Action.CHANGED, what, where, key, reason))
+
+    def refused(
+        self, what: str, where: str, key: str | None, reason: str, path: Iterable[str] = ()
+    ) -> None:
+        """Record a row that was not taken."""
+        self.rows.append(Finding(Action.REFUSED, what, where, key, reason, tuple(path)))
+
+
+@dataclass(slots=True)
+class Report:
+    """What `import_plan` did.
+
+    `taken` counts the rows that are now in the database, by kind; `unchanged` those that an
+    earlier import of the same file had brought; `kept` the fields without a column of their
+    own, by name, that went to `metadata`. `remarks` are sentences about the file as a whole.
+    """
+
+    kind: str
+    path: str
+    taken: dict[str, int] = field(default_factory=dict[str, int])
+    unchanged: dict[str, int] = field(default_factory=dict[str, int])
+    kept: dict[str, int] = field(default_factory=dict[str, int])
+    remarks: list[str] = field(default_factory=list[str])
+    findings: list[Finding] = field(default_factory=list[Finding])
+
+    @property
+    def changed(self) -> list[Finding]:
+        """The rows that were taken otherwise than they stand in the file."""
+        return [finding for finding in self.findings if finding.action is Action.CHANGED]
+
+    @property
+    def refused(self) -> list[Finding]:
+        """The rows that were not taken."""
+        return [finding for finding in self.findings if finding.action is Action.REFUSED]
+
+    def as_text(self) -> str:
+        """Return the report for people: the counts, then a line for each finding."""
+        lines = [f"{self.kind} plan {self.path}", f"  taken      {_counts(self.taken)}"]
+        if any(self.unchanged.values()):
+            lines.append(f"  unchanged  {_counts(self.unchanged)}")
+        if self.kept:
+            lines.append(f"  metadata   {_counts(self.kept)}")
+        lines += [f"  note       {remark}" for remark in self.remarks]
+        lines.append(f"  changed    {_by_what(self.changed)}")
+        lines.append(f"  refused    {_by_what(self.refused)}")
+        lines += [finding.as_text() for finding in self.findings]
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as a JSON-ready dict."""
+        return {
+            "kind": self.kind,
+            "path": self.path,
+            "taken": self.taken,
+            "unchanged": self.unchanged,
+            "kept": self.kept,
+            "remarks": self.remarks,
+            "findings": [finding.as_dict() for finding in self.findings],
+        }
+
+    def as_json(self) -> str:
+        """Return the report as JSON text."""
+        return orjson.dumps(self.as_dict(), option=orjson.OPT_INDENT_2).decode()
+
+
+class ImportRefusedError(ValidationError):
+    """A strict import met rows that it would have had to change or refuse; nothing was imported.
+
+    `report` has every finding; the message lists the first of them.
+    """
+
+    def __init__(self, report: Report) -> None:
+        listed = [finding.as_text() for finding in report.findings[:SHOWN_FINDINGS]]
+        more = len(report.findings) - len(listed)
+        if more:
+            listed.append(f"and {more} more")
+        super().__init__(
+            "plan",
+            f"holds {len(report.changed)} rows to change and {len(report.refused)} to refuse, "
+            "and a strict import takes all or nothing:\n" + "\n".join(listed),
+            where=report.path,
+            hint="Mend the file, or import without strict",
+        )
+        self.report = report
+
+
+def _counts(counts: dict[str, int]) -> str:
+    """Render counts as ``385 tasks, 60 dependencies``."""
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "nothing"
+
+
+def _by_what(findings: list[Finding]) -> str:
+    counts = Counter(finding.what for finding in findings)
+    if not counts:
+        return "none"
+    return f"{len(findings)}: " + _counts(dict(counts))

@@ -1,0 +1,237 @@
+"""One row of a file: fields are taken out of it by name, and what is left goes to metadata."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, TypeGuard
+
+from taskdb.exchange.jsonfiles import parse_json
+from taskdb.exchange.report import Findings
+from taskdb.exchange.times import parse_time
+
+__all__ = ["Row", "is_list", "is_text", "key_fault"]
+
+CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
+SURROGATE: Final = re.compile("[\ud800-\udfff]")
+LONGEST_KEY: Final = 100
+LONGEST_TITLE: Final = 500
+LONGEST_NAME: Final = 200
+DEEPEST: Final = 100
+SHOWN: Final = 60
+
+
+class Row:
+    """The fields of one row, and the place it stands in.
+
+    What is empty (``""``, ``[]``, ``{}``, null) counts as absent. A value that can't be taken
+    as it is is recorded as a finding, and its own words are in `odd`. `key` is the key under
+    which findings about this row are filed, once it is known.
+    """
+
+    def __init__(
+        self, values: Mapping[str, Any], where: str, what: str, findings: Findings
+    ) -> None:
+        self.where = where
+        self.what = what
+        self.findings = findings
+        self.key: str | None = None
+        self.odd: dict[str, Any] = {}
+        self._left: dict[str, Any] = dict(values)
+
+    def raw(self, name: str) -> Any:
+        """Take the value of a field as it stands in the file, NUL characters and all."""
+        return self._left.pop(name, None)
+
+    def take(self, name: str) -> Any:
+        """Take the value of a field, or None where it is empty."""
+        return self._clean(name, self._left.pop(name, None))
+
+    def rest(self) -> dict[str, Any]:
+        """Take all that is left and not empty, in the order of the file."""
+        left, self._left = self._left, {}
+        cleaned = {name: self._clean(name, value) for name, value in left.items()}
+        return {
+            self._text(name, name): value for name, value in cleaned.items() if value is not None
+        }
+
+    def id(self, name: str) -> int | str | None:
+        """Take the number, or the text, by which rows refer to each other."""
+        value = self.take(name)
+        return value if isinstance(value, int | str) else None
+
+    def text(self, name: str) -> str | None:
+        """Take a text; a number becomes its digits, anything else stays in `odd`."""
+        value = self.take(name)
+        if value is None or isinstance(value, str):
+            return value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+        self.refuse_value(name, value, "is not a text; left out")
+        return None
+
+    def name(self, name: str) -> str | None:
+        """Take the name of an agent, or of a type of agents; a longer text stays in `odd`."""
+        value = self.text(name)
+        if value is None or len(value) <= LONGEST_NAME:
+            return value
+        self.refuse_value(name, value, f"has more than {LONGEST_NAME} characters; left out")
+        return None
+
+    def title(self, name: str, key: str) -> tuple[str, str | None]:
+        """Take the title, and what of it must go to the description.
+
+        A title of more than 500 characters is cut, and moves whole into the description; a
+        row without one is named by its *key*.
+        """
+        value = self.text(name)
+        if value is None:
+            self.changed(f"has no {name}; its key stands for it")
+            return key, None
+        if len(value) <= LONGEST_TITLE:
+            return value, None
+        self.changed(
+            f"its {name} has {len(value)} characters, {LONGEST_TITLE} are allowed; "
+            "it stands whole at the head of the description"
+        )
+        return value[: LONGEST_TITLE - 1] + "\u2026", value
+
+    def time(self, name: str) -> datetime | None:
+        """Take a moment; one that can't be read stays in `odd`."""
+        value = self.take(name)
+        if value is None:
+            return None
+        try:
+            return parse_time(value if isinstance(value, str) else repr(value))
+        except ValueError as error:
+            self.refuse_value(name, value, f"{error}; left out")
+            return None
+
+    def integer(self, name: str, lowest: int, highest: int) -> int | None:
+        """Take a whole number within bounds; any other value stays in `odd`."""
+        value = self.take(name)
+        if value is None:
+            return None
+        if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
+            return value
+        self.refuse_value(
+            name, value, f"is not a whole number from {lowest} to {highest}; left out"
+        )
+        return None
+
+    def hours(self, name: str) -> Decimal | None:
+        """Take a number of minutes, as hours."""
+        minutes = self.integer(name, 0, 59_999_999)
+        return None if minutes is None else (Decimal(minutes) / 60).quantize(Decimal("0.01"))
+
+    def objects(self, name: str) -> list[Mapping[str, Any]]:
+        """Take a list of objects; what is not one stays in `odd`."""
+        value = self.take(name)
+        if is_list(value) and all(isinstance(item, Mapping) for item in value):
+            return value
+        if value is not None:
+            self.refuse_value(name, value, "is not a list of objects; left out")
+        return []
+
+    def json(self, name: str, kind: type[Any], rule: str) -> Any:
+        """Take JSON, which may stand in a text, of a *kind*; any other value stays in `odd`."""
+        value = self.take(name)
+        if isinstance(value, str):
+            try:
+                value = self._clean(name, parse_json(value, self.changed))
+            except ValueError as error:
+                self.refuse_value(name, value, f"is not JSON ({error}); left out")
+                return None
+        if value is None or isinstance(value, kind):
+            return value
+        self.refuse_value(name, value, f"{rule}; left out")
+        return None
+
+    def refuse_value(self, name: str, value: Any, reason: str) -> None:
+        """Record that a field's value was not taken, and keep its own words."""
+        self.odd[name] = self._clean(name, value)
+        self.changed(f"{name} {_shown(value)} {reason}")
+
+    def changed(self, reason: str) -> None:
+        """Record that this row was taken otherwise than it stands in the file."""
+        self.findings.changed(self.what, self.where, self.key, reason)
+
+    def refused(self, reason: str) -> None:
+        """Record that this row was not taken."""
+        self.findings.refused(self.what, self.where, self.key, reason)
+
+    def _clean(self, name: str, value: Any) -> Any:
+        if value is None or value in ("", [], {}):
+            return None
+        try:
+            return self._storable(name, value, 0)
+        except _TooDeepError:
+            self.findings.refused(
+                "field", self.where, self.key, f"{name} is nested more than {DEEPEST} deep"
+            )
+            return None
+
+    def _storable(self, name: str, value: Any, depth: int) -> Any:
+        if depth > DEEPEST:
+            raise _TooDeepError
+        if isinstance(value, str):
+            return self._text(name, value)
+        if is_list(value):
+            return [self._storable(name, item, depth + 1) for item in value]
+        if _is_dict(value):
+            return {
+                self._text(name, key): self._storable(name, item, depth + 1)
+                for key, item in value.items()
+            }
+        if isinstance(value, float):
+            # A plain one: other code knows nothing of how the file writes it.
+            return float(value)
+        return value
+
+    def _text(self, name: str, value: str) -> str:
+        if "\x00" in value:
+            count = value.count("\x00")
+            self.changed(f"{name} holds {count} NUL characters; each became U+FFFD")
+            value = value.replace("\x00", "\ufffd")
+        if SURROGATE.search(value):
+            value, count = SURROGATE.subn("\ufffd", value)
+            self.changed(f"{name} holds {count} halves of a surrogate pair; each became U+FFFD")
+        return value
+
+
+class _TooDeepError(Exception):
+    pass
+
+
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """Whether *value* is a list."""
+    return isinstance(value, list)
+
+
+def is_text(value: str) -> bool:
+    """Whether *value* can be stored: it has no half of a surrogate pair, and no NUL."""
+    return "\x00" not in value and SURROGATE.search(value) is None
+
+
+def _is_dict(value: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
+
+
+def key_fault(key: object) -> str | None:
+    """Return why *key* can't be a key, or None if it can."""
+    if not isinstance(key, str) or not key:
+        return "has no key"
+    if len(key) > LONGEST_KEY:
+        return f"its key has {len(key)} characters; {LONGEST_KEY} are allowed"
+    if CONTROL.search(key):
+        return "its key holds control characters"
+    if SURROGATE.search(key):
+        return "its key is not Unicode text"
+    return None
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."

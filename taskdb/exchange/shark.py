@@ -1,0 +1,404 @@
+"""Reads a shark-task-manager database, exported table by table as JSON Lines.
+
+`read` takes the folder. ``tasks.jsonl`` must be there; a table that is not is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from taskdb.errors import ValidationError
+from taskdb.exchange.graph import note_relation
+from taskdb.exchange.jsonfiles import read_lines
+from taskdb.exchange.plan import (
+    RELATIONS,
+    Plan,
+    PlanEdge,
+    PlanEpic,
+    PlanFeature,
+    PlanHistory,
+    PlanTask,
+)
+from taskdb.exchange.rows import Row, key_fault
+from taskdb.exchange.shaping import UNKNOWN_AGENT, settle_moments, source_of, whole_text
+from taskdb.models.types import DependencyType, Level, PlanStatus, TaskStatus
+
+__all__ = ["KIND", "read", "task_status"]
+
+KIND: Final = "shark"
+LARGEST_ORDER: Final = 2**31 - 1
+# What the words of a history row are: its time, from and to.
+HISTORY_WORDS: Final = 3
+
+Id = int | str
+Planned = PlanEpic | PlanFeature | PlanTask
+Kept = TypeVar("Kept", PlanEpic, PlanFeature, PlanTask)
+
+# The words of its three workflows; the first pattern that fits counts.
+STATUSES: Final = (
+    ("todo", TaskStatus.PENDING),
+    ("draft", TaskStatus.PENDING),
+    ("ready_for_refinement*", TaskStatus.PENDING),
+    ("ready_for_development", TaskStatus.PENDING),
+    ("in_progress", TaskStatus.IN_PROGRESS),
+    ("in_development", TaskStatus.IN_PROGRESS),
+    ("ready_for_*review", TaskStatus.IN_REVIEW),
+    ("ready_for_*qa", TaskStatus.IN_REVIEW),
+    ("ready_for_*approval", TaskStatus.IN_REVIEW),
+    ("in_code_review", TaskStatus.IN_REVIEW),
+    ("in_qa", TaskStatus.IN_REVIEW),
+    ("in_approval", TaskStatus.IN_REVIEW),
+    ("completed", TaskStatus.COMPLETED),
+    ("blocked", TaskStatus.BLOCKED),
+)
+
+# Tables whose rows go into their task's metadata, under this name.
+TASK_TABLES: Final = {
+    "task_notes": "notes",
+    "work_sessions": "work_sessions",
+    "task_criteria": "criteria",
+}
+# Tables that link documents to the rows of another.
+DOCUMENT_TABLES: Final = {
+    "epic_documents": "epic_id",
+    "feature_documents": "feature_id",
+    "task_documents": "task_id",
+}
+LISTS: Final = (RELATIONS, "history", "documents", *TASK_TABLES.values())
+READ_TABLES: Final = frozenset(
+    {"epics", "features", "tasks", "task_relationships", "task_history", "documents"}
+    | TASK_TABLES.keys()
+    | DOCUMENT_TABLES.keys()
+)
+
+
+def read(path: Path, *, prefix: str = "") -> Plan:
+    """Return the plan in the folder *path*.
+
+    *prefix* goes before the keys of tasks; those of epics and features have a fixed form
+    (``E04``, ``E04-F01``) and stay. Raises ValidationError if the folder can't be read.
+    """
+    if not (path / "tasks.jsonl").is_file():
+        raise ValidationError(
+            "path",
+            "holds no tasks.jsonl",
+            where=str(path),
+            hint="Name the folder with a tracker's tables, each as <table>.jsonl",
+        )
+    return _Reader(path, prefix).plan()
+
+
+def task_status(word: str | None) -> TaskStatus | None:
+    """Return what a status of theirs means here, or None if it is none of theirs."""
+    for pattern, status in STATUSES:
+        if word is not None and fnmatchcase(word, pattern):
+            return status
+    return None
+
+
+class _Reader:
+    def __init__(self, path: Path, prefix: str) -> None:
+        self.path = path
+        self.prefix = prefix
+        self.read = Plan(KIND, str(path), LISTS)
+        self.findings = self.read.findings
+        # Rows refer to each other by the ids of the tracker's own database.
+        self.epics: dict[Id | None, PlanEpic] = {}
+        self.features: dict[Id | None, PlanFeature] = {}
+        self.tasks: dict[Id | None, PlanTask] = {}
+        # Where each key was first met.
+        self.places: dict[str, str] = {}
+
+    def plan(self) -> Plan:
+        self._take_rows("epics", "epic", self._epic)
+        self._take_rows("features", "feature", self._feature)
+        self._take_rows("tasks", "task", self._task)
+        self._take_rows("task_relationships", "dependency", self._relationship)
+        self._take_rows("task_history", "history", self._history)
+        for table, name in TASK_TABLES.items():
+            self._take_rows(table, name.rstrip("s"), self._collector(name))
+        self._documents()
+        self._other_tables()
+        return self.read
+
+    def _take_rows(self, table: str, what: str, take: Callable[[Row], None]) -> None:
+        for row in self._rows(table, what):
+            take(row)
+
+    def _rows(self, table: str, what: str) -> Iterator[Row]:
+        path = self.path / f"{table}.jsonl"
+        if path.is_file():
+            for values in read_lines(path, self.findings):
+                yield Row(values, f"{path.name}:{values.line}", what, self.findings)
+
+    def _epic(self, row: Row) -> None:
+        key = self._key(row)
+        if key is None:
+            return
+        title, head = row.title("title", key)
+        status, priority = row.text("status"), row.text("priority")
+        value = row.text("business_value")
+        epic = PlanEpic(
+            key=key,
+            title=title,
+            where=row.where,
+            description=whole_text(head, row.text("description")),
+            status=_plan_status(row, status),
+            priority=_level(row, "priority", priority) or Level.MEDIUM,
+            business_value=_level(row, "business_value", value),
+            file_path=row.text("file_path"),
+            created_at=row.time("created_at"),
+        )
+        words = {
+            "status": status,
+            "priority": priority,
+            "updated_at": row.take("updated_at"),
+        }
+        self._finish(epic, row, words, self.epics)
+        self.read.epics.append(epic)
+
+    def _feature(self, row: Row) -> None:
+        key = self._key(row)
+        if key is None:
+            return
+        epic = self.epics.get(row.id("epic_id"))
+        if epic is None:
+            row.refused("its epic is not in epics.jsonl, or was refused")
+            return
+        title, head = row.title("title", key)
+        status = row.text("status")
+        feature = PlanFeature(
+            key=key,
+            epic=epic.key,
+            title=title,
+            where=row.where,
+            description=whole_text(head, row.text("description")),
+            status=_plan_status(row, status),
+            execution_order=row.integer("execution_order", -LARGEST_ORDER, LARGEST_ORDER),
+            file_path=row.text("file_path"),
+            created_at=row.time("created_at"),
+        )
+        words = {
+            "status": status,
+            "progress_pct": row.take("progress_pct"),
+            "updated_at": row.take("updated_at"),
+        }
+        self._finish(feature, row, words, self.features)
+        self.read.features.append(feature)
+
+    def _task(self, row: Row) -> None:
+        key = self._key(row, self.prefix)
+        if key is None:
+            return
+        feature_id = row.id("feature_id")
+        feature = self.features.get(feature_id)
+        if feature is None and feature_id is not None:
+            row.changed("its feature is not in features.jsonl, or was refused; taken without one")
+        title, head = row.title("title", key)
+        word = row.text("status")
+        priority = row.integer("priority", 1, 10)
+        task = PlanTask(
+            key=key,
+            title=title,
+            where=row.where,
+            description=whole_text(head, row.text("description")),
+            status=_status(row, word),
+            priority=priority or 5,
+            feature=feature.key if feature else None,
+            agent_type=row.name("agent_type"),
+            actual_hours=row.hours("time_spent_minutes"),
+            execution_order=row.integer("execution_order", -LARGEST_ORDER, LARGEST_ORDER),
+            context=row.json("context_data", dict, "is not a JSON object"),
+            file_path=row.text("file_path"),
+            created_at=row.time("created_at"),
+            started_at=row.time("started_at"),
+            blocked_at=row.time("blocked_at"),
+            completed_at=row.time("completed_at"),
+        )
+        assignee, reason = row.text("assigned_agent"), row.text("blocked_reason")
+        if task.status is TaskStatus.BLOCKED:
+            task.blocked_reason = reason
+        self._depends_on(row, task)
+        updated_at = row.time("updated_at")
+        settle_moments(row, task, assignee, updated_at)
+        words = {
+            "status": word,
+            "priority": priority,
+            "assignee": assignee,
+            "blocked_reason": reason,
+            "blocked_at": task.blocked_at and task.blocked_at.isoformat(),
+            "updated_at": updated_at and updated_at.isoformat(),
+        }
+        self._finish(task, row, words, self.tasks)
+        self.read.tasks.append(task)
+
+    def _key(self, row: Row, prefix: str = "") -> str | None:
+        """Take the key of a row, or refuse the row."""
+        said = row.raw("key")
+        key = f"{prefix}{said}" if isinstance(said, str) and said else said
+        fault = key_fault(key)
+        if fault is None:
+            row.key = str(key)
+            if row.key in self.places:
+                fault = f"its key stands at {self.places[row.key]} already"
+        if fault is not None or row.key is None:
+            row.refused(fault or "has no key")
+            return None
+        self.places[row.key] = row.where
+        return row.key
+
+    def _finish(
+        self, taken: Kept, row: Row, words: dict[str, Any], by_id: dict[Id | None, Kept]
+    ) -> None:
+        """Put what is left of a row, and the source's own words, into its metadata."""
+        number = row.id("id")
+        if number is not None:
+            by_id.setdefault(number, taken)
+        rest = self.read.keep(row.rest())
+        taken.metadata = {"source": source_of(self.read, row, id=number, **words), **rest}
+
+    def _depends_on(self, row: Row, task: PlanTask) -> None:
+        keys: list[object] = row.json("depends_on", list, "is not a list of keys") or []
+        for key in keys:
+            if isinstance(key, str):
+                edge = PlanEdge(
+                    task.key,
+                    f"{self.prefix}{key}",
+                    DependencyType.REQUIRES,
+                    "depends_on",
+                    row.where,
+                )
+                self.read.edges.append(edge)
+            else:
+                self.findings.refused(
+                    "dependency", row.where, task.key, f"depends_on names {key!r}, not a key"
+                )
+
+    def _relationship(self, row: Row) -> None:
+        start = self.tasks.get(row.id("from_task_id"))
+        end = self.tasks.get(row.id("to_task_id"))
+        said = row.text("relationship_type") or "unnamed"
+        if start is None or end is None:
+            row.refused(f"{said}: one of its tasks is not in tasks.jsonl, or was refused")
+            return
+        row.key = start.key
+        if said == "depends_on":
+            waiting, blocker, kind = start, end, DependencyType.REQUIRES
+        elif said == "blocks":
+            waiting, blocker, kind = end, start, DependencyType.BLOCKS
+        else:
+            row.take("id")
+            note_relation(start, {"type": said, "key": end.key, **row.rest()})
+            return
+        created_at = row.time("created_at")
+        self.read.edges.append(
+            PlanEdge(waiting.key, blocker.key, kind, said, row.where, created_at=created_at)
+        )
+
+    def _history(self, row: Row) -> None:
+        task = self.tasks.get(row.id("task_id"))
+        if task is None:
+            row.refused("its task is not in tasks.jsonl, or was refused")
+            return
+        row.key = task.key
+        row.take("id")
+        said = {"from": row.text("old_status"), "to": row.text("new_status")}
+        agent, note = row.text("agent"), row.text("notes")
+        forced = bool(row.take("forced"))
+        at = row.time("timestamp")
+        more = {"at": at and at.isoformat(), **said, **row.rest()}
+        if said["to"] is None:
+            row.changed("names no status; it stands in metadata.history")
+            _note_history(task, {**more, "agent": agent, "note": note})
+            return
+        if at is None:
+            row.refused("has no time")
+            return
+        new = _status(row, said["to"])
+        old = None if said["from"] is None else _status(row, said["from"])
+        if len(more) > HISTORY_WORDS or said != {"from": old, "to": new}:
+            _note_history(task, more)
+        self.read.history.append(
+            PlanHistory(task.key, old, new, agent or UNKNOWN_AGENT, at, note, forced)
+        )
+
+    def _collector(self, name: str) -> Callable[[Row], None]:
+        def collect(row: Row) -> None:
+            task = self.tasks.get(row.id("task_id"))
+            if task is None:
+                row.refused("its task is not in tasks.jsonl, or was refused")
+                return
+            row.key = task.key
+            row.take("id")
+            task.metadata.setdefault(name, []).append(row.rest())
+
+        return collect
+
+    def _documents(self) -> None:
+        owners: dict[str, Mapping[Id | None, Planned]] = {
+            "epic_id": self.epics,
+            "feature_id": self.features,
+            "task_id": self.tasks,
+        }
+        linked: dict[Id | None, list[Planned]] = {}
+        for table, column in DOCUMENT_TABLES.items():
+            for link in self._rows(table, "document"):
+                owner = owners[column].get(link.id(column))
+                if owner is None:
+                    link.refused(f"its {column} names no row that was taken")
+                else:
+                    linked.setdefault(link.id("document_id"), []).append(owner)
+        for row in self._rows("documents", "document"):
+            holders = linked.pop(row.id("id"), [])
+            if not holders:
+                row.refused("belongs to no epic, feature or task")
+                continue
+            document = row.rest()
+            for holder in holders:
+                holder.metadata.setdefault("documents", []).append(document)
+        for number, holders in linked.items():
+            for holder in holders:
+                self.findings.refused(
+                    "document", holder.where, holder.key, f"document {number} does not exist"
+                )
+
+    def _other_tables(self) -> None:
+        for path in sorted(self.path.glob("*.jsonl")):
+            if path.stem not in READ_TABLES:
+                for row in self._rows(path.stem, path.stem.rstrip("s")):
+                    key = row.raw("key")
+                    row.key = None if key_fault(key) else key
+                    row.refused(f"taskdb has no place for the rows of {path.stem}")
+
+
+def _status(row: Row, word: str | None) -> TaskStatus:
+    status = task_status(word)
+    if status is None:
+        row.changed(f"its status {word!r} is none that is known; it counts as pending")
+        return TaskStatus.PENDING
+    return status
+
+
+def _plan_status(row: Row, word: str | None) -> PlanStatus:
+    for status in PlanStatus:
+        if status == word:
+            return status
+    row.changed(f"its status {word!r} is none that is known; it counts as draft")
+    return PlanStatus.DRAFT
+
+
+def _level(row: Row, name: str, word: str | None) -> Level | None:
+    for level in Level:
+        if level == word:
+            return level
+    if word is not None:
+        row.refuse_value(name, word, "is not high, medium or low; left out")
+    return None
+
+
+def _note_history(task: PlanTask, entry: dict[str, Any]) -> None:
+    known = {name: value for name, value in entry.items() if value is not None}
+    task.metadata.setdefault("history", []).append(known)

@@ -1,0 +1,41 @@
+"""What an importer asks of the database before it writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from taskdb.models.types import TaskStatus
+
+__all__ = ["Edge", "KnownRow", "KnownTask"]
+
+
+@dataclass(slots=True)
+class KnownRow:
+    """An epic or a feature that exists; the import that made it, if one did."""
+
+    key: str
+    id: UUID
+    source_kind: str | None
+    source_file: str | None
+
+
+@dataclass(slots=True)
+class KnownTask:
+    """A task that exists, the import that made it, if one did, and where it stands."""
+
+    key: str
+    id: UUID
+    source_kind: str | None
+    source_file: str | None
+    status: TaskStatus
+    completed_at: datetime | None
+
+
+@dataclass(slots=True)
+class Edge:
+    """A dependency: the task waits for the other."""
+
+    task_id: UUID
+    depends_on_id: UUID

@@ -1,0 +1,158 @@
+"""Tasks."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from taskdb.models.base import Model
+from taskdb.models.types import TaskStatus
+
+
+@dataclass(slots=True)
+class Task(Model):
+    """A task, whole. `sql/tables/tasks.sql` says what each column means."""
+
+    id: UUID
+    key: str
+    feature_id: UUID | None
+    parent_id: UUID | None
+    title: str
+    description: str | None
+    status: TaskStatus
+    priority: int
+    effective_priority: int
+    agent_type: str | None
+    assigned_agent: str | None
+    complexity_score: int | None
+    estimated_hours: Decimal | None
+    actual_hours: Decimal | None
+    execution_order: int | None
+    requirements: dict[str, Any] | None
+    context: dict[str, Any] | None
+    metadata: dict[str, Any] | None
+    file_path: str | None
+    blocked_reason: str | None
+    error_message: str | None
+    scheduled_at: datetime | None
+    max_attempts: int
+    failed_attempts: int
+    open_dependencies: int
+    created_by: str | None
+    started_at: datetime | None
+    blocked_at: datetime | None
+    completed_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(slots=True)
+class TaskSummary(Model):
+    """A task in a list: without its texts and objects."""
+
+    id: UUID
+    key: str
+    feature_id: UUID | None
+    title: str
+    status: TaskStatus
+    priority: int
+    effective_priority: int
+    agent_type: str | None
+    assigned_agent: str | None
+    parent_id: UUID | None
+    scheduled_at: datetime | None
+    open_dependencies: int
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+
+
+@dataclass(slots=True)
+class ReadyTask(Model):
+    """A task that may be claimed now."""
+
+    id: UUID
+    key: str
+    title: str
+    status: TaskStatus
+    effective_priority: int
+    agent_type: str | None
+    assigned_agent: str | None
+    feature_id: UUID | None
+
+
+@dataclass(slots=True)
+class BlockedTask(Model):
+    """A task that is held back; `open_gates` are the keys of what it waits for."""
+
+    id: UUID
+    key: str
+    title: str
+    effective_priority: int
+    blocked_reason: str | None
+    blocked_at: datetime
+    open_dependencies: int
+    open_gates: list[str]
+
+
+@dataclass(slots=True)
+class StatusCount(Model):
+    """How many tasks have a status."""
+
+    status: TaskStatus
+    task_count: int
+
+
+@dataclass(slots=True)
+class TaskKey(Model):
+    """A task's key and id."""
+
+    key: str
+    id: UUID
+
+
+@dataclass(slots=True, kw_only=True)
+class NewTask:
+    """A task to be made by `create_many`; only the title is needed.
+
+    `parent` is the key of a task of the same call, or of one that exists. A moment that is
+    None is the server's: now for `created_at`, and for the others as the status asks.
+    """
+
+    title: str
+    key: str | None = None
+    description: str | None = None
+    status: TaskStatus = TaskStatus.PENDING
+    priority: int = 5
+    agent_type: str | None = None
+    assigned_agent: str | None = None
+    complexity_score: int | None = None
+    estimated_hours: Decimal | None = None
+    actual_hours: Decimal | None = None
+    execution_order: int | None = None
+    requirements: dict[str, Any] | None = None
+    context: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+    file_path: str | None = None
+    blocked_reason: str | None = None
+    error_message: str | None = None
+    scheduled_at: datetime | None = None
+    max_attempts: int = 10
+    feature_id: UUID | None = None
+    parent: str | None = None
+    created_by: str | None = None
+    started_at: datetime | None = None
+    blocked_at: datetime | None = None
+    completed_at: datetime | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class CreatedMany:
+    """What `create_many` made: the new tasks' ids in the order given, and two counts."""
+
+    ids: list[UUID]
+    task_count: int
+    dependency_count: int

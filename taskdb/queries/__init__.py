@@ -1,0 +1,53 @@
+"""The task database as typed functions: one module an area, named as in `sql/queries`.
+
+Every function takes a psycopg connection first. With a `Connection` it returns the
+result, with an `AsyncConnection` what awaits it. None commits: the caller owns the
+connection and the transaction.
+"""
+
+from importlib.resources import files as _files
+
+from taskdb.query import Queries
+
+query = Queries(_files("taskdb").joinpath("sql", "queries"))
+
+from taskdb.queries import (  # noqa: E402
+    checks,
+    claims,
+    demo,
+    dependencies,
+    epics,
+    exchange,
+    features,
+    files,
+    history,
+    migrations,
+    schema,
+    scratch,
+    search,
+    subtasks,
+    tasks,
+    workspaces,
+)
+
+query.complete()
+
+__all__ = [
+    "checks",
+    "claims",
+    "demo",
+    "dependencies",
+    "epics",
+    "exchange",
+    "features",
+    "files",
+    "history",
+    "migrations",
+    "query",
+    "schema",
+    "scratch",
+    "search",
+    "subtasks",
+    "tasks",
+    "workspaces",
+]

@@ -1,0 +1,107 @@
+"""Dependencies: `sql/queries/dependencies.sql`."""
+
+from collections.abc import Awaitable, Iterable
+from typing import Any, overload
+from uuid import UUID
+
+from psycopg import AsyncConnection, Connection
+
+from taskdb.models.dependencies import Dependency, NewDependency, Obstacle, RelatedTask
+from taskdb.models.types import DependencyType
+from taskdb.queries import query
+from taskdb.queries.fields import Key, Name
+from taskdb.queries.steps import Steps, run
+
+
+@query
+def add_dependency(
+    *,
+    task: Key,
+    depends_on: Key,
+    dependency_type: DependencyType = DependencyType.REQUIRES,
+    created_by: Name | None = None,
+) -> Dependency:
+    """Let *task* wait for *depends_on*; both are keys.
+
+    Raises `CircularDependencyError` with the path if that closes a cycle, `NotFoundError`
+    if one of the two does not exist, `IntegrityError` if there is such an edge already.
+    """
+    ...
+
+
+@query
+def copy_dependencies(
+    *,
+    task_id: UUID,
+    depends_on_id: UUID,
+    dependency_type: DependencyType,
+    created_by: Name | None,
+) -> int:
+    """Make many edges by COPY; `add_dependencies` is the friendlier way in."""
+    ...
+
+
+@overload
+def add_dependencies(conn: Connection[Any], dependencies: Iterable[NewDependency]) -> int: ...
+@overload
+def add_dependencies(
+    conn: AsyncConnection[Any], dependencies: Iterable[NewDependency]
+) -> Awaitable[int]: ...
+def add_dependencies(
+    conn: Connection[Any] | AsyncConnection[Any], dependencies: Iterable[NewDependency]
+) -> int | Awaitable[int]:
+    """Make many edges at once, checked together, all or nothing; return how many.
+
+    Raises as `add_dependency` does.
+    """
+    return run(conn, _add_dependencies(list(dependencies)))
+
+
+def _add_dependencies(dependencies: list[NewDependency]) -> Steps[int]:
+    from taskdb.queries.tasks import known_ids
+
+    ids = yield from known_ids({key for edge in dependencies for key in (edge.task, edge.depends_on)})
+    rows = [
+        {
+            "task_id": ids[edge.task],
+            "depends_on_id": ids[edge.depends_on],
+            "dependency_type": edge.dependency_type,
+            "created_by": edge.created_by,
+        }
+        for edge in dependencies
+    ]
+    count: int = yield lambda conn: copy_dependencies.copy(conn, rows)
+    return count
+
+
+@query
+def remove_dependency(*, task: Key, depends_on: Key) -> Dependency:
+    """Let *task* no longer wait for *depends_on*; return the edge that was.
+
+    Raises `NotFoundError` if there is no such edge.
+    """
+    ...
+
+
+@query
+def dependencies_of(*, key: Key) -> list[RelatedTask]:
+    """Return what a task waits for, directly, in the order of keys."""
+    ...
+
+
+@query
+def dependents_of(*, key: Key) -> list[RelatedTask]:
+    """Return what waits for a task, directly, in the order of keys."""
+    ...
+
+
+@query
+def why_not_ready(
+    *, key: Key, agent: Name | None = None, agent_type: Name | None = None
+) -> list[Obstacle]:
+    """Return all that keeps a task from being claimed now; an empty list: it can be.
+
+    With *agent* or *agent_type*, by that agent; without, by an agent it may be reserved for.
+    A key that no task has gives an empty list too.
+    """
+    ...

@@ -1,0 +1,122 @@
+"""What importers ask and write beside the functions of the other areas."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from taskdb.models.exchange import Edge, KnownRow, KnownTask
+from taskdb.models.types import DependencyType, Level, PlanStatus, TaskStatus
+from taskdb.queries import query
+from taskdb.queries.fields import Key, Name, Order, Text, Title
+
+__all__ = [
+    "add_lapsed_claims",
+    "copy_edges",
+    "copy_epics",
+    "copy_features",
+    "copy_history",
+    "edges_of",
+    "epics_by_key",
+    "features_by_key",
+    "tasks_by_key",
+]
+
+
+@query
+def epics_by_key(*, keys: list[str]) -> list[KnownRow]:
+    """Return those of these epics that exist, in no order."""
+    ...
+
+
+@query
+def features_by_key(*, keys: list[str]) -> list[KnownRow]:
+    """Return those of these features that exist, in no order."""
+    ...
+
+
+@query
+def tasks_by_key(*, keys: list[str]) -> list[KnownTask]:
+    """Return those of these tasks that exist, in no order."""
+    ...
+
+
+@query
+def edges_of(*, task_ids: list[UUID]) -> list[Edge]:
+    """Return the dependencies of these tasks, in no order."""
+    ...
+
+
+@query
+def copy_epics(
+    *,
+    key: Key,
+    title: Title,
+    description: str | None,
+    status: PlanStatus,
+    priority: Level,
+    business_value: Level | None,
+    file_path: Text | None,
+    metadata: dict[str, Any] | None,
+    created_by: Name | None,
+    created_at: datetime,
+) -> int:
+    """Make epics by COPY, with their own moments of creation."""
+    ...
+
+
+@query
+def copy_features(
+    *,
+    epic_id: UUID,
+    key: Key,
+    title: Title,
+    description: str | None,
+    status: PlanStatus,
+    execution_order: Order | None,
+    file_path: Text | None,
+    metadata: dict[str, Any] | None,
+    created_by: Name | None,
+    created_at: datetime,
+) -> int:
+    """Make features by COPY, with their own moments of creation."""
+    ...
+
+
+@query
+def copy_edges(
+    *,
+    task_id: UUID,
+    depends_on_id: UUID,
+    dependency_type: DependencyType,
+    created_by: str | None,
+    created_at: datetime,
+) -> int:
+    """Make dependencies by COPY, with their own moments of creation.
+
+    Raises `CircularDependencyError` with the path of a loop that they would close.
+    """
+    ...
+
+
+@query
+def copy_history(
+    *,
+    task_id: UUID,
+    old_status: TaskStatus | None,
+    new_status: TaskStatus,
+    agent: str,
+    note: str | None,
+    forced: bool,
+    source: str,
+    created_at: datetime,
+) -> int:
+    """Add another tracker's history by COPY."""
+    ...
+
+
+@query
+def add_lapsed_claims(*, task_ids: list[UUID], agents: list[str], moments: list[datetime]) -> int:
+    """Give each task in progress the claim of an agent that is over; return how many got one."""
+    ...

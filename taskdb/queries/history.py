@@ -1,0 +1,44 @@
+"""History: `sql/queries/history.sql`. Triggers write it; these functions read."""
+
+from datetime import datetime
+from uuid import UUID
+
+from taskdb.models.history import HistoryEntry
+from taskdb.queries import query
+from taskdb.queries.fields import Key, Limit, Name
+
+
+@query
+def list_for_task(*, key: Key) -> list[HistoryEntry]:
+    """Return a task's history, the oldest first; what was imported comes before the rest."""
+    ...
+
+
+@query
+def list_by_agent(
+    *,
+    agent: Name,
+    after_created_at: datetime | None = None,
+    after_id: UUID | None = None,
+    limit: Limit = 50,
+) -> list[HistoryEntry]:
+    """Return what an agent did, the newest first.
+
+    The next page begins after the last row of this one: give its `created_at` and `id`.
+    """
+    ...
+
+
+@query
+def recent(
+    *,
+    since: datetime | None = None,
+    after_created_at: datetime | None = None,
+    after_id: UUID | None = None,
+    limit: Limit = 50,
+) -> list[HistoryEntry]:
+    """Return the latest changes across all tasks, the newest first.
+
+    The next page begins after the last row of this one: give its `created_at` and `id`.
+    """
+    ...

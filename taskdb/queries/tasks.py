@@ -1,0 +1,322 @@
+"""Tasks: `sql/queries/tasks.sql`."""
+
+from collections.abc import Awaitable, Iterable
+from datetime import datetime
+from typing import Any, overload
+from uuid import UUID
+
+from psycopg import AsyncConnection, Connection
+
+from taskdb.errors import NotFoundError
+from taskdb.identifiers import uuid7s
+from taskdb.models.dependencies import NewDependency
+from taskdb.models.tasks import (
+    BlockedTask,
+    CreatedMany,
+    NewTask,
+    ReadyTask,
+    StatusCount,
+    Task,
+    TaskKey,
+    TaskSummary,
+)
+from taskdb.models.types import TaskStatus
+from taskdb.queries import query
+from taskdb.queries.dependencies import copy_dependencies
+from taskdb.queries.fields import (
+    Attempts,
+    Complexity,
+    Hours,
+    Key,
+    Limit,
+    Name,
+    Order,
+    Priority,
+    Text,
+    Title,
+)
+from taskdb.queries.steps import Steps, run
+from taskdb.query import UNSET, Unset
+
+
+@query
+def create(
+    *,
+    title: Title,
+    key: Key | None = None,
+    description: str | None = None,
+    status: TaskStatus = TaskStatus.PENDING,
+    priority: Priority = 5,
+    agent_type: Name | None = None,
+    assigned_agent: Name | None = None,
+    complexity_score: Complexity | None = None,
+    estimated_hours: Hours | None = None,
+    execution_order: Order | None = None,
+    requirements: dict[str, Any] | None = None,
+    context: dict[str, Any] | None = None,
+    metadata: dict[str, Any] | None = None,
+    file_path: Text | None = None,
+    blocked_reason: Text | None = None,
+    scheduled_at: datetime | None = None,
+    max_attempts: Attempts = 10,
+    feature_id: UUID | None = None,
+    parent_id: UUID | None = None,
+    created_by: Name | None = None,
+) -> Task:
+    """Make a task; without a key the server names it `T-1`, `T-2`, ...
+
+    *priority* is 1 (most urgent) to 10. Raises `IntegrityError` if the key is taken, or the
+    feature or parent does not exist.
+    """
+    ...
+
+
+@query
+def copy_tasks(
+    *,
+    id: UUID,  # noqa: A002
+    key: Key | None,
+    title: Title,
+    description: str | None,
+    status: TaskStatus,
+    priority: Priority,
+    agent_type: Name | None,
+    assigned_agent: Name | None,
+    complexity_score: Complexity | None,
+    estimated_hours: Hours | None,
+    execution_order: Order | None,
+    requirements: dict[str, Any] | None,
+    context: dict[str, Any] | None,
+    metadata: dict[str, Any] | None,
+    file_path: Text | None,
+    blocked_reason: Text | None,
+    scheduled_at: datetime | None,
+    max_attempts: Attempts,
+    feature_id: UUID | None,
+    parent_id: UUID | None,
+    created_by: Name | None,
+    actual_hours: Hours | None,
+    error_message: str | None,
+    started_at: datetime | None,
+    blocked_at: datetime | None,
+    completed_at: datetime | None,
+    created_at: datetime | None,
+    updated_at: datetime | None,
+) -> int:
+    """Make many tasks by COPY; `create_many` is the friendlier way in."""
+    ...
+
+
+@query
+def ids_by_key(*, keys: list[str]) -> list[TaskKey]:
+    """Return those of these keys that exist, with their ids."""
+    ...
+
+
+@overload
+def create_many(
+    conn: Connection[Any],
+    tasks: Iterable[NewTask],
+    dependencies: Iterable[NewDependency] = (),
+) -> CreatedMany: ...
+@overload
+def create_many(
+    conn: AsyncConnection[Any],
+    tasks: Iterable[NewTask],
+    dependencies: Iterable[NewDependency] = (),
+) -> Awaitable[CreatedMany]: ...
+def create_many(
+    conn: Connection[Any] | AsyncConnection[Any],
+    tasks: Iterable[NewTask],
+    dependencies: Iterable[NewDependency] = (),
+) -> CreatedMany | Awaitable[CreatedMany]:
+    """Make many tasks and their dependencies by COPY, all or nothing.
+
+    Parents and the ends of dependencies are keys, of tasks in this call or of tasks that
+    exist. Raises `NotFoundError` naming the keys that are neither, `IntegrityError` for a
+    key that is taken, and `CircularDependencyError` with the path of a cycle. The caller's
+    transaction decides: after an error it can only be rolled back.
+    """
+    return run(conn, _create_many(list(tasks), list(dependencies)))
+
+
+def _create_many(tasks: list[NewTask], dependencies: list[NewDependency]) -> Steps[CreatedMany]:
+    new_ids = uuid7s(len(tasks))
+    ids = {task.key: id for task, id in zip(tasks, new_ids, strict=True) if task.key}
+    named = {task.parent for task in tasks if task.parent is not None}
+    for edge in dependencies:
+        named.update((edge.task, edge.depends_on))
+    ids |= yield from known_ids(named - ids.keys())
+
+    rows = [
+        {
+            "id": id,
+            "parent_id": None if task.parent is None else ids[task.parent],
+            **{name: getattr(task, name) for name in _COPIED},
+        }
+        for task, id in zip(tasks, new_ids, strict=True)
+    ]
+    task_count: int = yield lambda conn: copy_tasks.copy(conn, rows)
+    dependency_count: int = 0
+    if dependencies:
+        edges = [
+            {
+                "task_id": ids[edge.task],
+                "depends_on_id": ids[edge.depends_on],
+                "dependency_type": edge.dependency_type,
+                "created_by": edge.created_by,
+            }
+            for edge in dependencies
+        ]
+        dependency_count = yield lambda conn: copy_dependencies.copy(conn, edges)
+    return CreatedMany(new_ids, task_count, dependency_count)
+
+
+_COPIED = [name for name in NewTask.__slots__ if name != "parent"]
+
+
+def known_ids(keys: Iterable[str]) -> Steps[dict[str, UUID]]:
+    """Look keys up; a step of functions of several queries.
+
+    Raises `NotFoundError` naming the keys that no task has.
+    """
+    wanted = sorted(keys)
+    if not wanted:
+        return {}
+    found: list[TaskKey] = yield lambda conn: ids_by_key(conn, keys=wanted)
+    ids = {row.key: row.id for row in found}
+    missing = [key for key in wanted if key not in ids]
+    if missing:
+        shown = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
+        raise NotFoundError(f"no task has the key {shown} ({len(missing)} of {len(wanted)} keys)")
+    return ids
+
+
+@query
+def get(*, id: UUID) -> Task:  # noqa: A002
+    """Return a task by its id, or raise `NotFoundError`."""
+    ...
+
+
+@query
+def get_by_key(*, key: Key) -> Task:
+    """Return a task by its key, or raise `NotFoundError`."""
+    ...
+
+
+@query
+def list_tasks(
+    *,
+    status: TaskStatus | None = None,
+    agent_type: Name | None = None,
+    assigned_agent: Name | None = None,
+    priority: Priority | None = None,
+    at_least: Priority | None = None,
+    feature_id: UUID | None = None,
+    epic_id: UUID | None = None,
+    parent_id: UUID | None = None,
+    due_by: datetime | None = None,
+    created_by: Name | None = None,
+    after_created_at: datetime | None = None,
+    after_id: UUID | None = None,
+    limit: Limit = 50,
+) -> list[TaskSummary]:
+    """Return tasks, newest first; a filter that is None is left out.
+
+    *at_least* is the least urgent priority to list (3 lists 1 to 3); *due_by* lists tasks
+    that are scheduled up to that moment. The next page begins after the last row of this
+    one: give its `created_at` and `id`.
+    """
+    ...
+
+
+@query
+def list_ready(
+    *, agent: Name | None = None, agent_type: Name | None = None, limit: Limit = 50
+) -> list[ReadyTask]:
+    """Return what may be claimed now, in the order of the claim.
+
+    With *agent*, without what is reserved for others; with *agent_type*, without what is
+    for agents of other types.
+    """
+    ...
+
+
+@query
+def count_ready() -> int:
+    """Return how many tasks may be claimed now."""
+    ...
+
+
+@query
+def list_blocked(*, limit: Limit = 50) -> list[BlockedTask]:
+    """Return what is held back, the most urgent first, each task with its open gates."""
+    ...
+
+
+@query
+def count_by_status() -> list[StatusCount]:
+    """Return how many tasks there are of each status that occurs."""
+    ...
+
+
+@query
+def update(
+    *,
+    key: Key,
+    title: Title | Unset = UNSET,
+    description: str | None | Unset = UNSET,
+    priority: Priority | Unset = UNSET,
+    agent_type: Name | None | Unset = UNSET,
+    assigned_agent: Name | None | Unset = UNSET,
+    complexity_score: Complexity | None | Unset = UNSET,
+    estimated_hours: Hours | None | Unset = UNSET,
+    actual_hours: Hours | None | Unset = UNSET,
+    execution_order: Order | None | Unset = UNSET,
+    requirements: dict[str, Any] | None | Unset = UNSET,
+    context: dict[str, Any] | None | Unset = UNSET,
+    metadata: dict[str, Any] | None | Unset = UNSET,
+    file_path: Text | None | Unset = UNSET,
+    error_message: str | None | Unset = UNSET,
+    scheduled_at: datetime | None | Unset = UNSET,
+    max_attempts: Attempts | Unset = UNSET,
+    feature_id: UUID | None | Unset = UNSET,
+    parent_id: UUID | None | Unset = UNSET,
+) -> Task:
+    """Change what is given, and nothing else; None empties a field.
+
+    The status has `update_status` of its own. Raises `NotFoundError` if there is no such
+    task, and `CircularDependencyError` for a parent that is a part of the task.
+    """
+    ...
+
+
+@query
+def update_status(
+    *,
+    key: Key,
+    status: TaskStatus,
+    agent: Name | None = None,
+    note: str | None = None,
+    force: bool = False,
+    blocked_reason: Text | None = None,
+) -> Task:
+    """Move a task; the history tells who (*agent*, else the session's user) and why (*note*).
+
+    A move to pending of a task with open dependencies lands in blocked; a task blocked by
+    neither a dependency nor a *blocked_reason* is pending. A live claim ends as revoked.
+
+    Raises `InvalidTransitionError` for a move that `task_status_transitions` does not list,
+    unless *force*; `NotFoundError` if there is no such task.
+    """
+    ...
+
+
+@query
+def delete(*, key: Key) -> UUID:
+    """Delete a task with all that is under it, and return its id.
+
+    Its child tasks, subtasks, files, dependencies, claims and history go too; what waited
+    for it no longer does. Raises `NotFoundError` if there is no such task.
+    """
+    ...

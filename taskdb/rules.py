@@ -1,0 +1,90 @@
+"""Rules for `Annotated[...]`, and the value that says "leave it as it is"."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+__all__ = ["UNSET", "Json", "Length", "Matches", "Range", "Unset"]
+
+
+class Unset(Enum):
+    """The type of UNSET: `description: str | None | Unset = UNSET`."""
+
+    UNSET = "UNSET"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+# Not given, where None is a value of its own: an update that leaves the column alone.
+UNSET: Final = Unset.UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """`Annotated[int, Range(1, 10)]`: not below *low*, not above *high*; None is no bound."""
+
+    low: Any = None
+    high: Any = None
+
+    def refuse(self, value: Any, /) -> str | None:
+        """Return the rule if *value* is outside."""
+        above = self.low is None or value >= self.low
+        below = self.high is None or value <= self.high
+        if above and below:
+            return None
+        if self.low is None:
+            return f"must be at most {self.high}"
+        if self.high is None:
+            return f"must be at least {self.low}"
+        return f"must be between {self.low} and {self.high}"
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """`Annotated[str, Length(1, 500)]`: from *least* to *most* characters, bytes or items."""
+
+    least: int = 0
+    most: int | None = None
+
+    def refuse(self, value: Any, /) -> str | None:
+        """Return the rule if *value* is too short or too long."""
+        length = len(value)
+        if length < self.least:
+            if self.least == 1:
+                return "must not be empty"
+            return f"must have at least {self.least} {_unit(value, self.least)}"
+        if self.most is not None and length > self.most:
+            return f"must have at most {self.most} {_unit(value, self.most)}"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """`Annotated[str, Matches(r"[a-z]+")]`: the whole text matches the regular expression."""
+
+    pattern: str
+
+    def refuse(self, value: Any, /) -> str | None:
+        """Return the rule if *value* does not match."""
+        return None if re.fullmatch(self.pattern, value) else f"must match {self.pattern}"
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """`Annotated[Any, Json()]`: any JSON value, a bare string or number among them."""
+
+    def refuse(self, value: Any, /) -> str | None:
+        """Return None: what JSON cannot hold is refused while the value is encoded."""
+        return None
+
+
+def _unit(value: object, number: int) -> str:
+    if isinstance(value, str):
+        unit = "character"
+    else:
+        unit = "byte" if isinstance(value, bytes) else "item"
+    return unit if number == 1 else f"{unit}s"

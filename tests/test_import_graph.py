@@ -1,0 +1,195 @@
+"""Loops are found before anything is loaded: all of them, each by its path, in linear time."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+import networkx as nx
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taskdb.exchange.graph import closing_edges, settle
+from taskdb.exchange.plan import Plan, PlanEdge, PlanParent, PlanTask
+from taskdb.models.types import DependencyType
+from tests.exchange_files import by_key, changed, refused
+
+NODES = [str(number) for number in range(12)]
+Edges = dict[str, list[str]]
+
+
+def make_plan(*edges: tuple[str, str] | tuple[str, str, DependencyType]) -> Plan:
+    """Return a plan of the tasks A to E with these edges, a line each."""
+    plan = Plan("test", "/plan")
+    plan.tasks = [PlanTask(key, key, f"plan:{n}") for n, key in enumerate("ABCDE", start=1)]
+    for line, (task, blocker, *kind) in enumerate(edges, start=1):
+        of_kind = kind[0] if kind else DependencyType.REQUIRES
+        plan.edges.append(PlanEdge(task, blocker, of_kind, str(of_kind), f"edges:{line}"))
+    return plan
+
+
+def pairs(plan: Plan) -> list[tuple[str, str]]:
+    return [(edge.task, edge.depends_on) for edge in plan.edges]
+
+
+@given(st.dictionaries(st.sampled_from(NODES), st.lists(st.sampled_from(NODES), unique=True)))
+def test_without_the_closing_edges_nothing_loops_and_with_any_one_something_does(
+    edges: Edges,
+) -> None:
+    loops = list(closing_edges(NODES, edges))
+
+    every = [(node, blocker) for node, blockers in edges.items() for blocker in blockers]
+    closing = {loop[-2:] for loop in loops}
+    rest = nx.DiGraph([edge for edge in every if edge not in closing])
+    assert len(closing) == len(loops)
+    assert nx.is_directed_acyclic_graph(rest)
+    for edge in closing:
+        assert not nx.is_directed_acyclic_graph(nx.DiGraph([*rest.edges, edge]))
+
+
+@given(st.dictionaries(st.sampled_from(NODES), st.lists(st.sampled_from(NODES), unique=True)))
+def test_each_loop_is_a_path_of_the_graph_back_to_its_beginning(edges: Edges) -> None:
+    for loop in closing_edges(NODES, edges):
+        assert loop[0] == loop[-1]
+        assert len(set(loop)) == len(loop) - 1
+        assert all(blocker in edges[node] for node, blocker in pairwise(loop))
+
+
+def test_a_long_chain_that_closes_is_one_loop_with_its_middle_left_out() -> None:
+    nodes = [str(number) for number in range(50_000)]
+    edges = {node: [blocker] for node, blocker in pairwise([*nodes, nodes[0]])}
+
+    (loop,) = closing_edges(nodes, edges)
+
+    assert loop[:2] == ("0", "1")
+    assert loop[-2:] == ("49999", "0")
+    assert len(loop) == 201
+
+
+def test_many_loops_of_a_long_chain_take_linear_time() -> None:
+    nodes = [str(number) for number in range(20_000)]
+    edges = {node: [blocker, "0"] for node, blocker in pairwise(nodes)}
+
+    started = time.perf_counter()
+    loops = list(closing_edges(nodes, edges))
+
+    # The first node waits for itself, and each of the others for it. A walk for each of
+    # the edges would take 200 million steps.
+    assert len(loops) == 19_999
+    assert time.perf_counter() - started < 5
+
+
+def test_of_a_loop_the_closing_edge_is_refused_with_its_path() -> None:
+    plan = make_plan(("A", "B"), ("B", "C"), ("C", "A"), ("D", "A"))
+
+    settle(plan)
+
+    assert pairs(plan) == [("A", "B"), ("B", "C"), ("D", "A")]
+    assert refused(plan.findings) == [
+        "edges:3: refused dependency C: on A (requires): closes the loop A -> B -> C -> A"
+    ]
+    assert plan.findings.rows[0].path == ("A", "B", "C", "A")
+    assert by_key(plan)["C"].metadata["relations"] == [
+        {"type": "requires", "key": "A", "refused": "closes the loop A -> B -> C -> A"}
+    ]
+
+
+def test_a_task_that_waits_for_itself_is_a_loop() -> None:
+    plan = make_plan(("A", "A"))
+
+    settle(plan)
+
+    assert plan.edges == []
+    assert plan.findings.rows[0].path == ("A", "A")
+
+
+def test_advice_may_run_in_circles() -> None:
+    plan = make_plan(("A", "B"), ("B", "A", DependencyType.SUGGESTS))
+
+    settle(plan)
+
+    assert pairs(plan) == [("A", "B"), ("B", "A")]
+    assert not len(plan.findings)
+
+
+def test_an_edge_to_a_task_that_the_file_lacks_is_refused_and_stays_readable() -> None:
+    plan = make_plan(("A", "GHOST"))
+
+    settle(plan)
+
+    assert plan.edges == []
+    assert refused(plan.findings) == [
+        "edges:1: refused dependency A: on GHOST (requires): GHOST is no task of this file"
+    ]
+    assert by_key(plan)["A"].metadata["relations"][0]["key"] == "GHOST"
+
+
+def test_of_two_edges_of_a_pair_the_stronger_stays() -> None:
+    plan = make_plan(
+        ("A", "B", DependencyType.SUGGESTS),
+        ("A", "B", DependencyType.BLOCKS),
+        ("A", "C"),
+        ("A", "B", DependencyType.REQUIRES),
+        ("B", "C", DependencyType.BLOCKS),
+        ("C", "A", DependencyType.SUGGESTS),
+    )
+
+    settle(plan)
+
+    assert [(e.task, e.depends_on, e.dependency_type) for e in plan.edges] == [
+        ("A", "B", DependencyType.REQUIRES),
+        ("A", "C", DependencyType.REQUIRES),
+        ("B", "C", DependencyType.BLOCKS),
+        ("C", "A", DependencyType.SUGGESTS),
+    ]
+    assert [line.split(":")[1] for line in changed(plan.findings)] == ["1", "2"]
+    assert "requires at edges:4; the stronger stays" in changed(plan.findings)[0]
+
+
+def test_a_second_parent_is_refused_and_the_same_twice_is_one() -> None:
+    plan = make_plan()
+    plan.parents = [
+        PlanParent("B", "A", "plan:1"),
+        PlanParent("B", "A", "plan:2"),
+        PlanParent("B", "C", "plan:3"),
+        PlanParent("D", "GHOST", "plan:4"),
+        PlanParent("D", "C", "plan:5"),
+    ]
+
+    settle(plan)
+
+    assert {key: task.parent for key, task in by_key(plan).items() if task.parent} == {
+        "B": "A",
+        "D": "C",
+    }
+    assert refused(plan.findings) == [
+        "plan:3: refused parent B: C would be a second parent; A is one already",
+        "plan:4: refused parent D: GHOST is no task of this file",
+    ]
+
+
+def test_parents_in_a_circle_lose_the_link_that_closes_it() -> None:
+    plan = make_plan()
+    plan.parents = [
+        PlanParent("A", "B", "plan:1"),
+        PlanParent("B", "C", "plan:2"),
+        PlanParent("C", "A", "plan:3"),
+        PlanParent("D", "D", "plan:4"),
+    ]
+
+    settle(plan)
+
+    assert {key: task.parent for key, task in by_key(plan).items() if task.parent} == {
+        "A": "B",
+        "B": "C",
+    }
+    assert [finding.path for finding in plan.findings] == [("A", "B", "C", "A"), ("D", "D")]
+
+
+def test_edges_and_parents_are_judged_apart() -> None:
+    plan = make_plan(("A", "B"))
+    plan.parents = [PlanParent("B", "A", "plan:1")]
+
+    settle(plan)
+
+    assert not len(plan.findings)

@@ -1,5 +1,6 @@
--- What all workspaces share, as it stands today. Run it with the schema `shared`
--- first in search_path:  psql -c 'create schema shared' -c 'set search_path = shared' -f sql/shared.sql
+-- What all workspaces share, as it stands today. Run it with the schema `shared` first in
+-- search_path:
+--   psql -c 'create schema shared' -c 'set search_path = shared' -f sql/shared.sql
 \ir shared/extensions.sql
 \ir shared/types.sql
 \ir shared/domains.sql

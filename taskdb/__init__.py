@@ -1,1 +1,57 @@
-"""taskdb."""
+"""A raw-SQL data-access toolkit with no ORM, and the task database built with it.
+
+::
+
+    from taskdb import Database
+    from taskdb.queries import claims, tasks
+
+    with Database() as db, db.connection() as conn:
+        tasks.create(conn, key="T-1", title="Write the manual")
+        claim = claims.claim_next(conn, agent="dev-1")
+
+`taskdb.database` has the connections, `taskdb.queries` the functions, `taskdb.errors` what can go
+wrong, `taskdb.query` the toolkit for SQL files of your own.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from taskdb import errors
+    from taskdb.database import AsyncDatabase, Database, Health, connect, connect_async
+    from taskdb.query import UNSET, Queries, Unset
+    from taskdb.settings import Settings
+
+__all__ = [
+    "UNSET",
+    "AsyncDatabase",
+    "Database",
+    "Health",
+    "Queries",
+    "Settings",
+    "Unset",
+    "connect",
+    "connect_async",
+    "errors",
+]
+
+_HOMES = {
+    "UNSET": "query",
+    "AsyncDatabase": "database",
+    "Database": "database",
+    "Health": "database",
+    "Queries": "query",
+    "Settings": "settings",
+    "Unset": "query",
+    "connect": "database",
+    "connect_async": "database",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for when it is: `taskdb --help` needs no database driver."""
+    if name == "errors":
+        return import_module("taskdb.errors")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'taskdb' has no attribute {name!r}")
+    return getattr(import_module(f"taskdb.{_HOMES[name]}"), name)

@@ -1,8 +1,8 @@
 """What a refusing constraint means, in words, from its name.
 
-The schema names its constraints as facts: `tasks_priority_is_1_to_10`, `tasks_feature_exists`.
-So most names say their field and rule themselves, and those of any other schema that keeps the
-custom do too. `CONSTRAINTS` holds the rest: facts about several columns, and formats.
+The schema names its constraints as facts: `priority_is_1_to_10` of a domain, `tasks_key_is_unique`
+of a table. So most names say their field and rule themselves, and those of any other schema that
+keeps the custom do too. `CONSTRAINTS` holds the rest: facts about several columns, and formats.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     "features_key_is_epic_and_f_and_digits": Rule(
         "key", "must be its epic's key, a hyphen, F and two to six digits, as in E04-F01"
     ),
+    "object_json_is_object": Rule(None, "must be a JSON object"),
     "parent_guard_has_one_row": Rule("only_row", "must be true: the table has one row"),
     "parent_guard_pkey": Rule("only_row", "must be unique: the table has one row"),
     "task_claims_ended_exactly_with_outcome": Rule(
@@ -56,14 +57,15 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     ),
 }
 
-# Citus names the parts of a distributed table, and their constraints, with a number behind.
-_SHARD: Final = re.compile(r"_\d+$")
-# `tasks_priority_is_1_to_10` without its table: field, verb, what must hold.
-_FACT: Final = re.compile(r"(?P<field>\w+?)_(?P<verb>is|has)_(?P<what>\w+)")
+# Citus names the parts of a distributed table, and their constraints, with a number behind;
+# the numbers begin at 102008.
+_SHARD: Final = re.compile(r"_\d{6,}$")
+# `key_has_1_to_100_characters`: field, verb, what must hold.
+_FACT: Final = re.compile(r"(?P<field>\w+?)_(?P<verb>is|are|has)_(?P<what>\w+)")
 _REFERENCE: Final = re.compile(r"(?P<stem>\w+)_exists")
 # PostgreSQL's own names for constraints that were given none.
 _UNNAMED: Final = re.compile(r"(?P<field>\w+?)_(?:key|fkey|check|excl|idx|not_null)\d*")
-_VERBS: Final = {"is": "must be", "has": "must have"}
+_VERBS: Final = {"is": "must be", "are": "must be", "has": "must have"}
 
 
 def without_shard(name: str) -> str:
@@ -72,11 +74,11 @@ def without_shard(name: str) -> str:
 
 
 def describe(constraint: str, table: str) -> Rule:
-    """Return what *constraint* of *table* demands: as listed, or read from its name.
+    """Return what *constraint* of *table* (or of a domain) demands: listed, or read from its name.
 
     A name that says neither field nor rule gives its bare fact: ``breaks the rule "..."``.
     """
-    name = constraint if constraint in CONSTRAINTS else without_shard(constraint)
+    name = without_shard(constraint)
     if name in CONSTRAINTS:
         return CONSTRAINTS[name]
     fact = name.removeprefix(f"{without_shard(table)}_")

@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
 import orjson
@@ -47,6 +47,9 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
 from taskdb.errors import DatabaseError, DatabaseNotFoundError, ValidationError
 from taskdb.settings import Settings, is_configured
+
+if TYPE_CHECKING:
+    from taskdb.migrations import SchemaVersion
 
 __all__ = [
     "AsyncConnection",
@@ -104,6 +107,7 @@ class Health:
     server_version: str
     is_standby: bool
     workspace: str
+    schema: SchemaVersion
     latency: timedelta
     pool: PoolFigures
 
@@ -166,6 +170,11 @@ async def _set_up_async(conn: psycopg.AsyncConnection[Any]) -> None:
 def _set_json(conn: AnyConnection) -> None:
     set_json_loads(orjson.loads, conn)
     set_json_dumps(_dumps, conn)
+
+
+def _names(search_path: str) -> list[str]:
+    """The schemas of a search path, whether the server quoted them or not."""
+    return [name.strip().strip('"') for name in search_path.split(",")]
 
 
 def _dumps(value: object) -> bytes:
@@ -277,7 +286,10 @@ class _Pooled:
         """Connect once, outside the pool: raises at once what the pool would only wait for."""
         with _connect(self.settings, autocommit=True) as conn:
             row = conn.execute(_SERVER).fetchone()
-            if row is None or row[2:] != (self.settings.search_path, "UTC"):
+            if row is None or (_names(row[2]), row[3]) != (
+                _names(self.settings.search_path),
+                "UTC",
+            ):
                 raise DatabaseError(
                     f"{self.settings.place} did not take the settings of the session",
                     hint="A pooler drops them: see docs/integration.md, Poolers",
@@ -373,17 +385,18 @@ class _Pooled:
             yield sleep(random.uniform(0, longest))
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _ask(self, conn: AnyConnection) -> Steps[tuple[TupleRow, timedelta]]:
+    def _ask(
+        self, conn: AnyConnection, version: Callable[[Any], Any], figures: PoolFigures
+    ) -> Steps[Health]:
         start = time.perf_counter()
         cursor = yield conn.execute(_SERVER)
         row = yield cursor.fetchone()
-        return row, timedelta(seconds=time.perf_counter() - start)
-
-    def _health(self, row: TupleRow, latency: timedelta, figures: PoolFigures) -> Health:
+        latency = timedelta(seconds=time.perf_counter() - start)
         return Health(
             server_version=row[0],
             is_standby=row[1],
             workspace=self.workspace,
+            schema=(yield version(conn)),
             latency=latency,
             pool=figures,
         )
@@ -515,9 +528,12 @@ class Database(_Pooled):
 
     def health(self) -> Health:
         """Ask the server how it is, through the pool. Raises as `connection` does."""
+        from taskdb import migrations
+
+        self._opened()
+        figures = self.pool_figures()
         with self.connection() as conn:
-            row, latency = _run(self._ask(conn))
-        return self._health(row, latency, self.pool_figures())
+            return _run(self._ask(conn, migrations.version, figures))
 
     def pool_figures(self) -> PoolFigures:
         """Return the figures of the pool, without asking the server anything."""
@@ -646,9 +662,12 @@ class AsyncDatabase(_Pooled):
 
     async def health(self) -> Health:
         """Ask the server how it is, through the pool. Raises as `connection` does."""
+        from taskdb import migrations
+
+        await self._opened()
+        figures = self.pool_figures()
         async with self.connection() as conn:
-            row, latency = await _run_async(self._ask(conn))
-        return self._health(row, latency, self.pool_figures())
+            return await _run_async(self._ask(conn, migrations.version_async, figures))
 
     def pool_figures(self) -> PoolFigures:
         """Return the figures of the pool, without asking the server anything."""

@@ -26,6 +26,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -480,7 +481,8 @@ def _copy_programs(binaries: Path, version: str) -> Path:
             for part in (package.name, f"{package.name}.libs"):
                 shutil.copytree(package.parent / part, fresh / part)
             for path in [fresh, *fresh.rglob("*")]:
-                path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
+                mode = path.stat().st_mode
+                path.chmod(mode | (0o555 if mode & stat.S_IXUSR else 0o444))
             try:
                 fresh.rename(target)
             except OSError:

@@ -197,7 +197,7 @@ def _accept_date(value: Any) -> date:
 def _accept_bytes(value: Any) -> bytes:
     if not isinstance(value, bytes | bytearray | memoryview):
         raise RefusedError(f"must be bytes, not {_kind(value)}")
-    return bytes(value)
+    return bytes(cast("bytes", value))
 
 
 def _instance(cls: type[Any]) -> Encoder:
@@ -394,8 +394,7 @@ def _check_json(value: Any, depth: int) -> None:
 
 def _check_items(value: Any, depth: int) -> None:
     is_object = isinstance(value, dict)
-    pairs: Iterable[tuple[Any, Any]] = value.items() if is_object else enumerate(value)
-    for key, item in pairs:
+    for key, item in _pairs(value):
         try:
             if is_object:
                 if not isinstance(key, str):
@@ -405,6 +404,12 @@ def _check_items(value: Any, depth: int) -> None:
         except RefusedError as refused:
             step = f".{key}" if is_object else f"[{key}]"
             raise RefusedError(refused.rule, _printable(step) + refused.at) from None
+
+
+def _pairs(value: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(value, dict):
+        return cast("dict[Any, Any]", value).items()
+    return enumerate(cast("list[Any]", value))
 
 
 def _printable(step: str) -> str:

@@ -232,6 +232,7 @@ class _Report:
         self.hint = diag.message_hint
         self.context = diag.context or ""
         self.column = diag.column_name
+        self.is_of_domain = bool(diag.datatype_name)
         self.constraint = diag.constraint_name or _first(_CONSTRAINT, self.message)
         self.table = without_shard(diag.table_name or _first(_TABLE, self.message) or "")
         self.parameters = parameters
@@ -271,7 +272,7 @@ def _integrity(field: str | None, rule: str, report: _Report) -> IntegrityError:
 
 
 def _duplicate(report: _Report) -> IntegrityError:
-    if report.constraint in CONSTRAINTS:
+    if without_shard(report.constraint or "") in CONSTRAINTS:
         return _integrity(*report.rule, report)
     field = report.key_columns or report.rule.field
     return _integrity(field, f"must be unique in {report.table}", report)
@@ -305,6 +306,9 @@ def _null(report: _Report) -> ValidationError:
 
 def _check(report: _Report) -> ValidationError:
     field, rule = report.rule
+    if report.is_of_domain:
+        # The server says which domain, but of which column only while it reads the value.
+        field = report.argument or field
     return ValidationError(field or report.table or None, rule)
 
 

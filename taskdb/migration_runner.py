@@ -25,7 +25,7 @@ from taskdb.errors import (
 )
 from taskdb.migration_files import Migration, MigrationError, read_train
 from taskdb.models.migrations import AppliedMigration
-from taskdb.yoyo_backend import Backend, BeforeCommit, Show, runner_lock
+from taskdb.yoyo_backend import Backend, Show, runner_lock
 
 Train: TypeAlias = Literal["shared", "workspace"]
 TRAINS: tuple[Train, ...] = ("shared", "workspace")
@@ -58,7 +58,6 @@ class Run:
         files: dict[Train, list[Migration]],
         package: str,
         show: Show,
-        before_commit: BeforeCommit | None = None,
     ) -> None:
         self.conn = conn
         self.files = files
@@ -66,8 +65,7 @@ class Run:
         self.show = show
         self.schemas: dict[Train, str] = {"shared": workspaces.SHARED, "workspace": workspace}
         self.backends = {
-            train: Backend(conn, train, schema, before_commit)
-            for train, schema in self.schemas.items()
+            train: Backend(conn, train, schema) for train, schema in self.schemas.items()
         }
 
     def prepare(self) -> None:
@@ -167,7 +165,6 @@ def open_run(
     package: str,
     show: Show,
     wait: float,
-    before_commit: BeforeCommit | None = None,
 ) -> Generator[Run]:
     """Read the files, connect, and hold the lock while the run is used."""
     workspaces.check_name(workspace)
@@ -179,7 +176,6 @@ def open_run(
             files=files,
             package=package,
             show=show,
-            before_commit=before_commit,
         )
 
 

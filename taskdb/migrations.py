@@ -172,13 +172,12 @@ def up(
     `DatabaseNotFoundError` where nothing answers; `DatabaseError` if another run takes longer
     than *wait*.
     """
-    steps: list[Step] = []
     with _run(conninfo, workspace, folder, show, wait) as run:
         run.prepare()
-        pending = [(train, run.pending(train)) for train in TRAINS]
-        for train, migrations in pending:
-            steps += [run.up(train, migration) for migration in migrations]
-    return steps
+        pending: list[tuple[Train, Migration]] = [
+            (train, migration) for train in TRAINS for migration in run.pending(train)
+        ]
+        return [run.up(train, migration) for train, migration in pending]
 
 
 def down(
@@ -394,5 +393,7 @@ def _release(text: str) -> tuple[tuple[int, ...], bool]:
     match = _RELEASE.match(text)
     if match is None:
         raise ValueError(f"{text!r} is not a version")
-    numbers = tuple(int(part) for part in match[1].split("."))
-    return numbers, not re.match(r"[-_.]?(a|b|c|rc|alpha|beta|pre|dev)", match[2])
+    numbers = [int(part) for part in match[1].split(".")]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers), not re.match(r"[-_.]?(a|b|c|rc|alpha|beta|pre|dev)", match[2])

@@ -17,74 +17,22 @@ here commits. docs/toolkit.md shows the whole, docs/decisions/0002-query-module.
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-import functools
 import inspect
 import re
 import typing
-from collections.abc import (
-    AsyncGenerator,
-    Callable,
-    Coroutine,
-    Generator,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.resources.abc import Traversable
-from itertools import count
-from operator import itemgetter
 from pathlib import Path
-from typing import (
-    Any,
-    Final,
-    Generic,
-    LiteralString,
-    NoReturn,
-    ParamSpec,
-    TypeAlias,
-    TypeVar,
-    cast,
-    overload,
-)
-from weakref import WeakSet
+from typing import Any, ParamSpec, TypeVar, overload
 
-import psycopg
-from psycopg import (
-    AsyncConnection,
-    AsyncRawCursor,
-    AsyncRawServerCursor,
-    Connection,
-    RawCursor,
-    RawServerCursor,
-)
-from psycopg.pq import ExecStatus, PipelineStatus, TransactionStatus
-from psycopg.rows import tuple_row
-
-from taskdb.arguments import (
-    UNSET,
-    Json,
-    Length,
-    Matches,
-    Parameter,
-    Range,
-    Unset,
-    Unsupported,
-    binder,
-    parameters_of,
-)
-from taskdb.errors import (
-    NotFoundError,
-    QueryDefinitionError,
-    TaskdbError,
-    TooManyRowsError,
-    ValidationError,
-    translate,
-)
-from taskdb.rows import Column, Loader, Result, Size, UnsupportedResult, result_of
+from taskdb.annotations import Rule
+from taskdb.arguments import Parameter, parameters_of
+from taskdb.encoding import UnsupportedError
+from taskdb.errors import QueryDefinitionError
+from taskdb.execution import Query, place_of
+from taskdb.rows import Result, Size, UnsupportedResultError, result_of
+from taskdb.rules import UNSET, Json, Length, Matches, Range, Unset
 from taskdb.sqlfiles import parse
 from taskdb.statements import SourceFile, Statement, Variant
 
@@ -96,627 +44,13 @@ __all__ = [
     "Queries",
     "Query",
     "Range",
+    "Rule",
     "Unset",
     "Variant",
 ]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-T = TypeVar("T")
-
-# Rows that `.stream` fetches at a time.
-STREAM_SIZE: Final = 500
-# Variants of one query that are kept ready; a query of n conditional groups has 2 to the n.
-MAX_VARIANTS: Final = 512
-# A message shows at most this much of an argument.
-SHOWN_CHARACTERS: Final = 80
-
-_cursor_numbers: Final = count(1)
-# Connections whose prepared statements no longer fit the tables, to be cleared before the next
-# statement: in a failed transaction it could not be done at once.
-_outdated: Final[WeakSet[Any]] = WeakSet()
-
-
-@dataclass(slots=True)
-class _Plan:
-    """One variant, ready to be sent: its text, and which bound arguments it takes."""
-
-    variant: Variant
-    text: LiteralString
-    pick: Callable[[tuple[Any, ...]], Sequence[Any]]
-    shape: tuple[Any, ...] | None = None
-    loader: Loader | None = None
-
-
-class Query(Generic[P, R]):
-    """A named statement with the signature of its stub.
-
-    Call it with a psycopg connection and the stub's arguments; with an AsyncConnection the
-    result is awaited. `name` is "tasks.list_tasks", `where` its place in the `.sql` file,
-    `statement`, `parameters` and `result` are what `taskdb check` compares with the database.
-
-    Every call may raise ValidationError for an argument, NotFoundError (or what `missing=`
-    named) and TooManyRowsError for the number of rows, QueryDefinitionError where columns and
-    return type do not fit, what `taskdb.errors.translate` makes of a server's error, and
-    psycopg's own errors with a note of the file, line and column.
-    """
-
-    def __init__(
-        self,
-        function: Callable[P, R],
-        statement: Statement,
-        *,
-        area: str,
-        application: str,
-        parameters: Sequence[Parameter],
-        result: Result,
-        missing: type[Exception] | None,
-    ) -> None:
-        functools.update_wrapper(self, function)
-        self.function = function
-        self.statement = statement
-        self.name = f"{area}.{statement.name}"
-        self.parameters = tuple(parameters)
-        self.result = result
-        self._lead = f"/* {application}:{self.name} */ "
-        self._missing = missing
-        self._bind = binder(function, parameters, statement.where)
-        self._index = {parameter.name: i for i, parameter in enumerate(parameters)}
-        self._switches = tuple(
-            (parameter.name, index, UNSET if parameter.unsettable else None)
-            for index, parameter in enumerate(parameters)
-            if parameter.name in statement.conditional
-        )
-        self._plans: dict[tuple[bool, ...], _Plan] = {}
-
-    def __repr__(self) -> str:
-        return f"<query {self.name} of {self.where}>"
-
-    @property
-    def where(self) -> str:
-        """The place of its name in the `.sql` file, such as `sql/queries/tasks.sql:7:1`."""
-        return self.statement.where
-
-    @property
-    def doc(self) -> str:
-        """The comment below its name in the `.sql` file."""
-        return self.statement.doc
-
-    @property
-    def plans(self) -> tuple[str, ...]:
-        """The texts of its `-- plan:` lines."""
-        return self.statement.plans
-
-    def variants(self) -> Iterator[Variant]:
-        """Yield every text it may send, 2 to the number of `statement.groups` of them."""
-        return self.statement.variants(self._lead)
-
-    def sql(self, **present: object) -> str:
-        """Return the text it sends when the conditional arguments *present* are given.
-
-        Only the names count: `list_tasks.sql(status=True)` has the lines of `:status` in it.
-        Raises ValueError for a name without a line.
-        """
-        unknown = present.keys() - self.statement.conditional
-        if unknown:
-            raise ValueError(f"{self.name} has no line -- if :{sorted(unknown)[0]}")
-        return self.statement.variant(present.keys(), self._lead).text
-
-    @overload
-    def __call__(self, conn: Connection[Any], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
-    @overload
-    def __call__(
-        self, conn: AsyncConnection[Any], /, *args: P.args, **kwargs: P.kwargs
-    ) -> Coroutine[Any, Any, R]: ...
-    def __call__(
-        self,
-        conn: Connection[Any] | AsyncConnection[Any],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> R | Coroutine[Any, Any, R]:
-        """Run the statement and return what the stub promises."""
-        if isinstance(conn, Connection):
-            return self._run(conn, self._bind(*args, **kwargs))
-        return self._run_async(_async(conn), self._bind(*args, **kwargs))
-
-    @overload
-    def stream(
-        self: Query[P, list[T]], conn: Connection[Any], /, *args: P.args, **kwargs: P.kwargs
-    ) -> Generator[T, None, None]: ...
-    @overload
-    def stream(
-        self: Query[P, list[T]], conn: AsyncConnection[Any], /, *args: P.args, **kwargs: P.kwargs
-    ) -> AsyncGenerator[T, None]: ...
-    def stream(
-        self: Query[P, list[T]],
-        conn: Connection[Any] | AsyncConnection[Any],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> Generator[T, None, None] | AsyncGenerator[T, None]:
-        """Iterate over the rows through a server-side cursor, STREAM_SIZE at a time in memory.
-
-        The cursor lives in a transaction: the caller's, or on an autocommit connection one that
-        the iteration opens and ends. Other statements may run on the connection meanwhile.
-        Close the iterator (or exhaust it) before the transaction ends.
-        """
-        if self.result.size is not Size.MANY:
-            raise TypeError(f"{self.name} returns no list: there is nothing to stream")
-        self._refuse_copy()
-        if isinstance(conn, Connection):
-            return self._stream(conn, self._bind(*args, **kwargs))
-        return self._stream_async(_async(conn), self._bind(*args, **kwargs))
-
-    @overload
-    def batch(self, conn: Connection[Any], rows: Iterable[Mapping[str, Any]], /) -> list[R]: ...
-    @overload
-    def batch(
-        self, conn: AsyncConnection[Any], rows: Iterable[Mapping[str, Any]], /
-    ) -> Coroutine[Any, Any, list[R]]: ...
-    def batch(
-        self,
-        conn: Connection[Any] | AsyncConnection[Any],
-        rows: Iterable[Mapping[str, Any]],
-        /,
-    ) -> list[R] | Coroutine[Any, Any, list[R]]:
-        """Run the statement once for each of *rows*, which map parameters to arguments.
-
-        All are checked first, then sent in one pipeline, without waiting for one another. The
-        results come in the same order. An error names the row, and none after it has run; what
-        ran before it is the transaction's to undo (on an autocommit connection the whole
-        pipeline is one transaction).
-        """
-        self._refuse_copy()
-        bound = [self._bind_row(number, row) for number, row in enumerate(rows, 1)]
-        if isinstance(conn, Connection):
-            return self._batch(conn, bound)
-        return self._batch_async(_async(conn), bound)
-
-    @overload
-    def copy(self, conn: Connection[Any], rows: Iterable[Any], /) -> int: ...
-    @overload
-    def copy(
-        self, conn: AsyncConnection[Any], rows: Iterable[Any], /
-    ) -> Coroutine[Any, Any, int]: ...
-    def copy(
-        self, conn: Connection[Any] | AsyncConnection[Any], rows: Iterable[Any], /
-    ) -> int | Coroutine[Any, Any, int]:
-        """Send *rows* through `copy t (a, b) from stdin`; return how many there were.
-
-        A row is a sequence in the order of the columns or a mapping by their names. Each value
-        is checked against the stub's annotation on its way; a refused one ends the copy, and
-        the transaction with it.
-        """
-        if self.statement.copy_columns is None:
-            raise TypeError(f"{self.name} is no copy statement")
-        if isinstance(conn, Connection):
-            return self._copy(conn, rows)
-        return self._copy_async(_async(conn), rows)
-
-    # Choosing what to send
-
-    def _plan(self, values: tuple[Any, ...]) -> _Plan:
-        """Return the variant for these arguments. Raises ValidationError for half a group."""
-        key = tuple([values[index] is not absent for _, index, absent in self._switches])
-        plan = self._plans.get(key)
-        if plan is None:
-            plan = self._make_plan(key)
-            if len(self._plans) >= MAX_VARIANTS:
-                self._plans.clear()
-            self._plans[key] = plan
-        return plan
-
-    def _make_plan(self, key: tuple[bool, ...]) -> _Plan:
-        present = {name for (name, _, _), given in zip(self._switches, key, strict=True) if given}
-        for condition in self.statement.conditions:
-            given = [name for name in condition.names if name in present]
-            if given and len(given) < len(condition.names):
-                lacking = next(name for name in condition.names if name not in present)
-                raise ValidationError(
-                    lacking,
-                    f"must be given together with {', '.join(given)}",
-                    where=self.statement.source.where(condition.at),
-                )
-        variant = self.statement.variant(present, self._lead)
-        indexes = [self._index[name] for name in variant.parameters]
-        return _Plan(variant, cast(LiteralString, variant.text), _picker(indexes))
-
-    def _bind_row(self, number: int, row: Mapping[str, Any]) -> tuple[_Plan, tuple[Any, ...]]:
-        bind = cast("Callable[..., tuple[Any, ...]]", self._bind)
-        try:
-            values = bind(**row)
-            return self._plan(values), values
-        except (TypeError, ValidationError) as exc:
-            exc.add_note(f"in row {number} of the batch")
-            raise
-
-    def _refuse_copy(self) -> None:
-        if self.statement.copy_columns is not None:
-            raise TypeError(f"{self.name} is a copy statement: call its .copy(conn, rows)")
-
-    # Running
-
-    def _run(self, conn: Connection[Any], values: tuple[Any, ...]) -> R:
-        self._refuse_copy()
-        plan = self._plan(values)
-        cursor = RawCursor(conn, row_factory=tuple_row)
-        try:
-            self._execute(conn, cursor, plan.text, plan.pick(values))
-            if self._has_rows(cursor, values):
-                return self._from_rows(cursor, plan, cursor.fetchall())
-            return self._from_count(cursor, values)
-        except psycopg.Error as exc:
-            self._raise(exc, plan, conn)
-
-    def _execute(
-        self,
-        conn: Connection[Any],
-        cursor: RawCursor[Any],
-        text: LiteralString,
-        arguments: Sequence[Any],
-    ) -> None:
-        if _outdated and conn in _outdated:
-            _forget_statements(conn)
-        if conn.pgconn.pipeline_status != PipelineStatus.OFF:
-            # The inner pipeline's end is a sync: the result is there when the call returns.
-            with conn.pipeline():
-                cursor.execute(text, arguments)
-            return
-        before = conn.pgconn.transaction_status
-        try:
-            cursor.execute(text, arguments)
-        except psycopg.errors.FeatureNotSupported as exc:
-            if before != TransactionStatus.IDLE or not _is_outdated(exc):
-                raise
-            # Nothing but this statement is in the transaction, if there is one: begin again.
-            conn.rollback()
-            _forget_statements(conn)
-            cursor.execute(text, arguments)
-
-    async def _run_async(self, conn: AsyncConnection[Any], values: tuple[Any, ...]) -> R:
-        self._refuse_copy()
-        plan = self._plan(values)
-        cursor = AsyncRawCursor(conn, row_factory=tuple_row)
-        try:
-            await self._execute_async(conn, cursor, plan.text, plan.pick(values))
-            if self._has_rows(cursor, values):
-                return self._from_rows(cursor, plan, await cursor.fetchall())
-            return self._from_count(cursor, values)
-        except psycopg.Error as exc:
-            self._raise(exc, plan, conn)
-
-    async def _execute_async(
-        self,
-        conn: AsyncConnection[Any],
-        cursor: AsyncRawCursor[Any],
-        text: LiteralString,
-        arguments: Sequence[Any],
-    ) -> None:
-        if _outdated and conn in _outdated:
-            await _forget_statements_async(conn)
-        if conn.pgconn.pipeline_status != PipelineStatus.OFF:
-            async with conn.pipeline():
-                await cursor.execute(text, arguments)
-            return
-        before = conn.pgconn.transaction_status
-        try:
-            await cursor.execute(text, arguments)
-        except psycopg.errors.FeatureNotSupported as exc:
-            if before != TransactionStatus.IDLE or not _is_outdated(exc):
-                raise
-            await conn.rollback()
-            await _forget_statements_async(conn)
-            await cursor.execute(text, arguments)
-
-    def _stream(self, conn: Connection[Any], values: tuple[Any, ...]) -> Generator[Any, None, None]:
-        plan = self._plan(values)
-        name = _cursor_name()
-        before = 0
-        with contextlib.ExitStack() as stack:
-            try:
-                if _needs_transaction(conn):
-                    stack.enter_context(conn.transaction())
-                cursor = RawServerCursor(conn, name, row_factory=tuple_row)
-                with cursor:
-                    cursor.execute(plan.text, plan.pick(values))
-                    while rows := cursor.fetchmany(STREAM_SIZE):
-                        yield from self._load(cursor, plan, rows, before)
-                        before += len(rows)
-            except psycopg.Error as exc:
-                self._raise(exc, plan, conn, prefix=_declaration(name))
-
-    async def _stream_async(
-        self, conn: AsyncConnection[Any], values: tuple[Any, ...]
-    ) -> AsyncGenerator[Any, None]:
-        plan = self._plan(values)
-        name = _cursor_name()
-        before = 0
-        async with contextlib.AsyncExitStack() as stack:
-            try:
-                if _needs_transaction(conn):
-                    await stack.enter_async_context(conn.transaction())
-                cursor = AsyncRawServerCursor(conn, name, row_factory=tuple_row)
-                async with cursor:
-                    await cursor.execute(plan.text, plan.pick(values))
-                    while rows := await cursor.fetchmany(STREAM_SIZE):
-                        for row in self._load(cursor, plan, rows, before):
-                            yield row
-                        before += len(rows)
-            except psycopg.Error as exc:
-                self._raise(exc, plan, conn, prefix=_declaration(name))
-
-    def _batch(
-        self, conn: Connection[Any], bound: Sequence[tuple[_Plan, tuple[Any, ...]]]
-    ) -> list[R]:
-        cursors: list[RawCursor[Any]] = []
-        if _outdated and conn in _outdated:
-            _forget_statements(conn)
-        try:
-            with conn.pipeline():
-                for plan, values in bound:
-                    cursor = RawCursor(conn, row_factory=tuple_row)
-                    cursors.append(cursor)
-                    cursor.execute(plan.text, plan.pick(values))
-        except psycopg.Error as exc:
-            self._raise_in_batch(exc, conn, bound, cursors)
-        results: list[R] = []
-        for (plan, values), cursor in zip(bound, cursors, strict=True):
-            with self._row_of_batch(len(results) + 1, plan, conn):
-                rows = cursor.fetchall() if self._has_rows(cursor, values) else None
-                results.append(self._finished(cursor, plan, values, rows))
-        return results
-
-    async def _batch_async(
-        self, conn: AsyncConnection[Any], bound: Sequence[tuple[_Plan, tuple[Any, ...]]]
-    ) -> list[R]:
-        cursors: list[AsyncRawCursor[Any]] = []
-        if _outdated and conn in _outdated:
-            await _forget_statements_async(conn)
-        try:
-            async with conn.pipeline():
-                for plan, values in bound:
-                    cursor = AsyncRawCursor(conn, row_factory=tuple_row)
-                    cursors.append(cursor)
-                    await cursor.execute(plan.text, plan.pick(values))
-        except psycopg.Error as exc:
-            self._raise_in_batch(exc, conn, bound, cursors)
-        results: list[R] = []
-        for (plan, values), cursor in zip(bound, cursors, strict=True):
-            with self._row_of_batch(len(results) + 1, plan, conn):
-                rows = await cursor.fetchall() if self._has_rows(cursor, values) else None
-                results.append(self._finished(cursor, plan, values, rows))
-        return results
-
-    def _copy(self, conn: Connection[Any], rows: Iterable[Any]) -> int:
-        plan = self._plan(())
-        cursor = RawCursor(conn, row_factory=tuple_row)
-        try:
-            with cursor.copy(plan.text) as copy:
-                for row in self._copied(rows):
-                    copy.write_row(row)
-        except psycopg.Error as exc:
-            self._raise(exc, plan, conn)
-        return cursor.rowcount
-
-    async def _copy_async(self, conn: AsyncConnection[Any], rows: Iterable[Any]) -> int:
-        plan = self._plan(())
-        cursor = AsyncRawCursor(conn, row_factory=tuple_row)
-        try:
-            async with cursor.copy(plan.text) as copy:
-                for row in self._copied(rows):
-                    await copy.write_row(row)
-        except psycopg.Error as exc:
-            self._raise(exc, plan, conn)
-        return cursor.rowcount
-
-    def _copied(self, rows: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
-        bind = cast("Callable[..., tuple[Any, ...]]", self._bind)
-        names = tuple(self._index)
-        number = 0
-        try:
-            for number, row in enumerate(rows, 1):  # noqa: B007
-                if isinstance(row, Mapping):
-                    yield bind(**row)
-                else:
-                    yield bind(**dict(zip(names, row, strict=True)))
-        except (TypeError, ValueError) as exc:
-            exc.add_note(f"in row {number} of the copy")
-            raise
-
-    # Reading what came back
-
-    def _has_rows(self, cursor: _AnyCursor, values: tuple[Any, ...]) -> bool:
-        """Tell whether the statement returned rows; refuse a number that was not promised."""
-        result = cursor.pgresult
-        assert result is not None
-        if result.status != ExecStatus.TUPLES_OK:
-            return False
-        size = self.result.size
-        rows = result.ntuples
-        if size is Size.MANY or rows == 1:
-            return True
-        if size is Size.NONE:
-            raise self._mismatch("returns rows, but its function returns None")
-        if rows > 1:
-            raise TooManyRowsError(
-                f"{self.name} found {rows} rows{self._for(values)}, where one is promised",
-                where=self.where,
-            )
-        if size is Size.ONE:
-            raise self._no_row(values)
-        return True
-
-    def _finished(
-        self,
-        cursor: _AnyCursor,
-        plan: _Plan,
-        values: tuple[Any, ...],
-        rows: Sequence[tuple[Any, ...]] | None,
-    ) -> R:
-        if rows is None:
-            return self._from_count(cursor, values)
-        return self._from_rows(cursor, plan, rows)
-
-    def _from_rows(self, cursor: _AnyCursor, plan: _Plan, rows: Sequence[tuple[Any, ...]]) -> R:
-        loaded = self._load(cursor, plan, rows, 0)
-        if self.result.size is Size.MANY:
-            return cast(R, loaded)
-        return cast(R, loaded[0] if loaded else None)
-
-    def _from_count(self, cursor: _AnyCursor, values: tuple[Any, ...]) -> R:
-        if self.result.size is not Size.NONE and not self.result.counts:
-            raise self._mismatch("returns no rows, but its function promises some")
-        if self._missing and cursor.rowcount == 0:
-            raise self._no_row(values)
-        if not self.result.counts:
-            return cast(R, None)
-        if cursor.rowcount < 0:
-            raise self._mismatch("affects no rows that could be counted, but returns int")
-        return cast(R, cursor.rowcount)
-
-    def _load(
-        self, cursor: _AnyCursor, plan: _Plan, rows: Sequence[tuple[Any, ...]], before: int
-    ) -> list[Any]:
-        result = cursor.pgresult
-        assert result is not None
-        fields = range(result.nfields)
-        shape = (*map(result.fname, fields), *map(result.ftype, fields))
-        loader = plan.loader
-        if loader is None or shape != plan.shape:
-            columns = [
-                Column((result.fname(i) or b"").decode(errors="replace"), result.ftype(i))
-                for i in fields
-            ]
-            loader = self.result.loader(columns, cursor.adapters, self.name, self.where)
-            plan.shape, plan.loader = shape, loader
-        return loader(rows, before)
-
-    # Saying what went wrong
-
-    def _mismatch(self, message: str) -> QueryDefinitionError:
-        return QueryDefinitionError(
-            f"{self.name} {message}",
-            where=self.where,
-            hint=f"Change the statement, or the return type of {_place(self.function)}",
-        )
-
-    def _no_row(self, values: tuple[Any, ...]) -> Exception:
-        message = f"{self.name} found no row{self._for(values)}"
-        error = self._missing or NotFoundError
-        if issubclass(error, TaskdbError):
-            return error(message, where=self.where)
-        return error(message)
-
-    def _for(self, values: tuple[Any, ...]) -> str:
-        """Name the arguments that are keys; others may be long, or nobody's business."""
-        shown = [
-            f"{parameter.name}={_shortened(value)}"
-            for parameter, value in zip(self.parameters, values, strict=True)
-            if parameter.is_key and value is not None and value is not UNSET
-        ]
-        return f" for {', '.join(shown)}" if shown else ""
-
-    def _raise(
-        self, exc: psycopg.Error, plan: _Plan, conn: object, *, prefix: str = ""
-    ) -> NoReturn:
-        """Raise the server's error as taskdb's, with the place in the file it points at."""
-        source = self.statement.source
-        where, excerpt = self.where, ""
-        position = exc.diag.statement_position
-        if position is not None:
-            offset = plan.variant.offset(int(position) - 1 - len(prefix))
-            where, excerpt = source.where(offset), "\n" + source.excerpt(offset)
-        if _is_outdated(exc):
-            _outdated.add(conn)
-            exc.add_note(
-                "A table changed under this connection's prepared statements. Roll back and run "
-                "the transaction again: they are prepared anew."
-            )
-        error = translate(exc, where=where, parameters=plan.variant.parameters)
-        if excerpt or error is exc:
-            error.add_note(f"{self.name} at {where}{excerpt}")
-        if error is exc:
-            raise exc
-        raise error from exc
-
-    def _raise_in_batch(
-        self,
-        exc: psycopg.Error,
-        conn: object,
-        bound: Sequence[tuple[_Plan, tuple[Any, ...]]],
-        cursors: Sequence[_AnyCursor],
-    ) -> NoReturn:
-        """Raise the error of a pipeline, whose row is the first that has no result."""
-        failed = next((i for i, cursor in enumerate(cursors) if cursor.pgresult is None), 0)
-        with self._row_of_batch(failed + 1, bound[failed][0], conn):
-            raise exc
-
-    @contextlib.contextmanager
-    def _row_of_batch(self, number: int, plan: _Plan, conn: object) -> Iterator[None]:
-        try:
-            try:
-                yield
-            except psycopg.Error as exc:
-                self._raise(exc, plan, conn)
-        except Exception as exc:
-            exc.add_note(f"in row {number} of the batch")
-            raise
-
-
-_AnyCursor: TypeAlias = RawCursor[Any] | AsyncRawCursor[Any]
-
-
-def _async(conn: AsyncConnection[Any]) -> AsyncConnection[Any]:
-    if not isinstance(conn, AsyncConnection):
-        raise TypeError(f"a query runs on a psycopg connection, not on a {type(conn).__name__}")
-    return conn
-
-
-def _picker(indexes: Sequence[int]) -> Callable[[tuple[Any, ...]], Sequence[Any]]:
-    if len(indexes) > 1:
-        return itemgetter(*indexes)
-    return lambda values: [values[index] for index in indexes]
-
-
-def _is_outdated(exc: psycopg.Error) -> bool:
-    """Recognise "cached plan must not change result type", in whatever language it comes."""
-    return exc.diag.source_function == "RevalidateCachedQuery"
-
-
-def _forget_statements(conn: Connection[Any]) -> None:
-    RawCursor(conn).execute("deallocate all")
-    _outdated.discard(conn)
-
-
-async def _forget_statements_async(conn: AsyncConnection[Any]) -> None:
-    await AsyncRawCursor(conn).execute("deallocate all")
-    _outdated.discard(conn)
-
-
-def _needs_transaction(conn: Connection[Any] | AsyncConnection[Any]) -> bool:
-    return conn.autocommit and conn.pgconn.transaction_status == TransactionStatus.IDLE
-
-
-def _cursor_name() -> str:
-    return f"taskdb_{next(_cursor_numbers)}"
-
-
-def _declaration(name: str) -> str:
-    """Return what psycopg puts before a streamed statement, so that positions can be mapped."""
-    return f'DECLARE "{name}" CURSOR FOR '
-
-
-def _shortened(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 2]}…{text[-1]}"
-
-
-def _place(function: Callable[..., Any]) -> str:
-    """Return a function's place as `taskdb/queries/tasks.py:15`."""
-    code = inspect.unwrap(function).__code__
-    depth = function.__module__.count(".") + 1
-    return f"{'/'.join(Path(code.co_filename).parts[-depth:])}:{code.co_firstlineno}"
 
 
 class Queries:
@@ -776,7 +110,7 @@ class Queries:
 
         Call it when the modules of the package are imported.
         """
-        for entry in sorted(self._folder.iterdir(), key=lambda entry: entry.name):
+        for entry in self._entries():
             area, dot, suffix = entry.name.rpartition(".")
             if dot and suffix == "sql":
                 for statement in self._statements(area).values():
@@ -786,6 +120,15 @@ class Queries:
                             statement.at,
                             f"Write a stub of that name in the module {area}, or take it out",
                         )
+
+    def _entries(self) -> list[Any]:
+        try:
+            return sorted(self._folder.iterdir(), key=lambda entry: entry.name)
+        except FileNotFoundError:
+            raise QueryDefinitionError(
+                f"there is no folder {self._folder}",
+                hint="Queries takes the folder of the .sql files",
+            ) from None
 
     def _statements(self, area: str) -> dict[str, Statement]:
         if area not in self._files:
@@ -802,7 +145,11 @@ class Queries:
         parameters, result = _described(function, statement)
         _check_parameters(function, statement, parameters)
         if missing and result.size in (Size.MANY, Size.AT_MOST_ONE):
-            raise _definition(function, "names an error for no row, but returns without one", "")
+            raise _definition(
+                function,
+                "names an error for no row, but is satisfied without a row",
+                "Drop missing=, or return one row",
+            )
         query = Query(
             function,
             statement,
@@ -832,11 +179,12 @@ class Queries:
                 f"Write -- name: {name} and its statement there{_similar(name, statements)}",
             )
         taken = self._queries.get(f"{area}.{name}")
-        if taken:
+        # The same place again is its module, reloaded.
+        if taken and place_of(taken.function) != place_of(function):
             raise _definition(
                 function,
                 f"is the second function of {statements[name].where}",
-                f"The first is {_place(taken.function)}",
+                f"The first is {place_of(taken.function)}",
             )
         return statements[name]
 
@@ -854,7 +202,7 @@ def _similar(name: str, names: Iterable[str]) -> str:
 
 def _definition(function: Callable[..., Any], message: str, remedy: str) -> QueryDefinitionError:
     return QueryDefinitionError(
-        f"{function.__qualname__} {message}", where=_place(function), hint=remedy or None
+        f"{function.__qualname__} {message}", where=place_of(function), hint=remedy
     )
 
 
@@ -874,15 +222,17 @@ def _described(
         raise _definition(function, "has no return type", "Say what the rows are, or None")
     try:
         parameters = parameters_of(inspect.signature(function), hints)
-    except Unsupported as exc:
+    except UnsupportedError as exc:
         raise _definition(
             function, f"has a parameter that cannot be sent: {exc}", "Annotate it with a type"
         ) from None
     try:
         result = result_of(hints["return"])
-    except UnsupportedResult as exc:
+    except UnsupportedResultError as exc:
         raise _definition(
-            function, f"has a return type that rows cannot become: {exc}", ""
+            function,
+            f"has a return type that rows cannot become: {exc}",
+            "Return a dataclass, a scalar, either of them | None, a list of them, or None",
         ) from None
     return parameters, result
 
@@ -897,7 +247,7 @@ def _check_parameters(
         if statement.copy_columns != tuple(names):
             raise source.error(
                 f"{statement.name} copies ({', '.join(statement.copy_columns)}), its function at "
-                f"{_place(function)} takes ({', '.join(names)})",
+                f"{place_of(function)} takes ({', '.join(names)})",
                 statement.start,
                 "Let the function's parameters be the columns, in the same order",
             )
@@ -905,7 +255,7 @@ def _check_parameters(
     for name, offsets in statement.parameters.items():
         if name not in names:
             raise source.error(
-                f"the function {_place(function)} has no parameter {name}",
+                f"the function {place_of(function)} has no parameter {name}",
                 offsets[0],
                 f"Add it to {statement.name}(){_similar(name, names)}",
             )
@@ -913,7 +263,7 @@ def _check_parameters(
         for name in condition.names:
             if name not in names:
                 raise source.error(
-                    f"the function {_place(function)} has no parameter {name}",
+                    f"the function {place_of(function)} has no parameter {name}",
                     condition.at,
                     f"Add it to {statement.name}(){_similar(name, names)}",
                 )
@@ -927,7 +277,7 @@ def _check_parameter(
     name = parameter.name
     if name not in statement.parameters and name not in statement.conditional:
         raise statement.source.error(
-            f"{statement.name} has no :{name}, which its function {_place(function)} takes",
+            f"{statement.name} has no :{name}, which its function {place_of(function)} takes",
             statement.start,
             f"Use it, or take it out of the function{_similar(name, statement.parameters)}",
         )
@@ -936,7 +286,7 @@ def _check_parameter(
         raise statement.source.error(
             f"{name} is never absent, so the line is never left out",
             line.at,
-            f"Annotate it with | None or | Unset at {_place(function)}, or drop the condition",
+            f"Annotate it with | None or | Unset at {place_of(function)}, or drop the condition",
         )
     if parameter.unsettable:
         used = statement.unconditional_use(name)

@@ -83,8 +83,6 @@ class Json:
 
 
 def _unit(value: object, number: int) -> str:
-    if isinstance(value, str):
-        unit = "character"
-    else:
-        unit = "byte" if isinstance(value, bytes) else "item"
+    units: dict[type, str] = {str: "character", bytes: "byte"}
+    unit = units.get(type(value), "item")
     return unit if number == 1 else f"{unit}s"

@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, overload
@@ -26,7 +27,6 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from taskdb.errors import DatabaseNotFoundError, ValidationError
-from taskdb.workspaces import DEFAULT, check_name
 
 __all__ = ["Settings", "is_configured"]
 
@@ -53,6 +53,7 @@ COURTESIES: Final = {
     "tcp_user_timeout": "30000",
     "fallback_application_name": "taskdb",
 }
+WORKSPACE: Final = "taskdb"
 STATEMENT_TIMEOUT: Final = timedelta(seconds=60)
 # PostgreSQL keeps its timeouts as signed 32-bit numbers of milliseconds.
 LARGEST: Final = 2**31 - 1
@@ -75,7 +76,7 @@ class Settings:
 
     parameters: Mapping[str, str] = field(repr=False)
     source: str = "conninfo"
-    workspace: str = DEFAULT
+    workspace: str = WORKSPACE
     pool_min: int = 2
     pool_max: int = 20
     pool_timeout: timedelta = timedelta(seconds=30)
@@ -222,7 +223,10 @@ class _Given:
         return {PARTS[name]: value for name, value in values.items() if value}
 
     def workspace(self, argument: str | None) -> str:
-        return check_name(argument or self.variable("TASKDB_WORKSPACE") or DEFAULT)
+        # Late, for the module brings all queries with it.
+        from taskdb.workspaces import check_name
+
+        return check_name(argument or self.variable("TASKDB_WORKSPACE") or WORKSPACE)
 
     def number(
         self,
@@ -278,12 +282,11 @@ def _parse(conninfo: str, name: str) -> dict[str, str]:
     """Return libpq's keywords of a connection string; a refusal shows nothing of it."""
     # SQLAlchemy's URLs name a driver too.
     conninfo = re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", conninfo)
-    try:
+    parameters: dict[str, str] | None = None
+    # libpq's own words quote the part that it can't read, which may be of the password.
+    with suppress(psycopg.ProgrammingError):
         parameters = {key: str(value) for key, value in conninfo_to_dict(conninfo).items()}
-    except psycopg.ProgrammingError:
-        # libpq's own words quote the part that it can't read, which may be of the password.
-        parameters = {}
-    if not parameters or _is_torn(parameters):
+    if not conninfo or parameters is None or _is_torn(parameters):
         raise ValidationError(
             name,
             f"must be a PostgreSQL URL ({URL_FORM}) or key=value pairs",

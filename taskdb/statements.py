@@ -155,7 +155,7 @@ class Statement:
     @cached_property
     def conditional(self) -> frozenset[str]:
         """The parameters that `-- if` lines name."""
-        return frozenset().union(*self.groups)
+        return frozenset(name for group in self.groups for name in group)
 
     def unconditional_use(self, name: str) -> int | None:
         """Return an offset at which *name* is sent although its own `-- if` lines are left out."""
@@ -168,7 +168,8 @@ class Statement:
     def variants(self, lead: str = "") -> Iterator[Variant]:
         """Yield every text of the query: with no conditional line, with each, ..., with all."""
         for chosen in product((False, True), repeat=len(self.groups)):
-            yield self.variant(frozenset().union(*compress(self.groups, chosen)), lead)
+            groups = compress(self.groups, chosen)
+            yield self.variant([name for group in groups for name in group], lead)
 
     def variant(self, present: Collection[str], lead: str = "") -> Variant:
         """Return the text with the lines of the *present* parameters in it, after *lead*."""

@@ -153,19 +153,25 @@ def grant(conn: Connection[Any], name: str, role: str, access: Access = "read") 
 
 def set_search_path(conn: Connection[Any], name: str) -> str:
     """Set, and return, the search path that workspace *name*, or ``shared``, is worked on with."""
-    path = map(sql.Identifier, dict.fromkeys((name, SHARED, "pg_temp")))
-    return log_queries.set_path(conn, path=sql.SQL(", ").join(path).as_string(conn))
+    return log_queries.set_path(conn, schemas=list(dict.fromkeys((name, SHARED, "pg_temp"))))
 
 
-def table_rows(conn: Connection[Any], name: str, table: str, columns: Sequence[str]) -> list[bytes]:
-    """All rows of a table, of these columns, as lines of ``copy``, sorted."""
+def table_rows(conn: Connection[Any], name: str, table: str, columns: Sequence[str]) -> list[str]:
+    """All rows of a table, these columns of them, as lines of ``copy``."""
     statement = sql.SQL("copy {}.{} ({}) to stdout").format(
         sql.Identifier(name),
         sql.Identifier(table),
         sql.SQL(", ").join(map(sql.Identifier, columns)),
     )
     with conn.cursor() as cursor, cursor.copy(statement) as copy:
-        return sorted(bytes(row) for row in copy)
+        return b"".join(copy).decode().splitlines()
+
+
+def hold_table(conn: Connection[Any], name: str, table: str) -> None:
+    """Let only readers into a table until the transaction ends, for a check."""
+    _execute(
+        conn, "lock table {schema}.{table} in share row exclusive mode", schema=name, table=table
+    )
 
 
 def create_database(conn: Connection[Any], name: str) -> None:

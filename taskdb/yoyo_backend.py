@@ -44,14 +44,13 @@ SQL = Path(__file__).parent / "sql"
 LOCK_KEY = 0x7461736B6462
 
 Show: TypeAlias = Callable[[str], None]
-BeforeCommit: TypeAlias = Callable[[Connection[Any], Migration, str], None]
+BeforeCommit: TypeAlias = Callable[[], None]
 
 
 class Backend(PostgresqlPsycopgBackend):
     """One train in one schema, over a connection in autocommit mode.
 
-    *before_commit* is called with the connection, the migration and ``"up"`` or ``"down"``
-    at the end of each migration's transaction.
+    `before_commit`, if set, is called at the end of each migration's transaction.
     """
 
     def __init__(
@@ -59,12 +58,11 @@ class Backend(PostgresqlPsycopgBackend):
         connection: Connection[Any],
         train: str,
         schema: str,
-        before_commit: BeforeCommit | None = None,
     ) -> None:
         self.given = connection
         self.train = train
         self.schema_name = schema
-        self.before_commit = before_commit
+        self.before_commit: BeforeCommit | None = None
         self.log_is_there = False
         super().__init__(schema, default_migration_table)
 
@@ -157,7 +155,7 @@ class Backend(PostgresqlPsycopgBackend):
             self.init_connection(self.given)
             yield
             if self.before_commit:
-                self.before_commit(self.given, migration, direction)
+                self.before_commit()
 
     def note(
         self, migration: Migration, operation: str, package: str, shared_revision: str | None

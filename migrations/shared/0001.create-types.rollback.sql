@@ -4,7 +4,7 @@ set local lock_timeout = '2s';
 
 drop function utf8_bytes(text);
 drop function is_satisfied(dependency_type, task_status, timestamptz);
-drop function uuidv7();
+drop function shared.uuidv7();
 drop domain counter;
 drop domain hours;
 drop domain score;

@@ -1,5 +1,5 @@
 -- 0003: the dependency graph and its guards.
--- Locks: none beyond new objects.
+-- Locks: share row exclusive on tasks, for milliseconds (foreign keys refer to it).
 -- Check: select count(*) from pg_trigger where tgrelid = 'task_dependencies'::regclass and not tgisinternal;  -- expect 4
 set local lock_timeout = '2s';
 

@@ -2,12 +2,17 @@
 -- Rows are locked in one order everywhere: the task, then its claim.
 
 -- name: claim_next
--- The most urgent claimable task, claimed. The candidates come from the view ready_tasks
--- in as many ordered branches as there are ways to match (for me or for all, of my type
--- or of none), each read by index and merged; the first that nobody else has locked is it.
+-- The most urgent claimable task, claimed.
 --
--- The join to `task` says everything again, because it is what READ COMMITTED looks at
--- again when a row was changed between being found and being locked.
+-- `found` only says where to look, in the order of the claim: a branch for each way to
+-- match (reserved for me or for nobody; of every type, or of mine and of none), each read
+-- from an index in that order, and merged. Each stops at 100, more than are being claimed
+-- at one moment; without a limit the planner would sort them all. Then what was scheduled
+-- and has become due, and what is in progress under a lapsed lease.
+--
+-- What may be claimed the view ready_tasks says, here as elsewhere. The join to `task` says
+-- it again, because that is what READ COMMITTED looks at again when a row was changed
+-- between being found and being locked.
 --
 -- plan: tasks_to_claim, tasks_to_claim_by_type
 with candidate as (
@@ -15,43 +20,192 @@ with candidate as (
         task.id,
         task.status
     from (
-        select ready.*
-        from ready_tasks as ready
-        where
-            coalesce(ready.assigned_agent, '') = ''
-            and coalesce(ready.agent_type, '') = ''                 -- if :agent_type
+        (
+            select
+                task.id,
+                task.effective_priority,
+                task.execution_order,
+                task.created_at
+            from tasks as task
+            where
+                task.status = 'pending'
+                and task.scheduled_at is null
+                and coalesce(task.assigned_agent, '') = ''
+                and false                                           -- if :agent_type
+            order by
+                task.effective_priority,
+                task.execution_order,
+                task.created_at,
+                task.id
+            limit 100
+        )
         union all
-        select ready.*
+        (
+            select
+                task.id,
+                task.effective_priority,
+                task.execution_order,
+                task.created_at
+            from tasks as task
+            where
+                task.status = 'pending'
+                and task.scheduled_at is null
+                and coalesce(task.assigned_agent, '') = :agent
+                and false                                           -- if :agent_type
+            order by
+                task.effective_priority,
+                task.execution_order,
+                task.created_at,
+                task.id
+            limit 100
+        )
+        union all                                                   -- if :agent_type
+        (                                                           -- if :agent_type
+            select                                                  -- if :agent_type
+                task.id,                                            -- if :agent_type
+                task.effective_priority,                            -- if :agent_type
+                task.execution_order,                               -- if :agent_type
+                task.created_at                                     -- if :agent_type
+            from tasks as task                                      -- if :agent_type
+            where                                                   -- if :agent_type
+                task.status = 'pending'                             -- if :agent_type
+                and task.scheduled_at is null                       -- if :agent_type
+                and coalesce(task.assigned_agent, '')               -- if :agent_type
+                || '/' || coalesce(task.agent_type, '')             -- if :agent_type
+                = '/'                                               -- if :agent_type
+            order by                                                -- if :agent_type
+                task.effective_priority,                            -- if :agent_type
+                task.execution_order,                               -- if :agent_type
+                task.created_at,                                    -- if :agent_type
+                task.id                                             -- if :agent_type
+            limit 100                                            -- if :agent_type
+        )                                                           -- if :agent_type
+        union all                                                   -- if :agent_type
+        (                                                           -- if :agent_type
+            select                                                  -- if :agent_type
+                task.id,                                            -- if :agent_type
+                task.effective_priority,                            -- if :agent_type
+                task.execution_order,                               -- if :agent_type
+                task.created_at                                     -- if :agent_type
+            from tasks as task                                      -- if :agent_type
+            where                                                   -- if :agent_type
+                task.status = 'pending'                             -- if :agent_type
+                and task.scheduled_at is null                       -- if :agent_type
+                and coalesce(task.assigned_agent, '')               -- if :agent_type
+                || '/' || coalesce(task.agent_type, '')             -- if :agent_type
+                = :agent || '/'                                     -- if :agent_type
+            order by                                                -- if :agent_type
+                task.effective_priority,                            -- if :agent_type
+                task.execution_order,                               -- if :agent_type
+                task.created_at,                                    -- if :agent_type
+                task.id                                             -- if :agent_type
+            limit 100                                            -- if :agent_type
+        )                                                           -- if :agent_type
+        union all                                                   -- if :agent_type
+        (                                                           -- if :agent_type
+            select                                                  -- if :agent_type
+                task.id,                                            -- if :agent_type
+                task.effective_priority,                            -- if :agent_type
+                task.execution_order,                               -- if :agent_type
+                task.created_at                                     -- if :agent_type
+            from tasks as task                                      -- if :agent_type
+            where                                                   -- if :agent_type
+                task.status = 'pending'                             -- if :agent_type
+                and task.scheduled_at is null                       -- if :agent_type
+                and coalesce(task.assigned_agent, '')               -- if :agent_type
+                || '/' || coalesce(task.agent_type, '')             -- if :agent_type
+                = '/' || :agent_type                                -- if :agent_type
+            order by                                                -- if :agent_type
+                task.effective_priority,                            -- if :agent_type
+                task.execution_order,                               -- if :agent_type
+                task.created_at,                                    -- if :agent_type
+                task.id                                             -- if :agent_type
+            limit 100                                            -- if :agent_type
+        )                                                           -- if :agent_type
+        union all                                                   -- if :agent_type
+        (                                                           -- if :agent_type
+            select                                                  -- if :agent_type
+                task.id,                                            -- if :agent_type
+                task.effective_priority,                            -- if :agent_type
+                task.execution_order,                               -- if :agent_type
+                task.created_at                                     -- if :agent_type
+            from tasks as task                                      -- if :agent_type
+            where                                                   -- if :agent_type
+                task.status = 'pending'                             -- if :agent_type
+                and task.scheduled_at is null                       -- if :agent_type
+                and coalesce(task.assigned_agent, '')               -- if :agent_type
+                || '/' || coalesce(task.agent_type, '')             -- if :agent_type
+                = :agent || '/' || :agent_type                      -- if :agent_type
+            order by                                                -- if :agent_type
+                task.effective_priority,                            -- if :agent_type
+                task.execution_order,                               -- if :agent_type
+                task.created_at,                                    -- if :agent_type
+                task.id                                             -- if :agent_type
+            limit 100                                            -- if :agent_type
+        )                                                           -- if :agent_type
+        union all
+        (
+            select
+                task.id,
+                task.effective_priority,
+                task.execution_order,
+                task.created_at
+            from tasks as task
+            where
+                task.status = 'pending'
+                and task.scheduled_at <= now()
+                and coalesce(task.assigned_agent, '') in ('', :agent)
+                and coalesce(task.agent_type, '') in ('', :agent_type)-- if :agent_type
+            order by
+                task.effective_priority,
+                task.execution_order,
+                task.created_at,
+                task.id
+            limit 100
+        )
+        union all
+        (
+            select
+                task.id,
+                task.effective_priority,
+                task.execution_order,
+                task.created_at
+            from task_claims as claim
+            inner join tasks as task on task.id = claim.task_id
+            where
+                claim.outcome is null
+                and claim.lease_expires_at <= now()
+                and coalesce(task.assigned_agent, '') in ('', :agent)
+                and coalesce(task.agent_type, '') in ('', :agent_type)-- if :agent_type
+            order by
+                task.effective_priority,
+                task.execution_order,
+                task.created_at,
+                task.id
+            limit 100
+        )
+    ) as found
+    cross join lateral (
+        select
+            ready.status,
+            ready.claim_token
         from ready_tasks as ready
-        where
-            coalesce(ready.assigned_agent, '') = :agent
-            and coalesce(ready.agent_type, '') = ''                 -- if :agent_type
-        union all                                                   -- if :agent_type
-        select ready.*                                              -- if :agent_type
-        from ready_tasks as ready                                   -- if :agent_type
-        where                                                       -- if :agent_type
-            coalesce(ready.assigned_agent, '') = ''                 -- if :agent_type
-            and coalesce(ready.agent_type, '') = :agent_type        -- if :agent_type
-        union all                                                   -- if :agent_type
-        select ready.*                                              -- if :agent_type
-        from ready_tasks as ready                                   -- if :agent_type
-        where                                                       -- if :agent_type
-            coalesce(ready.assigned_agent, '') = :agent             -- if :agent_type
-            and coalesce(ready.agent_type, '') = :agent_type        -- if :agent_type
+        where ready.id = found.id
+        offset 0
     ) as ready
     inner join tasks as task
         on
-            task.id = ready.id
+            task.id = found.id
             and task.status = ready.status
             and task.claim_token = ready.claim_token
-            and task.assigned_agent is not distinct from ready.assigned_agent
-            and task.agent_type is not distinct from ready.agent_type
+            and coalesce(task.assigned_agent, '') in ('', :agent)
+            and coalesce(task.agent_type, '') in ('', :agent_type)  -- if :agent_type
             and (
                 task.status <> 'pending'
                 or task.scheduled_at is null
                 or task.scheduled_at <= now()
             )
-    order by ready.effective_priority, ready.execution_order, ready.created_at, ready.id
+    order by found.effective_priority, found.execution_order, found.created_at, found.id
     limit 1
     for no key update of task skip locked
 ),
@@ -76,7 +230,7 @@ taken as (
         status = 'in_progress',
         status_agent = :agent,
         claim_token = task.claim_token + 1,
-        failed_attempts = task.failed_attempts + (candidate.status = 'in_progress')::int
+        failed_attempts = task.failed_attempts + cast(candidate.status = 'in_progress' as int)
     from candidate
     where
         task.id = candidate.id
@@ -146,43 +300,192 @@ with candidate as (
         task.id,
         task.status
     from (
-        select ready.*
-        from ready_tasks as ready
-        where
-            coalesce(ready.assigned_agent, '') = ''
-            and coalesce(ready.agent_type, '') = ''                 -- if :agent_type
+        (
+            select
+                task.id,
+                task.effective_priority,
+                task.execution_order,
+                task.created_at
+            from tasks as task
+            where
+                task.status = 'pending'
+                and task.scheduled_at is null
+                and coalesce(task.assigned_agent, '') = ''
+                and false                                           -- if :agent_type
+            order by
+                task.effective_priority,
+                task.execution_order,
+                task.created_at,
+                task.id
+            limit :limit + 100
+        )
         union all
-        select ready.*
+        (
+            select
+                task.id,
+                task.effective_priority,
+                task.execution_order,
+                task.created_at
+            from tasks as task
+            where
+                task.status = 'pending'
+                and task.scheduled_at is null
+                and coalesce(task.assigned_agent, '') = :agent
+                and false                                           -- if :agent_type
+            order by
+                task.effective_priority,
+                task.execution_order,
+                task.created_at,
+                task.id
+            limit :limit + 100
+        )
+        union all                                                   -- if :agent_type
+        (                                                           -- if :agent_type
+            select                                                  -- if :agent_type
+                task.id,                                            -- if :agent_type
+                task.effective_priority,                            -- if :agent_type
+                task.execution_order,                               -- if :agent_type
+                task.created_at                                     -- if :agent_type
+            from tasks as task                                      -- if :agent_type
+            where                                                   -- if :agent_type
+                task.status = 'pending'                             -- if :agent_type
+                and task.scheduled_at is null                       -- if :agent_type
+                and coalesce(task.assigned_agent, '')               -- if :agent_type
+                || '/' || coalesce(task.agent_type, '')             -- if :agent_type
+                = '/'                                               -- if :agent_type
+            order by                                                -- if :agent_type
+                task.effective_priority,                            -- if :agent_type
+                task.execution_order,                               -- if :agent_type
+                task.created_at,                                    -- if :agent_type
+                task.id                                             -- if :agent_type
+            limit :limit + 100                                            -- if :agent_type
+        )                                                           -- if :agent_type
+        union all                                                   -- if :agent_type
+        (                                                           -- if :agent_type
+            select                                                  -- if :agent_type
+                task.id,                                            -- if :agent_type
+                task.effective_priority,                            -- if :agent_type
+                task.execution_order,                               -- if :agent_type
+                task.created_at                                     -- if :agent_type
+            from tasks as task                                      -- if :agent_type
+            where                                                   -- if :agent_type
+                task.status = 'pending'                             -- if :agent_type
+                and task.scheduled_at is null                       -- if :agent_type
+                and coalesce(task.assigned_agent, '')               -- if :agent_type
+                || '/' || coalesce(task.agent_type, '')             -- if :agent_type
+                = :agent || '/'                                     -- if :agent_type
+            order by                                                -- if :agent_type
+                task.effective_priority,                            -- if :agent_type
+                task.execution_order,                               -- if :agent_type
+                task.created_at,                                    -- if :agent_type
+                task.id                                             -- if :agent_type
+            limit :limit + 100                                            -- if :agent_type
+        )                                                           -- if :agent_type
+        union all                                                   -- if :agent_type
+        (                                                           -- if :agent_type
+            select                                                  -- if :agent_type
+                task.id,                                            -- if :agent_type
+                task.effective_priority,                            -- if :agent_type
+                task.execution_order,                               -- if :agent_type
+                task.created_at                                     -- if :agent_type
+            from tasks as task                                      -- if :agent_type
+            where                                                   -- if :agent_type
+                task.status = 'pending'                             -- if :agent_type
+                and task.scheduled_at is null                       -- if :agent_type
+                and coalesce(task.assigned_agent, '')               -- if :agent_type
+                || '/' || coalesce(task.agent_type, '')             -- if :agent_type
+                = '/' || :agent_type                                -- if :agent_type
+            order by                                                -- if :agent_type
+                task.effective_priority,                            -- if :agent_type
+                task.execution_order,                               -- if :agent_type
+                task.created_at,                                    -- if :agent_type
+                task.id                                             -- if :agent_type
+            limit :limit + 100                                            -- if :agent_type
+        )                                                           -- if :agent_type
+        union all                                                   -- if :agent_type
+        (                                                           -- if :agent_type
+            select                                                  -- if :agent_type
+                task.id,                                            -- if :agent_type
+                task.effective_priority,                            -- if :agent_type
+                task.execution_order,                               -- if :agent_type
+                task.created_at                                     -- if :agent_type
+            from tasks as task                                      -- if :agent_type
+            where                                                   -- if :agent_type
+                task.status = 'pending'                             -- if :agent_type
+                and task.scheduled_at is null                       -- if :agent_type
+                and coalesce(task.assigned_agent, '')               -- if :agent_type
+                || '/' || coalesce(task.agent_type, '')             -- if :agent_type
+                = :agent || '/' || :agent_type                      -- if :agent_type
+            order by                                                -- if :agent_type
+                task.effective_priority,                            -- if :agent_type
+                task.execution_order,                               -- if :agent_type
+                task.created_at,                                    -- if :agent_type
+                task.id                                             -- if :agent_type
+            limit :limit + 100                                            -- if :agent_type
+        )                                                           -- if :agent_type
+        union all
+        (
+            select
+                task.id,
+                task.effective_priority,
+                task.execution_order,
+                task.created_at
+            from tasks as task
+            where
+                task.status = 'pending'
+                and task.scheduled_at <= now()
+                and coalesce(task.assigned_agent, '') in ('', :agent)
+                and coalesce(task.agent_type, '') in ('', :agent_type)-- if :agent_type
+            order by
+                task.effective_priority,
+                task.execution_order,
+                task.created_at,
+                task.id
+            limit :limit + 100
+        )
+        union all
+        (
+            select
+                task.id,
+                task.effective_priority,
+                task.execution_order,
+                task.created_at
+            from task_claims as claim
+            inner join tasks as task on task.id = claim.task_id
+            where
+                claim.outcome is null
+                and claim.lease_expires_at <= now()
+                and coalesce(task.assigned_agent, '') in ('', :agent)
+                and coalesce(task.agent_type, '') in ('', :agent_type)-- if :agent_type
+            order by
+                task.effective_priority,
+                task.execution_order,
+                task.created_at,
+                task.id
+            limit :limit + 100
+        )
+    ) as found
+    cross join lateral (
+        select
+            ready.status,
+            ready.claim_token
         from ready_tasks as ready
-        where
-            coalesce(ready.assigned_agent, '') = :agent
-            and coalesce(ready.agent_type, '') = ''                 -- if :agent_type
-        union all                                                   -- if :agent_type
-        select ready.*                                              -- if :agent_type
-        from ready_tasks as ready                                   -- if :agent_type
-        where                                                       -- if :agent_type
-            coalesce(ready.assigned_agent, '') = ''                 -- if :agent_type
-            and coalesce(ready.agent_type, '') = :agent_type        -- if :agent_type
-        union all                                                   -- if :agent_type
-        select ready.*                                              -- if :agent_type
-        from ready_tasks as ready                                   -- if :agent_type
-        where                                                       -- if :agent_type
-            coalesce(ready.assigned_agent, '') = :agent             -- if :agent_type
-            and coalesce(ready.agent_type, '') = :agent_type        -- if :agent_type
+        where ready.id = found.id
+        offset 0
     ) as ready
     inner join tasks as task
         on
-            task.id = ready.id
+            task.id = found.id
             and task.status = ready.status
             and task.claim_token = ready.claim_token
-            and task.assigned_agent is not distinct from ready.assigned_agent
-            and task.agent_type is not distinct from ready.agent_type
+            and coalesce(task.assigned_agent, '') in ('', :agent)
+            and coalesce(task.agent_type, '') in ('', :agent_type)  -- if :agent_type
             and (
                 task.status <> 'pending'
                 or task.scheduled_at is null
                 or task.scheduled_at <= now()
             )
-    order by ready.effective_priority, ready.execution_order, ready.created_at, ready.id
+    order by found.effective_priority, found.execution_order, found.created_at, found.id
     limit :limit
     for no key update of task skip locked
 ),
@@ -205,7 +508,7 @@ taken as (
         status = 'in_progress',
         status_agent = :agent,
         claim_token = task.claim_token + 1,
-        failed_attempts = task.failed_attempts + (candidate.status = 'in_progress')::int
+        failed_attempts = task.failed_attempts + cast(candidate.status = 'in_progress' as int)
     from candidate
     where
         task.id = candidate.id
@@ -310,7 +613,7 @@ taken as (
         status = 'in_progress',
         status_agent = :agent,
         claim_token = task.claim_token + 1,
-        failed_attempts = task.failed_attempts + (candidate.status = 'in_progress')::int
+        failed_attempts = task.failed_attempts + cast(candidate.status = 'in_progress' as int)
     from candidate
     where
         task.id = candidate.id

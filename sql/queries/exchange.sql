@@ -129,5 +129,5 @@ select
     claimed.claim_token,
     claimed.agent,
     claimed.claimed_at,
-    claimed.claimed_at
+    claimed.claimed_at as lease_expires_at
 from claimed;

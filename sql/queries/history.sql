@@ -39,7 +39,8 @@ from task_history as entry
 inner join tasks as task on task.id = entry.task_id
 where
     entry.agent = :agent
-    and (entry.created_at, entry.id) < (:after_created_at, :after_id)  -- if :after_created_at :after_id
+    and (entry.created_at, entry.id)                              -- if :after_created_at :after_id
+        < (:after_created_at, :after_id)                          -- if :after_created_at :after_id
 order by entry.created_at desc, entry.id desc
 limit :limit;
 
@@ -64,6 +65,7 @@ inner join tasks as task on task.id = entry.task_id
 where
     true
     and entry.created_at >= :since                                  -- if :since
-    and (entry.created_at, entry.id) < (:after_created_at, :after_id)  -- if :after_created_at :after_id
+    and (entry.created_at, entry.id)                              -- if :after_created_at :after_id
+        < (:after_created_at, :after_id)                          -- if :after_created_at :after_id
 order by entry.created_at desc, entry.id desc
 limit :limit;

@@ -2,8 +2,19 @@
 -- first in search_path.
 
 -- name: set_path
--- The session's search path.
-select set_config('search_path', :path, false);
+-- The session's search path, in order, written as `set search_path` writes it; of no
+-- schemas it is empty.
+select set_config(
+    'search_path',
+    coalesce(
+        (
+            select string_agg(quote_ident(entry.name), ', ' order by entry.position)
+            from unnest(:schemas::text[]) with ordinality as entry (name, position)
+        ),
+        ''
+    ),
+    false
+);
 
 -- name: try_lock
 -- The lock that lets one runner at a time into a database. It is tried, not waited for:
@@ -16,7 +27,7 @@ select pg_advisory_unlock(:key);
 
 -- name: lock_holder
 -- The server process that holds the runner's lock.
-select pid as "pid!"  -- an advisory lock that is held has its holder's id
+select pid
 from pg_locks
 where
     locktype = 'advisory'

@@ -420,7 +420,7 @@ select
         ' ',
         policy.polcmd,
         policy.polpermissive,
-        policy.polroles::regrole [],
+        policy.polroles::regrole[],
         pg_get_expr(policy.polqual, policy.polrelid),
         'check',
         pg_get_expr(policy.polwithcheck, policy.polrelid)

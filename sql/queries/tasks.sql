@@ -231,11 +231,16 @@ where
     and task.priority = :priority                                   -- if :priority
     and task.priority <= :at_least                                  -- if :at_least
     and task.feature_id = :feature_id                               -- if :feature_id
-    and task.feature_id in (select f.id from features as f where f.epic_id = :epic_id) -- if :epic_id
+    and task.feature_id in (                                        -- if :epic_id
+        select feature.id                                           -- if :epic_id
+        from features as feature                                    -- if :epic_id
+        where feature.epic_id = :epic_id                            -- if :epic_id
+    )                                                               -- if :epic_id
     and task.parent_id = :parent_id                                 -- if :parent_id
     and task.scheduled_at <= :due_by                                -- if :due_by
     and task.created_by = :created_by                               -- if :created_by
-    and (task.created_at, task.id) < (:after_created_at, :after_id)  -- if :after_created_at :after_id
+    and (task.created_at, task.id)                                -- if :after_created_at :after_id
+        < (:after_created_at, :after_id)                          -- if :after_created_at :after_id
 order by task.created_at desc, task.id desc
 limit :limit;
 

@@ -20,10 +20,10 @@ where
 order by namespace.nspname;
 
 -- name: schema_exists
-select exists (select 1 from pg_namespace where nspname = :name);
+select exists(select 1 from pg_namespace where nspname = :name);
 
 -- name: role_exists
-select exists (select 1 from pg_roles where rolname = :name);
+select exists(select 1 from pg_roles where rolname = :name);
 
 -- name: may_grant_on
 -- Whether the current role may hand out rights on the schema: it owns it.

@@ -11,16 +11,15 @@ create function uuidv7()
 begin atomic
     select encode(
         overlay(
-            uuid_send(gen_random_uuid())
-            placing int8send(
-                ((moment.us / 1000) << 16) | 28672 | (((moment.us % 1000) * 4096) / 1000)
-            )
-            from 1 for 8
+            uuid_send(gen_random_uuid()),
+            int8send(((moment.us / 1000) << 16) | 28672 | (((moment.us % 1000) * 4096) / 1000)),
+            1,
+            8
         ),
         'hex'
     )::uuid
     from (select (extract(epoch from clock_timestamp()) * 1000000)::bigint) as moment (us);
 end;
 
-comment on function uuidv7() is
+comment on function shared.uuidv7() is
     'A time-ordered UUID (RFC 9562, version 7) for servers that have none of their own.';

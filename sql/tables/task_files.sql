@@ -17,5 +17,6 @@ create table task_files (
 );
 
 comment on table task_files is 'Files of a task, content included.';
-comment on column task_files.size_bytes is 'The content''s length in UTF-8. Computed by the server.';
+comment on column task_files.size_bytes is
+    'The content''s length in bytes of UTF-8. Computed by the server.';
 comment on column task_files.sha256 is 'The content''s SHA-256. Computed by the server.';

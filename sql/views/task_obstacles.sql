@@ -44,7 +44,7 @@ select
     null,
     null,
     true,
-    task.failed_attempts + 1 || ' attempts failed or lapsed, of ' || task.max_attempts || ' allowed'
+    task.failed_attempts + 1 || ' attempts of ' || task.max_attempts || ' failed or lapsed'
 from task_claims as claim
 inner join tasks as task on task.id = claim.task_id
 where
@@ -90,5 +90,6 @@ where task.status in ('pending', 'blocked') and task.scheduled_at > now();
 
 comment on view task_obstacles is 'Why a task cannot be claimed now, a row for each reason.';
 comment on column task_obstacles.reason is
-    'finished, in_review, claimed, started_by_hand, attempts_exhausted, held, dependency, scheduled.';
+    'finished, in_review, claimed, started_by_hand, attempts_exhausted, held, dependency, '
+    'scheduled.';
 comment on column task_obstacles.dead is 'It will not go away by itself.';

@@ -50,12 +50,9 @@ class Finding:
 
     def __str__(self) -> str:
         what = f"{self.train}: {self.kind} {self.name}"
-        if self.aspect is None or "row" in self.aspect:
-            has, lacks = (
-                ("sql/", "migrations/") if self.migrations is None else ("migrations/", "sql/")
-            )
-            row = f": ({self.migrations or self.files})" if self.aspect else ""
-            text = f"{what}{row} is in {has} and not in {lacks}"
+        if self.aspect is None:
+            sides = ("sql/", "migrations/") if self.migrations is None else ("migrations/", "sql/")
+            text = f"{what} is in {sides[0]} and not in {sides[1]}"
         else:
             text = (
                 f"{what}: its {self.aspect} is {_value(self.migrations)} by migrations/, "
@@ -104,7 +101,9 @@ def _findings(
     migrated, built = schema.read(left, _schema(train)), schema.read(right, _schema(train))
     for found in schema.compare(migrated, built):
         yield places.finding(found)
-    for found in schema.compare_rows(left, right, _schema(train), migrated, built):
+    ours = schema.read_rows(left, _schema(train), migrated)
+    theirs = schema.read_rows(right, _schema(train), built)
+    for found in schema.compare_rows(ours, theirs):
         yield places.finding(found)
 
 

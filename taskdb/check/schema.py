@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,6 +15,9 @@ from taskdb.queries import schema as queries
 
 Objects: TypeAlias = Mapping[tuple[str, str], Mapping[str, str | None]]
 """Aspects by object: ``("column", "tasks.status")`` has ``{"type": "shared.task_status", ...}``."""
+
+Rows: TypeAlias = Mapping[str, Sequence[Mapping[str, str]]]
+"""Rows by table, each as text by column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ def read(conn: Connection[Any], schema: str) -> Objects:
     objects: dict[tuple[str, str], dict[str, str | None]] = {}
     # Rolled back at its end, and the search path with it.
     with conn.transaction(force_rollback=True):
-        migration_queries.set_path(conn, path="")
+        migration_queries.set_path(conn, schemas=[])
         for query in _QUERIES:
             for row in query(conn, schema=schema):
                 objects.setdefault((row.kind, row.name), {})[row.aspect] = row.value
@@ -71,45 +74,49 @@ def compare(left: Objects, right: Objects) -> Iterator[Difference]:
             )
 
 
-def compare_rows(
-    left: Connection[Any],
-    right: Connection[Any],
-    schema: str,
-    ours_objects: Objects,
-    theirs_objects: Objects,
-) -> Iterator[Difference]:
-    """Differences in the rows of tables that both sides have and fill when they make them.
-
-    A column with a default is left out: it may hold a moment.
-    """
-    for kind, table in sorted(ours_objects.keys() & theirs_objects.keys()):
-        if kind != "table":
-            continue
-        columns = _compared_columns(ours_objects, table) & _compared_columns(theirs_objects, table)
-        if not columns:
-            continue
-        ours = workspaces.table_rows(left, schema, table, sorted(columns))
-        theirs = workspaces.table_rows(right, schema, table, sorted(columns))
-        for row, count in sorted((Counter(ours) - Counter(theirs)).items()):
-            yield Difference("row of table", table, "row", _line(row, count), None)
-        for row, count in sorted((Counter(theirs) - Counter(ours)).items()):
-            yield Difference("row of table", table, "row", None, _line(row, count))
+def read_rows(conn: Connection[Any], schema: str, objects: Objects) -> Rows:
+    """All rows of the schema's tables, by table. For schemas that nobody works in."""
+    rows: dict[str, list[dict[str, str]]] = {}
+    for kind, table in objects:
+        columns = _compared_columns(objects, table)
+        if kind == "table" and columns:
+            lines = workspaces.table_rows(conn, schema, table, columns)
+            rows[table] = [dict(zip(columns, line.split("\t"), strict=True)) for line in lines]
+    return rows
 
 
-def _compared_columns(objects: Objects, table: str) -> set[str]:
-    return {
+def _compared_columns(objects: Objects, table: str) -> list[str]:
+    """The columns of a table that have no default: with one, they may hold a moment."""
+    return sorted(
         name.removeprefix(f"{table}.")
         for (kind, name), aspects in objects.items()
         if kind == "column"
         and name.startswith(f"{table}.")
         and aspects.get("default") is None
         and aspects.get("generated") is None
-    }
+    )
 
 
-def _line(row: bytes, count: int) -> str:
-    text = row.decode().rstrip("\n").replace("\t", ", ")
-    return text if count == 1 else f"{text} ({count} times)"
+def compare_rows(left: Rows, right: Rows) -> Iterator[Difference]:
+    """Differences in the rows of tables that both sides have, in the columns that both have."""
+    for table in sorted(left.keys() & right.keys()):
+        columns = _columns(left[table]) or _columns(right[table])
+        if left[table] and right[table]:
+            columns &= _columns(right[table])
+        ours = Counter(_line(row, columns) for row in left[table])
+        theirs = Counter(_line(row, columns) for row in right[table])
+        for line in (ours - theirs).elements():
+            yield Difference("row", f"{table} ({line})", None, "there", None)
+        for line in (theirs - ours).elements():
+            yield Difference("row", f"{table} ({line})", None, None, "there")
+
+
+def _columns(rows: Sequence[Mapping[str, str]]) -> set[str]:
+    return set(rows[0]) if rows else set()
+
+
+def _line(row: Mapping[str, str], columns: Collection[str]) -> str:
+    return ", ".join(f"{column}={row[column]}" for column in sorted(columns))
 
 
 def _owner_is_missing(name: str, left: Objects, right: Objects) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from taskdb import doctor as examination  # noqa: F401
-from taskdb.cli.common import Target, json_option, print_json, print_table, with_target
+from taskdb.cli.common import Target, json_option, with_target
 
 __all__ = ["doctor"]
 
@@ -15,7 +14,10 @@ __all__ = ["doctor"]
 @json_option
 @with_target
 def doctor(target: Target, *, repair: bool, as_json: bool) -> None:
-    """Check what must always hold, row by row; exit status 1 if something does not.
+    """Check what must always hold, row by row.
+
+    Exit status 1 if something does not. With --repair counters and caches are set right, in one
+    transaction, and what that can't mend is reported.
 
     Example: taskdb doctor --workspace demo
     """

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 import orjson
 import psycopg
+from psycopg.conninfo import make_conninfo
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
@@ -56,21 +57,23 @@ class Target:
             return self.url
         return Server(DIRECTORY).start()
 
-    def settings(self) -> Settings:
-        """Return the settings to connect with."""
-        return Settings.read(self.conninfo(), workspace=self.workspace)
+    def place(self) -> tuple[str, str]:
+        """Return the whole conninfo, with what the environment says, and the workspace."""
+        settings = Settings.read(self.conninfo(), workspace=self.workspace)
+        return make_conninfo("", **settings.parameters), settings.workspace
 
     def connect(self) -> psycopg.Connection:
         """Open one connection to the workspace; `DatabaseNotFoundError` if it is not there."""
-        settings = self.settings()
-        conn = database.connect(self.conninfo(), workspace=settings.workspace)
-        if workspaces.exists(conn, settings.workspace):
+        conn = database.connect(self.conninfo(), workspace=self.workspace)
+        _, workspace = self.place()
+        present = workspaces.names(conn)
+        if workspace in present:
             return conn
-        present = ", ".join(workspaces.names(conn)) or "none"
         conn.close()
         raise DatabaseNotFoundError(
-            f"There is no workspace {settings.workspace} in this database (there: {present})",
-            hint="Name one with --workspace, or make it with `taskdb migrate up`",
+            f"There is no workspace {workspace} in this database, but: "
+            f"{', '.join(present) or 'none'}",
+            hint=f"Name one with --workspace, or run `taskdb migrate up --workspace {workspace}`",
         )
 
 

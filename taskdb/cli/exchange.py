@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from itertools import takewhile
@@ -14,9 +15,11 @@ from rich.progress import Progress as Bars
 from taskdb.cli.common import Target, json_option, stderr, with_target
 from taskdb.exchange import KINDS, ImportRefusedError, Progress, Report, Stage, import_plan
 from taskdb.exchange.progress import silent
-from taskdb.text import clean
+from taskdb.text import clean, shorten
 
 __all__ = ["abridged", "import_", "progress_bars"]
+
+LONGEST_REASON = 140
 
 
 @click.command("import")
@@ -83,10 +86,14 @@ def progress_bars() -> Generator[Progress]:
         yield show
 
 
-def abridged(report: Report, findings: int) -> list[str]:
-    """Return the lines of *report*: the counts, and the first few findings."""
+def abridged(report: Report, most: int) -> list[str]:
+    """Return the lines of *report*: the counts, and the *most* frequent kinds of findings."""
     title, *lines = map(clean, report.as_text().split("\n"))
     counts = list(takewhile(lambda line: line.startswith("  "), lines))
-    first = [f"  {clean(finding.as_text())}" for finding in report.findings[:findings]]
-    more = len(report.findings) - len(first)
-    return [title, *counts, *first, *([f"  and {more} findings more"] if more else [])]
+    kinds = Counter((finding.action, finding.what, finding.reason) for finding in report.findings)
+    shown = [
+        f"    {count} {what} {action}: {shorten(clean(reason), LONGEST_REASON)}"
+        for (action, what, reason), count in kinds.most_common(most)
+    ]
+    more = len(report.findings) - sum(count for _, count in kinds.most_common(most))
+    return [title, *counts, *shown, *([f"    and {more} more"] if more else [])]

@@ -23,7 +23,7 @@ from taskdb.text import clean
 __all__ = ["migrate"]
 
 WRITTEN = "%Y-%m-%d %H:%M:%S"
-UNREACHABLE = 2
+
 
 shared_option = click.option("--shared", is_flag=True, help="The train of the schema `shared`.")
 wait_option = click.option(
@@ -71,9 +71,7 @@ def down(target: Target, *, to: str | None, shared: bool, wait: float) -> None:
     Example: taskdb migrate down 0003 --workspace team_a
     """
     conninfo, workspace = _announce(target)
-    steps = migrations.down(
-        conninfo, to, shared=shared, workspace=workspace, show=_show, wait=wait
-    )
+    steps = migrations.down(conninfo, to, shared=shared, workspace=workspace, show=_show, wait=wait)
     _conclude(steps, "There is nothing to take back.")
 
 
@@ -85,8 +83,8 @@ def status(target: Target, *, as_json: bool) -> None:
 
     Example: taskdb migrate status --json
     """
-    settings = target.settings()
-    rows = migrations.status(settings.conninfo, workspace=settings.workspace)
+    conninfo, workspace = target.place()
+    rows = migrations.status(conninfo, workspace=workspace)
     if as_json:
         print_json(rows)
         return
@@ -114,8 +112,8 @@ def history(target: Target, *, limit: int | None, as_json: bool) -> None:
 
     Example: taskdb migrate history --limit 5
     """
-    settings = target.settings()
-    rows = migrations.history(settings.conninfo, workspace=settings.workspace, limit=limit)
+    conninfo, workspace = target.place()
+    rows = migrations.history(conninfo, workspace=workspace, limit=limit)
     if as_json:
         print_json(rows)
         return
@@ -145,14 +143,14 @@ def check(target: Target, *, as_json: bool) -> None:
     Example: taskdb migrate check || taskdb migrate up
     """
     try:
-        settings = target.settings()
+        conninfo, workspace = target.place()
     except DatabaseNotFoundError as unreachable:
-        found = migrations.Check(UNREACHABLE, (str(unreachable),))
+        found = migrations.Check(2, (str(unreachable),))
     else:
-        found = migrations.check(settings.conninfo, workspace=settings.workspace)
+        found = migrations.check(conninfo, workspace=workspace)
     if as_json:
         print_json(found)
-    elif found.exit_status == UNREACHABLE:
+    elif found.exit_status == 2:
         error_line(". ".join(found.findings))
     elif found.exit_status == 0:
         click.echo("Current.")
@@ -203,10 +201,10 @@ def new(*, name: str, shared: bool, folder: Path) -> None:
 
 def _announce(target: Target) -> tuple[str, str]:
     """Say what is about to be changed; return where to connect, and the workspace."""
-    settings = target.settings()
-    about = migrations.target(settings.conninfo, workspace=settings.workspace)
+    conninfo, workspace = target.place()
+    about = migrations.target(conninfo, workspace=workspace)
     click.echo(f"On {clean(about)}:", err=True)
-    return settings.conninfo, settings.workspace
+    return conninfo, workspace
 
 
 def _show(line: str) -> None:

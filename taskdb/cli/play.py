@@ -21,7 +21,7 @@ from taskdb.exchange import detect, import_plan
 
 __all__ = ["demo", "demo_agent"]
 
-SHOWN_FINDINGS = 5
+SHOWN_KINDS = 6
 
 
 @click.command()
@@ -61,7 +61,7 @@ def demo(context: click.Context, plan: Path, reset: bool) -> None:
         )
         with progress_bars() as progress:
             report = import_plan(session, detect(plan), plan, reset=reset, progress=progress)
-        say("\n".join(["", *abridged(report, SHOWN_FINDINGS), ""]))
+        say("\n".join(["", *abridged(report, SHOWN_KINDS), ""]))
         lease = play.Pace().lease.total_seconds()
         say(f"Four agents work it off; a claim lapses after {lease:g} s without a heartbeat.")
         summary = play.work_off(url, console=console)
@@ -76,7 +76,7 @@ def _called_as() -> str:
     found = shutil.which("taskdb")
     if called.name != "taskdb" or (found and Path(found).samefile(called)):
         return "taskdb"
-    return os.path.relpath(called)
+    return min(os.path.relpath(called), str(called), key=len)
 
 
 @click.command(hidden=True)
@@ -86,7 +86,9 @@ def _called_as() -> str:
 @click.option("--crew", required=True)
 @click.option("--lease", type=float, required=True)
 @click.option("--work", type=float, required=True)
-def demo_agent(*, url: str, workspace: str, name: str, crew: str, lease: float, work: float) -> None:
+def demo_agent(
+    *, url: str, workspace: str, name: str, crew: str, lease: float, work: float
+) -> None:
     """Work as one agent of the demo, which starts four of them."""
     lease_span = timedelta(seconds=lease)
     agent.run(agent.Job(url, workspace, name, tuple(crew.split(",")), lease_span, work))

@@ -81,15 +81,18 @@ def psql(target: Target, *, arguments: tuple[str, ...]) -> None:
     """
     found = shutil.which("psql") if target.url or is_configured() else None
     program = Path(found) if found else Server(DIRECTORY).binaries / "psql"
-    environment = {**os.environ, **_environment(target.settings().conninfo)}
-    os.execve(program, ["psql", *arguments], environment)
+    os.execve(program, ["psql", *arguments], {**os.environ, **_environment(target)})
 
 
-def _environment(conninfo: str) -> dict[str, str]:
-    # As variables, and not as an argument, which every user of the machine could read: it may
-    # hold a password.
-    return {
+def _environment(target: Target) -> dict[str, str]:
+    # As variables, and not as an argument, which every user of the machine could read: they
+    # may hold a password.
+    conninfo, workspace = target.place()
+    given = {
         option.envvar.decode(): option.val.decode()
         for option in pq.Conninfo.parse(conninfo.encode())
         if option.envvar is not None and option.val is not None
     }
+    options = given.get("PGOPTIONS", os.environ.get("PGOPTIONS", ""))
+    path = f"-c search_path={workspace},shared,pg_temp"
+    return {**given, "PGOPTIONS": f"{options} {path}".strip()}

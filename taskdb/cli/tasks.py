@@ -211,9 +211,7 @@ def _moment(moment: datetime | None) -> str | None:
 
 
 # No short option, so that -word is a word.
-@click.command(
-    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]}
-)
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @click.argument("words", nargs=-1, required=True)
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most.")
 @json_option

@@ -38,7 +38,7 @@ CREW: Final = ("agent-1", "agent-2", "agent-3", "agent-4")
 class Pace:
     """How fast the agents work: `total` spread over the tasks, a task within its bounds."""
 
-    total: timedelta = timedelta(seconds=24)
+    total: timedelta = timedelta(seconds=16)
     shortest: timedelta = timedelta(milliseconds=2)
     longest: timedelta = timedelta(milliseconds=150)
     lease: timedelta = timedelta(seconds=1.5)

@@ -92,11 +92,13 @@ def _left_open(page: _Page, summary: Summary) -> None:
     page.title(f"Left open: {len(summary.left_open)}")
     ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
     for (status, why), keys in ordered[:SHOWN_GROUPS]:
-        page.line(f"  {len(keys):4} {status}: {why}")
-        page.line(f"       {_some(keys, SHOWN_KEYS)}", "dim")
+        if len(keys) == 1:
+            page.line(f"  {keys[0]}, {status}: {why}")
+        else:
+            page.line(f"  {len(keys)} {status}: {why} ({_some(keys, SHOWN_KEYS)})")
     rest = sum(len(keys) for _, keys in ordered[SHOWN_GROUPS:])
     if rest:
-        page.line(f"  {rest:4} more, for {len(ordered) - SHOWN_GROUPS} other reasons")
+        page.line(f"  and {rest} more, for {len(ordered) - SHOWN_GROUPS} other reasons")
 
 
 def _why(row: LeftOpen) -> str:

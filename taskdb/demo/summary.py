@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import psycopg
 
-from taskdb import doctor
+
 from taskdb.demo.crew import Member
 from taskdb.demo.watch import Standing
 from taskdb.models.demo import AgentAtWork, LeftOpen, Takeover, Violation, WorkCount
@@ -74,6 +74,8 @@ def _checks(
     killed: Member | None,
     takeovers: Sequence[Takeover],
 ) -> list[Check]:
+    from taskdb import doctor
+
     completions = f"{work.completed_count} completions"
     found = [Violation(finding.subject, finding.message) for finding in doctor.run(conn)]
     return [

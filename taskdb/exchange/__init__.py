@@ -74,7 +74,7 @@ def import_plan(
     Raises ValidationError if the file can't be read (naming line and column) or *kind* is
     unknown, and its subclass `ImportRefusedError` if *strict* met anything to change or refuse.
     """
-    plan = read_plan(kind, path, prefix=prefix)
+    plan = _read(kind, path, prefix)
     if reset:
         plan.reset()
     return load(conn, plan, strict=strict, progress=progress or silent)
@@ -85,6 +85,12 @@ def read_plan(kind: str, path: str | Path, *, prefix: str = "") -> Plan:
 
     Raises ValidationError as `import_plan` does.
     """
+    plan = _read(kind, path, prefix)
+    settle(plan)
+    return plan
+
+
+def _read(kind: str, path: str | Path, prefix: str) -> Plan:
     if kind not in READERS:
         raise ValidationError("kind", f"must be one of {', '.join(KINDS)}, and not {kind!r}")
     if prefix and key_fault(prefix):
@@ -94,9 +100,7 @@ def read_plan(kind: str, path: str | Path, *, prefix: str = "") -> Plan:
     place = Path(path).resolve()
     if not is_text(str(place)):
         raise ValidationError("path", "must be UTF-8", where=repr(place), hint="Rename the file")
-    plan = READERS[kind](place, prefix=prefix)
-    settle(plan)
-    return plan
+    return READERS[kind](place, prefix=prefix)
 
 
 def detect(path: str | Path) -> str:

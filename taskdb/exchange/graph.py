@@ -6,7 +6,7 @@ so that the report can name every loop; the database checks again what it is giv
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Final
 
 from taskdb.exchange.plan import RELATIONS, Plan, PlanEdge, PlanParent, PlanTask
@@ -25,18 +25,19 @@ STRENGTH: Final = {
 }
 
 
-def settle(plan: Plan) -> None:
+def settle(plan: Plan, left_alone: Container[str] = frozenset()) -> None:
     """Leave in *plan* only the edges and parents that a database can take.
 
     Refused, with their reason: edges and parents to tasks that the file does not have, the
     weaker of two edges of a pair, a second parent, and in each loop the edge that closes it
     when tasks are visited in the order of the file. A refused edge stays readable in its
-    task's ``metadata.relations``.
+    task's ``metadata.relations``. Tasks that are *left_alone* get no new edges, so theirs
+    close no loop.
     """
     tasks = plan.tasks_by_key()
     edges = list(_strongest(plan, _between_known(plan, tasks)))
-    plan.edges = list(_without_loops(plan, tasks, edges))
-    _settle_parents(plan, tasks)
+    plan.edges = list(_without_loops(plan, tasks, edges, left_alone))
+    _settle_parents(plan, tasks, left_alone)
 
 
 def closing_edges(
@@ -115,12 +116,12 @@ def _strongest(plan: Plan, edges: Iterator[PlanEdge]) -> Iterator[PlanEdge]:
 
 
 def _without_loops(
-    plan: Plan, tasks: dict[str, PlanTask], edges: list[PlanEdge]
+    plan: Plan, tasks: dict[str, PlanTask], edges: list[PlanEdge], left_alone: Container[str]
 ) -> Iterator[PlanEdge]:
-    gating = [edge for edge in edges if edge.dependency_type is not DependencyType.SUGGESTS]
     waits_for: dict[str, list[str]] = {}
-    for edge in gating:
-        waits_for.setdefault(edge.task, []).append(edge.depends_on)
+    for edge in edges:
+        if edge.dependency_type is not DependencyType.SUGGESTS and edge.task not in left_alone:
+            waits_for.setdefault(edge.task, []).append(edge.depends_on)
     loops = {loop[-2:]: loop for loop in closing_edges(list(tasks), waits_for)}
     for edge in edges:
         loop = loops.get((edge.task, edge.depends_on))
@@ -130,7 +131,7 @@ def _without_loops(
             _refuse(plan, tasks, edge, f"closes the loop {_shown(loop)}", loop)
 
 
-def _settle_parents(plan: Plan, tasks: dict[str, PlanTask]) -> None:
+def _settle_parents(plan: Plan, tasks: dict[str, PlanTask], left_alone: Container[str]) -> None:
     chosen: dict[str, PlanParent] = {}
     for link in plan.parents:
         first = chosen.get(link.task)
@@ -145,8 +146,8 @@ def _settle_parents(plan: Plan, tasks: dict[str, PlanTask]) -> None:
             reason = f"{link.parent} would be a second parent; {first.parent} is one already"
         _refuse_parent(plan, tasks, link, reason)
 
-    loops = closing_edges(list(tasks), {key: (link.parent,) for key, link in chosen.items()})
-    for loop in list(loops):
+    new = {key: (link.parent,) for key, link in chosen.items() if key not in left_alone}
+    for loop in list(closing_edges(list(tasks), new)):
         link = chosen.pop(loop[-2])
         _refuse_parent(plan, tasks, link, f"closes the loop {_shown(loop)}", loop)
     for key, link in chosen.items():

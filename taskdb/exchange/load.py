@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 
 from taskdb.exchange.choose import Known, Selection, choose
+from taskdb.exchange.graph import settle
 from taskdb.exchange.plan import SOURCE, LapsedClaim, Plan, PlanEpic, PlanFeature, PlanTask
 from taskdb.exchange.progress import Progress, Stage, counted
 from taskdb.exchange.report import ImportRefusedError, Report
@@ -26,13 +27,15 @@ Connection = psycopg.Connection[Any]
 
 
 def load(conn: Connection, plan: Plan, *, strict: bool, progress: Progress) -> Report:
-    """Write what of *plan* is new, and report it. Rolled back whole if anything fails.
+    """Settle *plan*, write what of it is new, and report it. Rolled back whole if anything fails.
 
     Raises ImportRefusedError if *strict* and there are findings. What the database itself
     refuses (a key or a loop that another session commits meanwhile) is its own error.
     """
     with conn.transaction():
-        selection = choose(plan, _known(conn, plan))
+        known = _known(conn, plan)
+        settle(plan, left_alone=known.tasks)
+        selection = choose(plan, known)
         report = _report(plan, selection)
         if strict and report.findings:
             raise ImportRefusedError(report)
@@ -55,8 +58,9 @@ class _Writer:
         if self.new.tasks:
             self._write_tasks()
             self._write_dependents()
-        for feature in self.plan.features:
-            features.update_progress(self.conn, key=feature.key)
+        touched = {task.feature for task in self.new.tasks if task.feature}
+        for key in sorted(touched):
+            features.update_progress(self.conn, key=key)
 
     def _write_epics(self) -> None:
         rows = (

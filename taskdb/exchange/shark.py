@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -30,6 +31,10 @@ __all__ = ["KIND", "read", "task_status"]
 
 KIND: Final = "shark"
 LARGEST_ORDER: Final = 2**31 - 1
+EPIC_KEY: Final = re.compile("E[0-9]{2,6}")
+FEATURE_KEY: Final = re.compile("E[0-9]{2,6}-F[0-9]{2,6}")
+# Where in metadata a task's history stands in the source's own words, as far as it needs them.
+HISTORY: Final = "source_history"
 # What the words of a history row are: its time, from and to.
 HISTORY_WORDS: Final = 3
 
@@ -67,7 +72,7 @@ DOCUMENT_TABLES: Final = {
     "feature_documents": "feature_id",
     "task_documents": "task_id",
 }
-LISTS: Final = (RELATIONS, "history", "documents", *TASK_TABLES.values())
+LISTS: Final = (RELATIONS, HISTORY, "documents", *TASK_TABLES.values())
 READ_TABLES: Final = frozenset(
     {"epics", "features", "tasks", "task_relationships", "task_history", "documents"}
     | TASK_TABLES.keys()
@@ -135,7 +140,7 @@ class _Reader:
                 yield Row(values, f"{path.name}:{values.line}", what, self.findings)
 
     def _epic(self, row: Row) -> None:
-        key = self._key(row)
+        key = self._key(row, form=EPIC_KEY)
         if key is None:
             return
         title, head = row.title("title", key)
@@ -161,12 +166,15 @@ class _Reader:
         self.read.epics.append(epic)
 
     def _feature(self, row: Row) -> None:
-        key = self._key(row)
+        key = self._key(row, form=FEATURE_KEY)
         if key is None:
             return
         epic = self.epics.get(row.id("epic_id"))
         if epic is None:
             row.refused("its epic is not in epics.jsonl, or was refused")
+            return
+        if not key.startswith(f"{epic.key}-"):
+            row.refused(f"its key does not begin with that of its epic, {epic.key}")
             return
         title, head = row.title("title", key)
         status = row.text("status")
@@ -190,7 +198,7 @@ class _Reader:
         self.read.features.append(feature)
 
     def _task(self, row: Row) -> None:
-        key = self._key(row, self.prefix)
+        key = self._key(row, prefix=self.prefix)
         if key is None:
             return
         feature_id = row.id("feature_id")
@@ -235,7 +243,9 @@ class _Reader:
         self._finish(task, row, words, self.tasks)
         self.read.tasks.append(task)
 
-    def _key(self, row: Row, prefix: str = "") -> str | None:
+    def _key(
+        self, row: Row, *, prefix: str = "", form: re.Pattern[str] | None = None
+    ) -> str | None:
         """Take the key of a row, or refuse the row."""
         said = row.raw("key")
         key = f"{prefix}{said}" if isinstance(said, str) and said else said
@@ -244,6 +254,8 @@ class _Reader:
             row.key = str(key)
             if row.key in self.places:
                 fault = f"its key stands at {self.places[row.key]} already"
+            elif form is not None and form.fullmatch(row.key) is None:
+                fault = "its key must be E04, or E04-F01 for a feature, with 2 to 6 digits"
         if fault is not None or row.key is None:
             row.refused(fault or "has no key")
             return None
@@ -311,7 +323,7 @@ class _Reader:
         at = row.time("timestamp")
         more = {"at": at and at.isoformat(), **said, **row.rest()}
         if said["to"] is None:
-            row.changed("names no status; it stands in metadata.history")
+            row.changed(f"names no status; it stands in metadata.{HISTORY}")
             _note_history(task, {**more, "agent": agent, "note": note})
             return
         if at is None:
@@ -401,4 +413,4 @@ def _level(row: Row, name: str, word: str | None) -> Level | None:
 
 def _note_history(task: PlanTask, entry: dict[str, Any]) -> None:
     known = {name: value for name, value in entry.items() if value is not None}
-    task.metadata.setdefault("history", []).append(known)
+    task.metadata.setdefault(HISTORY, []).append(known)

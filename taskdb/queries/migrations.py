@@ -7,7 +7,7 @@ from taskdb.queries import query
 
 
 @query
-def set_path(*, path: str) -> str:
+def set_path(*, schemas: list[str]) -> str:
     """Set the session's search path, and return it."""
     ...
 

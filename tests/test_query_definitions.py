@@ -1,0 +1,277 @@
+"""What must hold between a `.sql` file and its stubs, found when the module is imported."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import zipfile
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from taskdb.errors import QueryDefinitionError
+from taskdb.query import Queries
+
+STUBS = """
+from __future__ import annotations
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from taskdb.query import UNSET, Queries, Unset
+
+query = Queries(Path(__file__).parent / "sql")
+
+@dataclass
+class Row:
+    a: int
+
+"""
+
+
+@dataclass
+class Package:
+    """A folder with one file of queries, `area.sql`, and modules to be imported."""
+
+    folder: Path
+
+    def define(self, sql: str, stubs: str, module: str = "area") -> Any:
+        """Write both and import the stubs; return their module."""
+        (self.folder / "sql").mkdir(exist_ok=True)
+        (self.folder / "sql" / "area.sql").write_text(sql)
+        path = self.folder / f"{module}.py"
+        path.write_text(STUBS + stubs)
+        spec = spec_from_file_location(f"made.{module}", path)
+        assert isinstance(spec, ModuleSpec)
+        made = module_from_spec(spec)
+        sys.modules[spec.name] = made
+        assert spec.loader
+        spec.loader.exec_module(made)
+        return made
+
+    def refused(self, sql: str, stubs: str, module: str = "area") -> QueryDefinitionError:
+        """Define what must not be; return the error."""
+        with pytest.raises(QueryDefinitionError) as caught:
+            self.define(sql, stubs, module)
+        return caught.value
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Package:
+    (tmp_path / "made").mkdir()
+    return Package(tmp_path / "made")
+
+
+def test_a_query_is_named_for_its_file_and_documented_twice(package: Package) -> None:
+    made = package.define(
+        "-- name: get\n-- How it is done.\n-- plan: t_pkey\nselect 1;",
+        "@query\ndef get() -> int:\n    '''What it gives.'''\n",
+    )
+
+    assert made.get.name == "area.get"
+    assert made.get.where == "made/sql/area.sql:1:1"
+    assert made.get.__doc__ == "What it gives."
+    assert made.get.doc == "How it is done."
+    assert made.get.plans == ("t_pkey",)
+    assert repr(made.get) == "<query area.get of made/sql/area.sql:1:1>"
+
+
+def test_a_query_has_the_signature_of_its_stub(package: Package) -> None:
+    made = package.define(
+        "-- name: get\nselect :a + :b;",
+        "@query\ndef get(a: int, *, b: int = 2) -> int: ...\n",
+    )
+
+    assert str(inspect.signature(made.get)) == "(a: 'int', *, b: 'int' = 2) -> 'int'"
+
+
+def test_the_text_carries_a_comment_that_leads_back(package: Package) -> None:
+    made = package.define(
+        "-- name: get\nselect 1\n+ :a -- if :a\n;",
+        "@query\ndef get(*, a: int | None = None) -> int: ...\n",
+    )
+
+    assert made.get.sql() == "/* taskdb:area.get */ select 1"
+    assert made.get.sql(a=1) == "/* taskdb:area.get */ select 1\n+ $1 -- if :a"
+    assert [variant.text for variant in made.get.variants()] == [
+        made.get.sql(),
+        made.get.sql(a=1),
+    ]
+    with pytest.raises(ValueError, match="no line -- if :b"):
+        made.get.sql(b=1)
+
+
+def test_the_comment_names_the_project(tmp_path: Path) -> None:
+    (tmp_path / "area.sql").write_text("-- name: get\nselect 1;")
+    query = Queries(str(tmp_path), name="shop-2", label="queries")
+
+    @query(file="area")
+    def get() -> int: ...
+
+    assert get.sql() == "/* shop-2:area.get */ select 1"
+    assert get.where == "queries/area.sql:1:1"
+    assert query["area.get"] is get
+    assert list(query) == [get]
+
+
+def test_a_name_that_would_end_the_comment_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="does not fit into a comment"):
+        Queries(tmp_path, name="a */ drop table t; /*")
+
+
+def test_a_complete_package_passes(package: Package) -> None:
+    made = package.define("-- name: get\nselect 1;", "@query\ndef get() -> int: ...\n")
+
+    made.query.complete()
+
+
+def test_a_query_without_a_function_is_named(package: Package) -> None:
+    made = package.define(
+        "-- name: get\nselect 1;\n\n-- name: put\nselect 2;", "@query\ndef get() -> int: ...\n"
+    )
+
+    with pytest.raises(QueryDefinitionError, match="put has no function") as caught:
+        made.query.complete()
+    assert caught.value.where == "made/sql/area.sql:4:1"
+
+
+def test_a_file_without_a_module_is_named(package: Package) -> None:
+    made = package.define("-- name: get\nselect 1;", "@query\ndef get() -> int: ...\n")
+    (package.folder / "sql" / "other.sql").write_text("-- name: put\nselect 1;")
+    (package.folder / "sql" / "README.md").write_text("not SQL")
+
+    with pytest.raises(QueryDefinitionError, match="put has no function") as caught:
+        made.query.complete()
+    assert caught.value.where == "made/sql/other.sql:1:1"
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(QueryDefinitionError, match="there is no folder"):
+        Queries(tmp_path / "nothing").complete()
+
+
+def test_a_module_may_be_reloaded(package: Package) -> None:
+    made = package.define("-- name: get\nselect 1;", "@query\ndef get() -> int: ...\n")
+
+    stub = made.get.function
+    assert made.query(stub).name == "area.get"
+
+
+REFUSED = [
+    # the stub, the statement below `-- name: get`, what the message says, where
+    ("def got() -> int: ...", "select 1;", "got has no query in made/sql/area.sql", "area.py:16"),
+    (
+        "def get() -> int: ...\n@query\ndef get() -> int: ...",
+        "select 1;",
+        "get is the second function of made/sql/area.sql:1:1",
+        "area.py:18",
+    ),
+    ("def get() -> int: ...", "select :a;", "has no parameter a", "area.sql:2:8"),
+    ("def get() -> int: ...", "select 1\n+ 1 -- if :a\n;", "has no parameter a", "area.sql:3:5"),
+    ("def get(a: int) -> int: ...", "select 1;", "get has no :a", "area.sql:2:1"),
+    (
+        "def get(a: int) -> int: ...",
+        "select 1\n+ :a -- if :a\n;",
+        "a is never absent",
+        "area.sql:3:6",
+    ),
+    (
+        "def get(a: int | None | Unset = UNSET) -> int: ...",
+        "select 1\n+ :a -- if :a\n+ :a;",
+        "a may be UNSET, and is sent all the same",
+        "area.sql:4:3",
+    ),
+    ("def get(): ...", "select 1;", "get has no return type", "area.py:16"),
+    ("def get(a) -> int: ...", "select :a;", "a has no annotation", "area.py:16"),
+    ("def get(*a: int) -> int: ...", "select :a;", "a stands for any number", "area.py:16"),
+    ("def get(**a: int) -> int: ...", "select :a;", "a stands for any number", "area.py:16"),
+    ("def get(a: Any) -> int: ...", "select :a;", "a is annotated Any", "area.py:16"),
+    ("def get(a: object) -> int: ...", "select :a;", "a is annotated object", "area.py:16"),
+    ("def get(a: None) -> int: ...", "select :a;", "a is only None", "area.py:16"),
+    ("def get(a: Path) -> int: ...", "select :a;", "PostgreSQL has no type for", "area.py:16"),
+    ("def get(a: Row) -> int: ...", "select :a;", "PostgreSQL has no type for", "area.py:16"),
+    ("def get(a: list[Row]) -> int: ...", "select :a;", "a is a list of Row", "area.py:16"),
+    ("def get(a: tuple[int, str]) -> int: ...", "select :a;", "items of one type", "area.py:16"),
+    ("def get(a: Unknown) -> int: ...", "select :a;", "annotated with 'Unknown'", "area.py:16"),
+    ("def get() -> list: ...", "select 1;", "does not say what the rows are", "area.py:16"),
+    ("def get() -> list[Row] | None: ...", "select 1;", "an empty list, not None", "area.py:16"),
+    ("def get() -> Iterator[Row]: ...", "select 1;", "call .stream", "area.py:16"),
+    (
+        "def get(*, b: int, a: int) -> int: ...",
+        "copy t (a, b) from stdin;",
+        "get copies (a, b), its function at made/area.py:16 takes (b, a)",
+        "area.sql:2:1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("stub", "sql", "message", "where"), REFUSED)
+def test_what_does_not_fit_is_refused_at_import(
+    package: Package, stub: str, sql: str, message: str, where: str
+) -> None:
+    error = package.refused(f"-- name: get\n{sql}", f"\n@query\n{stub}\n")
+
+    assert message in error.message
+    assert error.where in (f"made/{where}", f"made/sql/{where}")
+    assert error.hint
+
+
+def test_a_misspelt_parameter_is_recognised(package: Package) -> None:
+    error = package.refused(
+        "-- name: get\nselect :feature_di;", "@query\ndef get(feature_id: int) -> int: ...\n"
+    )
+
+    assert error.hint
+    assert "did you mean feature_id?" in error.hint
+    assert "    select :feature_di;\n           ^" in error.hint
+
+
+def test_a_misspelt_function_is_recognised(package: Package) -> None:
+    error = package.refused("-- name: list_tasks\nselect 1;", "@query\ndef list_task() -> int: ...")
+
+    assert error.hint
+    assert "did you mean list_tasks?" in error.hint
+
+
+def test_a_module_without_a_file_is_named(package: Package) -> None:
+    error = package.refused(
+        "-- name: get\nselect 1;", "\n@query\ndef get() -> int: ...\n", module="elsewhere"
+    )
+
+    assert error.message == "get has no file made/sql/elsewhere.sql"
+    assert error.where == "made/elsewhere.py:16"
+
+
+def test_a_row_of_unknown_fields_is_named(package: Package) -> None:
+    error = package.refused(
+        "-- name: get\nselect 1;",
+        "@dataclass\nclass Odd:\n    a: Unknown\n\n@query\ndef get() -> Odd: ...\n",
+    )
+
+    assert "Odd is annotated with 'Unknown'" in error.message
+
+
+@pytest.mark.parametrize("returned", ["list[int]", "int | None"])
+def test_an_error_for_no_row_needs_a_promise_of_one(package: Package, returned: str) -> None:
+    error = package.refused(
+        "-- name: get\nselect 1;",
+        f"@query(missing=LookupError)\ndef get() -> {returned}: ...\n",
+    )
+
+    assert "is satisfied without a row" in error.message
+
+
+def test_queries_are_read_from_a_package_that_is_no_folder(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "app.zip", "w") as archive:
+        archive.writestr("sql/area.sql", "-- name: get\nselect 1;")
+    query = Queries(zipfile.Path(tmp_path / "app.zip") / "sql")  # type: ignore[arg-type]
+
+    @query(file="area")
+    def get() -> int: ...
+
+    query.complete()
+    assert get.where == "sql/area.sql:1:1"

@@ -322,7 +322,7 @@ class _Pooled:
             raise
 
     def _reset(self, conn: AnyConnection, set_up: Callable[[Any], Any]) -> Steps[None]:
-        """Undo what the last user did to the session; the pool has ended the transaction."""
+        """Undo what the last user did to the session, the transaction being over."""
         yield conn.set_autocommit(True)
         yield conn.execute(_RESET, prepare=False)
         yield conn.set_autocommit(False)
@@ -361,10 +361,24 @@ class _Pooled:
             self._lent += 1
         return conn
 
-    def _give_back(self, conn: Any, putconn: Callable[[Any], Any]) -> Steps[None]:
+    def _give_back(
+        self, conn: Any, set_up: Callable[[Any], Any], putconn: Callable[[Any], Any]
+    ) -> Steps[None]:
+        """Return a connection as it was when it was made, or closed.
+
+        The pool could do that with its `reset` callback, but in another thread: meanwhile the
+        next request finds no connection free, and the pool grows.
+        """
         with self._counting:
             self._lent -= 1
-        yield putconn(conn)
+        try:
+            if not conn.closed:
+                yield from self._reset(conn, set_up)
+        except psycopg.Error:
+            # The pool replaces a closed one; its user has had what was of interest.
+            yield conn.close()
+        finally:
+            yield putconn(conn)
 
     def _retry(
         self, attempt: Callable[[], Any], sleep: Callable[[float], Any], attempts: int
@@ -441,7 +455,6 @@ class Database(_Pooled):
                     check=lambda conn: _run(
                         self._check(conn, ConnectionPool.check_connection, pool.drain)
                     ),
-                    reset=lambda conn: _run(self._reset(conn, _set_up)),
                     **self._limits(),
                 )
                 pool.open()
@@ -480,7 +493,7 @@ class Database(_Pooled):
             with conn:
                 yield conn
         finally:
-            _run(self._give_back(conn, pool.putconn))
+            _run(self._give_back(conn, _set_up, pool.putconn))
 
     @contextmanager
     def transaction(
@@ -571,7 +584,6 @@ class AsyncDatabase(_Pooled):
                     check=lambda conn: _run_async(
                         self._check(conn, AsyncConnectionPool.check_connection, pool.drain)
                     ),
-                    reset=lambda conn: _run_async(self._reset(conn, _set_up_async)),
                     **self._limits(),
                 )
                 await pool.open()
@@ -612,7 +624,7 @@ class AsyncDatabase(_Pooled):
             async with conn:
                 yield conn
         finally:
-            await _run_async(self._give_back(conn, pool.putconn))
+            await _run_async(self._give_back(conn, _set_up_async, pool.putconn))
 
     @asynccontextmanager
     async def transaction(

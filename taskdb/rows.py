@@ -161,7 +161,7 @@ class Result:
             return  # The connection reads this type in a way of its own.
         if not any(_takes(member, column.oid) for member in members(field.annotation)):
             raise UnsupportedResultError(
-                f"returns column {column.name} as {psycopg.adapters.types[column.oid].name}, but "
+                f"returns column {column.name} as {_type_name(column.oid)}, but "
                 f"{self.named(field)} is annotated {spelled(field.annotation)}"
             )
 
@@ -210,6 +210,11 @@ def _fields(cls: type) -> Iterator[Field]:
     for field in dataclasses.fields(cls):
         if field.init:
             yield Field(field.name, hints[field.name], field.kw_only is True)
+
+
+def _type_name(oid: int) -> str:
+    info = psycopg.adapters.types[oid]
+    return info.name if info.oid == oid else f"{info.name}[]"
 
 
 def _takes(annotation: Any, oid: int) -> bool:

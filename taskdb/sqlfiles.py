@@ -329,17 +329,19 @@ def _refuse_hollow(
         raise source.error(
             "every line is conditional", name.start, "Leave one line without a condition"
         )
+    steps = {"(": 1, "[": 1, ")": -1, "]": -1}
+    brackets = [
+        (token.start, steps[source.text[token.start]])
+        for token in body
+        if token.kind is Kind.PUNCTUATION and source.text[token.start] in steps
+    ]
     for line in conditions:
-        balance = 0
-        for token in body:
-            together = any(
-                other.start <= token.start < other.end
-                for other in conditions
-                if set(other.names) & set(line.names)
-            )
-            if token.kind is Kind.PUNCTUATION and together:
-                balance += {"(": 1, "[": 1, ")": -1, "]": -1}.get(source.text[token.start], 0)
-        if balance:
+        together = [other for other in conditions if set(other.names) & set(line.names)]
+        if sum(
+            step
+            for start, step in brackets
+            if any(other.start <= start < other.end for other in together)
+        ):
             raise source.error(
                 "leaving the line out would leave half a pair of parentheses",
                 line.at,

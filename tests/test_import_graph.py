@@ -94,6 +94,22 @@ def test_of_a_loop_the_closing_edge_is_refused_with_its_path() -> None:
     ]
 
 
+def test_of_a_long_loop_the_reason_shows_the_beginning() -> None:
+    plan = Plan("test", "/plan")
+    keys = [f"T{number}" for number in range(50)]
+    plan.tasks = [PlanTask(key, key, "plan:1") for key in keys]
+    plan.edges = [
+        PlanEdge(task, blocker, DependencyType.REQUIRES, "waits", "edges:1")
+        for task, blocker in pairwise([*keys, keys[0]])
+    ]
+
+    settle(plan)
+
+    (finding,) = plan.findings
+    assert "T18 -> ... -> T0" in finding.reason
+    assert finding.path == (*keys, "T0")
+
+
 def test_a_task_that_waits_for_itself_is_a_loop() -> None:
     plan = make_plan(("A", "A"))
 

@@ -357,6 +357,17 @@ def test_strict_refuses_the_whole_and_lists_every_reason(
         assert finding.as_text() in str(refusal.value)
 
 
+def test_the_error_of_a_strict_import_lists_the_first_findings_and_counts_the_rest(
+    conn: Conn, beads: Callable[..., Path]
+) -> None:
+    path = beads(*({"id": f"bd-{number}", "status": "odd"} for number in range(60)))
+
+    with pytest.raises(ImportRefusedError, match="and 10 more") as refusal:
+        import_plan(conn, "beads", path, strict=True)
+
+    assert len(refusal.value.report.findings) == 60
+
+
 def test_strict_counts_what_the_database_holds(conn: Conn, beads: Callable[..., Path]) -> None:
     tasks.create(conn, key="bd-1", title="Mine")
 

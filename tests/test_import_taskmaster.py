@@ -226,6 +226,13 @@ def test_rows_that_are_no_tasks_are_refused(read: Read) -> None:
     ]
 
 
+def test_subtasks_that_are_no_list_are_left_out_and_kept(read: Read) -> None:
+    plan = read([task(1, subtasks={"1": {}})])
+
+    assert plan.tasks[0].metadata["source"]["subtasks"] == {"1": {}}
+    assert "is not a list; left out" in changed(plan.findings)[0]
+
+
 def test_dependencies_that_are_no_ids_are_refused(read: Read) -> None:
     plan = read([task(1, dependencies=[None, {"id": 2}, "a\x00b", 9]), task(2, dependencies="1")])
 

@@ -501,10 +501,10 @@ def test_yoyos_own_command_line_can_read_the_log(empty_database_url: str, trains
     trains.add("workspace", "0002.wait", "select 1;")
     url = empty_database_url.replace("postgresql://", "postgresql+psycopg://")
     options = "options=-c%20search_path%3Dtaskdb,shared"
-    command = [Path(sys.executable).parent / "yoyo", "list", "--batch", "--no-config-file"]
+    command = [str(Path(sys.executable).parent / "yoyo"), "list", "--batch", "--no-config-file"]
 
     listed = subprocess.run(
-        [*command, "--database", f"{url}&{options}", trains.folder / "workspace"],
+        [*command, "--database", f"{url}&{options}", str(trains.folder / "workspace")],
         check=True,
         capture_output=True,
         text=True,

@@ -268,7 +268,7 @@ def test_an_error_for_no_row_needs_a_promise_of_one(package: Package, returned: 
 def test_queries_are_read_from_a_package_that_is_no_folder(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "app.zip", "w") as archive:
         archive.writestr("sql/area.sql", "-- name: get\nselect 1;")
-    query = Queries(zipfile.Path(tmp_path / "app.zip") / "sql")  # type: ignore[arg-type]
+    query = Queries(zipfile.Path(tmp_path / "app.zip") / "sql")
 
     @query(file="area")
     def get() -> int: ...

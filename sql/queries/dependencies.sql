@@ -116,3 +116,49 @@ select                                                              -- if :agent
 from tasks as task                                                  -- if :agent_type
 where task.key = :key and task.agent_type <> :agent_type            -- if :agent_type
 order by reason, blocker_key;
+
+-- name: all_dependencies_of
+-- What a task waits for, directly or through others, each once; suggestions left out.
+with recursive ancestor as (
+    select task.id
+    from tasks as task
+    where task.key = :key
+    union
+    select edge.depends_on_id
+    from ancestor
+    inner join task_dependencies as edge on edge.task_id = ancestor.id
+    where edge.dependency_type <> 'suggests'
+)
+
+select
+    task.id,
+    task.key,
+    task.title,
+    task.status
+from ancestor
+inner join tasks as task on task.id = ancestor.id
+where task.key <> :key
+order by task.graph_rank, task.id;
+
+-- name: all_dependents_of
+-- What waits for a task, directly or through others, each once; suggestions left out.
+with recursive descendant as (
+    select task.id
+    from tasks as task
+    where task.key = :key
+    union
+    select edge.task_id
+    from descendant
+    inner join task_dependencies as edge on edge.depends_on_id = descendant.id
+    where edge.dependency_type <> 'suggests'
+)
+
+select
+    task.id,
+    task.key,
+    task.title,
+    task.status
+from descendant
+inner join tasks as task on task.id = descendant.id
+where task.key <> :key
+order by task.graph_rank, task.id;

@@ -397,3 +397,76 @@ returning
 delete from tasks as task
 where task.key = :key
 returning task.id;
+
+-- name: hierarchy
+-- A task and all that is under it, with depth and path, in the order of paths. The tree has
+-- no loop: the parent guard sees to that.
+--
+-- plan: tasks_by_parent
+with recursive tree as (
+    select
+        task.id,
+        0 as depth,
+        array[cast(task.key as text)] as path
+    from tasks as task
+    where task.key = :key
+    union all
+    select
+        child.id,
+        tree.depth + 1,
+        tree.path || cast(child.key as text)
+    from tree
+    inner join tasks as child on child.parent_id = tree.id
+)
+
+select
+    task.id,
+    task.key,
+    task.title,
+    task.status,
+    task.parent_id,
+    tree.depth,
+    tree.path
+from tree
+inner join tasks as task on task.id = tree.id
+order by tree.path;
+
+-- name: find_similar
+-- Tasks whose title looks like this one, the most alike first. Words may be misspelt.
+--
+-- plan: task_search_by_trigrams
+select
+    task.id,
+    task.key,
+    task.title,
+    task.status,
+    cast(similarity(search.title, :title) as double precision) as similarity
+from task_search as search
+inner join tasks as task on task.id = search.task_id
+where search.title % :title
+order by similarity(search.title, :title) desc, task.key
+limit :limit;
+
+-- name: execution_order
+-- The open tasks of an epic, or of one of its features, each after all it waits for: the
+-- graph's ranks are a topological order.
+with member as (
+    select feature.id
+    from epics as epic
+    inner join features as feature on feature.epic_id = epic.id
+    where
+        epic.key = :epic
+        and feature.key = :feature                                  -- if :feature
+)
+
+select
+    task.id,
+    task.key,
+    task.title,
+    task.status,
+    task.effective_priority,
+    task.open_dependencies
+from member
+inner join tasks as task on task.feature_id = member.id
+where task.status not in ('completed', 'failed', 'cancelled', 'archived')
+order by task.graph_rank, task.id;

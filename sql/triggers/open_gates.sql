@@ -5,6 +5,11 @@
 -- meet there. An edge added meanwhile has written this task's row (see add_edges), so the
 -- two can't miss each other; an edge removed meanwhile has written its dependent's row:
 -- lock first, and read the edges in a statement, and so in a snapshot, of its own.
+--
+-- One less or more is right unless this very change was counted already, or the edge was
+-- not yet: one statement can do both, in its CTEs, and add_edges may come before this or
+-- after. So what this transaction has written is counted from scratch. (age tells that, and
+-- now and then takes a younger transaction's row for its own: then it counts in vain.)
 create function open_gates()
     returns trigger
     language plpgsql
@@ -42,13 +47,32 @@ begin
         select
             edge.task_id,
             is_satisfied(edge.dependency_type, old.status, old.completed_at)::int
-            - is_satisfied(edge.dependency_type, new.status, new.completed_at)::int as change
+            - is_satisfied(edge.dependency_type, new.status, new.completed_at)::int as change,
+            age(edge.xmin) > 0 as counted
         from task_dependencies as edge
         where edge.depends_on_id = new.id and edge.dependency_type <> 'suggests'
     loop
         update tasks as task
         set
-            open_dependencies = task.open_dependencies + gate.change,
+            open_dependencies = case
+                when gate.counted and age(task.xmin) > 0
+                    then task.open_dependencies + gate.change
+                else (
+                    select count(*)
+                    from task_dependencies as edge
+                    cross join lateral (
+                        select other.status, other.completed_at
+                        from tasks as other
+                        where other.id = edge.depends_on_id
+                        offset 0
+                    ) as blocker
+                    where
+                        edge.task_id = task.id
+                        and not is_satisfied(
+                            edge.dependency_type, blocker.status, blocker.completed_at
+                        )
+                )
+            end,
             status_agent = 'taskdb',
             status_note = new.key
         where task.id = gate.task_id and gate.change <> 0;

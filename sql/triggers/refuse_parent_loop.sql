@@ -52,6 +52,10 @@ begin
     end if;
 
     update parent_guard set version = version + 1 where only_row;
+    if not found then
+        insert into parent_guard (version) values (0) on conflict do nothing;
+        update parent_guard set version = version + 1 where only_row;
+    end if;
     if exists (
         with recursive ancestor as (
             select new.parent_id as id

@@ -26,7 +26,10 @@ begin
         new.status_agent := null;
         new.status_note := null;
         new.status_forced := null;
-    elsif old.status = 'blocked' and new.status = 'pending' then
+    elsif
+        old.status = 'blocked' and new.status = 'pending'
+        and new.blocked_reason is not distinct from old.blocked_reason
+    then
         new.blocked_reason := null;
     elsif old.status in ('completed', 'failed', 'cancelled', 'archived')
         and new.status not in ('completed', 'failed', 'cancelled', 'archived') then
@@ -38,8 +41,11 @@ begin
     elsif new.status = 'blocked' and new.open_dependencies = 0 and new.blocked_reason is null then
         new.status := 'pending';
     end if;
-    if new.status <> 'blocked' then
-        new.blocked_reason := null;
+    if tg_op = 'UPDATE' and new.status <> 'blocked' then
+        -- (A new one the CHECKs refuse: nothing that somebody says is dropped.)
+        if new.blocked_reason is not distinct from old.blocked_reason then
+            new.blocked_reason := null;
+        end if;
     end if;
     new.effective_priority := new.priority;
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 
@@ -11,16 +12,16 @@ from taskdb.check.nodetree import Node, Value
 from taskdb.models.checks import Function, Relation, TypeInfo, UniqueKey
 from taskdb.queries import checks
 
-_FUNCTION_FIELDS = {
-    "AGGREF": "aggfnoid",
-    "DISTINCTEXPR": "opfuncid",
-    "FUNCEXPR": "funcid",
-    "NULLIFEXPR": "opfuncid",
-    "OPEXPR": "opfuncid",
-    "SCALARARRAYOPEXPR": "opfuncid",
-    "WINDOWFUNC": "winfnoid",
+# Fields of a printed tree that hold OIDs, by what they are of.
+_FIELDS = {
+    "aggfnoid": "function",
+    "funcid": "function",
+    "opfuncid": "function",
+    "winfnoid": "function",
+    "relid": "relation",
+    "resulttype": "type",
 }
-_CASTS = ("COERCETODOMAIN", "COERCEVIAIO")
+_OID = re.compile(rf":({'|'.join(_FIELDS)}) (\d+)")
 
 
 class Catalogue:
@@ -48,9 +49,12 @@ class Catalogue:
         """The unique keys of the relation with this OID."""
         return self._keys.get(oid, [])
 
-    def load(self, conn: Connection, trees: Collection[Node]) -> None:
-        """Look up what *trees* name and was not met before: at most four queries."""
-        functions, relations, types = _names(trees)
+    def load(self, conn: Connection, tree: str) -> None:
+        """Look up what the printed *tree* names and was not met before: at most four queries."""
+        named: dict[str, set[int]] = {kind: set() for kind in _FIELDS.values()}
+        for name, oid in set(_OID.findall(tree.replace("\n", " "))):
+            named[_FIELDS[name]].add(int(oid))
+        functions, relations, types = named["function"], named["relation"], named["type"]
         if missing := _missing(functions, self._functions):
             found = {item.oid: item for item in checks.functions(conn, oids=missing)}
             self._functions.update({oid: found.get(oid) for oid in missing})
@@ -68,28 +72,13 @@ def _missing(wanted: set[int], known: Collection[int]) -> list[int]:
     return sorted(wanted.difference(known, [0]))
 
 
-def _names(trees: Collection[Node]) -> tuple[set[int], set[int], set[int]]:
-    """The OIDs of all functions, relations and types that *trees* mention."""
-    functions: set[int] = set()
-    relations: set[int] = set()
-    types: set[int] = set()
-    for node in walk(list(trees)):
-        if field := _FUNCTION_FIELDS.get(node.tag):
-            functions.add(node.integer(field))
-        elif node.tag == "RANGETBLENTRY" and node.has("relid"):
-            relations.add(node.integer("relid"))
-        elif node.tag in _CASTS:
-            types.add(node.integer("resulttype"))
-    return functions, relations, types
-
-
 def walk(value: Value) -> Iterator[Node]:
     """Yield every node in *value*, the outer ones first."""
     todo: list[Value] = [value]
     while todo:
         item = todo.pop()
-        if isinstance(item, list):
-            todo.extend(item)
-        elif isinstance(item, Node):
+        if isinstance(item, Node):
             yield item
-            todo.extend(item.fields.values())
+            todo.extend([part for part in item.fields.values() if not isinstance(part, str)])
+        elif isinstance(item, list):
+            todo.extend(item)

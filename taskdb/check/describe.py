@@ -8,7 +8,7 @@ read on the major versions below only, and on others every column "may be NULL".
 from __future__ import annotations
 
 from collections.abc import Collection, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -94,16 +94,16 @@ def describe(
     """
     _refuse_unusable(conn)
     known = catalogue or Catalogue()
-    with conn.transaction(force_rollback=True):
+    with _inside_transaction(conn):
         with conn.transaction(force_rollback=True), _notices(conn.pgconn) as notices:
             checks.print_rewritten_trees(conn)
             notices.clear()
             described = _parse_and_describe(conn, sql)
-            trees = [detail for title, detail in notices if title == _TITLE]
+            trees = [detail.decode("utf-8", "replace") for title, detail in notices if title == _TITLE]
         major = conn.info.server_version // 10_000
         query, problem = _read(trees, described, major)
         if query is not None:
-            known.load(conn, [query])
+            known.load(conn, trees[0])
     return _judged(described, query, problem, known, parameters_not_null)
 
 
@@ -112,6 +112,13 @@ def _refuse_unusable(conn: Connection) -> None:
         raise InterfaceError("can't describe a statement in pipeline mode; leave it first")
     if conn.pgconn.transaction_status == TransactionStatus.INERROR:
         raise InterfaceError("can't describe a statement in a failed transaction; roll it back")
+
+
+def _inside_transaction(conn: Connection) -> AbstractContextManager[object]:
+    """A transaction that ends again, for a connection that is in none."""
+    if conn.pgconn.transaction_status == TransactionStatus.IDLE:
+        return conn.transaction(force_rollback=True)
+    return nullcontext()
 
 
 @contextmanager
@@ -163,12 +170,12 @@ def _succeeded(result: PGresult, encoding: str) -> PGresult:
     return result
 
 
-def _read(trees: list[bytes], described: _Described, major: int) -> tuple[Node | None, str]:
+def _read(trees: list[str], described: _Described, major: int) -> tuple[Node | None, str]:
     """The tree of the statement, or why there is none that can be judged."""
     if major not in TESTED_MAJORS:
         return None, f"the trees of PostgreSQL {major} are not known yet"
     try:
-        queries = [query for tree in trees for query in parse(tree.decode("utf-8", "replace"))]
+        queries = [query for tree in trees for query in parse(tree)]
         if len(queries) != 1:
             return None, f"PostgreSQL makes {len(queries)} queries of the statement"
         query = queries[0]

@@ -8,7 +8,8 @@ line of either side that speaks of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from taskdb.migration_files import read_train
 from taskdb.migration_runner import TRAINS, Train, connect
 from taskdb.scripts import Statement, place, run_file, statements_of
 
-__all__ = ["SQL", "Finding", "check"]
+__all__ = ["SQL", "Finding", "Sides", "build", "check"]
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
 """The folder with ``shared.sql`` and ``workspace.sql``."""
@@ -69,16 +70,48 @@ def check(conninfo: str, *, folder: Path = migrations.FOLDER, sql: Path = SQL) -
     the two databases are dropped again. Raises `DatabaseError` where it may not, and
     `MigrationError` or `ScriptError`, with file and line, where a side cannot be built.
     """
-    with scratch_databases(conninfo, 2) as (migrated, built):
-        migrations.up(migrated, folder=folder, show=_ignore)
-        with connect(migrated, _ignore) as left, connect(built, _ignore) as right:
+    with build(conninfo, folder=folder, sql=sql) as sides:
+        return sides.compare()
+
+
+class Sides:
+    """Two databases, one built by migrations and one by `sql/`, to be compared."""
+
+    def __init__(
+        self, migrated: Connection[Any], built: Connection[Any], folder: Path, sql: Path
+    ) -> None:
+        self.migrated = migrated
+        self.built = built
+        self._places = [_Places(train, folder, sql) for train in TRAINS]
+
+    def compare(self) -> list[Finding]:
+        """Every difference, `shared` first."""
+        return [
+            places.finding(found)
+            for places in self._places
+            for found in self._differences(_schema(places.train))
+        ]
+
+    def _differences(self, name: str) -> Iterator[schema.Difference]:
+        migrated, built = schema.read(self.migrated, name), schema.read(self.built, name)
+        yield from schema.compare(migrated, built)
+        yield from schema.compare_rows(
+            schema.read_rows(self.migrated, name, migrated),
+            schema.read_rows(self.built, name, built),
+        )
+
+
+@contextmanager
+def build(conninfo: str, *, folder: Path = migrations.FOLDER, sql: Path = SQL) -> Generator[Sides]:
+    """Lend both sides, built in scratch databases; raises as `check` does."""
+    with scratch_databases(conninfo, 2) as (first, second):
+        migrations.up(first, folder=folder, show=_ignore)
+        with connect(first, _ignore) as migrated, connect(second, _ignore) as built:
             for train in TRAINS:
-                _build(right, sql, train)
-            return [
-                finding
-                for train in TRAINS
-                for finding in _findings(left, right, train, _Places(train, folder, sql))
-            ]
+                workspaces.create_schema(built, _schema(train))
+                workspaces.set_search_path(built, _schema(train))
+                run_file(built, sql / f"{train}.sql")
+            yield Sides(migrated, built, folder, sql)
 
 
 def _ignore(line: str) -> None:
@@ -87,24 +120,6 @@ def _ignore(line: str) -> None:
 
 def _schema(train: Train) -> str:
     return workspaces.SHARED if train == "shared" else workspaces.DEFAULT
-
-
-def _build(conn: Connection[Any], sql: Path, train: Train) -> None:
-    workspaces.create_schema(conn, _schema(train))
-    workspaces.set_search_path(conn, _schema(train))
-    run_file(conn, sql / f"{train}.sql")
-
-
-def _findings(
-    left: Connection[Any], right: Connection[Any], train: Train, places: _Places
-) -> Iterator[Finding]:
-    migrated, built = schema.read(left, _schema(train)), schema.read(right, _schema(train))
-    for found in schema.compare(migrated, built):
-        yield places.finding(found)
-    ours = schema.read_rows(left, _schema(train), migrated)
-    theirs = schema.read_rows(right, _schema(train), built)
-    for found in schema.compare_rows(ours, theirs):
-        yield places.finding(found)
 
 
 class _Places:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TypeAlias
 
-Value: TypeAlias = "None | str | bytes | Node | list[Value]"
+Value: TypeAlias = "str | bytes | Node | list[Value] | None"
 
 # As PostgreSQL's reader splits it: brackets stand alone, a backslash takes the next character.
 _TOKEN = re.compile(r"[(){}]|(?:\\.|[^\s(){}\\])+", re.DOTALL)
@@ -125,72 +125,70 @@ class Node:
         raise self._wrong(field, "a constant")
 
 
-class _Reader:
-    def __init__(self, text: str) -> None:
-        self.tokens = _TOKEN.findall(text)
-        self.at = 0
-
-    def next(self) -> str:
-        try:
-            token: str = self.tokens[self.at]
-        except IndexError:
-            raise NodeTreeError("the tree ends too early") from None
-        self.at += 1
-        return token
-
-    def value(self) -> Value:
-        token = self.next()
-        if token == "{":
-            return self.node()
-        if token == "(":
-            return self.list()
-        if token in (")", "}"):
-            raise NodeTreeError(f"unexpected {token} at token {self.at}")
-        return None if token == "<>" else token
-
-    def node(self) -> Node:
-        tag = self.next()
-        fields: dict[str, Value] = {}
-        while (label := self.next()) != "}":
-            if label[0] != ":":
-                raise NodeTreeError(f"expected a field of {tag} at token {self.at}, got {label}")
-            value = self.value()
-            if label == ":constvalue" and value is not None:
-                value = self.datum()
-            fields[label[1:]] = value
-        return Node(tag, fields)
-
-    def datum(self) -> bytes:
-        if self.next() != "[":
-            raise NodeTreeError(f"expected the bytes of a constant at token {self.at}")
-        end = self.tokens.index("]", self.at)
-        found = bytes(int(number) & 255 for number in self.tokens[self.at : end])
-        self.at = end + 1
-        return found
-
-    def list(self) -> list[Value]:
-        found: list[Value] = []
-        while self.tokens[self.at : self.at + 1] != [")"]:
-            found.append(self.value())
-        self.at += 1
-        return found
-
-
 def parse(text: str) -> list[Node]:
     """Read *text*, a printed list of nodes such as the detail of "rewritten parse tree:".
 
     Raises `NodeTreeError` when it is anything else.
     """
-    reader = _Reader(text)
     try:
-        value = reader.value()
-    except (RecursionError, ValueError) as exc:
+        values = _read(_TOKEN.findall(text))
+    except (IndexError, ValueError) as exc:
         raise NodeTreeError(f"the tree can't be read: {exc}") from exc
-    if reader.at != len(reader.tokens):
-        raise NodeTreeError(f"the tree goes on after its end, at token {reader.at}")
-    if not isinstance(value, list) or not all(isinstance(item, Node) for item in value):
+    nodes = values[0] if len(values) == 1 else None
+    if not isinstance(nodes, list) or not all(isinstance(item, Node) for item in nodes):
         raise NodeTreeError("the tree is not a list of nodes")
-    return [item for item in value if isinstance(item, Node)]
+    return [item for item in nodes if isinstance(item, Node)]
+
+
+def _read(tokens: list[str]) -> list[Value]:
+    """The values that *tokens* spell. One loop instead of a function a rule: trees are long."""
+    values: list[Value] = []
+    items: list[Value] | None = values
+    node = Node("", {})
+    label = ""
+    # What is open around the current list (items) or node: its list or node, and the field.
+    around: list[tuple[list[Value] | None, Node, str]] = []
+    at, end = 0, len(tokens)
+    while at < end:
+        token = tokens[at]
+        at += 1
+        if items is None and not label:
+            if token == "}":
+                value: Value = node
+                items, node, label = around.pop()
+            elif token[0] == ":":
+                label = token[1:]
+                continue
+            else:
+                raise ValueError(f"expected a field of {node.tag} at token {at}, got {token}")
+        elif token == "{":
+            around.append((items, node, label))
+            items, node, label = None, Node(tokens[at], {}), ""
+            at += 1
+            continue
+        elif token == "(":
+            around.append((items, node, label))
+            items = []
+            continue
+        elif token == ")":
+            if items is None or not around:
+                raise ValueError(f"unexpected ) at token {at}")
+            value = items
+            items, node, label = around.pop()
+        elif label == "constvalue" and items is None and token != "<>":
+            after = tokens.index("]", at)
+            value = bytes(int(number) & 255 for number in tokens[at + 1 : after])
+            at = after + 1
+        else:
+            value = None if token == "<>" else token
+        if items is None:
+            node.fields[label] = value
+            label = ""
+        else:
+            items.append(value)
+    if around:
+        raise ValueError("it ends too early")
+    return values
 
 
 def strings(items: list[Value]) -> list[str]:

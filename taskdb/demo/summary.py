@@ -95,7 +95,11 @@ def _checks(
             f"{work.claim_count} claims",
             demo.held_by_two(conn),
         ),
-        Check("the killed agent's task was taken over", "1 kill", _lost(killed, takeovers)),
+        Check(
+            "the killed agent's task was taken over",
+            "1 kill" if killed else "no kill",
+            _lost(killed, takeovers),
+        ),
         Check("nothing that these agents may claim is left", "all tasks", _forgotten(conn, names)),
         Check("the invariants hold", "taskdb doctor", found),
     ]

@@ -103,6 +103,7 @@ class _Reader:
             status=word,
             priority=said_priority,
             assignee=assignee,
+            defer_until=task.scheduled_at and task.scheduled_at.isoformat(),
             updated_at=updated_at and updated_at.isoformat(),
         )
         # Until here its metadata holds its relations, and nothing else.

@@ -191,5 +191,5 @@ def _ends(path: list[str], start: int) -> list[str]:
 
 def _shown(loop: tuple[str, ...]) -> str:
     if len(loop) > SHOWN_KEYS:
-        loop = (*loop[: SHOWN_KEYS - 1], f"... {len(loop) - SHOWN_KEYS} more ...", loop[-1])
+        loop = (*loop[: SHOWN_KEYS - 1], "...", loop[-1])
     return " -> ".join(loop)

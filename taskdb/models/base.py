@@ -4,8 +4,9 @@ import dataclasses
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
+
 
 class Model:
     """A row as a dataclass; `to_dict` makes it JSON-ready."""
@@ -36,11 +37,11 @@ def _plain(value: Any) -> Any:
             return value.total_seconds()
         case bytes():
             return value.hex()
-        case list():
-            return [_plain(item) for item in value]
-        case dict():
-            return {key: _plain(item) for key, item in value.items()}
         case Model():
             return value.to_dict()
+        case list():
+            return [_plain(item) for item in cast("list[Any]", value)]
+        case dict():
+            return {key: _plain(item) for key, item in cast("dict[str, Any]", value).items()}
         case _:
             return value

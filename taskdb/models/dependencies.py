@@ -33,6 +33,16 @@ class RelatedTask(Model):
 
 
 @dataclass(slots=True)
+class LinkedTask(Model):
+    """A task at the other end of a path of edges."""
+
+    id: UUID
+    key: str
+    title: str
+    status: TaskStatus
+
+
+@dataclass(slots=True)
 class Obstacle(Model):
     """Why a task can't be claimed now; `dead` if it will not go away by itself."""
 

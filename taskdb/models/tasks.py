@@ -97,6 +97,42 @@ class BlockedTask(Model):
 
 
 @dataclass(slots=True)
+class TaskNode(Model):
+    """A task in a tree: `depth` below its root, and the keys on the way down to it."""
+
+    id: UUID
+    key: str
+    title: str
+    status: TaskStatus
+    parent_id: UUID | None
+    depth: int
+    path: list[str]
+
+
+@dataclass(slots=True)
+class SimilarTask(Model):
+    """A task whose title looks like another; `similarity` is 0 to 1."""
+
+    id: UUID
+    key: str
+    title: str
+    status: TaskStatus
+    similarity: float
+
+
+@dataclass(slots=True)
+class OrderedTask(Model):
+    """An open task in a topological order."""
+
+    id: UUID
+    key: str
+    title: str
+    status: TaskStatus
+    effective_priority: int
+    open_dependencies: int
+
+
+@dataclass(slots=True)
 class StatusCount(Model):
     """How many tasks have a status."""
 

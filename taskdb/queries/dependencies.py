@@ -6,11 +6,17 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from taskdb.models.dependencies import Dependency, NewDependency, Obstacle, RelatedTask
+from taskdb.models.dependencies import (
+    Dependency,
+    LinkedTask,
+    NewDependency,
+    Obstacle,
+    RelatedTask,
+)
 from taskdb.models.types import DependencyType
 from taskdb.queries import query
 from taskdb.queries.fields import Key, Name
-from taskdb.queries.steps import Steps, run
+from taskdb.queries.steps import Steps, call, run
 
 
 @query
@@ -60,7 +66,9 @@ def add_dependencies(
 def _add_dependencies(dependencies: list[NewDependency]) -> Steps[int]:
     from taskdb.queries.tasks import known_ids
 
-    ids = yield from known_ids({key for edge in dependencies for key in (edge.task, edge.depends_on)})
+    ids = yield from known_ids(
+        {key for edge in dependencies for key in (edge.task, edge.depends_on)}
+    )
     rows = [
         {
             "task_id": ids[edge.task],
@@ -70,7 +78,7 @@ def _add_dependencies(dependencies: list[NewDependency]) -> Steps[int]:
         }
         for edge in dependencies
     ]
-    count: int = yield lambda conn: copy_dependencies.copy(conn, rows)
+    count: int = yield call(copy_dependencies.copy, rows)
     return count
 
 
@@ -104,4 +112,16 @@ def why_not_ready(
     With *agent* or *agent_type*, by that agent; without, by an agent it may be reserved for.
     A key that no task has gives an empty list too.
     """
+    ...
+
+
+@query
+def all_dependencies_of(*, key: Key) -> list[LinkedTask]:
+    """Return all that a task waits for, directly or not, each after what it waits for itself."""
+    ...
+
+
+@query
+def all_dependents_of(*, key: Key) -> list[LinkedTask]:
+    """Return all that waits for a task, directly or not, each after what it waits for itself."""
     ...

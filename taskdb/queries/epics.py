@@ -31,7 +31,7 @@ def create(
 
 
 @query
-def get(*, id: UUID) -> Epic:  # noqa: A002
+def get(*, id: UUID) -> Epic:
     """Return an epic by its id, or raise `NotFoundError`."""
     ...
 

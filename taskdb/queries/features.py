@@ -32,7 +32,7 @@ def create(
 
 
 @query
-def get(*, id: UUID) -> Feature:  # noqa: A002
+def get(*, id: UUID) -> Feature:
     """Return a feature by its id, or raise `NotFoundError`."""
     ...
 

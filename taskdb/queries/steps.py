@@ -14,6 +14,15 @@ Call = Callable[[Any], Any]
 Steps = Generator[Call, Any, R]
 
 
+def call(function: Callable[..., Any], *args: Any, **arguments: Any) -> Call:
+    """Return a step: *function* with these arguments, which waits for its connection."""
+
+    def step(conn: Any) -> Any:
+        return function(conn, *args, **arguments)
+
+    return step
+
+
 @overload
 def run(conn: Connection[Any], steps: Steps[R]) -> R: ...
 @overload
@@ -25,17 +34,17 @@ def run(conn: Connection[Any] | AsyncConnection[Any], steps: Steps[R]) -> R | Aw
     result = None
     while True:
         try:
-            call = steps.send(result)
+            step = steps.send(result)
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]
-        result = call(conn)
+        result = step(conn)
 
 
 async def _run_async(conn: AsyncConnection[Any], steps: Steps[R]) -> R:
     result = None
     while True:
         try:
-            call = steps.send(result)
+            step = steps.send(result)
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]
-        result = await call(conn)
+        result = await step(conn)

@@ -14,10 +14,13 @@ from taskdb.models.tasks import (
     BlockedTask,
     CreatedMany,
     NewTask,
+    OrderedTask,
     ReadyTask,
+    SimilarTask,
     StatusCount,
     Task,
     TaskKey,
+    TaskNode,
     TaskSummary,
 )
 from taskdb.models.types import TaskStatus
@@ -35,7 +38,7 @@ from taskdb.queries.fields import (
     Text,
     Title,
 )
-from taskdb.queries.steps import Steps, run
+from taskdb.queries.steps import Steps, call, run
 from taskdb.query import UNSET, Unset
 
 
@@ -74,7 +77,7 @@ def create(
 @query
 def copy_tasks(
     *,
-    id: UUID,  # noqa: A002
+    id: UUID,
     key: Key | None,
     title: Title,
     description: str | None,
@@ -156,7 +159,7 @@ def _create_many(tasks: list[NewTask], dependencies: list[NewDependency]) -> Ste
         }
         for task, id in zip(tasks, new_ids, strict=True)
     ]
-    task_count: int = yield lambda conn: copy_tasks.copy(conn, rows)
+    task_count: int = yield call(copy_tasks.copy, rows)
     dependency_count: int = 0
     if dependencies:
         edges = [
@@ -168,7 +171,7 @@ def _create_many(tasks: list[NewTask], dependencies: list[NewDependency]) -> Ste
             }
             for edge in dependencies
         ]
-        dependency_count = yield lambda conn: copy_dependencies.copy(conn, edges)
+        dependency_count = yield call(copy_dependencies.copy, edges)
     return CreatedMany(new_ids, task_count, dependency_count)
 
 
@@ -183,7 +186,7 @@ def known_ids(keys: Iterable[str]) -> Steps[dict[str, UUID]]:
     wanted = sorted(keys)
     if not wanted:
         return {}
-    found: list[TaskKey] = yield lambda conn: ids_by_key(conn, keys=wanted)
+    found: list[TaskKey] = yield call(ids_by_key, keys=wanted)
     ids = {row.key: row.id for row in found}
     missing = [key for key in wanted if key not in ids]
     if missing:
@@ -193,7 +196,7 @@ def known_ids(keys: Iterable[str]) -> Steps[dict[str, UUID]]:
 
 
 @query
-def get(*, id: UUID) -> Task:  # noqa: A002
+def get(*, id: UUID) -> Task:
     """Return a task by its id, or raise `NotFoundError`."""
     ...
 
@@ -319,4 +322,28 @@ def delete(*, key: Key) -> UUID:
     Its child tasks, subtasks, files, dependencies, claims and history go too; what waited
     for it no longer does. Raises `NotFoundError` if there is no such task.
     """
+    ...
+
+
+@query
+def hierarchy(*, key: Key) -> list[TaskNode]:
+    """Return a task and all that is under it; each comes after its parent.
+
+    `depth` is 0 at the task itself; `path` holds the keys from it down to each.
+    """
+    ...
+
+
+@query
+def find_similar(*, title: Title, limit: Limit = 10) -> list[SimilarTask]:
+    """Return tasks whose titles look like *title* (trigrams), the most alike first.
+
+    `similarity` is 0 to 1; what is below `pg_trgm.similarity_threshold` (0.3) is left out.
+    """
+    ...
+
+
+@query
+def execution_order(*, epic: Key, feature: Key | None = None) -> list[OrderedTask]:
+    """Return the open tasks of an epic, or of one feature of it, each after all it waits for."""
     ...

@@ -1,0 +1,482 @@
+-- What must always hold, as queries that return what doesn't: no row means that it holds.
+-- The numbers are those of DESIGN, section 6. Each looks at the whole workspace in one
+-- statement, and so in one snapshot: it may run while everybody works.
+
+-- name: wrong_ranks
+-- 1. A blocker's rank is below that of each task that waits for it. While that holds, the
+-- graph has no cycle; where it doesn't, there may be one.
+select
+    'rank' as invariant,
+    waiting.key as subject,
+    'its rank is ' || waiting.graph_rank || ', and ' || blocker.key
+    || ', which it waits for, has ' || blocker.graph_rank as found,
+    'a rank above those of all tasks that it waits for' as expected,
+    edge.task_id,
+    edge.depends_on_id
+from task_dependencies as edge
+inner join tasks as waiting on waiting.id = edge.task_id
+inner join tasks as blocker on blocker.id = edge.depends_on_id
+where
+    edge.dependency_type <> 'suggests'
+    and blocker.graph_rank >= waiting.graph_rank
+order by waiting.key, blocker.key;
+
+-- name: edges_around
+-- The requires and blocks edges through which these tasks wait for anything, directly or
+-- not, of a rank not below :lowest: any cycle through the tasks is among them.
+with region as materialized (
+    select array_agg(task.id) as ids
+    from task_graph_region(:roots, :lowest) as task
+)
+
+select
+    waiting.key as task,
+    blocker.key as depends_on
+from region
+cross join lateral task_graph_edges(region.ids) as edge
+inner join tasks as waiting on waiting.id = region.ids[edge.waiting]
+inner join tasks as blocker on blocker.id = edge.blocker_id
+where edge.blocker_id = any(region.ids)
+order by waiting.key, blocker.key;
+
+-- name: tasks_below_no_root
+-- 1. Whoever goes from parent to parent comes to a task without one. The tasks from which
+-- that leads nowhere are in a loop, or below one.
+with recursive rooted as (
+    select child.id
+    from tasks as child
+    inner join tasks as root on root.id = child.parent_id
+    where root.parent_id is null
+    union all
+    select child.id
+    from rooted
+    inner join tasks as child on child.parent_id = rooted.id
+)
+
+select
+    task.key,
+    parent.key as parent
+from tasks as task
+inner join tasks as parent on parent.id = task.parent_id
+left join rooted on rooted.id = task.id
+where rooted.id is null
+order by task.key;
+
+-- name: wrong_counts
+-- 2. open_dependencies is the number of a task's unsatisfied requires and blocks edges.
+with open_edges as (
+    select
+        edge.task_id,
+        count(*) as edge_count
+    from task_dependencies as edge
+    inner join tasks as blocker on blocker.id = edge.depends_on_id
+    where not is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
+    group by edge.task_id
+)
+
+select
+    'open_dependencies' as invariant,
+    task.key as subject,
+    'open_dependencies is ' || task.open_dependencies as found,
+    coalesce(open_edges.edge_count, 0) || ', as its edges say' as expected,
+    task.id as task_id
+from tasks as task
+left join open_edges on open_edges.task_id = task.id
+where task.open_dependencies <> coalesce(open_edges.edge_count, 0)
+order by task.key;
+
+-- name: wrong_blocks
+-- 2. A pending task has neither an open dependency nor a reason, a blocked one has one or
+-- the other, and no other status has a reason.
+select
+    'blocked' as invariant,
+    task.key as subject,
+    'it is ' || task.status || ' with ' || task.open_dependencies || ' open dependencies and '
+    || coalesce('the reason "' || task.blocked_reason || '"', 'no reason') as found,
+    case task.status
+        when 'pending' then 'neither'
+        when 'blocked' then 'one or the other'
+        else 'no reason'
+    end as expected,
+    task.id as task_id
+from tasks as task
+where
+    (task.status = 'pending' and task.open_dependencies > 0)
+    or (
+        task.status = 'blocked'
+        and task.open_dependencies = 0
+        and task.blocked_reason is null
+    )
+    or (task.status <> 'blocked' and task.blocked_reason is not null)
+order by task.key;
+
+-- name: doubled_claims
+-- 3. A task has at most one live claim.
+select
+    'live_claim' as invariant,
+    task.key as subject,
+    count(*) || ' claims are live: of '
+    || string_agg(claim.agent || ' (token ' || claim.token || ')', ', ' order by claim.token)
+        as found,
+    'at most one' as expected
+from task_claims as claim
+inner join tasks as task on task.id = claim.task_id
+where claim.outcome is null
+group by task.id
+having count(*) > 1
+order by task.key;
+
+-- name: stray_claims
+-- 3. A live claim is on a task in progress.
+select
+    'claimed_task' as invariant,
+    task.key as subject,
+    'the claim of ' || claim.agent || ' (token ' || claim.token || ') is live, and the task '
+    || task.status as found,
+    'a task in progress, or a claim that ended as revoked' as expected
+from task_claims as claim
+inner join tasks as task on task.id = claim.task_id
+where claim.outcome is null and task.status <> 'in_progress'
+order by task.key, claim.token;
+
+-- name: wrong_tokens
+-- 3. No claim has a token above its task's, which is the newest one's; a live one has just that.
+select
+    'token' as invariant,
+    task.key as subject,
+    'the claim of ' || claim.agent || ' has token ' || claim.token || ', the task '
+    || task.claim_token as found,
+    case
+        when claim.outcome is null then 'the same: the claim is live'
+        else 'none above the task''s'
+    end as expected
+from task_claims as claim
+inner join tasks as task on task.id = claim.task_id
+where
+    claim.token > task.claim_token
+    or (claim.outcome is null and claim.token < task.claim_token)
+order by task.key, claim.token;
+
+-- name: wrong_completions
+-- 3. Completed work was completed once, by the holder of the live token: each claim that
+-- ended so left one row of history, of the same agent; and nobody claimed the task after
+-- that, unless it was reopened.
+with ended as (
+    select
+        claim.task_id,
+        claim.agent,
+        count(*) as claim_count
+    from task_claims as claim
+    where claim.outcome = 'completed'
+    group by claim.task_id, claim.agent
+),
+
+recorded as (
+    select
+        entry.task_id,
+        entry.agent,
+        count(*) as entry_count
+    from task_history as entry
+    where entry.seq > 1 and entry.new_status = 'completed'
+    group by entry.task_id, entry.agent
+)
+
+select
+    'completion' as invariant,
+    task.key as subject,
+    ended.claim_count || ' claims of ' || ended.agent || ' ended as completed, and history has '
+    || coalesce(recorded.entry_count, 0) || ' completions by this agent' as found,
+    'one completion for each' as expected
+from ended
+inner join tasks as task on task.id = ended.task_id
+left join recorded on recorded.task_id = ended.task_id and recorded.agent = ended.agent
+where ended.claim_count > coalesce(recorded.entry_count, 0)
+union all
+select
+    'completion',
+    task.key,
+    'the claim of ' || done.agent || ' (token ' || done.token || ') completed the task, and '
+    || later.agent || ' has claimed it since',
+    'a task that was reopened in between'
+from task_claims as done
+inner join task_claims as later on later.task_id = done.task_id and later.token = done.token + 1
+inner join tasks as task on task.id = done.task_id
+where
+    done.outcome = 'completed'
+    and not exists (
+        select from task_history as entry
+        where
+            entry.task_id = done.task_id
+            and entry.seq > 1
+            and entry.old_status in ('completed', 'archived')
+            and entry.new_status not in ('completed', 'archived')
+    )
+order by subject, found;
+
+-- name: wrong_last_moves
+-- 4. The last row of a task's history has its status.
+select
+    'last_move' as invariant,
+    task.key as subject,
+    coalesce(
+        'its history ends with ' || latest.new_status || ' (seq ' || latest.seq || ')',
+        'it has no history'
+    ) as found,
+    task.status || ' (seq ' || task.status_seq || '), which is where it stands' as expected
+from tasks as task
+left join (
+    select
+        entry.task_id,
+        max(entry.seq) as seq
+    from task_history as entry
+    where entry.seq is not null
+    group by entry.task_id
+) as ending on ending.task_id = task.id
+left join task_history as latest on latest.task_id = ending.task_id and latest.seq = ending.seq
+where
+    latest.new_status is distinct from task.status
+    or latest.seq <> task.status_seq
+order by task.key;
+
+-- name: broken_history
+-- 4. A task's history has no gap: each row begins where the one before it ended, and the
+-- first begins with nothing.
+select
+    'history' as invariant,
+    task.key as subject,
+    'row ' || entry.seq || ' of its history goes from '
+    || coalesce(entry.old_status::text, 'nothing') || ' to ' || entry.new_status as found,
+    case
+        when entry.seq = 1 then 'from nothing'
+        when earlier.id is null then 'a row ' || entry.seq - 1 || ' before it'
+        else 'from ' || earlier.new_status || ', where row ' || earlier.seq || ' ended'
+    end as expected
+from task_history as entry
+inner join tasks as task on task.id = entry.task_id
+left join task_history as earlier
+    on earlier.task_id = entry.task_id and earlier.seq = entry.seq - 1
+where
+    (entry.seq = 1 and entry.old_status is not null)
+    or (entry.seq > 1 and entry.old_status is distinct from earlier.new_status)
+    or (entry.seq > 1 and earlier.id is null)
+order by task.key, entry.seq;
+
+-- name: wrong_moves
+-- 4. Each move is in the table of moves as it is today, or was forced, or imported. A move to
+-- pending or to blocked ends in whichever of the two the dependencies demand.
+select
+    'move' as invariant,
+    task.key as subject,
+    'it went from ' || entry.old_status || ' to ' || entry.new_status || ' (seq ' || entry.seq
+    || ', by ' || entry.agent || ')' as found,
+    'a move of task_status_transitions, or a forced one' as expected
+from task_history as entry
+inner join tasks as task on task.id = entry.task_id
+where
+    entry.seq > 1
+    and entry.old_status is not null
+    and not entry.forced
+    and not exists (
+        select from task_status_transitions as allowed
+        where
+            allowed.old_status = entry.old_status
+            and (
+                allowed.new_status = entry.new_status
+                or (
+                    allowed.new_status in ('pending', 'blocked')
+                    and entry.new_status in ('pending', 'blocked')
+                    and entry.old_status <> entry.new_status
+                )
+            )
+    )
+    and (entry.old_status, entry.new_status, entry.agent) not in (
+        ('pending', 'blocked', 'taskdb'), ('blocked', 'pending', 'taskdb')
+    )
+order by task.key, entry.seq;
+
+-- name: wrong_progress
+-- 6. A feature's cached progress_pct is that of the counts it was computed from. (It may be
+-- older than the latest completion: update_progress refreshes it.)
+select
+    'progress' as invariant,
+    feature.key as subject,
+    'progress_pct is ' || feature.progress_pct || ', computed from '
+    || feature.progress_completed_count || ' of ' || feature.progress_counted_count
+    || ' tasks' as found,
+    exact.progress_pct || ', by its ' || exact.completed_count || ' of ' || exact.counted_count
+    || ' tasks today' as expected
+from features as feature
+inner join feature_progress as exact on exact.feature_id = feature.id
+where
+    feature.progress_pct <> coalesce(
+        round(
+            100.0 * feature.progress_completed_count
+            / nullif(feature.progress_counted_count, 0),
+            2
+        ),
+        0
+    )
+order by feature.key;
+
+-- name: wrong_text
+-- 6. What search looks at is the text of the tasks.
+select
+    'search_text' as invariant,
+    task.key as subject,
+    case
+        when indexed.task_id is null then 'task_search has no row for it'
+        else 'task_search has another text'
+    end as found,
+    'the words of its title and description' as expected,
+    task.id as task_id
+from tasks as task
+left join task_search as indexed on indexed.task_id = task.id
+where
+    indexed.title is distinct from task.title
+    or indexed.document is distinct from task_document(task.title, task.description)
+order by task.key;
+
+-- name: wrong_readiness
+-- 7. A task is in ready_tasks exactly if task_obstacles has no reason why not.
+with ready as (
+    select distinct task.id
+    from ready_tasks as task
+),
+
+obstructed as (
+    select distinct obstacle.task_id
+    from task_obstacles as obstacle
+)
+
+select
+    'readiness' as invariant,
+    task.key as subject,
+    case
+        when ready.id is null then 'it is not ready, and nothing stands in its way'
+        else 'it is ready, and yet ' || (
+            select string_agg(obstacle.detail, '; ' order by obstacle.detail)
+            from task_obstacles as obstacle
+            where obstacle.task_id = task.id
+        )
+    end as found,
+    'ready, if and only if nothing stands in its way' as expected
+from tasks as task
+left join ready on ready.id = task.id
+left join obstructed on obstructed.task_id = task.id
+where (ready.id is null) = (obstructed.task_id is null)
+order by task.key;
+
+-- name: lock_tasks
+-- Locks tasks in the order in which everybody does; returns those that are still there.
+select task.id
+from tasks as task
+where task.id = any(:ids)
+order by task.id
+for no key update;
+
+-- name: repair_counts
+-- Counts the open dependencies of these tasks, locked by lock_tasks, anew. The triggers
+-- give them the status that this implies; a pending task that has a reason is blocked by it.
+with recount as (
+    select
+        task.id,
+        task.status as old_status,
+        task.open_dependencies as old_count,
+        task.blocked_reason as old_reason,
+        (
+            select count(*)
+            from task_dependencies as edge
+            inner join tasks as blocker on blocker.id = edge.depends_on_id
+            where
+                edge.task_id = task.id
+                and not is_satisfied(
+                    edge.dependency_type, blocker.status, blocker.completed_at
+                )
+        ) as edge_count
+    from tasks as task
+    where task.id = any(:ids)
+)
+
+update tasks as task
+set
+    open_dependencies = recount.edge_count,
+    status = case
+        when task.status = 'pending' and task.blocked_reason is not null
+            then cast('blocked' as shared.task_status)
+        else task.status
+    end,
+    status_agent = 'taskdb doctor',
+    status_note = 'open dependencies counted anew'
+from recount
+where task.id = recount.id
+returning
+    'open_dependencies' as invariant,
+    task.key as subject,
+    recount.old_status || ' with ' || recount.old_count || ' open dependencies'
+    || coalesce(' and the reason "' || recount.old_reason || '"', '') as old_value,
+    task.status || ' with ' || task.open_dependencies || ' open dependencies'
+    || coalesce(' and the reason "' || task.blocked_reason || '"', '') as new_value;
+
+-- name: repair_ranks
+-- Lowers ranks until each of these edges, whose ends lock_tasks has locked, goes to a lower one.
+select task_graph_repair(:waiting, :awaited);
+
+-- name: repair_progress
+-- Refreshes the cached progress of these features.
+with current as (
+    select
+        progress.feature_id,
+        progress.counted_count,
+        progress.completed_count,
+        progress.progress_pct,
+        feature.progress_pct as old_pct
+    from feature_progress as progress
+    inner join features as feature on feature.id = progress.feature_id
+    where progress.key = any(:keys)
+)
+
+update features as feature
+set
+    progress_pct = current.progress_pct,
+    progress_counted_count = current.counted_count,
+    progress_completed_count = current.completed_count
+from current
+where feature.id = current.feature_id
+returning
+    'progress' as invariant,
+    feature.key as subject,
+    'progress_pct ' || current.old_pct as old_value,
+    'progress_pct ' || feature.progress_pct as new_value;
+
+-- name: repair_text
+-- Writes the words of these tasks, locked by lock_tasks, into task_search again.
+with text as (
+    select
+        task.id,
+        task.key,
+        task.title,
+        task.description
+    from tasks as task
+    where task.id = any(:ids)
+),
+
+written as (
+    insert into task_search (task_id, title, document)
+    select
+        text.id,
+        text.title,
+        task_document(text.title, text.description)
+    from text
+    on conflict (task_id) do update
+        set title = excluded.title, document = excluded.document
+    returning task_id
+)
+
+select
+    'search_text' as invariant,
+    text.key as subject,
+    'another text in task_search, or none' as old_value,
+    'the words of its title and description' as new_value
+from written
+inner join text on text.id = written.task_id
+order by text.key;

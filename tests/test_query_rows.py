@@ -1,0 +1,481 @@
+"""Results: how many rows a stub promises, and what rows become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, NewType, TypedDict
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import AsyncConnection, Connection
+from psycopg.rows import dict_row
+from psycopg.types.enum import EnumInfo, register_enum
+from psycopg.types.numeric import FloatLoader
+
+from taskdb.errors import (
+    ClaimLostError,
+    NotFoundError,
+    QueryDefinitionError,
+    TooManyRowsError,
+)
+from taskdb.query import Length, Queries, Query
+
+Make = Callable[[str], Queries]
+
+
+class Mood(StrEnum):
+    GLAD = "glad"
+    SO_SO = 'so, "so"'
+
+
+class Weight(IntEnum):
+    LIGHT = 1
+
+
+class Address(TypedDict):
+    street: str
+
+
+@dataclass(slots=True)
+class Pair:
+    name: str
+    number: int | None
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """Write SQL to `q.sql` and return its decorator; stubs say `@query(file="q")`."""
+
+    def made(sql: str) -> Queries:
+        (tmp_path / "q.sql").write_text(sql)
+        return Queries(tmp_path, label="sql")
+
+    return made
+
+
+@pytest.fixture(params=["sync", "async"])
+async def call(
+    request: pytest.FixtureRequest, conn: Connection[Any], aconn: AsyncConnection[Any]
+) -> Any:
+    """Call a query on a connection of either kind; await its result if it must be."""
+
+    async def called(query: Query[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if request.param == "sync":
+            return query(conn, *args, **kwargs)
+        return await query(aconn, *args, **kwargs)
+
+    return called
+
+
+VALUES = "select * from unnest(:names::text[]) with ordinality as v (name, number);"
+
+
+async def test_one_row_is_one_row(make: Make, call: Any) -> None:
+    query = make(f"-- name: get\n{VALUES}")
+
+    @query(file="q")
+    def get(names: list[str]) -> Pair: ...
+
+    assert await call(get, ["a"]) == Pair("a", 1)
+    with pytest.raises(NotFoundError, match=r"q.get found no row"):
+        await call(get, [])
+    with pytest.raises(TooManyRowsError, match=r"q.get found 2 rows, where one is promised"):
+        await call(get, ["a", "b"])
+
+
+async def test_at_most_one_row_may_be_none(make: Make, call: Any) -> None:
+    query = make(f"-- name: find\n{VALUES}")
+
+    @query(file="q")
+    def find(names: list[str]) -> Pair | None: ...
+
+    assert await call(find, ["a"]) == Pair("a", 1)
+    assert await call(find, []) is None
+    with pytest.raises(TooManyRowsError):
+        await call(find, ["a", "b"])
+
+
+async def test_a_list_is_all_rows(make: Make, call: Any) -> None:
+    query = make(f"-- name: listed\n{VALUES}")
+
+    @query(file="q")
+    def listed(names: list[str]) -> list[Pair]: ...
+
+    assert await call(listed, ["a", "b"]) == [Pair("a", 1), Pair("b", 2)]
+    assert await call(listed, []) == []
+
+
+async def test_a_scalar_takes_the_one_column(make: Make, call: Any) -> None:
+    query = make("-- name: one\nselect :n::int;\n-- name: many\nselect unnest(:n::int[]);")
+
+    @query(file="q")
+    def one(n: int | None) -> int | None: ...
+    @query(file="q")
+    def many(n: list[int | None]) -> list[int | None]: ...
+
+    assert await call(one, 5) == 5
+    assert await call(one, None) is None
+    assert await call(many, [1, None]) == [1, None]
+
+
+async def test_a_statement_without_rows_gives_the_number_it_affected(make: Make, call: Any) -> None:
+    query = make(
+        "-- name: create\ncreate temporary table t (n int);\n"
+        "-- name: fill\ninsert into t select generate_series(1, :n::int);\n"
+        "-- name: clear\ndelete from t;"
+    )
+
+    @query(file="q")
+    def create() -> None: ...
+    @query(file="q")
+    def fill(n: int) -> int: ...
+    @query(file="q")
+    def clear() -> None: ...
+
+    assert await call(create) is None
+    assert await call(fill, 3) == 3
+    assert await call(fill, 0) == 0
+    assert await call(clear) is None
+
+
+async def test_a_function_called_for_its_effect_gives_none(make: Make, call: Any) -> None:
+    query = make("-- name: pause\nselect pg_sleep(0);")
+
+    @query(file="q")
+    def pause() -> None: ...
+
+    assert await call(pause) is None
+
+
+@pytest.mark.parametrize(
+    ("sql", "returns", "message"),
+    [
+        ("select 1", None, "q.get returns rows, but its function returns None"),
+        ("select 1 where false", None, "q.get returns rows, but its function returns None"),
+        ("select pg_sleep(0), 1", None, "q.get returns rows, but its function returns None"),
+        ("lock table tasks", list[int], "q.get returns no rows, but its function promises some"),
+        ("lock table tasks", Pair, "q.get returns no rows, but its function promises some"),
+        ("lock table tasks", int | None, "q.get returns no rows, but its function promises some"),
+        ("lock table tasks", int, "q.get affects no rows that could be counted"),
+        ("select 1, 2", int, "q.get returns 2 columns (?column?, ?column?), but its function"),
+        ("select 'a' as name", Pair, "field number has no column"),
+        ("select 'a' as name, 1 as number, 2 as n", Pair, "column n has no field"),
+        ("select 'a' as name, 1 as number, 2 as number", Pair, "column number comes twice"),
+        ("select 'a' as nmae, 1 as number", Pair, "column nmae has no field; field name has no"),
+        ("select 1 as name, 1 as number", Pair, "column name as int4, but Pair.name is annotated"),
+        ("select 1.5", int, "column ?column? as numeric, but the result is annotated int"),
+        ("select 1", Decimal, "as int4, but the result is annotated Decimal"),
+        ("select 'a'::text", Literal[1, 2], "as text, but the result is annotated Literal[1, 2]"),
+        ("select 'a'::text", Weight, "as text, but the result is annotated Weight"),
+        ("select '{1}'::int[]", list[int], "as int4[], but the result is annotated int"),
+        ("select '{1}'::int[] as a", list[str] | None, "as int4[]"),
+        ("select '{1}'::int[] as a", Mood, "as int4[]"),
+        ("select '{}'::jsonb as a", str, "as jsonb"),
+    ],
+)
+def test_a_result_that_was_not_promised_is_refused(
+    conn: Connection[Any], make: Make, sql: str, returns: Any, message: str
+) -> None:
+    query = make(f"-- name: get\n{sql};")
+
+    def get() -> Any: ...
+
+    get.__annotations__["return"] = returns
+    with pytest.raises(QueryDefinitionError) as caught:
+        query(file="q")(get)(conn)
+    assert message in caught.value.message
+    assert caught.value.where == "sql/q.sql:1:1"
+    assert caught.value.hint
+
+
+async def test_the_error_for_no_row_may_be_named(make: Make, call: Any) -> None:
+    query = make(
+        "-- name: heartbeat\nselect 1 where :task_key = 'held';\n"
+        "-- name: release\ndelete from tasks where key = :key;\n"
+        "-- name: find\nselect 1 where false;"
+    )
+
+    @query(file="q", missing=ClaimLostError)
+    def heartbeat(task_key: str) -> int: ...
+    @query(file="q", missing=ClaimLostError)
+    def release(key: str) -> None: ...
+    @query(file="q", missing=LookupError)
+    def find() -> int: ...
+
+    assert await call(heartbeat, "held") == 1
+    with pytest.raises(
+        ClaimLostError, match=r"q.heartbeat found no row for task_key='lost'"
+    ) as lost:
+        await call(heartbeat, "lost")
+    assert lost.value.where == "sql/q.sql:1:1"
+    with pytest.raises(ClaimLostError, match=r"q.release found no row for key='T-1'"):
+        await call(release, "T-1")
+    with pytest.raises(LookupError, match=r"q.find found no row"):
+        await call(find)
+
+
+def test_what_was_not_found_is_named_but_no_secret_is(conn: Connection[Any], make: Make) -> None:
+    query = make(
+        "-- name: get\nselect 1 where :key = :password and :id = 1 and :mood = 'x' and :n <> 1;"
+    )
+
+    @query(file="q")
+    def get(*, key: str, password: str, id: int, mood: Mood, n: int | None = None) -> int: ...
+
+    with pytest.raises(NotFoundError) as caught:
+        get(conn, key="k" * 200, password="hunter2", id=7, mood=Mood.GLAD)
+    assert "id='7', mood='glad'" in caught.value.message
+    assert "hunter2" not in str(caught.value)
+    assert "n=" not in caught.value.message
+    assert len(caught.value.message) < 160
+
+
+@dataclass(slots=True)
+class Everything:
+    uuid: UUID
+    mood: Mood
+    moods: list[Mood]
+    maybe_mood: Mood | None
+    maybe_moods: list[Mood | None] | None
+    plain_mood: str
+    weight: Weight
+    amount: Decimal
+    share: float
+    at: datetime
+    day: date
+    hour: time
+    length: timedelta
+    document: dict[str, Any]
+    items: list[Any]
+    typed: Address
+    numbers: list[int]
+    grid: list[list[int]]
+    ids: list[UUID] | None
+    data: bytes
+    flag: bool
+    anything: Any
+    title: Annotated[str, Length(1)]
+    choice: Literal["a", "b"]
+    either: int | str
+
+
+EVERYTHING = """
+-- name: everything
+select
+    '0190163d-8694-739b-aea5-966c26f8ad91'::uuid as uuid,
+    'glad'::pg_temp.mood as mood,
+    array['glad', 'so, "so"']::pg_temp.mood[] as moods,
+    null::pg_temp.mood as maybe_mood,
+    array['glad', null]::pg_temp.mood[] as maybe_moods,
+    'glad'::pg_temp.mood as plain_mood,
+    1 as weight,
+    1.50 as amount,
+    0.5::float8 as share,
+    '2026-03-01 12:00+00'::timestamptz as at,
+    '2026-03-01'::date as day,
+    '12:00'::time as hour,
+    '1 day 1 second'::interval as length,
+    '{"a": [1, null]}'::jsonb as document,
+    '[1, {}]'::json as items,
+    '{"street": "Main"}'::jsonb as typed,
+    array[1, 2] as numbers,
+    array[array[1], array[2]] as grid,
+    null::uuid[] as ids,
+    '\\x00ff'::bytea as data,
+    true as flag,
+    null as anything,
+    'T' as title,
+    'b'::text as choice,
+    7 as either
+from generate_series(1, 2);
+"""
+
+
+@pytest.mark.parametrize("registered", [False, True])
+def test_every_type_becomes_what_is_annotated(
+    conn: Connection[Any], make: Make, registered: bool
+) -> None:
+    conn.execute("create type pg_temp.mood as enum ('glad', 'so, \"so\"')")
+    if registered:
+        info = EnumInfo.fetch(conn, "pg_temp.mood")
+        assert info
+        register_enum(info, conn, Mood, mapping={mood: mood.value for mood in Mood})
+    query = make(EVERYTHING)
+
+    @query(file="q")
+    def everything() -> list[Everything]: ...
+
+    row, again = everything(conn)
+    assert row == again
+    assert row == Everything(
+        uuid=UUID("0190163d-8694-739b-aea5-966c26f8ad91"),
+        mood=Mood.GLAD,
+        moods=[Mood.GLAD, Mood.SO_SO],
+        maybe_mood=None,
+        maybe_moods=[Mood.GLAD, None],
+        plain_mood="glad",
+        weight=Weight.LIGHT,
+        amount=Decimal("1.50"),
+        share=0.5,
+        at=datetime(2026, 3, 1, 12, tzinfo=UTC),
+        day=date(2026, 3, 1),
+        hour=time(12),
+        length=timedelta(days=1, seconds=1),
+        document={"a": [1, None]},
+        items=[1, {}],
+        typed={"street": "Main"},
+        numbers=[1, 2],
+        grid=[[1], [2]],
+        ids=None,
+        data=b"\0\xff",
+        flag=True,
+        anything=None,
+        title="T",
+        choice="b",
+        either=7,
+    )
+    assert all(isinstance(mood, Mood) for mood in (row.mood, *row.moods))
+    assert isinstance(row.weight, Weight)
+
+
+def test_columns_go_to_fields_by_name_and_in_any_order(conn: Connection[Any], make: Make) -> None:
+    @dataclass
+    class Row:
+        a: int
+        computed: int = field(init=False, default=9)
+        _: KW_ONLY
+        b: int
+        c: int = 0
+
+    query = make("-- name: get\nselect 3 as c, 1 as a, 2 as b;")
+
+    def get() -> Any: ...
+
+    get.__annotations__["return"] = Row
+    assert query(file="q")(get)(conn) == Row(1, b=2, c=3)
+
+
+def test_new_types_are_looked_through(conn: Connection[Any], make: Make) -> None:
+    query = make("-- name: get\nselect :id::uuid;")
+    some = UUID("0190163d-8694-739b-aea5-966c26f8ad91")
+
+    def get(id: UUID) -> Any: ...
+
+    get.__annotations__["return"] = NewType("TaskId", UUID)
+    assert query(file="q")(get)(conn, some) == some
+
+
+async def test_a_null_that_was_not_promised_is_named(make: Make, call: Any) -> None:
+    query = make(
+        "-- name: pairs\nselect n::text as number, nullif(n, 3)::text as name "
+        "from generate_series(1, 4) as n;\n"
+        "-- name: one\nselect null::int;\n"
+        "-- name: ones\nselect nullif(n, 2) from generate_series(1, 3) as n;"
+    )
+
+    @dataclass
+    class Texts:
+        name: str
+        number: str
+
+    def pairs() -> Any: ...
+
+    pairs.__annotations__["return"] = list[Texts]
+    with pytest.raises(QueryDefinitionError) as caught:
+        await call(query(file="q")(pairs))
+    assert caught.value.message == (
+        "q.pairs returned NULL in column name of row 3, but Texts.name is not Optional"
+    )
+    assert caught.value.where == "sql/q.sql:1:1"
+
+    @query(file="q")
+    def one() -> int: ...
+    @query(file="q")
+    def ones() -> list[int]: ...
+
+    with pytest.raises(QueryDefinitionError, match="row 1, but the result is not Optional"):
+        await call(one)
+    with pytest.raises(QueryDefinitionError, match="row 2, but the result is not Optional"):
+        await call(ones)
+
+
+@pytest.mark.parametrize("value", ["'sad'::text", "'{glad,sad}'::text[]"])
+def test_a_value_that_an_enumeration_lacks_is_named(
+    conn: Connection[Any], make: Make, value: str
+) -> None:
+    query = make(f"-- name: get\nselect 1 as number, {value} as mood;")
+
+    @dataclass
+    class Row:
+        number: int
+        mood: Any
+
+    def get() -> Any: ...
+
+    Row.__annotations__["mood"] = list[Mood] if "[]" in value else Mood
+    get.__annotations__["return"] = Row
+    with pytest.raises(QueryDefinitionError) as caught:
+        query(file="q")(get)(conn)
+    assert "q.get returned 'sad' in column mood of row 1, which" in caught.value.message
+    assert "Mood" in caught.value.message
+
+
+def test_an_error_inside_a_dataclass_is_its_own(conn: Connection[Any], make: Make) -> None:
+    @dataclass
+    class Strict:
+        n: int
+
+        def __post_init__(self) -> None:
+            raise KeyError(self.n)
+
+    query = make("-- name: get\nselect 1 as n;")
+
+    def get() -> Any: ...
+
+    get.__annotations__["return"] = Strict
+    with pytest.raises(KeyError):
+        query(file="q")(get)(conn)
+
+
+def test_a_result_of_another_shape_is_read_anew(conn: Connection[Any], make: Make) -> None:
+    """The table behind a name may change: here a temporary one hides it."""
+    query = make("-- name: get\nselect n from shape;")
+
+    @query(file="q")
+    def get() -> int: ...
+
+    conn.execute("create temporary table shape as select 1 as n")
+    assert get(conn) == 1
+    conn.execute("drop table shape")
+    conn.execute("create temporary table shape as select 'a' as n")
+    with pytest.raises(QueryDefinitionError, match="as text, but the result is annotated int"):
+        get(conn)
+
+
+def test_the_connections_own_row_factory_does_not_matter(conn: Connection[Any], make: Make) -> None:
+    query = make(f"-- name: get\n{VALUES}")
+
+    @query(file="q")
+    def get(names: list[str]) -> Pair: ...
+
+    conn.row_factory = dict_row
+    conn.cursor_factory = psycopg.ClientCursor
+    assert get(conn, ["a"]) == Pair("a", 1)
+
+
+def test_a_connection_may_read_a_type_in_its_own_way(conn: Connection[Any], make: Make) -> None:
+    query = make("-- name: get\nselect 1.5;")
+
+    @query(file="q")
+    def get() -> float: ...
+
+    with pytest.raises(QueryDefinitionError, match="as numeric"):
+        get(conn)
+    conn.adapters.register_loader("numeric", FloatLoader)
+    assert get(conn) == 1.5

@@ -133,7 +133,8 @@ async def connect_async(
         )
     except psycopg.OperationalError as exc:
         raise _not_found(settings, exc) from exc
-    await _set_up_async(conn)
+    await _set_cursors_async(conn)
+    _set_json(conn)
     return conn
 
 
@@ -142,7 +143,8 @@ def _connect(settings: Settings, *, autocommit: bool = False) -> Connection:
         conn = psycopg.connect(settings.conninfo, autocommit=autocommit, cursor_factory=RawCursor)
     except psycopg.OperationalError as exc:
         raise _not_found(settings, exc) from exc
-    _set_up(conn)
+    _set_cursors(conn)
+    _set_json(conn)
     return conn
 
 
@@ -155,19 +157,18 @@ def _not_found(settings: Settings, exc: psycopg.OperationalError) -> DatabaseNot
     )
 
 
-def _set_up(conn: psycopg.Connection[Any]) -> None:
+def _set_cursors(conn: psycopg.Connection[Any]) -> None:
     conn.cursor_factory = RawCursor
     conn.server_cursor_factory = RawServerCursor
-    _set_json(conn)
 
 
-async def _set_up_async(conn: psycopg.AsyncConnection[Any]) -> None:
+async def _set_cursors_async(conn: psycopg.AsyncConnection[Any]) -> None:
     conn.cursor_factory = AsyncRawCursor
     conn.server_cursor_factory = AsyncRawServerCursor
-    _set_json(conn)
 
 
 def _set_json(conn: AnyConnection) -> None:
+    # Once a connection: each call makes the connection's adapters a little slower.
     set_json_loads(orjson.loads, conn)
     set_json_dumps(_dumps, conn)
 
@@ -321,7 +322,7 @@ class _Pooled:
                 yield drain()
             raise
 
-    def _reset(self, conn: AnyConnection, set_up: Callable[[Any], Any]) -> Steps[None]:
+    def _reset(self, conn: AnyConnection, set_cursors: Callable[[Any], Any]) -> Steps[None]:
         """Undo what the last user did to the session, the transaction being over."""
         yield conn.set_autocommit(True)
         yield conn.execute(_RESET, prepare=False)
@@ -331,7 +332,7 @@ class _Pooled:
         yield conn.set_deferrable(None)
         conn.row_factory = tuple_row
         conn.prepare_threshold = 5
-        yield set_up(conn)
+        yield set_cursors(conn)
 
     def _borrow(
         self,
@@ -362,7 +363,7 @@ class _Pooled:
         return conn
 
     def _give_back(
-        self, conn: Any, set_up: Callable[[Any], Any], putconn: Callable[[Any], Any]
+        self, conn: Any, set_cursors: Callable[[Any], Any], putconn: Callable[[Any], Any]
     ) -> Steps[None]:
         """Return a connection as it was when it was made, or closed.
 
@@ -373,7 +374,7 @@ class _Pooled:
             self._lent -= 1
         try:
             if not conn.closed:
-                yield from self._reset(conn, set_up)
+                yield from self._reset(conn, set_cursors)
         except psycopg.Error:
             # The pool replaces a closed one; its user has had what was of interest.
             yield conn.close()
@@ -493,7 +494,7 @@ class Database(_Pooled):
             with conn:
                 yield conn
         finally:
-            _run(self._give_back(conn, _set_up, pool.putconn))
+            _run(self._give_back(conn, _set_cursors, pool.putconn))
 
     @contextmanager
     def transaction(
@@ -560,7 +561,8 @@ class Database(_Pooled):
 
     def _configure(self, conn: Connection) -> None:
         self._made_now(conn)
-        _set_up(conn)
+        _set_cursors(conn)
+        _set_json(conn)
 
 
 class AsyncDatabase(_Pooled):
@@ -624,7 +626,7 @@ class AsyncDatabase(_Pooled):
             async with conn:
                 yield conn
         finally:
-            await _run_async(self._give_back(conn, _set_up_async, pool.putconn))
+            await _run_async(self._give_back(conn, _set_cursors_async, pool.putconn))
 
     @asynccontextmanager
     async def transaction(
@@ -693,7 +695,8 @@ class AsyncDatabase(_Pooled):
 
     async def _configure(self, conn: AsyncConnection) -> None:
         self._made_now(conn)
-        await _set_up_async(conn)
+        await _set_cursors_async(conn)
+        _set_json(conn)
 
     async def _probe_async(self) -> None:
         await asyncio.to_thread(self._probe)

@@ -216,15 +216,15 @@ class Server:
                 )
             self.directory.chmod(0o700)
             lock.touch(mode=0o600)
-        except PermissionError as refused:
-            raise self._not_ours() from refused
+        except OSError as refused:
+            raise self._unusable(refused) from refused
 
     def _take_lock(self, kind: int = fcntl.LOCK_EX) -> int | None:
         """Return the open lock, or None where a server, or its starter, holds it."""
         try:
             lock = os.open(self.directory / "lock", os.O_RDWR)
         except PermissionError as refused:
-            raise self._not_ours() from refused
+            raise self._unusable(refused) from refused
         try:
             fcntl.flock(lock, kind | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -241,10 +241,10 @@ class Server:
             os.close(lock)
         return lock is None
 
-    def _not_ours(self) -> DatabaseError:
+    def _unusable(self, refused: OSError) -> DatabaseError:
         return DatabaseError(
-            f"User id {os.geteuid()} may not use {self.directory}",
-            hint="It belongs to somebody else: work as that user, or in another folder",
+            f"User id {os.geteuid()} cannot use {self.directory}: {refused.strerror}",
+            hint="Is it somebody else's? Work as that user, or in another folder",
         )
 
     def _launch(self, lock: int) -> None:
@@ -287,27 +287,30 @@ class Server:
         status, output = Account(os.geteuid(), os.getegid()).version(binaries / "postgres")
         found = re.search(r"(\d+)(\.\d+)*", output)
         if status != 0 or found is None:
-            raise self._failure(f"{binaries / 'postgres'} does not run here: {output}")
+            raise DatabaseNotFoundError(
+                f"{binaries / 'postgres'} does not run here: {output}",
+                hint="It needs glibc 2.27 or newer, and libz (Debian's zlib1g)",
+            )
         if account.version(binaries / "postgres")[0] != 0:
             binaries = _copy_programs(binaries, found[0])
         return int(found[1]), binaries
 
     def _settle(self, account: Account) -> None:
         """Make the folder one that *account* can work in, or place the data where it can."""
+        if not self._data.is_symlink():
+            account.own(self.directory, deep=False)
+            if account.reaches(self.directory):
+                return
+            os.chown(self.directory, os.geteuid(), os.getegid())
+            if self._data.exists():
+                raise DatabaseError(
+                    f"User id {account.uid}, which runs the server, cannot reach {self._data}",
+                    hint="Allow user namespaces (`unshare --user`), or move the folder",
+                )
+            self._data.symlink_to(ELSEWHERE / _short_name(self.directory) / "data")
         home = self._data.resolve().parent
-        account.own(home, deep=False)
-        if account.reaches(home):
-            return
-        os.chown(home, os.geteuid(), os.getegid())
-        if self._data.exists():
-            raise DatabaseError(
-                f"User id {account.uid}, which runs the server, cannot reach {self._data}",
-                hint="Allow user namespaces (`unshare --user`), or move the folder",
-            )
-        home = ELSEWHERE / _short_name(self.directory)
         home.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         _make_private(home, account)
-        self._data.symlink_to(home / "data")
 
     def _initialise(self, account: Account, binaries: Path, version: int, lock: int) -> None:
         # Made under another name, so that a half-made one is never taken for whole.
@@ -345,8 +348,9 @@ class Server:
             )
 
     def _check_version(self, version: int) -> None:
-        found = (self._data / "PG_VERSION").read_text().strip()
-        if found != str(version):
+        file = self._data / "PG_VERSION"
+        found = file.read_text().strip() if file.exists() else str(version)
+        if found != str(version):  # Without the file postgres itself says what is wrong.
             raise DatabaseError(
                 f"{self._data} was made by PostgreSQL {found}; the one installed is {version}",
                 hint=f"Dump it with a PostgreSQL {found} and load it into a new folder, or, if it"

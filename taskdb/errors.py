@@ -13,7 +13,9 @@
     │   ├── DatabaseNotFoundError           nothing is configured, or nothing answers there
     │   └── SchemaVersionMismatchError      database and package do not fit each other
     ├── ValidationError (also ValueError)   an argument breaks a rule; has .field and .rule
-    └── QueryDefinitionError                a .sql file and its stubs disagree; found at import
+    ├── QueryDefinitionError                a .sql file and its stubs disagree; found at import
+    └── ScriptError                         a statement of a .sql file failed
+        └── MigrationError                  a migration's file is wrong, was edited, or failed
 
 What taskdb does not understand passes through as psycopg's own error.
 """
@@ -36,9 +38,11 @@ __all__ = [
     "DatabaseNotFoundError",
     "IntegrityError",
     "InvalidTransitionError",
+    "MigrationError",
     "NotFoundError",
     "QueryDefinitionError",
     "SchemaVersionMismatchError",
+    "ScriptError",
     "TaskdbError",
     "TooManyRowsError",
     "ValidationError",
@@ -184,6 +188,14 @@ class QueryDefinitionError(TaskdbError):
     def __str__(self) -> str:
         text = f"{self.where}: {self.message}" if self.where else self.message
         return f"{text}. {self.hint}" if self.hint else text
+
+
+class ScriptError(TaskdbError):
+    """A statement of a ``.sql`` file failed; `where` is ``file:line``, the cause the server's."""
+
+
+class MigrationError(ScriptError):
+    """A migration's file is wrong, is not what was applied, or failed; nothing of it was kept."""
 
 
 def translate(

@@ -191,7 +191,8 @@ class Query(Generic[P, R]):
         """Run the statement and return what the stub promises."""
         if isinstance(conn, Connection):
             return self._run(conn, self._bind(*args, **kwargs))
-        return self._run_async(_async(conn), self._bind(*args, **kwargs))
+        _refuse_stranger(conn)
+        return self._run_async(conn, self._bind(*args, **kwargs))
 
     @overload
     def stream(
@@ -219,7 +220,8 @@ class Query(Generic[P, R]):
         self._refuse_copy()
         if isinstance(conn, Connection):
             return self._stream(conn, self._bind(*args, **kwargs))
-        return self._stream_async(_async(conn), self._bind(*args, **kwargs))
+        _refuse_stranger(conn)
+        return self._stream_async(conn, self._bind(*args, **kwargs))
 
     @overload
     def batch(self, conn: Connection[Any], rows: Iterable[Mapping[str, Any]], /) -> list[R]: ...
@@ -244,7 +246,8 @@ class Query(Generic[P, R]):
         bound = [self._bind_row(number, row) for number, row in enumerate(rows, 1)]
         if isinstance(conn, Connection):
             return self._batch(conn, bound)
-        return self._batch_async(_async(conn), bound)
+        _refuse_stranger(conn)
+        return self._batch_async(conn, bound)
 
     @overload
     def copy(self, conn: Connection[Any], rows: Iterable[Any], /) -> int: ...
@@ -265,7 +268,8 @@ class Query(Generic[P, R]):
             raise TypeError(f"{self.name} is no copy statement")
         if isinstance(conn, Connection):
             return self._copy(conn, rows)
-        return self._copy_async(_async(conn), rows)
+        _refuse_stranger(conn)
+        return self._copy_async(conn, rows)
 
     # Choosing what to send
 
@@ -293,7 +297,7 @@ class Query(Generic[P, R]):
                 )
         variant = self.statement.variant(present, self._lead)
         indexes = [self._index[name] for name in variant.parameters]
-        return _Plan(variant, cast("LiteralString", variant.text), _picker(indexes))
+        return _Plan(variant, cast("Any", variant.text), _picker(indexes))
 
     def _bind_row(self, number: int, row: Mapping[str, Any]) -> tuple[_Plan, tuple[Any, ...]]:
         try:
@@ -422,6 +426,8 @@ class Query(Generic[P, R]):
         self, conn: Connection[Any], bound: Sequence[tuple[_Plan, tuple[Any, ...]]]
     ) -> list[R]:
         cursors: list[RawCursor[Any]] = []
+        if not bound:
+            return []
         if _outdated and conn in _outdated:
             _forget_statements(conn)
         failure: psycopg.Error | None = None
@@ -449,6 +455,8 @@ class Query(Generic[P, R]):
         self, conn: AsyncConnection[Any], bound: Sequence[tuple[_Plan, tuple[Any, ...]]]
     ) -> list[R]:
         cursors: list[AsyncRawCursor[Any]] = []
+        if not bound:
+            return []
         if _outdated and conn in _outdated:
             await _forget_statements_async(conn)
         failure: psycopg.Error | None = None
@@ -629,7 +637,9 @@ class Query(Generic[P, R]):
         bound: Sequence[tuple[_Plan, tuple[Any, ...]]],
         cursors: Sequence[_AnyCursor],
     ) -> NoReturn:
-        """Raise the error of a pipeline, whose row is the first that has no result."""
+        """Raise the error of a pipeline; if it is the server's, its row is the first unanswered."""
+        if exc.sqlstate is None:
+            self._raise(exc, bound[0][0], conn)
         failed = next((i for i, cursor in enumerate(cursors) if cursor.pgresult is None), 0)
         with self._row_of_batch(failed + 1, bound[failed][0], conn):
             raise exc
@@ -646,10 +656,9 @@ class Query(Generic[P, R]):
             raise
 
 
-def _async(conn: object) -> AsyncConnection[Any]:
+def _refuse_stranger(conn: object) -> None:
     if not isinstance(conn, AsyncConnection):
         raise TypeError(f"a query runs on a psycopg connection, not on a {type(conn).__name__}")
-    return cast("AsyncConnection[Any]", conn)
 
 
 def _picker(indexes: Sequence[int]) -> Callable[[tuple[Any, ...]], Sequence[Any]]:

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from taskdb.errors import TaskdbError
+from taskdb.errors import MigrationError
 from taskdb.lexer import Kind, LexicalError, tokenize
 from taskdb.scripts import Statement, place, split
 
@@ -54,10 +54,6 @@ _LOCK_TIMEOUT = re.compile(
     r"set\s+(local\s+)?lock_timeout\s*(?:=|to)\s*'[1-9]\d*\s*(?:ms|s|min)'\s*;",
     re.IGNORECASE,
 )
-
-
-class MigrationError(TaskdbError):
-    """A migration file, or what a database says of it, is wrong; nothing was changed by it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,11 @@ from taskdb import workspaces
 from taskdb.errors import (
     DatabaseError,
     DatabaseNotFoundError,
+    MigrationError,
     SchemaVersionMismatchError,
     ValidationError,
 )
-from taskdb.migration_files import Migration, MigrationError, read_train
+from taskdb.migration_files import Migration, read_train
 from taskdb.models.migrations import AppliedMigration
 from taskdb.yoyo_backend import Backend, Show, runner_lock
 

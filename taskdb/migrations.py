@@ -23,8 +23,8 @@ from psycopg import AsyncConnection, Connection, pq
 from psycopg.conninfo import conninfo_to_dict
 
 from taskdb import workspaces
-from taskdb.errors import DatabaseNotFoundError, SchemaVersionMismatchError
-from taskdb.migration_files import Migration, MigrationError, ids, new_files, read_train
+from taskdb.errors import DatabaseNotFoundError, MigrationError, SchemaVersionMismatchError
+from taskdb.migration_files import Migration, ids, new_files, read_train
 from taskdb.migration_runner import (
     TRAINS,
     Run,

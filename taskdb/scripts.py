@@ -14,7 +14,7 @@ from typing import Any
 
 from psycopg import Connection, Error
 
-from taskdb.errors import TaskdbError
+from taskdb.errors import ScriptError
 from taskdb.lexer import Kind, LexicalError, tokenize
 
 __all__ = [
@@ -30,10 +30,6 @@ __all__ = [
 
 _INCLUDE = re.compile(r"^\\ir[ \t]+(\S+)[ \t]*$", re.MULTILINE)
 _BLANK = frozenset({Kind.WHITESPACE, Kind.LINE_COMMENT, Kind.BLOCK_COMMENT})
-
-
-class ScriptError(TaskdbError):
-    """A statement of a file failed; `where` is the file and the line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,11 +32,11 @@ from yoyo.migrations import Migration as YoyoMigration
 from yoyo.migrations import default_migration_table
 
 from taskdb import workspaces
-from taskdb.errors import DatabaseError
-from taskdb.migration_files import Migration, MigrationError, Script
+from taskdb.errors import DatabaseError, MigrationError, ScriptError
+from taskdb.migration_files import Migration, Script
 from taskdb.models.migrations import AppliedMigration, MigrationLogEntry
 from taskdb.queries import migrations as queries
-from taskdb.scripts import ScriptError, run, run_file
+from taskdb.scripts import run, run_file
 
 SQL = Path(__file__).parent / "sql"
 
@@ -72,7 +72,7 @@ class Backend(PostgresqlPsycopgBackend):
 
     def init_connection(self, connection: Connection[Any]) -> None:
         """Set the session up as each file is to find it."""
-        run_file(connection, SQL / "migration_session.sql")
+        run_file(connection, SQL / "session" / "migration.sql")
         workspaces.set_search_path(connection, self.schema_name)
 
     def list_tables(self, **kwargs: object) -> list[str]:
@@ -210,18 +210,18 @@ def runner_lock(conn: Connection[Any], wait: float, show: Show) -> Generator[Non
     Waits up to *wait* seconds for another runner, then raises `DatabaseError`.
     """
     deadline = time.monotonic() + wait
-    told = False
+    pause = 0.0
     while not queries.try_lock(conn, key=LOCK_KEY):
         holder = queries.lock_holder(conn, key=LOCK_KEY)
-        if not told:
+        if not pause:
             show(f"another migration runs (server process {holder}): waiting, {wait:g} s at most")
-            told = True
         if time.monotonic() > deadline:
             raise DatabaseError(
                 f"another migration (server process {holder}) still runs after {wait:g} s",
                 hint=f"Wait for it, or end it: select pg_terminate_backend({holder})",
             )
-        time.sleep(0.1)
+        pause = min(pause * 1.5 or 0.01, 0.25)
+        time.sleep(pause)
     try:
         yield
     finally:

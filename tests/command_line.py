@@ -64,9 +64,7 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "taskdb", *map(str, arguments)]
 
 
-def run(
-    *arguments: str | Path, folder: Path, more: Mapping[str, str] | None = None
-) -> Outcome:
+def run(*arguments: str | Path, folder: Path, more: Mapping[str, str] | None = None) -> Outcome:
     """Run the command line in a process of its own, without a terminal."""
     done = subprocess.run(
         command(*arguments),

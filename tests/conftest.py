@@ -16,16 +16,16 @@ import os
 import secrets
 from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from taskdb import migrations
+from taskdb.database import connect, connect_async
+from tests.plans import LargePlan, Plan, make_large_plan, make_plan
 from tests.servers import Databases, forget_settings, make_url, open_databases
-
-if TYPE_CHECKING:
-    from tests.plans import LargePlan, Plan
 
 DATABASES = pytest.StashKey[Databases]()
 CLEANUP = pytest.StashKey[contextlib.ExitStack]()
@@ -78,8 +78,6 @@ def template(databases: Databases) -> str:
 
 
 def _migrate(url: str) -> None:
-    from taskdb import migrations
-
     migrations.up(url)
 
 
@@ -110,8 +108,6 @@ def empty_database_url(databases: Databases) -> Generator[str]:
 @pytest.fixture
 def conn(shared_database_url: str) -> Generator[psycopg.Connection]:
     """A connection to workspace taskdb in a transaction that is rolled back."""
-    from taskdb.database import connect
-
     with connect(shared_database_url) as connection, connection.transaction(force_rollback=True):
         yield connection
 
@@ -119,8 +115,6 @@ def conn(shared_database_url: str) -> Generator[psycopg.Connection]:
 @pytest.fixture
 async def aconn(shared_database_url: str) -> AsyncGenerator[psycopg.AsyncConnection]:
     """The same, asynchronous."""
-    from taskdb.database import connect_async
-
     connection = await connect_async(shared_database_url)
     async with connection, connection.transaction(force_rollback=True):
         yield connection
@@ -129,8 +123,6 @@ async def aconn(shared_database_url: str) -> AsyncGenerator[psycopg.AsyncConnect
 @pytest.fixture
 def plan(conn: psycopg.Connection) -> Plan:
     """A small plan, made in `conn`; its keys. `make_plan` makes it in other connections."""
-    from tests.plans import make_plan
-
     return make_plan(conn)
 
 
@@ -140,9 +132,6 @@ def large_template(databases: Databases, template: str) -> str:
 
 
 def _fill(url: str) -> None:
-    from taskdb.database import connect
-    from tests.plans import make_large_plan
-
     with connect(url) as connection:
         make_large_plan(connection)
     with psycopg.connect(url, autocommit=True) as connection:
@@ -153,8 +142,6 @@ def _fill(url: str) -> None:
 def large_plan(databases: Databases, large_template: str) -> Generator[LargePlan]:
     """A database of the test's own with 10,000 tasks, analyzed."""
     url = databases.clone(large_template)
-    from tests.plans import LargePlan
-
     yield LargePlan(url)
     databases.drop(url)
 

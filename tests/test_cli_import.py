@@ -68,9 +68,7 @@ def test_strict_refuses_the_whole_and_imports_nothing(taskdb: Caller, dirty: Pat
     assert taskdb("ready", "--json").data == []
 
 
-def test_a_file_that_cannot_be_read_is_refused_in_one_line(
-    taskdb: Caller, tmp_path: Path
-) -> None:
+def test_a_file_that_cannot_be_read_is_refused_in_one_line(taskdb: Caller, tmp_path: Path) -> None:
     broken = tmp_path / "tasks.json"
     broken.write_text('{"tasks": [\n  {"id": 1,}\n]}')
 

@@ -50,7 +50,14 @@ def test_ready_lists_the_most_urgent_first(taskdb: Caller) -> None:
     ready = taskdb("ready")
 
     assert (ready.status, ready.err) == (0, "")
-    assert ready.out.splitlines()[0].split() == ["key", "priority", "type", "reserved", "for", "title"]
+    assert ready.out.splitlines()[0].split() == [
+        "key",
+        "priority",
+        "type",
+        "reserved",
+        "for",
+        "title",
+    ]
     assert keys(ready.out) == ["typed", "chore", "mine"]
 
 
@@ -159,7 +166,7 @@ def test_search_finds_words_phrases_and_beginnings(taskdb: Caller) -> None:
 def test_search_shows_what_it_found_in_the_description(taskdb: Caller) -> None:
     found = taskdb("search", "dollar", "--json").data
 
-    assert found[0]["excerpt"] == "Strings, \ue000dollar\ue001 quotes and nested comments."
+    assert found[0]["excerpt"] == "Strings, \ue000dollar\ue001 quotes and nested comments"
     assert "Strings, dollar quotes and nested" in taskdb("search", "dollar").out
 
 
@@ -191,7 +198,9 @@ def test_tables_fit_the_terminal(planned: str, tmp_path: Path) -> None:
 
 def test_no_color_is_heeded(planned: str, tmp_path: Path) -> None:
     coloured = run_on_terminal("--url", planned, "why", "T-404", folder=tmp_path)
-    plain = run_on_terminal("--url", planned, "why", "T-404", folder=tmp_path, more={"NO_COLOR": "1"})
+    plain = run_on_terminal(
+        "--url", planned, "why", "T-404", folder=tmp_path, more={"NO_COLOR": "1"}
+    )
 
     assert "\x1b[31m" in coloured.sent
     assert "\x1b[3" not in plain.sent

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from psycopg import IsolationLevel
 from psycopg.errors import DeadlockDetected, QueryCanceled, SerializationFailure
+from psycopg.pq import Format
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from taskdb import migrations
@@ -39,6 +40,7 @@ SESSION = (
     "select current_setting('search_path'), current_setting('TimeZone'),"
     " current_setting('statement_timeout'), current_setting('application_name')"
 )
+JSONB = 3802
 AS_BEGUN = ('"taskdb",shared,pg_temp', "UTC", "1min", "taskdb")
 
 
@@ -274,6 +276,70 @@ async def test_asynchronous_transaction_has_the_properties_it_was_asked_for(
 def test_transaction_cannot_be_ended_from_within(db: Database) -> None:
     with db.transaction() as conn, pytest.raises(psycopg.ProgrammingError, match="commit"):
         conn.commit()
+
+
+def test_connection_that_died_in_use_is_replaced_and_its_error_told(url: str) -> None:
+    with Database(url, check_schema=False, pool_min=1, pool_max=1) as db:
+        first = db.health().pool.connections_made
+        with pytest.raises(psycopg.OperationalError), db.connection() as conn:
+            conn.execute("select pg_terminate_backend(pg_backend_pid())")
+
+        with db.connection() as conn:
+            assert db.pool_figures().connections_made == first + 1
+            assert one(conn, "select 1") == 1
+
+
+def test_connection_that_cannot_be_reset_is_replaced(url: str) -> None:
+    with Database(url, check_schema=False, pool_min=1, pool_max=1) as db:
+        with db.connection() as conn:
+            first = conn
+            with connect(url, autocommit=True) as killer:
+                killer.execute("select pg_terminate_backend($1)", [conn.info.backend_pid])
+
+        with db.connection() as conn:
+            assert conn is not first
+            assert conn.execute(SESSION).fetchone() == AS_BEGUN
+
+
+def test_connection_that_its_user_closed_is_replaced(url: str) -> None:
+    with Database(url, check_schema=False, pool_min=1, pool_max=1) as db:
+        with db.connection() as conn:
+            conn.close()
+
+        with db.connection() as conn:
+            assert one(conn, "select 1") == 1
+
+
+async def test_connection_of_a_cancelled_task_serves_the_next(url: str) -> None:
+    async with AsyncDatabase(url, check_schema=False, pool_min=1, pool_max=1) as adb:
+
+        async def sleep() -> None:
+            async with adb.connection() as conn:
+                await conn.execute("select pg_sleep(60)")
+
+        task = asyncio.create_task(sleep())
+        while adb.pool_figures().lent == 0:
+            await asyncio.sleep(0.005)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+        async with adb.connection() as conn:
+            assert await (await conn.execute(SESSION)).fetchone() == AS_BEGUN
+        assert adb.pool_figures().lent == 0
+
+
+def test_lending_again_and_again_makes_no_connection_slower(url: str) -> None:
+    """Each call of psycopg's `set_json_loads` derives a class from the one before."""
+    with Database(url, check_schema=False, pool_min=1, pool_max=1) as db:
+        depths: list[int] = []
+        for _ in range(5):
+            with db.connection() as conn:
+                loader = conn.adapters.get_loader(JSONB, Format.TEXT)
+                assert loader is not None
+                depths.append(len(loader.__mro__))
+
+        assert len(set(depths)) == 1
 
 
 def test_exhausted_pool_says_so(url: str) -> None:

@@ -184,14 +184,13 @@ def test_starting_and_stopping_at_once_ends_in_no_error(server: Server) -> None:
     assert kept(server) == 42
 
 
-def test_server_outlives_the_client_that_started_it_killed_or_not(folder: Path) -> None:
+def test_server_outlives_the_client_that_started_it_and_was_killed(server: Server) -> None:
     command = f"{STARTER}; sys.stdout.flush(); import os; os.kill(os.getpid(), 9)"
-    directory = str(folder / ".taskdb")
+    directory = str(server.directory)
     done = subprocess.run([sys.executable, "-c", command, directory], check=False, cwd=ROOT)
 
     assert done.returncode == -signal.SIGKILL
-    server = Server(directory)
-    assert server.status().running
+    assert kept(server) == 42
     assert server.stop()
 
 
@@ -402,7 +401,7 @@ def test_a_folder_of_another_user_is_refused(
 
     monkeypatch.setattr(os, refusing, refuse)
 
-    with pytest.raises(DatabaseError, match=rf"{os.geteuid()} may not use .*{folder.name}"):
+    with pytest.raises(DatabaseError, match=rf"{os.geteuid()} cannot use .*{folder.name}.*denied"):
         server.start()
 
 
@@ -415,6 +414,20 @@ def test_a_folder_that_holds_something_else_is_refused_and_left_as_it_was(folder
 
     assert stat.S_IMODE(folder.stat().st_mode) == 0o755
     assert [path.name for path in folder.iterdir()] == ["thesis.txt"]
+
+
+def test_a_file_in_the_place_of_the_folder_is_an_error(folder: Path) -> None:
+    (folder / ".taskdb").touch()
+
+    with pytest.raises(DatabaseError, match="Not a directory"):
+        Server(folder / ".taskdb").start()
+
+
+def test_data_that_is_damaged_is_not_begun_anew(server: Server) -> None:
+    (server.directory / "data" / "PG_VERSION").unlink()
+
+    with pytest.raises(DatabaseNotFoundError, match="not a valid data directory"):
+        server.start()
 
 
 def test_a_server_started_by_hand_in_the_same_data_is_left_alone(server: Server) -> None:
@@ -442,17 +455,19 @@ def test_the_log_of_the_last_run_is_kept(server: Server) -> None:
     assert "database system is shut down" not in server.log.read_text()
 
 
-def test_nothing_on_the_machine_is_changed(folder: Path) -> None:
+def test_nothing_on_the_machine_is_changed(server: Server, folder: Path) -> None:
     watched = [Path("/etc/passwd"), Path("/etc/group"), Path("/var/lib"), *folder.parents]
     before = [(path.stat().st_mode, path.stat().st_uid) for path in watched]
     accounts = Path("/etc/passwd").read_bytes()
-    (folder / "private").mkdir(mode=0o700)
+    private = folder / "private"
+    private.mkdir(mode=0o700)
+    server.directory.rename(private / ".taskdb")
 
-    Server(folder / "private" / ".taskdb").start()
+    Server(private / ".taskdb").start()
 
     assert [(path.stat().st_mode, path.stat().st_uid) for path in watched] == before
     assert Path("/etc/passwd").read_bytes() == accounts
-    assert stat.S_IMODE((folder / "private").stat().st_mode) == 0o700
+    assert stat.S_IMODE(private.stat().st_mode) == 0o700
 
 
 def test_a_machine_without_a_usable_account_is_an_error(
@@ -610,6 +625,9 @@ if IS_ROOT:
         assert stat.S_IMODE((folder / "private").stat().st_mode) == 0o700
         assert server.stop()
         assert server.start() == server.url
+        server.stop()
+        shutil.rmtree(folder / "elsewhere")  # As if its owner had tidied up.
+        server.start()
 
     @pytest.mark.usefixtures("refused_namespaces")
     def test_data_is_not_begun_anew_where_it_became_unreachable(

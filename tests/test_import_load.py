@@ -352,6 +352,7 @@ def test_strict_refuses_the_whole_and_lists_every_reason(
     assert dump(conn) == before
     report = refusal.value.report
     assert [finding.action for finding in report.findings] == [Action.CHANGED, Action.REFUSED]
+    assert (report.taken, report.remarks) == ({}, ["strict: nothing was imported"])
     assert "1 rows to change and 1 to refuse" in str(refusal.value)
     for finding in report.findings:
         assert finding.as_text() in str(refusal.value)

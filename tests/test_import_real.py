@@ -19,6 +19,7 @@ import networkx as nx  # type: ignore[import-untyped]
 import psycopg
 import pytest
 
+from taskdb import doctor
 from taskdb.errors import CircularDependencyError, ValidationError
 from taskdb.exchange import Action, Report, detect, import_plan, read_plan
 from taskdb.models.types import TaskStatus
@@ -117,6 +118,14 @@ def test_reset_leaves_nothing_but_pending_and_gated_tasks(conn: Conn, name: str)
     assert nx.is_directed_acyclic_graph(
         nx.DiGraph(conn.execute("select task_id, depends_on_id from task_dependencies").fetchall())
     )
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("reset", [False, True], ids=["as it stands", "reset"])
+def test_the_doctor_finds_nothing_in_an_imported_plan(conn: Conn, name: str, reset: bool) -> None:
+    import_file(conn, name, reset=reset)
+
+    assert doctor.run(conn) == []
 
 
 @pytest.mark.parametrize("name", BEADS)

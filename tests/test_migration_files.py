@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from taskdb.migration_files import Lock, Migration, MigrationError, ids, lint, read_train
+from taskdb.errors import MigrationError
+from taskdb.migration_files import Lock, Migration, ids, lint, read_train
 from tests.trains import Trains
 
 NAME = "0001.create-notes"

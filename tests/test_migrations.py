@@ -22,10 +22,10 @@ from taskdb.database import connect, connect_async
 from taskdb.errors import (
     DatabaseError,
     DatabaseNotFoundError,
+    MigrationError,
     SchemaVersionMismatchError,
     ValidationError,
 )
-from taskdb.migrations import MigrationError
 from tests.servers import Databases, make_url
 from tests.trains import Trains
 

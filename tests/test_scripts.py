@@ -8,7 +8,8 @@ import pglast
 import psycopg
 import pytest
 
-from taskdb.scripts import ScriptError, run_file, shown, split, statements_of
+from taskdb.errors import ScriptError
+from taskdb.scripts import run_file, shown, split, statements_of
 
 ROOT = Path(__file__).parent.parent
 

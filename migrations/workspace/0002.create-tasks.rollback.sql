@@ -2,6 +2,7 @@
 -- Locks: access exclusive on what it drops.
 set local lock_timeout = '2s';
 
+drop trigger task_history_10_refuse_truncation on task_history;
 drop trigger task_history_10_refuse_removal on task_history;
 drop trigger task_history_10_refuse_change on task_history;
 drop trigger task_history_10_refuse_hand_written on task_history;
@@ -17,6 +18,7 @@ drop trigger tasks_50_settle on tasks;
 drop trigger tasks_10_refuse_move on tasks;
 drop trigger task_files_50_touch_updated_at on task_files;
 drop trigger subtasks_50_touch_updated_at on subtasks;
+drop function refuse_truncated_history();
 drop function refuse_hand_written_history();
 drop function index_text();
 drop function index_new_text();

@@ -502,7 +502,10 @@ begin
         new.status_agent := null;
         new.status_note := null;
         new.status_forced := null;
-    elsif old.status = 'blocked' and new.status = 'pending' then
+    elsif
+        old.status = 'blocked' and new.status = 'pending'
+        and new.blocked_reason is not distinct from old.blocked_reason
+    then
         new.blocked_reason := null;
     elsif old.status in ('completed', 'failed', 'cancelled', 'archived')
         and new.status not in ('completed', 'failed', 'cancelled', 'archived') then
@@ -514,8 +517,11 @@ begin
     elsif new.status = 'blocked' and new.open_dependencies = 0 and new.blocked_reason is null then
         new.status := 'pending';
     end if;
-    if new.status <> 'blocked' then
-        new.blocked_reason := null;
+    if tg_op = 'UPDATE' and new.status <> 'blocked' then
+        -- (A new one the CHECKs refuse: nothing that somebody says is dropped.)
+        if new.blocked_reason is not distinct from old.blocked_reason then
+            new.blocked_reason := null;
+        end if;
     end if;
     new.effective_priority := new.priority;
 
@@ -705,6 +711,10 @@ begin
     end if;
 
     update parent_guard set version = version + 1 where only_row;
+    if not found then
+        insert into parent_guard (version) values (0) on conflict do nothing;
+        update parent_guard set version = version + 1 where only_row;
+    end if;
     if exists (
         with recursive ancestor as (
             select new.parent_id as id
@@ -827,3 +837,28 @@ create trigger task_history_10_refuse_removal
     for each row
     when (pg_trigger_depth() = 0)
     execute function refuse_hand_written_history();
+
+create function refuse_truncated_history()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if exists (select from tasks) then
+        raise exception using
+            errcode = 'TD004',
+            message = 'task_history goes only with its tasks',
+            detail = 'TD004 truncate',
+            hint = 'Delete the tasks; "truncate tasks cascade" empties both.';
+    end if;
+    return null;
+end;
+$$;
+
+comment on function refuse_truncated_history() is
+    'Refuses to empty task_history while there are tasks.';
+
+create trigger task_history_10_refuse_truncation
+    after truncate on task_history
+    for each statement
+    execute function refuse_truncated_history();

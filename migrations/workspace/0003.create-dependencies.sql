@@ -1,6 +1,6 @@
 -- 0003: the dependency graph and its guards.
 -- Locks: share row exclusive on tasks, for milliseconds (foreign keys refer to it).
--- Check: select count(*) from pg_trigger where tgrelid = 'task_dependencies'::regclass and not tgisinternal;  -- expect 4
+-- Check: select count(*) from pg_trigger where tgrelid = 'task_dependencies'::regclass and not tgisinternal;  -- expect 5
 set local lock_timeout = '2s';
 
 -- An edge: the task waits for another. One row a pair. requires and blocks gate, and
@@ -322,6 +322,11 @@ comment on function task_graph_repair(uuid[], uuid[]) is
 -- meet there. An edge added meanwhile has written this task's row (see add_edges), so the
 -- two can't miss each other; an edge removed meanwhile has written its dependent's row:
 -- lock first, and read the edges in a statement, and so in a snapshot, of its own.
+--
+-- One less or more is right unless this very change was counted already, or the edge was
+-- not yet: one statement can do both, in its CTEs, and add_edges may come before this or
+-- after. So what this transaction has written is counted from scratch. (age tells that, and
+-- now and then takes a younger transaction's row for its own: then it counts in vain.)
 create function open_gates()
     returns trigger
     language plpgsql
@@ -359,13 +364,32 @@ begin
         select
             edge.task_id,
             is_satisfied(edge.dependency_type, old.status, old.completed_at)::int
-            - is_satisfied(edge.dependency_type, new.status, new.completed_at)::int as change
+            - is_satisfied(edge.dependency_type, new.status, new.completed_at)::int as change,
+            age(edge.xmin) > 0 as counted
         from task_dependencies as edge
         where edge.depends_on_id = new.id and edge.dependency_type <> 'suggests'
     loop
         update tasks as task
         set
-            open_dependencies = task.open_dependencies + gate.change,
+            open_dependencies = case
+                when gate.counted and age(task.xmin) > 0
+                    then task.open_dependencies + gate.change
+                else (
+                    select count(*)
+                    from task_dependencies as edge
+                    cross join lateral (
+                        select other.status, other.completed_at
+                        from tasks as other
+                        where other.id = edge.depends_on_id
+                        offset 0
+                    ) as blocker
+                    where
+                        edge.task_id = task.id
+                        and not is_satisfied(
+                            edge.dependency_type, blocker.status, blocker.completed_at
+                        )
+                )
+            end,
             status_agent = 'taskdb',
             status_note = new.key
         where task.id = gate.task_id and gate.change <> 0;
@@ -429,6 +453,31 @@ create trigger task_dependencies_10_refuse_itself
     for each row
     when (new.task_id = new.depends_on_id)
     execute function refuse_edge_to_itself();
+
+create function refuse_truncated_edges()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if exists (select from tasks) then
+        raise exception using
+            errcode = 'TD003',
+            message = 'dependencies cannot be truncated, since their tasks count them',
+            detail = 'TD003 truncate',
+            hint = 'Delete them; "truncate tasks cascade" empties both.';
+    end if;
+    return null;
+end;
+$$;
+
+comment on function refuse_truncated_edges() is
+    'Refuses to empty task_dependencies while there are tasks.';
+
+create trigger task_dependencies_10_refuse_truncation
+    after truncate on task_dependencies
+    for each statement
+    execute function refuse_truncated_edges();
 
 -- New edges: their dependents count them, and the graph stays without a cycle.
 --

@@ -11,8 +11,8 @@ select
     'its rank is ' || waiting.graph_rank || ', and ' || blocker.key
     || ', which it waits for, has ' || blocker.graph_rank as found,
     'a rank above those of all tasks that it waits for' as expected,
-    edge.task_id,
-    edge.depends_on_id
+    waiting.id,
+    blocker.id as blocker_id
 from task_dependencies as edge
 inner join tasks as waiting on waiting.id = edge.task_id
 inner join tasks as blocker on blocker.id = edge.depends_on_id
@@ -22,21 +22,27 @@ where
 order by waiting.key, blocker.key;
 
 -- name: edges_around
--- The requires and blocks edges through which these tasks wait for anything, directly or
--- not, of a rank not below :lowest: any cycle through the tasks is among them.
-with region as materialized (
-    select array_agg(task.id) as ids
-    from task_graph_region(:roots, :lowest) as task
+-- The requires and blocks edges behind those that wrong_ranks found, which lead from the tasks
+-- :waiting to :awaited. Every cycle is among them: on its way around some edge goes to a rank
+-- that is not lower, and no task on it ranks below the lowest that waits so.
+with region as (
+    select task.id
+    from task_graph_region(
+        :awaited,
+        (select min(waiting.graph_rank) from tasks as waiting where waiting.id = any(:waiting))
+    ) as task
 )
 
 select
-    waiting.key as task,
-    blocker.key as depends_on
+    waiting.id,
+    waiting.key,
+    blocker.key as next_key
 from region
-cross join lateral task_graph_edges(region.ids) as edge
-inner join tasks as waiting on waiting.id = region.ids[edge.waiting]
-inner join tasks as blocker on blocker.id = edge.blocker_id
-where edge.blocker_id = any(region.ids)
+inner join task_dependencies as edge
+    on edge.task_id = region.id and edge.dependency_type <> 'suggests'
+inner join region as awaited on awaited.id = edge.depends_on_id
+inner join tasks as waiting on waiting.id = edge.task_id
+inner join tasks as blocker on blocker.id = edge.depends_on_id
 order by waiting.key, blocker.key;
 
 -- name: tasks_below_no_root
@@ -54,8 +60,9 @@ with recursive rooted as (
 )
 
 select
+    task.id,
     task.key,
-    parent.key as parent
+    parent.key as next_key
 from tasks as task
 inner join tasks as parent on parent.id = task.parent_id
 left join rooted on rooted.id = task.id
@@ -79,7 +86,7 @@ select
     task.key as subject,
     'open_dependencies is ' || task.open_dependencies as found,
     coalesce(open_edges.edge_count, 0) || ', as its edges say' as expected,
-    task.id as task_id
+    task.id
 from tasks as task
 left join open_edges on open_edges.task_id = task.id
 where task.open_dependencies <> coalesce(open_edges.edge_count, 0)
@@ -98,7 +105,7 @@ select
         when 'blocked' then 'one or the other'
         else 'no reason'
     end as expected,
-    task.id as task_id
+    task.id
 from tasks as task
 where
     (task.status = 'pending' and task.open_dependencies > 0)
@@ -116,9 +123,10 @@ select
     'live_claim' as invariant,
     task.key as subject,
     count(*) || ' claims are live: of '
-    || string_agg(claim.agent || ' (token ' || claim.token || ')', ', ' order by claim.token)
+    || string_agg(claim.agent || ' (token ' || claim.token || ')', ', ' order by claim.token, claim.agent)
         as found,
-    'at most one' as expected
+    'at most one' as expected,
+    task.id
 from task_claims as claim
 inner join tasks as task on task.id = claim.task_id
 where claim.outcome is null
@@ -133,7 +141,8 @@ select
     task.key as subject,
     'the claim of ' || claim.agent || ' (token ' || claim.token || ') is live, and the task '
     || task.status as found,
-    'a task in progress, or a claim that ended as revoked' as expected
+    'a task in progress, or a claim that ended as revoked' as expected,
+    task.id
 from task_claims as claim
 inner join tasks as task on task.id = claim.task_id
 where claim.outcome is null and task.status <> 'in_progress'
@@ -149,7 +158,8 @@ select
     case
         when claim.outcome is null then 'the same: the claim is live'
         else 'none above the task''s'
-    end as expected
+    end as expected,
+    task.id
 from task_claims as claim
 inner join tasks as task on task.id = claim.task_id
 where
@@ -186,7 +196,8 @@ select
     task.key as subject,
     ended.claim_count || ' claims of ' || ended.agent || ' ended as completed, and history has '
     || coalesce(recorded.entry_count, 0) || ' completions by this agent' as found,
-    'one completion for each' as expected
+    'one completion for each' as expected,
+    task.id
 from ended
 inner join tasks as task on task.id = ended.task_id
 left join recorded on recorded.task_id = ended.task_id and recorded.agent = ended.agent
@@ -197,7 +208,8 @@ select
     task.key,
     'the claim of ' || done.agent || ' (token ' || done.token || ') completed the task, and '
     || later.agent || ' has claimed it since',
-    'a task that was reopened in between'
+    'a task that was reopened in between',
+    task.id
 from task_claims as done
 inner join task_claims as later on later.task_id = done.task_id and later.token = done.token + 1
 inner join tasks as task on task.id = done.task_id
@@ -222,7 +234,8 @@ select
         'its history ends with ' || latest.new_status || ' (seq ' || latest.seq || ')',
         'it has no history'
     ) as found,
-    task.status || ' (seq ' || task.status_seq || '), which is where it stands' as expected
+    task.status || ' (seq ' || task.status_seq || '), which is where it stands' as expected,
+    task.id
 from tasks as task
 left join (
     select
@@ -250,7 +263,8 @@ select
         when entry.seq = 1 then 'from nothing'
         when earlier.id is null then 'a row ' || entry.seq - 1 || ' before it'
         else 'from ' || earlier.new_status || ', where row ' || earlier.seq || ' ended'
-    end as expected
+    end as expected,
+    task.id
 from task_history as entry
 inner join tasks as task on task.id = entry.task_id
 left join task_history as earlier
@@ -262,14 +276,16 @@ where
 order by task.key, entry.seq;
 
 -- name: wrong_moves
--- 4. Each move is in the table of moves as it is today, or was forced, or imported. A move to
--- pending or to blocked ends in whichever of the two the dependencies demand.
+-- 4. Each move is in the table of moves as it is today, or was forced, or imported, or is the
+-- cascade's. A move to pending or to blocked ends in whichever of the two the dependencies
+-- demand.
 select
     'move' as invariant,
     task.key as subject,
     'it went from ' || entry.old_status || ' to ' || entry.new_status || ' (seq ' || entry.seq
     || ', by ' || entry.agent || ')' as found,
-    'a move of task_status_transitions, or a forced one' as expected
+    'a move of task_status_transitions, or a forced one' as expected,
+    task.id
 from task_history as entry
 inner join tasks as task on task.id = entry.task_id
 where
@@ -289,8 +305,10 @@ where
                 )
             )
     )
-    and (entry.old_status, entry.new_status, entry.agent) not in (
-        ('pending', 'blocked', 'taskdb'), ('blocked', 'pending', 'taskdb')
+    and not (
+        entry.agent = 'taskdb'
+        and entry.old_status in ('pending', 'blocked')
+        and entry.new_status in ('pending', 'blocked')
     )
 order by task.key, entry.seq;
 
@@ -304,7 +322,8 @@ select
     || feature.progress_completed_count || ' of ' || feature.progress_counted_count
     || ' tasks' as found,
     exact.progress_pct || ', by its ' || exact.completed_count || ' of ' || exact.counted_count
-    || ' tasks today' as expected
+    || ' tasks today' as expected,
+    feature.id
 from features as feature
 inner join feature_progress as exact on exact.feature_id = feature.id
 where
@@ -328,7 +347,7 @@ select
         else 'task_search has another text'
     end as found,
     'the words of its title and description' as expected,
-    task.id as task_id
+    task.id
 from tasks as task
 left join task_search as indexed on indexed.task_id = task.id
 where
@@ -359,7 +378,8 @@ select
             where obstacle.task_id = task.id
         )
     end as found,
-    'ready, if and only if nothing stands in its way' as expected
+    'ready, if and only if nothing stands in its way' as expected,
+    task.id
 from tasks as task
 left join ready on ready.id = task.id
 left join obstructed on obstructed.task_id = task.id
@@ -405,17 +425,28 @@ set
             then cast('blocked' as shared.task_status)
         else task.status
     end,
-    status_agent = 'taskdb doctor',
-    status_note = 'open dependencies counted anew'
+    status_agent = 'taskdb',
+    status_note = 'taskdb doctor counted its dependencies anew'
 from recount
 where task.id = recount.id
 returning
     'open_dependencies' as invariant,
     task.key as subject,
+    task.id,
     recount.old_status || ' with ' || recount.old_count || ' open dependencies'
     || coalesce(' and the reason "' || recount.old_reason || '"', '') as old_value,
     task.status || ' with ' || task.open_dependencies || ' open dependencies'
     || coalesce(' and the reason "' || task.blocked_reason || '"', '') as new_value;
+
+-- name: ranks_below
+-- The ranks of these tasks and of all that they wait for, directly or not.
+select
+    task.id,
+    task.key,
+    task.graph_rank
+from task_graph_region(:roots, -9223372036854775808) as region
+inner join tasks as task on task.id = region.id
+order by task.key;
 
 -- name: repair_ranks
 -- Lowers ranks until each of these edges, whose ends lock_tasks has locked, goes to a lower one.
@@ -445,6 +476,7 @@ where feature.id = current.feature_id
 returning
     'progress' as invariant,
     feature.key as subject,
+    feature.id,
     'progress_pct ' || current.old_pct as old_value,
     'progress_pct ' || feature.progress_pct as new_value;
 
@@ -475,6 +507,7 @@ written as (
 select
     'search_text' as invariant,
     text.key as subject,
+    text.id,
     'another text in task_search, or none' as old_value,
     'the words of its title and description' as new_value
 from written

@@ -166,13 +166,18 @@ order by progress.key;
 with current as (
     select
         progress.feature_id,
-        progress.progress_pct
+        progress.progress_pct,
+        progress.completed_count,
+        progress.counted_count
     from feature_progress as progress
     where progress.key = :key
 )
 
 update features as feature
-set progress_pct = current.progress_pct
+set
+    progress_pct = current.progress_pct,
+    progress_completed_count = current.completed_count,
+    progress_counted_count = current.counted_count
 from current
 where feature.id = current.feature_id
 returning feature.progress_pct;

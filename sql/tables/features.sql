@@ -8,6 +8,9 @@ create table features (
     status shared.plan_status not null default 'draft',
     -- A cache. The truth is the view feature_progress; update_progress refreshes it.
     progress_pct numeric(5, 2) not null default 0,
+    -- What it was computed from, by which taskdb doctor tells a wrong figure from an old one.
+    progress_completed_count integer not null default 0,
+    progress_counted_count integer not null default 0,
     execution_order integer,
     file_path shared.name_text,
     metadata shared.object_json,
@@ -31,6 +34,10 @@ comment on table features is 'The parts of an epic, to which tasks belong.';
 comment on column features.key is 'Its epic''s key and a number of its own: E04-F01.';
 comment on column features.progress_pct is
     'Completed tasks in per cent when update_progress last ran; feature_progress is exact.';
+comment on column features.progress_completed_count is
+    'The completed tasks that progress_pct was computed from.';
+comment on column features.progress_counted_count is
+    'The tasks, without cancelled ones, that progress_pct was computed from.';
 comment on column features.execution_order is 'Its place among its epic''s features; null: none.';
 comment on column features.file_path is 'Where its document lies, as the plan''s authors name it.';
 comment on column features.metadata is 'What other tools know of it, as an object.';

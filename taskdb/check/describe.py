@@ -99,7 +99,9 @@ def describe(
             checks.print_rewritten_trees(conn)
             notices.clear()
             described = _parse_and_describe(conn, sql)
-            trees = [detail.decode("utf-8", "replace") for title, detail in notices if title == _TITLE]
+            trees = [
+                detail.decode("utf-8", "replace") for title, detail in notices if title == _TITLE
+            ]
         major = conn.info.server_version // 10_000
         query, problem = _read(trees, described, major)
         if query is not None:

@@ -111,6 +111,7 @@ def build(conninfo: str, *, folder: Path = migrations.FOLDER, sql: Path = SQL) -
                 workspaces.create_schema(built, _schema(train))
                 workspaces.set_search_path(built, _schema(train))
                 run_file(built, sql / f"{train}.sql")
+            workspaces.set_search_path(migrated, workspaces.DEFAULT)
             yield Sides(migrated, built, folder, sql)
 
 

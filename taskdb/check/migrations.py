@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from psycopg import Connection
 
 from taskdb import migrations, workspaces
 from taskdb.check import locks, schema
 from taskdb.check.scratch import scratch_databases
-from taskdb.errors import TaskdbError
-from taskdb.migration_files import Migration, MigrationError, Problem, lint
+from taskdb.errors import MigrationError, TaskdbError
+from taskdb.migration_files import Migration, Problem, ids, lint
 from taskdb.migration_runner import TRAINS, Run, Train, open_run
 from taskdb.queries import locks as lock_queries
 from taskdb.scripts import place
@@ -53,9 +55,12 @@ def check(conninfo: str, *, folder: Path = migrations.FOLDER, runners: int = 4) 
     problems = [problem for train in TRAINS for problem in lint(folder / train)]
     if problems:
         return [_of_problem(problem) for problem in problems]
-    with scratch_databases(conninfo, 2) as (stepwise, crowded):
-        findings = list(_try_steps(stepwise, folder))
-        return findings or list(_try_crowd(crowded, folder, runners))
+    with scratch_databases(conninfo, 1) as (scratch,):
+        findings = list(_try_steps(scratch, folder))
+    if findings:
+        return findings
+    with scratch_databases(conninfo, 1) as (scratch,):
+        return list(_try_crowd(scratch, folder, runners))
 
 
 def _of_problem(problem: Problem) -> Finding:
@@ -185,12 +190,12 @@ def _told(found: schema.Difference) -> str:
 
 def _try_crowd(conninfo: str, folder: Path, runners: int) -> Iterator[Finding]:
     steps: list[migrations.Step] = []
-    errors: list[TaskdbError] = []
+    errors: list[Exception] = []
 
     def run() -> None:
         try:
             steps.extend(migrations.up(conninfo, folder=folder, show=_ignore))
-        except TaskdbError as exc:
+        except (TaskdbError, psycopg.Error) as exc:
             errors.append(exc)
 
     threads = [threading.Thread(target=run) for _ in range(runners)]
@@ -200,12 +205,14 @@ def _try_crowd(conninfo: str, folder: Path, runners: int) -> Iterator[Finding]:
         thread.join()
     hint = "One runner must do the work while the others wait"
     for error in errors:
-        yield Finding(
-            error.where or str(folder), f"{runners} runners at once: {error.message}", hint
-        )
-    counted = sorted((step.train, step.id) for step in steps)
-    if len(set(counted)) != len(counted):
-        yield Finding(str(folder), f"{runners} runners at once ran a file twice: {counted}", hint)
+        yield Finding(str(folder), f"{runners} runners at once: {error}", hint)
+    ran = Counter((step.train, step.id) for step in steps)
+    for train in TRAINS:
+        for migration_id in ids(folder / train):
+            times = ran[train, migration_id]
+            if times != 1 and not errors:
+                message = f"{runners} runners at once ran {migration_id} {times} times"
+                yield Finding(str(folder / train), message, hint)
 
 
 def _ignore(line: str) -> None:

@@ -140,7 +140,7 @@ def parse(text: str) -> list[Node]:
     return [item for item in nodes if isinstance(item, Node)]
 
 
-def _read(tokens: list[str]) -> list[Value]:
+def _read(tokens: list[str]) -> list[Value]:  # noqa: PLR0912
     """The values that *tokens* spell. One loop instead of a function a rule: trees are long."""
     values: list[Value] = []
     items: list[Value] | None = values

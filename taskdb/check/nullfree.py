@@ -190,6 +190,8 @@ _NOT_STRICT = {
     "jsonb_build_array()": Promise.NEVER_NULL,
     'jsonb_build_object("any")': Promise.NEVER_NULL,
     "jsonb_build_object()": Promise.NEVER_NULL,
+    'num_nonnulls("any")': Promise.NEVER_NULL,
+    'num_nulls("any")': Promise.NEVER_NULL,
     "numrange(numeric, numeric)": Promise.NEVER_NULL,
     "pg_notify(text, text)": Promise.NEVER_NULL,
     "quote_nullable(anyelement)": Promise.NEVER_NULL,

@@ -8,7 +8,7 @@ without GROUP BY). A query whose relations are all single has one row at most.
 from __future__ import annotations
 
 from taskdb.check.catalogue import Catalogue, walk
-from taskdb.check.nodetree import Node, NodeTreeError
+from taskdb.check.nodetree import Node, NodeTreeError, Value
 from taskdb.check.nullfree import is_comparison, promise
 from taskdb.check.scopes import (
     CTE,
@@ -120,15 +120,21 @@ def _single_relations(scope: Scope) -> set[int]:
             index
             for index in scope.nulled_by
             if index not in single
-            and (_has_one_row(scope, index) or _is_found_by_key(scope, index, single, comparisons))
+            and (
+                _has_one_row(scope, index, single)
+                or _is_found_by_key(scope, index, single, comparisons)
+            )
         }
         if not found:
             return single
         single |= found
 
 
-def _has_one_row(scope: Scope, index: int) -> bool:
+def _has_one_row(scope: Scope, index: int, single: set[int]) -> bool:
+    """Whether relation *index* has one row by its own making, for one row of those it names."""
     relation = scope.relation(index)
+    if not _named_relations(relation) <= single:
+        return False
     kind = relation.integer("rtekind")
     if kind == SUBQUERY:
         return _is_single(scope.child(index))
@@ -251,9 +257,25 @@ def _is_fixed(scope: Scope, value: Node, single: set[int]) -> bool:
 
 
 def _stands_alone(sublink: Node) -> bool:
-    """Whether a subquery mentions nothing around it, so that it is run once."""
+    """Whether a subquery mentions no column around it, so that it is run once."""
     return all(
         node.integer("varlevelsup") == 0
         for node in walk(sublink.node("subselect"))
         if node.tag == "VAR"
     )
+
+
+def _named_relations(relation: Node) -> set[int]:
+    """The relations beside it whose columns *relation* uses, as LATERAL lets it."""
+    found: set[int] = set()
+    todo: list[tuple[Value, int]] = [(relation, 0)]
+    while todo:
+        value, depth = todo.pop()
+        if isinstance(value, list):
+            todo.extend((item, depth) for item in value)
+        elif isinstance(value, Node):
+            if value.tag == "VAR" and value.integer("varlevelsup") == depth:
+                found.add(value.integer("varno"))
+            inner = depth + 1 if value.tag == "QUERY" else depth
+            todo.extend((part, inner) for part in value.fields.values())
+    return found

@@ -3,21 +3,62 @@
 from __future__ import annotations
 
 import click
+from click.exceptions import Exit
 
-from taskdb.cli.common import Target, json_option, with_target
+from taskdb import doctor as examination
+from taskdb.cli.common import (
+    Target,
+    heading,
+    json_option,
+    print_json,
+    print_table,
+    with_target,
+)
+from taskdb.doctor import Finding, Repair
 
 __all__ = ["doctor"]
 
 
 @click.command()
-@click.option("--repair", is_flag=True, help="Mend what can safely be mended, and say what.")
+@click.option("--repair", is_flag=True, help="Mend what can be mended without a guess.")
 @json_option
 @with_target
 def doctor(target: Target, *, repair: bool, as_json: bool) -> None:
     """Check what must always hold, row by row.
 
-    Exit status 1 if something does not. With --repair counters and caches are set right, in one
-    transaction, and what that can't mend is reported.
+    Exit status 1 if something does not. With --repair counts, ranks and caches are set right,
+    all in one transaction; what was changed is said, and what is left is checked again.
 
     Example: taskdb doctor --workspace demo
     """
+    with target.connect() as conn:
+        repairs = examination.repair(conn) if repair else []
+        findings = examination.run(conn)
+    if as_json:
+        print_json({"findings": findings, **({"repairs": repairs} if repair else {})})
+    else:
+        _tell(findings, repairs, repair)
+    if findings:
+        raise Exit(1)
+
+
+def _tell(findings: list[Finding], repairs: list[Repair], repairing: bool) -> None:
+    if repairs:
+        heading("Repaired")
+        print_table(
+            ["invariant", "of", "change"],
+            [(row.invariant, row.subject, row.message) for row in repairs],
+        )
+    elif repairing:
+        click.echo("Nothing had to be repaired.")
+    if not findings:
+        click.echo("Everything holds.")
+        return
+    if repairs:
+        heading("\nLeft")
+    print_table(
+        ["invariant", "of", "found"],
+        [(row.invariant, row.subject, row.message) for row in findings],
+    )
+    if not repairing:
+        click.echo("`taskdb doctor --repair` mends what follows from the rest.", err=True)

@@ -1,25 +1,23 @@
-"""`taskdb demo`, and the agents it starts."""
+"""`taskdb demo`."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
-from datetime import timedelta
 from pathlib import Path
 
 import click
 from rich.text import Text
 
 from taskdb import database
-from taskdb import demo as play
 from taskdb.cli.common import stdout
 from taskdb.cli.exchange import abridged, progress_bars
-from taskdb.demo import agent, closing
+from taskdb.demo import ROADMAP, WORKSPACE, closing, play
 from taskdb.embedded import DIRECTORY, Server
 from taskdb.exchange import detect, import_plan
 
-__all__ = ["demo", "demo_agent"]
+__all__ = ["demo"]
 
 SHOWN_KINDS = 6
 
@@ -28,7 +26,7 @@ SHOWN_KINDS = 6
 @click.option(
     "--plan",
     type=click.Path(exists=True, path_type=Path),
-    default=play.ROADMAP,
+    default=ROADMAP,
     show_default="taskdb's own roadmap",
     help="A tracker's file or folder: shark, taskmaster or beads.",
 )
@@ -52,11 +50,11 @@ def demo(context: click.Context, plan: Path, reset: bool) -> None:
     server = Server(DIRECTORY)
     url = server.start()
     say(f"The embedded server is {server.status()}.")
-    with database.connect(url, workspace=play.WORKSPACE, autocommit=True) as session:
+    with database.connect(url, workspace=WORKSPACE, autocommit=True) as session:
         play.reserve(session)
         renewed = play.prepare(url, lambda _: None)
         say(
-            f"Workspace {play.WORKSPACE} is empty and up to date"
+            f"Workspace {WORKSPACE} is empty and up to date"
             f"{', what an earlier run left is gone' if renewed else ''}."
         )
         with progress_bars() as progress:
@@ -65,7 +63,7 @@ def demo(context: click.Context, plan: Path, reset: bool) -> None:
         lease = play.Pace().lease.total_seconds()
         say(f"Four agents work it off; a claim lapses after {lease:g} s without a heartbeat.")
         summary = play.work_off(url, console=console)
-    closing.tell(console, summary, command=_called_as(), workspace=play.WORKSPACE)
+    closing.tell(console, summary, command=_called_as(), workspace=WORKSPACE)
     if not summary.holds:
         raise click.exceptions.Exit(1)
 
@@ -77,18 +75,3 @@ def _called_as() -> str:
     if called.name != "taskdb" or (found and Path(found).samefile(called)):
         return "taskdb"
     return min(os.path.relpath(called), str(called), key=len)
-
-
-@click.command(hidden=True)
-@click.option("--url", required=True)
-@click.option("--workspace", required=True)
-@click.option("--name", required=True)
-@click.option("--crew", required=True)
-@click.option("--lease", type=float, required=True)
-@click.option("--work", type=float, required=True)
-def demo_agent(
-    *, url: str, workspace: str, name: str, crew: str, lease: float, work: float
-) -> None:
-    """Work as one agent of the demo, which starts four of them."""
-    lease_span = timedelta(seconds=lease)
-    agent.run(agent.Job(url, workspace, name, tuple(crew.split(",")), lease_span, work))

@@ -1,87 +1,15 @@
 """The demo: a plan, four agents, one of them killed, and the database's word on how it went.
 
 It works on the embedded server in a folder, in a workspace of its own, which is made anew each
-time. It never reads DATABASE_URL.
+time. It never reads DATABASE_URL. `agent` is a worker to copy; `play` starts four of them.
 """
 
-from __future__ import annotations
-
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-import psycopg
-from rich.console import Console
-
-from taskdb import database, migrations, workspaces
-from taskdb.demo import display
-from taskdb.demo.agent import Job
-from taskdb.demo.crew import Crew
-from taskdb.demo.summary import Summary, summarise
-from taskdb.demo.watch import Standing, watch
-from taskdb.errors import DatabaseError
-from taskdb.queries import demo
-
-__all__ = ["CREW", "ROADMAP", "WORKSPACE", "Pace", "prepare", "reserve", "work_off"]
+__all__ = ["ROADMAP", "WORKSPACE"]
 
 ROADMAP: Final = Path(__file__).resolve().parent.parent / "roadmap"
 """The plan that ships with taskdb: its own roadmap, as a shark tracker's files."""
 
 WORKSPACE: Final = "demo"
-CREW: Final = ("agent-1", "agent-2", "agent-3", "agent-4")
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast the agents work: `total` spread over the tasks, a task within its bounds."""
-
-    total: timedelta = timedelta(seconds=16)
-    shortest: timedelta = timedelta(milliseconds=2)
-    longest: timedelta = timedelta(milliseconds=150)
-    lease: timedelta = timedelta(seconds=1.5)
-
-    def seconds_a_task(self, tasks: int) -> float:
-        """Return how long a task takes on the average where there are so many."""
-        share = self.total / max(tasks, 1)
-        return max(self.shortest, min(self.longest, share)).total_seconds()
-
-
-def prepare(url: str, show: Callable[[str], None]) -> bool:
-    """Make the workspace anew, empty and up to date; return whether there was one before.
-
-    The caller has `reserve`d the demo.
-    """
-    with database.connect(url, workspace=WORKSPACE) as conn:
-        dropped = workspaces.drop(conn, WORKSPACE)
-    migrations.up(url, workspace=WORKSPACE, show=show)
-    return dropped
-
-
-def reserve(conn: psycopg.Connection) -> None:
-    """Make *conn* the one session that runs a demo on this server, until it is closed."""
-    if not demo.reserve_demo(conn):
-        raise DatabaseError(
-            "Another demo is running on this server", hint="Let it end, then try again"
-        )
-
-
-def work_off(url: str, *, console: Console, pace: Pace | None = None) -> Summary:
-    """Let four agents work off everything open in the workspace; one is killed on the way.
-
-    Raises `TaskdbError` if an agent ends in failure. How the result keeps the rules is in the
-    summary.
-    """
-    pace = pace or Pace()
-    with database.connect(url, workspace=WORKSPACE, autocommit=True) as conn:
-        began = time.monotonic()
-        start = Standing.read(conn)
-        seconds = pace.seconds_a_task(start.open)
-        jobs = [Job(url, WORKSPACE, name, CREW, pace.lease, seconds) for name in CREW]
-        with Crew(jobs) as crew:
-            with display.for_console(console) as screen:
-                watch(conn, crew, screen, start)
-            elapsed = timedelta(seconds=time.monotonic() - began)
-            return summarise(conn, crew.members, start, elapsed)

@@ -6,11 +6,13 @@ whenever a third of the lease has gone by.
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -34,8 +36,17 @@ class Job:
     workspace: str
     name: str
     crew: Sequence[str]
-    lease: timedelta
+    lease_seconds: float
     work_seconds: float
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a claim is good for without a heartbeat."""
+        return timedelta(seconds=self.lease_seconds)
+
+    def as_json(self) -> str:
+        """Return the job as the process's argument."""
+        return json.dumps(asdict(self))
 
 
 def application_name(agent: str) -> str:
@@ -79,7 +90,7 @@ def _do(database: Database, job: Job, claim: Claim, seconds: float) -> bool:
 
 
 def _work(database: Database, job: Job, claim: Claim, seconds: float) -> None:
-    stretch = job.lease.total_seconds() / 3
+    stretch = job.lease_seconds / 3
     while seconds > stretch:
         time.sleep(stretch)
         seconds -= stretch
@@ -89,3 +100,7 @@ def _work(database: Database, job: Job, claim: Claim, seconds: float) -> None:
             )
         )
     time.sleep(seconds)
+
+
+if __name__ == "__main__":
+    run(Job(**json.loads(sys.argv[1])))

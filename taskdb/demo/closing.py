@@ -23,8 +23,8 @@ SHOWN_VIOLATIONS: Final = 10
 
 QUERIES: Final = (
     "select key, title, progress_pct from epic_progress order by key;",
-    "select agent, outcome, count(*) from task_claims group by 1, 2 order by 1, 2;",
-    "select key, open_gates, blocked_reason from blocked_tasks order by key;",
+    "select agent, outcome, count(*) from task_claims group by 1, 2;",
+    "select key, open_gates, blocked_reason from blocked_tasks;",
 )
 
 
@@ -61,8 +61,8 @@ def _results(page: _Page, summary: Summary) -> None:
         page.line(f"  {agent.name}  {agent.completed_count:4} completed{note}")
     for takeover in summary.takeovers[:SHOWN_TAKEOVERS]:
         page.line(
-            f"  {takeover.taken_by} took {takeover.key} over from {takeover.lost_by}, "
-            f"whose lease had lapsed: {takeover.outcome or 'not ended'}"
+            f"  {takeover.taken_by} took {takeover.key} over when the lease of "
+            f"{takeover.lost_by} had lapsed: {takeover.outcome or 'not ended'}"
         )
     more = len(summary.takeovers) - SHOWN_TAKEOVERS
     if more > 0:

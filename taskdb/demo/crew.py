@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Final
 
+from taskdb.demo import agent
 from taskdb.demo.agent import Job
 from taskdb.errors import TaskdbError
 
@@ -53,7 +55,7 @@ class Crew:
         for job in self._jobs:
             complaints = tempfile.TemporaryFile()
             process = subprocess.Popen(
-                _command(job),
+                [sys.executable, "-P", "-m", agent.__name__, job.as_json()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=complaints,
@@ -92,7 +94,7 @@ class Crew:
         *in_hand* tells from the database what an agent's claim is. Each agent is stopped
         before it is asked about, so that the answer still holds when the signal comes.
         """
-        for member in self.members:
+        for member in random.sample(self.members, len(self.members)):
             if not member.lives:
                 continue
             os.kill(member.process.pid, signal.SIGSTOP)
@@ -105,12 +107,3 @@ class Crew:
                 return member
             os.kill(member.process.pid, signal.SIGCONT)
         return None
-
-
-def _command(job: Job) -> list[str]:
-    return [
-        *(sys.executable, "-m", "taskdb", "demo-agent"),
-        *("--url", job.url, "--workspace", job.workspace),
-        *("--name", job.name, "--crew", ",".join(job.crew)),
-        *("--lease", str(job.lease.total_seconds()), "--work", str(job.work_seconds)),
-    ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Final, Protocol
 
 from rich.console import Console, Group
@@ -45,12 +44,7 @@ class Display(Protocol):
 
     def __enter__(self) -> Display: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
     def show(self, picture: Picture) -> None:
         """Show the state of the plan."""
@@ -108,12 +102,12 @@ class LiveDisplay:
 
     def show(self, picture: Picture) -> None:
         """Redraw."""
-        bar = ProgressBar(total=max(picture.open_at_start, 1), completed=picture.done, width=40)
+        bar = ProgressBar(total=max(picture.open_at_start, 1), completed=picture.done, width=22)
         head = Table.grid(padding=(0, 1))
-        head.add_row(" ", bar, Text(picture.headline))
+        head.add_row(" ", bar, Text(picture.headline, no_wrap=True, overflow="ellipsis"))
         agents = Table.grid(padding=(0, 2))
-        agents.add_column(no_wrap=True)
-        agents.add_column(justify="right", no_wrap=True)
+        agents.add_column(no_wrap=True, min_width=max(len(row.name) for row in picture.agents) + 2)
+        agents.add_column(no_wrap=True, min_width=len("9999 done"), justify="right")
         agents.add_column(no_wrap=True, overflow="ellipsis")
         for agent in picture.agents:
             agents.add_row(f"  {agent.name}", f"{agent.completed_count} done", _at(agent, picture))

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import psycopg
 
-
+from taskdb import doctor
 from taskdb.demo.crew import Member
 from taskdb.demo.watch import Standing
 from taskdb.models.demo import AgentAtWork, LeftOpen, Takeover, Violation, WorkCount
@@ -74,24 +74,22 @@ def _checks(
     killed: Member | None,
     takeovers: Sequence[Takeover],
 ) -> list[Check]:
-    from taskdb import doctor
-
     completions = f"{work.completed_count} completions"
     found = [Violation(finding.subject, finding.message) for finding in doctor.run(conn)]
     return [
         Check(
-            "no task was started before what it waits for was satisfied",
+            "no task was started before what it waits for",
             f"{work.gate_count} dependencies",
             demo.started_too_early(conn),
         ),
-        Check("no task was completed twice", completions, demo.not_completed_once(conn)),
+        Check("none was completed twice", completions, demo.not_completed_once(conn)),
         Check(
-            "only the holder of the newest claim completed a task",
+            "none was completed without the newest claim",
             completions,
             demo.completed_by_another(conn),
         ),
         Check(
-            "no task was held by two agents at a time",
+            "none was held by two agents at a time",
             f"{work.claim_count} claims",
             demo.held_by_two(conn),
         ),

@@ -63,7 +63,7 @@ def watch(conn: psycopg.Connection, crew: Crew, screen: Display, start: Standing
             if killed is not None:
                 screen.tell(
                     f"{killed.name} is killed (SIGKILL) in the middle of {killed.killed_at}; "
-                    f"its lease lapses within {killed.job.lease.total_seconds():g} s"
+                    f"its lease lapses within {killed.job.lease_seconds:g} s"
                 )
         time.sleep(LOOK_SECONDS)
 

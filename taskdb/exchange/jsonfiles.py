@@ -167,7 +167,7 @@ def _lines_of_objects(text: str) -> Iterator[int]:
         if match[0] == "{":
             open_at.append(match.start())
         elif match[0] == "}" and open_at:
-            yield bisect_right(newlines, open_at[0]) + 1
+            yield bisect_right(newlines, open_at.pop()) + 1
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -38,6 +38,9 @@ def load(conn: Connection, plan: Plan, *, strict: bool, progress: Progress) -> R
         selection = choose(plan, known)
         report = _report(plan, selection)
         if strict and report.findings:
+            report.taken.clear()
+            report.kept.clear()
+            report.remarks[:] = ["strict: nothing was imported"]
             raise ImportRefusedError(report)
         _Writer(conn, plan, selection, progress).write()
         return report

@@ -4,7 +4,7 @@ import dataclasses
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 
@@ -40,8 +40,10 @@ def _plain(value: Any) -> Any:
         case Model():
             return value.to_dict()
         case list():
-            return [_plain(item) for item in cast("list[Any]", value)]
+            items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+            return [_plain(item) for item in items]
         case dict():
-            return {key: _plain(item) for key, item in cast("dict[str, Any]", value).items()}
+            members: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
+            return {key: _plain(item) for key, item in members.items()}
         case _:
             return value

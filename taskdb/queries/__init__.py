@@ -14,8 +14,10 @@ query = Queries(_files("taskdb").joinpath("sql", "queries"))
 from taskdb.queries import (  # noqa: E402
     checks,
     claims,
+    contract,
     demo,
     dependencies,
+    doctor,
     epics,
     exchange,
     features,
@@ -36,8 +38,10 @@ query.complete()
 __all__ = [
     "checks",
     "claims",
+    "contract",
     "demo",
     "dependencies",
+    "doctor",
     "epics",
     "exchange",
     "features",

@@ -1,0 +1,158 @@
+"""Does what must always hold, hold? On live data, row by row.
+
+::
+
+    for finding in doctor.run(conn):
+        print(finding.subject, finding.message)
+
+`run` only reads, and may run while everybody works. `repair` mends what can be mended without
+a guess: counts, ranks and caches, which follow from the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, overload
+from uuid import UUID
+
+from psycopg import AsyncConnection, Connection
+
+from taskdb.exchange.graph import closing_edges
+from taskdb.models.doctor import Finding, Link, Rank, Repair, WrongRank
+from taskdb.queries import doctor as queries
+from taskdb.queries.steps import Steps, call
+from taskdb.queries.steps import run as run_steps
+
+__all__ = ["Finding", "Repair", "repair", "run"]
+
+_CHECKS: Final[Sequence[Callable[[Any], Any]]] = (
+    queries.wrong_counts,
+    queries.wrong_blocks,
+    queries.doubled_claims,
+    queries.stray_claims,
+    queries.wrong_tokens,
+    queries.wrong_completions,
+    queries.wrong_last_moves,
+    queries.broken_history,
+    queries.wrong_moves,
+    queries.wrong_progress,
+    queries.wrong_text,
+    queries.wrong_readiness,
+)
+# Of a long cycle a finding shows the beginning.
+_SHOWN_KEYS: Final = 20
+
+
+@overload
+def run(conn: Connection[Any]) -> list[Finding]: ...
+@overload
+def run(conn: AsyncConnection[Any]) -> Awaitable[list[Finding]]: ...
+def run(conn: Connection[Any] | AsyncConnection[Any]) -> list[Finding] | Awaitable[list[Finding]]:
+    """Return all that does not hold in the connection's workspace; an empty list is good news.
+
+    Reads every task, dependency, claim and history row once or twice, and changes nothing.
+    """
+    return run_steps(conn, _run())
+
+
+@overload
+def repair(conn: Connection[Any]) -> list[Repair]: ...
+@overload
+def repair(conn: AsyncConnection[Any]) -> Awaitable[list[Repair]]: ...
+def repair(conn: Connection[Any] | AsyncConnection[Any]) -> list[Repair] | Awaitable[list[Repair]]:
+    """Mend what follows from the rest, and return what was changed.
+
+    These are: the count of open dependencies, with the status that it implies; ranks, unless
+    the dependencies have a cycle; the cached progress of features; the words that search
+    looks at. What is left `run` still reports, and somebody must decide. All is done in the
+    caller's transaction, which locks the tasks concerned. Raises psycopg's
+    `SerializationFailure` above READ COMMITTED if one of them was changed meanwhile.
+    """
+    return run_steps(conn, _repair())
+
+
+def _run() -> Steps[list[Finding]]:
+    ranks: list[WrongRank] = yield queries.wrong_ranks
+    found: list[Finding] = [*ranks, *(yield from _cycles(ranks))]
+    parents: list[Link] = yield queries.tasks_below_no_root
+    found += _loops(parents, "parent_cycle", "each is a part of the next")
+    for check in _CHECKS:
+        found += yield check
+    return found
+
+
+def _cycles(ranks: Sequence[WrongRank]) -> Steps[list[Finding]]:
+    if not ranks:
+        return []
+    waiting = [rank.id for rank in ranks]
+    awaited = [rank.blocker_id for rank in ranks]
+    edges: list[Link] = yield call(queries.edges_around, waiting=waiting, awaited=awaited)
+    return list(_loops(edges, "dependency_cycle", "each waits for the next"))
+
+
+def _loops(links: Iterable[Link], invariant: str, relation: str) -> Iterator[Finding]:
+    ids: dict[str, UUID] = {}
+    steps: dict[str, list[str]] = {}
+    for link in links:
+        ids[link.key] = link.id
+        steps.setdefault(link.key, []).append(link.next_key)
+    for path in closing_edges(list(steps), steps):
+        shown = " -> ".join(path[:_SHOWN_KEYS])
+        if len(path) > _SHOWN_KEYS:
+            shown += f" -> ... ({len(path) - _SHOWN_KEYS} more)"
+        yield Finding(invariant, path[0], ids[path[0]], f"{shown}, where {relation}", "no loop")
+
+
+def _repair() -> Steps[list[Repair]]:
+    ranks = yield from _repair_ranks()
+    counts = yield from _repair_counts()
+    progress = yield from _repair_progress()
+    text = yield from _repair_text()
+    return [*ranks, *counts, *progress, *text]
+
+
+def _repair_ranks() -> Steps[list[Repair]]:
+    wrong: list[WrongRank] = yield queries.wrong_ranks
+    if not wrong or (yield from _cycles(wrong)):
+        return []
+    ids = {id for rank in wrong for id in (rank.id, rank.blocker_id)}
+    yield call(queries.lock_tasks, ids=list(ids))
+    # What the lock waited for may have changed something: look again, now that it can't.
+    wrong = [rank for rank in (yield queries.wrong_ranks) if {rank.id, rank.blocker_id} <= ids]
+    waiting = [rank.id for rank in wrong]
+    awaited = [rank.blocker_id for rank in wrong]
+    before: list[Rank] = yield call(queries.ranks_below, roots=awaited)
+    if wrong:
+        yield call(queries.repair_ranks, waiting=waiting, awaited=awaited)
+    after: list[Rank] = yield call(queries.ranks_below, roots=awaited)
+    now = {rank.id: rank.graph_rank for rank in after}
+    return [
+        Repair("rank", old.key, old.id, f"rank {old.graph_rank}", f"rank {now[old.id]}")
+        for old in before
+        if now.get(old.id, old.graph_rank) != old.graph_rank
+    ]
+
+
+def _repair_counts() -> Steps[list[Repair]]:
+    counts: list[Finding] = yield queries.wrong_counts
+    blocks: list[Finding] = yield queries.wrong_blocks
+    ids = list({finding.id for finding in (*counts, *blocks)})
+    # The lock first: a count is right only in a snapshot that is younger than the lock.
+    locked: list[UUID] = yield call(queries.lock_tasks, ids=ids)
+    done: list[Repair] = yield call(queries.repair_counts, ids=locked)
+    return [repair for repair in done if repair.old_value != repair.new_value]
+
+
+def _repair_progress() -> Steps[list[Repair]]:
+    wrong: list[Finding] = yield queries.wrong_progress
+    keys = [finding.subject for finding in wrong]
+    done: list[Repair] = yield call(queries.repair_progress, keys=keys)
+    return done
+
+
+def _repair_text() -> Steps[list[Repair]]:
+    wrong: list[Finding] = yield queries.wrong_text
+    ids = [finding.id for finding in wrong]
+    locked: list[UUID] = yield call(queries.lock_tasks, ids=ids)
+    done: list[Repair] = yield call(queries.repair_text, ids=locked)
+    return done

@@ -1,0 +1,71 @@
+"""What `taskdb doctor` finds, and what it mends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from taskdb.models.base import Model
+
+__all__ = ["Finding", "Link", "Rank", "Repair", "WrongRank"]
+
+
+@dataclass(slots=True)
+class Finding(Model):
+    """Something that must always hold, and does not hold for one task or feature.
+
+    `invariant` is what must hold, in a word; `subject` the key of the task or feature, `id` its
+    id; `found` what is there, and `expected` what should be.
+    """
+
+    invariant: str
+    subject: str
+    id: UUID
+    found: str
+    expected: str
+
+    @property
+    def message(self) -> str:
+        """What was found and expected, as one line."""
+        return f"{self.found}; expected: {self.expected}"
+
+
+@dataclass(slots=True)
+class WrongRank(Finding):
+    """A task that does not rank above the task with `blocker_id`, which it waits for."""
+
+    blocker_id: UUID
+
+
+@dataclass(slots=True)
+class Link(Model):
+    """A step from the task with `id` and `key` to what it waits for, or to its parent."""
+
+    id: UUID
+    key: str
+    next_key: str
+
+
+@dataclass(slots=True)
+class Rank(Model):
+    """The rank of a task in the graph of dependencies."""
+
+    id: UUID
+    key: str
+    graph_rank: int
+
+
+@dataclass(slots=True)
+class Repair(Model):
+    """What the doctor changed in one task or feature."""
+
+    invariant: str
+    subject: str
+    id: UUID
+    old_value: str
+    new_value: str
+
+    @property
+    def message(self) -> str:
+        """What was there and what is there now, as one line."""
+        return f"{self.old_value} became {self.new_value}"

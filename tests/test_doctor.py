@@ -1,0 +1,588 @@
+"""`taskdb doctor`: each broken promise is found, by the query that guards it and by no other."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import psycopg
+import pytest
+
+from taskdb import doctor
+from taskdb.database import connect
+from taskdb.models import NewDependency, NewTask, TaskStatus
+from taskdb.models.doctor import Finding
+from taskdb.queries import claims, dependencies, features, history, query, tasks
+from tests.plans import LargePlan, Plan
+
+TABLES = ("epics", "features", "tasks", "task_history", "task_dependencies")
+
+
+@contextmanager
+def triggers_off(conn: psycopg.Connection[Any]) -> Generator[None]:
+    """Let the owner of the tables write what the triggers would not."""
+    for table in TABLES:
+        conn.execute(f"alter table {table} disable trigger user".encode())
+    yield
+    for table in TABLES:
+        conn.execute(f"alter table {table} enable trigger user".encode())
+
+
+def break_it(conn: psycopg.Connection[Any], *statements: str) -> None:
+    with triggers_off(conn):
+        for statement in statements:
+            conn.execute(statement.encode())
+
+
+@pytest.fixture
+def used(conn: psycopg.Connection[Any], plan: Plan) -> Plan:
+    """The small plan after some work: one task completed, one claimed, one given back."""
+    with_claim = claims.claim(conn, key=plan.design, agent="ada")
+    assert with_claim
+    claims.complete(conn, task_id=with_claim.task_id, token=with_claim.token)
+    assert claims.claim(conn, key=plan.build, agent="ben")
+    given_back = claims.claim(conn, key=plan.chore, agent="cy")
+    assert given_back
+    claims.release(conn, task_id=given_back.task_id, token=given_back.token)
+    features.update_progress(conn, key=plan.features[0])
+    return plan
+
+
+@dataclass(frozen=True)
+class Breakage:
+    """Statements that break one promise, and what is to be said of it."""
+
+    statements: tuple[str, ...]
+    invariant: str
+    subject: str
+    found: str
+    expected: str
+
+
+PLAN = Plan()
+
+BREAKAGES = {
+    "a rank that is not above its blocker's": Breakage(
+        (
+            "update tasks set graph_rank = -5 where key = 'T-E01-F01-003'",
+            "update tasks set graph_rank = -5 where key = 'T-E01-F01-002'",
+            "update tasks set graph_rank = -6 where key = 'T-E01-F01-001'",
+        ),
+        "rank",
+        PLAN.test,
+        "its rank is -5, and T-E01-F01-002, which it waits for, has -5",
+        "a rank above those of all tasks that it waits for",
+    ),
+    "parents in a loop": Breakage(
+        (
+            "update tasks set parent_id = (select id from tasks where key = 'T-E01-F02-001')"
+            " where key in ('chore', 'T-E01-F02-002')",
+            "update tasks set parent_id = (select id from tasks where key = 'chore')"
+            " where key = 'T-E01-F02-001'",
+        ),
+        "parent_cycle",
+        PLAN.docs,
+        "T-E01-F02-001 -> chore -> T-E01-F02-001, where each is a part of the next",
+        "no loop",
+    ),
+    "a count too high": Breakage(
+        ("update tasks set open_dependencies = 5 where key = 'T-E01-F02-002'",),
+        "open_dependencies",
+        PLAN.release,
+        "open_dependencies is 5",
+        "2, as its edges say",
+    ),
+    "a reason of a task that is not blocked": Breakage(
+        (
+            "alter table tasks drop constraint tasks_reason_only_while_blocked",
+            "update tasks set blocked_reason = 'tired' where key = 'T-E01-F01-001'",
+        ),
+        "blocked",
+        PLAN.design,
+        'it is completed with 0 open dependencies and the reason "tired"',
+        "no reason",
+    ),
+    "two live claims": Breakage(
+        (
+            "drop index task_claims_one_live",
+            "alter table task_claims drop constraint task_claims_token_once_per_task",
+            "insert into task_claims (task_id, token, agent, lease_expires_at)"
+            " select id, claim_token, 'mallory', now() + interval '1 hour'"
+            " from tasks where key = 'T-E01-F01-002'",
+        ),
+        "live_claim",
+        PLAN.build,
+        "2 claims are live: of ben (token 1), mallory (token 1)",
+        "at most one",
+    ),
+    "a live claim on a finished task": Breakage(
+        ("update task_claims set outcome = null, ended_at = null where agent = 'ada'",),
+        "claimed_task",
+        PLAN.design,
+        "the claim of ada (token 1) is live, and the task completed",
+        "a task in progress, or a claim that ended as revoked",
+    ),
+    "a fence that was reset": Breakage(
+        ("update tasks set claim_token = 0 where key = 'chore'",),
+        "token",
+        PLAN.chore,
+        "the claim of cy has token 1, the task 0",
+        "none above the task's",
+    ),
+    "a live claim behind the fence": Breakage(
+        ("update tasks set claim_token = 7 where key = 'T-E01-F01-002'",),
+        "token",
+        PLAN.build,
+        "the claim of ben has token 1, the task 7",
+        "the same: the claim is live",
+    ),
+    "work completed twice": Breakage(
+        ("update task_claims set outcome = 'completed' where agent = 'cy'",),
+        "completion",
+        PLAN.chore,
+        "1 claims of cy ended as completed, and history has 0 completions by this agent",
+        "one completion for each",
+    ),
+    "a claim of what was completed": Breakage(
+        (
+            "update tasks set claim_token = 2 where key = 'T-E01-F01-001'",
+            "insert into task_claims"
+            " (task_id, token, agent, lease_expires_at, outcome, ended_at)"
+            " select id, 2, 'eve', now(), 'revoked', now()"
+            " from tasks where key = 'T-E01-F01-001'",
+        ),
+        "completion",
+        PLAN.design,
+        "the claim of ada (token 1) completed the task, and eve has claimed it since",
+        "a task that was reopened in between",
+    ),
+    "a status that history does not know": Breakage(
+        ("update tasks set status = 'cancelled' where key = 'chore'",),
+        "last_move",
+        PLAN.chore,
+        "its history ends with pending (seq 3)",
+        "cancelled (seq 3), which is where it stands",
+    ),
+    "a task without history": Breakage(
+        (
+            "insert into tasks (key, title) values ('orphan', 'Nobody saw it come')",
+            "insert into task_search (task_id, title, document)"
+            " select id, title, task_document(title, description)"
+            " from tasks where key = 'orphan'",
+        ),
+        "last_move",
+        "orphan",
+        "it has no history",
+        "pending (seq 1), which is where it stands",
+    ),
+    "a row of history that begins elsewhere": Breakage(
+        (
+            "update task_history set old_status = 'in_progress' where seq = 3"
+            " and task_id = (select id from tasks where key = 'T-E01-F01-002')",
+        ),
+        "history",
+        PLAN.build,
+        "row 3 of its history goes from in_progress to pending",
+        "from blocked, where row 2 ended",
+    ),
+    "a gap in history": Breakage(
+        (
+            "delete from task_history where seq = 2"
+            " and task_id = (select id from tasks where key = 'T-E01-F01-002')",
+        ),
+        "history",
+        PLAN.build,
+        "row 3 of its history goes from blocked to pending",
+        "a row 2 before it",
+    ),
+    "a move that is not allowed": Breakage(
+        (
+            "update task_history set new_status = 'completed' where seq = 1"
+            " and task_id = (select id from tasks where key = 'T-E01-F01-002')",
+            "update task_history set old_status = 'completed' where seq = 2"
+            " and task_id = (select id from tasks where key = 'T-E01-F01-002')",
+        ),
+        "move",
+        PLAN.build,
+        "it went from completed to blocked (seq 2, by taskdb)",
+        "a move of task_status_transitions, or a forced one",
+    ),
+    "progress that was never so": Breakage(
+        ("update features set progress_pct = 50 where key = 'E01-F01'",),
+        "progress",
+        "E01-F01",
+        "progress_pct is 50.00, computed from 1 of 3 tasks",
+        "33.33, by its 1 of 3 tasks today",
+    ),
+    "progress of a feature that was never asked": Breakage(
+        ("update features set progress_pct = 1 where key = 'E01-F02'",),
+        "progress",
+        "E01-F02",
+        "progress_pct is 1.00, computed from 0 of 0 tasks",
+        "0.00, by its 0 of 2 tasks today",
+    ),
+    "a text that search does not know": Breakage(
+        ("update tasks set description = 'with zebras' where key = 'chore'",),
+        "search_text",
+        PLAN.chore,
+        "task_search has another text",
+        "the words of its title and description",
+    ),
+    "a task that search does not know": Breakage(
+        ("delete from task_search where task_id = (select id from tasks where key = 'chore')",),
+        "search_text",
+        PLAN.chore,
+        "task_search has no row for it",
+        "the words of its title and description",
+    ),
+    "a view that hides what is ready": Breakage(
+        (
+            "create or replace view ready_tasks as"
+            " select id, key, title, status, effective_priority, execution_order, created_at,"
+            " agent_type, assigned_agent, feature_id, claim_token from tasks where false",
+        ),
+        "readiness",
+        PLAN.chore,
+        "it is not ready, and nothing stands in its way",
+        "ready, if and only if nothing stands in its way",
+    ),
+}
+
+
+def test_doctor_finds_nothing_in_a_plan_that_is_worked_off(
+    conn: psycopg.Connection[Any], used: Plan
+) -> None:
+    assert doctor.run(conn) == []
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES.values(), ids=BREAKAGES.keys())
+def test_doctor_finds_what_is_broken_and_nothing_else(
+    conn: psycopg.Connection[Any], used: Plan, breakage: Breakage
+) -> None:
+    break_it(conn, *breakage.statements)
+
+    (finding,) = doctor.run(conn)
+
+    assert (finding.invariant, finding.subject) == (breakage.invariant, breakage.subject)
+    assert (finding.found, finding.expected) == (breakage.found, breakage.expected)
+    assert finding.message == f"{breakage.found}; expected: {breakage.expected}"
+
+
+def test_every_query_of_the_doctor_has_something_that_only_it_finds() -> None:
+    seen = {breakage.invariant for breakage in BREAKAGES.values()}
+
+    stated = {
+        line.split("'")[1]
+        for check in query
+        if check.name.startswith("doctor.") and not check.name.startswith("doctor.repair")
+        for variant in check.variants()
+        for line in variant.text.splitlines()
+        if "as invariant" in line
+    }
+    assert stated | {"parent_cycle"} == seen
+
+
+def cycle_of_release(conn: psycopg.Connection[Any]) -> None:
+    """Let design wait for release, which waits for all the rest."""
+    break_it(
+        conn,
+        "insert into task_dependencies (task_id, depends_on_id)"
+        " select design.id, release.id from tasks as design, tasks as release"
+        " where design.key = 'T-E01-F01-001' and release.key = 'T-E01-F02-002'",
+        "update tasks set open_dependencies = 1 where key = 'T-E01-F01-001'",
+    )
+
+
+def test_a_cycle_is_found_with_its_path_beside_the_rank_that_let_it_in(
+    conn: psycopg.Connection[Any], used: Plan
+) -> None:
+    cycle_of_release(conn)
+
+    rank, *cycles = doctor.run(conn)
+
+    assert (rank.invariant, rank.subject) == ("rank", used.design)
+    assert {cycle.invariant for cycle in cycles} == {"dependency_cycle"}
+    paths = {cycle.found.removesuffix(", where each waits for the next") for cycle in cycles}
+    for path in paths:
+        keys = path.split(" -> ")
+        assert keys[0] == keys[-1]
+        edges = {*used.edges, (used.design, used.release)}
+        assert set(pairwise(keys)) <= edges
+
+
+def test_the_path_of_a_long_cycle_is_cut(conn: psycopg.Connection[Any]) -> None:
+    keys = [f"link-{number:02}" for number in range(30)]
+    edges = [NewDependency(later, earlier) for earlier, later in pairwise(keys)]
+    tasks.create_many(conn, [NewTask(key=key, title=key) for key in keys], edges)
+    break_it(
+        conn,
+        "insert into task_dependencies (task_id, depends_on_id)"
+        " select first.id, last.id from tasks as first, tasks as last"
+        " where first.key = 'link-00' and last.key = 'link-29'",
+        "update tasks set open_dependencies = 1, status = 'blocked', blocked_at = now()"
+        " where key = 'link-00'",
+    )
+
+    (cycle,) = (found for found in doctor.run(conn) if found.invariant == "dependency_cycle")
+
+    assert cycle.found.count(" -> ") == 20
+    assert cycle.found.endswith(" -> ... (11 more), where each waits for the next")
+
+
+def test_advice_may_go_round_in_a_circle(conn: psycopg.Connection[Any], used: Plan) -> None:
+    conn.execute(
+        b"insert into task_dependencies (task_id, depends_on_id, dependency_type)"
+        b" select design.id, release.id, 'suggests' from tasks as design, tasks as release"
+        b" where design.key = 'T-E01-F01-001' and release.key = 'T-E01-F02-002'"
+    )
+
+    assert doctor.run(conn) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        (
+            "update tasks set blocked_reason = 'tired' where key = 'chore'",
+            {("blocked", "chore"), ("readiness", "chore")},
+        ),
+        (
+            "update tasks set status = 'blocked', blocked_at = now() where key = 'chore'",
+            {("blocked", "chore"), ("last_move", "chore"), ("readiness", "chore")},
+        ),
+        (
+            "update tasks set status = 'pending', blocked_at = null where key = 'T-E01-F01-003'",
+            {
+                ("blocked", "T-E01-F01-003"),
+                ("last_move", "T-E01-F01-003"),
+                ("readiness", "T-E01-F01-003"),
+            },
+        ),
+    ],
+    ids=["pending for a reason", "blocked by nothing", "pending behind a gate"],
+)
+def test_a_status_that_does_not_go_with_its_gates_is_found_with_all_that_follows(
+    conn: psycopg.Connection[Any], used: Plan, statement: str, found: set[tuple[str, str]]
+) -> None:
+    conn.execute(
+        b"alter table tasks drop constraint tasks_pending_is_free,"
+        b" drop constraint tasks_reason_only_while_blocked,"
+        b" drop constraint tasks_blocked_has_gate_or_reason"
+    )
+    break_it(conn, statement)
+
+    assert {(row.invariant, row.subject) for row in doctor.run(conn)} == found
+
+
+def test_forced_and_imported_moves_are_no_finding(
+    conn: psycopg.Connection[Any], used: Plan
+) -> None:
+    tasks.update_status(conn, key=used.design, status=TaskStatus.PENDING, force=True)
+    conn.execute(
+        b"insert into task_history (task_id, old_status, new_status, agent, source, created_at)"
+        b" select id, 'completed', 'blocked', 'importer', 'elsewhere', '2020-01-01'"
+        b" from tasks where key = 'chore'"
+    )
+
+    assert doctor.run(conn) == []
+
+
+def test_a_task_completed_again_after_it_was_reopened_is_no_finding(
+    conn: psycopg.Connection[Any], used: Plan
+) -> None:
+    tasks.update_status(conn, key=used.design, status=TaskStatus.PENDING, force=True)
+    again = claims.claim(conn, key=used.design, agent="eve")
+    assert again
+    claims.complete(conn, task_id=again.task_id, token=again.token)
+
+    assert doctor.run(conn) == []
+
+
+def test_progress_that_is_merely_old_is_no_finding(
+    conn: psycopg.Connection[Any], used: Plan
+) -> None:
+    tasks.update_status(conn, key=used.build, status=TaskStatus.COMPLETED)
+    tasks.delete(conn, key=used.test)
+
+    assert features.get_by_key(conn, key="E01-F01").progress_pct == Decimal("33.33")
+    assert doctor.run(conn) == []
+
+
+async def test_doctor_runs_on_an_asynchronous_connection(
+    aconn: psycopg.AsyncConnection[Any],
+) -> None:
+    await tasks.create(aconn, key="A", title="A")
+    await aconn.execute(b"delete from task_search")
+
+    assert [found.invariant for found in await doctor.run(aconn)] == ["search_text"]
+    assert [repair.invariant for repair in await doctor.repair(aconn)] == ["search_text"]
+    assert await doctor.run(aconn) == []
+
+
+# Repairs
+
+
+def test_repair_of_a_sound_plan_changes_nothing(conn: psycopg.Connection[Any], used: Plan) -> None:
+    before = conn.execute(b"select xmin, ctid, id from tasks order by id").fetchall()
+
+    assert doctor.repair(conn) == []
+    assert conn.execute(b"select xmin, ctid, id from tasks order by id").fetchall() == before
+
+
+def test_repair_counts_anew_and_gives_the_status_that_follows(
+    conn: psycopg.Connection[Any], used: Plan
+) -> None:
+    break_it(
+        conn,
+        "update tasks set open_dependencies = 0, status = 'pending', blocked_at = null,"
+        " status_seq = 3 where key = 'T-E01-F02-002'",
+        "insert into task_history (task_id, seq, old_status, new_status, agent)"
+        " select id, 3, 'blocked', 'pending', 'a bug' from tasks where key = 'T-E01-F02-002'",
+        "update tasks set open_dependencies = 7 where key = 'T-E01-F01-003'",
+    )
+
+    repairs = doctor.repair(conn)
+
+    assert {(repair.subject, repair.message) for repair in repairs} == {
+        (
+            used.release,
+            "pending with 0 open dependencies became blocked with 2 open dependencies",
+        ),
+        (used.test, "blocked with 7 open dependencies became blocked with 1 open dependencies"),
+    }
+    assert doctor.run(conn) == []
+    last = history.list_for_task(conn, key=used.release)[-1]
+    assert (last.new_status, last.agent) == (TaskStatus.BLOCKED, "taskdb")
+    assert last.note == "taskdb doctor counted its dependencies anew"
+
+
+def test_repair_keeps_the_reason_of_a_pending_task_by_blocking_it(
+    conn: psycopg.Connection[Any], used: Plan
+) -> None:
+    conn.execute(
+        b"alter table tasks drop constraint tasks_pending_is_free,"
+        b" drop constraint tasks_reason_only_while_blocked"
+    )
+    break_it(conn, "update tasks set blocked_reason = 'tired' where key = 'chore'")
+
+    (repair,) = doctor.repair(conn)
+
+    assert repair.message == (
+        'pending with 0 open dependencies and the reason "tired" became '
+        'blocked with 0 open dependencies and the reason "tired"'
+    )
+    assert doctor.run(conn) == []
+
+
+def test_repair_lowers_ranks_and_says_which(conn: psycopg.Connection[Any], used: Plan) -> None:
+    break_it(conn, "update tasks set graph_rank = -5 where key = 'T-E01-F01-003'")
+
+    repairs = doctor.repair(conn)
+
+    assert {repair.invariant for repair in repairs} == {"rank"}
+    assert {repair.subject for repair in repairs} == {used.build, used.design}
+    assert doctor.run(conn) == []
+
+
+def test_repair_leaves_the_ranks_of_a_cycle_to_people(
+    conn: psycopg.Connection[Any], used: Plan
+) -> None:
+    cycle_of_release(conn)
+    found = doctor.run(conn)
+
+    assert doctor.repair(conn) == []
+    assert doctor.run(conn) == found
+
+
+def test_repair_refreshes_caches(conn: psycopg.Connection[Any], used: Plan) -> None:
+    break_it(
+        conn,
+        "update features set progress_pct = 50",
+        "update tasks set title = 'Zebras' where key = 'chore'",
+        "delete from task_search where title = 'Task T-E01-F02-001'",
+    )
+
+    repairs = doctor.repair(conn)
+
+    assert {(repair.subject, repair.new_value) for repair in repairs} == {
+        ("E01-F01", "progress_pct 33.33"),
+        ("E01-F02", "progress_pct 0.00"),
+        ("chore", "the words of its title and description"),
+        (used.docs, "the words of its title and description"),
+    }
+    assert doctor.run(conn) == []
+
+
+def test_repair_leaves_alone_what_needs_a_decision(
+    conn: psycopg.Connection[Any], used: Plan
+) -> None:
+    break_it(
+        conn,
+        "update task_claims set outcome = null, ended_at = null where agent = 'ada'",
+        "update tasks set parent_id = id where key = 'chore'",
+    )
+    found = doctor.run(conn)
+
+    assert doctor.repair(conn) == []
+    assert {row.invariant for row in found} == {"claimed_task", "parent_cycle"}
+    assert doctor.run(conn) == found
+
+
+def test_repair_is_undone_with_the_transaction_of_its_caller(database_url: str) -> None:
+    with connect(database_url) as conn:
+        tasks.create(conn, key="A", title="A")
+        conn.execute(b"delete from task_search")
+        conn.commit()
+
+        assert len(doctor.repair(conn)) == 1
+        conn.rollback()
+
+        assert [found.invariant for found in doctor.run(conn)] == ["search_text"]
+
+
+def test_ten_thousand_tasks_are_examined_in_seconds(large_plan: LargePlan) -> None:
+    with connect(large_plan.url) as conn:
+        for held in claims.claim_batch(conn, agent="ada", limit=500):
+            claims.complete(conn, task_id=held.task_id, token=held.token)
+        conn.execute(b"set local statement_timeout = '5s'")
+
+        assert doctor.run(conn) == []
+
+
+def test_a_finding_is_ready_for_json(conn: psycopg.Connection[Any], used: Plan) -> None:
+    break_it(conn, "update tasks set open_dependencies = 5 where key = 'T-E01-F02-002'")
+
+    (finding,) = doctor.run(conn)
+
+    assert isinstance(finding, Finding)
+    assert finding.to_dict() == {
+        "invariant": "open_dependencies",
+        "subject": used.release,
+        "id": str(tasks.get_by_key(conn, key=used.release).id),
+        "found": "open_dependencies is 5",
+        "expected": "2, as its edges say",
+    }
+
+
+def test_doctor_needs_no_right_but_to_read(make_role: Any, database_url: str) -> None:
+    from taskdb import workspaces
+
+    role, url = make_role()
+    with connect(database_url) as conn:
+        workspaces.grant(conn, "taskdb", role)
+        tasks.create_many(
+            conn,
+            [NewTask(key="A", title="A"), NewTask(key="B", title="B")],
+            [NewDependency("B", "A")],
+        )
+        conn.commit()
+        break_it(conn, "update tasks set graph_rank = 99 where key in ('A', 'B')")
+        conn.commit()
+
+    with connect(url) as conn:
+        assert [found.invariant for found in doctor.run(conn)] == ["rank"]
+        assert dependencies.why_not_ready(conn, key="A") == []

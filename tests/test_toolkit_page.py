@@ -1,0 +1,61 @@
+"""docs/toolkit.md does what it says: its example is extracted, run and type-checked."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parent.parent / "docs" / "toolkit.md"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"(?:--|#) ([\w/]+\.(?:sql|py))\n")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The files that the page names in the first line of a block, as a project."""
+    for _, block in BLOCK.findall(PAGE.read_text()):
+        if named := FILE.match(block):
+            path = tmp_path / named.group(1)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block)
+    return tmp_path
+
+
+def test_the_example_prints_what_the_page_says(project: Path, empty_database_url: str) -> None:
+    printed = next(block for language, block in BLOCK.findall(PAGE.read_text()) if language == "text")
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "main.py"],
+        cwd=project,
+        env={**os.environ, "SHOP_URL": empty_database_url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.stdout, done.stderr) == (printed, "")
+
+
+def test_the_example_has_about_twenty_lines(project: Path) -> None:
+    lines = (project / "shop" / "orders.py").read_text().splitlines()
+
+    assert len([line for line in lines if line.strip()]) <= 20
+
+
+def test_the_example_passes_the_type_checker(project: Path) -> None:
+    cache = Path(__file__).parent.parent / ".mypy_cache" / "typing"
+
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(cache), "main.py"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "Success" in done.stdout, done.stdout

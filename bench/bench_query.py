@@ -3,8 +3,8 @@
     python -m bench.bench_query postgresql:///postgres
 
 Prints, for one row by its key and for 1,000 rows of 15 columns (three of them jsonb), the
-median of many calls in microseconds, and its ratio to plain psycopg with tuples. The table is
-temporary. The figures of docs/decisions/0002-query-module.md come from here.
+first quartile of many calls in microseconds, and its ratio to plain psycopg with tuples. The
+table is temporary. The figures of docs/decisions/0002-query-module.md come from here.
 """
 
 from __future__ import annotations
@@ -86,22 +86,24 @@ from generate_series(1, 5000) as n
 """
 
 
-def measure(call: Callable[[], object], calls: int) -> float:
-    """Return the median of *calls* calls, in microseconds, after some to warm up."""
-    for _ in range(calls // 10):
-        call()
-    times: list[float] = []
-    for _ in range(calls):
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times) * 1e6
+def measure(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Return the first quartile of each call's time in microseconds.
+
+    The calls take turns, one by one, so that whatever else runs disturbs all alike.
+    """
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            begin = time.perf_counter()
+            call()
+            times[name].append(time.perf_counter() - begin)
+    return {name: statistics.quantiles(taken)[0] * 1e6 for name, taken in times.items()}
 
 
 def ways(conn: psycopg.Connection[Any]) -> dict[str, dict[str, Callable[[], object]]]:
     """Return what is compared: for each question, ways to ask it; plain psycopg comes first."""
     one = next(get_by_key.variants()).text.partition("*/ ")[2]
-    many = list(list_tasks.variants())[0].text.partition("*/ ")[2]
+    many = next(list_tasks.variants()).text.partition("*/ ")[2]
     one_s, many_s = one.replace("$1", "%s"), many.replace("$1", "%s")
     raw = RawCursor(conn)
     records = conn.cursor(row_factory=class_row(Row))
@@ -128,14 +130,9 @@ def main(url: str) -> None:
         conn.execute("analyze bench_tasks")
         print(f"PostgreSQL {conn.info.server_version // 10000}, psycopg {psycopg.__version__}")
         for question, calls in ways(conn).items():
-            # Taken in turns, so that a disturbance hits all alike.
-            rounds: dict[str, list[float]] = {name: [] for name in calls}
-            for _ in range(7):
-                for name, call in calls.items():
-                    rounds[name].append(measure(call, 1000 if "one" in question else 60))
-            medians = {name: statistics.median(figures) for name, figures in rounds.items()}
-            for name, figure in medians.items():
-                ratio = figure / medians["psycopg, tuples"]
+            figures = measure(calls, 5000 if "one" in question else 200)
+            for name, figure in figures.items():
+                ratio = figure / figures["psycopg, tuples"]
                 print(f"{question:<16}{name:<28}{figure:>10.1f} us{ratio:>7.2f}")
 
 

@@ -1,8 +1,9 @@
 """What a refusing constraint means, in words, from its name.
 
-The schema names its constraints as facts: `priority_is_1_to_10` of a domain, `tasks_key_is_unique`
-of a table. So most names say their field and rule themselves, and those of any other schema that
-keeps the custom do too. `CONSTRAINTS` holds the rest: facts about several columns, and formats.
+The schema names its constraints as facts: `priority_is_1_to_10_inclusive` of a domain,
+`tasks_key_is_unique` of a table. So most names say their field and rule themselves, and those
+of any other schema that keeps the custom do too. `CONSTRAINTS` holds the rest: facts about
+several columns, and formats.
 """
 
 from __future__ import annotations

@@ -346,7 +346,9 @@ def _out_of_range(report: _Report) -> ValidationError:
 def _too_large(report: _Report) -> ValidationError | None:
     if not any(words in report.message for words in ("too long", "exceeds", "maximum size")):
         return None
-    return ValidationError(report.argument, "must be small enough to be indexed")
+    # Of an index of several columns, its constraint's name says which is meant.
+    field = report.argument or report.rule.field
+    return ValidationError(field, "must be small enough to be indexed")
 
 
 def _text(report: _Report) -> ValidationError | None:

@@ -13,39 +13,15 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from taskdb.errors import MigrationError
 from taskdb.lexer import Kind, LexicalError, tokenize
+from taskdb.migration_head import Findings, Head, Problem, directive, head_length, read_head
 from taskdb.scripts import Statement, place, split
 
-TRAINS = ("shared", "workspace")
-
-LOCK_MODES = (
-    "access share",
-    "row share",
-    "row exclusive",
-    "share update exclusive",
-    "share",
-    "share row exclusive",
-    "exclusive",
-    "access exclusive",
-)
-"""Table lock modes, weakest first."""
-
 _FILE_NAME = re.compile(r"(\d{4})\.[a-z0-9]+(-[a-z0-9]+)*\.sql")
-_TITLE = re.compile(r"(\d{4}): *(\S.*)")
-_FIELD = re.compile(r"(Locks|Check|breaking|transactional|depends): *(.*)")
-_ANY_DIRECTIVE = re.compile(r"\s*--\s*(breaking|transactional|depends)\s*:", re.IGNORECASE)
-_NO_LOCKS = "none beyond new objects"
-_RELATION = r"[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?"
-_LOCK = re.compile(
-    rf"({'|'.join(sorted(LOCK_MODES, key=len, reverse=True))})"
-    rf" on ({_RELATION}(?:(?:, | and ){_RELATION})*), for \S.*"
-)
-_REMARK = re.compile(r"\s*\([^()]*\)")
-_RELEASE = re.compile(r"\d+\.\d+\.\d+")
 _TRANSACTION_CONTROL = re.compile(
     r"(begin|start\s+transaction|commit|end|rollback|abort|savepoint|release|prepare\s+transaction)\b",
     re.IGNORECASE,
@@ -54,43 +30,6 @@ _LOCK_TIMEOUT = re.compile(
     r"set\s+(local\s+)?lock_timeout\s*(?:=|to)\s*'[1-9]\d*\s*(?:ms|s|min)'\s*;",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong with a file: where, what, and what to do about it."""
-
-    path: Path
-    line: int
-    message: str
-    remedy: str
-
-    @property
-    def where(self) -> str:
-        """The place as ``file:line``."""
-        return place(self.path, self.line)
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.message}; {self.remedy}"
-
-
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """A table lock that a migration says it takes."""
-
-    mode: str
-    relation: str
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What the ``--`` lines at the top of a migration say."""
-
-    title: str
-    locks: tuple[Lock, ...]
-    check: str
-    breaking: str | None
-    transactional: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +65,6 @@ class Migration:
     def checksum(self) -> str:
         """SHA-256 of the file, whatever its line endings."""
         return hashlib.sha256(self.up.text.encode()).hexdigest()
-
-
-@dataclass(slots=True)
-class _Findings:
-    """Problems of one file while it is read."""
-
-    path: Path
-    found: list[Problem] = field(default_factory=list[Problem])
-
-    def add(self, line: int, message: str, remedy: str) -> None:
-        self.found.append(Problem(self.path, line, message, remedy))
 
 
 def read_train(folder: Path) -> list[Migration]:
@@ -206,6 +134,8 @@ def _misnamed(files: list[Path]) -> list[Problem]:
         if match is None:
             remedy = "name it NNNN.verb-object.sql, or take it out of the folder"
             problems.append(Problem(path, 1, "not the name of a migration", remedy))
+        elif match[1] == "0000":
+            problems.append(Problem(path, 1, "0000 means before the first", "begin with 0001"))
         elif not _is_rollback(path):
             first = numbers.setdefault(match[1], path)
             if first is not path:
@@ -236,16 +166,16 @@ def _rollback_of(path: Path) -> Path:
 
 
 def _read_migration(path: Path) -> tuple[Migration | None, list[Problem]]:
-    findings = _Findings(path)
+    findings = Findings(path)
     up = _read_script(path, findings)
-    head = _read_head(up.text, path.name[:4], findings)
+    head = read_head(up.text, path.name[:4], findings)
     _lint_lock_timeout(up, head.transactional, findings)
     if not up.statements:
         findings.add(1, "no statement", "a migration changes something")
     rollback = _rollback_of(path)
     if not rollback.is_file():
         return None, findings.found
-    back = _Findings(rollback)
+    back = Findings(rollback)
     down = _read_script(rollback, back)
     _lint_rollback(down, path.name[:4], head.transactional, back)
     migration_id = path.name.removesuffix(".sql")
@@ -253,7 +183,7 @@ def _read_migration(path: Path) -> tuple[Migration | None, list[Problem]]:
     return migration, findings.found + back.found
 
 
-def _read_script(path: Path, findings: _Findings) -> Script:
+def _read_script(path: Path, findings: Findings) -> Script:
     raw = path.read_bytes()
     try:
         text = raw.decode()
@@ -276,7 +206,7 @@ def _read_script(path: Path, findings: _Findings) -> Script:
     return script
 
 
-def _lint_comments(text: str, findings: _Findings) -> None:
+def _lint_comments(text: str, findings: Findings) -> None:
     for token in tokenize(text):
         nested = text.find("/*", token.start + 2, token.end)
         if token.kind is Kind.BLOCK_COMMENT and nested >= 0:
@@ -287,7 +217,7 @@ def _lint_comments(text: str, findings: _Findings) -> None:
             )
 
 
-def _lint_transaction_control(script: Script, findings: _Findings) -> None:
+def _lint_transaction_control(script: Script, findings: Findings) -> None:
     for statement in script.statements:
         match = _TRANSACTION_CONTROL.match(statement.text)
         if match:
@@ -298,124 +228,19 @@ def _lint_transaction_control(script: Script, findings: _Findings) -> None:
             )
 
 
-def _lint_late_directives(text: str, findings: _Findings) -> None:
+def _lint_late_directives(text: str, findings: Findings) -> None:
     lines = text.split("\n")
     for number, line in enumerate(lines, start=1):
-        match = _ANY_DIRECTIVE.match(line)
-        if match and number > _head_length(lines):
+        written = directive(line)
+        if written and number > head_length(lines):
             findings.add(
                 number,
-                f"'{match[1]}:' stands below the head, where nothing reads it",
+                f"'{written}:' stands below the head, where nothing reads it",
                 "move it up into the first lines",
             )
 
 
-def _head_length(lines: list[str]) -> int:
-    for number, line in enumerate(lines):
-        if not line.startswith("--"):
-            return number
-    return len(lines)
-
-
-def _read_head(text: str, number: str, findings: _Findings) -> Head:
-    lines = text.split("\n")
-    lines = lines[: _head_length(lines)]
-    title = _TITLE.fullmatch(_comment(lines[0])) if lines else None
-    if title is None or title[1] != number:
-        findings.add(
-            1, f"the head is missing or does not begin with {number}", f"begin: -- {number}: title."
-        )
-    fields = _head_fields(lines, findings)
-    for name in ("Locks", "Check"):
-        if name not in fields:
-            findings.add(
-                1, f"the head has no line '{name}:'", "docs/migrations.md shows a whole head"
-            )
-    locks = _read_locks(*fields["Locks"], findings) if "Locks" in fields else ()
-    return Head(
-        title=title[2].rstrip(".") if title else "",
-        locks=locks,
-        check=fields["Check"][0] if "Check" in fields else "",
-        breaking=_read_breaking(fields, findings),
-        transactional=_read_transactional(fields, findings),
-    )
-
-
-def _comment(line: str) -> str:
-    return line.removeprefix("--").strip()
-
-
-def _head_fields(lines: list[str], findings: _Findings) -> dict[str, tuple[str, int]]:
-    """The head's ``Name: value`` lines: value, with lines indented under it, and line number."""
-    fields: dict[str, tuple[str, int]] = {}
-    current: str | None = None
-    for number, line in enumerate(lines, start=1):
-        if current is not None and line.startswith("--  "):
-            value, first = fields[current]
-            fields[current] = (f"{value} {_comment(line)}", first)
-            continue
-        match = _FIELD.fullmatch(_comment(line))
-        current = match[1] if match else None
-        directive = _ANY_DIRECTIVE.match(line)
-        if directive and not match:
-            findings.add(number, f"directive {directive[1]!r}", f"write {directive[1].lower()}:")
-        if match is None:
-            continue
-        if match[1] in fields:
-            findings.add(number, f"a second line '{match[1]}:'", "join the two")
-        if not match[2]:
-            findings.add(number, f"'{match[1]}:' is empty", "docs/migrations.md says what it holds")
-        fields[match[1]] = (match[2], number)
-    return fields
-
-
-def _read_locks(value: str, line: int, findings: _Findings) -> tuple[Lock, ...]:
-    text = value
-    while _REMARK.search(text):
-        text = _REMARK.sub("", text)
-    text = text.strip().rstrip(".")
-    if text == _NO_LOCKS:
-        return ()
-    locks: list[Lock] = []
-    for clause in text.split(";"):
-        match = _LOCK.fullmatch(clause.strip())
-        if match is None:
-            findings.add(
-                line,
-                f"'{clause.strip()}' does not say which lock",
-                f"write '{_NO_LOCKS}.' or '<mode> on <table>, for <how long>'; modes: "
-                + ", ".join(LOCK_MODES),
-            )
-            continue
-        locks += [Lock(match[1], name) for name in re.split(r", | and ", match[2])]
-    return tuple(locks)
-
-
-def _read_breaking(fields: dict[str, tuple[str, int]], findings: _Findings) -> str | None:
-    if "breaking" not in fields:
-        return None
-    value, line = fields["breaking"]
-    match = _RELEASE.match(value)
-    if match is None or value[match.end() : match.end() + 1] not in ("", " ", ",", "."):
-        findings.add(
-            line, f"'{value}' is not a release", "write the oldest package that works, as 1.4.0"
-        )
-        return None
-    return match[0]
-
-
-def _read_transactional(fields: dict[str, tuple[str, int]], findings: _Findings) -> bool:
-    if "depends" in fields:
-        findings.add(
-            fields["depends"][1], "depends: is not used", "a train runs in the order of its numbers"
-        )
-    value, line = fields.get("transactional", ("true", 1))
-    if value not in ("true", "false"):
-        findings.add(line, f"transactional: {value}", "write true or false")
-    return value != "false"
-
-
-def _lint_lock_timeout(script: Script, transactional: bool, findings: _Findings) -> None:
+def _lint_lock_timeout(script: Script, transactional: bool, findings: Findings) -> None:
     if not script.statements:
         return
     first = script.statements[0]
@@ -427,14 +252,14 @@ def _lint_lock_timeout(script: Script, transactional: bool, findings: _Findings)
         findings.add(first.line, "lock_timeout is not set as this file needs it", f"use: {wanted}")
 
 
-def _lint_rollback(script: Script, number: str, transactional: bool, findings: _Findings) -> None:
+def _lint_rollback(script: Script, number: str, transactional: bool, findings: Findings) -> None:
     if not script.text.startswith(f"-- {number}"):
         findings.add(
             1, f"does not begin with '-- {number}'", f"begin: -- {number} back: what is undone."
         )
     lines = script.text.split("\n")
-    for line_number, line in enumerate(lines[: _head_length(lines)], start=1):
-        if _ANY_DIRECTIVE.match(line):
+    for line_number, line in enumerate(lines[: head_length(lines)], start=1):
+        if directive(line):
             findings.add(
                 line_number,
                 "a directive in a rollback has no effect",
@@ -445,7 +270,7 @@ def _lint_rollback(script: Script, number: str, transactional: bool, findings: _
         _lint_repeatable(script, findings)
 
 
-def _lint_repeatable(script: Script, findings: _Findings) -> None:
+def _lint_repeatable(script: Script, findings: Findings) -> None:
     """Where no transaction cleans up after a failure, the rollback must be able to."""
     for statement in script.statements[1:]:
         if "if exists" not in " ".join(statement.text.lower().split()):

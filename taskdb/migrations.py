@@ -41,6 +41,7 @@ from taskdb.yoyo_backend import Backend, Show
 __all__ = [
     "FOLDER",
     "PACKAGE",
+    "WAIT_SECONDS",
     "Check",
     "Happening",
     "MigrationError",
@@ -69,6 +70,7 @@ PACKAGE = package_version("taskdb")
 """The version of this package."""
 
 WAIT_SECONDS = 60.0
+"""How long a run waits for another."""
 
 State: TypeAlias = Literal["applied", "pending", "edited", "no file", "disputed"]
 
@@ -392,7 +394,9 @@ def _release(text: str) -> tuple[tuple[int, ...], bool]:
     """A version in its order: a pre-release or development version comes before its release."""
     match = _RELEASE.match(text)
     if match is None:
-        raise ValueError(f"{text!r} is not a version")
+        raise SchemaVersionMismatchError(
+            f"{text!r} is no version that taskdb {PACKAGE} understands"
+        )
     numbers = [int(part) for part in match[1].split(".")]
     while numbers and numbers[-1] == 0:
         numbers.pop()

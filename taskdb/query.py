@@ -218,6 +218,8 @@ def _described(
             f"is annotated with {exc.name!r}, which is not known when the query is made",
             "Import or define it above; an import under TYPE_CHECKING comes too late",
         ) from exc
+    if _has_body(function):
+        raise _definition(function, "has a body, which would never run", "Its SQL is its body: ...")
     if "return" not in hints:
         raise _definition(function, "has no return type", "Say what the rows are, or None")
     try:
@@ -235,6 +237,12 @@ def _described(
             "Return a dataclass, a scalar, either of them | None, a list of them, or None",
         ) from None
     return parameters, result
+
+
+def _has_body(function: Callable[..., Any]) -> bool:
+    code = inspect.unwrap(function).__code__
+    constants = {None, function.__doc__, ...}
+    return bool(code.co_names) or not constants.issuperset(code.co_consts)
 
 
 def _check_parameters(

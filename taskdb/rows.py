@@ -25,7 +25,7 @@ from psycopg.pq import Format
 from taskdb.annotations import NONE, is_any, is_class, members, spelled, unwrapped
 from taskdb.errors import QueryDefinitionError
 
-__all__ = ["Column", "Field", "Loader", "Result", "Size", "UnsupportedResultError", "result_of"]
+__all__ = ["Column", "Field", "Loader", "Result", "Size", "UnsupportedResultError", "bare_name", "result_of"]
 
 # What psycopg makes of each type of the server that has a fixed number. Types that a database
 # defines itself (enums and their arrays, extensions) are not in it and pass as they come.
@@ -142,6 +142,7 @@ class Result:
                     f"{spelled(self.fields[0].annotation)}"
                 )
             return [0]
+        names = [bare_name(name) for name in names]
         wanted = [field.name for field in self.fields]
         wrong = [
             *(f"column {name} has no field" for name in names if name not in wanted),
@@ -164,6 +165,11 @@ class Result:
                 f"returns column {column.name} as {_type_name(column.oid)}, but "
                 f"{self.named(field)} is annotated {spelled(field.annotation)}"
             )
+
+
+def bare_name(column: str) -> str:
+    """Return a column's name without the mark by which its author speaks of NULL (`"name!"`)."""
+    return column[:-1] if column.endswith(("!", "?")) else column
 
 
 def result_of(annotation: Any) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
@@ -32,15 +33,20 @@ class Range:
 
     def refuse(self, value: Any, /) -> str | None:
         """Return the rule if *value* is outside."""
-        above = self.low is None or value >= self.low
-        below = self.high is None or value <= self.high
-        if above and below:
+        if self._holds(value):
             return None
         if self.low is None:
             return f"must be at most {self.high}"
         if self.high is None:
             return f"must be at least {self.low}"
         return f"must be between {self.low} and {self.high}"
+
+    def _holds(self, value: Any) -> bool:
+        if isinstance(value, Decimal) and value.is_nan():
+            return False  # To compare it would raise, where a float's NaN is just outside.
+        above: bool = self.low is None or value >= self.low
+        below: bool = self.high is None or value <= self.high
+        return above and below
 
 
 @dataclass(frozen=True, slots=True)

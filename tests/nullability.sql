@@ -233,7 +233,13 @@ select n from task where n in (2, 3);
 -- n: not null, it equals something
 
 select n from task where n not in (2, 5);
--- n: not null, it differs from something; that the list has a value is beyond the check
+-- n: not null, it differs from 2
+
+select n from task where n not in (2, null);
+-- n: not null, as no row gets through
+
+select n from task where n <> all ('{}'::integer[]);
+-- n: NULL
 
 select n from task where n <> all (array_remove(marks, 1));
 -- n: NULL
@@ -763,6 +769,15 @@ from task group by id;
 -- h: not null, 0 of one number
 -- i: NULL
 -- j: not null, a count
+
+-- $1: null
+select $1::integer as a, count(*) as c from task where n = $1;
+-- a: NULL
+-- c: not null, a count
+
+select t.id, (select max(t.n) from nothing where v = t.n) as a from task as t;
+-- id: not null, primary key
+-- a: NULL
 
 select title, n, count(*) as c from task group by title, n;
 -- title: not null, by its constraint

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-SCHEMA = """
+_SCHEMA = """
 create schema fuzz;
 set search_path to fuzz;
 create type mood as enum ('calm', 'cross');
@@ -64,9 +64,11 @@ create trigger w_clears before insert or update on w for each row execute functi
 create function odd_is_null(integer) returns integer strict immutable language sql
 as 'select case when $1 % 2 = 0 then $1 end';
 create view va as select id, n, k, s, coalesce(n, k) as nk from a where s is not null;
+create view vs as select id, n, k, s from c where n is not null with local check option;
 create view vb as
 select b.id, a.n, a.k, b.s, a.z as az from b left join a on b.n = a.id;
-create view vg as select n as id, count(*)::integer as k, max(n) as n, min(s) as s from a group by n;
+create view vg as
+select n as id, count(*)::integer as k, max(n) as n, min(s) as s from a group by n;
 insert into a values
 (1, null, 1, 'x', 'p', true, true, '{1,2}', '2020-01-01', 'calm', '{"v": 1}'),
 (2, 1, 2, null, 'q', null, false, null, 'infinity', null, null),
@@ -77,13 +79,22 @@ insert into a values
 insert into b values
 (1, 1, 1, 'x', 'p', 1, 1.5), (2, null, 2, null, 'q', 2, null), (3, 2, 3, 'y', 'p', 3, 0),
 (4, null, 6, '', 'z', 4, null);
-insert into c values (1, 1, 1, 'x', 'p'), (1, null, 2, null, null), (3, 2, 2, 'y', ''), (9, 9, 9, null, 'q');
+insert into c values
+(1, 1, 1, 'x', 'p'), (1, null, 2, null, null), (3, 2, 2, 'y', ''), (9, 9, 9, null, 'q');
 insert into p values (1, 1, 1, 'x'), (2, null, 2, null), (3, 3, 5, 'y');
 insert into h values (1, null, 1, 'x'), (2, 2, 2, null);
 insert into h1 values (3, 1, 3, null, 'm'), (4, null, 1, 'y', null);
 insert into g (id, n, k, s) values (1, 1, 1, 'x'), (2, null, 2, null), (3, 3, 3, 'y');
 insert into w values (1, 1, 1, 'x'), (2, null, 2, 'y');
 """
+
+_SCHEMA_18 = "alter table g add column virt integer not null generated always as (k * 2) virtual;"
+
+
+def schema(major: int) -> str:
+    """The statements that make the tables, on PostgreSQL *major*."""
+    return _SCHEMA + (_SCHEMA_18 if major >= 18 else "")
+
 
 INT, TEXT, BOOL, TIME, ARRAY, DOC, NUM = "int", "text", "bool", "time", "array", "doc", "num"
 
@@ -100,8 +111,9 @@ TABLES: dict[str, dict[str, str]] = {
     "va": {**_COMMON, "nk": INT},
     "vb": {**_COMMON, "az": TEXT},
     "vg": _COMMON,
+    "vs": _COMMON,
 }
-WRITABLE = ("a", "b", "c", "e", "p", "h", "g", "w")
+WRITABLE = ("a", "b", "c", "e", "p", "h", "g", "w", "vs")
 
 
 @dataclass
@@ -180,11 +192,8 @@ class Generator:
             operator = self.random.choice(
                 ["union", "union all", "intersect", "except", "intersect all"]
             )
-            types = [kind for kind in wanted]
-            if DOC in types:
-                operator = "union all"
-            left, _ = self.query(depth - 1, outer, types)
-            right, _ = self.query(depth - 1, outer, types)
+            left, _ = self.query(depth - 1, outer, wanted)
+            right, _ = self.query(depth - 1, outer, wanted)
             return f"({left}) {operator} ({right})", columns
         if self.one_in(15):
             return self.values(columns), columns
@@ -308,73 +317,66 @@ class Generator:
             return ""
         text = self.source(level, depth)
         for _ in range(self.random.choice((0, 0, 1, 1, 1, 2))):
-            if self.one_in(6):
-                text += f", {self.source(level, depth)}"
-                continue
             text = self.joined(text, level, depth)
         return f" from {text}"
 
     def joined(self, left: str, level: Level, depth: int) -> str:
+        """*left*, which is all of *level* so far, joined to something that *level* gains."""
         before = list(level.sources)
-        if self.one_in(5):
-            # A join on the right side, in brackets.
-            inner = Level(outer=level.outer)
-            right = self.joined(self.source(inner, depth, lateral=False), inner, 0)
-            right = f"({right})"
-            added = inner.sources
-        else:
-            inner = Level(before, level.outer)
-            kind = "left join" if self.one_in(2) else "join"
-            right = self.source(inner, depth)
-            added = inner.sources[len(before) :]
-            if right.startswith("lateral"):
-                level.sources = before + added
-                return f"{left} {kind} {right} on {self.on(before, added, level)}"
         kind = self.random.choice(["join", "left join", "left join", "right join", "full join"])
-        level.sources = before + added
-        # What stands behind a comma can't be named in ON: the join binds closer.
-        return f"({left.replace(', ', ' cross join ') if ',' in left and '(' not in left else left}) {kind} {right} on {self.on(before, added, level, kind)}" if False else self._join_text(left, kind, right, before, added, level)
+        inner = Level(outer=level.outer)
+        if self.one_in(6):
+            return f"{left} cross join {self.source(level, depth)}"
+        if self.one_in(4):
+            lateral = Level(before, level.outer)
+            right = self.source(lateral, depth)
+            inner.sources = lateral.sources[len(before) :]
+            kind = self.random.choice(["join", "left join"]) if "lateral" in right else kind
+        elif self.one_in(4):
+            right = f"({self.joined(self.source(inner, depth, lateral=False), inner, 0)})"
+        else:
+            right = self.source(inner, depth, lateral=False)
+        level.sources = before + inner.sources
+        if len(before) == len(inner.sources) == 1 and self.one_in(4):
+            shared = [
+                name
+                for name, of in before[0].columns.items()
+                if of == INT and inner.sources[0].columns.get(name) == INT
+            ]
+            if shared:
+                name, alias = self.random.choice(shared), self.alias()
+                level.sources.append(Source(alias, {name: INT}))
+                return f"{left} {kind} {right} using ({name}) as {alias}"
+        return f"{left} {kind} {right} on {self.on(before, inner.sources, level, kind)}"
 
-    def _join_text(
-        self, left: str, kind: str, right: str, before: list[Source], added: list[Source], level: Level
-    ) -> str:
-        return f"{left} {kind} {right} on {self.on(before, added, level, kind)}"
-
-    def on(
-        self, before: list[Source], added: list[Source], level: Level, kind: str = "join"
-    ) -> str:
-        left = Level(before).columns(INT)
-        right = Level(added).columns(INT)
+    def on(self, before: list[Source], added: list[Source], level: Level, kind: str) -> str:
+        left, right = Level(before).columns(INT), Level(added).columns(INT)
         if not left or not right:
             return "true"
         equal = f"{self.random.choice(left)} = {self.random.choice(right)}"
-        if kind != "full join" and self.one_in(4):
-            return f"{equal} and {self.condition(Level(before + added, level.outer), 1)}"
-        if kind != "full join" and self.one_in(12):
-            return "true"
-        return equal
+        if kind == "full join" or not self.one_in(4):
+            return equal
+        return f"{equal} and {self.condition(Level(before + added, level.outer), 1)}"
 
     def source(self, level: Level, depth: int, lateral: bool = True) -> str:
+        """Something to select from, which *level* gains."""
         alias = self.alias()
-        cte_names = list(self.ctes[-1])
+        names = list(self.ctes[-1])
         choice = self.random.randrange(12)
-        if cte_names and choice < 5:
-            name = self.random.choice(cte_names)
+        if names and choice < 5:
+            name = self.random.choice(names)
             level.sources.append(Source(alias, self.ctes[-1][name]))
             return f"{name} as {alias}"
         if depth > 0 and choice in (5, 6):
-            may_name = lateral and self.one_in(2) and bool(level.sources)
-            inner = Level(list(level.sources), level.outer) if may_name else level.outer
-            text, columns = self.query(depth - 1, inner)
+            beside = lateral and bool(level.sources) and self.one_in(2)
+            around = Level(list(level.sources), level.outer) if beside else level.outer
+            text, columns = self.query(depth - 1, around)
             level.sources.append(Source(alias, columns))
-            return f"{'lateral ' if may_name else ''}({text}) as {alias}"
+            return f"{'lateral ' if beside else ''}({text}) as {alias}"
         if choice == 7 and self.one_in(2):
             level.sources.append(Source(alias, {"v": INT, "o": INT}))
-            call = self.random.choice(
-                ["generate_series(1, 2)", "unnest(array[1, null])", "unnest(array[1, 2])"]
-            )
-            ordinal = f"{call} with ordinality as {alias} (v, o)"
-            return ordinal
+            calls = ["generate_series(1, 2)", "unnest(array[1, null])", "unnest(array[1, 2])"]
+            return f"{self.random.choice(calls)} with ordinality as {alias} (v, o)"
         name = self.random.choice(list(TABLES))
         level.sources.append(Source(alias, TABLES[name]))
         only = "only " if name == "h" and self.one_in(3) else ""
@@ -442,7 +444,7 @@ class Generator:
             )
         if self.one_in(6) and level.grouped is None:
             text, _ = self.query(0, level, [kind])
-            return f"({text.removesuffix(';')} limit 1)" if " limit " not in text else f"({text})"
+            return f"(select q.c1 from ({text}) as q limit 1)"
         if self.one_in(8) and level.grouped is None:
             return f"(select {one(kind)})"
         match kind:
@@ -456,10 +458,9 @@ class Generator:
                     lambda: f"({one(ARRAY)})[1]",
                     lambda: f"abs({one(INT)})",
                     lambda: f"odd_is_null({one(INT)})",
-                    lambda: f"extract(year from {one(TIME)})::text::float8::integer % 7"
-                    if False
-                    else f"num_nulls({one(INT)}, {one(TEXT)})",
+                    lambda: f"num_nulls({one(INT)}, {one(TEXT)})",
                     lambda: f"({one(DOC)} ->> 'v')::integer",
+                    lambda: f"({one(NUM)} > 0)::integer",
                     lambda: f"({one(BOOL)})::integer",
                 )
             case "text":
@@ -517,7 +518,9 @@ class Generator:
             if test == "is not null":
                 first, second = second, first
             return f"(case when {column} {test} then {first} else {second} end)"
-        branch = f"when {self.condition(level, depth - 1)} then {self.typed(kind, level, depth - 1)}"
+        branch = (
+            f"when {self.condition(level, depth - 1)} then {self.typed(kind, level, depth - 1)}"
+        )
         return f"(case {branch} else {self.typed(kind, level, depth - 1)} end)"
 
     def condition(self, level: Level, depth: int) -> str:
@@ -529,11 +532,13 @@ class Generator:
         kind = self.random.choice((INT, INT, TEXT, BOOL, TIME, ARRAY))
         operator = self.random.choice(["=", "<>", "<", ">=", "is distinct from"])
         if depth > 0 and self.one_in(3):
+            inner = self.condition(level, depth - 1)
+            tests = ["true", "not true", "false", "not false", "unknown", "not unknown"]
             return self.pick(
-                lambda: f"({self.condition(level, depth - 1)} and {self.condition(level, depth - 1)})",
-                lambda: f"({self.condition(level, depth - 1)} or {self.condition(level, depth - 1)})",
-                lambda: f"(not {self.condition(level, depth - 1)})",
-                lambda: f"(({self.condition(level, depth - 1)}) is {self.random.choice(['true', 'not true', 'false', 'not false', 'unknown', 'not unknown'])})",
+                lambda: f"({inner} and {self.condition(level, depth - 1)})",
+                lambda: f"({inner} or {self.condition(level, depth - 1)})",
+                lambda: f"(not {inner})",
+                lambda: f"(({inner}) is {self.random.choice(tests)})",
             )
         choices: list[Callable[[], str]] = [
             lambda: f"{one(kind)} is not null",
@@ -543,8 +548,9 @@ class Generator:
             lambda: f"{one(INT)} {operator} {one(INT)}",
             lambda: f"{one(TEXT)} like '%'",
             lambda: f"{one(INT)} in (1, 2, {one(INT)})",
-            lambda: f"{one(INT)} = any ({one(ARRAY)})",
-            lambda: f"{one(INT)} <> all ({one(ARRAY)})",
+            lambda: f"{one(INT)} = any ({one(ARRAY)}::integer[])",
+            lambda: f"{one(INT)} <> all ({one(ARRAY)}::integer[])",
+            lambda: f"{one(INT)} not in (1, {one(INT)})",
             lambda: f"({one(INT)}, {one(INT)}) < ({one(INT)}, {one(INT)})",
             lambda: f"({one(INT)}, {one(TEXT)}) is not null",
             lambda: f"{one(INT)} between {one(INT)} and {one(INT)}",
@@ -567,7 +573,6 @@ class Generator:
         def one(of: str) -> str:
             return self.typed(of, Level(level.sources, level.outer), 1)
 
-        order = self.random.choice(["", " order by 1"]) if False else ""
         text = {
             INT: lambda: self.pick(
                 lambda: "count(*)::integer",
@@ -588,7 +593,7 @@ class Generator:
                 lambda: f"(count({one(INT)}) > 1)",
             ),
             TIME: lambda: f"max({one(TIME)})",
-            ARRAY: lambda: f"array_agg({one(INT)}{order})",
+            ARRAY: lambda: f"array_agg({one(INT)})",
             DOC: lambda: f"jsonb_agg({one(INT)})",
             NUM: lambda: self.pick(
                 lambda: f"avg({one(INT)})",
@@ -616,8 +621,8 @@ class Generator:
             f"nth_value({one}, 2) ",
         ]
         if kind == INT:
-            calls += ["row_number() ", "rank() ", f"max({one}) ", f"sum({one}) ", "count(*) "]
-            calls += [f"ntile({self.typed(INT, Level(), 0)}) " if False else "dense_rank() "]
+            calls += ["row_number() ", "rank() ", "dense_rank() ", "ntile(2) "]
+            calls += [f"max({one}) ", f"sum({one}) ", f"count({one}) ", "count(*) "]
         text = self.random.choice(calls) + f"over ({self.window(level)})"
         text = f"({text})::{self.sql_type(kind)}"
         if self.one_in(4):
@@ -668,44 +673,39 @@ class Generator:
                 text = self.update(table, columns, target)
         returned = ", ".join(self.returned(target) for _ in range(self.random.randint(1, 4)))
         text = f"{text} returning {returned}"
-        if self.one_in(4):
-            text = f"with z as ({text.replace(' returning ', ' returning ', 1)}) select * from z"
-        return text
+        return f"with z as ({text}) select * from z" if self.one_in(4) else text
 
     def insert(self, table: str, columns: dict[str, str]) -> str:
-        some = {"id": INT, "k": INT, "n": INT, "s": TEXT}
-        if table in ("a", "b", "e"):
-            some["z"] = TEXT
-        if table == "a":
-            some["q"] = BOOL
+        """INSERT of chosen values, or of rows of another table, perhaps with ON CONFLICT."""
+        given = {"id": "100", "k": "1", "n": self.literal(INT), "s": self.literal(TEXT)}
+        given |= {
+            name: text
+            for name, text in (("z", "'z'"), ("q", "true"), ("d", "3"))
+            if name in columns
+        }
         if table == "b":
-            some["d"] = INT
-        given = {"id": "x.id + 40", "k": "x.k", "z": "'z'", "q": "true", "d": "3"}
-        if table == "b":
-            given["k"] = "1"
-        level = Level([Source("x", TABLES["a"])])
-        items = [given.get(name) or self.typed(kind, level, 1) for name, kind in some.items()]
-        if table == "b":
-            items[2] = "null"
-        if self.one_in(3):
-            items[0] = "100"
-            items[2] = self.literal(INT) if table != "b" else "null"
-            items = [item if "x." not in item else "2" for item in items]
-            some_text = ", ".join(some)
-            if "x." not in "".join(items) and "(" not in items[3]:
-                return f"insert into {table} as x ({some_text}) values ({', '.join(items)})"
-        text = f"insert into {table} as x ({', '.join(some)}) select {', '.join(items)} from a as x"
-        if table in ("a", "e", "g", "w") and self.one_in(2):
-            text += self.random.choice(
-                [
-                    " on conflict do nothing",
-                    " on conflict (id) do update set n = null, s = excluded.s",
-                    " on conflict (id) do update set n = excluded.k",
-                ]
+            given["n"] = "null"
+        if table == "vs":
+            given["n"] = "2"
+        rest = f"values ({', '.join(given.values())})"
+        if not self.one_in(3):
+            level = Level([Source("y", TABLES["a"])])
+            given |= {"id": "y.id + 40", "s": self.typed(TEXT, level, 2)}
+            if table not in ("b", "vs"):
+                given |= {"n": self.typed(INT, level, 2), "k": "y.k"}
+            rest = (
+                f"select {', '.join(given.values())} from a as y where {self.condition(level, 1)}"
             )
-        return text
+        text = f"insert into {table} as x ({', '.join(given)}) {rest}"
+        if table in ("a", "e", "g", "w") and self.one_in(2):
+            action = self.random.choice(
+                ["nothing", "update set n = null, s = excluded.s", "update set n = excluded.k"]
+            )
+            text += f" on conflict (id) do {action}"
+        return text.replace("y.id + 40", "y.id") if self.one_in(2) and "conflict" in text else text
 
     def update(self, table: str, columns: dict[str, str], target: Level) -> str:
+        """UPDATE of one or two columns, perhaps from another table."""
         settable = [name for name in ("n", "s", "b", "arr", "at", "doc") if name in columns]
         names = self.random.sample(settable, self.random.randint(1, min(2, len(settable))))
         extra = Level()
@@ -716,12 +716,15 @@ class Generator:
         sets = []
         for name in names:
             value = self.typed(columns[name], target, 1)
-            if table == "b" and name == "n":
-                value = "null"
+            if table in ("b", "vs") and name == "n":
+                value = "2" if table == "vs" else "null"
             sets.append(f"{name} = {value}")
-        return f"update {table} as x set {', '.join(sets)}{source} where {self.condition(target, 2)}"
+        return (
+            f"update {table} as x set {', '.join(sets)}{source} where {self.condition(target, 2)}"
+        )
 
     def returned(self, target: Level) -> str:
+        """An item of RETURNING; from 18 also of the row as it was, or as it is now."""
         own = target.sources[0].columns
         name = self.random.choice(list(own))
         if self.major >= 18 and self.one_in(3):

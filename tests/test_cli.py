@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from taskdb import cli
 from taskdb.cli import main
-from taskdb.cli.common import print_json, print_table
+from taskdb.cli.common import Target, print_json, print_table
 from taskdb.errors import ValidationError
 from taskdb.text import clean, shorten
 from tests.command_line import Caller, command, environment, interrupt, run
@@ -100,6 +101,29 @@ def test_an_unreachable_database_is_one_line_without_the_password(
     assert "s3cret" not in refused.err
 
 
+def test_a_schema_that_is_behind_is_refused_with_the_remedy(
+    capsys: pytest.CaptureFixture[str], database_url: str
+) -> None:
+    taskdb = Caller(capsys, database_url)
+    assert taskdb("migrate", "down").status == 0
+
+    refused = taskdb("ready")
+
+    assert (refused.status, refused.out) == (1, "")
+    assert refused.err.count("\n") == 1
+    assert "migrate up" in refused.err
+
+
+def test_a_long_import_or_examination_is_given_its_time(
+    shared_database_url: str,
+) -> None:
+    with Target(shared_database_url, "taskdb").connect() as usual:
+        assert usual.execute("show statement_timeout").fetchone() == ("1min",)
+    with Target(shared_database_url, "taskdb").connect(patient=True) as patient:
+        assert patient.execute("show statement_timeout").fetchone() == ("0",)
+        assert patient.execute("show search_path").fetchone() == ('"taskdb",shared,pg_temp',)
+
+
 def test_a_bad_workspace_name_is_one_line(
     capsys: pytest.CaptureFixture[str], shared_database_url: str
 ) -> None:
@@ -136,8 +160,8 @@ def test_each_failure_is_one_line_and_a_status(
     assert main(["ready"]) == status
 
     printed = capsys.readouterr()
-    assert printed.err.count("\n") == 1
-    assert printed.err.startswith("taskdb: ")
+    assert printed.err.strip().count("\n") == 0
+    assert printed.err.strip().startswith("taskdb: ")
     assert words in printed.err
 
 
@@ -181,18 +205,21 @@ def test_interrupted_it_ends_with_130_and_one_line(database_url: str) -> None:
         ) as process,
     ):
         locked.execute("lock table taskdb.tasks in access exclusive mode")
-        wait_until_blocked_by(locked)
+        wait_until_blocked_by(locked, database_url)
         out, err = interrupt(process)
 
-    assert (process.returncode, out, err) == (130, "", "taskdb: Interrupted\n")
+    # The empty line ends the one on which a terminal shows ^C.
+    assert (process.returncode, out, err) == (130, "", "\ntaskdb: Interrupted\n")
 
 
-def wait_until_blocked_by(conn: psycopg.Connection) -> None:
-    pid = conn.info.backend_pid
-    while not conn.execute(
-        "select from pg_stat_activity where %s = any(pg_blocking_pids(pid))", (pid,)
-    ).fetchone():
-        pass
+def wait_until_blocked_by(holder: psycopg.Connection, url: str) -> None:
+    """Wait until a session really waits for what *holder* has locked; half a minute at most."""
+    asked = "select exists (select from pg_stat_activity where %s = any(pg_blocking_pids(pid)))"
+    deadline = time.monotonic() + 30
+    with psycopg.connect(url, autocommit=True) as conn:
+        while conn.execute(asked, (holder.info.backend_pid,)).fetchone() == (False,):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 def test_without_any_setting_the_embedded_server_is_started(tmp_path: Path) -> None:
@@ -211,7 +238,7 @@ def test_without_any_setting_the_embedded_server_is_started(tmp_path: Path) -> N
     assert url.out.startswith("postgresql://")
     assert (url.out.count("\n"), url.err) == (1, "")
     assert (status.status, "running as process" in status.out) == (0, True)
-    assert psql.out == "taskdb, shared, pg_temp\n"
+    assert psql.out == "taskdb,shared,pg_temp\n"
     assert (stopped.status, stopped.out) == (0, "Stopped.\n")
     assert (again.status, again.out) == (0, f"It was not running, in {tmp_path}/.taskdb.\n")
     assert (after.status, after.out) == (

@@ -275,10 +275,10 @@ def test_check_of_a_shard_is_read_without_its_number() -> None:
     class FromWorker(pg.CheckViolation):
         diag = diagnosis(
             message_primary='new row for relation "features_102040" violates check constraint'
-            ' "features_progress_pct_is_0_to_100_102040"'
+            ' "features_progress_pct_is_0_to_100_per_cent_102040"'
         )
 
-    assert str(translate(FromWorker())) == "progress_pct must be 0 to 100"
+    assert str(translate(FromWorker())) == "progress_pct must be 0 to 100 per cent"
 
 
 # Values
@@ -294,7 +294,7 @@ def test_check_of_a_shard_is_read_without_its_number() -> None:
         ("select $1::int4range", "s3cret", "given must be valid for its type"),
         ("select $1::smallint", "70000", "given must lie in the range of smallint"),
         ("select $1::date", "2026-13-01", "given must lie in its type's range"),
-        ("select $1::shared.priority", "11", "given must be 1 to 10"),
+        ("select $1::shared.priority", "11", "given must be 1 to 10 inclusive"),
     ],
 )
 def test_value_that_the_server_cannot_read_is_named_by_its_parameter(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from taskdb import migration_runner
+from taskdb.check import locks
 from taskdb.check import migrations as migration_check
 from taskdb.errors import DatabaseError
 from tests.servers import Databases
@@ -150,6 +154,11 @@ def test_a_second_time_that_is_not_like_the_first_is_a_finding(
             "takes share on taskdb.notes; its head says row exclusive",
         ),
         (
+            "alter table notes add column a int; insert into notes values (1);",
+            "row exclusive on notes, for milliseconds.",
+            "takes access exclusive on taskdb.notes; its head says row exclusive",
+        ),
+        (
             "insert into notes values (1);",
             "none beyond new objects.",
             "takes row exclusive on taskdb.notes; its head does not say so",
@@ -262,6 +271,24 @@ def test_each_table_locked_without_a_transaction_is_seen(trains: Trains, check: 
     ]
 
 
+def test_a_failure_of_the_watcher_is_not_kept_quiet(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = threading.Event()
+
+    def fail(*_args: object, **_parameters: object) -> None:
+        looked.set()
+        raise RuntimeError("no view of the locks")
+
+    monkeypatch.setattr("taskdb.queries.locks.list_locks", fail)
+
+    with (
+        pytest.raises(RuntimeError, match="no view of the locks"),
+        locks.watch(databases.admin_url, 0, locks.Taken([])),
+    ):
+        assert looked.wait(30)
+
+
 def test_a_declared_table_that_is_not_there_is_a_finding(trains: Trains, check: Check) -> None:
     trains.add("workspace", "0002.add", "select 1;", locks="share on nodes, for milliseconds.")
 
@@ -290,10 +317,6 @@ def test_an_expectation_that_is_not_met_is_a_finding(
 def test_runners_that_get_in_each_others_way_are_a_finding(
     databases: Databases, trains: Trains, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import contextlib
-
-    from taskdb import migration_runner
-
     trains.add("workspace", "0002.sleep", "select pg_sleep(0.2);")
     monkeypatch.setattr(migration_runner, "runner_lock", lambda *_args: contextlib.nullcontext())
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from taskdb.errors import MigrationError
-from taskdb.migration_files import Lock, Migration, ids, lint, read_train
+from taskdb.migration_files import Migration, ids, lint, read_train
+from taskdb.migration_head import Lock
 from tests.trains import Trains
 
 NAME = "0001.create-notes"
@@ -230,6 +231,14 @@ def test_two_files_of_one_number_are_an_error(tmp_path: Path) -> None:
     trains.add("shared", "0001.zap", "select 1;")
 
     with pytest.raises(MigrationError, match=r"number 0001 is taken by 0001\.create-mood\.sql"):
+        read_train(tmp_path / "shared")
+
+
+def test_number_0000_is_an_error(tmp_path: Path) -> None:
+    trains = Trains(tmp_path)
+    trains.add("shared", "0000.begin", "select 1;")
+
+    with pytest.raises(MigrationError, match="0000 means before the first"):
         read_train(tmp_path / "shared")
 
 

@@ -832,6 +832,19 @@ def test_a_breaking_migration_refuses_older_packages(
                 migrations.require(conn, folder=trains.folder)
 
 
+def test_a_breaking_line_that_nobody_understands_refuses_every_package(
+    empty_database_url: str, trains: Trains
+) -> None:
+    migrations.up(empty_database_url, folder=trains.folder)
+    query(empty_database_url, "update taskdb._taskdb_migration set breaking = 'next'")
+
+    with (
+        connect(empty_database_url) as conn,
+        pytest.raises(SchemaVersionMismatchError, match="'next' is no version"),
+    ):
+        migrations.require(conn, folder=trains.folder)
+
+
 # New
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.sql import SQL
 
 from taskdb.check.catalogue import Catalogue
 from taskdb.check.describe import Description, describe
@@ -74,7 +73,7 @@ def server(databases: Databases) -> Generator[psycopg.Connection]:
     """A connection to a database of this module's own, with the list's tables in it."""
     url = databases.empty()
     with psycopg.connect(url) as conn:
-        conn.execute(SQL(SETUP))  # type: ignore[arg-type]
+        conn.execute(SETUP.encode())
         yield conn
         conn.rollback()
     databases.drop(url)

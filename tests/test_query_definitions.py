@@ -186,6 +186,8 @@ REFUSED = [
         "area.sql:4:3",
     ),
     ("def get(): ...", "select 1;", "get has no return type", "area.py:16"),
+    ("def get() -> int: return 1", "select 1;", "has a body, which would never run", "area.py:16"),
+    ("def get() -> int: print()", "select 1;", "has a body, which would never run", "area.py:16"),
     ("def get(a) -> int: ...", "select :a;", "a has no annotation", "area.py:16"),
     ("def get(*a: int) -> int: ...", "select :a;", "a stands for any number", "area.py:16"),
     ("def get(**a: int) -> int: ...", "select :a;", "a stands for any number", "area.py:16"),

@@ -436,7 +436,7 @@ async def test_a_batch_that_loses_its_connection_says_so(shop: Shop, call: Calle
     with pytest.raises(psycopg.OperationalError) as caught:
         await call(shop.stop.batch, [{"n": n} for n in range(5000)])
 
-    assert notes(caught.value) == "shop.stop at sql/shop.sql:51:1"
+    assert "shop.stop at sql/shop.sql:51:1" in notes(caught.value)
 
 
 async def test_a_batch_names_the_row_that_found_nothing(shop: Shop, call: Caller) -> None:
@@ -549,7 +549,7 @@ def test_a_value_that_the_server_cannot_read_is_named(
     def wrong(*, a: str, day: str) -> int: ...
 
     with pytest.raises(ValidationError) as caught:
-        wrong(plain, a="x", day="yesterday's")
+        wrong(plain, a="x", day="no day")
     assert caught.value.field == "day"
 
 

@@ -40,7 +40,9 @@ def new_plan(prefix: str, count: int) -> tuple[list[NewTask], list[NewDependency
     while len(pairs) < 2 * count:
         waiting = dice.randrange(1, count)
         pairs.add((waiting, dice.randrange(max(0, waiting - 5_000), waiting)))
-    edges = [NewDependency(topological[waiting], topological[awaited]) for waiting, awaited in pairs]
+    edges = [
+        NewDependency(topological[waiting], topological[awaited]) for waiting, awaited in pairs
+    ]
     dice.shuffle(edges)
     return [NewTask(key=key, title=f"The task named {key}") for key in keys], edges
 
@@ -186,9 +188,7 @@ def explain(conn: Connection, **given: str) -> str:
     """Return the plan of claim_next for the arguments given."""
     values = {"agent": "me", "lease": "5 min", **given}
     variant = next(
-        variant
-        for variant in claim_next.variants()
-        if set(variant.parameters) == values.keys()
+        variant for variant in claim_next.variants() if set(variant.parameters) == values.keys()
     )
     rows = psycopg.RawCursor(conn).execute(
         "explain " + variant.text, [values[name] for name in variant.parameters]

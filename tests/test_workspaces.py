@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from taskdb import migrations, workspaces
 from taskdb.database import connect
 from taskdb.errors import DatabaseError, ValidationError
-from taskdb.models import TaskStatus
+from taskdb.models import NewTask, TaskStatus
 from taskdb.queries import claims, dependencies, epics, features, files, history, subtasks, tasks
 from tests.servers import Databases, make_url
 
@@ -120,6 +120,7 @@ def test_a_writer_does_all_that_the_typed_functions_do(
         tasks.create(conn, key="T-2", title="Two", feature_id=feature.id)
         numbered = tasks.create(conn, title="The server makes the key")
         dependencies.add_dependency(conn, task="T-2", depends_on="T-1")
+        tasks.create_many(conn, [NewTask(key="T-8", title="Eight")], [])
         subtasks.append(conn, task=numbered.key, title="A line")
         files.put(conn, task="T-1", path="a.py", content="1")
         claim = claims.claim_next(conn, agent="ann")

@@ -166,7 +166,7 @@ create table task_search (
         foreign key (task_id) references tasks (id) on delete cascade
 );
 
--- Serves queries/tasks.sql: search.
+-- Serves queries/search.sql: find_tasks.
 create index task_search_by_words on task_search using gin (document);
 -- Serves queries/tasks.sql: find_similar.
 create index task_search_by_trigrams on task_search using gin (title shared.gin_trgm_ops);

@@ -592,6 +592,7 @@ with candidate as (
     where
         ready.key = :key
         and coalesce(task.assigned_agent, '') in ('', :agent)
+    limit 1
     for no key update of task
 ),
 

@@ -23,7 +23,7 @@ select
 -- name: agents_at_work
 -- What each agent has completed and what it works on, in the order of their names.
 select
-    agent.name,
+    agent.name as "name!",  -- the demo's agents have names
     (
         select count(*)
         from task_claims as done
@@ -49,7 +49,8 @@ where
     and not exists (
         select from pg_stat_activity as session
         where session.application_name = :application_name and session.state <> 'idle'
-    );
+    )
+limit 1;
 
 -- name: takeovers
 -- Claims that lapsed, each with the claim that took its task over.

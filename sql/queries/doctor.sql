@@ -377,7 +377,7 @@ select
             from task_obstacles as obstacle
             where obstacle.task_id = task.id
         )
-    end as found,
+    end as "found!",  -- what is obstructed has an obstacle
     'ready, if and only if nothing stands in its way' as expected,
     task.id
 from tasks as task
@@ -450,7 +450,7 @@ order by task.key;
 
 -- name: repair_ranks
 -- Lowers ranks until each of these edges, whose ends lock_tasks has locked, goes to a lower one.
-select task_graph_repair(:waiting, :awaited);
+select count(task_graph_repair(:waiting, :awaited));
 
 -- name: repair_progress
 -- Refreshes the cached progress of these features.

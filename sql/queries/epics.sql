@@ -138,8 +138,10 @@ select
     progress.completed_count,
     progress.progress_pct,
     progress.weighted_progress_pct
-from epic_progress as progress
-where progress.key = :key;
+from epics as epic
+inner join epic_progress as progress on progress.epic_id = epic.id
+where epic.key = :key
+limit 1;
 
 -- name: list_progress
 -- How far every epic is.

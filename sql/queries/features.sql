@@ -142,8 +142,10 @@ select
     progress.counted_count,
     progress.completed_count,
     progress.progress_pct
-from feature_progress as progress
-where progress.key = :key;
+from features as feature
+inner join feature_progress as progress on progress.feature_id = feature.id
+where feature.key = :key
+limit 1;
 
 -- name: list_progress
 -- How far every feature is, or those of one epic.
@@ -169,8 +171,10 @@ with current as (
         progress.progress_pct,
         progress.completed_count,
         progress.counted_count
-    from feature_progress as progress
-    where progress.key = :key
+    from features as feature
+    inner join feature_progress as progress on progress.feature_id = feature.id
+    where feature.key = :key
+    limit 1
 )
 
 update features as feature

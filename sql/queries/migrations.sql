@@ -4,17 +4,21 @@
 -- name: set_path
 -- The session's search path, in order, written as `set search_path` writes it; of no
 -- schemas it is empty.
-select set_config(
-    'search_path',
+select
     coalesce(
-        (
-            select string_agg(quote_ident(entry.name), ', ' order by entry.position)
-            from unnest(:schemas::text[]) with ordinality as entry (name, position)
+        set_config(
+            'search_path',
+            coalesce(
+                (
+                    select string_agg(quote_ident(entry.name), ', ' order by entry.position)
+                    from unnest(:schemas::text[]) with ordinality as entry (name, position)
+                ),
+                ''
+            ),
+            false
         ),
         ''
-    ),
-    false
-);
+    );
 
 -- name: try_lock
 -- The lock that lets one runner at a time into a database. It is tried, not waited for:

@@ -342,7 +342,10 @@ where
 -- Functions, procedures and aggregates, each under its name and argument types.
 select
     'function' as kind,
-    function.proname || '(' || pg_get_function_identity_arguments(function.oid) || ')' as name,
+    function.proname
+    || '('
+    || coalesce(pg_get_function_identity_arguments(function.oid), '')
+    || ')' as name,
     aspect.name as aspect,
     aspect.value
 from pg_proc as function

@@ -276,9 +276,9 @@ select
     blocked.title,
     blocked.effective_priority,
     blocked.blocked_reason,
-    blocked.blocked_at,
+    blocked.blocked_at as "blocked_at!",  -- tasks_blocked_at_exactly_while_blocked
     blocked.open_dependencies,
-    blocked.open_gates
+    cast(blocked.open_gates as text[]) as open_gates
 from blocked_tasks as blocked
 order by blocked.effective_priority, blocked.key
 limit :limit;
@@ -440,7 +440,8 @@ select
     task.key,
     task.title,
     task.status,
-    cast(similarity(search.title, :title) as double precision) as similarity
+    cast(similarity(search.title, :title) as double precision)
+        as "similarity!"  -- strict, and both titles are not null
 from task_search as search
 inner join tasks as task on task.id = search.task_id
 where search.title % :title

@@ -27,12 +27,12 @@ select exists(select 1 from pg_roles where rolname = :name);
 
 -- name: may_grant_on
 -- Whether the current role may hand out rights on the schema: it owns it.
-select pg_has_role(nspowner, 'usage')
+select coalesce(pg_has_role(nspowner, 'usage'), false)
 from pg_namespace
 where nspname = :name;
 
 -- name: has_usage
 -- Whether a role may use a schema.
-select has_schema_privilege(:role::name, nspname, 'usage')
+select coalesce(has_schema_privilege(:role::name, nspname, 'usage'), false)
 from pg_namespace
 where nspname = :name;

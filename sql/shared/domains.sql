@@ -31,12 +31,12 @@ create domain object_json as jsonb
 comment on domain object_json is 'A JSON object.';
 
 create domain priority as smallint
-    constraint priority_is_1_to_10 check (value between 1 and 10);
+    constraint priority_is_1_to_10_inclusive check (value between 1 and 10);
 
 comment on domain priority is '1 (most urgent) to 10.';
 
 create domain score as smallint
-    constraint score_is_0_to_100 check (value between 0 and 100);
+    constraint score_is_0_to_100_inclusive check (value between 0 and 100);
 
 comment on domain score is '0 to 100.';
 

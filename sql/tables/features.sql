@@ -22,7 +22,7 @@ create table features (
     constraint features_key_is_unique unique (key),
     constraint features_key_is_epic_and_f_and_digits
         check (key ~ '^E[0-9]{2,6}-F[0-9]{2,6}$'),
-    constraint features_progress_pct_is_0_to_100 check (progress_pct between 0 and 100)
+    constraint features_progress_pct_is_0_to_100_per_cent check (progress_pct between 0 and 100)
 );
 
 -- Serves queries/features.sql: list_features, and the deletion of an epic.

@@ -1,1 +1,1 @@
-"""What makes raw SQL safe: each module is one check (docs/checks.md)."""
+"""What makes raw SQL safe: each check is callable by itself."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from itertools import combinations
 from typing import Any, Final, cast, get_args, get_origin
 from uuid import UUID
 
@@ -24,13 +23,14 @@ from taskdb.arguments import Parameter
 from taskdb.check.catalogue import Catalogue
 from taskdb.check.describe import Column, Description, describe
 from taskdb.execution import Query, place_of
+from taskdb.lexer import Kind
 from taskdb.models.contract import TypeFacts
 from taskdb.queries import contract
 from taskdb.query import Queries, Unset
-from taskdb.rows import Field, Size
+from taskdb.rows import Field, Size, bare_name
 from taskdb.statements import Variant
 
-__all__ = ["MOST_VARIANTS", "Finding", "check"]
+__all__ = ["MOST_VARIANTS", "Finding", "Override", "check", "overrides"]
 
 MOST_VARIANTS: Final = 64
 """Up to so many, all combinations of a query's `-- if` lines are checked; beyond, pairwise."""
@@ -71,6 +71,40 @@ class Finding:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A column whose author knows better: `as "name!"` is never NULL, `as "name?"` may be."""
+
+    query: str
+    column: str
+    nullable: bool
+    reason: str
+    where: str
+    offset: int
+
+
+def overrides(query: AnyQuery) -> list[Override]:
+    """Return the overrides in a query's text; the reason is the comment that ends the line."""
+    source = query.statement.source
+    found: list[Override] = []
+    for token in query.statement.tokens:
+        text = source.text[token.start : token.end]
+        if token.kind is Kind.QUOTED_IDENTIFIER and text.endswith(('!"', '?"')):
+            rest = source.text[token.end : source.line_end(token.end)]
+            reason = rest.partition("--")[2].strip()
+            found.append(
+                Override(
+                    query.name,
+                    text[1:-1],
+                    text.endswith('?"'),
+                    reason,
+                    source.where(token.start),
+                    token.start,
+                )
+            )
+    return found
+
+
 def check(conn: Connection[Any], queries: Queries) -> list[Finding]:
     """Compare *queries* with the database of *conn*, in its search_path.
 
@@ -103,11 +137,15 @@ def _variants(query: AnyQuery) -> Iterator[Variant]:
     if 2 ** len(groups) <= MOST_VARIANTS:
         yield from query.variants()
         return
+    # Any two groups differ in some digit of their numbers: with the groups that have the digit,
+    # with those that don't, with all and with none, every pair is seen in all four ways.
     everything = frozenset[str]().union(*groups)
-    chosen: dict[frozenset[str], None] = dict.fromkeys((frozenset[str](), everything))
-    # Each pair of lines is seen with both in, both out, and one of each.
-    for one, other in combinations(groups, 2):
-        chosen.update(dict.fromkeys((one, other, one | other, everything - one - other)))
+    chosen = dict.fromkeys((frozenset[str](), everything))
+    for digit in range(len(groups).bit_length()):
+        some = frozenset[str]().union(
+            *(group for number, group in enumerate(groups) if number >> digit & 1)
+        )
+        chosen.update(dict.fromkeys((some, everything - some)))
     for present in chosen:
         yield query.statement.variant(present, f"/* {query.name} */ ")
 
@@ -143,7 +181,7 @@ def _may_be_null_when_given(query: AnyQuery, name: str) -> bool:
 
 
 def _types(conn: Connection[Any], described: Iterable[Description]) -> dict[int, TypeFacts]:
-    wanted = {
+    wanted: set[int] = {
         oid
         for each in described
         for oid in (
@@ -153,7 +191,8 @@ def _types(conn: Connection[Any], described: Iterable[Description]) -> dict[int,
     }
     known: dict[int, TypeFacts] = {}
     while missing := sorted(wanted - known.keys()):
-        found = {facts.oid: facts for facts in contract.types(conn, oids=missing)}
+        rows: list[TypeFacts] = contract.types(conn, oids=missing)
+        found = {facts.oid: facts for facts in rows}
         known |= {oid: found.get(oid, _nothing(oid)) for oid in missing}
         wanted |= {
             oid for facts in found.values() for oid in (facts.element_oid, facts.base_oid) if oid
@@ -179,13 +218,14 @@ class _Comparison:
         self.variant = variant
         self.description = description
         self.types = types
+        self.overrides = {each.column: each for each in overrides(query)}
 
     def findings(self) -> Iterator[Finding]:
         yield from self._parameters()
         yield from self._columns()
         yield from self._rows()
 
-    def _finding(self, message: str, remedy: str, offset: int | None = None) -> Finding:
+    def finding(self, message: str, remedy: str, offset: int | None = None) -> Finding:
         statement = self.query.statement
         return Finding(
             self.query.name,
@@ -199,9 +239,9 @@ class _Comparison:
         by_name = {each.name: each for each in self.query.parameters}
         for name, seen in zip(self.variant.parameters, self.description.parameters, strict=True):
             parameter = by_name[name]
-            problem = self._problem(_meant(parameter), seen.type_oid)
+            problem = self.problem(_meant(parameter), seen.type_oid)
             if problem:
-                yield self._finding(
+                yield self.finding(
                     f":{name} {problem}, its argument is annotated {spelled(parameter.annotation)}",
                     "Change the annotation, or cast the parameter in the statement",
                     self.query.statement.parameters[name][0],
@@ -211,19 +251,19 @@ class _Comparison:
         result, columns = self.query.result, self.description.columns
         if not columns:
             if result.size is not Size.NONE and not result.counts:
-                yield self._finding(
+                yield self.finding(
                     f"has no result, but its function promises {spelled(result.annotation)}",
                     "Add returning, or return int or None",
                 )
             return
         if result.size is Size.NONE:
-            yield self._finding(
+            yield self.finding(
                 "has a result, but its function returns None", "Return it, or drop it"
             )
             return
         if result.row is None:
             if len(columns) != 1:
-                yield self._finding(
+                yield self.finding(
                     f"has {len(columns)} columns, but its function promises one value",
                     "Select one column, or return a dataclass",
                 )
@@ -235,45 +275,62 @@ class _Comparison:
     def _named_columns(
         self, row: type, fields: tuple[Field, ...], columns: tuple[Column, ...]
     ) -> Iterator[Finding]:
-        by_name = {column.name: column for column in columns}
+        by_name = {bare_name(column.name): column for column in columns}
         for field in fields:
             if field.name in by_name:
                 yield from self._column(field, by_name[field.name])
             else:
-                yield self._finding(
+                yield self.finding(
                     f"has no column {field.name}, which {row.__name__}.{field.name} takes",
                     "Select it, or drop the field",
                 )
         for name in by_name.keys() - {field.name for field in fields}:
-            yield self._finding(
+            yield self.finding(
                 f"has a column {name}, which {row.__name__} has no field for",
                 "Add the field, or drop the column",
             )
 
     def _column(self, field: Field, column: Column) -> Iterator[Finding]:
         named = self.query.result.named(field)
-        problem = self._problem(members(field.annotation), column.type_oid)
+        problem = self.problem(members(field.annotation), column.type_oid)
         if problem:
-            yield self._finding(
+            yield self.finding(
                 f"column {column.name} {problem}, {named} is annotated {spelled(field.annotation)}",
                 "Change the annotation, or cast the column",
             )
-        if column.nullable and not field.nullable:
-            yield self._finding(
+        override = self.overrides.get(column.name)
+        if override is not None:
+            yield from self._override(override, column)
+        if (column.nullable if override is None else override.nullable) and not field.nullable:
+            yield self.finding(
                 f"column {column.name} may be NULL ({column.reason}), "
                 f"but {named} is annotated {spelled(field.annotation)}",
                 "Annotate it with | None, or make it NOT NULL",
             )
 
+    def _override(self, override: Override, column: Column) -> Iterator[Finding]:
+        if not override.reason:
+            yield self.finding(
+                f"{column.name} overrides what the analysis finds, and gives no reason",
+                "End its line with a comment that says why",
+                override.offset,
+            )
+        if override.nullable == column.nullable:
+            yield self.finding(
+                f"{column.name} overrides nothing: the analysis finds the same",
+                "Name the column without the mark",
+                override.offset,
+            )
+
     def _rows(self) -> Iterator[Finding]:
         single = self.query.result.size in (Size.ONE, Size.AT_MOST_ONE)
         if single and self.description.columns and not self.description.at_most_one_row:
-            yield self._finding(
+            yield self.finding(
                 "may return more than one row, but its function promises at most one",
                 "Compare a unique key, add limit 1, or return a list",
             )
 
-    def _problem(self, annotations: list[Any], oid: int) -> str | None:
+    def problem(self, annotations: list[Any], oid: int) -> str | None:
         """Say what *oid* is, if none of the annotations is that."""
         wanted = [each for each in annotations if unwrapped(each)[0] not in (NONE, Unset)]
         if any(self._fits(annotation, oid) for annotation in wanted):
@@ -326,15 +383,15 @@ def _copy_findings(conn: Connection[Any], query: AnyQuery) -> Iterator[Finding]:
     for parameter in query.parameters:
         column = columns.get(parameter.name)
         if column is None:
-            yield comparison._finding(
+            yield comparison.finding(
                 f"{relation} has no column {parameter.name} to copy into",
                 "Name one it has, or make it",
                 query.statement.start,
             )
             continue
-        problem = comparison._problem(_meant(parameter), column.type_oid)
+        problem = comparison.problem(_meant(parameter), column.type_oid)
         if problem:
-            yield comparison._finding(
+            yield comparison.finding(
                 f"{relation}.{column.name} {problem}, its argument is annotated "
                 f"{spelled(parameter.annotation)}",
                 "Change the annotation",
@@ -356,7 +413,11 @@ def _needless_options(
         row = query.result.row
         if row is None or isinstance(result, Finding):
             continue
-        seen = {column.name: column.nullable for column in result.columns}
+        marked = {each.column: each.nullable for each in overrides(query)}
+        seen = {
+            bare_name(column.name): marked.get(column.name, column.nullable)
+            for column in result.columns
+        }
         for field in query.result.fields:
             if field.name in seen and field.nullable and not is_any(field.annotation):
                 key = (row, field.name)

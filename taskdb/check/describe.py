@@ -17,11 +17,11 @@ from psycopg.errors import error_from_result
 from psycopg.pq import DiagnosticField, ExecStatus, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
-from taskdb.check.catalogue import Catalogue, walk
-from taskdb.check.nodetree import Node, NodeTreeError, parse
+from taskdb.check.catalogue import Catalogue
+from taskdb.check.nodetree import Node, NodeTreeError, Tree, parse
 from taskdb.check.nullability import Nullability, Verdict, may
 from taskdb.check.rowcount import at_most_one_row
-from taskdb.check.scopes import UTILITY
+from taskdb.check.scopes import SELECT
 from taskdb.models.checks import Relation
 from taskdb.queries import checks
 
@@ -30,7 +30,7 @@ __all__ = ["TESTED_MAJORS", "Column", "Description", "Parameter", "describe"]
 # The major versions whose trees the analysis was tested on (docs/decisions/0005-nullability.md).
 TESTED_MAJORS: Final = frozenset({15, 16, 17, 18})
 
-_COMMANDS = {1: "select", 2: "update", 3: "insert", 4: "delete", 5: "merge", UTILITY: "utility"}
+_COMMANDS = {1: "select", 2: "update", 3: "insert", 4: "delete", 5: "merge"}
 _TITLE = b"rewritten parse tree:"
 _SELECT_PRIVILEGE = 2
 _TABLE_KINDS = ("r", "p", "m", "f")
@@ -70,10 +70,10 @@ class Description:
     command: str
     columns: tuple[Column, ...]
     parameters: tuple[Parameter, ...]
-    at_most_one_row: bool
-    tables_read: tuple[Relation, ...]
-    tables_written: tuple[Relation, ...]
-    views: tuple[Relation, ...]
+    at_most_one_row: bool = False
+    tables_read: tuple[Relation, ...] = ()
+    tables_written: tuple[Relation, ...] = ()
+    views: tuple[Relation, ...] = ()
 
 
 def describe(
@@ -103,10 +103,25 @@ def describe(
                 detail.decode("utf-8", "replace") for title, detail in notices if title == _TITLE
             ]
         major = conn.info.server_version // 10_000
-        query, problem = _read(trees, described, major)
-        if query is not None:
+        tree, problem = _read(trees, described, major)
+        if tree is not None:
             known.load(conn, trees[0])
-    return _judged(described, query, problem, known, parameters_not_null)
+    if tree is None:
+        return Description("utility", _unjudged(described, problem), described.parameters)
+    read, written, views = (_relations(oids, known) for oids in _tables(tree.queries))
+    command = _COMMANDS[tree.nodes[0].integer("commandType")]
+    query = None if problem else tree.nodes[0]
+    return Description(
+        command,
+        _judged(described, query, known, parameters_not_null)
+        if query
+        else _unjudged(described, problem),
+        described.parameters,
+        query is not None and at_most_one_row(query, known),
+        read,
+        written,
+        views,
+    )
 
 
 def _refuse_unusable(conn: Connection) -> None:
@@ -172,50 +187,35 @@ def _succeeded(result: PGresult, encoding: str) -> PGresult:
     return result
 
 
-def _read(trees: list[str], described: _Described, major: int) -> tuple[Node | None, str]:
-    """The tree of the statement, or why there is none that can be judged."""
+def _read(trees: list[str], described: _Described, major: int) -> tuple[Tree | None, str]:
+    """The tree of the statement, if it can be read, and what hinders judging by it, if anything."""
     if major not in TESTED_MAJORS:
         return None, f"the trees of PostgreSQL {major} are not known yet"
+    if len(trees) != 1:
+        return None, f"PostgreSQL sent {len(trees)} trees of the statement"
     try:
-        queries = [query for tree in trees for query in parse(tree)]
-        if len(queries) != 1:
-            return None, f"PostgreSQL makes {len(queries)} queries of the statement"
-        query = queries[0]
-        if query.integer("commandType") == UTILITY:
+        tree = parse(trees[0])
+        command = tree.nodes[0].integer("commandType")
+        if command not in _COMMANDS:
             return None, "it is a utility statement"
-        returned = query.nodes(
-            "targetList" if query.integer("commandType") == 1 else "returningList"
-        )
+        returned = tree.nodes[0].nodes("targetList" if command == SELECT else "returningList")
     except NodeTreeError as exc:
         return None, f"PostgreSQL's tree of the statement is not understood: {exc}"
+    if len(tree.nodes) > 1:
+        return tree, f"rules make {len(tree.nodes)} queries of the statement"
     if sum(not entry.flag("resjunk") for entry in returned) != len(described.columns):
-        return None, "PostgreSQL's tree has other columns than its description"
-    return query, ""
+        return tree, "PostgreSQL's tree has other columns than its description"
+    return tree, ""
+
+
+def _unjudged(described: _Described, problem: str) -> tuple[Column, ...]:
+    return _columns(described, [may(problem)] * len(described.columns))
 
 
 def _judged(
-    described: _Described,
-    query: Node | None,
-    problem: str,
-    catalogue: Catalogue,
-    parameters_not_null: Collection[int],
-) -> Description:
-    if query is None:
-        verdicts = [may(problem)] * len(described.columns)
-        return Description(
-            "utility", _columns(described, verdicts), described.parameters, False, (), (), ()
-        )
-    verdicts = Nullability(query, catalogue, parameters_not_null).columns()
-    read, written, views = _tables(query)
-    return Description(
-        _COMMANDS.get(query.integer("commandType"), "utility"),
-        _columns(described, verdicts),
-        described.parameters,
-        at_most_one_row(query, catalogue),
-        _relations(read, catalogue),
-        _relations(written, catalogue),
-        _relations(views, catalogue),
-    )
+    described: _Described, query: Node, catalogue: Catalogue, parameters_not_null: Collection[int]
+) -> tuple[Column, ...]:
+    return _columns(described, Nullability(query, catalogue, parameters_not_null).columns())
 
 
 def _columns(described: _Described, verdicts: list[Verdict]) -> tuple[Column, ...]:
@@ -227,14 +227,12 @@ def _columns(described: _Described, verdicts: list[Verdict]) -> tuple[Column, ..
     )
 
 
-def _tables(query: Node) -> tuple[set[int], set[int], set[int]]:
-    """The OIDs of tables read, tables written, and views gone through."""
+def _tables(queries: list[Node]) -> tuple[set[int], set[int], set[int]]:
+    """The OIDs of tables read, tables written, and views gone through, at all levels."""
     read: set[int] = set()
     written: set[int] = set()
     views: set[int] = set()
-    for level in walk(query):
-        if level.tag != "QUERY":
-            continue
+    for level in queries:
         result = level.integer("resultRelation")
         for index, entry in enumerate(level.nodes("rtable"), start=1):
             oid = entry.integer("relid") if entry.has("relid") else 0

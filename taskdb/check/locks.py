@@ -17,7 +17,8 @@ from typing import Any
 from psycopg import Connection
 
 from taskdb import workspaces
-from taskdb.migration_files import LOCK_MODES, Lock, Migration
+from taskdb.migration_files import Migration
+from taskdb.migration_head import LOCK_MODES, Lock
 from taskdb.migration_runner import connect
 from taskdb.models.locks import LockableRelation, RelationLock
 from taskdb.queries import locks as queries

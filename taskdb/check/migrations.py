@@ -23,7 +23,8 @@ from taskdb import migrations, workspaces
 from taskdb.check import locks, schema
 from taskdb.check.scratch import scratch_databases
 from taskdb.errors import MigrationError, TaskdbError
-from taskdb.migration_files import Migration, Problem, ids, lint
+from taskdb.migration_files import Migration, ids, lint
+from taskdb.migration_head import Problem
 from taskdb.migration_runner import TRAINS, Run, Train, open_run
 from taskdb.queries import locks as lock_queries
 from taskdb.scripts import place

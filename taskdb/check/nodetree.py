@@ -8,7 +8,7 @@ and a reader asks for fields by name; a field or a shape it does not find is a `
 from __future__ import annotations
 
 import re
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Value: TypeAlias = "str | bytes | Node | list[Value] | None"
 
@@ -125,23 +125,34 @@ class Node:
         raise self._wrong(field, "a constant")
 
 
-def parse(text: str) -> list[Node]:
+class Tree(NamedTuple):
+    """What a text holds: its nodes, and every query in them, subqueries included."""
+
+    nodes: list[Node]
+    queries: list[Node]
+
+
+def parse(text: str) -> Tree:
     """Read *text*, a printed list of nodes such as the detail of "rewritten parse tree:".
 
     Raises `NodeTreeError` when it is anything else.
     """
+    queries: list[Node] = []
     try:
-        values = _read(_TOKEN.findall(text))
+        values = _read(_TOKEN.findall(text), queries)
     except (IndexError, ValueError) as exc:
         raise NodeTreeError(f"the tree can't be read: {exc}") from exc
     nodes = values[0] if len(values) == 1 else None
     if not isinstance(nodes, list) or not all(isinstance(item, Node) for item in nodes):
         raise NodeTreeError("the tree is not a list of nodes")
-    return [item for item in nodes if isinstance(item, Node)]
+    return Tree([item for item in nodes if isinstance(item, Node)], queries)
 
 
-def _read(tokens: list[str]) -> list[Value]:  # noqa: PLR0912
-    """The values that *tokens* spell. One loop instead of a function a rule: trees are long."""
+def _read(tokens: list[str], queries: list[Node]) -> list[Value]:  # noqa: PLR0912
+    """The values that *tokens* spell; their queries are added to *queries*.
+
+    One loop instead of a function a rule: a tree has thousands of tokens.
+    """
     values: list[Value] = []
     items: list[Value] | None = values
     node = Node("", {})
@@ -164,6 +175,8 @@ def _read(tokens: list[str]) -> list[Value]:  # noqa: PLR0912
         elif token == "{":
             around.append((items, node, label))
             items, node, label = None, Node(tokens[at], {}), ""
+            if node.tag == "QUERY":
+                queries.append(node)
             at += 1
             continue
         elif token == "(":

@@ -268,7 +268,7 @@ def _stands_alone(sublink: Node) -> bool:
 def _named_relations(relation: Node) -> set[int]:
     """The relations beside it whose columns *relation* uses, as LATERAL lets it."""
     found: set[int] = set()
-    todo: list[tuple[Value, int]] = [(relation, 0)]
+    todo: list[tuple[Value, int]] = [(relation, 0)] if relation.flag("lateral") else []
     while todo:
         value, depth = todo.pop()
         if isinstance(value, list):

@@ -18,7 +18,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from taskdb.check.catalogue import Catalogue, walk
 from taskdb.check.nodetree import Node, NodeTreeError, Value
@@ -28,7 +28,7 @@ Facts: TypeAlias = frozenset[Key]
 
 NOTHING: Facts = frozenset()
 
-SELECT, UPDATE, INSERT, DELETE, MERGE, UTILITY = 1, 2, 3, 4, 5, 6
+SELECT, UPDATE, INSERT, DELETE, MERGE = 1, 2, 3, 4, 5
 
 TABLE, SUBQUERY, JOIN, FUNCTION, VALUES, CTE, GROUP = 0, 1, 2, 3, 5, 6, 9
 
@@ -213,8 +213,8 @@ class Scope:
 
     def _read_join(self, tree: Node, nulled_by: frozenset[tuple[int, str]]) -> frozenset[int]:
         index, kind = tree.integer("rtindex"), tree.integer("jointype")
-        around_left = nulled_by | ({(index, "left")} if kind in (RIGHT, FULL) else set())
-        around_right = nulled_by | ({(index, "right")} if kind in (LEFT, FULL) else set())
+        around_left = nulled_by | {(index, "left")} if kind in (RIGHT, FULL) else nulled_by
+        around_right = nulled_by | {(index, "right")} if kind in (LEFT, FULL) else nulled_by
         left = self._read_jointree(tree.node("larg"), around_left)
         right = self._read_jointree(tree.node("rarg"), around_right)
         self.joins.append(Join(index, kind, tree.maybe("quals"), nulled_by, left, right))
@@ -242,7 +242,8 @@ class Scope:
         """The place of the select list: after grouping where there is any, and after HAVING."""
         if not self.is_grouped:
             return self.row
-        facts = self.row.facts
+        # A group without rows is there although WHERE was true of nothing.
+        facts = self.row.facts if self.groups_have_rows else self.outer_facts
         if self.left_out or self.all_left_out:
             facts = frozenset(key for key in facts if not self._is_about(key, self.left_out))
         grouped = Context(self, facts, Phase.GROUPED)
@@ -266,7 +267,7 @@ class Scope:
         if relation.rewrites_rows:
             numbers = set(range(len(relation.columns) + 1))
         elif self.command == DELETE:
-            numbers = set()
+            numbers = set[int]()
         else:
             numbers = {entry.integer("resno") for entry in self.query.nodes("targetList")}
             numbers |= {0, *relation.generated}
@@ -276,9 +277,10 @@ class Scope:
         """Whether *key* mentions one of *columns* (relation and number) of this scope."""
         if not isinstance(key, tuple):
             return False
-        if key[:2] == ("column", self.number):
-            return key[2:] in columns
-        return any(self._is_about(part, columns) for part in key)
+        parts = cast("Key", key)
+        if parts[:2] == ("column", self.number):
+            return parts[2:] in columns
+        return any(self._is_about(part, columns) for part in parts)
 
     def learn(self, facts: Facts, keys: Iterable[Key]) -> Facts:
         """*facts*, *keys* and all that follows: a column's row is there, so its join matched."""
@@ -484,20 +486,27 @@ class Scope:
                         return self.if_false(arguments[0])
             case "NULLTEST":
                 if node.integer("nulltesttype") == _IS_NOT_NULL:
-                    return self.if_not_null(node.node("arg"))
+                    return self._if_no_field_null(node.node("arg"))
                 return set()
             case "BOOLEANTEST":
                 return self._if_tested(node, negated=False)
             case "SCALARARRAYOPEXPR":
                 scalar, array = node.nodes("args")
                 found = self.if_not_null(array)
-                if node.flag("useOr") and self.is_strict(node):
+                if self.is_strict(node) and (node.flag("useOr") or _has_an_element(array)):
                     found |= self.if_not_null(scalar)
                 return found
             case "SUBLINK" if node.integer("subLinkType") == _ANY_SUBLINK:
                 return self.if_true(node.node("testexpr"))
             case _:
                 return self.if_not_null(node)
+
+    def _if_no_field_null(self, node: Node) -> set[Key]:
+        """What is not NULL when `node is not null`, which of a row asks all its fields."""
+        found = self.if_not_null(node)
+        if node.tag == "ROWEXPR":
+            found |= _union(self.if_not_null(field) for field in node.nodes("args"))
+        return found
 
     def if_false(self, node: Node) -> set[Key]:
         """What is not NULL when the condition *node* is false."""
@@ -597,6 +606,12 @@ def _union(sets: Iterable[set[Key]]) -> set[Key]:
 def _intersection(sets: Iterable[set[Key]]) -> set[Key]:
     first, *rest = sets
     return first.intersection(*rest)
+
+
+def _has_an_element(array: Node) -> bool:
+    return (
+        array.tag == "ARRAYEXPR" and not array.flag("multidims") and bool(array.nodes("elements"))
+    )
 
 
 def _has_column(expression: Node) -> bool:

@@ -31,7 +31,7 @@ def doctor(target: Target, *, repair: bool, as_json: bool) -> None:
 
     Example: taskdb doctor --workspace demo
     """
-    with target.connect() as conn:
+    with target.connect(patient=True) as conn:
         repairs = examination.repair(conn) if repair else []
         findings = examination.run(conn)
     if as_json:

@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 import click
 import orjson
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from taskdb import database, workspaces
+from taskdb import database, migrations, workspaces
 from taskdb.embedded import DIRECTORY, Server
 from taskdb.errors import DatabaseNotFoundError
 from taskdb.settings import Settings, is_configured
@@ -62,14 +62,30 @@ class Target:
         settings = Settings.read(self.conninfo(), workspace=self.workspace)
         return make_conninfo("", **settings.parameters), settings.workspace
 
-    def connect(self) -> psycopg.Connection:
-        """Open one connection to the workspace; `DatabaseNotFoundError` if it is not there."""
-        conn = database.connect(self.conninfo(), workspace=self.workspace)
-        _, workspace = self.place()
-        present = workspaces.names(conn)
-        if workspace in present:
-            return conn
-        conn.close()
+    def connect(self, *, patient: bool = False) -> psycopg.Connection:
+        """Open one connection to the workspace; with *patient* statements may take their time.
+
+        Raises `DatabaseNotFoundError` if database or workspace is not there, and
+        `SchemaVersionMismatchError` if its schema is not what this package needs.
+        """
+        conninfo = self.conninfo()
+        place, workspace = self.place()
+        if patient:
+            options = conninfo_to_dict(place).get("options", "")
+            conninfo = make_conninfo(place, options=f"{options} -c statement_timeout=0".strip())
+        conn = database.connect(conninfo, workspace=workspace)
+        try:
+            _refuse_missing(conn, workspace)
+            migrations.require(conn)
+        except BaseException:
+            conn.close()
+            raise
+        return conn
+
+
+def _refuse_missing(conn: psycopg.Connection, workspace: str) -> None:
+    present = workspaces.names(conn)
+    if workspace not in present:
         raise DatabaseNotFoundError(
             f"There is no workspace {workspace} in this database, but: "
             f"{', '.join(present) or 'none'}",

@@ -40,16 +40,17 @@ def import_(
     prefix: str,
     as_json: bool,
 ) -> None:
-    """Import a plan from PATH; report what was taken, changed and refused, row by row.
+    """Import another tracker's plan.
 
-    PATH is a folder of tables for shark, a tasks.json for taskmaster, an issues.jsonl for
-    beads. To import it again changes nothing. With --strict exit status 1 and nothing imported
-    if there is anything to change or refuse.
+    What was taken, changed and refused is reported, row by row, with the reason. PATH is a
+    folder of tables for shark, a tasks.json for taskmaster, an issues.jsonl for beads. To import
+    it again changes nothing. With --strict exit status 1 and nothing imported if there is
+    anything to change or refuse.
 
     Example: taskdb import beads .beads/issues.jsonl --prefix web-
     """
     refused: ImportRefusedError | None = None
-    with target.connect() as conn, progress_bars() as progress:
+    with target.connect(patient=True) as conn, progress_bars() as progress:
         try:
             report = import_plan(
                 conn, kind, path, reset=reset, strict=strict, prefix=prefix, progress=progress

@@ -51,7 +51,9 @@ def migrate() -> None:
 @wait_option
 @with_target
 def up(target: Target, *, wait: float) -> None:
-    """Apply all that is not applied yet; make the workspace if it is not there.
+    """Apply all that is not applied yet.
+
+    The workspace is made if it is not there.
 
     Example: taskdb migrate up --workspace team_a
     """
@@ -66,7 +68,9 @@ def up(target: Target, *, wait: float) -> None:
 @wait_option
 @with_target
 def down(target: Target, *, to: str | None, shared: bool, wait: float) -> None:
-    """Take the newest migration back, or all after revision TO; 0 takes back everything.
+    """Take the newest migration back, or several.
+
+    With TO all after that revision; 0 takes back everything.
 
     Example: taskdb migrate down 0003 --workspace team_a
     """
@@ -79,7 +83,7 @@ def down(target: Target, *, to: str | None, shared: bool, wait: float) -> None:
 @json_option
 @with_target
 def status(target: Target, *, as_json: bool) -> None:
-    """List the migrations of both trains, and which are applied.
+    """List the migrations and which are applied.
 
     Example: taskdb migrate status --json
     """
@@ -108,7 +112,9 @@ def status(target: Target, *, as_json: bool) -> None:
 @json_option
 @with_target
 def history(target: Target, *, limit: int | None, as_json: bool) -> None:
-    """List what was applied and taken back, when and by whom, the newest first.
+    """List what was applied and taken back, by whom.
+
+    The newest comes first.
 
     Example: taskdb migrate history --limit 5
     """
@@ -191,7 +197,9 @@ def stamp(target: Target, *, revision: str, shared: bool, wait: float) -> None:
     help="Where the trains are.",
 )
 def new(*, name: str, shared: bool, folder: Path) -> None:
-    """Write the next migration and its rollback, to be filled in; NAME is a verb and an object.
+    """Write the next migration and its rollback.
+
+    Both are to be filled in; NAME is a verb and an object.
 
     Example: taskdb migrate new add-due-date
     """

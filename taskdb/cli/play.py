@@ -33,7 +33,7 @@ SHOWN_KINDS = 6
 @click.option("--reset", is_flag=True, help="Import every task as pending.")
 @click.pass_context
 def demo(context: click.Context, plan: Path, reset: bool) -> None:
-    """Import a plan and let four agents work it off; one of them is killed on the way.
+    """Let four agents work off a plan, and kill one of them.
 
     It runs on the embedded server in ./.taskdb, whatever the environment says, in a workspace
     `demo` that is made anew each time. Exit status 1 if a rule was broken.

@@ -18,7 +18,9 @@ __all__ = ["db"]
 
 @click.group()
 def db() -> None:
-    """Run the embedded PostgreSQL in ./.taskdb, and look into databases.
+    """Run the embedded PostgreSQL, and look into databases.
+
+    It lives in ./.taskdb, listens on no port, and stops only when told to.
 
     Example: taskdb db start
     """
@@ -49,7 +51,9 @@ def stop() -> None:
 @db.command()
 @json_option
 def status(as_json: bool) -> None:
-    """Tell whether the embedded server runs; exit status 1 if it does not.
+    """Tell whether the embedded server runs.
+
+    Exit status 1 if it does not.
 
     Example: taskdb db status
     """
@@ -64,7 +68,9 @@ def status(as_json: bool) -> None:
 
 @db.command()
 def url() -> None:
-    """Start the embedded server unless it runs, and print its URL, on a line of its own.
+    """Print the embedded server's URL, on a line of its own.
+
+    The server is started unless it runs.
 
     Example: DATABASE_URL=$(taskdb db url) python my_service.py
     """
@@ -75,7 +81,9 @@ def url() -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @with_target
 def psql(target: Target, *, arguments: tuple[str, ...]) -> None:
-    """Open psql in the workspace, with further ARGUMENTS for it.
+    """Open psql in the workspace.
+
+    ARGUMENTS are psql's own.
 
     Example: taskdb db psql --workspace demo -c 'table feature_progress'
     """

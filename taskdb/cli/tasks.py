@@ -72,7 +72,9 @@ def ready(
 def why(
     target: Target, *, key: str, agent: str | None, agent_type: str | None, as_json: bool
 ) -> None:
-    """Say why a task cannot be claimed now: one line for each obstacle, none if it can.
+    """Say why a task cannot be claimed now.
+
+    One line for each obstacle; "dead" marks those that will not go away by themselves.
 
     Example: taskdb why T-E01-F01-002 --workspace demo
     """
@@ -217,7 +219,7 @@ def _moment(moment: datetime | None) -> str | None:
 @json_option
 @with_target
 def search(target: Target, *, words: tuple[str, ...], limit: int, as_json: bool) -> None:
-    """Find tasks by the words of their titles and descriptions, the best first.
+    """Find tasks by their words, the best match first.
 
     "in quotes" is a phrase, -word leaves out, or is either, and begin* is a beginning.
 

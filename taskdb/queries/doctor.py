@@ -120,8 +120,10 @@ def ranks_below(*, roots: list[UUID]) -> list[Rank]:
 
 
 @query
-def repair_ranks(*, waiting: list[UUID], awaited: list[UUID]) -> None:
+def repair_ranks(*, waiting: list[UUID], awaited: list[UUID]) -> int:
     """Lower ranks until each of *awaited* ranks below its partner in *waiting*; both are locked.
+
+    Returns 1: how often that was done.
 
     Raises `CircularDependencyError` if they are on a cycle.
     """

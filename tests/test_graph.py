@@ -1,0 +1,757 @@
+"""The graph of dependencies and the tree of parents: no loop gets in, whatever the way.
+
+What each of them costs is in the tests at the end, on shapes that make a naive walk explode.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import networkx  # type: ignore[import-untyped]
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from taskdb import doctor
+from taskdb.database import connect
+from taskdb.embedded import Server
+from taskdb.errors import CircularDependencyError, IntegrityError, NotFoundError
+from taskdb.models import (
+    DependencyType,
+    NewDependency,
+    NewTask,
+    TaskStatus,
+)
+from taskdb.queries import dependencies, tasks
+from tests.plans import Plan
+
+Connection = psycopg.Connection[Any]
+Edges = Sequence[tuple[str, str]]
+
+SUGGESTS = DependencyType.SUGGESTS
+BLOCKS = DependencyType.BLOCKS
+
+
+def make(conn: Connection, keys: Iterable[str], edges: Edges = ()) -> None:
+    new = [NewTask(key=key, title=key) for key in keys]
+    tasks.create_many(conn, new, [NewDependency(*edge) for edge in edges])
+
+
+def add(conn: Connection, *edges: tuple[str, str]) -> int:
+    return dependencies.add_dependencies(conn, [NewDependency(*edge) for edge in edges])
+
+
+def refused(conn: Connection, act: Callable[[], Any]) -> tuple[str, ...]:
+    """Let *act* be refused for a loop, undo what it did, and return the loop's path."""
+    with pytest.raises(CircularDependencyError) as refusal, conn.transaction():
+        act()
+    return refusal.value.path
+
+
+def edges_of(conn: Connection) -> set[tuple[str, str]]:
+    rows = conn.execute(
+        b"select t.key, d.key from task_dependencies as e"
+        b" join tasks as t on t.id = e.task_id join tasks as d on d.id = e.depends_on_id"
+    ).fetchall()
+    return {(task, blocker) for task, blocker in rows}
+
+
+def statement(conn: Connection, text: str, *values: Any) -> psycopg.Cursor[Any]:
+    return conn.execute(text.encode(), values)
+
+
+# One edge after another
+
+
+def test_an_edge_back_is_refused_with_the_path(conn: Connection, plan: Plan) -> None:
+    path = refused(
+        conn,
+        lambda: dependencies.add_dependency(conn, task=plan.design, depends_on=plan.test),
+    )
+
+    assert path in {
+        (plan.test, plan.build, plan.design, plan.test),
+        (plan.build, plan.design, plan.test, plan.build),
+        (plan.design, plan.test, plan.build, plan.design),
+    }
+    assert (plan.design, plan.test) not in edges_of(conn)
+    assert doctor.run(conn) == []
+
+
+def test_the_refusal_says_what_to_do(conn: Connection, plan: Plan) -> None:
+    with pytest.raises(CircularDependencyError, match=r"circular dependency: .* -> ") as refusal:
+        dependencies.add_dependency(conn, task=plan.design, depends_on=plan.build)
+
+    assert refusal.value.hint == "Remove one dependency of this path first."
+    assert refusal.value.sqlstate == "TD002"
+
+
+@pytest.mark.parametrize("kind", list(DependencyType))
+def test_no_task_waits_for_itself(conn: Connection, plan: Plan, kind: DependencyType) -> None:
+    path = refused(
+        conn,
+        lambda: dependencies.add_dependency(
+            conn, task=plan.chore, depends_on=plan.chore, dependency_type=kind
+        ),
+    )
+
+    assert path == (plan.chore, plan.chore)
+
+
+def test_an_edge_that_blocks_closes_a_loop_as_well(conn: Connection, plan: Plan) -> None:
+    refused(
+        conn,
+        lambda: dependencies.add_dependency(
+            conn, task=plan.design, depends_on=plan.release, dependency_type=BLOCKS
+        ),
+    )
+
+
+def test_advice_closes_no_loop_and_gates_nothing(conn: Connection, plan: Plan) -> None:
+    dependencies.add_dependency(
+        conn, task=plan.design, depends_on=plan.release, dependency_type=SUGGESTS
+    )
+
+    design = tasks.get_by_key(conn, key=plan.design)
+    assert (design.status, design.open_dependencies) == (TaskStatus.PENDING, 0)
+    assert doctor.run(conn) == []
+
+
+def test_a_loop_may_be_closed_once_another_edge_of_it_is_gone(conn: Connection, plan: Plan) -> None:
+    dependencies.remove_dependency(conn, task=plan.build, depends_on=plan.design)
+    dependencies.add_dependency(conn, task=plan.design, depends_on=plan.release)
+
+    assert refused(conn, lambda: add(conn, (plan.build, plan.design)))
+    assert doctor.run(conn) == []
+
+
+def test_an_edge_to_nowhere_names_the_keys(conn: Connection, plan: Plan) -> None:
+    with pytest.raises(NotFoundError, match="ghost, phantom"):
+        add(conn, ("ghost", plan.chore), (plan.chore, "phantom"))
+    with pytest.raises(NotFoundError):
+        dependencies.add_dependency(conn, task="ghost", depends_on=plan.chore)
+    with pytest.raises(NotFoundError):
+        dependencies.remove_dependency(conn, task=plan.chore, depends_on=plan.design)
+
+
+def test_a_second_edge_of_a_pair_is_refused(conn: Connection, plan: Plan) -> None:
+    with pytest.raises(IntegrityError, match="must not be a dependency of the task twice"):
+        dependencies.add_dependency(
+            conn, task=plan.build, depends_on=plan.design, dependency_type=SUGGESTS
+        )
+
+
+# Plain SQL
+
+
+def test_an_edge_cannot_be_changed(conn: Connection, plan: Plan) -> None:
+    for change in (
+        "dependency_type = 'suggests'",
+        "task_id = depends_on_id, depends_on_id = task_id",
+        "depends_on_id = (select id from tasks where key = 'chore')",
+    ):
+        with (
+            pytest.raises(psycopg.DatabaseError, match="a dependency cannot be changed") as refusal,
+            conn.transaction(),
+        ):
+            statement(conn, f"update task_dependencies set {change}")
+        assert refusal.value.sqlstate == "TD003"
+    statement(conn, "update task_dependencies set created_by = 'nobody'")
+    assert doctor.run(conn) == []
+
+
+def test_edges_that_are_there_already_may_be_skipped(conn: Connection, plan: Plan) -> None:
+    added = statement(
+        conn,
+        "insert into task_dependencies (task_id, depends_on_id)"
+        " select t.id, d.id from tasks as t, tasks as d"
+        " where t.key = 'T-E01-F02-002' and d.key <> t.key"
+        " on conflict do nothing",
+    )
+
+    assert added.rowcount == 3
+    assert tasks.get_by_key(conn, key=plan.release).open_dependencies == 5
+    assert doctor.run(conn) == []
+
+
+def test_one_statement_may_make_tasks_and_their_edges(conn: Connection, plan: Plan) -> None:
+    statement(
+        conn,
+        "with made as ("
+        "    insert into tasks (key, title) values ('n1', 'n1'), ('n2', 'n2'), ('n3', 'n3')"
+        "    returning id, key"
+        ") insert into task_dependencies (task_id, depends_on_id)"
+        " select t.id, d.id from made as t join made as d on d.key > t.key"
+        " union all select t.id, d.id from made as t, tasks as d where d.key = 'chore'",
+    )
+
+    counts = {key: tasks.get_by_key(conn, key=key).open_dependencies for key in ("n1", "n2", "n3")}
+    assert counts == {"n1": 3, "n2": 2, "n3": 1}
+    assert doctor.run(conn) == []
+
+
+def test_one_statement_that_makes_a_loop_of_new_and_old_is_refused(
+    conn: Connection, plan: Plan
+) -> None:
+    with (
+        pytest.raises(psycopg.DatabaseError, match="circular dependency") as refusal,
+        conn.transaction(),
+    ):
+        statement(
+            conn,
+            "with made as (insert into tasks (key, title) values ('n1', 'n1') returning id)"
+            " insert into task_dependencies (task_id, depends_on_id)"
+            " select made.id, t.id from made, tasks as t where t.key = 'T-E01-F02-002'"
+            " union all"
+            " select t.id, made.id from made, tasks as t where t.key = 'T-E01-F01-001'",
+        )
+
+    assert refusal.value.sqlstate == "TD002"
+    assert doctor.run(conn) == []
+
+
+# A statement's CTEs see the same snapshot, and their triggers run at its end: whichever comes
+# first, each change must count once.
+AT_ONCE = [
+    "with other as (update tasks set status = 'completed', status_forced = true"
+    " where key = 'T-E01-F01-003' returning id)"
+    " delete from task_dependencies as edge using tasks as d"
+    " where d.id = edge.depends_on_id and d.key = 'T-E01-F02-001'",
+    "with gone as (delete from task_dependencies as edge using tasks as d"
+    " where d.id = edge.depends_on_id and d.key = 'T-E01-F02-001' returning edge.task_id)"
+    " update tasks set status = 'completed', status_forced = true where key = 'T-E01-F01-003'",
+    "with other as (update tasks set status = 'pending', status_forced = true"
+    " where key = 'T-E01-F01-001' returning id)"
+    " insert into task_dependencies (task_id, depends_on_id)"
+    " select t.id, d.id from tasks as t, tasks as d"
+    " where t.key = 'T-E01-F01-002' and d.key = 'chore'",
+    "with made as (insert into task_dependencies (task_id, depends_on_id)"
+    " select t.id, d.id from tasks as t, tasks as d"
+    " where t.key = 'T-E01-F01-002' and d.key = 'chore' returning task_id)"
+    " update tasks set status = 'pending', status_forced = true where key = 'T-E01-F01-001'",
+    "with made as (insert into task_dependencies (task_id, depends_on_id)"
+    " select t.id, d.id from tasks as t, tasks as d"
+    " where t.key = 'T-E01-F01-002' and d.key = 'chore' returning task_id)"
+    " update tasks set status = 'completed', status_forced = true where key = 'chore'",
+    "with other as (update tasks set status = 'completed', status_forced = true"
+    " where key = 'chore' returning id)"
+    " insert into task_dependencies (task_id, depends_on_id)"
+    " select t.id, d.id from tasks as t, tasks as d"
+    " where t.key = 'T-E01-F01-002' and d.key = 'chore'",
+    "with gone as (delete from tasks where key = 'T-E01-F02-001' returning id)"
+    " update tasks set status = 'completed', status_forced = true where key = 'T-E01-F01-003'",
+    "with other as (update tasks set status = 'completed', status_forced = true"
+    " where key = 'T-E01-F01-003' returning id)"
+    " delete from tasks where key = 'T-E01-F02-001'",
+    "update tasks set status = 'completed', status_forced = true",
+    "update tasks set status = 'cancelled', status_forced = true"
+    " where key in ('T-E01-F01-002', 'T-E01-F01-003')",
+    "with back as (update tasks set status = 'pending', status_forced = true"
+    " where key = 'T-E01-F01-001' returning id)"
+    " update tasks set status = 'completed', status_forced = true"
+    " where key in ('T-E01-F01-002', 'T-E01-F01-003')",
+]
+
+
+@pytest.mark.parametrize("text", AT_ONCE, ids=range(len(AT_ONCE)))
+def test_one_statement_that_changes_blockers_and_edges_counts_each_once(
+    conn: Connection, plan: Plan, text: str
+) -> None:
+    tasks.update_status(conn, key=plan.design, status=TaskStatus.COMPLETED, force=True)
+
+    statement(conn, text)
+
+    assert doctor.run(conn) == []
+
+
+def test_several_changes_in_one_transaction_count_each_once(conn: Connection, plan: Plan) -> None:
+    add(conn, (plan.release, plan.chore))
+    for status in (TaskStatus.COMPLETED, TaskStatus.PENDING, TaskStatus.COMPLETED):
+        for key in (plan.chore, plan.test):
+            tasks.update_status(conn, key=key, status=status, force=True)
+    dependencies.remove_dependency(conn, task=plan.release, depends_on=plan.docs)
+
+    assert tasks.get_by_key(conn, key=plan.release).status is TaskStatus.PENDING
+    assert doctor.run(conn) == []
+
+
+def test_what_a_savepoint_takes_back_is_not_counted(conn: Connection, plan: Plan) -> None:
+    with conn.transaction() as inner:
+        add(conn, (plan.chore, plan.release))
+        tasks.update_status(conn, key=plan.design, status=TaskStatus.COMPLETED, force=True)
+        raise psycopg.Rollback(inner)
+
+    assert tasks.get_by_key(conn, key=plan.chore).status is TaskStatus.PENDING
+    assert tasks.get_by_key(conn, key=plan.build).open_dependencies == 1
+    with conn.transaction():
+        add(conn, (plan.release, plan.chore))
+    tasks.update_status(conn, key=plan.chore, status=TaskStatus.COMPLETED, force=True)
+    assert tasks.get_by_key(conn, key=plan.release).open_dependencies == 2
+    assert doctor.run(conn) == []
+
+
+def test_edges_alone_cannot_be_truncated(conn: Connection, plan: Plan) -> None:
+    with (
+        pytest.raises(psycopg.DatabaseError, match="cannot be truncated") as refusal,
+        conn.transaction(),
+    ):
+        statement(conn, "truncate task_dependencies")
+
+    assert refusal.value.sqlstate == "TD003"
+    statement(conn, "truncate tasks cascade")
+    assert edges_of(conn) == set()
+    make(conn, "ab", [("b", "a")])
+    assert doctor.run(conn) == []
+
+
+def test_deleting_edges_by_hand_opens_what_they_gated(conn: Connection, plan: Plan) -> None:
+    statement(conn, "delete from task_dependencies")
+
+    assert {task.status for task in tasks.list_tasks(conn)} == {TaskStatus.PENDING}
+    assert doctor.run(conn) == []
+
+
+def test_the_id_of_a_task_stays(conn: Connection, plan: Plan) -> None:
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        statement(conn, "update tasks set id = gen_random_uuid() where key = 'chore'")
+
+
+# Many at once
+
+
+def test_edges_of_one_call_are_checked_together(conn: Connection) -> None:
+    make(conn, "abcd")
+
+    path = refused(conn, lambda: add(conn, ("a", "b"), ("c", "d"), ("b", "c"), ("d", "a")))
+
+    assert len(path) == 5
+    assert set(pairwise(path)) == {("a", "b"), ("b", "c"), ("c", "d"), ("d", "a")}
+    assert edges_of(conn) == set()
+
+
+def test_duplicates_in_one_call_are_refused_as_a_whole(conn: Connection) -> None:
+    make(conn, "ab")
+
+    with pytest.raises(IntegrityError), conn.transaction():
+        add(conn, ("b", "a"), ("b", "a"))
+
+    assert tasks.get_by_key(conn, key="b").status is TaskStatus.PENDING
+
+
+graphs = st.integers(2, 12).flatmap(
+    lambda size: st.lists(
+        st.tuples(st.integers(0, size - 1), st.integers(0, size - 1)).filter(
+            lambda pair: pair[0] != pair[1]
+        ),
+        max_size=3 * size,
+        unique=True,
+    )
+)
+kinds = st.randoms(use_true_random=False)
+CALM = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def is_cycle(path: Sequence[str], edges: Iterable[tuple[str, str]]) -> bool:
+    return len(path) > 2 and path[0] == path[-1] and set(pairwise(path)) <= set(edges)
+
+
+@CALM
+@given(edges=graphs, chance=kinds)
+def test_a_bulk_of_edges_is_taken_if_and_only_if_it_has_no_cycle(
+    conn: Connection, edges: list[tuple[int, int]], chance: random.Random
+) -> None:
+    statement(conn, "delete from tasks")
+    named = [(str(task), str(blocker)) for task, blocker in edges]
+    gating = [edge for edge in named if chance.random() < 0.9]
+    new = [
+        NewDependency(*edge, chance.choice([DependencyType.REQUIRES, BLOCKS]))
+        if edge in gating
+        else NewDependency(*edge, SUGGESTS)
+        for edge in named
+    ]
+    keys = [NewTask(key=str(number), title="node") for number in range(12)]
+    chance.shuffle(keys)
+    acyclic = networkx.is_directed_acyclic_graph(networkx.DiGraph(gating))
+
+    if acyclic:
+        tasks.create_many(conn, keys, new)
+    else:
+        path = refused(conn, lambda: tasks.create_many(conn, keys, new))
+        assert is_cycle(path, gating)
+    assert doctor.run(conn) == []
+
+
+@CALM
+@given(edges=graphs, chance=kinds)
+def test_edges_one_by_one_and_in_groups_are_taken_if_and_only_if_they_close_no_cycle(
+    conn: Connection, edges: list[tuple[int, int]], chance: random.Random
+) -> None:
+    statement(conn, "delete from tasks")
+    keys = [str(number) for number in range(12)]
+    chance.shuffle(keys)
+    make(conn, keys[:8])
+    for key in keys[8:]:
+        tasks.create(conn, key=key, title=key)
+    graph = networkx.DiGraph()
+    rest = [(str(task), str(blocker)) for task, blocker in edges]
+    while rest:
+        size = chance.randint(1, 3)
+        group, rest = rest[:size], rest[size:]
+        trial = graph.copy()
+        trial.add_edges_from(group)
+        if networkx.is_directed_acyclic_graph(trial):
+            add(conn, *group)
+            graph = trial
+            if chance.random() < 0.2:
+                gone = chance.choice(list(graph.edges))
+                dependencies.remove_dependency(conn, task=gone[0], depends_on=gone[1])
+                graph.remove_edge(*gone)
+        else:
+            assert is_cycle(refused(conn, lambda: add(conn, *group)), trial.edges)  # noqa: B023
+
+    assert edges_of(conn) == set(graph.edges)
+    assert doctor.run(conn) == []
+
+
+def large_dag(chance: random.Random, size: int) -> list[tuple[str, str]]:
+    """Twice as many edges as tasks; the order of the keys says nothing of the order of work."""
+    order = [f"n{number}" for number in range(size)]
+    chance.shuffle(order)
+    edges = {
+        (order[later], order[chance.randrange(later)])
+        for later in (chance.randrange(1, size) for _ in range(2 * size))
+    }
+    return sorted(edges)
+
+
+def test_a_cycle_hidden_in_a_bulk_is_found_and_named(conn: Connection) -> None:
+    chance = random.Random(1)
+    edges = large_dag(chance, 2000)
+    graph = networkx.DiGraph(edges)
+    far = max(graph.nodes, key=lambda node: len(networkx.descendants(graph, node)))
+    deep = list(networkx.descendants(graph, far))[-1]
+    hidden = [*edges, (deep, far)]
+    chance.shuffle(hidden)
+
+    path = refused(conn, lambda: make(conn, graph.nodes, hidden))
+
+    assert is_cycle(path, hidden)
+    assert (deep, far) in set(pairwise(path))
+    make(conn, graph.nodes, edges)
+    assert doctor.run(conn) == []
+
+
+def test_a_bulk_into_an_existing_graph_is_checked_with_it(conn: Connection) -> None:
+    old = large_dag(random.Random(2), 500)
+    graph = networkx.DiGraph(old)
+    make(conn, graph.nodes, old)
+    first, last = next(
+        (task, blocker) for task in graph for blocker in networkx.descendants(graph, task)
+    )
+    new = [(f"m{number}", f"m{number + 1}") for number in range(200)]
+    keys = [f"m{number}" for number in range(201)]
+
+    path = refused(conn, lambda: make(conn, keys, [*new, (last, "m0"), ("m200", first)]))
+
+    assert is_cycle(path, [*old, *new, (last, "m0"), ("m200", first)])
+    make(conn, keys, [*new, (first, "m0"), ("m200", last)])
+    assert doctor.run(conn) == []
+
+
+def psql(url: str, *commands: str) -> subprocess.CompletedProcess[str]:
+    """Run commands in psql, in workspace taskdb, stopping at the first error."""
+    program = Server(Path("unused")).binaries / "psql"
+    options = [word for command in commands for word in ("-c", command)]
+    return subprocess.run(
+        [str(program), "-X", "-q", "-v", "ON_ERROR_STOP=1", *options, url],
+        env={**os.environ, "PGOPTIONS": "-c search_path=taskdb,shared,pg_temp"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_cycle_that_comes_through_psql_and_copy_is_found_and_named(
+    database_url: str, tmp_path: Path
+) -> None:
+    with connect(database_url) as conn:
+        make(conn, "abcde")
+        ids = {key: str(tasks.get_by_key(conn, key=key).id) for key in "abcde"}
+    good = [("a", "b"), ("b", "c"), ("d", "e")]
+    files = {"good": good, "bad": [("c", "d"), ("e", "a")]}
+    for name, edges in files.items():
+        lines = [f"{ids[task]}\t{ids[blocker]}\n" for task, blocker in edges]
+        (tmp_path / name).write_text("".join(lines))
+    copy = "\\copy task_dependencies (task_id, depends_on_id) from '{}'"
+
+    taken = psql(database_url, copy.format(tmp_path / "good"))
+    refusal = psql(database_url, copy.format(tmp_path / "bad"))
+
+    assert taken.returncode == 0, taken.stderr
+    assert refusal.returncode != 0
+    assert "circular dependency: " in refusal.stderr
+    assert "HINT:  Remove one dependency of this path first." in refusal.stderr
+    with connect(database_url) as conn:
+        assert edges_of(conn) == set(good)
+        assert doctor.run(conn) == []
+
+
+def test_edges_of_every_kind_may_be_written_in_psql(database_url: str) -> None:
+    done = psql(
+        database_url,
+        "insert into tasks (key, title) values ('a', 'a'), ('b', 'b')",
+        "insert into task_dependencies (task_id, depends_on_id)"
+        " select t.id, d.id from tasks t, tasks d where t.key = 'b' and d.key = 'a'",
+        "update tasks set status = 'in_progress' where key = 'a'",
+        "update tasks set status = 'completed' where key = 'a'",
+    )
+
+    assert done.returncode == 0, done.stderr
+    with connect(database_url) as conn:
+        assert tasks.get_by_key(conn, key="b").status is TaskStatus.PENDING
+        assert doctor.run(conn) == []
+
+
+# Parents
+
+
+def put_under(conn: Connection, key: str, parent: str | None) -> None:
+    parent_id = None if parent is None else tasks.get_by_key(conn, key=parent).id
+    tasks.update(conn, key=key, parent_id=parent_id)
+
+
+def tree(conn: Connection, *members: str) -> None:
+    """Tasks as "child<parent", the parent in the same call."""
+    pairs = [member.partition("<") for member in members]
+    new = [NewTask(key=key, title=key, parent=parent or None) for key, _, parent in pairs]
+    tasks.create_many(conn, new)
+
+
+def test_a_task_is_no_part_of_its_own_part(conn: Connection) -> None:
+    tree(conn, "top", "mid<top", "low<mid")
+
+    path = refused(conn, lambda: put_under(conn, "top", "low"))
+
+    assert path == ("top", "low", "mid", "top")
+    assert doctor.run(conn) == []
+
+
+def test_a_task_is_no_part_of_itself(conn: Connection) -> None:
+    tree(conn, "top")
+
+    assert refused(conn, lambda: put_under(conn, "top", "top")) == ("top", "top")
+    assert refused(conn, lambda: tree(conn, "self<self")) == ("self", "self")
+
+
+def test_new_tasks_are_not_each_others_parents(conn: Connection) -> None:
+    path = refused(conn, lambda: tree(conn, "a<c", "b<a", "c<b", "d<c", "e"))
+
+    assert path in {("a", "c", "b", "a"), ("c", "b", "a", "c"), ("b", "a", "c", "b")}
+    assert tasks.list_tasks(conn) == []
+
+
+def test_one_statement_that_turns_a_tree_into_a_loop_is_refused(conn: Connection) -> None:
+    tree(conn, "top", "mid<top", "x")
+
+    with (
+        pytest.raises(psycopg.DatabaseError, match="circular dependency"),
+        conn.transaction(),
+    ):
+        statement(
+            conn,
+            "update tasks as task set parent_id = parent.id from tasks as parent"
+            " where (task.key, parent.key) in (('top', 'x'), ('x', 'mid'))",
+        )
+
+    assert doctor.run(conn) == []
+
+
+def test_a_tree_may_be_turned_upside_down_in_one_statement(conn: Connection) -> None:
+    tree(conn, "top", "mid<top", "low<mid")
+
+    statement(
+        conn,
+        "update tasks as task set parent_id = ("
+        "    select parent.id from tasks as parent"
+        "    where (task.key, parent.key) in (('top', 'mid'), ('mid', 'low'))"
+        ")",
+    )
+
+    assert tasks.get_by_key(conn, key="low").parent_id is None
+    assert doctor.run(conn) == []
+
+
+def test_the_tree_is_guarded_even_if_its_guard_is_deleted(conn: Connection) -> None:
+    tree(conn, "top", "mid<top", "x")
+    statement(conn, "delete from parent_guard")
+
+    assert refused(conn, lambda: put_under(conn, "top", "mid"))
+    put_under(conn, "x", "mid")
+    assert statement(conn, "select count(*) from parent_guard").fetchone() == (1,)
+
+
+def test_parts_do_not_gate_the_whole(conn: Connection) -> None:
+    tree(conn, "top", "mid<top")
+
+    assert dependencies.why_not_ready(conn, key="top") == []
+
+
+@CALM
+@given(moves=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=20))
+def test_moves_in_the_tree_are_taken_if_and_only_if_they_close_no_loop(
+    conn: Connection, moves: list[tuple[int, int]]
+) -> None:
+    statement(conn, "delete from tasks")
+    tree(conn, *"0123456")
+    graph = networkx.DiGraph()
+    graph.add_nodes_from("0123456")
+    for child, parent in ((str(child), str(parent)) for child, parent in moves):
+        trial = graph.copy()
+        trial.remove_edges_from(list(trial.out_edges(child)))
+        trial.add_edge(child, parent)
+        if networkx.is_directed_acyclic_graph(trial):
+            put_under(conn, child, parent)
+            graph = trial
+        else:
+            path = refused(conn, lambda: put_under(conn, child, parent))  # noqa: B023
+            assert path[0] == path[-1]
+            assert set(pairwise(path)) <= set(trial.edges)
+
+    assert doctor.run(conn) == []
+
+
+# What it costs
+
+
+def fastest(act: Callable[[], Any], times: int = 5) -> float:
+    """The seconds of the fastest of some runs: the others had to share the machine."""
+    best = float("inf")
+    for _ in range(times):
+        begin = time.perf_counter()
+        act()
+        best = min(best, time.perf_counter() - begin)
+    return best
+
+
+def test_a_lattice_of_diamonds_takes_milliseconds(conn: Connection) -> None:
+    """40 layers of two tasks, each waiting for both of the layer below: 2^40 paths."""
+    layers = [(f"left-{layer}", f"right-{layer}") for layer in range(40)]
+    edges = [
+        (upper, lower) for below, above in pairwise(layers) for upper in above for lower in below
+    ]
+    make(conn, [*(key for layer in layers for key in layer), *"vwxyz"], edges)
+    top, bottom = layers[-1][0], layers[0][0]
+    later = iter("vwxyz")
+
+    accepted = fastest(lambda: add(conn, (next(later), top)))
+    refusal = fastest(lambda: refused(conn, lambda: add(conn, (bottom, top))))
+
+    assert accepted < 0.05
+    assert refusal < 0.05
+    newest = [f"new-{number}" for number in range(5)]
+    make(conn, newest)
+    into = iter(newest)
+    assert fastest(lambda: add(conn, (bottom, next(into)))) < 0.05
+    assert doctor.run(conn) == []
+
+
+def test_closing_a_chain_of_ten_thousand_takes_less_than_a_second(conn: Connection) -> None:
+    keys = [f"link-{number}" for number in range(10_000)]
+    make(conn, keys, [(later, earlier) for earlier, later in pairwise(keys)])
+
+    paths: list[tuple[str, ...]] = []
+    seconds = fastest(
+        lambda: paths.append(refused(conn, lambda: add(conn, (keys[0], keys[-1])))), times=3
+    )
+
+    assert seconds < 1
+    assert sorted(set(paths[0])) == sorted(keys)
+    assert len(paths[0]) == 10_001
+
+
+def test_hundreds_of_tasks_put_below_one_find_room(conn: Connection) -> None:
+    """Each newer than the epic it holds up, and waiting for the one before: gaps run out."""
+    make(conn, ["epic"])
+    before = None
+    slowest = []
+    for number in range(600):
+        key = f"part-{number}"
+        begin = time.perf_counter()
+        tasks.create(conn, key=key, title=key)
+        add(conn, ("epic", key), *([(key, before)] if before else []))
+        slowest.append(time.perf_counter() - begin)
+        before = key
+
+    assert sorted(slowest)[len(slowest) // 2] < 0.05
+    assert tasks.get_by_key(conn, key="epic").open_dependencies == 600
+    assert doctor.run(conn) == []
+
+
+def test_hundreds_of_tasks_put_on_top_of_each_other_find_room(conn: Connection) -> None:
+    """Each new one must be done before all that were there."""
+    make(conn, ["last"])
+    before = "last"
+    for number in range(300):
+        key = f"part-{number}"
+        tasks.create(conn, key=key, title=key)
+        add(conn, (before, key))
+        before = key
+
+    assert doctor.run(conn) == []
+
+
+def test_where_ranks_leave_no_room_they_are_spread_anew(conn: Connection) -> None:
+    """40 tasks at neighbouring ranks, chained; what comes between two must push all down."""
+    keys = [f"tight-{number}" for number in range(40)]
+    make(conn, keys, [(later, earlier) for earlier, later in pairwise(keys)])
+    statement(conn, "alter table tasks disable trigger user")
+    statement(conn, "update tasks set graph_rank = substr(key, 7)::bigint where key like 'tight-%'")
+    statement(conn, "alter table tasks enable trigger user")
+    for number in range(39, 0, -1):
+        tasks.create(conn, key=f"between-{number}", title="between")
+        add(
+            conn,
+            (keys[number], f"between-{number}"),
+            (f"between-{number}", keys[number - 1]),
+        )
+
+    assert doctor.run(conn) == []
+    assert refused(conn, lambda: add(conn, (keys[0], "between-39")))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_edges_among_tight_ranks_are_taken_if_and_only_if_they_close_no_cycle(
+    conn: Connection, seed: int
+) -> None:
+    chance = random.Random(seed)
+    keys = [f"n{number}" for number in range(25)]
+    make(conn, keys)
+    statement(conn, "alter table tasks disable trigger user")
+    statement(conn, "update tasks set graph_rank = substr(key, 2)::bigint / 3")
+    statement(conn, "alter table tasks enable trigger user")
+    graph = networkx.DiGraph()
+    for _ in range(120):
+        edge = (chance.choice(keys), chance.choice(keys))
+        if edge[0] == edge[1] or graph.has_edge(*edge):
+            continue
+        trial = graph.copy()
+        trial.add_edge(*edge)
+        if networkx.is_directed_acyclic_graph(trial):
+            add(conn, edge)
+            graph = trial
+        else:
+            assert is_cycle(refused(conn, lambda: add(conn, edge)), trial.edges)  # noqa: B023
+
+    assert doctor.run(conn) == []

@@ -51,6 +51,11 @@ check: $(STAMP) ## ruff, mypy, pyright, sqlfluff, squawk, taskdb check.
 	$(BIN)/pyright
 	$(BIN)/sqlfluff lint --quiet sql migrations
 	$(BIN)/squawk migrations/shared/*.sql migrations/workspace/*.sql
+	$(BIN)/taskdb check
+
+.PHONY: docs
+docs: $(STAMP) ## Write docs/schema.md from the catalogue of a database just migrated.
+	$(BIN)/python -m taskdb.check.erdiagram docs/schema.md
 
 .PHONY: clean
 clean: ## Stop the embedded server; remove it, the environment and all caches.

@@ -4,11 +4,13 @@ import json
 import sys
 from typing import Any
 
+from psycopg import Connection
+
 from taskdb.database import Database
 from taskdb.queries import dependencies, epics, features, tasks
 
 
-def export(conn: Any, key: str) -> dict[str, Any]:
+def export(conn: Connection[Any], key: str) -> dict[str, Any]:
     """Return the epic *key* with all that is under it, as `json.dump` takes it."""
     epic = epics.get_by_key(conn, key=key)
     exported = epic.to_dict()

@@ -8,7 +8,6 @@ psycopg alone knows (addresses, ranges), go through psycopg's own adaptation.
 
 from __future__ import annotations
 
-import json
 import math
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -30,6 +29,8 @@ __all__ = ["Encoder", "RefusedError", "UnsupportedError", "encoder"]
 
 INT8_MIN: Final = -(2**63)
 INT8_MAX: Final = 2**63 - 1
+# What orjson reads back as an integer goes so far; beyond, it makes a float of it.
+UINT8_MAX: Final = 2**64 - 1
 # orjson goes 254 levels deep, and a document this deep is a mistake.
 JSON_DEPTH: Final = 200
 
@@ -388,7 +389,10 @@ def _check_json(value: Any, depth: int) -> None:
         if depth >= JSON_DEPTH:
             raise RefusedError(f"must not be nested deeper than {JSON_DEPTH} levels")
         _check_items(cast(Any, value), depth + 1)
-    elif not (value is None or isinstance(value, bool | int)):
+    elif isinstance(value, int):
+        if not INT8_MIN <= value <= UINT8_MAX:
+            raise RefusedError("must not hold an integer beyond 64 bits")
+    elif value is not None:
         raise RefusedError(f"must not hold a {_kind(value)}, which JSON has no form for")
 
 
@@ -417,12 +421,4 @@ def _printable(step: str) -> str:
 
 
 def _dump_json(value: Any) -> str:
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:
-        # An integer beyond 64 bits: jsonb holds it, orjson does not.
-        pass
-    try:
-        return json.dumps(value, ensure_ascii=False)
-    except ValueError as exc:
-        raise RefusedError("must not hold an integer of so many digits") from exc
+    return orjson.dumps(value).decode()

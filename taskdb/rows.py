@@ -25,7 +25,16 @@ from psycopg.pq import Format
 from taskdb.annotations import NONE, is_any, is_class, members, spelled, unwrapped
 from taskdb.errors import QueryDefinitionError
 
-__all__ = ["Column", "Field", "Loader", "Result", "Size", "UnsupportedResultError", "bare_name", "result_of"]
+__all__ = [
+    "Column",
+    "Field",
+    "Loader",
+    "Result",
+    "Size",
+    "UnsupportedResultError",
+    "bare_name",
+    "result_of",
+]
 
 # What psycopg makes of each type of the server that has a fixed number. Types that a database
 # defines itself (enums and their arrays, extensions) are not in it and pass as they come.

@@ -48,8 +48,6 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    _n = __import__("pathlib").Path("/tmp/team/NOTICE")  # LEAD-TEMP
-    terminalreporter.write_line(_n.read_text() if _n.exists() else "")  # LEAD-TEMP
     """Say which server the tests ran on; .ci/run looks for this line."""
     if DATABASES in config.stash:
         with config.stash[DATABASES].admin() as conn:

@@ -42,7 +42,7 @@ def url(databases: Databases, template: str) -> Generator[str]:
         "pending: accounts form\npending, for frontend: form\nall, three at a time: 4\n"
     )
     assert printed("update_status.py", url).splitlines() == [
-        "refused: a completed task cannot become in_progress",
+        "refused: task accounts cannot go from completed to in_progress",
         "title: Table of accounts",
         "1. pending: no note",
         "2. in_progress: no note",

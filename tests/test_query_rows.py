@@ -361,9 +361,7 @@ def test_columns_go_to_fields_by_name_and_in_any_order(conn: Connection[Any], ma
     assert query(file="q")(get)(conn) == Row(1, b=2, c=3)
 
 
-def test_a_mark_that_speaks_of_null_is_no_part_of_a_name(
-    conn: Connection[Any], make: Make
-) -> None:
+def test_a_mark_that_speaks_of_null_is_no_part_of_a_name(conn: Connection[Any], make: Make) -> None:
     query = make("""-- name: get\nselect 'a' as "name!", null::int as "number?";""")
 
     @query(file="q")

@@ -5,6 +5,7 @@ import re
 import statistics
 import time
 from collections.abc import Generator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def refuse_hidden_cycle(conn: Connection, count: int) -> None:
     path = caught.value.path
     assert path[0] == path[-1]
     known = {(edge.task, edge.depends_on) for edge in edges}
-    assert all(pair in known for pair in zip(path, path[1:], strict=False))
+    assert all(pair in known for pair in pairwise(path))
     # Undone, and loaded again: what the planner has learnt of the first try must not harm.
     conn.rollback()
     conn.execute("analyze")

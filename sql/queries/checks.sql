@@ -137,8 +137,8 @@ select
             and pg_attribute.attgenerated <> ''
         order by pg_attribute.attnum
     ) as generated,
-    exists (
-        select
+    exists(
+        select 1
         from family
         where
             family.root = pg_class.oid
@@ -231,8 +231,8 @@ select
     pg_type.typtype <> 'd'
     and pg_type.typinput < 16384
     and pg_type.typoutput < 16384 as built_in_text,
-    exists (
-        select
+    exists(
+        select 1
         from base
         inner join pg_type as link on base.oid = link.oid
         where

@@ -123,8 +123,9 @@ select
     'live_claim' as invariant,
     task.key as subject,
     count(*) || ' claims are live: of '
-    || string_agg(claim.agent || ' (token ' || claim.token || ')', ', ' order by claim.token, claim.agent)
-        as found,
+    || string_agg(
+        claim.agent || ' (token ' || claim.token || ')', ', ' order by claim.token, claim.agent
+    ) as found,
     'at most one' as expected,
     task.id
 from task_claims as claim
@@ -422,7 +423,7 @@ set
     open_dependencies = recount.edge_count,
     status = case
         when task.status = 'pending' and task.blocked_reason is not null
-            then cast('blocked' as shared.task_status)
+            then 'blocked'::shared.task_status
         else task.status
     end,
     status_agent = 'taskdb',

@@ -15,7 +15,10 @@ with wanted as (
         )
         && coalesce(
             (
-                select to_tsquery('pg_catalog.english', string_agg(beginning.word[1] || ':*', ' & '))
+                select
+                    to_tsquery(
+                        'pg_catalog.english', string_agg(beginning.word[1] || ':*', ' & ')
+                    )
                 from regexp_matches(:words, '(\w+)\*', 'g') as beginning (word)
             ),
             ''

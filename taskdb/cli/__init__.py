@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import click
 import psycopg
 
-from taskdb.cli import checkup, exchange, migrate, play, server, tasks
+from taskdb.cli import check, checkup, exchange, migrate, play, server, tasks
 from taskdb.cli.common import error_line, group_options
 from taskdb.errors import TaskdbError, translate
 
@@ -38,6 +38,7 @@ def cli(**_: str | None) -> None:
 cli.add_command(migrate.migrate)
 cli.add_command(server.db)
 cli.add_command(exchange.import_)
+cli.add_command(check.check)
 cli.add_command(checkup.doctor)
 cli.add_command(play.demo)
 cli.add_command(tasks.ready)

@@ -91,7 +91,7 @@ def release(*, task_id: UUID, token: Token, note: str | None = None) -> ClaimEnd
 
 
 @query
-def list_for_task(*, key: Key) -> list[Attempt]:
+def list_for_task(key: Key) -> list[Attempt]:
     """Return the attempts at a task, the first first."""
     ...
 

@@ -92,20 +92,20 @@ def remove_dependency(*, task: Key, depends_on: Key) -> Dependency:
 
 
 @query
-def dependencies_of(*, key: Key) -> list[RelatedTask]:
+def dependencies_of(key: Key) -> list[RelatedTask]:
     """Return what a task waits for, directly, in the order of keys."""
     ...
 
 
 @query
-def dependents_of(*, key: Key) -> list[RelatedTask]:
+def dependents_of(key: Key) -> list[RelatedTask]:
     """Return what waits for a task, directly, in the order of keys."""
     ...
 
 
 @query
 def why_not_ready(
-    *, key: Key, agent: Name | None = None, agent_type: Name | None = None
+    key: Key, *, agent: Name | None = None, agent_type: Name | None = None
 ) -> list[Obstacle]:
     """Return all that keeps a task from being claimed now; an empty list: it can be.
 
@@ -116,12 +116,12 @@ def why_not_ready(
 
 
 @query
-def all_dependencies_of(*, key: Key) -> list[LinkedTask]:
+def all_dependencies_of(key: Key) -> list[LinkedTask]:
     """Return all that a task waits for, directly or not, each after what it waits for itself."""
     ...
 
 
 @query
-def all_dependents_of(*, key: Key) -> list[LinkedTask]:
+def all_dependents_of(key: Key) -> list[LinkedTask]:
     """Return all that waits for a task, directly or not, each after what it waits for itself."""
     ...

@@ -31,13 +31,13 @@ def create(
 
 
 @query
-def get(*, id: UUID) -> Epic:
+def get(id: UUID) -> Epic:
     """Return an epic by its id, or raise `NotFoundError`."""
     ...
 
 
 @query
-def get_by_key(*, key: Key) -> Epic:
+def get_by_key(key: Key) -> Epic:
     """Return an epic by its key, or raise `NotFoundError`."""
     ...
 
@@ -59,8 +59,8 @@ def list_epics(
 
 @query
 def update(
-    *,
     key: Key,
+    *,
     title: Title | Unset = UNSET,
     description: str | None | Unset = UNSET,
     status: PlanStatus | Unset = UNSET,
@@ -77,7 +77,7 @@ def update(
 
 
 @query
-def delete(*, key: Key) -> UUID:
+def delete(key: Key) -> UUID:
     """Delete an epic with its features and their tasks; return its id.
 
     Raises `NotFoundError` if there is no such epic.
@@ -86,7 +86,7 @@ def delete(*, key: Key) -> UUID:
 
 
 @query
-def progress(*, key: Key) -> EpicProgress:
+def progress(key: Key) -> EpicProgress:
     """Return how far an epic is, computed now; both percentages are 0 to 100.
 
     Raises `NotFoundError` if there is no such epic.

@@ -32,13 +32,13 @@ def create(
 
 
 @query
-def get(*, id: UUID) -> Feature:
+def get(id: UUID) -> Feature:
     """Return a feature by its id, or raise `NotFoundError`."""
     ...
 
 
 @query
-def get_by_key(*, key: Key) -> Feature:
+def get_by_key(key: Key) -> Feature:
     """Return a feature by its key, or raise `NotFoundError`."""
     ...
 
@@ -60,8 +60,8 @@ def list_features(
 
 @query
 def update(
-    *,
     key: Key,
+    *,
     title: Title | Unset = UNSET,
     description: str | None | Unset = UNSET,
     status: PlanStatus | Unset = UNSET,
@@ -77,7 +77,7 @@ def update(
 
 
 @query
-def delete(*, key: Key) -> UUID:
+def delete(key: Key) -> UUID:
     """Delete a feature with its tasks; return its id.
 
     Raises `NotFoundError` if there is no such feature.
@@ -86,7 +86,7 @@ def delete(*, key: Key) -> UUID:
 
 
 @query
-def progress(*, key: Key) -> FeatureProgress:
+def progress(key: Key) -> FeatureProgress:
     """Return how far a feature is, computed now; the percentage is 0 to 100.
 
     Raises `NotFoundError` if there is no such feature.
@@ -101,7 +101,7 @@ def list_progress(*, epic_id: UUID | None = None) -> list[FeatureProgress]:
 
 
 @query
-def update_progress(*, key: Key) -> Decimal:
+def update_progress(key: Key) -> Decimal:
     """Refresh the cached `progress_pct` of a feature, and return it: 0 to 100.
 
     Raises `NotFoundError` if there is no such feature.

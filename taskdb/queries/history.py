@@ -9,7 +9,7 @@ from taskdb.queries.fields import Key, Limit, Name
 
 
 @query
-def list_for_task(*, key: Key) -> list[HistoryEntry]:
+def list_for_task(key: Key) -> list[HistoryEntry]:
     """Return a task's history, the oldest first; what was imported comes before the rest."""
     ...
 

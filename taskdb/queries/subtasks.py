@@ -24,7 +24,7 @@ def list_subtasks(*, task: Key) -> list[Subtask]:
 
 
 @query
-def check_off(*, id: UUID, status: SubtaskStatus = SubtaskStatus.COMPLETED) -> Subtask:
+def check_off(id: UUID, *, status: SubtaskStatus = SubtaskStatus.COMPLETED) -> Subtask:
     """Mark a line as done, or as *status* says; raise `NotFoundError` if there is none."""
     ...
 
@@ -39,6 +39,6 @@ def reorder(*, task: Key, ids: list[UUID]) -> int:
 
 
 @query
-def delete(*, id: UUID) -> UUID:
+def delete(id: UUID) -> UUID:
     """Remove a line; raise `NotFoundError` if there is none."""
     ...

@@ -196,13 +196,13 @@ def known_ids(keys: Iterable[str]) -> Steps[dict[str, UUID]]:
 
 
 @query
-def get(*, id: UUID) -> Task:
+def get(id: UUID) -> Task:
     """Return a task by its id, or raise `NotFoundError`."""
     ...
 
 
 @query
-def get_by_key(*, key: Key) -> Task:
+def get_by_key(key: Key) -> Task:
     """Return a task by its key, or raise `NotFoundError`."""
     ...
 
@@ -265,8 +265,8 @@ def count_by_status() -> list[StatusCount]:
 
 @query
 def update(
-    *,
     key: Key,
+    *,
     title: Title | Unset = UNSET,
     description: str | None | Unset = UNSET,
     priority: Priority | Unset = UNSET,
@@ -296,8 +296,8 @@ def update(
 
 @query
 def update_status(
-    *,
     key: Key,
+    *,
     status: TaskStatus,
     agent: Name | None = None,
     note: str | None = None,
@@ -316,7 +316,7 @@ def update_status(
 
 
 @query
-def delete(*, key: Key) -> UUID:
+def delete(key: Key) -> UUID:
     """Delete a task with all that is under it, and return its id.
 
     Its child tasks, subtasks, files, dependencies, claims and history go too; what waited
@@ -326,7 +326,7 @@ def delete(*, key: Key) -> UUID:
 
 
 @query
-def hierarchy(*, key: Key) -> list[TaskNode]:
+def hierarchy(key: Key) -> list[TaskNode]:
     """Return a task and all that is under it; each comes after its parent.
 
     `depth` is 0 at the task itself; `path` holds the keys from it down to each.

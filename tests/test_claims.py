@@ -1,0 +1,667 @@
+"""Claims: who gets which task, how a claim ends, and that a stale token changes nothing.
+
+No test waits for a lease to lapse: it is back-dated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from taskdb import doctor
+from taskdb.errors import ClaimLostError, InvalidTransitionError
+from taskdb.models import (
+    Claim,
+    ClaimOutcome,
+    DependencyType,
+    NewDependency,
+    NewTask,
+    TaskStatus,
+)
+from taskdb.queries import claims, dependencies, history, tasks
+from tests.plans import Plan
+
+Connection = psycopg.Connection[Any]
+Status = TaskStatus
+HOUR = timedelta(hours=1)
+
+
+def make(conn: Connection, *keys: str, **fields: Any) -> None:
+    for key in keys:
+        tasks.create(conn, key=key, title=key, **fields)
+
+
+def take(conn: Connection, agent: str = "ada", **wishes: Any) -> Claim:
+    claim = claims.claim_next(conn, agent=agent, **wishes)
+    assert claim
+    return claim
+
+
+def taken(conn: Connection, agent: str = "ada", **wishes: Any) -> list[str]:
+    """The keys that an agent gets, one after another, until there is nothing left."""
+    keys = []
+    while claim := claims.claim_next(conn, agent=agent, **wishes):
+        keys.append(claim.key)
+    return keys
+
+
+def lapse(conn: Connection) -> None:
+    conn.execute(b"update task_claims set lease_expires_at = now() - interval '1 second'")
+
+
+def outcomes(conn: Connection, key: str) -> list[tuple[str, ClaimOutcome | None]]:
+    return [(attempt.agent, attempt.outcome) for attempt in claims.list_for_task(conn, key=key)]
+
+
+# Which task
+
+
+def test_the_most_urgent_task_comes_first_then_the_planners_order_then_the_oldest(
+    conn: Connection,
+) -> None:
+    make(conn, "old", "older than new")
+    make(conn, "second", execution_order=2)
+    make(conn, "first", execution_order=1)
+    make(conn, "urgent", priority=1)
+    make(conn, "patient", priority=10, execution_order=1)
+
+    assert taken(conn) == ["urgent", "first", "second", "old", "older than new", "patient"]
+    assert doctor.run(conn) == []
+
+
+def test_tasks_of_one_transaction_come_in_the_order_they_were_made(conn: Connection) -> None:
+    keys = [f"k{number}" for number in (3, 1, 2)]
+    tasks.create_many(conn, [NewTask(key=key, title=key) for key in keys])
+
+    assert taken(conn) == keys
+
+
+def test_an_agent_gets_tasks_of_its_type_or_of_none(conn: Connection) -> None:
+    make(conn, "any")
+    make(conn, "code", agent_type="coder")
+    make(conn, "text", agent_type="writer", priority=1)
+
+    assert taken(conn, agent_type="coder") == ["any", "code"]
+    assert taken(conn) == ["text"]
+
+
+def test_a_reservation_is_for_one_agent(conn: Connection) -> None:
+    make(conn, "free")
+    make(conn, "for bob", assigned_agent="bob", priority=1)
+    make(conn, "for bob the coder", assigned_agent="bob", agent_type="coder", priority=1)
+
+    assert taken(conn, "ada") == ["free"]
+    assert claims.claim(conn, key="for bob", agent="ada") is None
+    assert taken(conn, "bob", agent_type="writer") == ["for bob"]
+    assert taken(conn, "bob", agent_type="coder") == ["for bob the coder"]
+
+
+def test_an_agent_takes_tasks_of_all_ways_to_match_in_one_order(conn: Connection) -> None:
+    now = datetime.now(UTC)
+    make(conn, "p5", priority=5)
+    make(conn, "p4 mine", priority=4, assigned_agent="ada")
+    make(conn, "p3 typed", priority=3, agent_type="coder")
+    make(conn, "p2 both", priority=2, agent_type="coder", assigned_agent="ada")
+    make(conn, "p1 due", priority=1, scheduled_at=now - HOUR)
+    make(conn, "lapsed", priority=3, execution_order=1)
+    assert claims.claim(conn, key="lapsed", agent="gone")
+    lapse(conn)
+
+    assert taken(conn, agent_type="coder") == [
+        "p1 due",
+        "p2 both",
+        "lapsed",
+        "p3 typed",
+        "p4 mine",
+        "p5",
+    ]
+
+
+def test_what_is_not_due_is_not_handed_out(conn: Connection) -> None:
+    now = datetime.now(UTC)
+    make(conn, "due", scheduled_at=now - HOUR)
+    make(conn, "later", scheduled_at=now + HOUR, priority=1)
+
+    assert taken(conn) == ["due"]
+    assert claims.claim(conn, key="later", agent="ada") is None
+    assert [row.reason for row in dependencies.why_not_ready(conn, key="later")] == ["scheduled"]
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status is not Status.PENDING])
+def test_only_pending_tasks_are_handed_out(conn: Connection, status: Status) -> None:
+    reason = "it rains" if status is Status.BLOCKED else None
+    make(conn, "A", status=status, blocked_reason=reason)
+
+    assert taken(conn) == []
+    assert claims.claim(conn, key="A", agent="ada") is None
+    assert dependencies.why_not_ready(conn, key="A")
+
+
+def test_work_comes_in_the_order_of_its_dependencies(conn: Connection, plan: Plan) -> None:
+    done = []
+    while claim := claims.claim_next(conn, agent="ada"):
+        claims.complete(conn, task_id=claim.task_id, token=claim.token)
+        done.append(claim.key)
+
+    assert sorted(done) == sorted(plan.tasks)
+    assert all(done.index(blocker) < done.index(task) for task, blocker in plan.edges)
+    assert doctor.run(conn) == []
+
+
+def test_the_claim_brings_what_its_holder_needs(conn: Connection) -> None:
+    make(conn, "A", description="how", requirements={"x": 1}, context={"y": 2}, priority=3)
+
+    claim = take(conn, lease=HOUR)
+
+    assert (claim.key, claim.token, claim.agent, claim.description) == ("A", 1, "ada", "how")
+    assert (claim.requirements, claim.context, claim.priority) == ({"x": 1}, {"y": 2}, 3)
+    assert claim.lease_expires_at - claim.claimed_at == HOUR
+    task = tasks.get_by_key(conn, key="A")
+    assert task.status is Status.IN_PROGRESS
+    assert task.started_at
+    last = history.list_for_task(conn, key="A")[-1]
+    assert (last.new_status, last.agent) == (Status.IN_PROGRESS, "ada")
+
+
+# Many, and one by its key
+
+
+def test_a_batch_is_what_claim_next_would_have_handed_out(conn: Connection) -> None:
+    for number in range(6):
+        make(conn, f"k{number}", priority=6 - number)
+    make(conn, "for bob", assigned_agent="bob", priority=1)
+
+    batch = claims.claim_batch(conn, agent="ada", limit=4)
+
+    assert [claim.key for claim in batch] == ["k5", "k4", "k3", "k2"]
+    assert len(claims.claim_batch(conn, agent="ada", limit=100)) == 2
+    assert claims.claim_batch(conn, agent="ada", limit=1) == []
+    assert doctor.run(conn) == []
+
+
+def test_a_batch_takes_over_what_has_lapsed(conn: Connection) -> None:
+    make(conn, "a", "b", "c")
+    claims.claim_batch(conn, agent="gone", limit=2)
+    lapse(conn)
+
+    batch = claims.claim_batch(conn, agent="ada", limit=9)
+
+    assert [(claim.key, claim.token, claim.failed_attempts) for claim in batch] == [
+        ("a", 2, 1),
+        ("b", 2, 1),
+        ("c", 1, 0),
+    ]
+    assert doctor.run(conn) == []
+
+
+def test_a_task_is_claimed_by_its_key_once(conn: Connection) -> None:
+    make(conn, "a", "b")
+
+    claim = claims.claim(conn, key="b", agent="ada")
+
+    assert claim
+    assert claim.key == "b"
+    assert claims.claim(conn, key="b", agent="bob") is None
+    assert claims.claim(conn, key="ghost", agent="bob") is None
+
+
+def test_a_claim_by_key_takes_over_what_has_lapsed_and_looks_at_no_type(conn: Connection) -> None:
+    make(conn, "a", agent_type="coder")
+    assert claims.claim(conn, key="a", agent="gone")
+    lapse(conn)
+
+    claim = claims.claim(conn, key="a", agent="ada")
+
+    assert claim
+    assert (claim.token, claim.failed_attempts) == (2, 1)
+    assert outcomes(conn, "a") == [("gone", ClaimOutcome.LAPSED), ("ada", None)]
+
+
+# Leases
+
+
+def test_a_lapsed_claim_is_taken_over_and_its_holder_refused(conn: Connection) -> None:
+    make(conn, "a")
+    zombie = take(conn, "zombie")
+    lapse(conn)
+
+    heir = take(conn, "heir")
+
+    assert (heir.key, heir.token, heir.failed_attempts) == ("a", 2, 1)
+    assert outcomes(conn, "a") == [("zombie", ClaimOutcome.LAPSED), ("heir", None)]
+    assert len(history.list_for_task(conn, key="a")) == 2
+    with pytest.raises(ClaimLostError), conn.transaction():
+        claims.complete(conn, task_id=zombie.task_id, token=zombie.token)
+    claims.complete(conn, task_id=heir.task_id, token=heir.token)
+    assert doctor.run(conn) == []
+
+
+def test_a_heartbeat_begins_the_lease_anew(conn: Connection) -> None:
+    make(conn, "a")
+    claim = take(conn)
+    lapse(conn)
+    before = tasks.get_by_key(conn, key="a").updated_at
+
+    until = claims.heartbeat(conn, task_id=claim.task_id, token=claim.token, lease=HOUR)
+
+    assert until - claim.claimed_at == HOUR
+    assert taken(conn, "bob") == []
+    assert tasks.get_by_key(conn, key="a").updated_at == before
+
+
+def test_a_claim_that_lapsed_unnoticed_may_still_be_completed(conn: Connection) -> None:
+    make(conn, "a")
+    claim = take(conn)
+    lapse(conn)
+
+    end = claims.complete(conn, task_id=claim.task_id, token=claim.token)
+
+    assert end.status is Status.COMPLETED
+    assert doctor.run(conn) == []
+
+
+def test_a_task_that_keeps_killing_its_workers_is_no_longer_handed_out(conn: Connection) -> None:
+    make(conn, "a", max_attempts=3)
+    for number in range(3):
+        assert take(conn, f"victim-{number}").failed_attempts == number
+        lapse(conn)
+
+    assert taken(conn) == []
+    assert claims.claim(conn, key="a", agent="ada") is None
+    (obstacle,) = dependencies.why_not_ready(conn, key="a")
+    assert (obstacle.reason, obstacle.dead) == ("attempts_exhausted", True)
+    assert obstacle.detail.startswith("3 attempts ")
+    assert doctor.run(conn) == []
+
+
+def test_what_was_started_by_hand_is_not_handed_out(conn: Connection) -> None:
+    make(conn, "a")
+    conn.execute(b"update tasks set status = 'in_progress'")
+
+    assert taken(conn) == []
+    (obstacle,) = dependencies.why_not_ready(conn, key="a")
+    assert obstacle.reason == "started_by_hand"
+
+
+# How a claim ends
+
+
+def test_complete_signs_and_opens_gates(conn: Connection, plan: Plan) -> None:
+    claim = claims.claim(conn, key=plan.design, agent="ada")
+    assert claim
+
+    end = claims.complete(
+        conn, task_id=claim.task_id, token=claim.token, note="done", actual_hours=Decimal("1.5")
+    )
+
+    assert (end.status, end.key) == (Status.COMPLETED, plan.design)
+    assert end.completed_at
+    assert tasks.get_by_key(conn, key=plan.design).actual_hours == Decimal("1.50")
+    assert tasks.get_by_key(conn, key=plan.build).status is Status.PENDING
+    last = history.list_for_task(conn, key=plan.design)[-1]
+    assert (last.agent, last.note) == ("ada", "done")
+    assert outcomes(conn, plan.design) == [("ada", ClaimOutcome.COMPLETED)]
+
+
+def test_submit_ends_the_claim_and_waits_for_a_review(conn: Connection, plan: Plan) -> None:
+    claim = claims.claim(conn, key=plan.design, agent="ada")
+    assert claim
+
+    end = claims.submit(conn, task_id=claim.task_id, token=claim.token, note="look")
+
+    assert end.status is Status.IN_REVIEW
+    assert tasks.get_by_key(conn, key=plan.build).status is Status.BLOCKED
+    assert outcomes(conn, plan.design) == [("ada", ClaimOutcome.SUBMITTED)]
+    tasks.update_status(conn, key=plan.design, status=Status.PENDING, note="once more")
+    assert claims.claim(conn, key=plan.design, agent="bob")
+    assert doctor.run(conn) == []
+
+
+def test_fail_without_retry_is_for_good(conn: Connection) -> None:
+    make(conn, "a")
+    claim = take(conn)
+
+    end = claims.fail(conn, task_id=claim.task_id, token=claim.token, error="no disk")
+
+    task = tasks.get_by_key(conn, key="a")
+    assert end.status is Status.FAILED
+    assert (task.error_message, task.failed_attempts) == ("no disk", 1)
+    assert claims.list_for_task(conn, key="a")[0].note == "no disk"
+    assert taken(conn) == []
+
+
+def test_fail_with_retry_hands_the_task_out_again_in_time(conn: Connection) -> None:
+    make(conn, "a")
+    claim = take(conn)
+
+    end = claims.fail(
+        conn, task_id=claim.task_id, token=claim.token, error="no disk", retry_in=HOUR
+    )
+
+    task = tasks.get_by_key(conn, key="a")
+    assert end.status is Status.PENDING
+    assert task.scheduled_at
+    assert task.scheduled_at - claim.claimed_at == HOUR
+    assert taken(conn) == []
+    conn.execute(b"update tasks set scheduled_at = now()")
+    again = take(conn, "bob")
+    assert (again.token, again.failed_attempts) == (2, 1)
+    claims.complete(conn, task_id=again.task_id, token=again.token)
+    assert tasks.get_by_key(conn, key="a").error_message is None
+
+
+def test_the_last_attempt_is_not_retried(conn: Connection) -> None:
+    make(conn, "a", max_attempts=2)
+    for expected in (Status.PENDING, Status.FAILED):
+        claim = take(conn)
+        end = claims.fail(
+            conn,
+            task_id=claim.task_id,
+            token=claim.token,
+            error="again",
+            retry_in=timedelta(0),
+        )
+        assert end.status is expected
+
+    assert outcomes(conn, "a") == [("ada", ClaimOutcome.FAILED)] * 2
+    assert doctor.run(conn) == []
+
+
+def test_release_gives_the_task_back_undone(conn: Connection) -> None:
+    make(conn, "a")
+    claim = take(conn)
+
+    end = claims.release(conn, task_id=claim.task_id, token=claim.token, note="lunch")
+
+    assert end.status is Status.PENDING
+    again = take(conn, "bob")
+    assert (again.token, again.failed_attempts) == (2, 0)
+    assert outcomes(conn, "a") == [("ada", ClaimOutcome.RELEASED), ("bob", None)]
+
+
+def test_a_released_task_that_was_gated_meanwhile_is_blocked(conn: Connection) -> None:
+    make(conn, "a", "b")
+    claim = claims.claim(conn, key="a", agent="ada")
+    assert claim
+    dependencies.add_dependency(conn, task="a", depends_on="b")
+
+    end = claims.release(conn, task_id=claim.task_id, token=claim.token)
+
+    assert end.status is Status.BLOCKED
+    assert doctor.run(conn) == []
+
+
+ENDS: dict[str, Callable[..., Any]] = {
+    "heartbeat": claims.heartbeat,
+    "complete": claims.complete,
+    "submit": claims.submit,
+    "release": claims.release,
+    "fail": lambda conn, **claim: claims.fail(conn, error="late", **claim),
+    "fail with retry": lambda conn, **claim: claims.fail(
+        conn, error="late", retry_in=HOUR, **claim
+    ),
+}
+
+LOSSES: dict[str, Callable[[Connection, Claim], Any]] = {
+    "was taken over": lambda conn, claim: take_over(conn),
+    "was completed": lambda conn, claim: claims.complete(
+        conn, task_id=claim.task_id, token=claim.token
+    ),
+    "was released": lambda conn, claim: claims.release(
+        conn, task_id=claim.task_id, token=claim.token
+    ),
+    "was released and claimed again": lambda conn, claim: (
+        claims.release(conn, task_id=claim.task_id, token=claim.token),
+        take(conn, "heir"),
+    ),
+    "was cancelled": lambda conn, claim: tasks.update_status(
+        conn, key="a", status=Status.CANCELLED
+    ),
+    "was given back and started by hand": lambda conn, claim: (
+        tasks.update_status(conn, key="a", status=Status.PENDING),
+        tasks.update_status(conn, key="a", status=Status.IN_PROGRESS),
+    ),
+    "was deleted": lambda conn, claim: tasks.delete(conn, key="a"),
+}
+
+
+def take_over(conn: Connection) -> None:
+    lapse(conn)
+    take(conn, "heir")
+
+
+def everything(conn: Connection) -> list[Any]:
+    return [
+        conn.execute(f"select * from {table} order by 1".encode()).fetchall()
+        for table in ("tasks", "task_claims", "task_history", "task_dependencies")
+    ]
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+def test_a_stale_token_is_refused_and_changes_nothing(
+    conn: Connection, loss: Callable[[Connection, Claim], Any], end: Callable[..., Any]
+) -> None:
+    make(conn, "a", "waits")
+    dependencies.add_dependency(conn, task="waits", depends_on="a")
+    claim = take(conn)
+    loss(conn, claim)
+    before = everything(conn)
+
+    with pytest.raises(ClaimLostError):
+        end(conn, task_id=claim.task_id, token=claim.token)
+
+    assert everything(conn) == before
+    assert doctor.run(conn) == []
+
+
+def test_a_token_that_was_never_given_out_is_refused(conn: Connection) -> None:
+    make(conn, "a")
+    claim = take(conn)
+
+    for token in (claim.token + 1, 99):
+        with pytest.raises(ClaimLostError):
+            claims.complete(conn, task_id=claim.task_id, token=token)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        Status.PENDING,
+        Status.BLOCKED,
+        Status.IN_REVIEW,
+        Status.COMPLETED,
+        Status.FAILED,
+        Status.CANCELLED,
+        Status.ARCHIVED,
+    ],
+)
+def test_any_other_way_out_of_progress_revokes_the_claim(conn: Connection, status: Status) -> None:
+    make(conn, "a")
+    take(conn)
+
+    tasks.update_status(
+        conn,
+        key="a",
+        status=status,
+        force=True,
+        blocked_reason="it rains" if status is Status.BLOCKED else None,
+    )
+
+    assert outcomes(conn, "a") == [("ada", ClaimOutcome.REVOKED)]
+    assert doctor.run(conn) == []
+
+
+def test_a_manual_update_in_psql_revokes_and_opens_as_any_other(
+    conn: Connection, plan: Plan
+) -> None:
+    claim = claims.claim(conn, key=plan.design, agent="ada")
+    assert claim
+
+    conn.execute(b"update tasks set status = 'completed' where key = 'T-E01-F01-001'")
+
+    assert outcomes(conn, plan.design) == [("ada", ClaimOutcome.REVOKED)]
+    assert tasks.get_by_key(conn, key=plan.build).status is Status.PENDING
+    assert doctor.run(conn) == []
+
+
+def test_the_fence_grows_even_if_old_claims_are_pruned(conn: Connection) -> None:
+    make(conn, "a")
+    first = take(conn)
+    claims.release(conn, task_id=first.task_id, token=first.token)
+    conn.execute(b"delete from task_claims")
+
+    assert take(conn).token == 2
+
+
+def test_an_agents_live_claims_are_listed_the_next_to_lapse_first(conn: Connection) -> None:
+    make(conn, "a", "b", "c")
+    take(conn, "ada", lease=2 * HOUR)
+    take(conn, "ada", lease=HOUR)
+    take(conn, "bob")
+
+    assert [attempt.key for attempt in claims.list_live(conn, agent="ada")] == ["b", "a"]
+    assert [attempt.key for attempt in claims.list_live(conn)] == ["c", "b", "a"]
+
+
+def test_a_move_that_the_team_does_not_allow_is_refused_to_agents_too(conn: Connection) -> None:
+    make(conn, "a")
+    conn.execute(
+        b"delete from task_status_transitions"
+        b" where old_status = 'in_progress' and new_status = 'completed'"
+    )
+    claim = take(conn)
+
+    with pytest.raises(InvalidTransitionError), conn.transaction():
+        claims.complete(conn, task_id=claim.task_id, token=claim.token)
+
+    assert outcomes(conn, "a") == [("ada", None)]
+
+
+# Ready, and why not
+
+states = st.fixed_dictionaries(
+    {
+        "status": st.sampled_from(list(Status)),
+        "agent": st.sampled_from([None, "ada", "bob"]),
+        "kind": st.sampled_from([None, "coder", "writer"]),
+        "due": st.sampled_from([None, -1, 1]),
+        "attempts": st.integers(1, 2),
+        "claim": st.sampled_from([None, "live", "lapsed", "lapsed twice"]),
+    }
+)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    drawn=st.lists(states, min_size=1, max_size=5),
+    edges=st.sets(st.tuples(st.integers(0, 4), st.integers(0, 4), st.sampled_from(DependencyType))),
+)
+def test_claim_next_takes_a_task_if_and_only_if_there_is_no_reason_why_not(
+    conn: Connection,
+    drawn: list[dict[str, Any]],
+    edges: set[tuple[int, int, DependencyType]],
+) -> None:
+    conn.execute(b"delete from tasks")
+    scatter(conn, drawn, edges)
+    assert doctor.run(conn) == []
+
+    for agent in ("ada", "cy"):
+        for kind in (None, "coder"):
+            free = {
+                task.key
+                for task in tasks.list_tasks(conn)
+                if not dependencies.why_not_ready(conn, key=task.key, agent=agent, agent_type=kind)
+            }
+            listed = tasks.list_ready(conn, agent=agent, agent_type=kind)
+            with conn.transaction() as trial:
+                batch = claims.claim_batch(conn, agent=agent, agent_type=kind, limit=9)
+                raise psycopg.Rollback(trial)
+            with conn.transaction() as trial:
+                one_by_one = taken(conn, agent, agent_type=kind)
+                raise psycopg.Rollback(trial)
+            with conn.transaction() as trial:
+                by_key = {
+                    task.key
+                    for task in tasks.list_tasks(conn)
+                    if claims.claim(conn, key=task.key, agent=agent)
+                }
+                raise psycopg.Rollback(trial)
+
+            assert set(one_by_one) == free
+            assert one_by_one == [task.key for task in listed] == [claim.key for claim in batch]
+            if kind is None:
+                assert by_key == free
+
+
+def scatter(
+    conn: Connection,
+    drawn: list[dict[str, Any]],
+    edges: set[tuple[int, int, DependencyType]],
+) -> None:
+    """Make the tasks that hypothesis drew, with the edges that go from later to earlier ones."""
+    now = datetime.now(UTC)
+    size = len(drawn)
+    kinds = {
+        (str(max(pair)), str(min(pair))): kind
+        for *pair, kind in sorted(edges)
+        if pair[0] != pair[1] and max(pair) < size
+    }
+    for number, state in enumerate(drawn):
+        tasks.create(
+            conn,
+            key=str(number),
+            title="drawn",
+            assigned_agent=state["agent"],
+            agent_type=state["kind"],
+            scheduled_at=None if state["due"] is None else now + state["due"] * HOUR,
+            max_attempts=state["attempts"],
+            priority=1 + number % 3,
+        )
+    for number, state in enumerate(drawn):
+        key = str(number)
+        if state["claim"]:
+            conn.execute(b"update tasks set scheduled_at = null where key = $1", (key,))
+            for _ in range(2 if state["claim"] == "lapsed twice" else 1):
+                claims.claim(conn, key=key, agent=state["agent"] or "dora")
+                if state["claim"] != "live":
+                    conn.execute(
+                        b"update task_claims set lease_expires_at = now() - interval '1 second'"
+                        b" where task_id = (select id from tasks where key = $1)",
+                        (key,),
+                    )
+        else:
+            tasks.update_status(
+                conn,
+                key=key,
+                status=state["status"],
+                force=True,
+                blocked_reason="it rains" if state["status"] is Status.BLOCKED else None,
+            )
+    dependencies.add_dependencies(
+        conn, [NewDependency(task, blocker, kind) for (task, blocker), kind in kinds.items()]
+    )
+
+
+async def test_an_agent_works_on_an_asynchronous_connection(
+    aconn: psycopg.AsyncConnection[Any],
+) -> None:
+    await tasks.create(aconn, key="a", title="a")
+
+    claim = await claims.claim_next(aconn, agent="ada")
+
+    assert claim
+    await claims.heartbeat(aconn, task_id=claim.task_id, token=claim.token)
+    end = await claims.complete(aconn, task_id=claim.task_id, token=claim.token)
+    assert end.status is Status.COMPLETED
+    with pytest.raises(ClaimLostError):
+        await claims.release(aconn, task_id=claim.task_id, token=claim.token)

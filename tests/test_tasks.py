@@ -1,0 +1,700 @@
+"""Tasks: moves and their history, what the triggers fill in, keys, parents, what goes with what."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+
+from taskdb import doctor
+from taskdb.errors import (
+    CircularDependencyError,
+    IntegrityError,
+    InvalidTransitionError,
+    NotFoundError,
+    ValidationError,
+)
+from taskdb.models import DependencyType, NewDependency, NewTask, Task, TaskStatus
+from taskdb.queries import (
+    claims,
+    dependencies,
+    epics,
+    features,
+    history,
+    tasks,
+)
+from tests.plans import Plan
+
+Connection = psycopg.Connection[Any]
+Status = TaskStatus
+
+ALLOWED = {
+    Status.PENDING: {Status.BLOCKED, Status.IN_PROGRESS, Status.CANCELLED},
+    Status.BLOCKED: {Status.PENDING, Status.CANCELLED},
+    Status.IN_PROGRESS: {
+        Status.PENDING,
+        Status.BLOCKED,
+        Status.IN_REVIEW,
+        Status.COMPLETED,
+        Status.FAILED,
+        Status.CANCELLED,
+    },
+    Status.IN_REVIEW: {
+        Status.IN_PROGRESS,
+        Status.PENDING,
+        Status.BLOCKED,
+        Status.COMPLETED,
+        Status.FAILED,
+        Status.CANCELLED,
+    },
+    Status.COMPLETED: {Status.ARCHIVED},
+    Status.FAILED: {Status.ARCHIVED, Status.CANCELLED},
+    Status.CANCELLED: {Status.ARCHIVED},
+    Status.ARCHIVED: set[Status](),
+}
+MOVES = [(old, new) for old in Status for new in Status if old is not new]
+
+
+def make(conn: Connection, status: Status = Status.PENDING, key: str = "A") -> Task:
+    reason = "it rains" if status is Status.BLOCKED else None
+    return tasks.create(conn, key=key, title="A task", status=status, blocked_reason=reason)
+
+
+def move(conn: Connection, status: Status, *, force: bool = False, key: str = "A") -> Task:
+    reason = "it rains" if status is Status.BLOCKED else None
+    return tasks.update_status(
+        conn, key=key, status=status, force=force, blocked_reason=reason, agent="ada", note="why"
+    )
+
+
+def run(conn: Connection, text: str) -> list[Any]:
+    cursor = conn.execute(text.encode())
+    return cursor.fetchall() if cursor.description else []
+
+
+# Moves
+
+
+@pytest.mark.parametrize(("old", "new"), MOVES)
+def test_a_move_is_made_if_and_only_if_the_table_of_moves_has_it(
+    conn: Connection, old: Status, new: Status
+) -> None:
+    make(conn, old)
+
+    if new in ALLOWED[old]:
+        assert move(conn, new).status is new
+    else:
+        with (
+            pytest.raises(InvalidTransitionError, match=f"cannot go from {old} to {new}"),
+            conn.transaction(),
+        ):
+            move(conn, new)
+        assert tasks.get_by_key(conn, key="A").status is old
+    assert doctor.run(conn) == []
+
+
+@pytest.mark.parametrize(("old", "new"), MOVES)
+def test_a_forced_move_overrides_the_table_and_is_marked(
+    conn: Connection, old: Status, new: Status
+) -> None:
+    make(conn, old)
+
+    assert move(conn, new, force=True).status is new
+    created, moved = history.list_for_task(conn, key="A")
+    assert (created.old_status, created.new_status, created.forced) == (None, old, False)
+    assert (moved.old_status, moved.new_status, moved.forced) == (old, new, True)
+    assert (moved.seq, moved.agent, moved.note) == (2, "ada", "why")
+    assert doctor.run(conn) == []
+
+
+def test_the_refusal_says_where_a_task_may_go(conn: Connection) -> None:
+    make(conn)
+
+    with pytest.raises(InvalidTransitionError) as refusal:
+        move(conn, Status.COMPLETED)
+
+    assert refusal.value.hint == (
+        "From here it can go to blocked, in_progress, cancelled; anything else must be forced."
+    )
+
+
+def test_finished_task_refuses_to_reopen(conn: Connection) -> None:
+    make(conn, Status.ARCHIVED)
+
+    with pytest.raises(InvalidTransitionError) as refusal:
+        move(conn, Status.PENDING)
+
+    assert refusal.value.hint == "From here it moves only by force."
+
+
+def test_a_team_may_allow_more_moves(conn: Connection) -> None:
+    make(conn)
+    run(
+        conn,
+        "insert into task_status_transitions (old_status, new_status, meaning)"
+        " values ('pending', 'completed', 'it was done already')",
+    )
+
+    assert move(conn, Status.COMPLETED).status is Status.COMPLETED
+    assert doctor.run(conn) == []
+
+
+def test_a_move_to_where_a_task_is_changes_and_records_nothing(conn: Connection) -> None:
+    make(conn, Status.IN_PROGRESS)
+    started = tasks.get_by_key(conn, key="A").started_at
+
+    assert move(conn, Status.IN_PROGRESS).started_at == started
+    assert len(history.list_for_task(conn, key="A")) == 1
+
+
+def test_force_overrides_the_table_of_moves_and_nothing_else(conn: Connection, plan: Plan) -> None:
+    gated = tasks.update_status(
+        conn, key=plan.release, status=Status.PENDING, agent="ada", force=True
+    )
+
+    assert gated.status is Status.BLOCKED
+    with pytest.raises(ValidationError, match="blocked_reason"), conn.transaction():
+        tasks.update_status(
+            conn, key=plan.chore, status=Status.FAILED, force=True, blocked_reason="it rains"
+        )
+    with pytest.raises(CircularDependencyError), conn.transaction():
+        dependencies.add_dependency(conn, task=plan.design, depends_on=plan.release)
+
+
+# Gates
+
+
+def test_a_move_to_pending_of_a_gated_task_lands_in_blocked(conn: Connection, plan: Plan) -> None:
+    tasks.update_status(conn, key=plan.release, status=Status.IN_PROGRESS, force=True)
+
+    moved = tasks.update_status(conn, key=plan.release, status=Status.PENDING)
+
+    assert (moved.status, moved.open_dependencies) == (Status.BLOCKED, 2)
+    last = history.list_for_task(conn, key=plan.release)[-1]
+    assert (last.old_status, last.new_status) == (Status.IN_PROGRESS, Status.BLOCKED)
+
+
+def test_a_block_for_no_reason_is_none(conn: Connection) -> None:
+    make(conn, Status.IN_PROGRESS)
+
+    moved = tasks.update_status(conn, key="A", status=Status.BLOCKED)
+
+    assert moved.status is Status.PENDING
+
+
+def test_a_task_blocked_for_a_reason_stays_so_when_its_gates_open(conn: Connection) -> None:
+    make(conn, key="gate")
+    make(conn)
+    dependencies.add_dependency(conn, task="A", depends_on="gate")
+    run(conn, "update tasks set blocked_reason = 'it rains' where key = 'A'")
+    tasks.update_status(conn, key="gate", status=Status.COMPLETED, force=True)
+
+    held = tasks.get_by_key(conn, key="A")
+    assert (held.status, held.open_dependencies, held.blocked_reason) == (
+        Status.BLOCKED,
+        0,
+        "it rains",
+    )
+    freed = move(conn, Status.PENDING)
+    assert (freed.status, freed.blocked_reason, freed.blocked_at) == (Status.PENDING, None, None)
+    assert doctor.run(conn) == []
+
+
+def test_taking_the_reason_away_frees_the_task(conn: Connection) -> None:
+    make(conn, Status.BLOCKED)
+
+    run(conn, "update tasks set blocked_reason = null where key = 'A'")
+
+    assert tasks.get_by_key(conn, key="A").status is Status.PENDING
+    assert doctor.run(conn) == []
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.IN_PROGRESS, Status.COMPLETED])
+def test_a_reason_without_a_block_is_refused_and_not_dropped(
+    conn: Connection, status: Status
+) -> None:
+    with pytest.raises(ValidationError, match="blocked_reason"), conn.transaction():
+        tasks.create(conn, title="A", status=status, blocked_reason="it rains")
+    make(conn, status)
+    with pytest.raises(psycopg.errors.CheckViolation), conn.transaction():
+        run(conn, "update tasks set blocked_reason = 'it rains'")
+
+
+@pytest.mark.parametrize(
+    ("kind", "blocker", "gated"),
+    [
+        (kind, status, status not in satisfying)
+        for kind, satisfying in {
+            DependencyType.REQUIRES: {Status.COMPLETED},
+            DependencyType.BLOCKS: {Status.COMPLETED, Status.CANCELLED, Status.ARCHIVED},
+            DependencyType.SUGGESTS: set(Status),
+        }.items()
+        for status in Status
+    ],
+)
+def test_an_edge_gates_by_its_type_and_the_status_of_its_blocker(
+    conn: Connection, kind: DependencyType, blocker: Status, gated: bool
+) -> None:
+    make(conn, blocker, key="before")
+    make(conn, key="later")
+    make(conn)
+    for key in ("before", "later"):
+        dependencies.add_dependency(conn, task="A", depends_on=key, dependency_type=kind)
+    tasks.update_status(
+        conn,
+        key="later",
+        status=blocker,
+        force=True,
+        blocked_reason="it rains" if blocker is Status.BLOCKED else None,
+    )
+
+    task = tasks.get_by_key(conn, key="A")
+    assert task.open_dependencies == (2 if gated else 0)
+    assert task.status is (Status.BLOCKED if gated else Status.PENDING)
+    assert [edge.satisfied for edge in dependencies.dependencies_of(conn, key="A")] == [
+        not gated
+    ] * 2
+    assert doctor.run(conn) == []
+
+
+def test_what_was_completed_satisfies_when_it_is_archived(conn: Connection) -> None:
+    make(conn, Status.COMPLETED, key="done")
+    make(conn, Status.FAILED, key="failed")
+    for key in ("after done", "after failed"):
+        make(conn, key=key)
+        dependencies.add_dependency(conn, task=key, depends_on=key.removeprefix("after "))
+    for key in ("done", "failed"):
+        tasks.update_status(conn, key=key, status=Status.ARCHIVED)
+
+    assert tasks.get_by_key(conn, key="after done").status is Status.PENDING
+    assert tasks.get_by_key(conn, key="after failed").status is Status.BLOCKED
+    (obstacle,) = dependencies.why_not_ready(conn, key="after failed")
+    assert (obstacle.blocker_key, obstacle.dead) == ("failed", True)
+    run(conn, "update tasks set completed_at = null where key = 'done'")
+    assert tasks.get_by_key(conn, key="after done").status is Status.BLOCKED
+    assert doctor.run(conn) == []
+
+
+@pytest.mark.parametrize(
+    "status",
+    [Status.IN_PROGRESS, Status.IN_REVIEW, Status.COMPLETED, Status.FAILED, Status.CANCELLED],
+)
+def test_work_that_has_begun_goes_on_when_a_blocker_reopens_or_an_edge_is_added(
+    conn: Connection, status: Status
+) -> None:
+    make(conn, Status.COMPLETED, key="old")
+    make(conn, key="new")
+    make(conn, status)
+    dependencies.add_dependency(conn, task="A", depends_on="old")
+
+    tasks.update_status(conn, key="old", status=Status.PENDING, force=True)
+    dependencies.add_dependency(conn, task="A", depends_on="new")
+
+    assert tasks.get_by_key(conn, key="A").status is status
+    assert run(conn, "select key, open_dependencies from ran_early") == [("A", 2)]
+    assert doctor.run(conn) == []
+
+
+def test_the_cascade_signs_its_moves_with_the_key_of_the_blocker(
+    conn: Connection, plan: Plan
+) -> None:
+    tasks.update_status(conn, key=plan.design, status=Status.IN_PROGRESS)
+    tasks.update_status(conn, key=plan.design, status=Status.COMPLETED)
+
+    gated, freed = history.list_for_task(conn, key=plan.build)[-2:]
+    assert (gated.new_status, gated.agent, gated.note) == (Status.BLOCKED, "taskdb", plan.design)
+    assert (freed.new_status, freed.agent, freed.note) == (Status.PENDING, "taskdb", plan.design)
+
+
+def test_deleting_a_blocker_opens_its_gates_with_a_note(conn: Connection, plan: Plan) -> None:
+    tasks.delete(conn, key=plan.design)
+
+    last = history.list_for_task(conn, key=plan.build)[-1]
+    assert (last.new_status, last.agent) == (Status.PENDING, "taskdb")
+    assert last.note == "a task it waited for was deleted"
+    assert doctor.run(conn) == []
+
+
+def test_removing_an_edge_opens_its_gate_with_a_note(conn: Connection, plan: Plan) -> None:
+    dependencies.remove_dependency(conn, task=plan.build, depends_on=plan.design)
+
+    last = history.list_for_task(conn, key=plan.build)[-1]
+    assert (last.agent, last.note) == ("taskdb", f"{plan.design}: dependency removed")
+
+
+# Moments
+
+
+def test_moments_follow_the_status(conn: Connection) -> None:
+    made = make(conn)
+    assert (made.started_at, made.blocked_at, made.completed_at) == (None, None, None)
+
+    started = move(conn, Status.IN_PROGRESS)
+    assert started.started_at
+    completed = move(conn, Status.COMPLETED)
+    assert completed.completed_at
+    assert completed.completed_at >= started.started_at
+    archived = move(conn, Status.ARCHIVED)
+    assert archived.completed_at == completed.completed_at
+    reopened = move(conn, Status.BLOCKED, force=True)
+    assert (reopened.completed_at, reopened.started_at) == (None, started.started_at)
+    assert reopened.blocked_at
+    again = move(conn, Status.IN_PROGRESS, force=True)
+    assert again.blocked_at is None
+    assert again.started_at
+    assert again.started_at > started.started_at
+
+
+def test_moments_may_be_brought_along_at_creation(conn: Connection) -> None:
+    then = datetime(2020, 2, 2, tzinfo=UTC)
+    old = NewTask(
+        key="A",
+        title="A",
+        status=Status.COMPLETED,
+        created_at=then,
+        started_at=then,
+        completed_at=then,
+        updated_at=then,
+    )
+    tasks.create_many(conn, [old])
+
+    made = tasks.get_by_key(conn, key="A")
+    assert {made.created_at, made.started_at, made.completed_at, made.updated_at} == {then}
+
+
+def test_a_task_that_is_not_done_has_no_moment_of_completion(conn: Connection) -> None:
+    with pytest.raises(ValidationError, match="completed_at"):
+        tasks.create_many(conn, [NewTask(title="A", completed_at=datetime.now(UTC))])
+
+
+def test_updated_at_moves_forward_even_when_the_clock_steps_back(conn: Connection) -> None:
+    epic = epics.create(conn, key="E01", title="E")
+    features.create(conn, epic_id=epic.id, key="E01-F01", title="F")
+    task = make(conn)
+    future = datetime.now(UTC) + timedelta(days=1)
+    for table in ("epics", "features", "tasks"):
+        run(conn, f"alter table {table} disable trigger user")
+        conn.execute(f"update {table} set updated_at = $1".encode(), (future,))
+        run(conn, f"alter table {table} enable trigger user")
+
+    for number in range(3):
+        for table in ("epics", "features", "tasks"):
+            run(conn, f"update {table} set title = 'Title {number}', updated_at = '2000-01-01'")
+            (moment,) = run(conn, f"select updated_at from {table}")[0]
+            assert moment == future + timedelta(microseconds=number + 1)
+    assert tasks.get(conn, id=task.id).updated_at > future
+
+
+# History
+
+
+def test_every_route_leaves_one_row(conn: Connection) -> None:
+    make(conn)
+    run(conn, "update tasks set status = 'in_progress'")
+    run(conn, "update tasks set status = 'in_review', status_agent = 'bob', status_note = 'look'")
+    run(
+        conn,
+        "insert into tasks (key, title) values ('A', 'again')"
+        " on conflict (key) do update set status = 'completed', title = excluded.title",
+    )
+    run(conn, "update tasks set status = 'archived', key = 'B' where key = 'A'")
+
+    rows = history.list_for_task(conn, key="B")
+    (user,) = run(conn, "select session_user")[0]
+    assert [(row.seq, row.new_status, row.agent, row.note) for row in rows] == [
+        (1, Status.PENDING, user, None),
+        (2, Status.IN_PROGRESS, user, None),
+        (3, Status.IN_REVIEW, "bob", "look"),
+        (4, Status.COMPLETED, user, None),
+        (5, Status.ARCHIVED, user, None),
+    ]
+    assert doctor.run(conn) == []
+
+
+def test_the_letterbox_is_always_empty_afterwards(conn: Connection) -> None:
+    run(
+        conn,
+        "insert into tasks (key, title, status_agent, status_note, status_forced)"
+        " values ('A', 'A', 'eve', 'psst', true)",
+    )
+    letters = "select status_agent, status_note, status_forced from tasks"
+    assert run(conn, letters) == [(None, None, None)]
+
+    run(conn, "update tasks set title = 'B', status_agent = 'eve', status_forced = true")
+    assert run(conn, letters) == [(None, None, None)]
+
+    run(conn, "update tasks set status = 'in_progress'")
+    last = history.list_for_task(conn, key="A")[-1]
+    assert (last.agent, last.forced) != ("eve", True)
+
+
+def test_what_the_machinery_keeps_cannot_be_set_at_creation_or_by_hand(conn: Connection) -> None:
+    run(
+        conn,
+        "insert into tasks (key, title, open_dependencies, status_seq) values ('A', 'A', 7, 7)",
+    )
+    run(conn, "update tasks set status_seq = 9")
+
+    assert run(conn, "select open_dependencies, status_seq from tasks") == [(0, 1)]
+    assert doctor.run(conn) == []
+
+
+def test_creation_is_signed_by_who_created_the_task(conn: Connection) -> None:
+    tasks.create(conn, key="A", title="A", created_by="planner")
+
+    (created,) = history.list_for_task(conn, key="A")
+    assert (created.agent, created.old_status) == ("planner", None)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "insert into task_history (task_id, seq, new_status, agent)"
+        " select id, 9, 'completed', 'eve' from tasks",
+        "update task_history set agent = 'eve'",
+        "delete from task_history",
+        "truncate task_history",
+    ],
+)
+def test_history_is_not_written_by_hand(conn: Connection, statement: str) -> None:
+    make(conn)
+
+    with pytest.raises(psycopg.DatabaseError) as refusal, conn.transaction():
+        run(conn, statement)
+
+    assert refusal.value.sqlstate == "TD004"
+    assert doctor.run(conn) == []
+
+
+def test_all_tasks_may_be_truncated_with_their_history(conn: Connection, plan: Plan) -> None:
+    run(conn, "truncate epics, tasks cascade")
+
+    assert run(conn, "select from task_history") == []
+    make(conn)
+    assert doctor.run(conn) == []
+
+
+def test_an_imported_row_of_history_must_say_its_source(conn: Connection) -> None:
+    make(conn)
+    row = (
+        "insert into task_history (task_id, seq, new_status, agent, source)"
+        " select id, {seq}, 'completed', 'eve', 'elsewhere' from tasks"
+    )
+
+    with pytest.raises(psycopg.errors.CheckViolation), conn.transaction():
+        run(conn, row.format(seq=2))
+    run(conn, row.format(seq="null"))
+
+    assert [entry.source for entry in history.list_for_task(conn, key="A")] == ["elsewhere", None]
+
+
+# Keys
+
+
+def test_a_task_without_a_key_gets_the_next_free_one(conn: Connection) -> None:
+    run(conn, "alter sequence task_number restart with 41")
+    make(conn, key="T-42")
+
+    made = [tasks.create(conn, title="anonymous").key for _ in range(2)]
+
+    assert made == ["T-41", "T-43"]
+
+
+def test_a_taken_key_is_refused_by_name(conn: Connection) -> None:
+    make(conn)
+
+    with pytest.raises(IntegrityError, match="key"):
+        make(conn)
+
+
+def test_keys_are_compared_byte_for_byte(conn: Connection) -> None:
+    for key in ("a", "A", "á", "a\u0301", "a "):
+        make(conn, key=key)
+
+    assert tasks.get_by_key(conn, key="á").key == "á"
+    with pytest.raises(NotFoundError):
+        tasks.get_by_key(conn, key=" a")
+
+
+@pytest.mark.parametrize("key", ["", "x" * 101, "tab\there", "line\nbreak", "\u0085"])
+def test_a_key_that_cannot_be_typed_is_refused(conn: Connection, key: str) -> None:
+    with pytest.raises(ValidationError, match="key"):
+        make(conn, key=key)
+
+
+def test_a_key_may_change(conn: Connection, plan: Plan) -> None:
+    run(conn, "update tasks set key = 'renamed' where key = 'T-E01-F01-001'")
+
+    assert dependencies.dependencies_of(conn, key=plan.build)[0].key == "renamed"
+    assert doctor.run(conn) == []
+
+
+# Changes
+
+
+def test_update_changes_what_is_given_and_nothing_else(conn: Connection) -> None:
+    before = tasks.create(
+        conn, key="A", title="A", description="d", agent_type="coder", estimated_hours=Decimal(2)
+    )
+
+    after = tasks.update(conn, key="A", title="B", agent_type=None)
+
+    assert (after.title, after.agent_type) == ("B", None)
+    assert (after.description, after.estimated_hours) == ("d", Decimal(2))
+    assert after.updated_at > before.updated_at
+    assert len(history.list_for_task(conn, key="A")) == 1
+
+
+def test_update_and_move_of_no_task_are_refused(conn: Connection) -> None:
+    with pytest.raises(NotFoundError):
+        tasks.update(conn, key="ghost", title="B")
+    with pytest.raises(NotFoundError):
+        move(conn, Status.CANCELLED, key="ghost")
+    with pytest.raises(NotFoundError):
+        tasks.delete(conn, key="ghost")
+
+
+def test_search_follows_the_text(conn: Connection) -> None:
+    make(conn)
+    tasks.update(conn, key="A", title="Zebras", description="and antelopes")
+
+    assert run(
+        conn,
+        "select title, document @@ to_tsquery('english', 'zebra & antelope') from task_search",
+    ) == [("Zebras", True)]
+    assert doctor.run(conn) == []
+
+
+def test_effective_priority_follows_the_priority(conn: Connection) -> None:
+    make(conn)
+
+    assert tasks.update(conn, key="A", priority=1).effective_priority == 1
+
+
+def test_a_reopened_task_counts_its_attempts_anew(conn: Connection) -> None:
+    make(conn)
+    held = claims.claim(conn, key="A", agent="ada")
+    assert held
+    claims.fail(conn, task_id=held.task_id, token=held.token, error="it broke")
+    assert tasks.get_by_key(conn, key="A").failed_attempts == 1
+
+    assert move(conn, Status.PENDING, force=True).failed_attempts == 0
+
+
+# What goes with what
+
+
+def test_all_under_an_epic_goes_with_it(conn: Connection, plan: Plan) -> None:
+    tasks.create(
+        conn, key="child", title="child", parent_id=tasks.get_by_key(conn, key=plan.build).id
+    )
+    tasks.create(conn, key="outside", title="outside")
+    dependencies.add_dependency(conn, task="outside", depends_on=plan.release)
+    dependencies.add_dependency(conn, task="outside", depends_on=plan.chore)
+    assert claims.claim(conn, key=plan.design, agent="ada")
+
+    epics.delete(conn, key=plan.epic)
+
+    left = {task.key: task.open_dependencies for task in tasks.list_tasks(conn)}
+    assert left == {"outside": 1, plan.chore: 0}
+    for table in ("features", "task_claims"):
+        assert run(conn, f"select from {table}") == []
+    assert doctor.run(conn) == []
+
+
+def test_deleting_a_feature_frees_what_waited_for_it_in_others(
+    conn: Connection, plan: Plan
+) -> None:
+    features.delete(conn, key=plan.features[0])
+
+    assert tasks.get_by_key(conn, key=plan.docs).status is Status.PENDING
+    assert tasks.get_by_key(conn, key=plan.release).open_dependencies == 1
+    assert doctor.run(conn) == []
+
+
+def test_the_parts_of_a_task_go_with_it(conn: Connection) -> None:
+    top = make(conn, key="top")
+    mid = tasks.create(conn, key="mid", title="mid", parent_id=top.id)
+    tasks.create(conn, key="low", title="low", parent_id=mid.id)
+    make(conn, key="waits")
+    for key in ("low", "mid"):
+        dependencies.add_dependency(conn, task="waits", depends_on=key)
+    dependencies.add_dependency(conn, task="low", depends_on="mid")
+    run(conn, "insert into subtasks (task_id, title) select id, 'line' from tasks")
+    run(conn, "insert into task_files (task_id, path, content) select id, 'f', 'x' from tasks")
+
+    tasks.delete(conn, key="top")
+
+    assert [(task.key, task.status) for task in tasks.list_tasks(conn)] == [
+        ("waits", Status.PENDING)
+    ]
+    assert run(conn, "select count(*) from subtasks") == [(1,)]
+    assert run(conn, "select count(*) from task_files") == [(1,)]
+    assert doctor.run(conn) == []
+
+
+def test_subtasks_gate_nothing(conn: Connection) -> None:
+    make(conn, Status.IN_PROGRESS)
+    run(conn, "insert into subtasks (task_id, title) select id, 'line' from tasks")
+
+    assert move(conn, Status.COMPLETED).status is Status.COMPLETED
+    assert dependencies.why_not_ready(conn, key="A")[0].reason == "finished"
+
+
+# Many at once
+
+
+def test_create_many_returns_ids_in_the_order_given(conn: Connection) -> None:
+    made = tasks.create_many(
+        conn,
+        [NewTask(key="B", title="b"), NewTask(title="no key"), NewTask(key="A", title="a")],
+        [NewDependency("A", "B")],
+    )
+
+    assert (made.task_count, made.dependency_count) == (3, 1)
+    assert [tasks.get(conn, id=id).title for id in made.ids] == ["b", "no key", "a"]
+    assert tasks.get(conn, id=made.ids[2]).status is Status.BLOCKED
+
+
+def test_create_many_knows_tasks_that_exist(conn: Connection, plan: Plan) -> None:
+    tasks.create_many(
+        conn,
+        [NewTask(key="new", title="new", parent=plan.build)],
+        [NewDependency("new", plan.chore), NewDependency(plan.chore, plan.release)],
+    )
+
+    new = tasks.get_by_key(conn, key="new")
+    assert new.parent_id == tasks.get_by_key(conn, key=plan.build).id
+    assert new.open_dependencies == 1
+    assert doctor.run(conn) == []
+
+
+def test_create_many_names_the_keys_that_nobody_has(conn: Connection) -> None:
+    with pytest.raises(NotFoundError, match="ghost, phantom"):
+        tasks.create_many(
+            conn, [NewTask(key="A", title="a", parent="ghost")], [NewDependency("A", "phantom")]
+        )
+    assert tasks.list_tasks(conn) == []
+
+
+def test_create_many_of_nothing_is_nothing(conn: Connection) -> None:
+    made = tasks.create_many(conn, [])
+
+    assert (made.ids, made.task_count, made.dependency_count) == ([], 0, 0)
+
+
+async def test_the_same_functions_serve_an_asynchronous_connection(
+    aconn: psycopg.AsyncConnection[Any],
+) -> None:
+    await tasks.create_many(
+        aconn,
+        [NewTask(key="A", title="a"), NewTask(key="B", title="b")],
+        [NewDependency("B", "A")],
+    )
+    await tasks.update_status(aconn, key="A", status=Status.COMPLETED, force=True)
+
+    assert (await tasks.get_by_key(aconn, key="B")).status is Status.PENDING
+    assert await doctor.run(aconn) == []

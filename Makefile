@@ -39,6 +39,10 @@ test: $(STAMP) ## Run every test on one server (see TASKDB_TEST_URL).
 test-large: $(STAMP) ## Run the tests that need a million rows.
 	$(BIN)/pytest -m large
 
+.PHONY: soak
+soak: $(STAMP) ## Let random agents race for two minutes, then look for damage. SOAK_SECONDS=n.
+	SOAK_SECONDS=$(or $(SOAK_SECONDS),120) $(BIN)/pytest -s tests/test_soak.py
+
 .PHONY: coverage
 coverage: $(STAMP) ## Run every test and report what of taskdb/ they reach.
 	$(BIN)/pytest -n auto --cov --cov-report=term

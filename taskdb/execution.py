@@ -20,7 +20,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from operator import itemgetter
 from pathlib import Path
@@ -73,6 +73,8 @@ T = TypeVar("T")
 STREAM_SIZE: Final = 500
 # Variants of one query that are kept ready; a query of n conditional groups has 2 to the n.
 MAX_VARIANTS: Final = 512
+# Combinations of types (a NULL is one) that a plan remembers.
+MAX_KINDS: Final = 64
 # A message shows at most this much of an argument.
 SHOWN_CHARACTERS: Final = 80
 # The server's type void: a function called for its effect.
@@ -88,17 +90,30 @@ _AnyCursor: TypeAlias = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """What reads results of one shape: the columns' names and the server's types.
+
+    `kinds` are the Python types of the rows that came alone: a row of the same types needs no
+    look at its columns, which would take longer than reading it.
+    """
+
+    shape: tuple[Any, ...]
+    load: Loader
+    kinds: set[tuple[type, ...]] = field(default_factory=set[tuple[type, ...]])
+
+
 @dataclass(slots=True)
 class _Plan:
     """One variant, ready to be sent: its text, and which bound arguments it takes.
 
-    `loaded` is the shape of its last result and the function that reads that shape.
+    `reader` knows the shape of its last result.
     """
 
     variant: Variant
     text: LiteralString
     pick: Callable[[tuple[Any, ...]], Sequence[Any]]
-    loaded: tuple[tuple[Any, ...], Loader] | None = None
+    reader: _Reader | None = None
 
 
 class Query(Generic[P, R]):
@@ -568,19 +583,24 @@ class Query(Generic[P, R]):
     def _load(
         self, cursor: _AnyCursor, plan: _Plan, rows: Sequence[tuple[Any, ...]], before: int
     ) -> list[Any]:
+        reader = plan.reader
+        kinds = tuple(map(type, rows[0])) if len(rows) == 1 and not before else None
+        if reader and kinds in reader.kinds:
+            return reader.load(rows, before)
         result = cursor.pgresult
         assert result is not None
         fields = range(result.nfields)
         shape = (*map(result.fname, fields), *map(result.ftype, fields))
-        loaded = plan.loaded
-        if loaded is None or loaded[0] != shape:
+        if reader is None or reader.shape != shape:
             columns = [
                 Column((result.fname(i) or b"").decode(errors="replace"), result.ftype(i))
                 for i in fields
             ]
-            loaded = shape, self.result.loader(columns, cursor.adapters, self.name, self.where)
-            plan.loaded = loaded
-        return loaded[1](rows, before)
+            load = self.result.loader(columns, cursor.adapters, self.name, self.where)
+            reader = plan.reader = _Reader(shape, load)
+        if kinds and not self.statement.has_star and len(reader.kinds) < MAX_KINDS:
+            reader.kinds.add(kinds)
+        return reader.load(rows, before)
 
     # Saying what went wrong
 

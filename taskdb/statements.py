@@ -157,6 +157,15 @@ class Statement:
         """The parameters that `-- if` lines name."""
         return frozenset(name for group in self.groups for name in group)
 
+    @cached_property
+    def has_star(self) -> bool:
+        """Tell whether its columns may be named by a `*`, and so by a table that can change.
+
+        A multiplication counts as well: nobody is hurt by a look too many.
+        """
+        words = [self.source.text[token.start : token.end].lower() for token in self.tokens]
+        return "*" in words or "table" in words
+
     def unconditional_use(self, name: str) -> int | None:
         """Return an offset at which *name* is sent although its own `-- if` lines are left out."""
         own = [line for line in self.conditions if name in line.names]

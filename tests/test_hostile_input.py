@@ -249,12 +249,6 @@ def test_too_many_search_words_are_refused_by_name(conn: Conn, words: str) -> No
         search.find_tasks(conn, words=words)
 
 
-def test_number_beyond_64_bits_in_json_is_kept(conn: Conn) -> None:
-    task = tasks.create(conn, title="T", metadata={"number": 2**70})
-
-    assert task.metadata == {"number": 2**70}
-
-
 def nested(depth: int) -> dict[str, Any]:
     value: dict[str, Any] = {}
     for _ in range(depth):
@@ -267,6 +261,7 @@ def nested(depth: int) -> dict[str, Any]:
     [
         nested(100_000),
         {"number": float("inf")},
+        {"number": 2**70},
         {1: "a number as key"},
         {"object": object()},
         {"bytes": b"\xff"},
@@ -274,7 +269,7 @@ def nested(depth: int) -> dict[str, Any]:
         "text",
         7,
     ],
-    ids=["deep", "infinite", "key", "object", "bytes", "list", "text", "number"],
+    ids=["deep", "infinite", "huge", "key", "object", "bytes", "list", "text", "number"],
 )
 def test_metadata_that_is_no_json_object_is_refused_by_name(
     conn: Conn, plan: Plan, metadata: Any

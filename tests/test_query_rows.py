@@ -452,19 +452,49 @@ def test_an_error_inside_a_dataclass_is_its_own(conn: Connection[Any], make: Mak
         query(file="q")(get)(conn)
 
 
-def test_a_result_of_another_shape_is_read_anew(conn: Connection[Any], make: Make) -> None:
-    """The table behind a name may change: here a temporary one hides it."""
-    query = make("-- name: get\nselect n from shape;")
+@pytest.mark.parametrize("columns", ["name, number", "*"])
+@pytest.mark.parametrize("rows", ["1", "2"])
+def test_a_result_of_another_shape_is_read_anew(
+    conn: Connection[Any], make: Make, columns: str, rows: str
+) -> None:
+    """The table behind a name may change: another one hides it, or is made in its place."""
+    query = make(f"-- name: pairs\nselect {columns} from shape;")
 
     @query(file="q")
-    def get() -> int: ...
+    def pairs() -> list[Pair]: ...
 
-    conn.execute("create temporary table shape as select 1 as n")
-    assert get(conn) == 1
-    conn.execute("drop table shape")
-    conn.execute("create temporary table shape as select 'a' as n")
-    with pytest.raises(QueryDefinitionError, match="as text, but the result is annotated int"):
-        get(conn)
+    def shape(selected: str) -> None:
+        conn.execute("drop table if exists shape")
+        conn.execute(
+            f"create temporary table shape as select {selected} from generate_series(1, {rows})"
+        )
+
+    shape("'a' as name, 1 as number")
+    for _ in range(3):
+        assert set(map(str, pairs(conn))) == {"Pair(name='a', number=1)"}
+    shape("null::int as number, 'b' as name")
+    assert set(map(str, pairs(conn))) == {"Pair(name='b', number=None)"}
+    shape("'1' as number, 'b' as name")
+    with pytest.raises(QueryDefinitionError, match=r"as text, but Pair.number is annotated int"):
+        pairs(conn)
+
+
+def test_columns_that_a_star_names_may_change_places(conn: Connection[Any], make: Make) -> None:
+    @dataclass
+    class Names:
+        first: str
+        last: str
+
+    query = make("-- name: names\nselect * from shape;")
+
+    def names() -> Any: ...
+
+    names.__annotations__["return"] = Names
+    get = query(file="q")(names)
+    for columns in ("'Ada' as first, 'Lovelace' as last", "'Lovelace' as last, 'Ada' as first"):
+        conn.execute("drop table if exists shape")
+        conn.execute(f"create temporary table shape as select {columns}")
+        assert get(conn) == Names("Ada", "Lovelace")
 
 
 def test_the_connections_own_row_factory_does_not_matter(conn: Connection[Any], make: Make) -> None:

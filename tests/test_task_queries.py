@@ -328,6 +328,17 @@ def test_suggestions_are_not_among_all_dependencies(conn: psycopg.Connection, pl
     ]
 
 
+def test_removing_a_dependency_leaves_the_others(conn: psycopg.Connection, plan: Plan) -> None:
+    edge = dependencies.remove_dependency(conn, task=plan.release, depends_on=plan.docs)
+
+    assert edge.depends_on_id == tasks.get_by_key(conn, key=plan.docs).id
+    left = dependencies.dependencies_of(conn, key=plan.release)
+    assert [each.key for each in left] == [plan.test]
+    assert tasks.get_by_key(conn, key=plan.release).open_dependencies == 1
+    with pytest.raises(NotFoundError):
+        dependencies.remove_dependency(conn, task=plan.release, depends_on=plan.docs)
+
+
 def found(conn: psycopg.Connection, words: str) -> list[str]:
     return [match.key for match in search.find_tasks(conn, words=words)]
 

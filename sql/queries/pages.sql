@@ -8,7 +8,8 @@ select
     relation.relkind in ('v', 'm') as is_view,
     coalesce(obj_description(relation.oid, 'pg_class'), '') as table_comment,
     attribute.attname::text as column_name,
-    format_type(attribute.atttypid, attribute.atttypmod) as type,
+    format_type(attribute.atttypid, attribute.atttypmod)
+        as "type!",  -- null only for a null oid
     not attribute.attnotnull as nullable,
     coalesce(col_description(relation.oid, attribute.attnum), '') as column_comment,
     coalesce(
@@ -44,7 +45,7 @@ select
         where
             attribute.attrelid = pg_constraint.conrelid
             and attribute.attnum = any(pg_constraint.conkey)
-    ) as column_names,
+    ) as "column_names!",  -- a foreign key has columns
     exists(
         select
         from pg_attribute as attribute
@@ -83,7 +84,7 @@ select
             from pg_enum
             where pg_enum.enumtypid = pg_type.oid
         )
-    end as meaning,
+    end as "meaning!",  -- a domain has a base type, an enum at least one label here
     coalesce(obj_description(pg_type.oid, 'pg_type'), '') as comment
 from pg_type
 where

@@ -26,11 +26,11 @@ from taskdb.execution import Query, place_of
 from taskdb.lexer import Kind
 from taskdb.models.contract import TypeFacts
 from taskdb.queries import contract
-from taskdb.query import Queries, Unset
+from taskdb.query import Unset
 from taskdb.rows import Field, Size, bare_name
 from taskdb.statements import Variant
 
-__all__ = ["MOST_VARIANTS", "Finding", "Override", "check", "overrides"]
+__all__ = ["MOST_VARIANTS", "Finding", "Override", "check", "overrides", "variants"]
 
 MOST_VARIANTS: Final = 64
 """Up to so many, all combinations of a query's `-- if` lines are checked; beyond, pairwise."""
@@ -105,17 +105,20 @@ def overrides(query: AnyQuery) -> list[Override]:
     return found
 
 
-def check(conn: Connection[Any], queries: Queries) -> list[Finding]:
-    """Compare *queries* with the database of *conn*, in its search_path.
+def check(conn: Connection[Any], queries: Iterable[AnyQuery]) -> list[Finding]:
+    """Compare *queries* (a `Queries`, or some of one) with the database of *conn*.
+
+    Names without a schema are those of its search_path.
 
     Nothing is run, and the connection is left as it was. Returns what disagrees, once each.
     """
+    queries = list(queries)
     catalogue = Catalogue()
     described = [
         (query, variant, _describe(conn, query, variant, catalogue))
         for query in queries
         if query.statement.copy_columns is None
-        for variant in _variants(query)
+        for variant in variants(query)
     ]
     types = _types(conn, (each for _, _, each in described if isinstance(each, Description)))
     findings: dict[Finding, None] = {}
@@ -131,7 +134,7 @@ def check(conn: Connection[Any], queries: Queries) -> list[Finding]:
     return list(findings)
 
 
-def _variants(query: AnyQuery) -> Iterator[Variant]:
+def variants(query: AnyQuery) -> Iterator[Variant]:
     """All combinations of the conditional lines, or all pairs of them where those are too many."""
     groups = query.statement.groups
     if 2 ** len(groups) <= MOST_VARIANTS:
@@ -355,10 +358,15 @@ class _Comparison:
             return origin in (dict, list) or meant in (str, int, float, bool)
         if origin is list:
             items = get_args(meant) or (Any,)
-            return bool(facts.element_oid) and any(
-                self._fits(member, facts.element_oid)
-                for member in members(items[0])
-                if unwrapped(member)[0] is not NONE
+            # (An array of a domain has a type of its own, which psycopg reads as text.)
+            return (
+                bool(facts.element_oid)
+                and self.types[facts.element_oid].kind != "d"
+                and any(
+                    self._fits(member, facts.element_oid)
+                    for member in members(items[0])
+                    if unwrapped(member)[0] is not NONE
+                )
             )
         return isinstance(meant, type) and oid in _OIDS.get(meant, ())
 

@@ -64,7 +64,9 @@ class Description:
 
     `tables_read` and `tables_written` are those the statement names itself, through views and
     CTEs; what triggers, functions and foreign keys touch is not among them. Partitions and
-    children stand behind their parent's name.
+    children stand behind their parent's name. `at_most_one_row` says that no more rows can
+    come back (or, without RETURNING, be written). Both are empty-handed for utility statements
+    and on versions of PostgreSQL that are not among TESTED_MAJORS.
     """
 
     command: str
@@ -91,11 +93,13 @@ def describe(
     The connection is left as it was: idle or in its transaction, all settings as before.
     Raises what PostgreSQL says of the statement (`psycopg.Error`), and
     `psycopg.InterfaceError` when the connection is in a failed transaction or in pipeline mode.
+    Who may set `log_min_messages` (a superuser) leaves nothing in the server's log; of others
+    the log keeps the statement's tree.
     """
     _refuse_unusable(conn)
     known = catalogue or Catalogue()
     with _inside_transaction(conn):
-        with conn.transaction(force_rollback=True), _notices(conn.pgconn) as notices:
+        with _notices(conn.pgconn) as notices, conn.transaction(force_rollback=True):
             checks.print_rewritten_trees(conn)
             notices.clear()
             described = _parse_and_describe(conn, sql)

@@ -1,0 +1,256 @@
+"""The contract check: what the server knows of each query agrees with its function.
+
+Each mutation changes one thing, of the schema or of a query, its function or its dataclass;
+the check must find it, and say what it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import textwrap
+import typing
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from taskdb import models, queries
+from taskdb.check import contract
+from taskdb.query import UNSET, Queries, Unset
+from tests.command_line import run
+from tests.servers import Databases
+
+Connection = psycopg.Connection[Any]
+Check = Callable[[str, str], list[str]]
+
+
+def test_the_shipped_queries_fit_the_shipped_schema(conn: Connection) -> None:
+    assert [str(finding) for finding in contract.check(conn, queries.query)] == []
+
+
+def test_nothing_is_left_behind(conn: Connection) -> None:
+    before = conn.execute("select name, setting from pg_settings order by name").fetchall()
+    contract.check(conn, [queries.query["tasks.get"]])
+
+    after = conn.execute("select name, setting from pg_settings order by name").fetchall()
+    assert after == before
+    assert conn.execute("select count(*) from pg_prepared_statements").fetchone() == (0,)
+
+
+# A change of the schema, the query that meets it, and what the finding must say.
+SCHEMA = [
+    ("alter table tasks drop column file_path", "tasks.get", "file_path"),
+    ("alter table tasks rename column error_message to trouble", "tasks.get", "error_message"),
+    ("alter table tasks alter column max_attempts drop not null", "tasks.get", "may be NULL"),
+    ("alter table tasks alter column created_at drop not null", "tasks.list_tasks", "may be NULL"),
+    ("alter table tasks alter column complexity_score type text", "tasks.get", "is text"),
+    ("alter table tasks alter column estimated_hours type float8", "tasks.get", "double precision"),
+    ("alter table tasks alter column requirements type text", "tasks.get", "is text"),
+    ("alter type shared.task_status add value 'stuck'", "tasks.get", "stuck"),
+    ("alter type shared.task_status rename value 'failed' to 'broken'", "tasks.get", "broken"),
+    ("alter type shared.dependency_type add value 'hints'", "dependencies.add_dependency", "hints"),
+    ("alter type shared.claim_outcome add value 'lost'", "claims.list_for_task", "lost"),
+    ("alter type shared.plan_status add value 'idle'", "features.get", "idle"),
+    ("alter table tasks drop constraint tasks_key_is_unique", "tasks.get_by_key", "more than one"),
+    ("alter table epics drop constraint epics_key_is_unique", "epics.get_by_key", "more than one"),
+    ("alter table tasks drop constraint tasks_pkey cascade", "tasks.get", "more than one"),
+    ("drop view ready_tasks", "claims.claim_next", "ready_tasks"),
+    ("drop table task_files", "files.put", "task_files"),
+    ("alter table task_claims rename to claims", "claims.heartbeat", "task_claims"),
+    ("alter table task_claims drop column note", "claims.complete", "note"),
+    ("alter table task_claims alter column token type text", "claims.heartbeat", ":token is text"),
+    ("alter table task_history alter column agent drop not null", "history.recent", "may be NULL"),
+    (
+        "alter table subtasks drop constraint subtasks_position_is_positive, "
+        "alter column position type text",
+        "subtasks.list_subtasks",
+        "is text",
+    ),
+    ("alter table task_files alter column content drop not null", "files.get", "may be NULL"),
+    ("alter table tasks drop column actual_hours", "tasks.copy_tasks", "actual_hours"),
+    ("alter table tasks alter column started_at type date", "tasks.copy_tasks", "is date"),
+    ("drop table task_dependencies cascade", "dependencies.copy_dependencies", "no column"),
+    ("drop function is_satisfied cascade", "dependencies.dependencies_of", "is_satisfied"),
+]
+
+
+@pytest.mark.parametrize(("change", "name", "expected"), SCHEMA, ids=[row[0] for row in SCHEMA])
+def test_change_of_the_schema_is_found(
+    conn: Connection, change: str, name: str, expected: str
+) -> None:
+    query = queries.query[name]
+    assert contract.check(conn, [query]) == []
+    conn.execute("set local client_min_messages = error")
+    # Views and triggers that stand on what is changed are none of this test's business.
+    conn.execute(DROP_WHAT_STANDS_ON_TASKS) if change.startswith("alter table tasks") else None
+    conn.execute(change)
+
+    found = contract.check(conn, [query])
+
+    assert found
+    assert any(expected in str(finding) for finding in found), [str(each) for each in found]
+    assert all(finding.sql_where.startswith("sql/queries/") for finding in found)
+    assert all(finding.python_where.startswith("taskdb/queries/") for finding in found)
+
+
+DROP_WHAT_STANDS_ON_TASKS = """
+drop view if exists epic_progress, feature_progress, ran_early, task_obstacles, blocked_tasks,
+    ready_tasks;
+drop trigger tasks_10_refuse_move on tasks;
+drop trigger tasks_90_record_move on tasks;
+drop trigger tasks_90_open_gates on tasks;
+drop trigger tasks_90_revoke_claim on tasks;
+drop trigger tasks_10_refuse_parent_loop on tasks;
+drop trigger tasks_90_index_text on tasks;
+"""
+
+
+class Mood(StrEnum):
+    GOOD = "good"
+    BAD = "bad"
+
+
+@dataclasses.dataclass(slots=True)
+class Row:
+    key: str
+    title: str
+    parent_id: uuid.UUID | None
+
+
+@dataclasses.dataclass(slots=True)
+class StrictRow:
+    key: str
+    title: str
+    parent_id: uuid.UUID
+
+
+@dataclasses.dataclass(slots=True)
+class LooseRow:
+    key: str
+    title: str | None
+    parent_id: uuid.UUID | None
+
+
+@dataclasses.dataclass(slots=True)
+class LongRow:
+    key: str
+    title: str
+    parent_id: uuid.UUID | None
+    colour: str
+
+
+@pytest.fixture
+def check(conn: Connection, tmp_path: Path) -> Check:
+    """Return a function from a statement and a stub to what the contract check says of them."""
+
+    def check(sql: str, stub: str) -> list[str]:
+        (tmp_path / "area.sql").write_text(f"-- name: probe\n{textwrap.dedent(sql).strip()}\n")
+        query = Queries(tmp_path)
+        names = {
+            **vars(models),
+            **NAMES,
+            "query": query,
+            "__name__": __name__,
+        }
+        exec(f"@query(file='area')\ndef probe({stub}: ...\n", names)
+        return [str(finding) for finding in contract.check(conn, query)]
+
+    return check
+
+
+NAMES: dict[str, object] = {
+    each.__name__: each
+    for each in (Decimal, LongRow, LooseRow, Mood, Row, StrictRow, Unset, datetime, timedelta)
+} | {"UNSET": UNSET, "typing": typing, "uuid": uuid}
+BY_KEY = "select key, title, parent_id from tasks where key = :key;"
+
+# A statement, its stub, and what the finding must say; None: they agree.
+QUERIES: list[tuple[str, str, str | None]] = [
+    (BY_KEY, "key: str) -> Row", None),
+    (BY_KEY, "key: str) -> Row | None", None),
+    (BY_KEY, "key: int) -> Row", ":key is"),
+    (BY_KEY, "key: str) -> StrictRow", "parent_id may be NULL"),
+    (BY_KEY, "key: str) -> LooseRow", "title is never NULL"),
+    (BY_KEY, "key: str) -> LongRow", "no column colour"),
+    ("select key, title, parent_id, id from tasks where key = :key;", "key: str) -> Row", "no field"),
+    ("select key, title, parent_id from tasks where title = :title;", "title: str) -> Row", "more than one"),
+    ("select key, title, parent_id from tasks where title = :title limit 1;", "title: str) -> Row", None),
+    ("select priority as key, title, parent_id from tasks limit 1;", ") -> Row", "is smallint"),
+    ("select status from tasks where key = :key;", "key: str) -> str", "is task_status"),
+    ("select status from tasks where key = :key;", "key: str) -> TaskStatus", None),
+    ("select status from tasks where key = :key;", "key: str) -> Mood", "is task_status"),
+    ("select created_at from tasks where key = :key;", "key: str) -> datetime", None),
+    ("select created_at::timestamp from tasks where key = :key;", "key: str) -> datetime", "without time zone"),
+    ("select estimated_hours from tasks where key = :key;", "key: str) -> Decimal | None", None),
+    ("select estimated_hours from tasks where key = :key;", "key: str) -> Decimal", "may be NULL"),
+    ("select array_agg(key) from tasks;", ") -> list[list[str] | None]", "is key[]"),
+    ("select array_agg(key::text) from tasks;", ") -> list[list[str] | None]", None),
+    ("select count(*) from tasks;", ") -> int", None),
+    ("select sum(priority) from tasks;", ") -> int", "may be NULL"),
+    ("select context from tasks where key = :key;", "key: str) -> dict[str, typing.Any] | None", None),
+    ("select context from tasks where key = :key;", "key: str) -> Decimal | None", "is jsonb"),
+    ("select now() - :age::interval;", "age: timedelta) -> datetime", None),
+    ("select now() - :age::interval;", "age: Decimal) -> datetime", ":age is interval"),
+    ("select title from tasks where status = :status;", "status: TaskStatus) -> list[str]", None),
+    ("select title from tasks where status = :status;", "status: Mood) -> list[str]", ":status is task_status"),
+    ("select title from tasks where status = any(:statuses);", "statuses: list[TaskStatus]) -> list[str]", None),
+    ("select title from tasks where id = any(:ids);", "ids: list[str]) -> list[str]", ":ids is uuid[]"),
+    ("select colour from tasks;", ") -> list[str]", "colour"),
+    ("delete from tasks where key = :key;", "key: str) -> int", None),
+    ("delete from tasks where key = :key;", "key: str) -> Row", "has no result"),
+    ("delete from tasks where key = :key returning id;", "key: str) -> None", "has a result"),
+    ("delete from tasks where key = :key returning id, key;", "key: str) -> uuid.UUID", "has 2 columns"),
+    ('select title as "title!" from tasks where key = :key;', "key: str) -> str", "gives no reason"),
+    ('select title as "title!" from tasks where key = :key; -- sure', "key: str) -> str", "overrides nothing"),
+    ('select description as "text!"  -- checked elsewhere\nfrom tasks where key = :key;', "key: str) -> str", None),
+    ('select title as "title?"  -- a test\nfrom tasks where key = :key;', "key: str) -> str", "may be NULL"),
+    ("update tasks set title = :title where key = :key;", "key: str, title: str) -> int", None),
+    ("update tasks set title = :title, -- if :title\n priority = 1 where key = :key;", "key: str, title: int | Unset = UNSET) -> int", ":title is"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sql", "stub", "expected"), QUERIES)
+def test_query_and_function_are_compared_both_ways(
+    check: Check, sql: str, stub: str, expected: str | None
+) -> None:
+    found = check(sql, stub)
+
+    if expected is None:
+        assert found == []
+    else:
+        assert any(expected in finding for finding in found), found
+
+
+def test_server_error_is_reported_where_it_is_in_the_file(check: Check) -> None:
+    (finding,) = check("select key,\n    colour\nfrom tasks;", ") -> list[Row]")
+
+    assert "area.sql:3:5:" in finding
+    assert "colour" in finding
+
+
+def test_every_pair_of_conditional_lines_is_seen_in_all_four_ways(tmp_path: Path) -> None:
+    update = queries.query["tasks.update"]
+    groups = update.statement.groups
+    assert 2 ** len(groups) > contract.MOST_VARIANTS
+
+    seen = [variant.present for variant in contract.variants(update)]
+
+    assert len(seen) <= contract.MOST_VARIANTS
+    for one in groups:
+        for other in groups:
+            if one != other:
+                ways = {(one <= present, other <= present) for present in seen}
+                assert len(ways) == 4
+
+
+def test_command_checks_the_project(databases: Databases, tmp_path: Path) -> None:
+    done = run("--url", databases.admin_url, "check", "contract", folder=tmp_path)
+
+    assert done.status == 0, done.out + done.err
+    assert "contract: no findings" in done.out

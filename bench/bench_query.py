@@ -89,14 +89,16 @@ from generate_series(1, 5000) as n
 def measure(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """Return the first quartile of each call's time in microseconds.
 
-    The calls take turns, one by one, so that whatever else runs disturbs all alike.
+    The calls take turns in runs of twenty, so that each is measured with its own code warm, and
+    whatever else the machine does disturbs all alike.
     """
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            begin = time.perf_counter()
-            call()
-            times[name].append(time.perf_counter() - begin)
+            for _ in range(20):
+                begin = time.perf_counter()
+                call()
+                times[name].append(time.perf_counter() - begin)
     return {name: statistics.quantiles(taken)[0] * 1e6 for name, taken in times.items()}
 
 
@@ -130,7 +132,7 @@ def main(url: str) -> None:
         conn.execute("analyze bench_tasks")
         print(f"PostgreSQL {conn.info.server_version // 10000}, psycopg {psycopg.__version__}")
         for question, calls in ways(conn).items():
-            figures = measure(calls, 5000 if "one" in question else 200)
+            figures = measure(calls, 250 if "one" in question else 10)
             for name, figure in figures.items():
                 ratio = figure / figures["psycopg, tuples"]
                 print(f"{question:<16}{name:<28}{figure:>10.1f} us{ratio:>7.2f}")

@@ -290,7 +290,9 @@ class Query(Generic[P, R]):
 
     def _plan(self, values: tuple[Any, ...]) -> _Plan:
         """Return the variant for these arguments. Raises ValidationError for half a group."""
-        key = tuple([values[index] is not absent for _, index, absent in self._switches])
+        key: tuple[bool, ...] = ()
+        if self._switches:
+            key = tuple([values[index] is not absent for _, index, absent in self._switches])
         plan = self._plans.get(key)
         if plan is None:
             plan = self._make_plan(key)

@@ -499,6 +499,11 @@ select
 -- e: NULL
 -- f: NULL
 
+-- first: set local search_path to unmade
+select current_schema as a, session_user as b;
+-- a: NULL
+-- b: not null, there is a user
+
 select halve(k) as a, num_nulls(n, k) as b, jsonb_build_object('n', n) as c, to_jsonb(n) as d
 from task;
 -- a: NULL
@@ -696,6 +701,17 @@ select i, t from r;
 -- i: not null, 1 and sums
 -- t: NULL
 
+with recursive up (id, parent_id) as (
+    select id, parent_id from task where id = 4
+    union all
+    select t.id, t.parent_id from up inner join task as t on up.parent_id = t.id
+) search depth first by id set place cycle id set looped using path
+select id, parent_id, place, looped from up;
+-- id: not null, primary key in both terms
+-- parent_id: NULL
+-- place: not null, an array that grows
+-- looped: not null, true or false
+
 with a as (select n from task), b as (select n from a where n is not null)
 select b.n, a.n as m from b cross join a;
 -- n: not null, b's WHERE says so
@@ -775,7 +791,13 @@ select $1::integer as a, count(*) as c from task where n = $1;
 -- a: NULL
 -- c: not null, a count
 
-select t.id, (select max(t.n) from nothing where v = t.n) as a from task as t;
+-- $1: null
+with c as (select $1::integer as x)
+select 1 in (select x from c) as a, count(*) as n from task where k = $1;
+-- a: NULL
+-- n: not null, a count
+
+select t.id, (select count(*) + t.n from nothing where v = t.n) as a from task as t;
 -- id: not null, primary key
 -- a: NULL
 

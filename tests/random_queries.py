@@ -158,7 +158,7 @@ class Generator:
         """A statement that returns rows."""
         self.aliases = 0
         self.ctes = [{}]
-        if self.one_in(5):
+        if self.one_in(4):
             return self.dml()
         return self.query(depth=2)[0]
 
@@ -729,6 +729,4 @@ class Generator:
         name = self.random.choice(list(own))
         if self.major >= 18 and self.one_in(3):
             return f"{self.random.choice(['old', 'new'])}.{name}"
-        if self.one_in(4):
-            return self.typed(self.any_type(), target, 1)
-        return f"x.{name}"
+        return self.typed(self.any_type(), target, 1) if self.one_in(4) else f"x.{name}"

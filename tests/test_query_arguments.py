@@ -161,6 +161,7 @@ REFUSED = [
     (Annotated[int, Range(1, 10)], 0, "must be between 1 and 10"),
     (Annotated[int | None, Range(1, 10)], 11, "must be between 1 and 10"),
     (Annotated[int, Range(1)], 0, "must be at least 1"),
+    (Annotated[Decimal, Range(0, 1)], Decimal("NaN"), "must be between 0 and 1"),
     (Annotated[float, Range(high=1)], float("nan"), "must be at most 1"),
     (Annotated[str, Length(1, 3)], "", "must not be empty"),
     (Annotated[str, Length(1, 3)], "four", "must have at most 3 characters"),

@@ -327,7 +327,7 @@ class Nullability:
             return self._recursive_column(owner, cte, number)
         place = (owner.number, id(cte))
         if place not in self._ctes:
-            self._ctes[place] = Scope(cte.node("ctequery"), owner.row, owner.shared)
+            self._ctes[place] = Scope(cte.node("ctequery"), owner.around, owner.shared)
         return self.column(self._ctes[place], number)
 
     def _recursive_column(self, owner: Scope, cte: Node, number: int) -> Verdict:
@@ -348,7 +348,7 @@ class Nullability:
         while True:
             self._assumed[id(cte)] = assumed
             try:
-                scope = Scope(cte.node("ctequery"), owner.row, owner.shared)
+                scope = Scope(cte.node("ctequery"), owner.around, owner.shared)
                 columns = range(1, len(assumed.nullable) + 1)
                 found = [self.column(scope, number) for number in columns]
             finally:

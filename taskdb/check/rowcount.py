@@ -154,7 +154,7 @@ def _cte_is_single(scope: Scope, relation: Node) -> bool:
     owner = place.at(relation.integer("ctelevelsup")).scope
     for cte in owner.query.nodes("cteList"):
         if cte.text("ctename") == relation.text("ctename") and not cte.flag("cterecursive"):
-            return _is_single(Scope(cte.node("ctequery"), owner.row, owner.shared))
+            return _is_single(Scope(cte.node("ctequery"), owner.around, owner.shared))
     return False
 
 

@@ -228,6 +228,11 @@ class Scope:
         return self.outer.facts if self.outer else NOTHING
 
     @cached_property
+    def around(self) -> Context:
+        """The place of a CTE: it does not see this level's rows, nor what WHERE says."""
+        return Context(self, self.outer_facts, Phase.ROW)
+
+    @cached_property
     def row(self) -> Context:
         """The place of an expression that sees the rows WHERE has let through."""
         facts = self.outer_facts

@@ -38,6 +38,7 @@ from taskdb.queries.fields import (
     Text,
     Title,
 )
+from taskdb.queries.session import set_statement_timeout, statement_timeout
 from taskdb.queries.steps import Steps, call, run
 from taskdb.query import UNSET, Unset
 
@@ -159,20 +160,49 @@ def _create_many(tasks: list[NewTask], dependencies: list[NewDependency]) -> Ste
         }
         for task, id in zip(tasks, new_ids, strict=True)
     ]
-    task_count: int = yield call(copy_tasks.copy, rows)
+    edges = [
+        {
+            "task_id": ids[edge.task],
+            "depends_on_id": ids[edge.depends_on],
+            "dependency_type": edge.dependency_type,
+            "created_by": edge.created_by,
+        }
+        for edge in dependencies
+    ]
+    # All edges are checked by one statement, which may take longer than a service's limit.
+    limit: str = yield call(statement_timeout)
+    yield call(set_statement_timeout, "0")
+    task_count: int = yield call(copy_tasks.copy, _in_order(rows, edges))
     dependency_count: int = 0
-    if dependencies:
-        edges = [
-            {
-                "task_id": ids[edge.task],
-                "depends_on_id": ids[edge.depends_on],
-                "dependency_type": edge.dependency_type,
-                "created_by": edge.created_by,
-            }
-            for edge in dependencies
-        ]
+    if edges:
         dependency_count = yield call(copy_dependencies.copy, edges)
+    yield call(set_statement_timeout, limit)
     return CreatedMany(new_ids, task_count, dependency_count)
+
+
+def _in_order(rows: list[dict[str, Any]], edges: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sort new tasks so that each comes after those it waits for, as far as that is possible.
+
+    The server ranks tasks in the order in which they come, so edges between them then fit at
+    once, and nothing has to be moved. Where they form a cycle the server will find it.
+    """
+    number = {row["id"]: index for index, row in enumerate(rows)}
+    waiting = [0] * len(rows)
+    dependents: list[list[int]] = [[] for _ in rows]
+    for edge in edges:
+        task, blocker = number.get(edge["task_id"]), number.get(edge["depends_on_id"])
+        if task is not None and blocker is not None:
+            waiting[task] += 1
+            dependents[blocker].append(task)
+    order = [index for index, count in enumerate(waiting) if count == 0]
+    for index in order:
+        for dependent in dependents[index]:
+            waiting[dependent] -= 1
+            if waiting[dependent] == 0:
+                order.append(dependent)
+    placed = set(order)
+    order += [index for index in range(len(rows)) if index not in placed]
+    return [rows[index] for index in order]
 
 
 _COPIED = [name for name in NewTask.__slots__ if name != "parent"]

@@ -9,7 +9,6 @@ from taskdb.queries import claims, tasks
 
 def mistakes(conn: psycopg.Connection) -> None:
     tasks.get_by_key(conn, key=5)  # wrong: call-overload reportCallIssue
-    tasks.get_by_key(conn, "T-1")  # wrong: call-overload reportCallIssue
     tasks.get_by_key(conn)  # wrong: call-overload reportCallIssue
     tasks.get_by_key("dsn", key="T-1")  # wrong: call-overload reportCallIssue
     tasks.list_tasks(conn, status="pending")  # wrong: call-overload reportCallIssue

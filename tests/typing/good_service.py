@@ -39,7 +39,7 @@ async def work_async(conn: psycopg.AsyncConnection, agent: str) -> str | None:
 
 
 def read(conn: psycopg.Connection[tuple[object, ...]], key: str) -> list[UUID]:
-    task = tasks.get_by_key(conn, key=key)
+    task = tasks.get_by_key(conn, key)
     assert_type(task, Task)
     assert_type(task.status, TaskStatus)
     found = tasks.list_tasks(conn, status=TaskStatus.PENDING, limit=10)

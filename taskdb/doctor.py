@@ -12,18 +12,20 @@ a guess: counts, ranks and caches, which follow from the rest.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, overload
+from typing import Any, Final, TypeVar, overload
 from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
 from taskdb.exchange.graph import closing_edges
-from taskdb.models.doctor import Finding, Link, Rank, Repair, WrongRank
+from taskdb.models.doctor import Finding, Link, PlanSettings, Rank, Repair, WrongRank
 from taskdb.queries import doctor as queries
 from taskdb.queries.steps import Steps, call
 from taskdb.queries.steps import run as run_steps
 
 __all__ = ["Finding", "Repair", "repair", "run"]
+
+R = TypeVar("R")
 
 _CHECKS: Final[Sequence[Callable[[Any], Any]]] = (
     queries.wrong_counts,
@@ -50,9 +52,10 @@ def run(conn: AsyncConnection[Any]) -> Awaitable[list[Finding]]: ...
 def run(conn: Connection[Any] | AsyncConnection[Any]) -> list[Finding] | Awaitable[list[Finding]]:
     """Return all that does not hold in the connection's workspace; an empty list is good news.
 
-    Reads every task, dependency, claim and history row once or twice, and changes nothing.
+    Reads every task, dependency, claim and history row once or twice, and changes nothing. That
+    takes seconds for a million tasks; `statement_timeout` does not apply to it.
     """
-    return run_steps(conn, _run())
+    return _in_transaction(conn, _unhurried(_run()))
 
 
 @overload
@@ -65,10 +68,45 @@ def repair(conn: Connection[Any] | AsyncConnection[Any]) -> list[Repair] | Await
     These are: the count of open dependencies, with the status that it implies; ranks, unless
     the dependencies have a cycle; the cached progress of features; the words that search
     looks at. What is left `run` still reports, and somebody must decide. All is done in the
-    caller's transaction, which locks the tasks concerned. Raises psycopg's
-    `SerializationFailure` above READ COMMITTED if one of them was changed meanwhile.
+    caller's transaction, or in one of its own on a connection that commits by itself, and locks
+    the tasks concerned. Raises psycopg's `SerializationFailure` above READ COMMITTED if one of
+    them was changed meanwhile.
     """
-    return run_steps(conn, _repair())
+    return _in_transaction(conn, _unhurried(_repair()))
+
+
+@overload
+def _in_transaction(conn: Connection[Any], steps: Steps[R]) -> R: ...
+@overload
+def _in_transaction(conn: AsyncConnection[Any], steps: Steps[R]) -> Awaitable[R]: ...
+def _in_transaction(
+    conn: Connection[Any] | AsyncConnection[Any], steps: Steps[R]
+) -> R | Awaitable[R]:
+    """Run *steps* in the caller's transaction: locks and settings must outlive a statement."""
+    if not conn.autocommit:
+        return run_steps(conn, steps)
+    if isinstance(conn, AsyncConnection):
+        return _in_transaction_async(conn, steps)
+    with conn.transaction():
+        return run_steps(conn, steps)
+
+
+async def _in_transaction_async(conn: AsyncConnection[Any], steps: Steps[R]) -> R:
+    async with conn.transaction():
+        return await run_steps(conn, steps)
+
+
+def _unhurried(steps: Steps[R]) -> Steps[R]:
+    """Set what the queries need, and set it back. (After an error, rolling back does that.)"""
+    before: PlanSettings = yield queries.plan_settings
+    yield call(queries.change_plan_settings, enable_nestloop="off", statement_timeout="0")
+    result = yield from steps
+    yield call(
+        queries.change_plan_settings,
+        enable_nestloop=before.enable_nestloop,
+        statement_timeout=before.statement_timeout,
+    )
+    return result
 
 
 def _run() -> Steps[list[Finding]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 
 from taskdb import doctor
-from taskdb.database import connect
+from taskdb.database import connect, connect_async
 from taskdb.models import NewDependency, NewTask, TaskStatus
 from taskdb.models.doctor import Finding
 from taskdb.queries import claims, dependencies, features, history, query, tasks
@@ -551,6 +552,60 @@ def test_ten_thousand_tasks_are_examined_in_seconds(large_plan: LargePlan) -> No
         conn.execute(b"set local statement_timeout = '5s'")
 
         assert doctor.run(conn) == []
+
+
+def test_doctor_takes_its_time_and_leaves_the_settings_of_its_caller(
+    conn: psycopg.Connection[Any], used: Plan
+) -> None:
+    settings = (
+        "select current_setting('statement_timeout'), current_setting('enable_nestloop')"
+    ).encode()
+    conn.execute(b"set local statement_timeout = '7s'")
+
+    doctor.run(conn)
+    doctor.repair(conn)
+
+    assert conn.execute(settings).fetchone() == ("7s", "on")
+
+
+def test_on_a_connection_that_commits_by_itself_a_repair_is_one_transaction(
+    database_url: str,
+) -> None:
+    with connect(database_url, autocommit=True) as conn:
+        tasks.create(conn, key="A", title="A")
+        break_it(conn, "update tasks set open_dependencies = 3, description = 'zebras'")
+        conn.execute(b"alter table task_search add constraint no check (false) not valid")
+        with pytest.raises(psycopg.errors.CheckViolation):
+            doctor.repair(conn)
+
+        found = [finding.invariant for finding in doctor.run(conn)]
+
+        assert found == ["open_dependencies", "search_text", "readiness"]
+        conn.execute(b"alter table task_search drop constraint no")
+        doctor.repair(conn)
+        assert doctor.run(conn) == []
+        assert conn.execute(b"show enable_nestloop").fetchone() == ("on",)
+
+
+async def test_the_same_on_an_asynchronous_connection(database_url: str) -> None:
+    async with await connect_async(database_url, autocommit=True) as conn:
+        await tasks.create(conn, key="A", title="A")
+        await conn.execute(b"delete from task_search")
+
+        assert [repair.subject for repair in await doctor.repair(conn)] == ["A"]
+        assert await doctor.run(conn) == []
+
+
+def test_a_load_that_nobody_has_analyzed_is_examined_in_seconds(
+    conn: psycopg.Connection[Any],
+) -> None:
+    keys = [f"k{number}" for number in range(5000)]
+    edges = [NewDependency(later, earlier) for earlier, later in pairwise(keys)]
+    tasks.create_many(conn, [NewTask(key=key, title=key) for key in keys], edges)
+    begin = time.monotonic()
+
+    assert doctor.run(conn) == []
+    assert time.monotonic() - begin < 10
 
 
 def test_a_finding_is_ready_for_json(conn: psycopg.Connection[Any], used: Plan) -> None:

@@ -1,6 +1,23 @@
 -- What must always hold, as queries that return what doesn't: no row means that it holds.
 -- The numbers are those of DESIGN, section 6. Each looks at the whole workspace in one
 -- statement, and so in one snapshot: it may run while everybody works.
+--
+-- They run with nested loops off and without a limit of time: right after a load that nobody has analyzed yet,
+-- PostgreSQL can't know how large things are, and a nested loop over two large ones takes
+-- minutes. Hashing takes seconds for a million tasks, whatever the statistics say.
+
+-- name: plan_settings
+-- How the caller's transaction plans, and how long a statement may take in it.
+select
+    current_setting('enable_nestloop') as "enable_nestloop!",  -- a setting always has a value
+    current_setting('statement_timeout') as "statement_timeout!";  -- a setting always has a value
+
+-- name: change_plan_settings
+-- The same, changed until the transaction ends.
+select
+    set_config('enable_nestloop', :enable_nestloop, true) as "enable_nestloop!",  -- the new value
+    set_config('statement_timeout', :statement_timeout, true)
+        as "statement_timeout!";  -- the new value
 
 -- name: wrong_ranks
 -- 1. A blocker's rank is below that of each task that waits for it. While that holds, the
@@ -40,7 +57,6 @@ select
 from region
 inner join task_dependencies as edge
     on edge.task_id = region.id and edge.dependency_type <> 'suggests'
-inner join region as awaited on awaited.id = edge.depends_on_id
 inner join tasks as waiting on waiting.id = edge.task_id
 inner join tasks as blocker on blocker.id = edge.depends_on_id
 order by waiting.key, blocker.key;
@@ -228,6 +244,16 @@ order by subject, found;
 
 -- name: wrong_last_moves
 -- 4. The last row of a task's history has its status.
+with latest as (
+    select distinct on (entry.task_id)
+        entry.task_id,
+        entry.seq,
+        entry.new_status
+    from task_history as entry
+    where entry.seq is not null
+    order by entry.task_id, entry.seq desc
+)
+
 select
     'last_move' as invariant,
     task.key as subject,
@@ -238,15 +264,7 @@ select
     task.status || ' (seq ' || task.status_seq || '), which is where it stands' as expected,
     task.id
 from tasks as task
-left join (
-    select
-        entry.task_id,
-        max(entry.seq) as seq
-    from task_history as entry
-    where entry.seq is not null
-    group by entry.task_id
-) as ending on ending.task_id = task.id
-left join task_history as latest on latest.task_id = ending.task_id and latest.seq = ending.seq
+left join latest on latest.task_id = task.id
 where
     latest.new_status is distinct from task.status
     or latest.seq <> task.status_seq

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from taskdb.models.base import Model
 
-__all__ = ["Finding", "Link", "Rank", "Repair", "WrongRank"]
+__all__ = ["Finding", "Link", "PlanSettings", "Rank", "Repair", "WrongRank"]
 
 
 @dataclass(slots=True)
@@ -44,6 +44,14 @@ class Link(Model):
     id: UUID
     key: str
     next_key: str
+
+
+@dataclass(slots=True)
+class PlanSettings(Model):
+    """How a transaction plans its statements, and how long one may take; as PostgreSQL says it."""
+
+    enable_nestloop: str
+    statement_timeout: str
 
 
 @dataclass(slots=True)

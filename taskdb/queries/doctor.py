@@ -7,8 +7,20 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from taskdb.models.doctor import Finding, Link, Rank, Repair, WrongRank
+from taskdb.models.doctor import Finding, Link, PlanSettings, Rank, Repair, WrongRank
 from taskdb.queries import query
+
+
+@query
+def plan_settings() -> PlanSettings:
+    """Return how the transaction plans its statements, and how long one may take."""
+    ...
+
+
+@query
+def change_plan_settings(*, enable_nestloop: str, statement_timeout: str) -> PlanSettings:
+    """Change that until the transaction ends; return it."""
+    ...
 
 
 @query

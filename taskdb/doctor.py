@@ -99,11 +99,14 @@ async def _in_transaction_async(conn: AsyncConnection[Any], steps: Steps[R]) -> 
 def _unhurried(steps: Steps[R]) -> Steps[R]:
     """Set what the queries need, and set it back. (After an error, rolling back does that.)"""
     before: PlanSettings = yield queries.plan_settings
-    yield call(queries.change_plan_settings, enable_nestloop="off", statement_timeout="0")
+    yield call(
+        queries.change_plan_settings, enable_nestloop="off", jit="off", statement_timeout="0"
+    )
     result = yield from steps
     yield call(
         queries.change_plan_settings,
         enable_nestloop=before.enable_nestloop,
+        jit=before.jit,
         statement_timeout=before.statement_timeout,
     )
     return result

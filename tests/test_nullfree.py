@@ -78,6 +78,7 @@ CONCRETE = {
 CALLS, TRIES = 6, 60
 # Arguments that fit where chance finds none.
 EXAMPLES = {
+    "current_setting(text)": ["'work_mem'"],
     "date_trunc(text, timestamp with time zone, text)": ["'day'", "'infinity'", "'UTC'"],
     "decode(text, text)": ["'00'", "'hex'"],
     "encode(bytea, text)": ["''", "'hex'"],
@@ -97,6 +98,7 @@ EXAMPLES = {
     "regexp_replace(text, text, text, integer, integer, text)": (
         ["'a'", "'z'", "''", "1", "1", "''"]
     ),
+    "set_config(text, text, boolean)": ["'work_mem'", "null", "true"],
     "width_bucket(double precision, double precision, double precision, integer)": (
         ["1", "2", "3", "4"]
     ),

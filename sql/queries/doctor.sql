@@ -2,20 +2,24 @@
 -- The numbers are those of DESIGN, section 6. Each looks at the whole workspace in one
 -- statement, and so in one snapshot: it may run while everybody works.
 --
--- They run with nested loops off and without a limit of time: right after a load that nobody has analyzed yet,
--- PostgreSQL can't know how large things are, and a nested loop over two large ones takes
--- minutes. Hashing takes seconds for a million tasks, whatever the statistics say.
+-- They run with nested loops off and without a limit of time: right after a load that nobody
+-- has analyzed yet, PostgreSQL can't know how large things are, and a nested loop over two
+-- large ones takes minutes. Hashing takes seconds for a million tasks, whatever the statistics
+-- say. Where there is no other way than a loop its cost counts as huge, which would have each
+-- query compiled first: so that is off as well.
 
 -- name: plan_settings
 -- How the caller's transaction plans, and how long a statement may take in it.
 select
     current_setting('enable_nestloop') as "enable_nestloop!",  -- a setting always has a value
+    current_setting('jit') as "jit!",  -- a setting always has a value
     current_setting('statement_timeout') as "statement_timeout!";  -- a setting always has a value
 
 -- name: change_plan_settings
 -- The same, changed until the transaction ends.
 select
     set_config('enable_nestloop', :enable_nestloop, true) as "enable_nestloop!",  -- the new value
+    set_config('jit', :jit, true) as "jit!",  -- the new value
     set_config('statement_timeout', :statement_timeout, true)
         as "statement_timeout!";  -- the new value
 

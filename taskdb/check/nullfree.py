@@ -122,6 +122,7 @@ _FUNCTIONS = frozenset(
     {
         "array_to_string(anyarray, text)",
         "cardinality(anyarray)",
+        "current_setting(text)",
         "isempty(anymultirange)",
         "isempty(anyrange)",
         "json_array_length(json)",
@@ -196,6 +197,7 @@ _NOT_STRICT = {
     "pg_notify(text, text)": Promise.NEVER_NULL,
     "quote_nullable(anyelement)": Promise.NEVER_NULL,
     "quote_nullable(text)": Promise.NEVER_NULL,
+    "set_config(text, text, boolean)": Promise.NEVER_NULL,
     "string_to_array(text, text)": Promise.FIRST_ARGUMENT,
     "string_to_array(text, text, text)": Promise.FIRST_ARGUMENT,
     "tsrange(timestamp without time zone, timestamp without time zone)": Promise.NEVER_NULL,

@@ -51,6 +51,7 @@ class PlanSettings(Model):
     """How a transaction plans its statements, and how long one may take; as PostgreSQL says it."""
 
     enable_nestloop: str
+    jit: str
     statement_timeout: str
 
 

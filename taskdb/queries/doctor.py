@@ -18,7 +18,7 @@ def plan_settings() -> PlanSettings:
 
 
 @query
-def change_plan_settings(*, enable_nestloop: str, statement_timeout: str) -> PlanSettings:
+def change_plan_settings(*, enable_nestloop: str, jit: str, statement_timeout: str) -> PlanSettings:
     """Change that until the transaction ends; return it."""
     ...
 

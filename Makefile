@@ -57,6 +57,10 @@ check: $(STAMP) ## ruff, mypy, pyright, sqlfluff, squawk, taskdb check.
 	$(BIN)/squawk migrations/shared/*.sql migrations/workspace/*.sql
 	$(BIN)/taskdb check
 
+.PHONY: bench
+bench: $(STAMP) ## Time typed queries beside plain psycopg, on the embedded server.
+	$(BIN)/python -m bench.bench_query "$$($(BIN)/taskdb db url)"
+
 .PHONY: docs
 docs: $(STAMP) ## Write docs/schema.md from the catalogue of a database just migrated.
 	$(BIN)/python -m taskdb.check.erdiagram docs/schema.md

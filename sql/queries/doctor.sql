@@ -11,17 +11,17 @@
 -- name: plan_settings
 -- How the caller's transaction plans, and how long a statement may take in it.
 select
-    current_setting('enable_nestloop') as "enable_nestloop!",  -- a setting always has a value
-    current_setting('jit') as "jit!",  -- a setting always has a value
-    current_setting('statement_timeout') as "statement_timeout!";  -- a setting always has a value
+    current_setting('enable_nestloop') as enable_nestloop,
+    current_setting('jit') as jit,
+    current_setting('statement_timeout') as statement_timeout;  -- a setting always has a value
 
 -- name: change_plan_settings
 -- The same, changed until the transaction ends.
 select
-    set_config('enable_nestloop', :enable_nestloop, true) as "enable_nestloop!",  -- the new value
-    set_config('jit', :jit, true) as "jit!",  -- the new value
+    set_config('enable_nestloop', :enable_nestloop, true) as enable_nestloop,
+    set_config('jit', :jit, true) as jit,
     set_config('statement_timeout', :statement_timeout, true)
-        as "statement_timeout!";  -- the new value
+        as statement_timeout;  -- the new value
 
 -- name: wrong_ranks
 -- 1. A blocker's rank is below that of each task that waits for it. While that holds, the

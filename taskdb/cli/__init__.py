@@ -6,6 +6,7 @@ check` has its own three: 0 current, 1 behind or edited, 2 unreachable.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -49,6 +50,8 @@ cli.add_command(tasks.search)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line with *arguments* (default: the process's) and return its status."""
+    # Interrupted in the middle of a query, psycopg says in its log what it could not undo.
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     try:
         status = cli.main(arguments, prog_name="taskdb", standalone_mode=False)
         sys.stdout.flush()

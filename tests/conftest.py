@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import secrets
 from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import asdict
@@ -34,6 +35,9 @@ forget_settings(os.environ)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # What a shell starts in the background ignores Ctrl-C, and so would all that tests start.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[CLEANUP] = contextlib.ExitStack()
 
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import secrets
+import signal
 from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import asdict
 from typing import Any

@@ -9,9 +9,11 @@ import pytest
 from psycopg.pq import TransactionStatus
 
 from taskdb.check import describe as module
+from taskdb.check import nullability
 from taskdb.check.catalogue import Catalogue
 from taskdb.check.describe import Column, describe
 from taskdb.check.nodetree import NodeTreeError
+from taskdb.queries import checks
 from tests.servers import Databases
 
 SCHEMA = """
@@ -147,6 +149,16 @@ def test_notices_do_not_reach_the_callers_handlers(conn: psycopg.Connection) -> 
     assert seen == ["still heard"]
 
 
+def test_trees_stay_out_of_the_servers_log_for_whoever_may_say_so(
+    databases: Databases, conn: psycopg.Connection
+) -> None:
+    with databases.admin() as admin, admin.transaction(force_rollback=True):
+        superuser = admin.execute("select current_setting('is_superuser')").fetchone()
+
+        assert checks.print_rewritten_trees(admin).endswith("fatal") == (superuser == ("on",))
+        assert checks.print_rewritten_trees(conn) == "log off on"
+
+
 def test_failed_transaction_is_refused(conn: psycopg.Connection) -> None:
     with pytest.raises(psycopg.errors.DivisionByZero):
         conn.execute("select 1 / 0")
@@ -208,7 +220,7 @@ def test_tree_that_is_not_understood_means_that_all_may_be_null(
 def test_unknown_expression_means_that_this_column_may_be_null(
     conn: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(module.__dict__["Nullability"].__init__.__globals__["_JUDGES"], "OPEXPR")
+    monkeypatch.delitem(nullability._JUDGES, "OPEXPR")
 
     described = describe(conn, "select id, id + 1 as next from team")
 

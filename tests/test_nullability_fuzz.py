@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from taskdb.check import nullability, scopes
 from taskdb.check.catalogue import Catalogue
@@ -44,7 +45,9 @@ class Tally:
 @pytest.fixture(scope="module")
 def server(databases: Databases) -> Generator[psycopg.Connection]:
     url = databases.empty()
-    with psycopg.connect(url) as conn:
+    # As a superuser where there is one, or each tree would go into the server's log.
+    with databases.admin(str(conninfo_to_dict(url)["dbname"])) as conn:
+        conn.autocommit = False
         conn.execute(schema(conn.info.server_version // 10_000).encode())
         yield conn
         conn.rollback()

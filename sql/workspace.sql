@@ -18,6 +18,7 @@
 \ir functions/positions_of.sql
 \ir functions/task_graph_region.sql
 \ir functions/task_graph_repair.sql
+\ir functions/open_task_region.sql
 \ir triggers/epics.sql
 \ir triggers/features.sql
 \ir triggers/subtasks.sql
@@ -40,3 +41,6 @@
 \ir views/ran_early.sql
 \ir views/feature_progress.sql
 \ir views/epic_progress.sql
+\ir views/task_hours_by_type.sql
+\ir functions/plan_schedule.sql
+\ir functions/task_unblocks.sql

@@ -63,7 +63,7 @@ def code(page: str) -> str:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_exists(page: str) -> None:
-    for words in re.findall(r"(?<![/.\w])taskdb((?: [a-z]+)+)", code(page)):
+    for words in re.findall(r"(?<![/.\w])taskdb((?: [a-z]+(?:-[a-z]+)*)+)", code(page)):
         group: click.Command = cli.cli
         for word in words.split():
             if not isinstance(group, click.Group):

@@ -13,7 +13,18 @@ PAGE = ROOT / "docs" / "requirements.md"
 ROW = re.compile(r"^\| (?P<item>.+?) \| (?P<served>.+?) \| (?P<test>.+?) \|$")
 REFERENCE = re.compile(r"`([\w./-]+\.(?:py|sql|md|jsonl)|Makefile)(?:::([\w.]+))?`")
 # The areas that services call; the other modules serve the command line and the checks.
-AREAS = ["epics", "features", "tasks", "dependencies", "claims", "history", "subtasks", "files"]
+AREAS = [
+    "epics",
+    "features",
+    "tasks",
+    "dependencies",
+    "claims",
+    "history",
+    "subtasks",
+    "files",
+    "planning",
+    "graph",
+]
 # Told by the friendlier function beside them, or made for display.
 UNNAMED = {
     "tasks.copy_tasks",

@@ -17,7 +17,7 @@ from taskdb.database import connect
 from taskdb.errors import CircularDependencyError
 from taskdb.models.dependencies import NewDependency
 from taskdb.models.tasks import NewTask
-from taskdb.queries import claims, tasks
+from taskdb.queries import claims, planning, tasks
 from taskdb.queries.claims import claim_next
 
 SEED = 20261122
@@ -206,3 +206,100 @@ def test_claim_among_a_million_tasks_takes_less_than_five_milliseconds(
     session: Connection,
 ) -> None:
     assert claim_in_a_crowd(session, 1_000_000) < 5
+
+
+# Tasks that wait for three of the 5,000 before them, each; triggers off.
+WEB_TASKS = """
+insert into tasks (key, title, graph_rank, estimated_hours, agent_type)
+select
+    'web-' || number,
+    'One of many',
+    number,
+    case when number % 3 > 0 then number * 7919 % 97 / 4.0 end,
+    (array['coder', 'tester', 'writer'])[1 + number % 3]
+from generate_series(1, $1::int) as number
+"""
+WEB_EDGES = """
+insert into task_dependencies (task_id, depends_on_id)
+select waiting.id, blocker.id
+from (
+    select distinct
+        number,
+        number - 1 - number * place::bigint * 7919 % least(number - 1, 5000) as before
+    from generate_series(2, $1::int) as number, (values (1), (2), (7)) as edge (place)
+) as edge
+inner join tasks as waiting on waiting.graph_rank = edge.number
+inner join tasks as blocker on blocker.graph_rank = edge.before
+"""
+CHAIN_EDGES = """
+insert into task_dependencies (task_id, depends_on_id)
+select waiting.id, blocker.id
+from tasks as waiting
+inner join tasks as blocker on blocker.graph_rank = waiting.graph_rank - 1
+"""
+
+
+def weave(conn: Connection, count: int, edges: str) -> int:
+    """Make that many tasks with these edges, and return how many edges there are."""
+    conn.execute("alter table tasks disable trigger user")
+    conn.execute("alter table task_dependencies disable trigger user")
+    psycopg.RawCursor(conn).execute(WEB_TASKS, [count])
+    parameters = [count] if "$1" in edges else None
+    made = psycopg.RawCursor(conn).execute(edges, parameters).rowcount
+    conn.execute("alter table tasks enable trigger user")
+    conn.execute("alter table task_dependencies enable trigger user")
+    conn.commit()
+    conn.execute("analyze")
+    conn.commit()
+    return made
+
+
+def schedule_web(conn: Connection, count: int) -> float:
+    """Return the seconds of the slowest of three questions about a plan of *count* tasks."""
+    edge_count = weave(conn, count, WEB_EDGES)
+    assert 2.9 * count < edge_count <= 3 * count
+    asked: dict[str, float] = {}
+    for name, ask in (
+        ("critical_path", planning.critical_path),
+        ("execution_waves", planning.execution_waves),
+    ):
+        started = time.perf_counter()
+        found = len(ask(conn))
+        asked[name] = time.perf_counter() - started
+        print(f"\n{name} of {count} tasks, {edge_count} edges: {asked[name]:.2f} s, {found} rows")
+        assert found
+    started = time.perf_counter()
+    held = planning.unblocks(conn, "web-1")
+    asked["unblocks"] = time.perf_counter() - started
+    print(f"\nunblocks of {held} tasks: {asked['unblocks']:.2f} s")
+    assert held == count - 1
+    return max(asked.values())
+
+
+def test_a_web_of_tasks_is_scheduled_in_linear_time(session: Connection) -> None:
+    assert schedule_web(session, 5_000) < 2
+
+
+@pytest.mark.large
+def test_a_hundred_thousand_tasks_are_scheduled_in_five_seconds(session: Connection) -> None:
+    assert schedule_web(session, 100_000) < 5
+
+
+def schedule_chain(conn: Connection, count: int) -> float:
+    """Return the seconds it takes to find that a chain is its own critical path."""
+    assert weave(conn, count, CHAIN_EDGES) == count - 1
+    started = time.perf_counter()
+    path = planning.critical_path(conn)
+    seconds = time.perf_counter() - started
+    print(f"\ncritical_path of a chain of {count}: {seconds:.2f} s")
+    assert [row.key for row in path] == [f"web-{number}" for number in range(1, count + 1)]
+    return seconds
+
+
+def test_a_chain_is_scheduled_in_linear_time(session: Connection) -> None:
+    assert schedule_chain(session, 5_000) < 2
+
+
+@pytest.mark.large
+def test_a_chain_of_a_hundred_thousand_is_scheduled_in_five_seconds(session: Connection) -> None:
+    assert schedule_chain(session, 100_000) < 5

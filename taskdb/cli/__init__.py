@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import click
 import psycopg
 
-from taskdb.cli import check, checkup, exchange, migrate, play, server, tasks
+from taskdb.cli import check, checkup, exchange, insight, migrate, play, server, tasks
 from taskdb.cli.common import error_line, group_options
 from taskdb.errors import TaskdbError, translate
 
@@ -46,6 +46,9 @@ cli.add_command(tasks.ready)
 cli.add_command(tasks.why)
 cli.add_command(tasks.task)
 cli.add_command(tasks.search)
+cli.add_command(insight.critical_path)
+cli.add_command(insight.waves)
+cli.add_command(insight.graph)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,111 @@
+-- What a picture of a plan shows: tasks and edges, or features and the edges between them.
+
+-- name: size
+-- How many tasks the picture of an epic, or of the whole plan, would have.
+select count(*) as task_count
+from tasks as task
+where
+    true
+    and task.feature_id in (                                        -- if :epic
+        select feature.id                                           -- if :epic
+        from epics as epic                                          -- if :epic
+        inner join features as feature on feature.epic_id = epic.id  -- if :epic
+        where epic.key = :epic                                      -- if :epic
+    );                                                              -- if :epic
+
+-- name: nodes
+-- The tasks of an epic, or all, each after what it waits for.
+select
+    task.key,
+    task.title,
+    task.status,
+    feature.key as feature_key
+from tasks as task
+left join features as feature on feature.id = task.feature_id
+where
+    true
+    and feature.epic_id = (                                         -- if :epic
+        select epic.id                                              -- if :epic
+        from epics as epic                                          -- if :epic
+        where epic.key = :epic                                      -- if :epic
+    )                                                               -- if :epic
+order by task.graph_rank, task.id
+limit :limit;
+
+-- name: edges
+-- The edges that end at a task of an epic, or all; their blockers may be of other epics.
+select
+    waiting.key,
+    blocker.key as blocker_key,
+    blocker.title as blocker_title,
+    blocker.status as blocker_status,
+    edge.dependency_type,
+    is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
+        as "satisfied!"  -- no branch of is_satisfied gives NULL: a status is never null
+from tasks as waiting
+inner join task_dependencies as edge on edge.task_id = waiting.id
+inner join tasks as blocker on blocker.id = edge.depends_on_id
+where
+    true
+    and waiting.feature_id in (                                     -- if :epic
+        select feature.id                                           -- if :epic
+        from epics as epic                                          -- if :epic
+        inner join features as feature on feature.epic_id = epic.id  -- if :epic
+        where epic.key = :epic                                      -- if :epic
+    )                                                               -- if :epic
+order by waiting.graph_rank, waiting.id, blocker.graph_rank, blocker.id
+limit :limit;
+
+-- name: feature_nodes
+-- The features of an epic, or all, with how far they are.
+select
+    feature.key,
+    feature.title,
+    progress.task_count,
+    progress.counted_count,
+    progress.completed_count
+from feature_progress as progress
+inner join features as feature on feature.id = progress.feature_id
+inner join epics as epic on epic.id = feature.epic_id
+where
+    true
+    and epic.key = :epic                                            -- if :epic
+order by feature.key
+limit :limit;
+
+-- name: feature_edges
+-- How many gating edges lead from one feature to another, and how many of them hold.
+select
+    waiting_feature.key,
+    blocker_feature.key as blocker_key,
+    blocker_feature.title as blocker_title,
+    count(*) as edge_count,
+    count(*) filter (
+        where not is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
+    ) as open_count
+from task_dependencies as edge
+inner join tasks as waiting on waiting.id = edge.task_id
+inner join tasks as blocker on blocker.id = edge.depends_on_id
+inner join features as waiting_feature on waiting_feature.id = waiting.feature_id
+inner join features as blocker_feature on blocker_feature.id = blocker.feature_id
+where
+    edge.dependency_type <> 'suggests'
+    and waiting.feature_id <> blocker.feature_id
+    and waiting_feature.epic_id = (                                 -- if :epic
+        select epic.id                                              -- if :epic
+        from epics as epic                                          -- if :epic
+        where epic.key = :epic                                      -- if :epic
+    )                                                               -- if :epic
+group by waiting_feature.key, blocker_feature.key, blocker_feature.title
+order by waiting_feature.key, blocker_feature.key
+limit :limit;
+
+-- name: features_of
+-- The features of these tasks, in the order of the list, once a task; those of none left out.
+--
+-- plan: tasks_pkey
+select feature.key
+from unnest(:task_ids::uuid[]) with ordinality as listed (task_id, position)
+inner join tasks as task on task.id = listed.task_id
+inner join features as feature on feature.id = task.feature_id
+order by listed.position;

@@ -1,0 +1,228 @@
+-- What a plan can tell: the critical path, what can run in parallel, what a task holds up.
+
+-- name: schedule
+-- The open tasks of an epic, a feature or the whole plan, and those outside that they wait
+-- for, with their earliest and latest times and slack.
+with scope as (
+    select array_agg(task.id) as task_ids
+    from tasks as task
+    where
+        task.status in ('pending', 'blocked', 'in_progress', 'in_review')
+        and task.feature_id in (                                    -- if :epic
+            select feature.id                                       -- if :epic
+            from epics as epic                                      -- if :epic
+            inner join features as feature on feature.epic_id = epic.id  -- if :epic
+            where epic.key = :epic                                  -- if :epic
+        )                                                           -- if :epic
+        and task.feature_id in (                                    -- if :feature
+            select feature.id                                       -- if :feature
+            from features as feature                                -- if :feature
+            where feature.key = :feature                            -- if :feature
+        )                                                           -- if :feature
+)
+
+select
+    task.id,
+    task.key,
+    task.title,
+    task.status,
+    task.agent_type,
+    planned.in_scope as "in_scope!",  -- plan_schedule: no NULL
+    planned.stuck as "stuck!",  -- plan_schedule: no NULL
+    planned.hours as "hours!",  -- plan_schedule: no NULL
+    planned.hours_from as "hours_from!",  -- plan_schedule: no NULL
+    planned.wave as "wave!",  -- plan_schedule: no NULL
+    planned.earliest_start_hours as "earliest_start_hours!",  -- plan_schedule: no NULL
+    planned.earliest_finish_hours as "earliest_finish_hours!",  -- plan_schedule: no NULL
+    planned.latest_start_hours as "latest_start_hours!",  -- plan_schedule: no NULL
+    planned.latest_finish_hours as "latest_finish_hours!",  -- plan_schedule: no NULL
+    planned.slack_hours as "slack_hours!",  -- plan_schedule: no NULL
+    planned.path_step
+from scope
+cross join lateral plan_schedule(scope.task_ids) as planned
+inner join tasks as task on task.id = planned.task_id
+order by planned.earliest_start_hours, planned.slack_hours, task.graph_rank, task.id;
+
+-- name: critical_path
+-- One longest chain of open tasks, in the order of work: what decides when all is done.
+with scope as (
+    select array_agg(task.id) as task_ids
+    from tasks as task
+    where
+        task.status in ('pending', 'blocked', 'in_progress', 'in_review')
+        and task.feature_id in (                                    -- if :epic
+            select feature.id                                       -- if :epic
+            from epics as epic                                      -- if :epic
+            inner join features as feature on feature.epic_id = epic.id  -- if :epic
+            where epic.key = :epic                                  -- if :epic
+        )                                                           -- if :epic
+        and task.feature_id in (                                    -- if :feature
+            select feature.id                                       -- if :feature
+            from features as feature                                -- if :feature
+            where feature.key = :feature                            -- if :feature
+        )                                                           -- if :feature
+)
+
+select
+    task.id,
+    task.key,
+    task.title,
+    task.status,
+    task.agent_type,
+    planned.in_scope as "in_scope!",  -- plan_schedule: no NULL
+    planned.stuck as "stuck!",  -- plan_schedule: no NULL
+    planned.hours as "hours!",  -- plan_schedule: no NULL
+    planned.hours_from as "hours_from!",  -- plan_schedule: no NULL
+    planned.wave as "wave!",  -- plan_schedule: no NULL
+    planned.earliest_start_hours as "earliest_start_hours!",  -- plan_schedule: no NULL
+    planned.earliest_finish_hours as "earliest_finish_hours!",  -- plan_schedule: no NULL
+    planned.latest_start_hours as "latest_start_hours!",  -- plan_schedule: no NULL
+    planned.latest_finish_hours as "latest_finish_hours!",  -- plan_schedule: no NULL
+    planned.slack_hours as "slack_hours!",  -- plan_schedule: no NULL
+    planned.path_step
+from scope
+cross join lateral plan_schedule(scope.task_ids) as planned
+inner join tasks as task on task.id = planned.task_id
+where planned.path_step is not null
+order by planned.path_step;
+
+-- name: execution_waves
+-- What can run in parallel: wave 1 waits for nothing, wave n for something of wave n - 1.
+-- Stuck tasks wait for what failed or was given up; they are counted apart.
+with scope as (
+    select array_agg(task.id) as task_ids
+    from tasks as task
+    where
+        task.status in ('pending', 'blocked', 'in_progress', 'in_review')
+        and task.feature_id in (                                    -- if :epic
+            select feature.id                                       -- if :epic
+            from epics as epic                                      -- if :epic
+            inner join features as feature on feature.epic_id = epic.id  -- if :epic
+            where epic.key = :epic                                  -- if :epic
+        )                                                           -- if :epic
+        and task.feature_id in (                                    -- if :feature
+            select feature.id                                       -- if :feature
+            from features as feature                                -- if :feature
+            where feature.key = :feature                            -- if :feature
+        )                                                           -- if :feature
+),
+
+planned_task as (
+    select
+        planned.wave,
+        planned.stuck,
+        planned.hours,
+        task.key,
+        coalesce(task.agent_type, '') as agent_type
+    from scope
+    cross join lateral plan_schedule(scope.task_ids) as planned
+    inner join tasks as task on task.id = planned.task_id
+),
+
+wave_of_type as (
+    select
+        planned_task.wave,
+        planned_task.agent_type,
+        count(*) filter (where not planned_task.stuck) as task_count,
+        count(*) filter (where planned_task.stuck) as stuck_count,
+        max(planned_task.hours) filter (where not planned_task.stuck) as longest_hours,
+        sum(planned_task.hours) filter (where not planned_task.stuck) as total_hours
+    from planned_task
+    group by planned_task.wave, planned_task.agent_type
+),
+
+wave as (
+    select
+        wave_of_type.wave,
+        sum(wave_of_type.task_count) as task_count,
+        sum(wave_of_type.stuck_count) as stuck_count,
+        max(wave_of_type.longest_hours) as longest_hours,
+        sum(wave_of_type.total_hours) as total_hours,
+        jsonb_object_agg(wave_of_type.agent_type, wave_of_type.task_count)
+            filter (where wave_of_type.task_count > 0) as agent_types
+    from wave_of_type
+    group by wave_of_type.wave
+),
+
+keys_of_wave as (
+    select
+        planned_task.wave,
+        array_agg(cast(planned_task.key as text) order by planned_task.key) as keys
+    from planned_task
+    where not planned_task.stuck
+    group by planned_task.wave
+)
+
+select
+    wave.wave as "wave!",  -- plan_schedule: no NULL
+    cast(wave.task_count as bigint) as task_count,
+    cast(wave.stuck_count as bigint) as stuck_count,
+    coalesce(wave.longest_hours, 0) as longest_hours,
+    coalesce(wave.total_hours, 0) as total_hours,
+    coalesce(wave.agent_types, '{}') as agent_types,
+    coalesce(keys_of_wave.keys, '{}') as keys
+from wave
+left join keys_of_wave on keys_of_wave.wave = wave.wave
+order by wave.wave;
+
+-- name: unblocks
+-- How many open tasks wait for a task, directly or not.
+--
+-- plan: tasks_key_is_unique
+select task_unblocks(task.id) as "unblocked_count!"  -- a count
+from tasks as task
+where task.key = :key;
+
+-- name: unblocks_of
+-- The same of several tasks, the one that most wait for first.
+--
+-- plan: tasks_key_is_unique
+with asked as (
+    select
+        task.id,
+        task_unblocks(task.id) as unblocked_count
+    from tasks as task
+    where task.key = any(:keys)
+)
+
+select
+    task.id,
+    task.key,
+    task.title,
+    task.status,
+    task.effective_priority,
+    asked.unblocked_count as "unblocked_count!"  -- a count
+from asked
+inner join tasks as task on task.id = asked.id
+order by asked.unblocked_count desc, task.key;
+
+-- name: ready_by_unblocks
+-- The first tasks in the order of the claim, by how many open tasks each one holds up.
+with ready as (
+    select ready_task.id
+    from ready_tasks as ready_task
+    order by
+        ready_task.effective_priority,
+        ready_task.execution_order,
+        ready_task.created_at,
+        ready_task.id
+    limit :limit
+),
+
+counted as (
+    select
+        ready.id,
+        task_unblocks(ready.id) as unblocked_count
+    from ready
+)
+
+select
+    task.id,
+    task.key,
+    task.title,
+    task.status,
+    task.effective_priority,
+    counted.unblocked_count as "unblocked_count!"  -- a count
+from counted
+inner join tasks as task on task.id = counted.id
+order by counted.unblocked_count desc, task.effective_priority, task.key;

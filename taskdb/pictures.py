@@ -1,0 +1,284 @@
+"""Pictures of a plan: what waits for what, as text that Mermaid or Graphviz draws.
+
+Arrows go with the work, from what comes first to what waits for it. Colours are statuses,
+which the labels name too; the critical path is red and thick; what lies outside the epic is
+dashed, and so is a suggestion. A plan of many tasks is drawn by features.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import groupby, pairwise
+from typing import Any, Final
+
+import psycopg
+
+from taskdb.models.types import DependencyType
+from taskdb.queries import graph, planning
+from taskdb.text import clean, shorten
+
+__all__ = [
+    "LARGE",
+    "MOST",
+    "Edge",
+    "Line",
+    "Node",
+    "Picture",
+    "as_dot",
+    "as_mermaid",
+    "draw_features",
+    "draw_tasks",
+]
+
+# More tasks than these don't fit on a screen.
+LARGE: Final = 150
+# No viewer shows more.
+MOST: Final = 10_000
+LABEL: Final = 48
+
+COLOURS: Final = {
+    "pending": "#ffffff",
+    "blocked": "#ffe3b3",
+    "in_progress": "#b3d7ff",
+    "in_review": "#d9c7f7",
+    "completed": "#bfe6bf",
+    "failed": "#f5b5b0",
+    "cancelled": "#dddddd",
+    "archived": "#dddddd",
+}
+CRITICAL: Final = "#c4161c"
+INK: Final = "#333333"
+FAINT: Final = "#999999"
+
+
+class Line(StrEnum):
+    """How an edge is drawn."""
+
+    HOLDS = "holds"
+    CRITICAL = "critical"
+    SATISFIED = "satisfied"
+    SUGGESTS = "suggests"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A box: `name` tells it from others, `colour` is a status."""
+
+    name: str
+    label: tuple[str, ...]
+    colour: str
+    group: str | None = None
+    critical: bool = False
+    outside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An arrow from what comes first to what waits for it."""
+
+    first: str
+    then: str
+    line: Line
+    label: str = ""
+
+
+@dataclass(slots=True)
+class Picture:
+    """Boxes in the order of work, and arrows between them."""
+
+    nodes: list[Node] = field(default_factory=list[Node])
+    edges: list[Edge] = field(default_factory=list[Edge])
+
+
+def draw_tasks(conn: psycopg.Connection[Any], *, epic: str | None = None) -> Picture:
+    """Return a picture of the tasks of an epic, or of all: 10,000 at most."""
+    path = [task.key for task in planning.critical_path(conn, epic=epic)]
+    steps = set(pairwise(path))
+    picture = Picture()
+    for task in graph.nodes(conn, epic=epic, limit=MOST):
+        label = (f"{task.key} ({task.status})", task.title)
+        group = task.feature_key
+        critical = task.key in path
+        picture.nodes.append(Node(task.key, label, task.status, group, critical))
+    known = {node.name for node in picture.nodes}
+    for edge in graph.edges(conn, epic=epic, limit=MOST):
+        if edge.key not in known:
+            continue
+        if edge.blocker_key not in known:
+            known.add(edge.blocker_key)
+            label = (f"{edge.blocker_key} ({edge.blocker_status})", edge.blocker_title)
+            critical = edge.blocker_key in path
+            picture.nodes.append(
+                Node(edge.blocker_key, label, edge.blocker_status, None, critical, outside=True)
+            )
+        line = Line.HOLDS
+        if edge.dependency_type is DependencyType.SUGGESTS:
+            line = Line.SUGGESTS
+        elif edge.satisfied:
+            line = Line.SATISFIED
+        elif (edge.blocker_key, edge.key) in steps:
+            line = Line.CRITICAL
+        picture.edges.append(Edge(edge.blocker_key, edge.key, line))
+    return picture
+
+
+def draw_features(conn: psycopg.Connection[Any], *, epic: str | None = None) -> Picture:
+    """Return a picture of the features of an epic, or of all, with how far each is.
+
+    A feature is on the critical path if one of its tasks is. Tasks of no feature are left out.
+    """
+    path = [task.id for task in planning.critical_path(conn, epic=epic)]
+    passed = [key for key, _ in groupby(graph.features_of(conn, path))] if path else []
+    steps = set(pairwise(passed))
+    picture = Picture()
+    for feature in graph.feature_nodes(conn, epic=epic, limit=MOST):
+        done = f"{feature.completed_count} of {feature.counted_count} done"
+        picture.nodes.append(
+            Node(
+                feature.key,
+                (feature.key, feature.title, done),
+                _colour_of(feature.completed_count, feature.counted_count),
+                critical=feature.key in passed,
+            )
+        )
+    known = {node.name for node in picture.nodes}
+    for edge in graph.feature_edges(conn, epic=epic, limit=MOST):
+        if edge.key not in known:
+            continue
+        if edge.blocker_key not in known:
+            known.add(edge.blocker_key)
+            label = (edge.blocker_key, edge.blocker_title)
+            critical = edge.blocker_key in passed
+            picture.nodes.append(
+                Node(edge.blocker_key, label, "pending", None, critical, outside=True)
+            )
+        line = Line.HOLDS if edge.open_count else Line.SATISFIED
+        if edge.open_count and (edge.blocker_key, edge.key) in steps:
+            line = Line.CRITICAL
+        number = str(edge.open_count or edge.edge_count)
+        picture.edges.append(Edge(edge.blocker_key, edge.key, line, number))
+    return picture
+
+
+def _colour_of(completed: int, counted: int) -> str:
+    if completed == 0:
+        return "pending"
+    return "completed" if completed == counted else "in_progress"
+
+
+def _grouped(picture: Picture) -> Iterator[tuple[str | None, list[Node]]]:
+    """Yield the boxes of each group; the group is None where there is none, or only one."""
+    groups: dict[str | None, list[Node]] = {}
+    for node in picture.nodes:
+        groups.setdefault(node.group, []).append(node)
+    named = [group for group in groups if group is not None]
+    for group, nodes in groups.items():
+        yield (group if len(named) > 1 else None), nodes
+
+
+def _line(text: str) -> str:
+    return clean(shorten(" ".join(text.split()), LABEL))
+
+
+# Mermaid
+
+
+def as_mermaid(picture: Picture) -> str:
+    """Return *picture* as a Mermaid flowchart.
+
+    In labels every character that could mean something to Mermaid, or to the browser, is
+    written as its number (`#34;`).
+    """
+    names = {node.name: f"n{number}" for number, node in enumerate(picture.nodes)}
+    lines = ["flowchart LR"]
+    for number, (group, nodes) in enumerate(_grouped(picture)):
+        if group is not None:
+            lines.append(f'    subgraph g{number}["{_mermaid_text(_line(group))}"]')
+        for node in nodes:
+            label = "<br/>".join(_mermaid_text(_line(text)) for text in node.label)
+            lines.append(f'    {names[node.name]}["{label}"]:::{node.colour}')
+        if group is not None:
+            lines.append("    end")
+    arrows = {Line.HOLDS: "-->", Line.CRITICAL: "==>", Line.SATISFIED: "-->", Line.SUGGESTS: "-.->"}
+    for edge in picture.edges:
+        label = f'|"{_mermaid_text(_line(edge.label))}"|' if edge.label else ""
+        lines.append(f"    {names[edge.first]} {arrows[edge.line]}{label} {names[edge.then]}")
+    used = {node.colour for node in picture.nodes}
+    for status, colour in COLOURS.items():
+        if status in used:
+            lines.append(f"    classDef {status} fill:{colour},stroke:{INK},color:#000000")
+    critical = [names[node.name] for node in picture.nodes if node.critical]
+    if critical:
+        lines.append(f"    classDef critical stroke:{CRITICAL},stroke-width:4px")
+        lines.append(f"    class {','.join(critical)} critical")
+    outside = [names[node.name] for node in picture.nodes if node.outside]
+    if outside:
+        lines.append("    classDef outside stroke-dasharray:6 4")
+        lines.append(f"    class {','.join(outside)} outside")
+    for line, style in (
+        (Line.CRITICAL, f"stroke:{CRITICAL},stroke-width:4px"),
+        (Line.SATISFIED, f"stroke:{FAINT}"),
+    ):
+        found = [str(number) for number, edge in enumerate(picture.edges) if edge.line is line]
+        if found:
+            lines.append(f"    linkStyle {','.join(found)} {style}")
+    return "\n".join(lines) + "\n"
+
+
+def _mermaid_text(text: str) -> str:
+    return re.sub(r"[^\w .,:()/-]", lambda found: f"#{ord(found[0])};", text)
+
+
+# Graphviz
+
+
+def as_dot(picture: Picture) -> str:
+    """Return *picture* in Graphviz's language; `dot -Tsvg` draws it."""
+    names = {node.name: f"n{number}" for number, node in enumerate(picture.nodes)}
+    lines = [
+        "digraph plan {",
+        "    rankdir=LR;",
+        '    graph [fontname="sans-serif", fontsize=11, style=rounded, color="#bbbbbb"];',
+        '    node [shape=box, style="filled,rounded", fontname="sans-serif", fontsize=10, '
+        f'color="{INK}"];',
+        f'    edge [fontname="sans-serif", fontsize=9, color="{INK}"];',
+    ]
+    for number, (group, nodes) in enumerate(_grouped(picture)):
+        if group is not None:
+            lines.append(f"    subgraph cluster_{number} {{")
+            lines.append(f"        label={_dot_label(group)};")
+        lines += [f"    {names[node.name]} [{_dot_attributes(node)}];" for node in nodes]
+        if group is not None:
+            lines.append("    }")
+    styles = {
+        Line.HOLDS: "",
+        Line.CRITICAL: f'color="{CRITICAL}", penwidth=3',
+        Line.SATISFIED: f'color="{FAINT}"',
+        Line.SUGGESTS: "style=dashed, constraint=false",
+    }
+    for edge in picture.edges:
+        label = f"label={_dot_label(edge.label)}" if edge.label else ""
+        attributes = ", ".join(filter(None, [label, styles[edge.line]]))
+        lines.append(f"    {names[edge.first]} -> {names[edge.then]} [{attributes}];")
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _dot_attributes(node: Node) -> str:
+    attributes = [f"label={_dot_label(*node.label)}", f'fillcolor="{COLOURS[node.colour]}"']
+    if node.critical:
+        attributes += [f'color="{CRITICAL}"', "penwidth=3"]
+    if node.outside:
+        attributes.append('style="filled,rounded,dashed"')
+    return ", ".join(attributes)
+
+
+def _dot_label(*texts: str) -> str:
+    return '"' + "\\n".join(_dot_text(_line(text)) for text in texts) + '"'
+
+
+def _dot_text(text: str) -> str:
+    # In labels Graphviz reads backslashes and, as in HTML, ampersands.
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;")

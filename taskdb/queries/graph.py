@@ -1,0 +1,45 @@
+"""What a picture of a plan shows: `sql/queries/graph.sql`. `taskdb.pictures` draws it."""
+
+from uuid import UUID
+
+from taskdb.models.graph import DrawnEdge, DrawnFeature, DrawnFeatureEdge, DrawnTask
+from taskdb.queries import query
+from taskdb.queries.fields import Key, Limit
+
+__all__ = ["edges", "feature_edges", "feature_nodes", "features_of", "nodes", "size"]
+
+
+@query
+def size(*, epic: Key | None = None) -> int:
+    """Return how many tasks an epic has, or the whole plan."""
+    ...
+
+
+@query
+def nodes(*, epic: Key | None = None, limit: Limit = 1000) -> list[DrawnTask]:
+    """Return the tasks of an epic, or all, each after what it waits for."""
+    ...
+
+
+@query
+def edges(*, epic: Key | None = None, limit: Limit = 5000) -> list[DrawnEdge]:
+    """Return what the tasks of an epic, or all, wait for; some of it may be of other epics."""
+    ...
+
+
+@query
+def feature_nodes(*, epic: Key | None = None, limit: Limit = 1000) -> list[DrawnFeature]:
+    """Return the features of an epic, or all, in the order of their keys."""
+    ...
+
+
+@query
+def feature_edges(*, epic: Key | None = None, limit: Limit = 5000) -> list[DrawnFeatureEdge]:
+    """Return which features wait for which others; gating edges only."""
+    ...
+
+
+@query
+def features_of(task_ids: list[UUID]) -> list[str]:
+    """Return the keys of the features of these tasks, in their order; without those of none."""
+    ...

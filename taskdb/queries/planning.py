@@ -1,0 +1,73 @@
+"""What a plan can tell: `sql/queries/planning.sql`.
+
+`sql/functions/plan_schedule.sql` says what is taken as given. Hours are a task's estimate,
+else the median of the finished tasks of its agent type, else one.
+"""
+
+from typing import Annotated
+
+from taskdb.models.planning import PlannedTask, UnblockingTask, Wave
+from taskdb.queries import query
+from taskdb.queries.fields import Key
+from taskdb.query import Length, Range
+
+__all__ = [
+    "critical_path",
+    "execution_waves",
+    "ready_by_unblocks",
+    "schedule",
+    "unblocks",
+    "unblocks_of",
+]
+
+# Each is a walk through all that waits.
+Few = Annotated[int, Range(1, 1000)]
+Keys = Annotated[list[str], Length(0, 1000)]
+
+
+@query
+def schedule(*, epic: Key | None = None, feature: Key | None = None) -> list[PlannedTask]:
+    """Return when each open task can begin and end, the earliest first.
+
+    Of an epic, of a feature, or of the whole plan. The open tasks outside that they wait for
+    are there too, without `in_scope`: they come first all the same. What is in progress
+    counts with all its hours; neither calendars nor `scheduled_at` are looked at.
+    """
+    ...
+
+
+@query
+def critical_path(*, epic: Key | None = None, feature: Key | None = None) -> list[PlannedTask]:
+    """Return one longest chain of open tasks, in the order of work; its scope is `schedule`'s.
+
+    The last one's `earliest_finish_hours` is when all can be done at the earliest. Other
+    tasks may have no slack either: then there are several longest chains.
+    """
+    ...
+
+
+@query
+def execution_waves(*, epic: Key | None = None, feature: Key | None = None) -> list[Wave]:
+    """Return what can run in parallel, wave by wave; its scope is `schedule`'s."""
+    ...
+
+
+@query
+def unblocks(key: Key) -> int:
+    """Return how many open tasks wait for a task, directly or not; of a completed one, 0.
+
+    Raises `NotFoundError` if there is no such task.
+    """
+    ...
+
+
+@query
+def unblocks_of(keys: Keys) -> list[UnblockingTask]:
+    """Return the same for several tasks, the one that most wait for first."""
+    ...
+
+
+@query
+def ready_by_unblocks(*, limit: Few = 20) -> list[UnblockingTask]:
+    """Return the *limit* first tasks that may be claimed, by how many open tasks wait for each."""
+    ...

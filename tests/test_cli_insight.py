@@ -1,0 +1,133 @@
+"""What people ask of a plan as a whole: its critical path, its waves, a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from decimal import Decimal
+
+import pytest
+
+from taskdb import pictures
+from taskdb.database import connect
+from taskdb.models.types import TaskStatus
+from taskdb.queries import tasks
+from tests.command_line import Caller
+from tests.plans import Plan, make_plan
+from tests.servers import Databases
+
+PLAN = Plan()
+
+
+@pytest.fixture(scope="module")
+def planned(databases: Databases, template: str) -> Generator[str]:
+    """A database with the small plan; `docs` takes four hours, all else one."""
+    url = databases.clone(template)
+    with connect(url) as conn:
+        make_plan(conn)
+        tasks.update(conn, key=PLAN.docs, estimated_hours=Decimal(4))
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def taskdb(capsys: pytest.CaptureFixture[str], planned: str) -> Caller:
+    return Caller(capsys, planned)
+
+
+def column(printed: str, place: int) -> list[str]:
+    return [line.split()[place] for line in printed.splitlines()[1:]]
+
+
+def test_critical_path_is_listed_step_by_step(taskdb: Caller) -> None:
+    path = taskdb("critical-path")
+
+    assert path.status == 0
+    assert column(path.out, 0) == ["1", "2", "3", "4"]
+    assert column(path.out, 1) == [PLAN.design, PLAN.build, PLAN.docs, PLAN.release]
+    assert path.err == "7.00 hours of work, one after the other, at the least.\n"
+
+
+def test_critical_path_of_a_feature_marks_what_lies_outside(taskdb: Caller) -> None:
+    rows = taskdb("critical-path", "--feature", PLAN.features[1], "--json").data
+    shown = taskdb("critical-path", "--feature", PLAN.features[1]).out
+
+    assert [row["in_scope"] for row in rows] == [False, False, True, True]
+    assert shown.count("outside") == 2
+
+
+def test_all_tasks_are_listed_with_their_slack(taskdb: Caller) -> None:
+    rows = taskdb("critical-path", "--all", "--json").data
+
+    slack = {row["key"]: row["slack_hours"] for row in rows}
+    assert slack[PLAN.test] == "3.00"
+    assert slack[PLAN.chore] == "6.00"
+
+
+def test_waves_say_how_many_agents_they_feed(taskdb: Caller) -> None:
+    shown = taskdb("waves", "--epic", PLAN.epic)
+
+    assert shown.status == 0
+    assert column(shown.out, 1) == ["1", "1", "2", "1"]
+    rows = taskdb("waves", "--json").data
+    assert [row["task_count"] for row in rows] == [2, 1, 2, 1]
+    assert rows[2]["keys"] == [PLAN.test, PLAN.docs]
+
+
+def test_graph_is_mermaid_or_dot(taskdb: Caller) -> None:
+    mermaid = taskdb("graph")
+    dot = taskdb("graph", "--epic", PLAN.epic, "--format", "dot")
+
+    assert (mermaid.status, mermaid.err) == (0, "")
+    assert mermaid.out.startswith("flowchart LR\n")
+    assert PLAN.chore in mermaid.out
+    assert dot.out.startswith("digraph plan {\n")
+    assert PLAN.chore not in dot.out
+
+
+def test_a_large_plan_is_drawn_by_feature_and_says_so(
+    taskdb: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "LARGE", 5)
+
+    drawn = taskdb("graph")
+
+    assert PLAN.design not in drawn.out
+    assert PLAN.features[0] in drawn.out
+    assert drawn.err == (
+        "6 tasks, drawn by feature; --by task draws each.\n"
+        "1 tasks are not in the picture: of no feature.\n"
+    )
+    assert PLAN.design in taskdb("graph", "--by", "task").out
+
+
+def test_a_picture_of_too_many_tasks_says_what_is_missing(
+    taskdb: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "MOST", 4)
+
+    assert taskdb("graph").err == "2 tasks are not in the picture: too many.\n"
+
+
+@pytest.mark.parametrize("command", ["critical-path", "waves", "graph"])
+def test_an_unknown_epic_is_refused_in_one_line(taskdb: Caller, command: str) -> None:
+    refused = taskdb(command, "--epic", "E77")
+
+    assert (refused.status, refused.out) == (1, "")
+    assert "E77" in refused.err
+    assert refused.err.count("\n") == 1
+
+
+def test_an_unknown_feature_is_refused(taskdb: Caller) -> None:
+    assert taskdb("waves", "--feature", "E77-F01").status == 1
+
+
+def test_where_nothing_is_open_that_is_said(
+    capsys: pytest.CaptureFixture[str], database_url: str
+) -> None:
+    taskdb = Caller(capsys, database_url)
+    with connect(database_url) as conn:
+        tasks.create(conn, key="done", title="Done", status=TaskStatus.COMPLETED)
+
+    assert taskdb("critical-path").err == "Nothing is open.\n"
+    assert taskdb("waves").err == "Nothing is open.\n"
+    assert taskdb("graph").out.count("done") == 1

@@ -179,6 +179,14 @@ def create_database(conn: Connection[Any], name: str) -> None:
     _execute(conn, "create database {database} template template0", database=name)
 
 
+def rename_database(conn: Connection[Any], name: str, new_name: str) -> None:
+    """Give a check's database a name to stay; *conn* is in autocommit mode.
+
+    Raises psycopg's `DuplicateDatabase` if there is one of that name.
+    """
+    _execute(conn, "alter database {old} rename to {new}", old=name, new=new_name)
+
+
 def drop_database(conn: Connection[Any], name: str) -> None:
     """Drop a check's database, with whoever is still connected; *conn* is in autocommit mode."""
     _execute(conn, "drop database if exists {database} with (force)", database=name)

@@ -432,6 +432,7 @@ def test_the_indexes_that_queries_plan_with_exist(conn: Connection) -> None:
         name
         for file in (SQL / "queries").glob("*.sql")
         for line in re.findall(r"^-- plan: (.+)$", file.read_text("utf-8"), re.MULTILINE)
+        if not line.startswith(("whole tables", "long sorts"))
         for name in re.findall(r"\w+", line)
     }
     assert planned

@@ -574,6 +574,9 @@ order by taken.effective_priority, taken.execution_order, taken.created_at, take
 
 -- name: claim
 -- The task with this key, claimed if it may be; a claim under way elsewhere is waited for.
+--
+-- plan: tasks_key_is_unique
+-- plan: task_claims_one_live
 with candidate as (
     select
         task.id,
@@ -677,6 +680,8 @@ inner join taken on taken.id = claimed.task_id;
 
 -- name: heartbeat
 -- The lease begins anew. Only the claim's row is written: never the task's.
+--
+-- plan: task_claims_one_live
 update task_claims
 set lease_expires_at = now() + :lease
 where
@@ -687,6 +692,9 @@ returning lease_expires_at;
 
 -- name: complete
 -- Work done, by the holder of the live token.
+--
+-- plan: tasks_pkey
+-- plan: task_claims_one_live, task_claims_token_once_per_task
 with held as (
     select task.id
     from tasks as task
@@ -725,6 +733,9 @@ returning
 
 -- name: submit
 -- Work handed in for review; the claim ends.
+--
+-- plan: tasks_pkey
+-- plan: task_claims_one_live, task_claims_token_once_per_task
 with held as (
     select task.id
     from tasks as task
@@ -763,6 +774,9 @@ returning
 -- name: fail
 -- The attempt failed. With :retry_in the task is pending again after that time, unless
 -- this was the last of its max_attempts; without, it has failed for good.
+--
+-- plan: tasks_pkey
+-- plan: task_claims_one_live, task_claims_token_once_per_task
 with held as (
     select
         task.id,
@@ -812,6 +826,9 @@ returning
 
 -- name: release
 -- Given back undone: pending again, or blocked if a dependency has opened meanwhile.
+--
+-- plan: tasks_pkey
+-- plan: task_claims_one_live, task_claims_token_once_per_task
 with held as (
     select task.id
     from tasks as task
@@ -848,6 +865,9 @@ returning
 
 -- name: list_for_task
 -- The attempts at a task, the first first.
+--
+-- plan: tasks_key_is_unique
+-- plan: task_claims_token_once_per_task
 select
     claim.id,
     claim.task_id,
@@ -867,7 +887,7 @@ order by claim.token;
 -- name: list_live
 -- The live claims, the next to lapse first.
 --
--- plan: task_claims_by_lease
+-- plan: task_claims_by_lease, task_claims_by_agent
 select
     claim.id,
     claim.task_id,

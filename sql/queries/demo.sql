@@ -10,6 +10,8 @@ select pg_try_advisory_lock(hashtextextended('taskdb demo', 0)) as reserved;
 -- name: work_is_left
 -- Whether a task may be claimed now, or might be soon: a live claim may yet lapse, or
 -- open a gate. Nothing else in this workspace changes by itself.
+--
+-- plan: whole tables: it stops at the first task that is ready
 select
     exists (
         select from ready_tasks as task
@@ -22,6 +24,9 @@ select
 
 -- name: agents_at_work
 -- What each agent has completed and what it works on, in the order of their names.
+--
+-- plan: task_claims_by_agent
+-- plan: task_claims_one_live
 select
     agent.name as "name!",  -- the demo's agents have names
     (
@@ -39,6 +44,8 @@ order by agent.name;
 -- name: claim_in_hand
 -- The key of the task whose claim the agent holds, if it has told the server all it had
 -- to say: between two statements, in the middle of its work.
+--
+-- plan: task_claims_by_lease, task_claims_by_agent
 select task.key
 from task_claims as claim
 inner join tasks as task on task.id = claim.task_id
@@ -54,6 +61,8 @@ limit 1;
 
 -- name: takeovers
 -- Claims that lapsed, each with the claim that took its task over.
+--
+-- plan: whole tables: the demo asks once, at its end, of its own small plan
 select
     task.key,
     lapsed.agent as lost_by,
@@ -70,6 +79,9 @@ order by next_claim.claimed_at;
 -- name: count_work
 -- How many claims the agents made, how many tasks they completed, and how many
 -- dependencies these have.
+--
+-- plan: task_claims_by_agent
+-- plan: task_dependencies_pkey
 select
     count(*) as claim_count,
     count(*) filter (where claim.outcome = 'completed') as completed_count,
@@ -85,6 +97,8 @@ where claim.agent = any(:agents);
 -- name: started_too_early
 -- Tasks that were started while a gate of theirs was shut: at that moment the blocker's
 -- newest history row was not one that satisfies the edge.
+--
+-- plan: whole tables: the demo asks once, at its end, of its own small plan
 select
     task.key,
     edge.dependency_type::text || ' ' || blocker.key || ', which was '
@@ -113,6 +127,8 @@ order by task.key, blocker.key;
 -- name: not_completed_once
 -- Tasks whose completion the agents report otherwise than once, or that history and
 -- claims count differently.
+--
+-- plan: whole tables: the demo asks once, at its end, of its own small plan
 with work as (
     select
         claim.task_id,
@@ -144,6 +160,8 @@ order by task.key;
 
 -- name: completed_by_another
 -- Completions by anybody but the holder of the newest claim.
+--
+-- plan: whole tables: the demo asks once, at its end, of its own small plan
 select
     task.key,
     'completed by ' || past.agent || ', while ' || coalesce(holder.agent, 'nobody')
@@ -161,6 +179,8 @@ order by task.key;
 
 -- name: held_by_two
 -- Tasks of which two claims were live at a time.
+--
+-- plan: whole tables: the demo asks once, at its end, of its own small plan
 select
     task.key,
     'claimed by ' || later.agent || ' while ' || earlier.agent || ' held it' as violation
@@ -175,6 +195,8 @@ order by task.key;
 
 -- name: left_open
 -- What stays open, each task with the reasons why it can't be claimed.
+--
+-- plan: whole tables: the demo asks once, at its end, of its own small plan
 select
     task.key,
     task.title,

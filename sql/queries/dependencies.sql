@@ -2,6 +2,8 @@
 
 -- name: add_dependency
 -- One edge, its ends by key. No row: one of the two does not exist.
+--
+-- plan: tasks_key_is_unique
 with pair as (
     select
         waiting.id as task_id,
@@ -32,6 +34,8 @@ from stdin;
 
 -- name: remove_dependency
 -- One edge less, its ends by key.
+--
+-- plan: tasks_key_is_unique
 with pair as (
     select
         waiting.id as task_id,
@@ -53,6 +57,9 @@ returning
 
 -- name: dependencies_of
 -- What a task waits for, directly.
+--
+-- plan: tasks_key_is_unique
+-- plan: task_dependencies_pkey
 select
     edge.task_id,
     edge.depends_on_id,
@@ -70,6 +77,9 @@ order by blocker.key;
 
 -- name: dependents_of
 -- What waits for a task, directly.
+--
+-- plan: tasks_key_is_unique
+-- plan: task_dependencies_by_blocker
 select
     edge.task_id,
     edge.depends_on_id,
@@ -87,16 +97,20 @@ order by waiting.key;
 
 -- name: why_not_ready
 -- Why a task can't be claimed now, by this agent if one is named. No row: it can.
+--
+-- (The id is looked up first: a join with the view would compute it for every task.)
+--
+-- plan: tasks_key_is_unique
+-- plan: task_dependencies_pkey
 select
-    task.id as task_id,
+    obstacle.task_id,
     obstacle.reason,
     obstacle.blocker_id,
     obstacle.blocker_key,
     obstacle.dead,
     obstacle.detail
-from tasks as task
-inner join task_obstacles as obstacle on obstacle.task_id = task.id
-where task.key = :key
+from task_obstacles as obstacle
+where obstacle.task_id = (select task.id from tasks as task where task.key = :key)
 union all                                                           -- if :agent
 select                                                              -- if :agent
     task.id,                                                        -- if :agent
@@ -121,6 +135,9 @@ order by reason, blocker_key;
 
 -- name: all_dependencies_of
 -- What a task waits for, directly or through others, each once; suggestions left out.
+--
+-- plan: tasks_key_is_unique
+-- plan: task_dependencies_pkey
 with recursive ancestor as (
     select task.id
     from tasks as task
@@ -144,6 +161,9 @@ order by task.graph_rank, task.id;
 
 -- name: all_dependents_of
 -- What waits for a task, directly or through others, each once; suggestions left out.
+--
+-- plan: tasks_key_is_unique
+-- plan: task_dependencies_by_blocker
 with recursive descendant as (
     select task.id
     from tasks as task

@@ -26,6 +26,8 @@ select
 -- name: wrong_ranks
 -- 1. A blocker's rank is below that of each task that waits for it. While that holds, the
 -- graph has no cycle; where it doesn't, there may be one.
+--
+-- plan: whole tables: an invariant is one of every row
 select
     'rank' as invariant,
     waiting.key as subject,
@@ -46,6 +48,9 @@ order by waiting.key, blocker.key;
 -- The requires and blocks edges behind those that wrong_ranks found, which lead from the tasks
 -- :waiting to :awaited. Every cycle is among them: on its way around some edge goes to a rank
 -- that is not lower, and no task on it ranks below the lowest that waits so.
+--
+-- plan: tasks_pkey
+-- plan: task_dependencies_pkey
 with region as (
     select task.id
     from task_graph_region(
@@ -68,6 +73,8 @@ order by waiting.key, blocker.key;
 -- name: tasks_below_no_root
 -- 1. Whoever goes from parent to parent comes to a task without one. The tasks from which
 -- that leads nowhere are in a loop, or below one.
+--
+-- plan: whole tables: an invariant is one of every row
 with recursive rooted as (
     select child.id
     from tasks as child
@@ -91,6 +98,8 @@ order by task.key;
 
 -- name: wrong_counts
 -- 2. open_dependencies is the number of a task's unsatisfied requires and blocks edges.
+--
+-- plan: whole tables: an invariant is one of every row
 with open_edges as (
     select
         edge.task_id,
@@ -115,6 +124,8 @@ order by task.key;
 -- name: wrong_blocks
 -- 2. A pending task has neither an open dependency nor a reason, a blocked one has one or
 -- the other, and no other status has a reason.
+--
+-- plan: whole tables: an invariant is one of every row
 select
     'blocked' as invariant,
     task.key as subject,
@@ -139,6 +150,8 @@ order by task.key;
 
 -- name: doubled_claims
 -- 3. A task has at most one live claim.
+--
+-- plan: whole tables: an invariant is one of every row
 select
     'live_claim' as invariant,
     task.key as subject,
@@ -157,6 +170,8 @@ order by task.key;
 
 -- name: stray_claims
 -- 3. A live claim is on a task in progress.
+--
+-- plan: whole tables: an invariant is one of every row
 select
     'claimed_task' as invariant,
     task.key as subject,
@@ -171,6 +186,8 @@ order by task.key, claim.token;
 
 -- name: wrong_tokens
 -- 3. No claim has a token above its task's, which is the newest one's; a live one has just that.
+--
+-- plan: whole tables: an invariant is one of every row
 select
     'token' as invariant,
     task.key as subject,
@@ -192,6 +209,8 @@ order by task.key, claim.token;
 -- 3. Completed work was completed once, by the holder of the live token: each claim that
 -- ended so left one row of history, of the same agent; and nobody claimed the task after
 -- that, unless it was reopened.
+--
+-- plan: whole tables: an invariant is one of every row
 with ended as (
     select
         claim.task_id,
@@ -248,6 +267,8 @@ order by subject, found;
 
 -- name: wrong_last_moves
 -- 4. The last row of a task's history has its status.
+--
+-- plan: whole tables: an invariant is one of every row
 with latest as (
     select distinct on (entry.task_id)
         entry.task_id,
@@ -277,6 +298,8 @@ order by task.key;
 -- name: broken_history
 -- 4. A task's history has no gap: each row begins where the one before it ended, and the
 -- first begins with nothing.
+--
+-- plan: whole tables: an invariant is one of every row
 select
     'history' as invariant,
     task.key as subject,
@@ -302,6 +325,8 @@ order by task.key, entry.seq;
 -- 4. Each move is in the table of moves as it is today, or was forced, or imported, or is the
 -- cascade's. A move to pending or to blocked ends in whichever of the two the dependencies
 -- demand.
+--
+-- plan: whole tables: an invariant is one of every row
 select
     'move' as invariant,
     task.key as subject,
@@ -338,6 +363,8 @@ order by task.key, entry.seq;
 -- name: wrong_progress
 -- 6. A feature's cached progress_pct is that of the counts it was computed from. (It may be
 -- older than the latest completion: update_progress refreshes it.)
+--
+-- plan: whole tables: an invariant is one of every row
 select
     'progress' as invariant,
     feature.key as subject,
@@ -362,6 +389,8 @@ order by feature.key;
 
 -- name: wrong_text
 -- 6. What search looks at is the text of the tasks.
+--
+-- plan: whole tables: an invariant is one of every row
 select
     'search_text' as invariant,
     task.key as subject,
@@ -380,6 +409,8 @@ order by task.key;
 
 -- name: wrong_readiness
 -- 7. A task is in ready_tasks exactly if task_obstacles has no reason why not.
+--
+-- plan: whole tables: an invariant is one of every row
 with ready as (
     select distinct task.id
     from ready_tasks as task
@@ -411,6 +442,8 @@ order by task.key;
 
 -- name: lock_tasks
 -- Locks tasks in the order in which everybody does; returns those that are still there.
+--
+-- plan: tasks_pkey
 select task.id
 from tasks as task
 where task.id = any(:ids)
@@ -420,6 +453,9 @@ for no key update;
 -- name: repair_counts
 -- Counts the open dependencies of these tasks, locked by lock_tasks, anew. The triggers
 -- give them the status that this implies; a pending task that has a reason is blocked by it.
+--
+-- plan: tasks_pkey
+-- plan: task_dependencies_pkey
 with recount as (
     select
         task.id,
@@ -463,6 +499,8 @@ returning
 
 -- name: ranks_below
 -- The ranks of these tasks and of all that they wait for, directly or not.
+--
+-- plan: tasks_pkey
 select
     task.id,
     task.key,
@@ -477,6 +515,9 @@ select count(task_graph_repair(:waiting, :awaited));
 
 -- name: repair_progress
 -- Refreshes the cached progress of these features.
+--
+-- plan: features_key_is_unique
+-- plan: tasks_by_feature
 with current as (
     select
         progress.feature_id,
@@ -505,6 +546,8 @@ returning
 
 -- name: repair_text
 -- Writes the words of these tasks, locked by lock_tasks, into task_search again.
+--
+-- plan: tasks_pkey
 with text as (
     select
         task.id,

@@ -130,6 +130,12 @@ returning epic.id;
 
 -- name: progress
 -- How far an epic is: the mean of its features, and the figure weighted by tasks.
+--
+-- (The id is looked up first: a join with the view would compute it for every epic.)
+--
+-- plan: epics_key_is_unique
+-- plan: features_by_epic
+-- plan: tasks_by_feature
 select
     progress.epic_id,
     progress.key,
@@ -138,13 +144,14 @@ select
     progress.completed_count,
     progress.progress_pct,
     progress.weighted_progress_pct
-from epics as epic
-inner join epic_progress as progress on progress.epic_id = epic.id
-where epic.key = :key
+from epic_progress as progress
+where progress.epic_id = (select epic.id from epics as epic where epic.key = :key)
 limit 1;
 
 -- name: list_progress
 -- How far every epic is.
+--
+-- plan: whole tables: every task counts
 select
     progress.epic_id,
     progress.key,

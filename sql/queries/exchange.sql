@@ -102,6 +102,8 @@ from stdin;
 -- name: add_lapsed_claims
 -- Claims whose lease is over, of the agents that worked on these tasks when the file was
 -- written: whoever claims next takes over. A clock that was ahead does not prolong them.
+--
+-- plan: tasks_pkey
 with lapsed as (
     select
         said.task_id,

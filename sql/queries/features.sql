@@ -39,6 +39,7 @@ returning
     updated_at;
 
 -- name: get
+-- plan: features_pkey
 select
     feature.id,
     feature.epic_id,
@@ -57,6 +58,7 @@ from features as feature
 where feature.id = :id;
 
 -- name: get_by_key
+-- plan: features_key_is_unique
 select
     feature.id,
     feature.epic_id,
@@ -76,6 +78,8 @@ where feature.key = :key;
 
 -- name: list_features
 -- Features in the order of their keys; a page begins after the last key of the one before.
+--
+-- plan: features_key_is_unique, features_by_epic, features_by_status
 select
     feature.id,
     feature.epic_id,
@@ -101,6 +105,8 @@ limit :limit;
 
 -- name: update
 -- Changes what is given, and nothing else.
+--
+-- plan: features_key_is_unique
 update features as feature
 set
     title = :title,                                                 -- if :title
@@ -128,12 +134,17 @@ returning
 
 -- name: delete
 -- A feature goes, with its tasks.
+--
+-- plan: features_key_is_unique
 delete from features as feature
 where feature.key = :key
 returning feature.id;
 
 -- name: progress
 -- How far a feature is, computed now.
+--
+-- plan: features_key_is_unique
+-- plan: tasks_by_feature
 select
     progress.feature_id,
     progress.epic_id,
@@ -142,13 +153,14 @@ select
     progress.counted_count,
     progress.completed_count,
     progress.progress_pct
-from features as feature
-inner join feature_progress as progress on progress.feature_id = feature.id
-where feature.key = :key
+from feature_progress as progress
+where progress.key = :key
 limit 1;
 
 -- name: list_progress
 -- How far every feature is, or those of one epic.
+--
+-- plan: whole tables without :epic_id: every task counts
 select
     progress.feature_id,
     progress.epic_id,
@@ -165,15 +177,17 @@ order by progress.key;
 
 -- name: update_progress
 -- Refreshes the cached progress_pct of a feature.
+--
+-- plan: features_key_is_unique
+-- plan: tasks_by_feature
 with current as (
     select
         progress.feature_id,
         progress.progress_pct,
         progress.completed_count,
         progress.counted_count
-    from features as feature
-    inner join feature_progress as progress on progress.feature_id = feature.id
-    where feature.key = :key
+    from feature_progress as progress
+    where progress.key = :key
     limit 1
 )
 

@@ -2,6 +2,9 @@
 
 -- name: put
 -- Writes a file of a task; one that is there is replaced.
+--
+-- plan: tasks_key_is_unique
+-- plan: task_files_path_once_per_task
 with owner as (
     select task.id
     from tasks as task
@@ -34,6 +37,9 @@ returning
 
 -- name: get
 -- A file of a task, with its content.
+--
+-- plan: tasks_key_is_unique
+-- plan: task_files_path_once_per_task
 select
     file.id,
     file.task_id,
@@ -51,6 +57,9 @@ where task.key = :task and file.path = :path;
 
 -- name: list_files
 -- The files of a task, without their contents.
+--
+-- plan: tasks_key_is_unique
+-- plan: task_files_path_once_per_task
 select
     file.id,
     file.task_id,
@@ -68,6 +77,9 @@ order by file.path;
 
 -- name: delete
 -- One file less.
+--
+-- plan: tasks_key_is_unique
+-- plan: task_files_path_once_per_task
 with owner as (
     select task.id
     from tasks as task

@@ -2,6 +2,8 @@
 
 -- name: size
 -- How many tasks the picture of an epic, or of the whole plan, would have.
+--
+-- plan: whole tables without :epic: it counts all
 select count(*) as task_count
 from tasks as task
 where
@@ -15,6 +17,8 @@ where
 
 -- name: nodes
 -- The tasks of an epic, or all, each after what it waits for.
+--
+-- plan: whole tables without :epic: a page of the picture may show any
 select
     task.key,
     task.title,
@@ -34,6 +38,8 @@ limit :limit;
 
 -- name: edges
 -- The edges that end at a task of an epic, or all; their blockers may be of other epics.
+--
+-- plan: whole tables without :epic: a page of the picture may show any
 select
     waiting.key,
     blocker.key as blocker_key,
@@ -58,6 +64,8 @@ limit :limit;
 
 -- name: feature_nodes
 -- The features of an epic, or all, with how far they are.
+--
+-- plan: whole tables without :epic: every task counts
 select
     feature.key,
     feature.title,
@@ -66,15 +74,20 @@ select
     progress.completed_count
 from feature_progress as progress
 inner join features as feature on feature.id = progress.feature_id
-inner join epics as epic on epic.id = feature.epic_id
 where
     true
-    and epic.key = :epic                                            -- if :epic
+    and progress.epic_id = (                                        -- if :epic
+        select epic.id                                              -- if :epic
+        from epics as epic                                          -- if :epic
+        where epic.key = :epic                                      -- if :epic
+    )                                                               -- if :epic
 order by feature.key
 limit :limit;
 
 -- name: feature_edges
 -- How many gating edges lead from one feature to another, and how many of them hold.
+--
+-- plan: whole tables without :epic: every edge counts
 select
     waiting_feature.key,
     blocker_feature.key as blocker_key,

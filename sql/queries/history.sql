@@ -2,6 +2,9 @@
 
 -- name: list_for_task
 -- The history of a task, the oldest first: what was imported, then what was recorded.
+--
+-- plan: tasks_key_is_unique
+-- plan: task_history_by_task
 select
     entry.id,
     entry.task_id,

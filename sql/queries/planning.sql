@@ -3,6 +3,9 @@
 -- name: schedule
 -- The open tasks of an epic, a feature or the whole plan, and those outside that they wait
 -- for, with their earliest and latest times and slack.
+--
+-- plan: tasks_by_status, tasks_by_feature
+-- plan: tasks_pkey
 with scope as (
     select array_agg(task.id) as task_ids
     from tasks as task
@@ -45,6 +48,9 @@ order by planned.earliest_start_hours, planned.slack_hours, task.graph_rank, tas
 
 -- name: critical_path
 -- One longest chain of open tasks, in the order of work: what decides when all is done.
+--
+-- plan: tasks_by_status, tasks_by_feature
+-- plan: tasks_pkey
 with scope as (
     select array_agg(task.id) as task_ids
     from tasks as task
@@ -89,6 +95,9 @@ order by planned.path_step;
 -- name: execution_waves
 -- What can run in parallel: wave 1 waits for nothing, wave n for something of wave n - 1.
 -- Stuck tasks wait for what failed or was given up; they are counted apart.
+--
+-- plan: tasks_by_status, tasks_by_feature
+-- plan: tasks_pkey
 with scope as (
     select array_agg(task.id) as task_ids
     from tasks as task
@@ -198,6 +207,9 @@ order by asked.unblocked_count desc, task.key;
 
 -- name: ready_by_unblocks
 -- The first tasks in the order of the claim, by how many open tasks each one holds up.
+--
+-- plan: tasks_pkey
+-- plan: long sorts: what is ready is put in order
 with ready as (
     select ready_task.id
     from ready_tasks as ready_task

@@ -2,6 +2,9 @@
 
 -- name: append
 -- One line at the end of a task's checklist.
+--
+-- plan: tasks_key_is_unique
+-- plan: subtasks_in_order
 with list as (
     select
         task.id as task_id,
@@ -49,6 +52,8 @@ order by subtask.position, subtask.created_at, subtask.id;
 
 -- name: check_off
 -- A line is done, or whatever the status says.
+--
+-- plan: subtasks_pkey
 update subtasks
 set status = :status
 where id = :id
@@ -64,6 +69,9 @@ returning
 
 -- name: reorder
 -- The lines of a task take the places of their ids in the list; others stay behind them.
+--
+-- plan: tasks_key_is_unique
+-- plan: subtasks_in_order
 with wanted as (
     select
         subtask.id,
@@ -84,6 +92,8 @@ where subtask.id = wanted.id and subtask.position <> wanted.position;
 
 -- name: delete
 -- One line less.
+--
+-- plan: subtasks_pkey
 delete from subtasks
 where id = :id
 returning id;

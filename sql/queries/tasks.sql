@@ -205,7 +205,8 @@ where task.key = :key;
 -- Tasks, newest first. Every filter is optional; a page begins after the last row of the
 -- one before.
 --
--- plan: tasks_by_creation
+-- plan: tasks_by_creation, tasks_by_status, tasks_by_assigned_agent, tasks_by_feature,
+-- plan: tasks_by_parent, tasks_by_schedule
 select
     task.id,
     task.key,
@@ -246,30 +247,125 @@ limit :limit;
 
 -- name: list_ready
 -- What may be claimed now, in the order of the claim.
+--
+-- What may be claimed the view ready_tasks says; each branch says where to look for it in that
+-- order, as in claim_next, so that a page does not sort all there is.
+--
+-- plan: tasks_to_claim_in_order
+with found as (
+    (
+        select
+            task.id,
+            task.key,
+            task.title,
+            task.status,
+            task.effective_priority,
+            task.agent_type,
+            task.assigned_agent,
+            task.feature_id,
+            task.execution_order,
+            task.created_at
+        from tasks as task
+        cross join lateral (
+            select from ready_tasks as ready where ready.id = task.id offset 0
+        ) as ready
+        where
+            task.status = 'pending'
+            and task.scheduled_at is null
+            and coalesce(task.assigned_agent, '') in ('', :agent)       -- if :agent
+            and coalesce(task.agent_type, '') in ('', :agent_type)      -- if :agent_type
+        order by
+            task.effective_priority,
+            task.execution_order,
+            task.created_at,
+            task.id
+        limit :limit
+    )
+    union all
+    (
+        select
+            task.id,
+            task.key,
+            task.title,
+            task.status,
+            task.effective_priority,
+            task.agent_type,
+            task.assigned_agent,
+            task.feature_id,
+            task.execution_order,
+            task.created_at
+        from tasks as task
+        cross join lateral (
+            select from ready_tasks as ready where ready.id = task.id offset 0
+        ) as ready
+        where
+            task.status = 'pending'
+            and task.scheduled_at <= now()
+            and coalesce(task.assigned_agent, '') in ('', :agent)       -- if :agent
+            and coalesce(task.agent_type, '') in ('', :agent_type)      -- if :agent_type
+        order by
+            task.effective_priority,
+            task.execution_order,
+            task.created_at,
+            task.id
+        limit :limit
+    )
+    union all
+    (
+        select
+            task.id,
+            task.key,
+            task.title,
+            task.status,
+            task.effective_priority,
+            task.agent_type,
+            task.assigned_agent,
+            task.feature_id,
+            task.execution_order,
+            task.created_at
+        from task_claims as claim
+        inner join tasks as task on task.id = claim.task_id
+        cross join lateral (
+            select from ready_tasks as ready where ready.id = task.id offset 0
+        ) as ready
+        where
+            claim.outcome is null
+            and claim.lease_expires_at <= now()
+            and coalesce(task.assigned_agent, '') in ('', :agent)       -- if :agent
+            and coalesce(task.agent_type, '') in ('', :agent_type)      -- if :agent_type
+        order by
+            task.effective_priority,
+            task.execution_order,
+            task.created_at,
+            task.id
+        limit :limit
+    )
+)
+
 select
-    ready.id,
-    ready.key,
-    ready.title,
-    ready.status,
-    ready.effective_priority,
-    ready.agent_type,
-    ready.assigned_agent,
-    ready.feature_id
-from ready_tasks as ready
-where
-    true
-    and coalesce(ready.assigned_agent, '') in ('', :agent)          -- if :agent
-    and coalesce(ready.agent_type, '') in ('', :agent_type)         -- if :agent_type
-order by ready.effective_priority, ready.execution_order, ready.created_at, ready.id
+    found.id,
+    found.key,
+    found.title,
+    found.status,
+    found.effective_priority,
+    found.agent_type,
+    found.assigned_agent,
+    found.feature_id
+from found
+order by found.effective_priority, found.execution_order, found.created_at, found.id
 limit :limit;
 
 -- name: count_ready
 -- How many tasks may be claimed now.
+--
+-- plan: whole tables: it counts all that are ready
 select count(*) as ready_count
 from ready_tasks;
 
 -- name: list_blocked
 -- What is held back, the most urgent first, each task with what it waits for.
+--
+-- plan: tasks_blocked_in_order
 select
     blocked.id,
     blocked.key,
@@ -285,6 +381,8 @@ limit :limit;
 
 -- name: count_by_status
 -- How many tasks there are of each status.
+--
+-- plan: whole tables: it counts all
 select
     task.status,
     count(*) as task_count
@@ -294,6 +392,8 @@ order by task.status;
 
 -- name: update
 -- Changes what is given, and nothing else. The status has update_status of its own.
+--
+-- plan: tasks_key_is_unique
 update tasks as task
 set
     title = :title,                                                 -- if :title
@@ -351,6 +451,8 @@ returning
 
 -- name: update_status
 -- Moves a task: status, history and moments in one statement.
+--
+-- plan: tasks_key_is_unique
 update tasks as task
 set
     blocked_reason = :blocked_reason,                               -- if :blocked_reason
@@ -394,6 +496,8 @@ returning
 
 -- name: delete
 -- A task goes, with its child tasks, subtasks, files, dependencies, claims and history.
+--
+-- plan: tasks_key_is_unique
 delete from tasks as task
 where task.key = :key
 returning task.id;
@@ -435,6 +539,7 @@ order by tree.path;
 -- Tasks whose title looks like this one, the most alike first. Words may be misspelt.
 --
 -- plan: task_search_by_trigrams
+-- plan: long sorts: the most alike may come last
 select
     task.id,
     task.key,
@@ -451,6 +556,9 @@ limit :limit;
 -- name: execution_order
 -- The open tasks of an epic, or of one of its features, each after all it waits for: the
 -- graph's ranks are a topological order.
+--
+-- plan: epics_key_is_unique
+-- plan: tasks_by_feature
 with member as (
     select feature.id
     from epics as epic

@@ -108,11 +108,23 @@ comment on statistics tasks_reservations_by_type is 'For the plan of claim_next.
 create index tasks_to_claim_later
     on tasks (scheduled_at)
     where status = 'pending' and scheduled_at is not null;
+-- Serves queries/tasks.sql: list_ready, in the order of the claim, whoever asks.
+create index tasks_to_claim_in_order
+    on tasks (effective_priority, execution_order, created_at, id)
+    where status = 'pending' and scheduled_at is null;
+-- Serves queries/tasks.sql: list_blocked.
+create index tasks_blocked_in_order
+    on tasks (effective_priority, key)
+    where status = 'blocked';
 -- Serve queries/tasks.sql: list_tasks, newest first, and the deletion of what tasks belong to.
 create index tasks_by_creation on tasks (created_at desc, id desc);
 create index tasks_by_status on tasks (status, created_at desc, id desc);
 create index tasks_by_feature on tasks (feature_id, created_at desc, id desc);
 create index tasks_by_parent on tasks (parent_id, created_at desc, id desc);
+create index tasks_by_assigned_agent
+    on tasks (assigned_agent, created_at desc, id desc)
+    where assigned_agent is not null;
+create index tasks_by_schedule on tasks (scheduled_at) where scheduled_at is not null;
 
 comment on table tasks is 'Units of work, of every kind.';
 comment on column tasks.key is

@@ -7,7 +7,7 @@ names, types, NULLs, and whether more than one row can come.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -30,7 +30,7 @@ from taskdb.query import Unset
 from taskdb.rows import Field, Size, bare_name
 from taskdb.statements import Variant
 
-__all__ = ["MOST_VARIANTS", "Finding", "Override", "check", "overrides", "variants"]
+__all__ = ["MOST_VARIANTS", "Finding", "Override", "check", "overrides", "type_facts", "variants"]
 
 MOST_VARIANTS: Final = 64
 """Up to so many, all combinations of a query's `-- if` lines are checked; beyond, pairwise."""
@@ -120,7 +120,7 @@ def check(conn: Connection[Any], queries: Iterable[AnyQuery]) -> list[Finding]:
         if query.statement.copy_columns is None
         for variant in variants(query)
     ]
-    types = _types(conn, (each for _, _, each in described if isinstance(each, Description)))
+    types = type_facts(conn, (each for _, _, each in described if isinstance(each, Description)))
     findings: dict[Finding, None] = {}
     for query, variant, result in described:
         if isinstance(result, Finding):
@@ -135,7 +135,7 @@ def check(conn: Connection[Any], queries: Iterable[AnyQuery]) -> list[Finding]:
 
 
 def variants(query: AnyQuery) -> Iterator[Variant]:
-    """All combinations of the conditional lines, or all pairs of them where those are too many."""
+    """All combinations of `-- if` lines; where those are too many, each alone and all pairs."""
     groups = query.statement.groups
     if 2 ** len(groups) <= MOST_VARIANTS:
         yield from query.variants()
@@ -143,7 +143,7 @@ def variants(query: AnyQuery) -> Iterator[Variant]:
     # Any two groups differ in some digit of their numbers: with the groups that have the digit,
     # with those that don't, with all and with none, every pair is seen in all four ways.
     everything = frozenset[str]().union(*groups)
-    chosen = dict.fromkeys((frozenset[str](), everything))
+    chosen = dict.fromkeys((frozenset[str](), everything, *groups))
     for digit in range(len(groups).bit_length()):
         some = frozenset[str]().union(
             *(group for number, group in enumerate(groups) if number >> digit & 1)
@@ -183,8 +183,11 @@ def _may_be_null_when_given(query: AnyQuery, name: str) -> bool:
     return parameter.nullable and parameter.unsettable
 
 
-def _types(conn: Connection[Any], described: Iterable[Description]) -> dict[int, TypeFacts]:
-    wanted: set[int] = {
+def type_facts(
+    conn: Connection[Any], described: Iterable[Description], others: Collection[int] = ()
+) -> dict[int, TypeFacts]:
+    """Return what is known of the types of parameters and columns, and of what they stand on."""
+    wanted: set[int] = set(others) | {
         oid
         for each in described
         for oid in (
@@ -383,7 +386,7 @@ def _copy_findings(conn: Connection[Any], query: AnyQuery) -> Iterator[Finding]:
     columns = {each.name: each for each in contract.copied_columns(conn, relation=relation)}
     described = Description("copy", (), (), False, (), (), ())
     oids = sorted({each.type_oid for each in columns.values()})
-    types = _types(
+    types = type_facts(
         conn,
         [Description("copy", tuple(_as_column(oid) for oid in oids), (), False, (), (), ())],
     )

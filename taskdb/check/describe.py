@@ -7,9 +7,9 @@ read on the major versions below only, and on others every column "may be NULL".
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from psycopg import Connection, InterfaceError
@@ -18,6 +18,7 @@ from psycopg.pq import DiagnosticField, ExecStatus, PipelineStatus, TransactionS
 from psycopg.pq.abc import PGconn, PGresult
 
 from taskdb.check.catalogue import Catalogue
+from taskdb.check.comparisons import TableColumn, compared_columns
 from taskdb.check.nodetree import Node, NodeTreeError, Tree, parse
 from taskdb.check.nullability import Nullability, Verdict, may
 from taskdb.check.rowcount import at_most_one_row
@@ -65,8 +66,9 @@ class Description:
     `tables_read` and `tables_written` are those the statement names itself, through views and
     CTEs; what triggers, functions and foreign keys touch is not among them. Partitions and
     children stand behind their parent's name. `at_most_one_row` says that no more rows can
-    come back (or, without RETURNING, be written). Both are empty-handed for utility statements
-    and on versions of PostgreSQL that are not among TESTED_MAJORS.
+    come back (or, without RETURNING, be written). `compared` has the column that a parameter is
+    compared with, by the parameter's number. All are empty-handed for utility statements and on
+    versions of PostgreSQL that are not among TESTED_MAJORS.
     """
 
     command: str
@@ -76,6 +78,7 @@ class Description:
     tables_read: tuple[Relation, ...] = ()
     tables_written: tuple[Relation, ...] = ()
     views: tuple[Relation, ...] = ()
+    compared: Mapping[int, TableColumn] = field(default_factory=dict[int, TableColumn])
 
 
 def describe(
@@ -125,6 +128,7 @@ def describe(
         read,
         written,
         views,
+        compared_columns(tree),
     )
 
 

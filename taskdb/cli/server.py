@@ -10,6 +10,7 @@ import click
 from psycopg import pq
 
 from taskdb.cli.common import Target, json_option, print_json, with_target
+from taskdb.cli.plans import seed_command
 from taskdb.embedded import DIRECTORY, Server
 from taskdb.settings import is_configured
 
@@ -24,6 +25,9 @@ def db() -> None:
 
     Example: taskdb db start
     """
+
+
+db.add_command(seed_command)
 
 
 @db.command()

@@ -1,0 +1,456 @@
+-- A large made-up plan, for plans of queries, measurements and trying things out: one statement
+-- a table, run in this order, so that a new table gets a statement of its own at the end.
+--
+-- Everything follows from :seed, :tasks (how many there shall be) and a row's number: the dice
+-- are hashes of the two, so the same seed makes the same plan, its moments counted back from
+-- now. Skew is as in real plans: a die d, evenly between 0 and 1, is bent by power(d, 3), and
+-- of n words the one at power(n, d) is as frequent as Zipf says. The id of a task is made of its
+-- number and rises with it, as uuidv7's do. The triggers do the rest, as they do for everybody:
+-- history of creation, words for search, open dependencies and what follows from them.
+
+-- name: is_empty
+-- Whether the workspace has no task yet.
+--
+-- plan: whole tables: it stops at the first row
+select not exists (select from tasks) as is_empty;
+
+-- name: add_epics
+-- An epic for each thousand tasks, the older the more likely done.
+insert into epics (
+    key, title, description, status, priority, business_value, created_by, created_at
+)
+select
+    'E' || lpad(lot.number::text, 4, '0') as key,
+    'Epic ' || lot.number as title,
+    'What release ' || lot.number || ' is about.' as description,
+    case
+        when lot.age < 0.2 then 'archived'
+        when lot.age < 0.7 then 'completed'
+        when lot.age < 0.95 then 'active'
+        else 'draft'
+    end::shared.plan_status as status,
+    (array['high', 'medium', 'low'])[1 + mod(lot.number, 3)]::shared.level as priority,
+    (array['low', 'high', 'medium'])[1 + mod(lot.number, 3)]::shared.level as business_value,
+    'planner-' || mod(lot.number, 7) as created_by,
+    now() - interval '730 days' * (1 - lot.age) as created_at
+from (
+    select
+        numbers.number,
+        numbers.number::float8 / (1 + :tasks::bigint / 1000) as age
+    from generate_series(1, 1 + :tasks::bigint / 1000) as numbers (number)
+) as lot;
+
+-- name: add_features
+-- Twenty features an epic.
+insert into features (epic_id, key, title, status, execution_order, created_by, created_at)
+with parents as (
+    select
+        epic.id,
+        epic.key,
+        epic.status,
+        epic.created_by,
+        epic.created_at
+    from epics as epic
+)
+
+select
+    parents.id as epic_id,
+    parents.key || '-F' || lpad(part.number::text, 2, '0') as key,
+    'Part ' || part.number || ' of ' || parents.key as title,
+    parents.status,
+    part.number as execution_order,
+    parents.created_by,
+    parents.created_at + part.number * interval '1 hour' as created_at
+from parents
+cross join generate_series(1, 20) as part (number);
+
+-- name: add_tasks
+-- The tasks, the oldest first. Most are finished; of the newest seventh most are open. What is in
+-- progress shall be claimed by add_claims, and in part be completed by complete_claims.
+--
+-- plan: whole tables: features are dealt out to the tasks
+insert into tasks (
+    id,
+    key,
+    feature_id,
+    parent_id,
+    title,
+    description,
+    status,
+    priority,
+    agent_type,
+    assigned_agent,
+    complexity_score,
+    estimated_hours,
+    execution_order,
+    requirements,
+    metadata,
+    file_path,
+    blocked_reason,
+    scheduled_at,
+    created_by,
+    completed_at,
+    claim_token,
+    created_at,
+    updated_at
+)
+with feature_list as (
+    select
+        feature.id,
+        row_number() over (order by feature.key) as number
+    from features as feature
+),
+
+dice as (
+    select
+        lot.number,
+        lot.number::float8 / :tasks::bigint as age,
+        (hashint8extended(lot.number, :seed::bigint) & 1048575) / 1048576.0::float8 as status_die,
+        (hashint8extended(lot.number, :seed::bigint + 1) & 1048575) / 1048576.0::float8
+            as kind_die,
+        (hashint8extended(lot.number, :seed::bigint + 2) & 1048575) / 1048576.0::float8
+            as agent_die,
+        (hashint8extended(lot.number, :seed::bigint + 3) & 1048575) / 1048576.0::float8
+            as priority_die,
+        (hashint8extended(lot.number, :seed::bigint + 4) & 1048575) / 1048576.0::float8
+            as group_die,
+        (hashint8extended(lot.number, :seed::bigint + 5) & 1048575) / 1048576.0::float8
+            as text_die
+    from generate_series(1, :tasks::bigint) as lot (number)
+),
+
+settled as (
+    select
+        dice.number,
+        dice.age,
+        dice.kind_die,
+        dice.agent_die,
+        dice.priority_die,
+        dice.group_die,
+        dice.text_die,
+        now() - interval '730 days' * (1 - dice.age) as created_at,
+        case
+            when dice.status_die > case when dice.age > 0.86 then 0.3 else 0.98 end
+                then case
+                    when dice.kind_die < 0.93 then 'pending'
+                    when dice.kind_die < 0.97 then 'blocked'
+                    else 'in_review'
+                end
+            when dice.kind_die < 0.2 then 'in_progress'
+            when dice.kind_die < 0.8 then 'completed'
+            when dice.kind_die < 0.92 then 'archived'
+            when dice.kind_die < 0.98 then 'cancelled'
+            else 'failed'
+        end::shared.task_status as status
+    from dice
+)
+
+select
+    overlay(
+        md5(:seed::bigint || ' task ' || settled.number)
+        placing '0' || to_hex(1704067200000 + settled.number * 60000) || '7' from 1 for 13
+    )::uuid as id,
+    'TASK-' || lpad(settled.number::text, 7, '0') as key,
+    feature_list.id as feature_id,
+    case
+        when settled.number > 100 and settled.group_die > 0.9
+            then overlay(
+                md5(:seed::bigint || ' task ' || settled.number - mod(settled.number, 97) - 1)
+                placing '0'
+                || to_hex(1704067200000 + (settled.number - mod(settled.number, 97) - 1) * 60000)
+                || '7' from 1 for 13
+            )::uuid
+    end as parent_id,
+    (
+        array[
+            'Fix', 'Add', 'Test', 'Document', 'Remove', 'Measure', 'Rename', 'Review',
+            'Split', 'Cache', 'Port', 'Release'
+        ]
+    )[1 + floor(12 * power(settled.kind_die, 2))] || ' the ' || words.title as title,
+    words.description,
+    settled.status,
+    least(10, 1 + floor(10 * power(settled.priority_die, 0.8)))::smallint as priority,
+    case
+        when settled.agent_die < 0.7
+            then (
+                array['coder', 'tester', 'writer', 'reviewer', 'designer', 'operator']
+            )[1 + floor(6 * power(settled.agent_die / 0.7, 3))]
+    end as agent_type,
+    case
+        when settled.agent_die > 0.9
+            then 'agent-' || floor(200 * power((settled.agent_die - 0.9) * 10, 3))
+    end as assigned_agent,
+    floor(100 * settled.text_die)::smallint as complexity_score,
+    round((40 * power(settled.text_die, 2))::numeric, 1) as estimated_hours,
+    case when settled.text_die < 0.8 then mod(settled.number, 50) end as execution_order,
+    case
+        when settled.group_die < 0.3
+            then jsonb_build_object('language', 'sql', 'level', floor(10 * settled.group_die))
+    end as requirements,
+    case
+        when settled.group_die < 0.5
+            then jsonb_build_object('origin', 'seed', 'number', settled.number)
+    end as metadata,
+    case
+        when settled.group_die < 0.5
+            then 'docs/plan/' || mod(settled.number, 1000) || '/' || settled.number || '.md'
+    end as file_path,
+    case when settled.status = 'blocked' then 'waits for a decision' end as blocked_reason,
+    case
+        when settled.status = 'pending' and settled.text_die < 0.03
+            then now() + interval '60 days' * (settled.text_die / 0.03 - 0.5)
+    end as scheduled_at,
+    'planner-' || floor(50 * power(settled.agent_die, 3)) as created_by,
+    case
+        when settled.status in ('completed', 'archived')
+            then least(now(), settled.created_at + interval '30 days' * settled.text_die)
+    end as completed_at,
+    floor(3 * power(settled.text_die, 4)) + (settled.status = 'in_progress')::int as claim_token,
+    settled.created_at,
+    settled.created_at as updated_at
+from settled
+-- (A row's own number in the condition, so that no two rows share their words.)
+cross join lateral (
+    select
+        string_agg(word.spelling, ' ') filter (where word.place <= 4) as title,
+        string_agg(word.spelling, ' ') filter (
+            where word.place > 4 and settled.text_die < 0.4
+        ) as description
+    from (
+        select
+            place.number as place,
+            translate(
+                substr(
+                    md5(
+                        floor(
+                            power(
+                                20000.0::float8,
+                                (
+                                    hashint8extended(
+                                        settled.number * 32 + place.number, :seed::bigint + 6
+                                    ) & 1048575
+                                ) / 1048576.0
+                            )
+                        )::text
+                    ),
+                    1,
+                    7
+                ),
+                '0123456789abcdef',
+                'aeioubdkmnprstlv'
+            ) as spelling
+        from generate_series(1, case when settled.text_die < 0.4 then 24 else 4 end)
+            as place (number)
+    ) as word
+) as words
+left join feature_list
+    on
+        feature_list.number = 1 + greatest(
+            0, floor(settled.age * 20 * (:tasks::bigint / 1000) - 40 * power(settled.group_die, 3))
+        )
+        and settled.text_die < 0.85
+order by settled.number;
+
+-- name: add_claims
+-- A claim for each attempt: earlier ones were given back, failed or lapsed. What is in progress
+-- is held, since long ago or since a moment ago; of the latter some leases have run out.
+--
+-- plan: whole tables: it makes something for every one
+insert into task_claims (task_id, token, agent, claimed_at, lease_expires_at, outcome, ended_at)
+with attempts as (
+    select
+        task.id,
+        task.created_at,
+        attempt.token,
+        task.status = 'in_progress' and attempt.token = task.claim_token as is_live,
+        (hashint8extended(attempt.token, hashtextextended(task.key, :seed::bigint)) & 1048575)
+        / 1048576.0::float8 as die
+    from tasks as task
+    cross join generate_series(1, task.claim_token) as attempt (token)
+    where task.claim_token > 0
+),
+
+moments as (
+    select
+        attempts.id,
+        attempts.token,
+        attempts.is_live,
+        attempts.die,
+        case
+            when attempts.is_live and attempts.die < 0.05
+                then now() - interval '1 hour' * attempts.die * 20
+            else
+                attempts.created_at - interval '2 days'
+                + attempts.token * interval '1 hour'
+        end as claimed_at
+    from attempts
+)
+
+select
+    moments.id as task_id,
+    moments.token,
+    'agent-' || floor(200 * power(moments.die, 3)) as agent,
+    moments.claimed_at,
+    moments.claimed_at + interval '55 minutes' as lease_expires_at,
+    case
+        when not moments.is_live
+            then (
+                array['released', 'failed', 'lapsed', 'submitted', 'revoked']
+            )[1 + floor(5 * power(moments.die, 2))]
+    end::shared.claim_outcome as outcome,
+    case when not moments.is_live then moments.claimed_at + interval '30 minutes' end as ended_at
+from moments;
+
+-- name: complete_claims
+-- What is held for more than a day is completed, by its holder.
+--
+-- plan: tasks_pkey
+with ended as (
+    update task_claims as claim
+    set outcome = 'completed', ended_at = now()
+    where claim.outcome is null and claim.claimed_at < now() - interval '1 day'
+    returning claim.task_id, claim.agent
+)
+
+update tasks as task
+set
+    status = 'completed',
+    status_agent = ended.agent,
+    status_note = 'done'
+from ended
+where task.id = ended.task_id;
+
+-- name: add_dependencies
+-- About two a task, on earlier ones close by, and now and then on a hub that thousands wait
+-- for. What is finished waits in earnest only for what is finished as well.
+--
+-- plan: whole tables: it makes something for every one
+insert into task_dependencies (task_id, depends_on_id, dependency_type, created_by)
+with numbered as (
+    select
+        task.id,
+        substr(task.key, 6)::bigint as number,
+        task.status not in ('pending', 'blocked') as is_past,
+        task.status = 'completed' as is_done
+    from tasks as task
+),
+
+pairs as (
+    select
+        numbered.id,
+        numbered.is_past,
+        place.number as place,
+        numbered.number - case
+            when place.number = 1 and mod(numbered.number, 20) = 7
+                then mod(numbered.number, 5000)
+            else
+                (place.number - 1) * 60 + 1 + (
+                    hashint8extended(
+                        numbered.number * 8 + place.number, :seed::bigint + 7
+                    ) & 1048575
+                ) * 60 / 1048576
+        end as blocker_number
+    from numbered
+    cross join lateral (
+        select (hashint8extended(numbered.number, :seed::bigint + 8) & 1048575) / 1048576.0::float8
+    ) as dice (die)
+    cross join lateral generate_series(1, floor(7 * power(dice.die, 2))::int) as place (number)
+)
+
+select
+    pairs.id as task_id,
+    blocker.id as depends_on_id,
+    case
+        when pairs.is_past and not blocker.is_done then 'suggests'
+        when pairs.place = 2 then 'blocks'
+        when pairs.place = 5 then 'suggests'
+        else 'requires'
+    end::shared.dependency_type as dependency_type,
+    'planner-' || mod(pairs.blocker_number, 7) as created_by
+from pairs
+inner join numbered as blocker on blocker.number = pairs.blocker_number
+order by pairs.id
+on conflict (task_id, depends_on_id) do nothing;
+
+-- name: add_history
+-- How finished tasks came to be so, as another tracker would have kept it.
+--
+-- plan: whole tables: it makes something for every one
+insert into task_history (
+    task_id, old_status, new_status, agent, note, forced, source, created_at
+)
+with finished as (
+    select
+        task.id,
+        task.status,
+        task.created_at,
+        (hashtextextended(task.key, :seed::bigint + 9) & 1048575) / 1048576.0::float8 as die
+    from tasks as task
+    where task.status in ('completed', 'archived', 'cancelled', 'failed')
+)
+
+select
+    finished.id as task_id,
+    case move.number when 1 then 'pending' else 'in_progress' end::shared.task_status as old_status,
+    case move.number when 1 then 'in_progress' else finished.status end as new_status,
+    'agent-' || floor(200 * power(finished.die, 3)) as agent,
+    case when finished.die < 0.1 then 'as agreed' end as note,
+    finished.die > 0.99 as forced,
+    'seed' as source,
+    least(
+        now(), finished.created_at + interval '15 days' * finished.die * move.number
+    ) as created_at
+from finished
+cross join generate_series(1, 2) as move (number);
+
+-- name: add_subtasks
+-- A checklist of up to seven lines for every third task.
+--
+-- plan: whole tables: it makes something for every one
+insert into subtasks (task_id, position, title, status, created_at)
+with listed as (
+    select
+        task.id,
+        task.completed_at is not null as is_done,
+        task.created_at,
+        (hashtextextended(task.key, :seed::bigint + 10) & 1048575) / 1048576.0::float8 as die
+    from tasks as task
+)
+
+select
+    listed.id as task_id,
+    line.position,
+    'Step ' || line.position as title,
+    case when listed.is_done then 'completed' else 'pending' end::shared.subtask_status as status,
+    listed.created_at
+from listed
+cross join lateral generate_series(1, ceil(7 * power(listed.die * 3, 3))::int) as line (position)
+where listed.die < 0.333;
+
+-- name: add_files
+-- A file for every twelfth task.
+--
+-- plan: whole tables: it makes something for every one
+insert into task_files (task_id, path, content, content_type, created_at)
+with listed as (
+    select
+        task.id,
+        task.title,
+        task.created_at,
+        (hashtextextended(task.key, :seed::bigint + 11) & 1048575) / 1048576.0::float8 as die
+    from tasks as task
+)
+
+select
+    listed.id as task_id,
+    'notes/' || file.number || '.md' as path,
+    repeat(listed.title || E'\n', 1 + floor(20 * power(listed.die * 12, 4))::int) as content,
+    'text/markdown' as content_type,
+    listed.created_at
+from listed
+cross join lateral generate_series(1, 1 + floor(2 * listed.die * 12)::int) as file (number)
+where listed.die < 0.083;
+
+-- name: analyze
+-- Let the planner know what is there now.
+analyze;

@@ -1,0 +1,85 @@
+"""A large made-up plan, a statement a table: `sql/queries/seed.sql`. `taskdb.seed` runs them."""
+
+from __future__ import annotations
+
+from taskdb.queries import query
+
+__all__ = [
+    "add_claims",
+    "add_dependencies",
+    "add_epics",
+    "add_features",
+    "add_files",
+    "add_history",
+    "add_subtasks",
+    "add_tasks",
+    "analyze",
+    "complete_claims",
+    "is_empty",
+]
+
+
+@query
+def is_empty() -> bool:
+    """Tell whether the workspace has no task yet."""
+    ...
+
+
+@query
+def add_epics(*, tasks: int) -> int:
+    """Make the epics of a plan of so many tasks."""
+    ...
+
+
+@query
+def add_features() -> int:
+    """Make the features of all epics."""
+    ...
+
+
+@query
+def add_tasks(*, tasks: int, seed: int) -> int:
+    """Make the tasks, with what the triggers make of them."""
+    ...
+
+
+@query
+def add_claims(*, seed: int) -> int:
+    """Make the claims that the tasks' tokens tell of."""
+    ...
+
+
+@query
+def complete_claims() -> int:
+    """Complete what is held since long ago; return how many tasks that were."""
+    ...
+
+
+@query
+def add_dependencies(*, seed: int) -> int:
+    """Make the dependencies; tasks that wait become blocked."""
+    ...
+
+
+@query
+def add_history(*, seed: int) -> int:
+    """Make the imported part of the history of finished tasks."""
+    ...
+
+
+@query
+def add_subtasks(*, seed: int) -> int:
+    """Make the checklists."""
+    ...
+
+
+@query
+def add_files(*, seed: int) -> int:
+    """Make the tasks' files."""
+    ...
+
+
+@query
+def analyze() -> None:
+    """Collect the planner's statistics of all tables of the connection's database."""
+    ...

@@ -1,0 +1,383 @@
+"""The plan check: on data a twentieth of the whole, every shipped query keeps its plan.
+
+Each mutation takes one index away, or is a query that should not have been written; the check
+must name it. `make test-large` looks at all million tasks.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from taskdb import models, queries, seed
+from taskdb.check import dataset, plans, plantree
+from taskdb.check.samples import find_arguments
+from taskdb.cli.plans import FULL_SIZE
+from taskdb.database import connect
+from taskdb.query import Queries
+from tests.command_line import run
+from tests.servers import Databases
+
+TASKS = 50_000
+SCALE = TASKS / FULL_SIZE
+
+Connection = psycopg.Connection[Any]
+Probe = Callable[[str, str], list[str]]
+
+
+def fill(url: str) -> None:
+    with connect(url) as conn:
+        list(seed.steps(conn, tasks=TASKS))
+        conn.commit()
+        conn.autocommit = True
+        queries.plans.vacuum(conn)
+
+
+@pytest.fixture(scope="session")
+def much_data(databases: Databases, template: str) -> Generator[str]:
+    url = databases.clone(databases.template("much_data", fill, base=template))
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def data(much_data: str) -> Generator[Connection]:
+    """Return a connection to much data, in a transaction that is rolled back."""
+    with connect(much_data) as conn, conn.transaction(force_rollback=True):
+        yield conn
+
+
+def found(conn: Connection, *names: str) -> list[str]:
+    chosen = [queries.query[name] for name in names] or queries.query
+    return [str(finding) for finding in plans.check(conn, chosen, scale=SCALE).findings]
+
+
+def test_the_shipped_queries_have_the_plans_they_are_meant_to_have(data: Connection) -> None:
+    assert found(data) == []
+
+
+def test_nothing_is_left_behind(data: Connection) -> None:
+    before = data.execute("select name, setting from pg_settings order by name").fetchall()
+    found(data, "tasks.get", "tasks.create")
+
+    after = data.execute("select name, setting from pg_settings order by name").fetchall()
+    assert after == before
+    assert data.execute("select count(*) from pg_prepared_statements").fetchone() == (0,)
+    assert data.execute("select count(*) from tasks").fetchone() == (TASKS,)
+
+
+# An index, and a query that cannot do without.
+INDEXES = [
+    ("tasks_to_claim", "claims.claim_next"),
+    ("tasks_to_claim_by_type", "claims.claim_batch"),
+    ("tasks_to_claim_in_order", "tasks.list_ready"),
+    ("tasks_blocked_in_order", "tasks.list_blocked"),
+    ("tasks_by_parent", "tasks.hierarchy"),
+    ("tasks_by_creation", "tasks.list_tasks"),
+    ("tasks_by_feature", "features.progress"),
+    ("tasks_by_assigned_agent", "tasks.list_tasks"),
+    ("task_history_by_time", "history.recent"),
+    ("task_history_by_agent", "history.list_by_agent"),
+    ("task_history_by_task", "history.list_for_task"),
+    ("task_search_by_words", "search.find_tasks"),
+    ("task_search_by_trigrams", "tasks.find_similar"),
+    ("task_dependencies_by_blocker", "dependencies.dependents_of"),
+    ("task_claims_one_live", "claims.heartbeat"),
+    ("subtasks_in_order", "subtasks.list_subtasks"),
+]
+
+
+@pytest.mark.parametrize(("index", "name"), INDEXES, ids=[f"{a}-{b}" for a, b in INDEXES])
+def test_dropped_index_is_missed(data: Connection, index: str, name: str) -> None:
+    assert found(data, name) == []
+    data.execute(f"drop index {index}".encode())
+
+    assert any(index in finding and "no index" in finding for finding in found(data, name))
+
+
+def test_lost_order_of_an_index_is_found_by_what_the_plan_does(data: Connection) -> None:
+    data.execute("drop index task_history_by_time")
+    data.execute("create index task_history_by_time on task_history (id, created_at)")
+
+    findings = plans.check(data, [queries.query["history.recent"]], scale=SCALE).findings
+
+    assert any("sorts about" in finding.message for finding in findings), findings
+    assert all(finding.where.startswith("sql/queries/history.sql:") for finding in findings)
+
+
+@pytest.fixture
+def probe(data: Connection, tmp_path: Path) -> Probe:
+    """Return a function from a statement and a stub to what the plan check says of them."""
+
+    def probe(sql: str, stub: str) -> list[str]:
+        (tmp_path / "area.sql").write_text(f"-- name: probe\n{textwrap.dedent(sql).strip()}\n")
+        query = Queries(tmp_path)
+        exec(
+            f"@query(file='area')\ndef probe({stub}: ...\n",
+            {**vars(models), "UUID": UUID, "query": query, "__name__": __name__},
+        )
+        return [str(finding) for finding in plans.check(data, query, scale=SCALE).findings]
+
+    return probe
+
+
+KEY = "-- plan: tasks_key_is_unique\n"
+CREATION = "-- plan: tasks_by_creation\n"
+
+# A statement, its stub, and what the finding must say; None: its plan is a good one.
+PROBES: list[tuple[str, str, str | None]] = [
+    (KEY + "select title from tasks where key = :key;", "key: str) -> str", None),
+    (
+        "select title from tasks where key = :key;",
+        "key: str) -> str",
+        "has no -- plan: line, and reads tasks",
+    ),
+    (
+        "select title from tasks where description = :description;",
+        "description: str) -> list[str]",
+        "custom]: reads table tasks whole, about 50,000 rows",
+    ),
+    (
+        KEY + "select title from tasks where upper(key) = :key;",
+        "key: str) -> list[str]",
+        "does not use tasks_key_is_unique; of indexes it uses none",
+    ),
+    (
+        "-- plan: task_history_by_agent\n"
+        "select note from task_history where agent = :agent order by note limit :limit;",
+        "agent: str, limit: int = 10) -> list[str | None]",
+        "custom]: sorts about",
+    ),
+    # A filter that is always there: only a plan without arguments shows what it costs.
+    (
+        KEY + "select title from tasks where (:key::text is null or key = :key);",
+        "key: str) -> list[str]",
+        "[generic]: reads table tasks whole",
+    ),
+    # A page of an index in order is a page; all of it is all of it.
+    (
+        CREATION + "select id from tasks order by created_at desc, id desc limit :limit;",
+        "limit: int = 50) -> list[UUID]",
+        None,
+    ),
+    (
+        CREATION + "select id from tasks order by created_at desc, id desc;",
+        ") -> list[UUID]",
+        "whole",
+    ),
+    (
+        "-- plan: task_dependencies_pkey\n"
+        "select max(edge.created_by) from task_dependencies as edge\n"
+        "group by edge.task_id, edge.depends_on_id\nhaving count(*) > 1;",
+        ") -> list[str | None]",
+        "whole",
+    ),
+    (
+        "-- plan: tasks_key\nselect title from tasks where key = :key;",
+        "key: str) -> str",
+        "there is no index tasks_key",
+    ),
+    (
+        "-- plan: by key, quickly\nselect title from tasks where key = :key;",
+        "key: str) -> str",
+        "is not understood",
+    ),
+    # Alternatives, over two lines; and all of several lines.
+    (
+        "-- plan: tasks_pkey,\n-- plan: tasks_key_is_unique\n"
+        "select title from tasks where key = :key;",
+        "key: str) -> str",
+        None,
+    ),
+    (
+        "-- plan: tasks_pkey\n-- plan: tasks_key_is_unique\n"
+        "select title from tasks where key = :key;",
+        "key: str) -> str",
+        "does not use tasks_pkey",
+    ),
+    # What is done on purpose is said with its reason.
+    ("-- plan: whole tables: it counts\nselect count(*) from tasks;", ") -> int", None),
+    ("-- plan: whole tables\nselect count(*) from tasks;", ") -> int", "gives no reason"),
+    (
+        "-- plan: long sorts: a test\n-- plan: task_history_by_agent\n"
+        "select note from task_history where agent = :agent order by note limit :limit;",
+        "agent: str, limit: int = 10) -> list[str | None]",
+        None,
+    ),
+    (
+        "-- plan: long sorts: a test\nselect title from tasks order by title;",
+        ") -> list[str]",
+        "whole",
+    ),
+    (
+        "-- plan: whole tables without :key: all were asked for\n"
+        "select title from tasks where true\n    and key = :key;  -- if :key",
+        "key: str | None = None) -> list[str]",
+        None,
+    ),
+    (
+        "-- plan: whole tables without :key: all were asked for\n"
+        "select title from tasks where true\n    and upper(key) = :key;  -- if :key",
+        "key: str | None = None) -> list[str]",
+        "[with :key, custom]: reads table tasks whole",
+    ),
+    ("-- plan: tasks_pkey\ndelete from tasks where id = :id;", "id: UUID) -> int", None),
+    (
+        "delete from tasks where title = :title;",
+        "title: str) -> int",
+        "reads table tasks whole",
+    ),
+    ("select 1 as one;", ") -> int", None),
+]
+
+
+@pytest.mark.parametrize(("sql", "stub", "expected"), PROBES)
+def test_plan_of_a_query_is_judged(probe: Probe, sql: str, stub: str, expected: str | None) -> None:
+    findings = probe(sql, stub)
+
+    if expected is None:
+        assert findings == []
+    else:
+        assert any(expected in finding for finding in findings), findings
+
+
+def test_the_same_in_many_plans_is_said_once(probe: Probe) -> None:
+    (finding,) = probe(
+        "-- plan: tasks_by_creation, tasks_by_status, tasks_by_feature, tasks_pkey\n"
+        "select title from tasks where upper(title) = :title\n"
+        "    and status = :status  -- if :status\n;",
+        "title: str, status: TaskStatus | None = None) -> list[str]",
+    )[:1]
+
+    assert "more of its plans" in finding
+
+
+def test_line_that_allows_what_is_not_done_is_found_on_the_whole_data_set(
+    data: Connection, tmp_path: Path
+) -> None:
+    (tmp_path / "area.sql").write_text(
+        "-- name: by_key\n-- plan: whole tables: for show\n-- plan: tasks_pkey, "
+        "tasks_key_is_unique\nselect title from tasks where key = :key;\n"
+    )
+    query = Queries(tmp_path)
+
+    @query(file="area")
+    def by_key(*, key: str) -> str: ...
+
+    messages = [finding.message for finding in plans.check(data, query).findings]
+
+    assert "its line -- plan: whole tables allows what it does not do" in messages
+    assert "no plan of it uses tasks_pkey, which its -- plan: line names" in messages
+
+
+def test_exemptions_are_listed_with_their_reasons(data: Connection) -> None:
+    report = plans.check(data, [queries.query["tasks.count_by_status"]], scale=SCALE)
+
+    (exemption,) = report.exemptions
+    assert (exemption.query, exemption.allows) == ("tasks.count_by_status", "whole tables")
+    assert exemption.reason
+    assert (report.query_count, report.plan_count) == (1, 1)
+
+
+def test_arguments_are_values_that_the_compared_columns_have(data: Connection) -> None:
+    names = ("tasks.list_tasks", "search.find_tasks", "claims.claim_next", "tasks.update")
+    described = plans.described(data, [queries.query[name] for name in names])
+    given = find_arguments(data, described)
+
+    listed = given["tasks.list_tasks"]
+    assert listed.frequent["status"] == "completed"
+    assert listed.rare["status"] != "completed"
+    assert listed.frequent["limit"] == "50"
+    assert listed.frequent["due_by"] > "2000"
+    assert given["claims.claim_next"].frequent["agent_type"] == "coder"
+    assert given["claims.claim_next"].frequent["agent"].startswith("agent-")
+    assert given["tasks.update"].frequent["key"].startswith("TASK-")
+    word = given["search.find_tasks"].frequent["words"]
+    hits = "select count(*) from task_search where document @@ plainto_tsquery('english', $1)"
+    row = data.execute(hits, [word]).fetchone()
+    assert row is not None
+    assert row[0] > TASKS / 100
+
+
+def test_limit_bounds_what_is_read_and_a_sort_does_not() -> None:
+    scan = {"Node Type": "Index Scan", "Index Name": "by_time", "Plan Rows": 1_000_000}
+    page = {"Node Type": "Limit", "Plan Rows": 50, "Plans": [scan]}
+    sort = {"Node Type": "Sort", "Plan Rows": 1_000_000, "Plans": [scan]}
+    best = {"Node Type": "Limit", "Plan Rows": 50, "Plans": [sort]}
+    sizes = {"by_time": 1_000_000}
+
+    assert plantree.read(page, sizes).whole == {}
+    assert plantree.read(best, sizes).whole == {"index by_time": 1_000_000}
+    assert plantree.read(best, sizes).piled == {"sorts": 1_000_000}
+
+
+def test_filter_that_hardly_a_row_passes_is_seen_behind_a_limit() -> None:
+    scan = {"Node Type": "Index Scan", "Index Name": "by_time", "Plan Rows": 100, "Filter": "rare"}
+    page = {"Node Type": "Limit", "Plan Rows": 50, "Plans": [scan]}
+
+    assert plantree.read(page, {"by_time": 1_000_000}).whole == {"index by_time": 500_000}
+
+
+def test_data_set_is_kept_and_a_stale_one_dropped(databases: Databases) -> None:
+    url, prefix = databases.admin_url, f"{databases.run}_plans"
+    told: list[str] = []
+
+    def prepare(tasks: int) -> str:
+        return dataset.prepare(url, tasks=tasks, prefix=prefix, show=told.append)
+
+    with databases.admin() as conn:
+        conn.execute(f"create database {prefix}_0123456789ab_40".encode())
+        made = prepare(40)
+        names = [each.name for each in queries.plans.list_datasets(conn, prefix=prefix)]
+        first = list(told)
+        told.clear()
+
+        assert prepare(40) == made
+        assert told == []
+        assert first[0] == f"dropping {prefix}_0123456789ab_40, which is stale"
+        assert names == [f"{prefix}_{dataset.fingerprint()}_40"]
+        with connect(made) as own:
+            assert own.execute("select count(*) from tasks").fetchone() == (40,)
+
+
+@pytest.fixture
+def kept_data(databases: Databases, much_data: str) -> Generator[None]:
+    """Leave much data where the command looks for it."""
+    name = f"{dataset.PREFIX}_{dataset.fingerprint()}_{TASKS}"
+    template = databases.template("much_data", fill)
+    with databases.admin() as conn:
+        conn.execute(f"drop database if exists {name}".encode())
+        conn.execute(f"create database {name} template {template} strategy file_copy".encode())
+        yield
+        conn.execute(f"drop database {name} with (force)".encode())
+
+
+def test_command_checks_plans_and_lists_what_is_allowed(
+    databases: Databases, kept_data: None, tmp_path: Path
+) -> None:
+    call = ("--url", databases.admin_url, "check", "plans", "--tasks", str(TASKS))
+    done = run(*call, folder=tmp_path)
+
+    assert done.status == 0, done.out + done.err
+    assert "plans: no findings" in done.out
+    assert "tasks.count_by_status: whole tables: it counts all" in done.out
+    assert "making" not in done.err
+
+
+@pytest.mark.large
+def test_plans_of_a_million_tasks(databases: Databases) -> None:
+    began = time.monotonic()
+    url = dataset.prepare(databases.admin_url, tasks=FULL_SIZE, prefix=f"{databases.run}_plans")
+    built = time.monotonic()
+    with connect(url) as conn:
+        report = plans.check(conn, queries.query)
+    print(f"\nbuilt in {built - began:.0f} s, checked in {time.monotonic() - built:.1f} s")
+
+    assert [str(finding) for finding in report.findings] == []

@@ -100,14 +100,20 @@ def test_change_of_the_schema_is_found(
 
 
 DROP_WHAT_STANDS_ON_TASKS = """
-drop view if exists epic_progress, feature_progress, ran_early, task_obstacles, blocked_tasks,
-    ready_tasks;
-drop trigger tasks_10_refuse_move on tasks;
-drop trigger tasks_90_record_move on tasks;
-drop trigger tasks_90_open_gates on tasks;
-drop trigger tasks_90_revoke_claim on tasks;
-drop trigger tasks_10_refuse_parent_loop on tasks;
-drop trigger tasks_90_index_text on tasks;
+do $$
+declare
+    name text;
+begin
+    for name in select viewname from pg_views where schemaname = 'taskdb' loop
+        execute format('drop view if exists %I cascade', name);
+    end loop;
+    for name in
+        select tgname from pg_trigger where tgrelid = 'tasks'::regclass and not tgisinternal
+    loop
+        execute format('drop trigger %I on tasks', name);
+    end loop;
+end;
+$$
 """
 
 

@@ -146,7 +146,9 @@ class Backend(PostgresqlPsycopgBackend):
         if not migration.head.transactional:
             if direction == "up":
                 # What a killed attempt left, such as an invalid index, goes first.
+                run_file(self.given, SQL / "session" / "quiet.sql")
                 self._run(migration.down)
+                self.init_connection(self.given)
             self._run(script)
         with self.given.transaction():
             if migration.head.transactional:

@@ -26,7 +26,6 @@ select
 -- What each agent has completed and what it works on, in the order of their names.
 --
 -- plan: task_claims_by_agent
--- plan: task_claims_one_live
 select
     agent.name as "name!",  -- the demo's agents have names
     (

@@ -104,9 +104,10 @@ inner join features as blocker_feature on blocker_feature.id = blocker.feature_i
 where
     edge.dependency_type <> 'suggests'
     and waiting.feature_id <> blocker.feature_id
-    and waiting_feature.epic_id = (                                 -- if :epic
-        select epic.id                                              -- if :epic
+    and waiting.feature_id in (                                     -- if :epic
+        select feature.id                                           -- if :epic
         from epics as epic                                          -- if :epic
+        inner join features as feature on feature.epic_id = epic.id  -- if :epic
         where epic.key = :epic                                      -- if :epic
     )                                                               -- if :epic
 group by waiting_feature.key, blocker_feature.key, blocker_feature.title

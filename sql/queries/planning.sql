@@ -206,18 +206,75 @@ inner join tasks as task on task.id = asked.id
 order by asked.unblocked_count desc, task.key;
 
 -- name: ready_by_unblocks
--- The first tasks in the order of the claim, by how many open tasks each one holds up.
+-- The first tasks in the order of the claim, by how many open tasks each one holds up. (Where
+-- to look for them each branch says, as in tasks.list_ready.)
 --
+-- plan: tasks_to_claim_in_order
 -- plan: tasks_pkey
--- plan: long sorts: what is ready is put in order
-with ready as (
-    select ready_task.id
-    from ready_tasks as ready_task
-    order by
-        ready_task.effective_priority,
-        ready_task.execution_order,
-        ready_task.created_at,
-        ready_task.id
+with found as (
+    (
+        select
+            task.id,
+            task.effective_priority,
+            task.execution_order,
+            task.created_at
+        from tasks as task
+        cross join lateral (
+            select from ready_tasks as ready where ready.id = task.id offset 0
+        ) as ready
+        where task.status = 'pending' and task.scheduled_at is null
+        order by
+            task.effective_priority,
+            task.execution_order,
+            task.created_at,
+            task.id
+        limit :limit
+    )
+    union all
+    (
+        select
+            task.id,
+            task.effective_priority,
+            task.execution_order,
+            task.created_at
+        from tasks as task
+        cross join lateral (
+            select from ready_tasks as ready where ready.id = task.id offset 0
+        ) as ready
+        where task.status = 'pending' and task.scheduled_at <= now()
+        order by
+            task.effective_priority,
+            task.execution_order,
+            task.created_at,
+            task.id
+        limit :limit
+    )
+    union all
+    (
+        select
+            task.id,
+            task.effective_priority,
+            task.execution_order,
+            task.created_at
+        from task_claims as claim
+        inner join tasks as task on task.id = claim.task_id
+        cross join lateral (
+            select from ready_tasks as ready where ready.id = task.id offset 0
+        ) as ready
+        where claim.outcome is null and claim.lease_expires_at <= now()
+        order by
+            task.effective_priority,
+            task.execution_order,
+            task.created_at,
+            task.id
+        limit :limit
+    )
+),
+
+ready as (
+    select found.id
+    from found
+    order by found.effective_priority, found.execution_order, found.created_at, found.id
     limit :limit
 ),
 

@@ -277,8 +277,8 @@ moments as (
         attempts.is_live,
         attempts.die,
         case
-            when attempts.is_live and attempts.die < 0.05
-                then now() - interval '1 hour' * attempts.die * 20
+            when attempts.is_live and attempts.die < 0.005
+                then now() - interval '1 hour' * attempts.die * 200
             else
                 attempts.created_at - interval '2 days'
                 + attempts.token * interval '1 hour'

@@ -3,7 +3,14 @@
 \ir functions/touch_updated_at.sql
 \ir tables/epics.sql
 \ir tables/features.sql
+\ir tables/workflows.sql
+\ir tables/workflow_status_transitions.sql
+\ir tables/workflow_steps.sql
+\ir tables/workflow_step_needs.sql
+\ir tables/workflow_executions.sql
+\ir tables/execution_steps.sql
 \ir tables/tasks.sql
+\ir tables/external_dependencies.sql
 \ir tables/task_search.sql
 \ir tables/task_status_transitions.sql
 \ir tables/task_history.sql
@@ -19,6 +26,8 @@
 \ir functions/task_graph_region.sql
 \ir functions/task_graph_repair.sql
 \ir functions/open_task_region.sql
+\ir functions/step_cycle.sql
+\ir functions/change_unhealthy.sql
 \ir triggers/epics.sql
 \ir triggers/features.sql
 \ir triggers/subtasks.sql
@@ -35,6 +44,12 @@
 \ir triggers/guard_edges.sql
 \ir triggers/add_edges.sql
 \ir triggers/remove_edges.sql
+\ir triggers/workflows.sql
+\ir triggers/workflow_steps.sql
+\ir triggers/guard_step_needs.sql
+\ir triggers/workflow_executions.sql
+\ir triggers/follow_workflow.sql
+\ir triggers/external_dependencies.sql
 \ir views/ready_tasks.sql
 \ir views/blocked_tasks.sql
 \ir views/task_obstacles.sql
@@ -44,3 +59,5 @@
 \ir views/task_hours_by_type.sql
 \ir functions/plan_schedule.sql
 \ir functions/task_unblocks.sql
+\ir views/startable_steps.sql
+\ir views/workflow_statistics.sql

@@ -24,6 +24,19 @@ class Rule(NamedTuple):
 
 CONSTRAINTS: Final[Mapping[str, Rule]] = {
     "epics_key_is_e_and_digits": Rule("key", "must be E and two to six digits, as in E04"),
+    "execution_steps_deadline_only_in_progress": Rule(
+        "deadline_at", "must be null unless status is in_progress"
+    ),
+    "execution_steps_ended_exactly_at_an_end": Rule(
+        "ended_at", "must be set exactly when the step has ended"
+    ),
+    "execution_steps_pkey": Rule("key", "must be unique among its execution's steps"),
+    "execution_steps_retry_at_exactly_while_retrying": Rule(
+        "retry_at", "must be set exactly while status is retrying"
+    ),
+    "external_dependencies_of_a_task_or_a_workflow": Rule(
+        "task_id", "must be given, or workflow_id, and not both"
+    ),
     "features_key_is_epic_and_f_and_digits": Rule(
         "key", "must be its epic's key, a hyphen, F and two to six digits, as in E04-F01"
     ),
@@ -50,11 +63,40 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     "tasks_completed_at_from_completion_on": Rule(
         "completed_at", "must be set on completion, and only while completed or archived"
     ),
+    "tasks_execution_is_of_its_workflow": Rule(
+        "workflow_execution_id", "must name an execution of the task's workflow"
+    ),
     "tasks_pending_is_free": Rule(
         "status", "must not be pending while dependencies are open or a blocked_reason stands"
     ),
     "tasks_reason_only_while_blocked": Rule(
         "blocked_reason", "must be null unless status is blocked"
+    ),
+    "tasks_workflow_exists": Rule("workflow_id", "must name a row of workflows that exists"),
+    "workflow_executions_ended_exactly_unless_running": Rule(
+        "ended_at", "must be set exactly unless status is running"
+    ),
+    "workflow_executions_known_with_their_workflow": Rule(
+        "id", "must be unique in workflow_executions"
+    ),
+    "workflow_executions_state_is_of_a_pull_request": Rule(
+        "pull_request_state", "must be null without a pull_request_number"
+    ),
+    "workflow_status_transitions_is_a_move": Rule("new_status", "must differ from old_status"),
+    "workflow_status_transitions_pkey": Rule("new_status", "must follow an old_status only once"),
+    "workflow_step_needs_needs_exists": Rule("needs_id", "must name a step of the same workflow"),
+    "workflow_step_needs_pkey": Rule("needs_id", "must not be needed by the step twice"),
+    "workflow_step_needs_step_exists": Rule("step_id", "must name a step of the workflow"),
+    "workflow_steps_key_once_per_workflow": Rule(
+        "key", "must be unique among its workflow's steps"
+    ),
+    "workflow_steps_known_with_their_workflow": Rule("id", "must be unique in workflow_steps"),
+    "workflow_steps_only_retry_tries_again": Rule(
+        "max_attempts", "must be 1 unless on_error is retry"
+    ),
+    "workflows_health_once": Rule("id", "must be unique in workflows"),
+    "workflows_healthy_exactly_without_unhealthy": Rule(
+        "is_healthy", "must be true exactly while unhealthy_dependencies is 0"
     ),
 }
 

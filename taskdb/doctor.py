@@ -40,6 +40,10 @@ _CHECKS: Final[Sequence[Callable[[Any], Any]]] = (
     queries.wrong_progress,
     queries.wrong_text,
     queries.wrong_readiness,
+    queries.wrong_health,
+    queries.wrong_workflow_health,
+    queries.step_cycles,
+    queries.left_steps,
 )
 # Of a long cycle a finding shows the beginning.
 _SHOWN_KEYS: Final = 20
@@ -65,12 +69,12 @@ def repair(conn: AsyncConnection[Any]) -> Awaitable[list[Repair]]: ...
 def repair(conn: Connection[Any] | AsyncConnection[Any]) -> list[Repair] | Awaitable[list[Repair]]:
     """Mend what follows from the rest, and return what was changed.
 
-    These are: the count of open dependencies, with the status that it implies; ranks, unless
-    the dependencies have a cycle; the cached progress of features; the words that search
-    looks at. What is left `run` still reports, and somebody must decide. All is done in the
-    caller's transaction, or in one of its own on a connection that commits by itself, and locks
-    the tasks concerned. Raises psycopg's `SerializationFailure` above READ COMMITTED if one of
-    them was changed meanwhile.
+    These are: the count of open dependencies, with the status that it implies; that of unhealthy
+    ones; ranks, unless the dependencies have a cycle; the cached progress of features; the words
+    that search looks at. What is left `run` still reports, and somebody must decide. All is done
+    in the caller's transaction, or in one of its own on a connection that commits by itself, and
+    locks the tasks concerned. Raises psycopg's `SerializationFailure` above READ COMMITTED if
+    one of them was changed meanwhile.
     """
     return _in_transaction(conn, _unhurried(_repair()))
 
@@ -147,9 +151,10 @@ def _loops(links: Iterable[Link], invariant: str, relation: str) -> Iterator[Fin
 def _repair() -> Steps[list[Repair]]:
     ranks = yield from _repair_ranks()
     counts = yield from _repair_counts()
+    health = yield from _repair_health()
     progress = yield from _repair_progress()
     text = yield from _repair_text()
-    return [*ranks, *counts, *progress, *text]
+    return [*ranks, *counts, *health, *progress, *text]
 
 
 def _repair_ranks() -> Steps[list[Repair]]:
@@ -182,6 +187,18 @@ def _repair_counts() -> Steps[list[Repair]]:
     locked: list[UUID] = yield call(queries.lock_tasks, ids=ids)
     done: list[Repair] = yield call(queries.repair_counts, ids=locked)
     return [repair for repair in done if repair.old_value != repair.new_value]
+
+
+def _repair_health() -> Steps[list[Repair]]:
+    wrong: list[Finding] = yield queries.wrong_health
+    unlike: list[Finding] = yield queries.wrong_workflow_health
+    ids = list({finding.id for finding in (*wrong, *unlike)})
+    # Workflows first, as everybody does; what is neither the other query passes over.
+    workflows: list[UUID] = yield call(queries.lock_workflows, ids=ids)
+    locked: list[UUID] = yield call(queries.lock_tasks, ids=ids)
+    of_workflows: list[Repair] = yield call(queries.repair_workflow_health, ids=workflows)
+    of_tasks: list[Repair] = yield call(queries.repair_health, ids=locked)
+    return [*of_workflows, *of_tasks]
 
 
 def _repair_progress() -> Steps[list[Repair]]:

@@ -132,7 +132,10 @@ class CircularDependencyError(DatabaseError):
 
 
 class InvalidTransitionError(DatabaseError):
-    """`task_status_transitions` has no row for this move; only a forced move overrides it."""
+    """`task_status_transitions` has no row for this move; only a forced move overrides it.
+
+    Or `workflow_status_transitions` has none, an execution has ended, a step can't be begun now.
+    """
 
 
 class ClaimLostError(DatabaseError):
@@ -306,6 +309,8 @@ def _reference(report: _Report) -> IntegrityError:
             field=field,
             rule="must not name the row any more",
         )
+    if without_shard(report.constraint or "") in CONSTRAINTS:
+        return _integrity(*report.rule, report)
     named = _QUOTED.findall(report.detail)
     target = without_shard(named[-1]) if named else "its table"
     field = report.key_columns or report.rule.field
@@ -329,6 +334,12 @@ def _unreadable(report: _Report) -> ValidationError:
     return ValidationError(
         report.argument, f"must be a valid {kind.strip()}" if kind else "must be valid for its type"
     )
+
+
+def _path(report: _Report) -> ValidationError | None:
+    # A jsonpath is read as a value, with a grammar of its own. A syntax error of the statement
+    # itself is of no parameter.
+    return ValidationError(report.argument, "must be a valid jsonpath") if report.argument else None
 
 
 def _too_long(report: _Report) -> ValidationError:
@@ -402,6 +413,8 @@ _REFUSALS: Final[Mapping[str, Callable[[_Report], TaskdbError | None]]] = {
     "22003": _out_of_range,
     "22007": _unreadable,
     "22008": _out_of_range,
+    "2201B": _path,
+    "42601": _path,
     "22021": _text,
     "2201W": _fixed("limit", "must not be negative"),
     "2201X": _fixed("offset", "must not be negative"),

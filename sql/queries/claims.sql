@@ -30,6 +30,8 @@ with candidate as (
             where
                 task.status = 'pending'
                 and task.scheduled_at is null
+                and task.unhealthy_dependencies = 0
+                and task.workflow_is_healthy
                 and coalesce(task.assigned_agent, '') = ''
                 and false                                           -- if :agent_type
             order by
@@ -50,6 +52,8 @@ with candidate as (
             where
                 task.status = 'pending'
                 and task.scheduled_at is null
+                and task.unhealthy_dependencies = 0
+                and task.workflow_is_healthy
                 and coalesce(task.assigned_agent, '') = :agent
                 and false                                           -- if :agent_type
             order by
@@ -70,6 +74,8 @@ with candidate as (
             where                                                   -- if :agent_type
                 task.status = 'pending'                             -- if :agent_type
                 and task.scheduled_at is null                       -- if :agent_type
+                and task.unhealthy_dependencies = 0                 -- if :agent_type
+                and task.workflow_is_healthy                        -- if :agent_type
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = '/'                                               -- if :agent_type
@@ -91,6 +97,8 @@ with candidate as (
             where                                                   -- if :agent_type
                 task.status = 'pending'                             -- if :agent_type
                 and task.scheduled_at is null                       -- if :agent_type
+                and task.unhealthy_dependencies = 0                 -- if :agent_type
+                and task.workflow_is_healthy                        -- if :agent_type
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = :agent || '/'                                     -- if :agent_type
@@ -112,6 +120,8 @@ with candidate as (
             where                                                   -- if :agent_type
                 task.status = 'pending'                             -- if :agent_type
                 and task.scheduled_at is null                       -- if :agent_type
+                and task.unhealthy_dependencies = 0                 -- if :agent_type
+                and task.workflow_is_healthy                        -- if :agent_type
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = '/' || :agent_type                                -- if :agent_type
@@ -133,6 +143,8 @@ with candidate as (
             where                                                   -- if :agent_type
                 task.status = 'pending'                             -- if :agent_type
                 and task.scheduled_at is null                       -- if :agent_type
+                and task.unhealthy_dependencies = 0                 -- if :agent_type
+                and task.workflow_is_healthy                        -- if :agent_type
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = :agent || '/' || :agent_type                      -- if :agent_type
@@ -154,6 +166,8 @@ with candidate as (
             where
                 task.status = 'pending'
                 and task.scheduled_at <= now()
+                and task.unhealthy_dependencies = 0
+                and task.workflow_is_healthy
                 and coalesce(task.assigned_agent, '') in ('', :agent)
                 and coalesce(task.agent_type, '') in ('', :agent_type)-- if :agent_type
             order by
@@ -204,6 +218,10 @@ with candidate as (
                 task.status <> 'pending'
                 or task.scheduled_at is null
                 or task.scheduled_at <= now()
+            )
+            and (
+                task.status <> 'pending'
+                or (task.unhealthy_dependencies = 0 and task.workflow_is_healthy)
             )
     order by found.effective_priority, found.execution_order, found.created_at, found.id
     limit 1
@@ -310,6 +328,8 @@ with candidate as (
             where
                 task.status = 'pending'
                 and task.scheduled_at is null
+                and task.unhealthy_dependencies = 0
+                and task.workflow_is_healthy
                 and coalesce(task.assigned_agent, '') = ''
                 and false                                           -- if :agent_type
             order by
@@ -330,6 +350,8 @@ with candidate as (
             where
                 task.status = 'pending'
                 and task.scheduled_at is null
+                and task.unhealthy_dependencies = 0
+                and task.workflow_is_healthy
                 and coalesce(task.assigned_agent, '') = :agent
                 and false                                           -- if :agent_type
             order by
@@ -350,6 +372,8 @@ with candidate as (
             where                                                   -- if :agent_type
                 task.status = 'pending'                             -- if :agent_type
                 and task.scheduled_at is null                       -- if :agent_type
+                and task.unhealthy_dependencies = 0                 -- if :agent_type
+                and task.workflow_is_healthy                        -- if :agent_type
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = '/'                                               -- if :agent_type
@@ -371,6 +395,8 @@ with candidate as (
             where                                                   -- if :agent_type
                 task.status = 'pending'                             -- if :agent_type
                 and task.scheduled_at is null                       -- if :agent_type
+                and task.unhealthy_dependencies = 0                 -- if :agent_type
+                and task.workflow_is_healthy                        -- if :agent_type
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = :agent || '/'                                     -- if :agent_type
@@ -392,6 +418,8 @@ with candidate as (
             where                                                   -- if :agent_type
                 task.status = 'pending'                             -- if :agent_type
                 and task.scheduled_at is null                       -- if :agent_type
+                and task.unhealthy_dependencies = 0                 -- if :agent_type
+                and task.workflow_is_healthy                        -- if :agent_type
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = '/' || :agent_type                                -- if :agent_type
@@ -413,6 +441,8 @@ with candidate as (
             where                                                   -- if :agent_type
                 task.status = 'pending'                             -- if :agent_type
                 and task.scheduled_at is null                       -- if :agent_type
+                and task.unhealthy_dependencies = 0                 -- if :agent_type
+                and task.workflow_is_healthy                        -- if :agent_type
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = :agent || '/' || :agent_type                      -- if :agent_type
@@ -434,6 +464,8 @@ with candidate as (
             where
                 task.status = 'pending'
                 and task.scheduled_at <= now()
+                and task.unhealthy_dependencies = 0
+                and task.workflow_is_healthy
                 and coalesce(task.assigned_agent, '') in ('', :agent)
                 and coalesce(task.agent_type, '') in ('', :agent_type)-- if :agent_type
             order by
@@ -484,6 +516,10 @@ with candidate as (
                 task.status <> 'pending'
                 or task.scheduled_at is null
                 or task.scheduled_at <= now()
+            )
+            and (
+                task.status <> 'pending'
+                or (task.unhealthy_dependencies = 0 and task.workflow_is_healthy)
             )
     order by found.effective_priority, found.execution_order, found.created_at, found.id
     limit :limit
@@ -591,6 +627,10 @@ with candidate as (
                 task.status <> 'pending'
                 or task.scheduled_at is null
                 or task.scheduled_at <= now()
+            )
+            and (
+                task.status <> 'pending'
+                or (task.unhealthy_dependencies = 0 and task.workflow_is_healthy)
             )
     where
         ready.key = :key

@@ -440,6 +440,98 @@ left join obstructed on obstructed.task_id = task.id
 where (ready.id is null) = (obstructed.task_id is null)
 order by task.key;
 
+-- name: wrong_health
+-- 6. What is required outside and unhealthy is counted at its task or its workflow.
+with unhealthy as (
+    select
+        dependency.task_id,
+        dependency.workflow_id,
+        count(*) as dependency_count
+    from external_dependencies as dependency
+    where dependency.is_required and dependency.health = 'unhealthy'
+    group by dependency.task_id, dependency.workflow_id
+)
+
+select
+    'unhealthy_dependencies' as invariant,
+    task.key as subject,
+    'unhealthy_dependencies is ' || task.unhealthy_dependencies as found,
+    coalesce(unhealthy.dependency_count, 0) || ', as its external dependencies say' as expected,
+    task.id
+from tasks as task
+left join unhealthy on unhealthy.task_id = task.id
+where task.unhealthy_dependencies <> coalesce(unhealthy.dependency_count, 0)
+union all
+select
+    'unhealthy_dependencies',
+    workflow.name,
+    'unhealthy_dependencies is ' || workflow.unhealthy_dependencies,
+    coalesce(unhealthy.dependency_count, 0) || ', as its external dependencies say',
+    workflow.id
+from workflows as workflow
+left join unhealthy on unhealthy.workflow_id = workflow.id
+where workflow.unhealthy_dependencies <> coalesce(unhealthy.dependency_count, 0)
+order by subject;
+
+-- name: wrong_workflow_health
+-- 6. A task is as healthy as its workflow; one of no workflow is not held back by any.
+select
+    'workflow_health' as invariant,
+    task.key as subject,
+    'workflow_is_healthy is ' || task.workflow_is_healthy as found,
+    coalesce(workflow.is_healthy, true) || ', as its workflow is' as expected,
+    task.id
+from tasks as task
+left join workflows as workflow on workflow.id = task.workflow_id
+where task.workflow_is_healthy <> coalesce(workflow.is_healthy, true)
+order by task.key;
+
+-- name: step_cycles
+-- 1. The steps of a workflow don't need each other in a circle.
+select
+    'step_cycle' as invariant,
+    cycle.name as subject,
+    array_to_string(cycle.path, ' -> ') || ', where each needs the next' as found,
+    'no loop' as expected,
+    cycle.id
+from (
+    select
+        workflow.id,
+        workflow.name,
+        step_cycle(workflow.id) as path
+    from workflows as workflow
+    offset 0
+) as cycle
+where cycle.path is not null
+order by cycle.name, cycle.id;
+
+-- name: left_steps
+-- An execution that has ended has left no step open, and neither is one begun before its needs.
+select
+    'step_of_ended' as invariant,
+    step.key as subject,
+    'it is ' || step.status || ', and its execution ' || execution.status as found,
+    'a step that has ended' as expected,
+    execution.id
+from workflow_executions as execution
+inner join execution_steps as step on step.execution_id = execution.id
+where execution.status <> 'running' and step.ended_at is null
+union all
+select
+    'step_before_needs' as invariant,
+    step.key,
+    'it is ' || step.status || ', and ' || need.key || ', which it needs, ' || need.status,
+    'a step that waits for what it needs',
+    step.execution_id
+from execution_steps as step
+inner join execution_steps as need
+    on need.execution_id = step.execution_id and need.key = any(step.needs)
+where
+    step.attempt > 0
+    and need.status <> 'completed'
+    and (need.status <> 'failed' or need.on_error <> 'continue')
+order by subject, found;
+
 -- name: lock_tasks
 -- Locks tasks in the order in which everybody does; returns those that are still there.
 --
@@ -496,6 +588,79 @@ returning
     || coalesce(' and the reason "' || recount.old_reason || '"', '') as old_value,
     task.status || ' with ' || task.open_dependencies || ' open dependencies'
     || coalesce(' and the reason "' || task.blocked_reason || '"', '') as new_value;
+
+-- name: lock_workflows
+-- Locks workflows in the order of ids, as lock_tasks does tasks.
+select workflow.id
+from workflows as workflow
+where workflow.id = any(:ids)
+order by workflow.id
+for update;
+
+-- name: repair_workflow_health
+-- Counts what is unhealthy at these workflows, locked by lock_workflows, anew; tasks follow.
+with recount as (
+    select
+        workflow.id,
+        workflow.unhealthy_dependencies as old_count,
+        (
+            select count(*)
+            from external_dependencies as dependency
+            where
+                dependency.workflow_id = workflow.id
+                and dependency.is_required
+                and dependency.health = 'unhealthy'
+        ) as new_count
+    from workflows as workflow
+    where workflow.id = any(:ids)
+)
+
+update workflows as workflow
+set unhealthy_dependencies = recount.new_count, is_healthy = recount.new_count = 0
+from recount
+where workflow.id = recount.id and recount.new_count <> recount.old_count
+returning
+    'unhealthy_dependencies' as invariant,
+    workflow.name as subject,
+    workflow.id,
+    'unhealthy_dependencies ' || recount.old_count as old_value,
+    'unhealthy_dependencies ' || workflow.unhealthy_dependencies as new_value;
+
+-- name: repair_health
+-- Counts what is unhealthy at these tasks, locked by lock_tasks, anew; those of no workflow are
+-- held back by none.
+with recount as (
+    select
+        task.id,
+        task.unhealthy_dependencies as old_count,
+        task.workflow_is_healthy as was_healthy,
+        task.workflow_is_healthy or task.workflow_id is null as is_healthy,
+        (
+            select count(*)
+            from external_dependencies as dependency
+            where
+                dependency.task_id = task.id
+                and dependency.is_required
+                and dependency.health = 'unhealthy'
+        ) as new_count
+    from tasks as task
+    where task.id = any(:ids)
+)
+
+update tasks as task
+set unhealthy_dependencies = recount.new_count, workflow_is_healthy = recount.is_healthy
+from recount
+where
+    task.id = recount.id
+    and (recount.new_count, recount.is_healthy) <> (recount.old_count, recount.was_healthy)
+returning
+    'unhealthy_dependencies' as invariant,
+    task.key as subject,
+    task.id,
+    'unhealthy_dependencies ' || recount.old_count || ' and a workflow that is '
+    || case when recount.was_healthy then 'healthy' else 'unhealthy' end as old_value,
+    'unhealthy_dependencies ' || task.unhealthy_dependencies || ' and a workflow that is '
+    || case when task.workflow_is_healthy then 'healthy' else 'unhealthy' end as new_value;
 
 -- name: ranks_below
 -- The ranks of these tasks and of all that they wait for, directly or not.

@@ -21,6 +21,8 @@ insert into tasks (
     scheduled_at,
     max_attempts,
     feature_id,
+    workflow_id,
+    workflow_execution_id,
     parent_id,
     created_by
 )
@@ -43,6 +45,8 @@ values (
     :scheduled_at,
     :max_attempts,
     :feature_id,
+    :workflow_id,
+    :workflow_execution_id,
     :parent_id,
     :created_by
 )
@@ -50,6 +54,8 @@ returning
     id,
     key,
     feature_id,
+    workflow_id,
+    workflow_execution_id,
     parent_id,
     title,
     description,
@@ -101,6 +107,8 @@ copy tasks (
     scheduled_at,
     max_attempts,
     feature_id,
+    workflow_id,
+    workflow_execution_id,
     parent_id,
     created_by,
     actual_hours,
@@ -131,6 +139,8 @@ select
     task.id,
     task.key,
     task.feature_id,
+    task.workflow_id,
+    task.workflow_execution_id,
     task.parent_id,
     task.title,
     task.description,
@@ -170,6 +180,8 @@ select
     task.id,
     task.key,
     task.feature_id,
+    task.workflow_id,
+    task.workflow_execution_id,
     task.parent_id,
     task.title,
     task.description,
@@ -211,6 +223,8 @@ select
     task.id,
     task.key,
     task.feature_id,
+    task.workflow_id,
+    task.workflow_execution_id,
     task.title,
     task.status,
     task.priority,
@@ -237,6 +251,8 @@ where
         from features as feature                                    -- if :epic_id
         where feature.epic_id = :epic_id                            -- if :epic_id
     )                                                               -- if :epic_id
+    and task.workflow_id = :workflow_id                             -- if :workflow_id
+    and task.workflow_execution_id = :workflow_execution_id     -- if :workflow_execution_id
     and task.parent_id = :parent_id                                 -- if :parent_id
     and task.scheduled_at <= :due_by                                -- if :due_by
     and task.created_by = :created_by                               -- if :created_by
@@ -413,6 +429,8 @@ set
     scheduled_at = :scheduled_at,                                   -- if :scheduled_at
     max_attempts = :max_attempts,                                   -- if :max_attempts
     feature_id = :feature_id,                                       -- if :feature_id
+    workflow_id = :workflow_id,                                     -- if :workflow_id
+    workflow_execution_id = :workflow_execution_id,             -- if :workflow_execution_id
     parent_id = :parent_id,                                         -- if :parent_id
     updated_at = now()
 where task.key = :key
@@ -420,6 +438,8 @@ returning
     task.id,
     task.key,
     task.feature_id,
+    task.workflow_id,
+    task.workflow_execution_id,
     task.parent_id,
     task.title,
     task.description,
@@ -465,6 +485,8 @@ returning
     task.id,
     task.key,
     task.feature_id,
+    task.workflow_id,
+    task.workflow_execution_id,
     task.parent_id,
     task.title,
     task.description,

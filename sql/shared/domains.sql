@@ -49,3 +49,8 @@ create domain counter as integer
     constraint counter_is_not_negative check (value >= 0);
 
 comment on domain counter is 'How many: a negative one would be a bug in a trigger.';
+
+create domain duration as interval
+    constraint duration_is_not_negative check (value >= interval '0');
+
+comment on domain duration is 'A length of time.';

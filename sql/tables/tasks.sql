@@ -1,11 +1,14 @@
 -- A task is a unit of work that one agent does. This one table serves every kind of
 -- task, so that claims, dependencies and history work alike for all of them.
 --
--- Four columns are the machinery's own. Nobody sets them by hand:
---   open_dependencies  triggers keep it equal to the number of unsatisfied edges
---   claim_token        grows by one with every claim: the fence against zombies
---   graph_rank         a blocker's rank is below that of each task that waits for it
---   status_seq         grows by one with every change of status
+-- Six columns are the machinery's own. Nobody sets them by hand:
+--   open_dependencies       triggers keep it equal to the number of unsatisfied edges
+--   unhealthy_dependencies  triggers keep it equal to the number of its external dependencies
+--                           that are required and unhealthy
+--   workflow_is_healthy     a foreign key keeps it equal to is_healthy of its workflow
+--   claim_token             grows by one with every claim: the fence against zombies
+--   graph_rank              a blocker's rank is below that of each task that waits for it
+--   status_seq              grows by one with every change of status
 -- And three are a letterbox: who changes a status, why, and whether by force come in
 -- with the statement itself; a trigger moves them into history and clears them.
 
@@ -24,6 +27,8 @@ create table tasks (
     id uuid primary key default uuidv7(),
     key shared.key not null,
     feature_id uuid,
+    workflow_id uuid,
+    workflow_execution_id uuid,
     parent_id uuid,
     title shared.title not null,
     description text,
@@ -53,6 +58,8 @@ create table tasks (
     updated_at timestamptz not null default now(),
     failed_attempts shared.counter not null default 0,
     open_dependencies shared.counter not null default 0,
+    unhealthy_dependencies integer not null default 0,
+    workflow_is_healthy boolean not null default true,
     claim_token bigint not null default 0,
     graph_rank bigint not null default nextval('task_graph_rank'),
     status_seq integer not null default 1,
@@ -63,6 +70,18 @@ create table tasks (
         foreign key (feature_id) references features (id) on delete cascade,
     constraint tasks_parent_exists
         foreign key (parent_id) references tasks (id) on delete cascade,
+    -- A workflow leaves its tasks, and while it is there they follow its health.
+    constraint tasks_workflow_exists
+        foreign key (workflow_id, workflow_is_healthy)
+        references workflows (id, is_healthy)
+        on update cascade on delete set null (workflow_id),
+    constraint tasks_execution_exists
+        foreign key (workflow_execution_id) references workflow_executions (id)
+        on delete set null,
+    constraint tasks_execution_is_of_its_workflow
+        foreign key (workflow_id, workflow_execution_id)
+        references workflow_executions (workflow_id, id)
+        on delete set null (workflow_execution_id),
     constraint tasks_key_is_unique unique (key),
     constraint tasks_pending_is_free
         check (status <> 'pending' or (open_dependencies = 0 and blocked_reason is null)),
@@ -87,7 +106,11 @@ create index tasks_to_claim
     on tasks (
         (coalesce(assigned_agent, '')), effective_priority, execution_order, created_at, id
     )
-    where status = 'pending' and scheduled_at is null;
+    where
+        status = 'pending'
+        and scheduled_at is null
+        and unhealthy_dependencies = 0
+        and workflow_is_healthy;
 create index tasks_to_claim_by_type
     on tasks (
         (coalesce(assigned_agent, '') || '/' || coalesce(agent_type, '')),
@@ -96,7 +119,11 @@ create index tasks_to_claim_by_type
         created_at,
         id
     )
-    where status = 'pending' and scheduled_at is null;
+    where
+        status = 'pending'
+        and scheduled_at is null
+        and unhealthy_dependencies = 0
+        and workflow_is_healthy;
 -- The planner does not use what it knows of a partial index's expressions.
 create statistics tasks_reservations on (coalesce(assigned_agent, '')) from tasks;
 create statistics tasks_reservations_by_type
@@ -125,11 +152,19 @@ create index tasks_by_assigned_agent
     on tasks (assigned_agent, created_at desc, id desc)
     where assigned_agent is not null;
 create index tasks_by_schedule on tasks (scheduled_at) where scheduled_at is not null;
+-- Most tasks are of no workflow, and a claim need not write of them.
+create index tasks_by_workflow on tasks (workflow_id, created_at desc, id desc)
+    where workflow_id is not null;
+create index tasks_by_execution on tasks (workflow_execution_id, workflow_id)
+    where workflow_execution_id is not null;
 
 comment on table tasks is 'Units of work, of every kind.';
 comment on column tasks.key is
     'Its name among people and tools: up to 100 characters, compared byte for byte.';
 comment on column tasks.parent_id is 'The task it is a part of. The parent tree never gates.';
+comment on column tasks.workflow_id is 'The workflow that it serves.';
+comment on column tasks.workflow_execution_id is
+    'The execution that it is a part of, of that workflow.';
 comment on column tasks.priority is '1 (most urgent) to 10.';
 comment on column tasks.effective_priority is 'The priority that claims go by.';
 comment on column tasks.agent_type is 'Only agents of this type may claim it; null: all.';
@@ -151,6 +186,10 @@ comment on column tasks.failed_attempts is 'Attempts that failed or lapsed so fa
 comment on column tasks.started_at is 'When it last went into progress.';
 comment on column tasks.open_dependencies is
     'How many of its dependencies are not satisfied. Kept by triggers.';
+comment on column tasks.unhealthy_dependencies is
+    'How many of its required external dependencies are unhealthy. Kept by triggers.';
+comment on column tasks.workflow_is_healthy is
+    'Whether all that its workflow requires outside is well. Kept by the foreign key.';
 comment on column tasks.claim_token is
     'The fencing token of the latest claim. It only grows; kept by the claim''s statement.';
 comment on column tasks.graph_rank is

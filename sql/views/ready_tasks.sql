@@ -18,7 +18,11 @@ select
     task.feature_id,
     task.claim_token
 from tasks as task
-where task.status = 'pending' and task.scheduled_at is null
+where
+    task.status = 'pending'
+    and task.scheduled_at is null
+    and task.unhealthy_dependencies = 0
+    and task.workflow_is_healthy
 union all
 select
     task.id,
@@ -33,7 +37,11 @@ select
     task.feature_id,
     task.claim_token
 from tasks as task
-where task.status = 'pending' and task.scheduled_at <= now()
+where
+    task.status = 'pending'
+    and task.scheduled_at <= now()
+    and task.unhealthy_dependencies = 0
+    and task.workflow_is_healthy
 union all
 select
     task.id,
@@ -56,4 +64,5 @@ where
     and task.failed_attempts + 1 < task.max_attempts;
 
 comment on view ready_tasks is
-    'Tasks that may be claimed now: pending and due, or in progress under a lapsed lease.';
+    'Tasks that may be claimed now: pending, due, and all well with what they need outside; or '
+    'in progress under a lapsed lease.';

@@ -86,10 +86,41 @@ select
     false,
     'not before ' || task.scheduled_at::text
 from tasks as task
-where task.status in ('pending', 'blocked') and task.scheduled_at > now();
+where task.status in ('pending', 'blocked') and task.scheduled_at > now()
+union all
+select
+    task.id,
+    'external',
+    null,
+    null,
+    false,
+    dependency.service || coalesce(' at ' || dependency.resource, '') || ' is unhealthy'
+    || coalesce(': ' || dependency.error_message, '')
+from external_dependencies as dependency
+inner join tasks as task on task.id = dependency.task_id
+where
+    task.status in ('pending', 'blocked')
+    and dependency.is_required
+    and dependency.health = 'unhealthy'
+union all
+select
+    task.id,
+    'external',
+    null,
+    null,
+    false,
+    dependency.service || coalesce(' at ' || dependency.resource, '')
+    || ', which its workflow needs, is unhealthy'
+    || coalesce(': ' || dependency.error_message, '')
+from external_dependencies as dependency
+inner join tasks as task on task.workflow_id = dependency.workflow_id
+where
+    task.status in ('pending', 'blocked')
+    and dependency.is_required
+    and dependency.health = 'unhealthy';
 
 comment on view task_obstacles is 'Why a task cannot be claimed now, a row for each reason.';
 comment on column task_obstacles.reason is
     'finished, in_review, claimed, started_by_hand, attempts_exhausted, held, dependency, '
-    'scheduled.';
+    'scheduled, external.';
 comment on column task_obstacles.dead is 'It will not go away by itself.';

@@ -43,7 +43,8 @@ _OIDS: Final[dict[type, frozenset[int]]] = {
     bytes: frozenset({17}),
     int: frozenset({20, 21, 23, 26}),
     float: frozenset({700, 701}),
-    str: frozenset({18, 19, 25, 1042, 1043}),
+    # 4072 is jsonpath.
+    str: frozenset({18, 19, 25, 1042, 1043, 4072}),
     Decimal: frozenset({1700}),
     UUID: frozenset({2950}),
     date: frozenset({1082}),

@@ -17,6 +17,8 @@ class Task(Model):
     id: UUID
     key: str
     feature_id: UUID | None
+    workflow_id: UUID | None
+    workflow_execution_id: UUID | None
     parent_id: UUID | None
     title: str
     description: str | None
@@ -54,6 +56,8 @@ class TaskSummary(Model):
     id: UUID
     key: str
     feature_id: UUID | None
+    workflow_id: UUID | None
+    workflow_execution_id: UUID | None
     title: str
     status: TaskStatus
     priority: int
@@ -176,6 +180,8 @@ class NewTask:
     scheduled_at: datetime | None = None
     max_attempts: int = 10
     feature_id: UUID | None = None
+    workflow_id: UUID | None = None
+    workflow_execution_id: UUID | None = None
     parent: str | None = None
     created_by: str | None = None
     started_at: datetime | None = None

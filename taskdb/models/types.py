@@ -75,5 +75,80 @@ class ObstacleReason(StrEnum):
     HELD = "held"
     DEPENDENCY = "dependency"
     SCHEDULED = "scheduled"
+    EXTERNAL = "external"
     RESERVED = "reserved"
     AGENT_TYPE = "agent_type"
+
+
+class WorkflowStatus(StrEnum):
+    """Where a workflow stands. Allowed moves are rows of `workflow_status_transitions`."""
+
+    DRAFT = "draft"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class TriggerType(StrEnum):
+    """What starts a workflow."""
+
+    MANUAL = "manual"
+    WEBHOOK = "webhook"
+    SCHEDULE = "schedule"
+    EVENT = "event"
+    API = "api"
+
+
+class ErrorPolicy(StrEnum):
+    """What the failure of a step does.
+
+    `STOP`: the execution fails. `CONTINUE`: what needs the step goes on. `RETRY`: it is tried
+    again, and after its last attempt the execution fails.
+    """
+
+    STOP = "stop"
+    CONTINUE = "continue"
+    RETRY = "retry"
+
+
+class ExecutionStatus(StrEnum):
+    """Where an execution stands; all but `RUNNING` are its end."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class StepStatus(StrEnum):
+    """Where a step of an execution stands.
+
+    `SKIPPED`: its condition did not hold, or a step that it needs was skipped. `CANCELLED`: the
+    execution ended before it did.
+    """
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    RETRYING = "retrying"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+class PullRequestState(StrEnum):
+    """Where a pull request stands."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    MERGED = "merged"
+    CLOSED = "closed"
+
+
+class Health(StrEnum):
+    """What checks say of an external dependency; `UNKNOWN` hinders nothing."""
+
+    UNKNOWN = "unknown"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"

@@ -20,6 +20,8 @@ from taskdb.queries import (  # noqa: E402
     doctor,
     epics,
     exchange,
+    executions,
+    externals,
     features,
     files,
     graph,
@@ -36,6 +38,7 @@ from taskdb.queries import (  # noqa: E402
     session,
     subtasks,
     tasks,
+    workflows,
     workspaces,
 )
 
@@ -50,6 +53,8 @@ __all__ = [
     "doctor",
     "epics",
     "exchange",
+    "executions",
+    "externals",
     "features",
     "files",
     "graph",
@@ -67,5 +72,6 @@ __all__ = [
     "session",
     "subtasks",
     "tasks",
+    "workflows",
     "workspaces",
 ]

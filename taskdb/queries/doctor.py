@@ -114,6 +114,30 @@ def wrong_readiness() -> list[Finding]:
 
 
 @query
+def wrong_health() -> list[Finding]:
+    """Return the tasks and workflows whose unhealthy_dependencies is not their number."""
+    ...
+
+
+@query
+def wrong_workflow_health() -> list[Finding]:
+    """Return the tasks that are not as healthy as their workflows."""
+    ...
+
+
+@query
+def step_cycles() -> list[Finding]:
+    """Return the workflows whose steps need each other in a circle."""
+    ...
+
+
+@query
+def left_steps() -> list[Finding]:
+    """Return the open steps of ended executions, and steps begun before what they need."""
+    ...
+
+
+@query
 def lock_tasks(*, ids: list[UUID]) -> list[UUID]:
     """Lock tasks until the transaction ends; return those of *ids* that exist."""
     ...
@@ -122,6 +146,24 @@ def lock_tasks(*, ids: list[UUID]) -> list[UUID]:
 @query
 def repair_counts(*, ids: list[UUID]) -> list[Repair]:
     """Count the open dependencies of locked tasks anew; their status follows."""
+    ...
+
+
+@query
+def lock_workflows(*, ids: list[UUID]) -> list[UUID]:
+    """Lock workflows until the transaction ends; return those of *ids* that exist."""
+    ...
+
+
+@query
+def repair_workflow_health(*, ids: list[UUID]) -> list[Repair]:
+    """Count what is unhealthy at locked workflows anew; their tasks follow."""
+    ...
+
+
+@query
+def repair_health(*, ids: list[UUID]) -> list[Repair]:
+    """Count what is unhealthy at locked tasks anew."""
     ...
 
 

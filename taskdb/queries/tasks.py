@@ -64,13 +64,16 @@ def create(
     scheduled_at: datetime | None = None,
     max_attempts: Attempts = 10,
     feature_id: UUID | None = None,
+    workflow_id: UUID | None = None,
+    workflow_execution_id: UUID | None = None,
     parent_id: UUID | None = None,
     created_by: Name | None = None,
 ) -> Task:
     """Make a task; without a key the server names it `T-1`, `T-2`, ...
 
     *priority* is 1 (most urgent) to 10. Raises `IntegrityError` if the key is taken, or the
-    feature or parent does not exist.
+    feature, workflow, execution or parent does not exist, or the execution is not of the
+    workflow.
     """
     ...
 
@@ -97,6 +100,8 @@ def copy_tasks(
     scheduled_at: datetime | None,
     max_attempts: Attempts,
     feature_id: UUID | None,
+    workflow_id: UUID | None,
+    workflow_execution_id: UUID | None,
     parent_id: UUID | None,
     created_by: Name | None,
     actual_hours: Hours | None,
@@ -247,6 +252,8 @@ def list_tasks(
     at_least: Priority | None = None,
     feature_id: UUID | None = None,
     epic_id: UUID | None = None,
+    workflow_id: UUID | None = None,
+    workflow_execution_id: UUID | None = None,
     parent_id: UUID | None = None,
     due_by: datetime | None = None,
     created_by: Name | None = None,
@@ -314,6 +321,8 @@ def update(
     scheduled_at: datetime | None | Unset = UNSET,
     max_attempts: Attempts | Unset = UNSET,
     feature_id: UUID | None | Unset = UNSET,
+    workflow_id: UUID | None | Unset = UNSET,
+    workflow_execution_id: UUID | None | Unset = UNSET,
     parent_id: UUID | None | Unset = UNSET,
 ) -> Task:
     """Change what is given, and nothing else; None empties a field.

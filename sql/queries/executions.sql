@@ -1,0 +1,701 @@
+-- Executions: start, take the next steps, record them, end.
+-- Rows are locked in one order everywhere: the execution, then its steps.
+
+-- name: start_execution
+-- One run of a workflow, with its configuration and steps as they are now. A trigger refuses it
+-- unless the workflow is active.
+with workflow as (
+    select
+        workflow.id,
+        workflow.trigger_type,
+        workflow.configuration
+    from workflows as workflow
+    where workflow.id = :workflow_id
+),
+
+step as (
+    select
+        step.key,
+        step.position,
+        step.title,
+        step.step_type,
+        step.configuration,
+        step.condition,
+        step.on_error,
+        step.max_attempts,
+        step.retry_delay,
+        step.timeout,
+        array(
+            select cast(needed.key as text)
+            from workflow_step_needs as need
+            inner join workflow_steps as needed on needed.id = need.needs_id
+            where need.workflow_id = step.workflow_id and need.step_id = step.id
+            order by needed.key
+        ) as needs
+    from workflow
+    inner join workflow_steps as step on step.workflow_id = workflow.id
+),
+
+started as (
+    insert into workflow_executions (
+        workflow_id,
+        trigger_type,
+        triggered_by,
+        configuration,
+        context,
+        branch,
+        commit_sha,
+        pull_request_number,
+        pull_request_state
+    )
+    select
+        workflow.id,
+        coalesce(:trigger_type, workflow.trigger_type),
+        :triggered_by,
+        workflow.configuration,
+        coalesce(cast(:context as jsonb), '{}'),
+        :branch,
+        :commit_sha,
+        :pull_request_number,
+        :pull_request_state
+    from workflow
+    returning
+        id,
+        workflow_id,
+        status,
+        trigger_type,
+        triggered_by,
+        configuration,
+        context,
+        branch,
+        commit_sha,
+        pull_request_number,
+        pull_request_state,
+        total_tasks,
+        completed_tasks,
+        failed_tasks,
+        resource_usage,
+        error_message,
+        started_at,
+        ended_at,
+        created_at,
+        updated_at
+),
+
+started_steps as (
+    insert into execution_steps (
+        execution_id,
+        key,
+        position,
+        title,
+        step_type,
+        configuration,
+        condition,
+        on_error,
+        max_attempts,
+        retry_delay,
+        timeout,
+        needs
+    )
+    select
+        started.id,
+        step.key,
+        step.position,
+        step.title,
+        step.step_type,
+        step.configuration,
+        step.condition,
+        step.on_error,
+        step.max_attempts,
+        step.retry_delay,
+        step.timeout,
+        step.needs
+    from started
+    cross join step
+)
+
+select
+    started.id,
+    started.workflow_id,
+    started.status,
+    started.trigger_type,
+    started.triggered_by,
+    started.configuration,
+    started.context,
+    started.branch,
+    started.commit_sha,
+    started.pull_request_number,
+    started.pull_request_state,
+    started.total_tasks,
+    started.completed_tasks,
+    started.failed_tasks,
+    started.resource_usage,
+    started.error_message,
+    started.started_at,
+    started.ended_at,
+    started.created_at,
+    started.updated_at
+from started;
+
+-- name: get
+-- An execution by its id.
+--
+-- plan: workflow_executions_pkey
+select
+    execution.id,
+    execution.workflow_id,
+    execution.status,
+    execution.trigger_type,
+    execution.triggered_by,
+    execution.configuration,
+    execution.context,
+    execution.branch,
+    execution.commit_sha,
+    execution.pull_request_number,
+    execution.pull_request_state,
+    execution.total_tasks,
+    execution.completed_tasks,
+    execution.failed_tasks,
+    execution.resource_usage,
+    execution.error_message,
+    execution.started_at,
+    execution.ended_at,
+    execution.created_at,
+    execution.updated_at
+from workflow_executions as execution
+where execution.id = :id;
+
+-- name: list_executions
+-- Executions, newest first. Every filter is optional.
+--
+-- plan: workflow_executions_by_start
+select
+    execution.id,
+    execution.workflow_id,
+    execution.status,
+    execution.trigger_type,
+    execution.triggered_by,
+    execution.configuration,
+    execution.context,
+    execution.branch,
+    execution.commit_sha,
+    execution.pull_request_number,
+    execution.pull_request_state,
+    execution.total_tasks,
+    execution.completed_tasks,
+    execution.failed_tasks,
+    execution.resource_usage,
+    execution.error_message,
+    execution.started_at,
+    execution.ended_at,
+    execution.created_at,
+    execution.updated_at
+from workflow_executions as execution
+where
+    true
+    and execution.workflow_id = :workflow_id                        -- if :workflow_id
+    and execution.status = :status                                  -- if :status
+    and execution.branch = :branch                                  -- if :branch
+    and execution.pull_request_number = :pull_request_number        -- if :pull_request_number
+    and (execution.started_at, execution.id)                    -- if :after_started_at :after_id
+        < (:after_started_at, :after_id)                        -- if :after_started_at :after_id
+order by execution.started_at desc, execution.id desc
+limit :limit;
+
+-- name: list_tasks
+-- The tasks of an execution, newest first.
+--
+-- plan: tasks_by_execution
+select
+    task.id,
+    task.key,
+    task.feature_id,
+    task.workflow_id,
+    task.workflow_execution_id,
+    task.title,
+    task.status,
+    task.priority,
+    task.effective_priority,
+    task.agent_type,
+    task.assigned_agent,
+    task.parent_id,
+    task.scheduled_at,
+    task.open_dependencies,
+    task.created_at,
+    task.updated_at,
+    task.completed_at
+from tasks as task
+where task.workflow_execution_id = :id
+order by task.created_at desc, task.id desc
+limit :limit;
+
+-- name: list_steps
+-- The steps of an execution, in the order of their places, and what became of each.
+--
+-- plan: execution_steps_pkey
+select
+    step.execution_id,
+    step.key,
+    step.position,
+    step.title,
+    step.step_type,
+    step.configuration,
+    cast(step.condition as text) as condition,
+    step.on_error,
+    step.max_attempts,
+    step.retry_delay,
+    step.timeout,
+    step.needs,
+    step.status,
+    step.attempt,
+    step.output,
+    step.error_message,
+    step.started_at,
+    step.deadline_at,
+    step.retry_at,
+    step.ended_at
+from execution_steps as step
+where step.execution_id = :id
+order by step.position, step.key;
+
+-- name: update
+-- Changes what is given, and nothing else.
+update workflow_executions as execution
+set
+    branch = :branch,                                               -- if :branch
+    commit_sha = :commit_sha,                                       -- if :commit_sha
+    pull_request_number = :pull_request_number,                     -- if :pull_request_number
+    pull_request_state = :pull_request_state,                       -- if :pull_request_state
+    resource_usage = :resource_usage,                               -- if :resource_usage
+    updated_at = now()
+where execution.id = :id
+returning
+    execution.id,
+    execution.workflow_id,
+    execution.status,
+    execution.trigger_type,
+    execution.triggered_by,
+    execution.configuration,
+    execution.context,
+    execution.branch,
+    execution.commit_sha,
+    execution.pull_request_number,
+    execution.pull_request_state,
+    execution.total_tasks,
+    execution.completed_tasks,
+    execution.failed_tasks,
+    execution.resource_usage,
+    execution.error_message,
+    execution.started_at,
+    execution.ended_at,
+    execution.created_at,
+    execution.updated_at;
+
+-- name: next_steps
+-- The steps that can be begun now, in the order of their places. Those whose condition does
+-- not hold are skipped, and with them all that needs them, directly or not.
+--
+-- plan: execution_steps_pkey
+with recursive candidate as (
+    select
+        startable.key,
+        startable.condition_holds
+    from startable_steps as startable
+    where startable.execution_id = :id
+),
+
+missed as (
+    select candidate.key
+    from candidate
+    where not candidate.condition_holds
+    union
+    select step.key
+    from missed
+    inner join execution_steps as step
+        on step.execution_id = :id and missed.key = any(step.needs)
+),
+
+skipped as (
+    update execution_steps as step
+    set status = 'skipped', ended_at = now()
+    from missed
+    where
+        step.execution_id = :id
+        and step.key = missed.key
+        and step.status = 'pending'
+)
+
+select
+    step.execution_id,
+    step.key,
+    step.position,
+    step.title,
+    step.step_type,
+    step.configuration,
+    cast(step.condition as text) as condition,
+    step.on_error,
+    step.max_attempts,
+    step.retry_delay,
+    step.timeout,
+    step.needs,
+    step.status,
+    step.attempt,
+    step.output,
+    step.error_message,
+    step.started_at,
+    step.deadline_at,
+    step.retry_at,
+    step.ended_at
+from candidate
+inner join execution_steps as step on step.execution_id = :id and step.key = candidate.key
+where candidate.condition_holds
+order by step.position, step.key;
+
+-- name: start_step
+-- One more attempt at a step begins, if it can be begun and nobody else did.
+with execution as (
+    select execution.id
+    from workflow_executions as execution
+    where execution.id = :execution_id and execution.status = 'running'
+    for no key update
+),
+
+candidate as (
+    select
+        step.attempt,
+        now() + step.timeout as deadline_at
+    from execution
+    inner join startable_steps as startable on startable.execution_id = execution.id
+    inner join execution_steps as step
+        on step.execution_id = startable.execution_id and step.key = startable.key
+    where startable.key = :step and startable.condition_holds
+)
+
+update execution_steps as step
+set
+    status = 'in_progress',
+    attempt = candidate.attempt + 1,
+    started_at = now(),
+    deadline_at = candidate.deadline_at,
+    retry_at = null,
+    error_message = null
+from candidate
+where
+    step.execution_id = :execution_id
+    and step.key = :step
+    and step.attempt = candidate.attempt
+    and step.status in ('pending', 'retrying')
+returning
+    step.execution_id,
+    step.key,
+    step.position,
+    step.title,
+    step.step_type,
+    step.configuration,
+    cast(step.condition as text) as condition,
+    step.on_error,
+    step.max_attempts,
+    step.retry_delay,
+    step.timeout,
+    step.needs,
+    step.status,
+    step.attempt,
+    step.output,
+    step.error_message,
+    step.started_at,
+    step.deadline_at,
+    step.retry_at,
+    step.ended_at;
+
+-- name: complete_step
+-- An attempt succeeded. What it adds to the context, later conditions see.
+with execution as (
+    select execution.id
+    from workflow_executions as execution
+    where execution.id = :execution_id and execution.status = 'running'
+    for no key update
+),
+
+done as (
+    update execution_steps as step
+    set
+        status = 'completed',
+        ended_at = now(),
+        deadline_at = null,
+        output = :output
+    from execution
+    where
+        step.execution_id = execution.id
+        and step.key = :step
+        and step.attempt = :attempt
+        and step.status = 'in_progress'
+    returning
+        step.execution_id,
+        step.key,
+        step.position,
+        step.title,
+        step.step_type,
+        step.configuration,
+        cast(step.condition as text) as condition,
+        step.on_error,
+        step.max_attempts,
+        step.retry_delay,
+        step.timeout,
+        step.needs,
+        step.status,
+        step.attempt,
+        step.output,
+        step.error_message,
+        step.started_at,
+        step.deadline_at,
+        step.retry_at,
+        step.ended_at
+),
+
+told as (
+    update workflow_executions as execution
+    set context = execution.context || cast(:context as jsonb)
+    from done
+    where execution.id = done.execution_id and cast(:context as jsonb) is not null
+)
+
+select
+    done.execution_id,
+    done.key,
+    done.position,
+    done.title,
+    done.step_type,
+    done.configuration,
+    done.condition,
+    done.on_error,
+    done.max_attempts,
+    done.retry_delay,
+    done.timeout,
+    done.needs,
+    done.status,
+    done.attempt,
+    done.output,
+    done.error_message,
+    done.started_at,
+    done.deadline_at,
+    done.retry_at,
+    done.ended_at
+from done;
+
+-- name: fail_step
+-- An attempt failed. With on_error = retry it is tried again after a while, if it may be; with
+-- continue the execution goes on; else the execution fails with it.
+with execution as (
+    select execution.id
+    from workflow_executions as execution
+    where execution.id = :execution_id and execution.status = 'running'
+    for no key update
+),
+
+attempt as (
+    select
+        step.execution_id,
+        step.key,
+        step.on_error = 'retry' and :attempt < step.max_attempts as again,
+        now() + step.retry_delay as retry_at
+    from execution
+    inner join execution_steps as step on step.execution_id = execution.id
+    where step.key = :step
+),
+
+failed as (
+    update execution_steps as step
+    set
+        status = case
+            when attempt.again then cast('retrying' as shared.step_status) else 'failed'
+        end,
+        retry_at = case when attempt.again then attempt.retry_at end,
+        ended_at = case when not attempt.again then now() end,
+        deadline_at = null,
+        output = :output,
+        error_message = :error
+    from attempt
+    where
+        step.execution_id = attempt.execution_id
+        and step.key = attempt.key
+        and step.attempt = :attempt
+        and step.status = 'in_progress'
+    returning
+        step.execution_id,
+        step.key,
+        step.position,
+        step.title,
+        step.step_type,
+        step.configuration,
+        cast(step.condition as text) as condition,
+        step.on_error,
+        step.max_attempts,
+        step.retry_delay,
+        step.timeout,
+        step.needs,
+        step.status,
+        step.attempt,
+        step.output,
+        step.error_message,
+        step.started_at,
+        step.deadline_at,
+        step.retry_at,
+        step.ended_at
+),
+
+stopped as (
+    update workflow_executions as execution
+    set status = 'failed', error_message = 'step ' || failed.key || ': ' || :error
+    from failed
+    where
+        execution.id = failed.execution_id
+        and failed.status = 'failed'
+        and failed.on_error <> 'continue'
+)
+
+select
+    failed.execution_id,
+    failed.key,
+    failed.position,
+    failed.title,
+    failed.step_type,
+    failed.configuration,
+    failed.condition,
+    failed.on_error,
+    failed.max_attempts,
+    failed.retry_delay,
+    failed.timeout,
+    failed.needs,
+    failed.status,
+    failed.attempt,
+    failed.output,
+    failed.error_message,
+    failed.started_at,
+    failed.deadline_at,
+    failed.retry_at,
+    failed.ended_at
+from failed;
+
+-- name: overdue_steps
+-- Attempts that have taken too long, the longest overdue first.
+--
+-- plan: execution_steps_by_deadline
+select
+    step.execution_id,
+    step.key,
+    step.position,
+    step.title,
+    step.step_type,
+    step.configuration,
+    cast(step.condition as text) as condition,
+    step.on_error,
+    step.max_attempts,
+    step.retry_delay,
+    step.timeout,
+    step.needs,
+    step.status,
+    step.attempt,
+    step.output,
+    step.error_message,
+    step.started_at,
+    step.deadline_at,
+    step.retry_at,
+    step.ended_at
+from execution_steps as step
+where step.deadline_at <= now()
+order by step.deadline_at, step.execution_id, step.key
+limit :limit;
+
+-- name: complete_execution
+-- An execution has done its work. A trigger counts its tasks, unless they are given.
+update workflow_executions as execution
+set
+    status = 'completed',
+    total_tasks = coalesce(:total_tasks, execution.total_tasks),
+    completed_tasks = coalesce(:completed_tasks, execution.completed_tasks),
+    failed_tasks = coalesce(:failed_tasks, execution.failed_tasks),
+    resource_usage = coalesce(:resource_usage, execution.resource_usage)
+where execution.id = :id
+returning
+    execution.id,
+    execution.workflow_id,
+    execution.status,
+    execution.trigger_type,
+    execution.triggered_by,
+    execution.configuration,
+    execution.context,
+    execution.branch,
+    execution.commit_sha,
+    execution.pull_request_number,
+    execution.pull_request_state,
+    execution.total_tasks,
+    execution.completed_tasks,
+    execution.failed_tasks,
+    execution.resource_usage,
+    execution.error_message,
+    execution.started_at,
+    execution.ended_at,
+    execution.created_at,
+    execution.updated_at;
+
+-- name: fail_execution
+-- An execution has failed.
+update workflow_executions as execution
+set
+    status = 'failed',
+    error_message = :error,
+    total_tasks = coalesce(:total_tasks, execution.total_tasks),
+    completed_tasks = coalesce(:completed_tasks, execution.completed_tasks),
+    failed_tasks = coalesce(:failed_tasks, execution.failed_tasks),
+    resource_usage = coalesce(:resource_usage, execution.resource_usage)
+where execution.id = :id
+returning
+    execution.id,
+    execution.workflow_id,
+    execution.status,
+    execution.trigger_type,
+    execution.triggered_by,
+    execution.configuration,
+    execution.context,
+    execution.branch,
+    execution.commit_sha,
+    execution.pull_request_number,
+    execution.pull_request_state,
+    execution.total_tasks,
+    execution.completed_tasks,
+    execution.failed_tasks,
+    execution.resource_usage,
+    execution.error_message,
+    execution.started_at,
+    execution.ended_at,
+    execution.created_at,
+    execution.updated_at;
+
+-- name: cancel_execution
+-- An execution is given up.
+update workflow_executions as execution
+set
+    status = 'cancelled',
+    error_message = :reason
+where execution.id = :id
+returning
+    execution.id,
+    execution.workflow_id,
+    execution.status,
+    execution.trigger_type,
+    execution.triggered_by,
+    execution.configuration,
+    execution.context,
+    execution.branch,
+    execution.commit_sha,
+    execution.pull_request_number,
+    execution.pull_request_state,
+    execution.total_tasks,
+    execution.completed_tasks,
+    execution.failed_tasks,
+    execution.resource_usage,
+    execution.error_message,
+    execution.started_at,
+    execution.ended_at,
+    execution.created_at,
+    execution.updated_at;

@@ -1,0 +1,550 @@
+-- Workflows: make, read, change, move, clone; their steps and what these need.
+
+-- name: insert_workflow
+-- One new workflow, without steps.
+insert into workflows (
+    name,
+    description,
+    github_repo_url,
+    linear_issue_id,
+    trigger_type,
+    configuration,
+    metadata,
+    created_by
+)
+values (
+    :name,
+    :description,
+    :github_repo_url,
+    :linear_issue_id,
+    :trigger_type,
+    :configuration,
+    :metadata,
+    :created_by
+)
+returning
+    id,
+    name,
+    description,
+    status,
+    github_repo_url,
+    linear_issue_id,
+    trigger_type,
+    configuration,
+    metadata,
+    unhealthy_dependencies,
+    created_by,
+    created_at,
+    updated_at;
+
+-- name: copy_steps
+-- New steps of a workflow.
+copy workflow_steps (
+    id,
+    workflow_id,
+    key,
+    position,
+    title,
+    step_type,
+    configuration,
+    condition,
+    on_error,
+    max_attempts,
+    retry_delay,
+    timeout
+)
+from stdin;
+
+-- name: copy_needs
+-- What steps need. All of it is checked together.
+copy workflow_step_needs (workflow_id, step_id, needs_id) from stdin;
+
+-- name: step_ids
+-- The steps of a workflow, by key.
+--
+-- plan: workflow_steps_key_once_per_workflow
+select
+    step.key,
+    step.id
+from workflow_steps as step
+where step.workflow_id = :workflow_id;
+
+-- name: clone
+-- A workflow like another, with its steps and what they need; a draft.
+with original as (
+    select
+        workflow.id,
+        uuidv7() as new_id,
+        workflow.description,
+        workflow.github_repo_url,
+        workflow.linear_issue_id,
+        workflow.trigger_type,
+        workflow.configuration,
+        workflow.metadata
+    from workflows as workflow
+    where workflow.id = :id
+),
+
+step as (
+    select
+        old.id,
+        uuidv7() as new_id,
+        original.new_id as workflow_id,
+        old.key,
+        old.position,
+        old.title,
+        old.step_type,
+        old.configuration,
+        old.condition,
+        old.on_error,
+        old.max_attempts,
+        old.retry_delay,
+        old.timeout
+    from original
+    inner join workflow_steps as old on old.workflow_id = original.id
+),
+
+need as (
+    select
+        waiting.workflow_id,
+        waiting.new_id as step_id,
+        needed.new_id as needs_id
+    from original
+    inner join workflow_step_needs as old on old.workflow_id = original.id
+    inner join step as waiting on waiting.id = old.step_id
+    inner join step as needed on needed.id = old.needs_id
+),
+
+workflow as (
+    insert into workflows (
+        id,
+        name,
+        description,
+        github_repo_url,
+        linear_issue_id,
+        trigger_type,
+        configuration,
+        metadata,
+        created_by
+    )
+    select
+        original.new_id,
+        :name,
+        original.description,
+        original.github_repo_url,
+        original.linear_issue_id,
+        original.trigger_type,
+        original.configuration,
+        original.metadata,
+        :created_by
+    from original
+    returning
+        id,
+        name,
+        description,
+        status,
+        github_repo_url,
+        linear_issue_id,
+        trigger_type,
+        configuration,
+        metadata,
+        unhealthy_dependencies,
+        created_by,
+        created_at,
+        updated_at
+),
+
+copied_steps as (
+    insert into workflow_steps (
+        id,
+        workflow_id,
+        key,
+        position,
+        title,
+        step_type,
+        configuration,
+        condition,
+        on_error,
+        max_attempts,
+        retry_delay,
+        timeout
+    )
+    select
+        step.new_id,
+        step.workflow_id,
+        step.key,
+        step.position,
+        step.title,
+        step.step_type,
+        step.configuration,
+        step.condition,
+        step.on_error,
+        step.max_attempts,
+        step.retry_delay,
+        step.timeout
+    from step
+),
+
+copied_needs as (
+    insert into workflow_step_needs (workflow_id, step_id, needs_id)
+    select
+        need.workflow_id,
+        need.step_id,
+        need.needs_id
+    from need
+)
+
+select
+    workflow.id,
+    workflow.name,
+    workflow.description,
+    workflow.status,
+    workflow.github_repo_url,
+    workflow.linear_issue_id,
+    workflow.trigger_type,
+    workflow.configuration,
+    workflow.metadata,
+    workflow.unhealthy_dependencies,
+    workflow.created_by,
+    workflow.created_at,
+    workflow.updated_at
+from workflow;
+
+-- name: get
+-- A workflow by its id.
+--
+-- plan: workflows_pkey
+select
+    workflow.id,
+    workflow.name,
+    workflow.description,
+    workflow.status,
+    workflow.github_repo_url,
+    workflow.linear_issue_id,
+    workflow.trigger_type,
+    workflow.configuration,
+    workflow.metadata,
+    workflow.unhealthy_dependencies,
+    workflow.created_by,
+    workflow.created_at,
+    workflow.updated_at
+from workflows as workflow
+where workflow.id = :id;
+
+-- name: list_workflows
+-- Workflows, newest first. Every filter is optional.
+--
+-- plan: workflows_by_creation
+select
+    workflow.id,
+    workflow.name,
+    workflow.description,
+    workflow.status,
+    workflow.github_repo_url,
+    workflow.linear_issue_id,
+    workflow.trigger_type,
+    workflow.configuration,
+    workflow.metadata,
+    workflow.unhealthy_dependencies,
+    workflow.created_by,
+    workflow.created_at,
+    workflow.updated_at
+from workflows as workflow
+where
+    true
+    and workflow.status = :status                                   -- if :status
+    and workflow.trigger_type = :trigger_type                       -- if :trigger_type
+    and workflow.github_repo_url = :github_repo_url                 -- if :github_repo_url
+    and (workflow.created_at, workflow.id)                      -- if :after_created_at :after_id
+        < (:after_created_at, :after_id)                        -- if :after_created_at :after_id
+order by workflow.created_at desc, workflow.id desc
+limit :limit;
+
+-- name: find_by_linear_issue
+-- The workflows that were made for an issue, the newest first.
+--
+-- plan: workflows_by_linear_issue
+select
+    workflow.id,
+    workflow.name,
+    workflow.description,
+    workflow.status,
+    workflow.github_repo_url,
+    workflow.linear_issue_id,
+    workflow.trigger_type,
+    workflow.configuration,
+    workflow.metadata,
+    workflow.unhealthy_dependencies,
+    workflow.created_by,
+    workflow.created_at,
+    workflow.updated_at
+from workflows as workflow
+where workflow.linear_issue_id = :linear_issue_id
+order by workflow.created_at desc, workflow.id desc;
+
+-- name: update
+-- Changes what is given, and nothing else. The status has functions of its own.
+update workflows as workflow
+set
+    name = :name,                                                   -- if :name
+    description = :description,                                     -- if :description
+    github_repo_url = :github_repo_url,                             -- if :github_repo_url
+    linear_issue_id = :linear_issue_id,                             -- if :linear_issue_id
+    trigger_type = :trigger_type,                                   -- if :trigger_type
+    configuration = :configuration,                                 -- if :configuration
+    metadata = :metadata,                                           -- if :metadata
+    updated_at = now()
+where workflow.id = :id
+returning
+    workflow.id,
+    workflow.name,
+    workflow.description,
+    workflow.status,
+    workflow.github_repo_url,
+    workflow.linear_issue_id,
+    workflow.trigger_type,
+    workflow.configuration,
+    workflow.metadata,
+    workflow.unhealthy_dependencies,
+    workflow.created_by,
+    workflow.created_at,
+    workflow.updated_at;
+
+-- name: update_status
+-- Moves a workflow.
+update workflows as workflow
+set status = :status
+where workflow.id = :id
+returning
+    workflow.id,
+    workflow.name,
+    workflow.description,
+    workflow.status,
+    workflow.github_repo_url,
+    workflow.linear_issue_id,
+    workflow.trigger_type,
+    workflow.configuration,
+    workflow.metadata,
+    workflow.unhealthy_dependencies,
+    workflow.created_by,
+    workflow.created_at,
+    workflow.updated_at;
+
+-- name: activate
+-- From now on it can be started.
+update workflows as workflow
+set status = 'active'
+where workflow.id = :id
+returning
+    workflow.id,
+    workflow.name,
+    workflow.description,
+    workflow.status,
+    workflow.github_repo_url,
+    workflow.linear_issue_id,
+    workflow.trigger_type,
+    workflow.configuration,
+    workflow.metadata,
+    workflow.unhealthy_dependencies,
+    workflow.created_by,
+    workflow.created_at,
+    workflow.updated_at;
+
+-- name: pause
+-- From now on it can't be started; what is running goes on.
+update workflows as workflow
+set status = 'paused'
+where workflow.id = :id
+returning
+    workflow.id,
+    workflow.name,
+    workflow.description,
+    workflow.status,
+    workflow.github_repo_url,
+    workflow.linear_issue_id,
+    workflow.trigger_type,
+    workflow.configuration,
+    workflow.metadata,
+    workflow.unhealthy_dependencies,
+    workflow.created_by,
+    workflow.created_at,
+    workflow.updated_at;
+
+-- name: delete
+-- A workflow goes, with its steps, executions and external dependencies; its tasks stay.
+delete from workflows as workflow
+where workflow.id = :id
+returning workflow.id;
+
+-- name: list_steps
+-- The steps of a workflow, in the order of their places, each with what it needs.
+--
+-- plan: workflow_steps_key_once_per_workflow
+select
+    step.id,
+    step.workflow_id,
+    step.key,
+    step.position,
+    step.title,
+    step.step_type,
+    step.configuration,
+    cast(step.condition as text) as condition,
+    step.on_error,
+    step.max_attempts,
+    step.retry_delay,
+    step.timeout,
+    array(
+        select cast(needed.key as text)
+        from workflow_step_needs as need
+        inner join workflow_steps as needed on needed.id = need.needs_id
+        where need.workflow_id = step.workflow_id and need.step_id = step.id
+        order by needed.key
+    ) as needs,
+    step.created_at,
+    step.updated_at
+from workflow_steps as step
+where step.workflow_id = :workflow_id
+order by step.position, step.key;
+
+-- name: update_step
+-- Changes what is given of a step, and nothing else.
+update workflow_steps as step
+set
+    position = :position,                                           -- if :position
+    title = :title,                                                 -- if :title
+    step_type = :step_type,                                         -- if :step_type
+    configuration = :configuration,                                 -- if :configuration
+    condition = :condition,                                         -- if :condition
+    on_error = :on_error,                                           -- if :on_error
+    max_attempts = :max_attempts,                                   -- if :max_attempts
+    retry_delay = :retry_delay,                                     -- if :retry_delay
+    timeout = :timeout,                                             -- if :timeout
+    updated_at = now()
+where step.workflow_id = :workflow_id and step.key = :key
+returning step.id;
+
+-- name: delete_step
+-- A step goes; those that need it no longer do.
+delete from workflow_steps as step
+where step.workflow_id = :workflow_id and step.key = :key
+returning step.id;
+
+-- name: add_need
+-- One step needs another of its workflow from now on.
+with both_steps as (
+    select
+        step.workflow_id,
+        step.id as step_id,
+        needed.id as needs_id
+    from workflow_steps as step
+    inner join workflow_steps as needed on needed.workflow_id = step.workflow_id
+    where
+        step.workflow_id = :workflow_id
+        and step.key = :step
+        and needed.key = :needs
+)
+
+insert into workflow_step_needs (workflow_id, step_id, needs_id)
+select
+    both_steps.workflow_id,
+    both_steps.step_id,
+    both_steps.needs_id
+from both_steps
+returning step_id;
+
+-- name: remove_need
+-- One step no longer needs another.
+delete from workflow_step_needs as need
+where
+    need.workflow_id = :workflow_id
+    and need.step_id = (
+        select step.id
+        from workflow_steps as step
+        where step.workflow_id = :workflow_id and step.key = :step
+    )
+    and need.needs_id = (
+        select needed.id
+        from workflow_steps as needed
+        where needed.workflow_id = :workflow_id and needed.key = :needs
+    )
+returning need.step_id;
+
+-- name: statistics
+-- How the executions of a workflow went, of all that there are.
+--
+-- plan: workflow_executions_by_workflow
+select
+    statistics.workflow_id,
+    statistics.name,
+    statistics.execution_count,
+    statistics.running_count,
+    statistics.completed_count,
+    statistics.failed_count,
+    statistics.cancelled_count,
+    statistics.success_pct,
+    statistics.average_duration,
+    statistics.median_duration,
+    statistics.p95_duration,
+    statistics.last_started_at
+from workflow_statistics as statistics
+where statistics.workflow_id = :id
+limit 1;
+
+-- name: list_statistics
+-- The same of every workflow, by name.
+select
+    statistics.workflow_id,
+    statistics.name,
+    statistics.execution_count,
+    statistics.running_count,
+    statistics.completed_count,
+    statistics.failed_count,
+    statistics.cancelled_count,
+    statistics.success_pct,
+    statistics.average_duration,
+    statistics.median_duration,
+    statistics.p95_duration,
+    statistics.last_started_at
+from workflow_statistics as statistics
+order by statistics.name, statistics.workflow_id
+limit :limit;
+
+-- name: performance_metrics
+-- How the executions of a workflow went that were started in the last so many days.
+--
+-- plan: workflow_executions_by_workflow
+select
+    workflow.id as workflow_id,
+    count(execution.id) as execution_count,
+    count(*) filter (where execution.status = 'running') as running_count,
+    count(*) filter (where execution.status = 'completed') as completed_count,
+    count(*) filter (where execution.status = 'failed') as failed_count,
+    count(*) filter (where execution.status = 'cancelled') as cancelled_count,
+    round(
+        100.0
+        * count(*) filter (where execution.status = 'completed')
+        / nullif(count(*) filter (where execution.status in ('completed', 'failed')), 0),
+        2
+    ) as success_pct,
+    min(execution.ended_at - execution.started_at)
+        filter (where execution.status = 'completed') as shortest_duration,
+    avg(execution.ended_at - execution.started_at)
+        filter (where execution.status = 'completed') as average_duration,
+    max(execution.ended_at - execution.started_at)
+        filter (where execution.status = 'completed') as longest_duration,
+    percentile_cont(0.5) within group (order by execution.ended_at - execution.started_at)
+        filter (where execution.status = 'completed') as median_duration,
+    percentile_cont(0.95) within group (order by execution.ended_at - execution.started_at)
+        filter (where execution.status = 'completed') as p95_duration,
+    percentile_cont(0.99) within group (order by execution.ended_at - execution.started_at)
+        filter (where execution.status = 'completed') as p99_duration,
+    cast(coalesce(sum(execution.total_tasks), 0) as bigint) as total_tasks,
+    cast(coalesce(sum(execution.completed_tasks), 0) as bigint) as completed_tasks,
+    cast(coalesce(sum(execution.failed_tasks), 0) as bigint) as failed_tasks
+from workflows as workflow
+left join workflow_executions as execution
+    on
+        execution.workflow_id = workflow.id
+        and execution.started_at >= now() - make_interval(days => cast(:days as integer))
+where workflow.id = :workflow
+group by workflow.id;

@@ -1,0 +1,50 @@
+-- The steps of an execution: each as it stood in the workflow at the start, and what became of
+-- it. Who writes one locks the execution's row first, so those who record steps of one
+-- execution at once come one after another; executions don't wait for each other.
+create table execution_steps (
+    execution_id uuid not null,
+    key shared.key not null,
+    position integer not null,
+    title shared.title,
+    step_type shared.name_text not null,
+    configuration shared.object_json,
+    condition jsonpath,
+    on_error shared.error_policy not null,
+    max_attempts integer not null,
+    retry_delay shared.duration not null,
+    timeout shared.duration,
+    needs text[] not null,
+    status shared.step_status not null default 'pending',
+    attempt integer not null default 0,
+    output shared.object_json,
+    error_message text,
+    started_at timestamptz,
+    -- While it is in progress: when its attempt has taken too long.
+    deadline_at timestamptz,
+    -- While it is retrying: when it may be tried again.
+    retry_at timestamptz,
+    ended_at timestamptz,
+    primary key (execution_id, key),
+    constraint execution_steps_execution_exists
+        foreign key (execution_id) references workflow_executions (id) on delete cascade,
+    constraint execution_steps_ended_exactly_at_an_end
+        check ((status in ('pending', 'in_progress', 'retrying')) = (ended_at is null)),
+    constraint execution_steps_retry_at_exactly_while_retrying
+        check ((status = 'retrying') = (retry_at is not null)),
+    constraint execution_steps_deadline_only_in_progress
+        check (status = 'in_progress' or deadline_at is null)
+)
+with (fillfactor = 85);
+
+-- Serves queries/executions.sql: overdue_steps.
+create index execution_steps_by_deadline
+    on execution_steps (deadline_at)
+    where deadline_at is not null;
+
+comment on table execution_steps is 'Steps of executions, and what became of each.';
+comment on column execution_steps.needs is 'The keys of the steps that it needs.';
+comment on column execution_steps.attempt is
+    'How often it was begun. Who ends an attempt names it, and a stale one is refused.';
+comment on column execution_steps.output is 'What it came to, as an object.';
+comment on column execution_steps.deadline_at is 'When the attempt under way has timed out.';
+comment on column execution_steps.retry_at is 'When it may be tried again.';

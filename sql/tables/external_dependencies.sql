@@ -1,0 +1,66 @@
+-- Something outside that a task or a workflow needs: a service, a URL, another resource. While
+-- one that is required is unhealthy its task is not ready, or no task of its workflow.
+--
+-- taskdb does no checking itself: checkers take what is due (due_checks), look, and say what
+-- they saw (record_check). A failure is looked at again after retry_delay, then after twice
+-- that, and so on, until max_retries are used up: then it is unhealthy, until a check succeeds.
+create table external_dependencies (
+    id uuid primary key default uuidv7(),
+    task_id uuid,
+    workflow_id uuid,
+    service shared.name_text not null,
+    resource shared.name_text,
+    validation_rule jsonpath,
+    is_required boolean not null default true,
+    health shared.health not null default 'unknown',
+    check_interval shared.duration not null default '5 minutes',
+    timeout shared.duration not null default '30 seconds',
+    max_retries integer not null default 3,
+    retry_delay shared.duration not null default '10 seconds',
+    failed_checks integer not null default 0,
+    response shared.object_json,
+    error_message text,
+    metadata shared.object_json,
+    checked_at timestamptz,
+    next_check_at timestamptz not null default now(),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint external_dependencies_task_exists
+        foreign key (task_id) references tasks (id) on delete cascade,
+    constraint external_dependencies_workflow_exists
+        foreign key (workflow_id) references workflows (id) on delete cascade,
+    constraint external_dependencies_of_a_task_or_a_workflow
+        check (num_nonnulls(task_id, workflow_id) = 1),
+    constraint external_dependencies_max_retries_is_not_negative check (max_retries >= 0),
+    constraint external_dependencies_check_interval_is_positive
+        check (check_interval > interval '0')
+);
+
+-- Serve queries/externals.sql: list_externals. The first two: the view task_obstacles as well.
+create index external_dependencies_by_task on external_dependencies (task_id);
+create index external_dependencies_by_workflow on external_dependencies (workflow_id);
+create index external_dependencies_by_health on external_dependencies (health, id);
+-- Serves queries/externals.sql: due_checks.
+create index external_dependencies_by_next_check on external_dependencies (next_check_at, id);
+
+comment on table external_dependencies is
+    'What tasks and workflows need that lies outside, and how it is.';
+comment on column external_dependencies.service is 'What it is, by name.';
+comment on column external_dependencies.resource is
+    'Where it is: a URL, or what its checker knows.';
+comment on column external_dependencies.validation_rule is
+    'A predicate over a check''s response that healthy ones satisfy: $.status == "ok".';
+comment on column external_dependencies.is_required is
+    'Whether work waits for its recovery; otherwise its health is only told.';
+comment on column external_dependencies.check_interval is
+    'How long after a check the next one is due, and the longest that a retry waits.';
+comment on column external_dependencies.timeout is
+    'How long a check may take: until then no other checker gets it.';
+comment on column external_dependencies.max_retries is
+    'After so many retries in a row that failed as well it is unhealthy.';
+comment on column external_dependencies.retry_delay is
+    'How long after the first failure it is looked at again; doubled for each further one.';
+comment on column external_dependencies.failed_checks is 'How many checks in a row failed.';
+comment on column external_dependencies.response is 'What the latest check saw.';
+comment on column external_dependencies.checked_at is 'When it was last checked.';
+comment on column external_dependencies.next_check_at is 'When it is due for a check.';

@@ -32,6 +32,13 @@ MOST_TASKS: Final = 9_999_999
 _STATEMENTS: Final[tuple[tuple[Query[..., Any], tuple[str, ...]], ...]] = (
     (queries.add_epics, ("tasks",)),
     (queries.add_features, ()),
+    (queries.add_workflows, ("tasks", "seed")),
+    (queries.add_steps, ()),
+    (queries.analyze, ()),
+    (queries.add_needs, ()),
+    (queries.add_executions, ("seed",)),
+    (queries.add_execution_steps, ()),
+    (queries.analyze, ()),
     (queries.add_tasks, ("tasks", "seed")),
     (queries.analyze, ()),
     (queries.add_claims, ("seed",)),
@@ -41,6 +48,7 @@ _STATEMENTS: Final[tuple[tuple[Query[..., Any], tuple[str, ...]], ...]] = (
     (queries.add_history, ("seed",)),
     (queries.add_subtasks, ("seed",)),
     (queries.add_files, ("seed",)),
+    (queries.add_externals, ()),
     # What reads the tables next should know how large they are.
     (queries.analyze, ()),
 )

@@ -24,6 +24,9 @@ AREAS = [
     "files",
     "planning",
     "graph",
+    "workflows",
+    "executions",
+    "externals",
 ]
 # Told by the friendlier function beside them, or made for display.
 UNNAMED = {
@@ -34,6 +37,10 @@ UNNAMED = {
     "dependencies.copy_dependencies",
     "claims.list_for_task",
     "claims.list_live",
+    "workflows.insert_workflow",
+    "workflows.copy_steps",
+    "workflows.copy_needs",
+    "workflows.step_ids",
 }
 
 

@@ -27,6 +27,12 @@ TABLES = (
     "task_search",
     "subtasks",
     "task_files",
+    "workflows",
+    "workflow_steps",
+    "workflow_step_needs",
+    "workflow_executions",
+    "execution_steps",
+    "external_dependencies",
 )
 
 

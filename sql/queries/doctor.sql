@@ -442,6 +442,8 @@ order by task.key;
 
 -- name: wrong_health
 -- 6. What is required outside and unhealthy is counted at its task or its workflow.
+--
+-- plan: whole tables: an invariant is one of every row
 with unhealthy as (
     select
         dependency.task_id,
@@ -475,6 +477,8 @@ order by subject;
 
 -- name: wrong_workflow_health
 -- 6. A task is as healthy as its workflow; one of no workflow is not held back by any.
+--
+-- plan: whole tables: an invariant is one of every row
 select
     'workflow_health' as invariant,
     task.key as subject,
@@ -488,6 +492,8 @@ order by task.key;
 
 -- name: step_cycles
 -- 1. The steps of a workflow don't need each other in a circle.
+--
+-- plan: whole tables: an invariant is one of every row
 select
     'step_cycle' as invariant,
     cycle.name as subject,
@@ -507,6 +513,8 @@ order by cycle.name, cycle.id;
 
 -- name: left_steps
 -- An execution that has ended has left no step open, and neither is one begun before its needs.
+--
+-- plan: whole tables: an invariant is one of every row
 select
     'step_of_ended' as invariant,
     step.key as subject,
@@ -591,6 +599,8 @@ returning
 
 -- name: lock_workflows
 -- Locks workflows in the order of ids, as lock_tasks does tasks.
+--
+-- plan: workflows_pkey
 select workflow.id
 from workflows as workflow
 where workflow.id = any(:ids)
@@ -599,6 +609,8 @@ for update;
 
 -- name: repair_workflow_health
 -- Counts what is unhealthy at these workflows, locked by lock_workflows, anew; tasks follow.
+--
+-- plan: workflows_pkey
 with recount as (
     select
         workflow.id,
@@ -629,6 +641,8 @@ returning
 -- name: repair_health
 -- Counts what is unhealthy at these tasks, locked by lock_tasks, anew; those of no workflow are
 -- held back by none.
+--
+-- plan: tasks_pkey
 with recount as (
     select
         task.id,

@@ -4,6 +4,8 @@
 -- name: start_execution
 -- One run of a workflow, with its configuration and steps as they are now. A trigger refuses it
 -- unless the workflow is active.
+--
+-- plan: workflows_pkey
 with workflow as (
     select
         workflow.id,
@@ -260,6 +262,8 @@ order by step.position, step.key;
 
 -- name: update
 -- Changes what is given, and nothing else.
+--
+-- plan: workflow_executions_pkey
 update workflow_executions as execution
 set
     branch = :branch,                                               -- if :branch
@@ -353,6 +357,8 @@ order by step.position, step.key;
 
 -- name: start_step
 -- One more attempt at a step begins, if it can be begun and nobody else did.
+--
+-- plan: execution_steps_pkey
 with execution as (
     select execution.id
     from workflow_executions as execution
@@ -409,6 +415,8 @@ returning
 
 -- name: complete_step
 -- An attempt succeeded. What it adds to the context, later conditions see.
+--
+-- plan: execution_steps_pkey
 with execution as (
     select execution.id
     from workflow_executions as execution
@@ -485,6 +493,8 @@ from done;
 -- name: fail_step
 -- An attempt failed. With on_error = retry it is tried again after a while, if it may be; with
 -- continue the execution goes on; else the execution fails with it.
+--
+-- plan: execution_steps_pkey
 with execution as (
     select execution.id
     from workflow_executions as execution
@@ -608,6 +618,8 @@ limit :limit;
 
 -- name: complete_execution
 -- An execution has done its work. A trigger counts its tasks, unless they are given.
+--
+-- plan: workflow_executions_pkey
 update workflow_executions as execution
 set
     status = 'completed',
@@ -640,6 +652,8 @@ returning
 
 -- name: fail_execution
 -- An execution has failed.
+--
+-- plan: workflow_executions_pkey
 update workflow_executions as execution
 set
     status = 'failed',
@@ -673,6 +687,8 @@ returning
 
 -- name: cancel_execution
 -- An execution is given up.
+--
+-- plan: workflow_executions_pkey
 update workflow_executions as execution
 set
     status = 'cancelled',

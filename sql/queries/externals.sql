@@ -116,6 +116,8 @@ limit :limit;
 
 -- name: update
 -- Changes what is given, and nothing else. How it is, record_check says.
+--
+-- plan: external_dependencies_pkey
 update external_dependencies as dependency
 set
     service = :service,                                             -- if :service
@@ -154,6 +156,8 @@ returning
 
 -- name: delete
 -- Nothing needs it any more.
+--
+-- plan: external_dependencies_pkey
 delete from external_dependencies as dependency
 where dependency.id = :id
 returning dependency.id;
@@ -229,6 +233,8 @@ order by taken.service, taken.id;
 -- name: record_check
 -- What a check saw. It succeeded if its checker says so and the response, if there is a rule
 -- for it, satisfies the rule. Retries wait twice as long each time, up to the interval.
+--
+-- plan: external_dependencies_pkey
 with dependency as (
     select
         dependency.id,

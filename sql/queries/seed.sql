@@ -64,15 +64,200 @@ select
 from parents
 cross join generate_series(1, 20) as part (number);
 
+-- name: add_workflows
+-- A workflow for each fifty tasks.
+insert into workflows (
+    id, name, status, github_repo_url, linear_issue_id, trigger_type, created_by, created_at
+)
+select
+    md5(:seed::bigint || ' workflow ' || lot.number)::uuid as id,
+    'Workflow ' || lot.number as name,
+    (array['active', 'active', 'active', 'paused', 'draft'])[
+        1 + mod(lot.number, 5)
+    ]::shared.workflow_status as status,
+    'https://git.example/repo-' || floor(300 * power(lot.die, 3)) as github_repo_url,
+    case when lot.die < 0.6 then 'ENG-' || lot.number / 2 end as linear_issue_id,
+    (array['manual', 'webhook', 'webhook', 'schedule', 'event', 'api'])[
+        1 + mod(lot.number, 6)
+    ]::shared.trigger_type as trigger_type,
+    'planner-' || mod(lot.number, 7) as created_by,
+    now() - interval '1 hour' * lot.number as created_at
+from (
+    select
+        numbers.number,
+        (hashint8extended(numbers.number, :seed::bigint + 7) & 1048575) / 1048576.0::float8 as die
+    from generate_series(1, 1 + :tasks::bigint / 50) as numbers (number)
+) as lot;
+
+-- name: add_steps
+-- Four steps a workflow.
+--
+-- plan: whole tables: it makes something for every one
+insert into workflow_steps (workflow_id, key, position, step_type, condition)
+with parents as (
+    select workflow.id
+    from workflows as workflow
+)
+
+select
+    parents.id as workflow_id,
+    step.key,
+    step.position,
+    'job' as step_type,
+    case when step.key = 'deploy' then '$.branch == "main"'::jsonpath end as condition
+from parents
+cross join (values ('build', 1), ('lint', 1), ('test', 2), ('deploy', 3)) as step (key, position);
+
+-- name: add_needs
+-- Each step needs those of the place before its own.
+--
+-- plan: whole tables: it makes something for every one
+insert into workflow_step_needs (workflow_id, step_id, needs_id)
+with pairs as (
+    select
+        step.workflow_id,
+        step.id as step_id,
+        needed.id as needs_id
+    from workflow_steps as step
+    inner join workflow_steps as needed
+        on needed.workflow_id = step.workflow_id and needed.position = step.position - 1
+)
+
+select
+    pairs.workflow_id,
+    pairs.step_id,
+    pairs.needs_id
+from pairs;
+
+-- name: add_executions
+-- Three executions a workflow that is not a draft; of each twentieth active one the latest runs.
+--
+-- plan: whole tables: it makes something for every one
+insert into workflow_executions (
+    id,
+    workflow_id,
+    status,
+    triggered_by,
+    branch,
+    pull_request_number,
+    total_tasks,
+    started_at,
+    ended_at
+)
+with parents as (
+    select
+        workflow.id,
+        workflow.status,
+        substr(workflow.name, 10)::bigint as number
+    from workflows as workflow
+    where workflow.status <> 'draft'
+),
+
+runs as (
+    select
+        parents.id as workflow_id,
+        parents.number,
+        run.number as run_number,
+        parents.number * 3 + run.number as place,
+        parents.status = 'active' and run.number = 3 and mod(parents.number, 20) = 0 as is_running
+    from parents
+    cross join generate_series(1, 3) as run (number)
+)
+
+select
+    md5(:seed::bigint || ' execution ' || runs.number || '-' || runs.run_number)::uuid as id,
+    runs.workflow_id,
+    case
+        when runs.is_running then 'running'
+        else (array['completed', 'completed', 'completed', 'failed', 'cancelled'])[
+            1 + mod(runs.place, 5)
+        ]
+    end::shared.execution_status as status,
+    'agent-' || mod(runs.place, 200) as triggered_by,
+    case when mod(runs.place, 2) = 0 then 'main' else 'topic-' || mod(runs.place, 2000) end
+        as branch,
+    case when mod(runs.place, 3) = 0 then 1 + mod(runs.place, 5000) end as pull_request_number,
+    mod(runs.place, 20) as total_tasks,
+    now() - interval '20 minutes' * runs.place as started_at,
+    case
+        when not runs.is_running
+            then now() - interval '20 minutes' * runs.place
+            + interval '1 second' * (10 + mod(runs.place, 600))
+    end as ended_at
+from runs;
+
+-- name: add_execution_steps
+-- The steps of all executions. Those that run have begun two.
+--
+-- plan: whole tables: it makes something for every one
+insert into execution_steps (
+    execution_id,
+    key,
+    position,
+    step_type,
+    condition,
+    on_error,
+    max_attempts,
+    retry_delay,
+    needs,
+    status,
+    attempt,
+    started_at,
+    deadline_at,
+    ended_at
+)
+with parents as (
+    select
+        execution.id,
+        execution.status,
+        execution.started_at,
+        execution.ended_at
+    from workflow_executions as execution
+)
+
+select
+    parents.id as execution_id,
+    step.key,
+    step.position,
+    'job' as step_type,
+    case when step.key = 'deploy' then '$.branch == "main"'::jsonpath end as condition,
+    'stop' as on_error,
+    1 as max_attempts,
+    '0' as retry_delay,
+    step.needs::text[] as needs,
+    case
+        when parents.status <> 'running' then 'completed'
+        when step.position = 1 then 'in_progress'
+        else 'pending'
+    end::shared.step_status as status,
+    (parents.status <> 'running' or step.position = 1)::int as attempt,
+    case when parents.status <> 'running' or step.position = 1 then parents.started_at end
+        as started_at,
+    case
+        when parents.status = 'running' and step.position = 1
+            then parents.started_at + interval '1 hour'
+    end as deadline_at,
+    parents.ended_at
+from parents
+cross join (
+    values
+    ('build', 1, '{}'),
+    ('lint', 1, '{}'),
+    ('test', 2, '{build,lint}'),
+    ('deploy', 3, '{test}')
+) as step (key, position, needs);
+
 -- name: add_tasks
 -- The tasks, the oldest first. Most are finished; of the newest seventh most are open. What is in
 -- progress shall be claimed by add_claims, and in part be completed by complete_claims.
 --
--- plan: whole tables: features are dealt out to the tasks
+-- plan: whole tables: features and executions are dealt out to the tasks
 insert into tasks (
     id,
     key,
     feature_id,
+    workflow_id,
+    workflow_execution_id,
     parent_id,
     title,
     description,
@@ -99,6 +284,14 @@ with feature_list as (
         feature.id,
         row_number() over (order by feature.key) as number
     from features as feature
+),
+
+execution_list as (
+    select
+        execution.id,
+        execution.workflow_id,
+        row_number() over (order by execution.started_at, execution.id) as number
+    from workflow_executions as execution
 ),
 
 dice as (
@@ -152,6 +345,8 @@ select
     )::uuid as id,
     'TASK-' || lpad(settled.number::text, 7, '0') as key,
     feature_list.id as feature_id,
+    execution.workflow_id,
+    execution.id as workflow_execution_id,
     case
         when settled.number > 100 and settled.group_die > 0.9
             then overlay(
@@ -249,6 +444,10 @@ left join feature_list
             0, floor(settled.age * 20 * (:tasks::bigint / 1000) - 40 * power(settled.group_die, 3))
         )
         and settled.text_die < 0.85
+left join execution_list as execution
+    on
+        settled.text_die > 0.85
+        and execution.number = 1 + floor(:tasks::bigint / 21 * power(settled.group_die, 2))
 order by settled.number;
 
 -- name: add_claims
@@ -450,6 +649,44 @@ select
 from listed
 cross join lateral generate_series(1, 1 + floor(2 * listed.die * 12)::int) as file (number)
 where listed.die < 0.083;
+
+-- name: add_externals
+-- For each fiftieth task something outside; of what is open, one in ten is unhealthy. And for
+-- each hundredth workflow something that is well.
+--
+-- plan: whole tables: it makes something for every one
+insert into external_dependencies (
+    task_id, workflow_id, service, resource, health, checked_at, next_check_at
+)
+with owners as (
+    select
+        task.id as task_id,
+        null::uuid as workflow_id,
+        right(task.key, 7)::bigint as number
+    from tasks as task
+    where mod(right(task.key, 7)::bigint, 50) = 0
+    union all
+    select
+        null,
+        workflow.id,
+        substr(workflow.name, 10)::bigint
+    from workflows as workflow
+    where mod(substr(workflow.name, 10)::bigint, 100) = 0
+)
+
+select
+    owners.task_id,
+    owners.workflow_id,
+    'service-' || mod(owners.number, 40) as service,
+    'https://service.example/' || owners.number as resource,
+    case
+        when owners.task_id is not null and mod(owners.number / 50, 10) = 0 then 'unhealthy'
+        else 'healthy'
+    end::shared.health as health,
+    now() - interval '1 second' * mod(owners.number, 400) as checked_at,
+    now() + interval '1 second' * (350 - mod(owners.number, 400)) as next_check_at
+from owners
+order by owners.task_id, owners.workflow_id;
 
 -- name: analyze
 -- Let the planner know what is there now.

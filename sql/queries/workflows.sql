@@ -71,6 +71,8 @@ where step.workflow_id = :workflow_id;
 
 -- name: clone
 -- A workflow like another, with its steps and what they need; a draft.
+--
+-- plan: workflows_pkey
 with original as (
     select
         workflow.id,
@@ -284,6 +286,8 @@ order by workflow.created_at desc, workflow.id desc;
 
 -- name: update
 -- Changes what is given, and nothing else. The status has functions of its own.
+--
+-- plan: workflows_pkey
 update workflows as workflow
 set
     name = :name,                                                   -- if :name
@@ -312,6 +316,8 @@ returning
 
 -- name: update_status
 -- Moves a workflow.
+--
+-- plan: workflows_pkey
 update workflows as workflow
 set status = :status
 where workflow.id = :id
@@ -332,6 +338,8 @@ returning
 
 -- name: activate
 -- From now on it can be started.
+--
+-- plan: workflows_pkey
 update workflows as workflow
 set status = 'active'
 where workflow.id = :id
@@ -352,6 +360,8 @@ returning
 
 -- name: pause
 -- From now on it can't be started; what is running goes on.
+--
+-- plan: workflows_pkey
 update workflows as workflow
 set status = 'paused'
 where workflow.id = :id
@@ -372,6 +382,8 @@ returning
 
 -- name: delete
 -- A workflow goes, with its steps, executions and external dependencies; its tasks stay.
+--
+-- plan: workflows_pkey
 delete from workflows as workflow
 where workflow.id = :id
 returning workflow.id;
@@ -408,6 +420,8 @@ order by step.position, step.key;
 
 -- name: update_step
 -- Changes what is given of a step, and nothing else.
+--
+-- plan: workflow_steps_key_once_per_workflow
 update workflow_steps as step
 set
     position = :position,                                           -- if :position
@@ -425,12 +439,16 @@ returning step.id;
 
 -- name: delete_step
 -- A step goes; those that need it no longer do.
+--
+-- plan: workflow_steps_key_once_per_workflow
 delete from workflow_steps as step
 where step.workflow_id = :workflow_id and step.key = :key
 returning step.id;
 
 -- name: add_need
 -- One step needs another of its workflow from now on.
+--
+-- plan: workflow_steps_key_once_per_workflow
 with both_steps as (
     select
         step.workflow_id,
@@ -454,6 +472,8 @@ returning step_id;
 
 -- name: remove_need
 -- One step no longer needs another.
+--
+-- plan: workflow_steps_key_once_per_workflow
 delete from workflow_step_needs as need
 where
     need.workflow_id = :workflow_id
@@ -492,6 +512,8 @@ limit 1;
 
 -- name: list_statistics
 -- The same of every workflow, by name.
+--
+-- plan: whole tables: it counts the executions of all
 select
     statistics.workflow_id,
     statistics.name,

@@ -48,6 +48,8 @@ _OF_TYPE: Final[Mapping[int, str]] = {
     1186: "5 minutes",
     2950: "00000000-0000-7000-8000-000000000000",
     3802: "{}",
+    # jsonpath.
+    4072: "$.a == 1",
 }
 _NUMBERS: Final = frozenset({20, 21, 23, 26, 1700})
 # What gives text: the elements of a text prepared for search are words.

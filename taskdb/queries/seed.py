@@ -8,11 +8,17 @@ __all__ = [
     "add_claims",
     "add_dependencies",
     "add_epics",
+    "add_execution_steps",
+    "add_executions",
+    "add_externals",
     "add_features",
     "add_files",
     "add_history",
+    "add_needs",
+    "add_steps",
     "add_subtasks",
     "add_tasks",
+    "add_workflows",
     "analyze",
     "complete_claims",
     "is_empty",
@@ -34,6 +40,42 @@ def add_epics(*, tasks: int) -> int:
 @query
 def add_features() -> int:
     """Make the features of all epics."""
+    ...
+
+
+@query
+def add_workflows(*, tasks: int, seed: int) -> int:
+    """Make the workflows beside so many tasks."""
+    ...
+
+
+@query
+def add_steps() -> int:
+    """Make the steps of all workflows."""
+    ...
+
+
+@query
+def add_needs() -> int:
+    """Let steps need each other."""
+    ...
+
+
+@query
+def add_executions(*, seed: int) -> int:
+    """Make executions of the workflows."""
+    ...
+
+
+@query
+def add_execution_steps() -> int:
+    """Make the steps of all executions."""
+    ...
+
+
+@query
+def add_externals() -> int:
+    """Make external dependencies of tasks and workflows."""
     ...
 
 

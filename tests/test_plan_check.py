@@ -18,11 +18,12 @@ import pytest
 
 from taskdb import models, queries, seed
 from taskdb.check import dataset, plans, plantree
+from taskdb.check.describe import describe
 from taskdb.check.samples import find_arguments
 from taskdb.cli.plans import FULL_SIZE
 from taskdb.database import connect
 from taskdb.query import Queries
-from tests.command_line import run
+from tests.command_line import Caller, run
 from tests.servers import Databases
 
 TASKS = 50_000
@@ -306,6 +307,49 @@ def test_arguments_are_values_that_the_compared_columns_have(data: Connection) -
     assert row[0] > TASKS / 100
 
 
+# A statement, and the column that its first parameter is compared with.
+COMPARED = [
+    ("select title from tasks where key = $1", "tasks.key"),
+    ("select title from tasks where $1 >= priority", "tasks.priority"),
+    ("select title from tasks where key = any($1)", "tasks.key"),
+    ("select title from tasks where coalesce(agent_type, '') in ('', $1)", "tasks.agent_type"),
+    ("select title from tasks where (created_at, id) < ($1, $2)", "tasks.created_at"),
+    ("select 1 from feature_progress where epic_id = $1", "features.epic_id"),
+    ("select 1 from ready_tasks where key = $1", "tasks.key"),
+    (
+        "with mine as (select id as task_id from tasks) select 1 from mine where task_id = $1",
+        "tasks.id",
+    ),
+    ("select 1 from task_claims as c join tasks as t on t.id = c.task_id and c.agent = $1", "task_claims.agent"),
+    (
+        "with wanted as (select plainto_tsquery('english', $1) as words) "
+        "select 1 from wanted join task_search on document @@ words",
+        "task_search.document",
+    ),
+    ("select 1 from tasks where exists (select from features where features.id = tasks.feature_id and features.key = $1)", "features.key"),
+    ("update tasks set title = $1 where key = $2", None),
+    ("select now() - $1::interval", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sql", "column"), COMPARED, ids=[row[0] for row in COMPARED])
+def test_column_that_a_parameter_is_compared_with(
+    conn: Connection, sql: str, column: str | None
+) -> None:
+    compared = describe(conn, sql).compared.get(1)
+
+    if column is None:
+        assert compared is None
+    else:
+        assert compared is not None
+        row = conn.execute(
+            "select attrelid::regclass || '.' || attname from pg_attribute "
+            "where attrelid = $1::oid and attnum = $2",
+            compared,
+        ).fetchone()
+        assert row == (column,)
+
+
 def test_limit_bounds_what_is_read_and_a_sort_does_not() -> None:
     scan = {"Node Type": "Index Scan", "Index Name": "by_time", "Plan Rows": 1_000_000}
     page = {"Node Type": "Limit", "Plan Rows": 50, "Plans": [scan]}
@@ -369,6 +413,21 @@ def test_command_checks_plans_and_lists_what_is_allowed(
     assert "plans: no findings" in done.out
     assert "tasks.count_by_status: whole tables: it counts all" in done.out
     assert "making" not in done.err
+
+
+def test_command_gives_findings_and_exemptions_as_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finding = plans.Finding("a.b", "a.sql:1:1", "", "custom", "sorts much", "Sort less")
+    exemption = plans.Exemption("a.c", "a.sql:9:1", "whole tables", "it counts")
+    report = plans.Report([finding], [exemption], 2, 6)
+    monkeypatch.setattr("taskdb.cli.check.plan_report", lambda *_: report)
+
+    done = Caller(capsys, "postgresql:///nowhere")("check", "plans", "--json")
+
+    assert done.status == 1
+    assert done.data["plans"][0]["where"] == "a.sql:1:1"
+    assert done.data["exemptions"][0]["reason"] == "it counts"
 
 
 @pytest.mark.large

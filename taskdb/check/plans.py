@@ -27,9 +27,10 @@ from psycopg.rows import tuple_row
 from taskdb.check import plantree
 from taskdb.check.catalogue import Catalogue
 from taskdb.check.contract import variants
-from taskdb.check.describe import describe
+from taskdb.check.describe import TESTED_MAJORS, describe
 from taskdb.check.plantree import LARGE, Reading
 from taskdb.check.samples import Arguments, Described, find_arguments
+from taskdb.errors import DatabaseError
 from taskdb.execution import Query
 from taskdb.models.plans import RelationSize
 from taskdb.queries import plans
@@ -144,8 +145,12 @@ def check(conn: Connection[Any], queries: Iterable[AnyQuery], *, scale: float = 
     line where it reads a table of a twentieth of the rows that make one large; an index need not
     be used whose table is too small here to be worth it, and others are favoured a little.
 
-    Nothing is executed, and the connection is left as it was.
+    Nothing is executed, and the connection is left as it was. Raises `DatabaseError` on a version
+    of PostgreSQL whose trees `describe` does not know.
     """
+    major = conn.info.server_version // 10_000
+    if major not in TESTED_MAJORS:
+        raise DatabaseError(f"the plans of PostgreSQL {major} can't be checked yet", hint="Use 18")
     with conn.transaction(force_rollback=True):
         relations: list[RelationSize] = plans.relation_sizes(conn)
         known = described(conn, queries)

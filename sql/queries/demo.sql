@@ -11,7 +11,7 @@ select pg_try_advisory_lock(hashtextextended('taskdb demo', 0)) as reserved;
 -- Whether a task may be claimed now, or might be soon: a live claim may yet lapse, or
 -- open a gate. Nothing else in this workspace changes by itself.
 --
--- plan: whole tables: it stops at the first task that is ready
+-- plan: whole tables: it stops at the first ready task of the demo's own small plan
 select
     exists (
         select from ready_tasks as task
@@ -44,7 +44,7 @@ order by agent.name;
 -- The key of the task whose claim the agent holds, if it has told the server all it had
 -- to say: between two statements, in the middle of its work.
 --
--- plan: task_claims_by_lease, task_claims_by_agent
+-- plan: task_claims_by_lease
 select task.key
 from task_claims as claim
 inner join tasks as task on task.id = claim.task_id

@@ -151,7 +151,7 @@ order by task.key;
 -- name: doubled_claims
 -- 3. A task has at most one live claim.
 --
--- plan: whole tables: an invariant is one of every row
+-- plan: tasks_pkey
 select
     'live_claim' as invariant,
     task.key as subject,
@@ -171,7 +171,7 @@ order by task.key;
 -- name: stray_claims
 -- 3. A live claim is on a task in progress.
 --
--- plan: whole tables: an invariant is one of every row
+-- plan: tasks_pkey
 select
     'claimed_task' as invariant,
     task.key as subject,

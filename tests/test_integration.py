@@ -18,8 +18,9 @@ import psycopg
 import pytest
 
 from taskdb import AsyncDatabase, Database
+from taskdb.models import ExecutionStep, NewStep, NewWorkflow
 from taskdb.models.types import TaskStatus
-from taskdb.queries import claims, dependencies, tasks
+from taskdb.queries import claims, dependencies, executions, tasks, workflows
 
 PAGE = Path(__file__).parent.parent / "docs" / "integration.md"
 
@@ -69,6 +70,43 @@ def test_wsgi_service_serves_and_refuses(
     assert request("POST", "/tasks/T-2", "")[0] == "422 Unprocessable Content"
     assert request("GET", "/tasks/T-3")[0] == "404 Not Found"
     names["database"].close()
+
+
+def test_runner_works_a_workflow_off_and_stops_at_a_failure(database_url: str) -> None:
+    names = example("runner.py")
+    steps = [
+        NewStep(key="build", step_type="job"),
+        NewStep(key="test", step_type="job", needs=["build"]),
+        NewStep(key="lint", step_type="job", needs=["build"]),
+        NewStep(key="deploy", step_type="job", needs=["test"], condition='$.branch == "main"'),
+    ]
+
+    def broken(step: ExecutionStep) -> dict[str, Any]:
+        if step.key == "test":
+            raise RuntimeError("one test failed")
+        return {}
+
+    with Database(database_url) as database:
+        with database.transaction() as conn:
+            made = workflows.create(conn, NewWorkflow(name="CI"), steps)
+            workflows.activate(conn, made.id)
+        good = names["run"](database, made.id, lambda step: {"key": step.key})
+        bad = names["run"](database, made.id, broken, context={"branch": "main"})
+        with database.connection() as conn:
+            ends = [
+                {step.key: step.status.value for step in executions.list_steps(conn, run.id)}
+                for run in (good, bad)
+            ]
+
+    assert (good.status, bad.status) == ("completed", "failed")
+    assert bad.error_message == "step test: one test failed"
+    assert ends[0]["deploy"] == "skipped"
+    assert ends[1] == {
+        "build": "completed",
+        "test": "failed",
+        "lint": "cancelled",
+        "deploy": "cancelled",
+    }
 
 
 class Depends:

@@ -61,3 +61,6 @@
 \ir functions/task_unblocks.sql
 \ir views/startable_steps.sql
 \ir views/workflow_statistics.sql
+\ir functions/search_candidates.sql
+\ir views/task_moves.sql
+\ir views/task_flow.sql

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from taskdb import pictures
+from taskdb.cli.insight import span
 from taskdb.database import connect
 from taskdb.models.types import TaskStatus
-from taskdb.queries import tasks
+from taskdb.queries import claims, tasks
 from tests.command_line import Caller
 from tests.plans import Plan, make_plan
 from tests.servers import Databases
@@ -71,6 +73,40 @@ def test_waves_say_how_many_agents_they_feed(taskdb: Caller) -> None:
     rows = taskdb("waves", "--json").data
     assert [row["task_count"] for row in rows] == [2, 1, 2, 1]
     assert rows[2]["keys"] == [PLAN.test, PLAN.docs]
+
+
+def test_flow_shows_what_was_done_and_what_goes_on(
+    capsys: pytest.CaptureFixture[str], database_url: str
+) -> None:
+    taskdb = Caller(capsys, database_url)
+    with connect(database_url) as conn:
+        for key in ("first", "second"):
+            tasks.create(conn, key=key, title=key, agent_type="coder")
+            claims.claim(conn, key=key, agent="ann")
+        tasks.update_status(conn, key="first", status=TaskStatus.COMPLETED, agent="ann")
+
+    shown = taskdb("flow", "--days", "2").out
+    data = taskdb("flow", "--type", "coder", "--json").data
+
+    assert shown.splitlines()[1].split()[:3] == ["2", "days", "1"]
+    assert "0.5 a day; 0 reopenings." in shown
+    assert [line.split()[:2] for line in shown.splitlines() if line.startswith("ann")] == [
+        ["ann", "1"]
+    ]
+    assert "Growing old" in shown
+    assert "Reopened" not in shown
+    assert data["summary"]["done_count"] == 1
+    assert sum(day["completed_count"] for day in data["throughput"]) == 1
+    assert [row["key"] for row in data["ageing"]] == ["second"]
+    assert {row["status"] for row in data["time_in_status"]} == {"pending", "in_progress"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(None, ""), (0, "0 s"), (119, "119 s"), (120, "2.0 min"), (9000, "2.5 h"), (216_000, "2.5 d")],
+)
+def test_spans_are_told_in_a_unit_of_which_there_are_two(seconds: int | None, shown: str) -> None:
+    assert span(None if seconds is None else timedelta(seconds=seconds)) == shown
 
 
 def test_graph_is_mermaid_or_dot(taskdb: Caller) -> None:

@@ -9,7 +9,7 @@ import pkgutil
 import types
 import typing
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -71,6 +71,7 @@ SAMPLES: dict[Any, tuple[Any, Any]] = {
     bytes: (b"\x00\xff", "00ff"),
     UUID: (ID, str(ID)),
     Decimal: (Decimal("0.10"), "0.10"),
+    date: (date(2026, 1, 31), "2026-01-31"),
     datetime: (MOMENT, "2026-01-31T12:30:00.123456-07:00"),
     timedelta: (timedelta(minutes=1, milliseconds=500), 60.5),
     Any: ({"any": None}, {"any": None}),

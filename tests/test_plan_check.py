@@ -87,7 +87,6 @@ INDEXES = [
     ("task_history_by_time", "history.recent"),
     ("task_history_by_agent", "history.list_by_agent"),
     ("task_history_by_task", "history.list_for_task"),
-    ("task_search_by_words", "search.find_tasks"),
     ("task_search_by_trigrams", "tasks.find_similar"),
     ("task_dependencies_by_blocker", "dependencies.dependents_of"),
     ("task_claims_one_live", "claims.heartbeat"),
@@ -288,7 +287,7 @@ def test_exemptions_are_listed_with_their_reasons(data: Connection) -> None:
 
 
 def test_arguments_are_values_that_the_compared_columns_have(data: Connection) -> None:
-    names = ("tasks.list_tasks", "search.find_tasks", "claims.claim_next", "tasks.update")
+    names = ("tasks.list_tasks", "claims.claim_next", "tasks.update")
     described = plans.described(data, [queries.query[name] for name in names])
     given = find_arguments(data, described)
 
@@ -300,7 +299,23 @@ def test_arguments_are_values_that_the_compared_columns_have(data: Connection) -
     assert given["claims.claim_next"].frequent["agent_type"] == "coder"
     assert given["claims.claim_next"].frequent["agent"].startswith("agent-")
     assert given["tasks.update"].frequent["key"].startswith("TASK-")
-    word = given["search.find_tasks"].frequent["words"]
+
+
+def test_arguments_of_a_search_are_words_that_many_rows_have(
+    data: Connection, tmp_path: Path
+) -> None:
+    (tmp_path / "area.sql").write_text(
+        "-- name: find\n-- plan: task_search_by_words\nselect task_id from task_search"
+        " where document @@ websearch_to_tsquery('pg_catalog.english', :words);\n"
+    )
+    query = Queries(tmp_path)
+
+    @query(file="area")
+    def find(words: str) -> list[UUID]: ...
+
+    given = find_arguments(data, plans.described(data, [find]))
+
+    word = given["area.find"].frequent["words"]
     hits = "select count(*) from task_search where document @@ plainto_tsquery('english', $1)"
     row = data.execute(hits, [word]).fetchone()
     assert row is not None

@@ -18,7 +18,8 @@ from taskdb.models.dependencies import NewDependency
 from taskdb.models.planning import HoursFrom, PlannedTask
 from taskdb.models.tasks import NewTask
 from taskdb.models.types import DependencyType, TaskStatus
-from taskdb.queries import dependencies, epics, features, planning, tasks
+from taskdb.models.workflows import NewWorkflow
+from taskdb.queries import dependencies, epics, features, planning, tasks, workflows
 from tests.exchange_files import DATA, needs_data, stats
 
 Conn = psycopg.Connection[Any]
@@ -266,6 +267,18 @@ def test_an_epic_counts_what_its_tasks_wait_for_outside(two_epics: Conn) -> None
     assert [row.key for row in planning.critical_path(two_epics, epic="E01")] == ["X", "C"]
 
 
+def test_a_workflow_has_a_path_of_its_own(two_epics: Conn) -> None:
+    flow = workflows.create(two_epics, NewWorkflow(name="Release"))
+    for key in ("A", "C"):
+        tasks.update(two_epics, key=key, workflow_id=flow.id)
+
+    path = planning.critical_path(two_epics, workflow_id=flow.id)
+    waves = planning.execution_waves(two_epics, workflow_id=flow.id)
+
+    assert [(row.key, row.in_scope) for row in path] == [("X", False), ("C", True)]
+    assert [row.keys for row in waves] == [["A", "X"], ["C"]]
+
+
 def test_a_feature_and_the_whole_plan_have_paths_of_their_own(two_epics: Conn) -> None:
     assert [row.key for row in planning.critical_path(two_epics, feature="E01-F02")] == ["B"]
     assert [row.key for row in planning.critical_path(two_epics)] == ["X", "C", "Y"]
@@ -273,7 +286,7 @@ def test_a_feature_and_the_whole_plan_have_paths_of_their_own(two_epics: Conn) -
 
 
 @pytest.mark.parametrize("scope", [{"epic": "E77"}, {"feature": "E77-F01"}, {}])
-def test_where_nothing_is_open_nothing_is_planned(conn: Conn, scope: dict[str, str]) -> None:
+def test_where_nothing_is_open_nothing_is_planned(conn: Conn, scope: dict[str, Any]) -> None:
     assert planning.schedule(conn, **scope) == []
     assert planning.critical_path(conn, **scope) == []
     assert planning.execution_waves(conn, **scope) == []

@@ -27,6 +27,7 @@ AREAS = [
     "workflows",
     "executions",
     "externals",
+    "flow",
 ]
 # Told by the friendlier function beside them, or made for display.
 UNNAMED = {

@@ -1,10 +1,10 @@
 -- What a plan can tell: the critical path, what can run in parallel, what a task holds up.
 
 -- name: schedule
--- The open tasks of an epic, a feature or the whole plan, and those outside that they wait
--- for, with their earliest and latest times and slack.
+-- The open tasks of an epic, a feature, a workflow or the whole plan, and those outside that
+-- they wait for, with their earliest and latest times and slack.
 --
--- plan: tasks_by_status, tasks_by_feature
+-- plan: tasks_by_status, tasks_by_feature, tasks_by_workflow
 -- plan: tasks_pkey
 with scope as (
     select array_agg(task.id) as task_ids
@@ -22,6 +22,7 @@ with scope as (
             from features as feature                                -- if :feature
             where feature.key = :feature                            -- if :feature
         )                                                           -- if :feature
+        and task.workflow_id = :workflow_id                         -- if :workflow_id
 )
 
 select
@@ -49,7 +50,7 @@ order by planned.earliest_start_hours, planned.slack_hours, task.graph_rank, tas
 -- name: critical_path
 -- One longest chain of open tasks, in the order of work: what decides when all is done.
 --
--- plan: tasks_by_status, tasks_by_feature
+-- plan: tasks_by_status, tasks_by_feature, tasks_by_workflow
 -- plan: tasks_pkey
 with scope as (
     select array_agg(task.id) as task_ids
@@ -67,6 +68,7 @@ with scope as (
             from features as feature                                -- if :feature
             where feature.key = :feature                            -- if :feature
         )                                                           -- if :feature
+        and task.workflow_id = :workflow_id                         -- if :workflow_id
 )
 
 select
@@ -96,7 +98,7 @@ order by planned.path_step;
 -- What can run in parallel: wave 1 waits for nothing, wave n for something of wave n - 1.
 -- Stuck tasks wait for what failed or was given up; they are counted apart.
 --
--- plan: tasks_by_status, tasks_by_feature
+-- plan: tasks_by_status, tasks_by_feature, tasks_by_workflow
 -- plan: tasks_pkey
 with scope as (
     select array_agg(task.id) as task_ids
@@ -114,6 +116,7 @@ with scope as (
             from features as feature                                -- if :feature
             where feature.key = :feature                            -- if :feature
         )                                                           -- if :feature
+        and task.workflow_id = :workflow_id                         -- if :workflow_id
 ),
 
 planned_task as (

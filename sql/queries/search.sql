@@ -4,10 +4,13 @@
 -- Tasks whose title or description has the words, the best match first. Words follow web
 -- search: "a phrase", -without, or; and beginning* matches all that begins so.
 --
+-- Where more than 1,000 tasks match (or more than the limit), the best of about the newest
+-- 1,000 of them are found: search_candidates says how.
+--
 -- The excerpt marks what matched with U+E000 and U+E001, which are taken out of the text
 -- before, so that a mark is never part of it.
 --
--- plan: task_search_by_words
+-- plan: task_search_pkey, tasks_pkey
 with wanted as (
     select
         websearch_to_tsquery(
@@ -31,7 +34,9 @@ best as (
         wanted.query,
         ts_rank(search.document, wanted.query) as rank
     from wanted
-    inner join task_search as search on search.document @@ wanted.query
+    cross join lateral
+        search_candidates(wanted.query, greatest(1000, :limit)) as candidate (task_id)
+    inner join task_search as search on search.task_id = candidate.task_id
     order by rank desc, search.task_id
     limit :limit
 )

@@ -218,7 +218,8 @@ where task.key = :key;
 -- one before.
 --
 -- plan: tasks_by_creation, tasks_by_status, tasks_by_assigned_agent, tasks_by_feature,
--- plan: tasks_by_parent, tasks_by_workflow, tasks_by_execution, tasks_by_schedule
+-- plan: tasks_by_parent, tasks_by_workflow, tasks_by_execution, tasks_by_schedule,
+-- plan: tasks_by_agent_type, tasks_by_creator, tasks_by_priority
 select
     task.id,
     task.key,

@@ -152,6 +152,13 @@ create index tasks_by_assigned_agent
     on tasks (assigned_agent, created_at desc, id desc)
     where assigned_agent is not null;
 create index tasks_by_schedule on tasks (scheduled_at) where scheduled_at is not null;
+create index tasks_by_agent_type
+    on tasks (agent_type, created_at desc, id desc)
+    where agent_type is not null;
+create index tasks_by_creator
+    on tasks (created_by, created_at desc, id desc)
+    where created_by is not null;
+create index tasks_by_priority on tasks (priority, created_at desc, id desc);
 -- Most tasks are of no workflow, and a claim need not write of them.
 create index tasks_by_workflow on tasks (workflow_id, created_at desc, id desc)
     where workflow_id is not null;

@@ -48,6 +48,7 @@ cli.add_command(tasks.task)
 cli.add_command(tasks.search)
 cli.add_command(insight.critical_path)
 cli.add_command(insight.waves)
+cli.add_command(insight.flow)
 cli.add_command(insight.graph)
 
 

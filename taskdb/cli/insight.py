@@ -1,46 +1,61 @@
-"""For people: what decides when a plan is done, what can run in parallel, and pictures of it."""
+"""For people: when a plan can be done, what can run in parallel, how work flows, pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import click
 import psycopg
 
 from taskdb import pictures
-from taskdb.cli.common import Target, json_option, print_json, print_table, with_target
+from taskdb.cli.common import Target, heading, json_option, print_json, print_table, with_target
+from taskdb.models.flow import FlowFigures, FlowGroup
 from taskdb.models.planning import PlannedTask
-from taskdb.queries import epics, features, planning
+from taskdb.queries import epics, features, planning, workflows
+from taskdb.queries import flow as flows
 from taskdb.queries import graph as drawn
 
-__all__ = ["critical_path", "graph", "waves"]
+__all__ = ["critical_path", "flow", "graph", "span", "waves"]
 
 KEYS_SHOWN = 6
 
 epic_option = click.option("--epic", metavar="KEY", help="Of this epic.")
 feature_option = click.option("--feature", metavar="KEY", help="Of this feature.")
+workflow_option = click.option(
+    "--workflow", "workflow_id", type=click.UUID, metavar="ID", help="Of this workflow."
+)
 
 
 @click.command("critical-path")
 @epic_option
 @feature_option
+@workflow_option
 @click.option("--all", "everything", is_flag=True, help="Every open task, with its slack.")
 @json_option
 @with_target
 def critical_path(
-    target: Target, *, epic: str | None, feature: str | None, everything: bool, as_json: bool
+    target: Target,
+    *,
+    epic: str | None,
+    feature: str | None,
+    workflow_id: UUID | None,
+    everything: bool,
+    as_json: bool,
 ) -> None:
     """Show the longest chain of open tasks: it decides when all is done.
 
     Hours are of work, from now, with agents enough: a task's estimate, else the median of its
-    agent type, else one. Tasks outside the epic or feature that its own wait for count too.
+    agent type, else one. Tasks outside that those of the epic, feature or workflow wait for
+    count too.
 
     Example: taskdb critical-path --epic E04 --all
     """
     with target.connect() as conn:
-        _refuse_unknown(conn, epic, feature)
+        _refuse_unknown(conn, epic, feature, workflow_id)
         ask = planning.schedule if everything else planning.critical_path
-        found = ask(conn, epic=epic, feature=feature)
+        found = ask(conn, epic=epic, feature=feature, workflow_id=workflow_id)
     if as_json:
         print_json(found)
         return
@@ -73,9 +88,17 @@ def _planned(row: PlannedTask) -> tuple[object, ...]:
 @click.command()
 @epic_option
 @feature_option
+@workflow_option
 @json_option
 @with_target
-def waves(target: Target, *, epic: str | None, feature: str | None, as_json: bool) -> None:
+def waves(
+    target: Target,
+    *,
+    epic: str | None,
+    feature: str | None,
+    workflow_id: UUID | None,
+    as_json: bool,
+) -> None:
     """Show what can run in parallel, wave by wave, and how many agents it can feed.
 
     Wave 1 waits for nothing, wave 2 for something of wave 1, and so on.
@@ -83,8 +106,8 @@ def waves(target: Target, *, epic: str | None, feature: str | None, as_json: boo
     Example: taskdb waves --epic E04
     """
     with target.connect() as conn:
-        _refuse_unknown(conn, epic, feature)
-        found = planning.execution_waves(conn, epic=epic, feature=feature)
+        _refuse_unknown(conn, epic, feature, workflow_id)
+        found = planning.execution_waves(conn, epic=epic, feature=feature, workflow_id=workflow_id)
     if as_json:
         print_json(found)
         return
@@ -112,6 +135,115 @@ def _some(keys: Sequence[str]) -> str:
 
 
 @click.command()
+@click.option(
+    "--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="So far back."
+)
+@click.option("--agent", metavar="NAME", help="Only what this agent completed.")
+@click.option("--type", "agent_type", metavar="TYPE", help="Only what is for agents of this type.")
+@json_option
+@with_target
+def flow(
+    target: Target, *, days: int, agent: str | None, agent_type: str | None, as_json: bool
+) -> None:
+    """Show how long work takes: lead and cycle times, by day, by agent, and what grows old.
+
+    Lead time is from creation to completion, cycle time from the first work on it. All of it is
+    from history; tasks whose times run backwards are counted, and left out of the times.
+
+    Example: taskdb flow --days 90 --type backend
+    """
+    until = datetime.now(UTC)
+    since = until - timedelta(days=days)
+    with target.connect() as conn:
+        figures = flows.summary(conn, since=since, agent=agent, agent_type=agent_type)
+        by_day = flows.throughput(
+            conn, since=since, until=until, agent=agent, agent_type=agent_type
+        )
+        by_agent = flows.by_agent(conn, since=since)
+        by_type = flows.by_agent_type(conn, since=since)
+        statuses = flows.time_in_status(conn, since=since, agent_type=agent_type)
+        ageing = flows.ageing(conn, since=since, agent_type=agent_type, limit=10)
+        reopenings = flows.reopenings(conn, since=since, limit=10)
+    if as_json:
+        print_json(
+            {
+                "summary": figures,
+                "throughput": by_day,
+                "by_agent": by_agent,
+                "by_agent_type": by_type,
+                "time_in_status": statuses,
+                "ageing": ageing,
+                "reopenings": reopenings,
+            }
+        )
+        return
+    print_table(["", *FIGURES], [(f"{days} days", *_figures(figures))])
+    per_day = figures.done_count / days
+    click.echo(f"{per_day:.1f} a day; {sum(day.reopened_count for day in by_day)} reopenings.")
+    _section("By agent", ["agent", *FIGURES], [(row.name, *_figures(row)) for row in by_agent])
+    _section(
+        "By agent type",
+        ["type", *FIGURES],
+        [(row.name or "any", *_figures(row)) for row in by_type],
+    )
+    _section(
+        "Where it stood",
+        ["status", "tasks", "median", "together"],
+        [(row.status, row.task_count, span(row.median), span(row.total)) for row in statuses],
+    )
+    _section(
+        "Growing old",
+        ["key", "status", "agent", "age", "older than", "title"],
+        [
+            (
+                row.key,
+                row.status,
+                row.agent,
+                span(row.age),
+                "" if row.percentile is None else f"{row.percentile:.0f} %",
+                row.title,
+            )
+            for row in ageing
+        ],
+    )
+    _section(
+        "Reopened",
+        ["key", "from", "to", "agent", "note"],
+        [(row.key, row.old_status, row.new_status, row.agent, row.note) for row in reopenings],
+    )
+
+
+FIGURES = ("done", "skewed", "lead", "lead 85 %", "cycle", "cycle 85 %")
+
+
+def _figures(row: FlowFigures | FlowGroup) -> tuple[object, ...]:
+    return (
+        row.done_count,
+        row.skewed_count or "",
+        span(row.lead_time_median),
+        span(row.lead_time_p85),
+        span(row.cycle_time_median),
+        span(row.cycle_time_p85),
+    )
+
+
+def span(span: timedelta | None) -> str:
+    """Return *span* in the largest unit of which it has two."""
+    if span is None:
+        return ""
+    for unit, seconds in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if span.total_seconds() >= 2 * seconds:
+            return f"{span.total_seconds() / seconds:.1f} {unit}"
+    return f"{span.total_seconds():.0f} s"
+
+
+def _section(title: str, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    if rows:
+        heading(f"\n{title}")
+        print_table(headings, rows)
+
+
+@click.command()
 @click.option("--epic", metavar="KEY", help="Of this epic only.")
 @click.option(
     "--format",
@@ -136,7 +268,7 @@ def graph(target: Target, *, epic: str | None, kind: str, by: str | None) -> Non
     Example: taskdb graph --epic E04 --format dot | dot -Tsvg > E04.svg
     """
     with target.connect() as conn:
-        _refuse_unknown(conn, epic, None)
+        _refuse_unknown(conn, epic)
         count = drawn.size(conn, epic=epic)
         by_feature = by == "feature" or (by is None and count > pictures.LARGE)
         if by_feature:
@@ -156,8 +288,15 @@ def graph(target: Target, *, epic: str | None, kind: str, by: str | None) -> Non
         click.echo(f"{left_out} tasks are not in the picture: {reason}.", err=True)
 
 
-def _refuse_unknown(conn: psycopg.Connection, epic: str | None, feature: str | None) -> None:
+def _refuse_unknown(
+    conn: psycopg.Connection,
+    epic: str | None,
+    feature: str | None = None,
+    workflow_id: UUID | None = None,
+) -> None:
     if epic is not None:
         epics.get_by_key(conn, epic)
     if feature is not None:
         features.get_by_key(conn, feature)
+    if workflow_id is not None:
+        workflows.get(conn, workflow_id)

@@ -1,7 +1,7 @@
 """What every model can do."""
 
 import dataclasses
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -16,8 +16,8 @@ class Model:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as what `json.dumps` takes.
 
-        Enums become their values, UUIDs and decimals text, moments ISO 8601 with their
-        offset, durations seconds, bytes hexadecimal text. None stays None.
+        Enums become their values, UUIDs and decimals text, days and moments ISO 8601 (these
+        with their offset), durations seconds, bytes hexadecimal text. None stays None.
         """
         return {
             field.name: _plain(getattr(self, field.name))
@@ -31,7 +31,7 @@ def _plain(value: Any) -> Any:
             return value.value
         case UUID() | Decimal():
             return str(value)
-        case datetime():
+        case date():  # and datetime
             return value.isoformat()
         case timedelta():
             return value.total_seconds()

@@ -5,6 +5,7 @@ else the median of the finished tasks of its agent type, else one.
 """
 
 from typing import Annotated
+from uuid import UUID
 
 from taskdb.models.planning import PlannedTask, UnblockingTask, Wave
 from taskdb.queries import query
@@ -26,18 +27,22 @@ Keys = Annotated[list[str], Length(0, 1000)]
 
 
 @query
-def schedule(*, epic: Key | None = None, feature: Key | None = None) -> list[PlannedTask]:
+def schedule(
+    *, epic: Key | None = None, feature: Key | None = None, workflow_id: UUID | None = None
+) -> list[PlannedTask]:
     """Return when each open task can begin and end, the earliest first.
 
-    Of an epic, of a feature, or of the whole plan. The open tasks outside that they wait for
-    are there too, without `in_scope`: they come first all the same. What is in progress
-    counts with all its hours; neither calendars nor `scheduled_at` are looked at.
+    Of an epic, a feature, a workflow, or of the whole plan. The open tasks outside that they
+    wait for are there too, without `in_scope`: they come first all the same. What is in
+    progress counts with all its hours; neither calendars nor `scheduled_at` are looked at.
     """
     ...
 
 
 @query
-def critical_path(*, epic: Key | None = None, feature: Key | None = None) -> list[PlannedTask]:
+def critical_path(
+    *, epic: Key | None = None, feature: Key | None = None, workflow_id: UUID | None = None
+) -> list[PlannedTask]:
     """Return one longest chain of open tasks, in the order of work; its scope is `schedule`'s.
 
     The last one's `earliest_finish_hours` is when all can be done at the earliest. Other
@@ -47,7 +52,9 @@ def critical_path(*, epic: Key | None = None, feature: Key | None = None) -> lis
 
 
 @query
-def execution_waves(*, epic: Key | None = None, feature: Key | None = None) -> list[Wave]:
+def execution_waves(
+    *, epic: Key | None = None, feature: Key | None = None, workflow_id: UUID | None = None
+) -> list[Wave]:
     """Return what can run in parallel, wave by wave; its scope is `schedule`'s."""
     ...
 

@@ -1,4 +1,4 @@
--- 0012: schedules: critical path, waves, what a task unblocks.
+-- 0012: insight: schedules, what a task unblocks, flow; among which tasks a search ranks.
 -- Locks: none beyond new objects.
 -- Check: select count(*) from plan_schedule(null);  -- expect 0
 set local lock_timeout = '2s';
@@ -392,3 +392,215 @@ $$;
 
 comment on function task_unblocks(uuid) is
     'How many open tasks wait for this one, directly or not: each counts once.';
+
+-- The tasks among which a search ranks: all that match, as long as they are no more than
+-- *bound*; of more, about the newest *bound*. Ranking reads each document, so a word that half
+-- the tasks have would cost a second in a million; and nobody reads on past the first pages.
+--
+-- Ids grow with time, so the newest are the last by primary key. Three steps, each of bounded
+-- cost, and each only where it pays (docs/decisions/0014-insight.md has the figures):
+--   1. Look how many of the newest 1,000 tasks match.
+--   2. If it is one in twenty or more, collect from the newest on, through 40 x bound tasks at
+--      most. A full list is the exact newest; GIN would first gather every match.
+--   3. Else ask GIN. Up to bound: all. Up to 10 x bound: the newest of all. Of still more,
+--      the newest of those that are found first.
+create function search_candidates(query tsquery, bound int)
+    returns setof uuid
+    language plpgsql
+    stable
+    rows 1000
+    set search_path from current
+    set enable_seqscan = off
+    set jit = off
+    -- A plan that knows the words would trust the statistics, which know nothing of phrases.
+    set plan_cache_mode = force_generic_plan
+as $$
+declare
+    frequency bigint;
+    ids uuid[];
+begin
+    select count(*)
+    into frequency
+    from (
+        select search.document
+        from task_search as search
+        order by search.task_id desc
+        limit 1000
+    ) as newest
+    where newest.document @@ query;
+
+    if frequency >= 50 then
+        select array_agg(found.task_id)
+        into ids
+        from (
+            select newest.task_id
+            from (
+                select search.task_id, search.document
+                from task_search as search
+                order by search.task_id desc
+                limit 40 * bound
+            ) as newest
+            where newest.document @@ query
+            limit bound
+        ) as found;
+        if cardinality(ids) = bound then
+            return query select newest.id from unnest(ids) as newest (id);
+            return;
+        end if;
+    end if;
+
+    return query
+    select found.task_id
+    from (
+        select search.task_id
+        from task_search as search
+        where search.document @@ query
+        limit 10 * bound
+    ) as found
+    order by found.task_id desc
+    limit bound;
+end;
+$$;
+
+comment on function search_candidates(tsquery, int) is
+    'The tasks that match, if no more than bound do; of more, about the newest bound.';
+
+-- The history of each task as stays in a status, in order: imported rows first, by their own
+-- times, then the recorded ones by their numbers.
+--
+-- Clocks may be wrong, and imported times tie or run backwards. A row that claims to be
+-- earlier than one before it counts as at that one's moment, and is marked skewed; so no stay
+-- is negative, and stays add up to the time between the first and the last.
+--
+-- The lateral part lets a query that names tasks read only their rows.
+create view task_moves as
+select
+    task.id as task_id,
+    move.position,
+    move.previous_status,
+    move.status,
+    move.agent,
+    move.note,
+    move.is_move,
+    move.is_done,
+    move.entered_at,
+    move.left_at,
+    move.skewed
+from tasks as task
+cross join lateral (
+    select
+        stay.position,
+        lag(stay.status) over in_order as previous_status,
+        stay.status,
+        stay.agent,
+        stay.note,
+        stay.is_move,
+        -- The last stay so far that was not in the archive: twice its number, and one more
+        -- if it was completed.
+        max(2 * stay.position + cast(stay.status = 'completed' as int))
+            filter (where stay.status <> 'archived')
+            over in_order
+        % 2 = 1 as is_done,
+        stay.entered_at,
+        lead(stay.entered_at) over in_order as left_at,
+        stay.stated_at < stay.entered_at as skewed
+    from (
+        select
+            row_number() over in_order as position,
+            entry.new_status as status,
+            entry.agent,
+            entry.note,
+            entry.old_status is not null as is_move,
+            entry.created_at as stated_at,
+            max(entry.created_at) over in_order as entered_at
+        from task_history as entry
+        where entry.task_id = task.id
+        window in_order as (order by entry.seq nulls first, entry.created_at, entry.id)
+    ) as stay
+    window in_order as (order by stay.position)
+) as move;
+
+comment on view task_moves is
+    'The history of each task as stays in a status, in order: imported rows by their times, '
+    'then the recorded ones by their numbers.';
+comment on column task_moves.position is 'Counts a task''s stays from 1.';
+comment on column task_moves.previous_status is 'Where it stood before; null: it came.';
+comment on column task_moves.is_move is
+    'Someone moved it there. Else it came there: it was made so, or an importer found it so.';
+comment on column task_moves.is_done is
+    'Its work counts as done: completed, or archived after that.';
+comment on column task_moves.entered_at is
+    'When the stay began: the row''s own time, or that of a row before it, if that is later.';
+comment on column task_moves.left_at is 'When the next stay began; null: it lasts.';
+comment on column task_moves.skewed is 'The row claims to be earlier than one before it.';
+
+-- When each task came, began and was done, from its history alone, but for one thing: it came
+-- at tasks.created_at, which an importer knows from the other tracker, whose history seldom
+-- begins there.
+--
+--   lead time    from when it came to when it was last completed
+--   cycle time   from when it first went into progress to the same
+--
+-- Only a move completes: a task that was made or imported as completed has neither. If times
+-- run backwards, or it moved before it came, it is skewed; figures over many tasks leave its
+-- times out, and say how many these are.
+create view task_flow as
+select
+    task.id as task_id,
+    task.agent_type,
+    flow.status,
+    least(task.created_at, flow.first_at) as came_at,
+    flow.started_at,
+    case when flow.is_done then flow.done_at end as done_at,
+    case when flow.is_done then flow.done_by end as done_by,
+    case when flow.is_done then flow.done_at - least(task.created_at, flow.first_at) end
+        as lead_time,
+    case when flow.is_done then flow.done_at - flow.started_at end as cycle_time,
+    flow.reopened_count,
+    flow.skewed
+    or (flow.moved_at is not null and flow.moved_at < task.created_at) as skewed
+from tasks as task
+cross join lateral (
+    select
+        min(move.entered_at) as first_at,
+        min(move.entered_at) filter (where move.is_move) as moved_at,
+        -- What an importer found in progress after its history ended is no second start.
+        min(move.entered_at) filter (
+            where move.status = 'in_progress' and (move.is_move or move.position = 1)
+        ) as started_at,
+        max(move.entered_at) filter (
+            where move.status = 'completed'
+                and move.is_move
+                and move.previous_status is distinct from 'completed'
+        ) as done_at,
+        (array_agg(move.agent order by move.position desc) filter (
+            where move.status = 'completed'
+                and move.is_move
+                and move.previous_status is distinct from 'completed'
+        ))[1] as done_by,
+        (array_agg(move.status order by move.position desc))[1] as status,
+        (array_agg(move.is_done order by move.position desc))[1] as is_done,
+        count(*) filter (
+            where move.is_move
+                and move.previous_status in ('completed', 'failed', 'cancelled', 'archived')
+                and move.status in ('pending', 'blocked', 'in_progress', 'in_review')
+        ) as reopened_count,
+        bool_or(move.skewed) as skewed
+    from task_moves as move
+    where move.task_id = task.id
+) as flow;
+
+comment on view task_flow is
+    'When each task came, began and was done: lead and cycle times, from its history.';
+comment on column task_flow.came_at is 'tasks.created_at, or its first row if that is earlier.';
+comment on column task_flow.started_at is 'When it first went into progress.';
+comment on column task_flow.done_at is
+    'When it was last completed; null if it is not, or came as completed.';
+comment on column task_flow.done_by is 'Who completed it.';
+comment on column task_flow.lead_time is 'From came_at to done_at.';
+comment on column task_flow.cycle_time is
+    'From started_at to done_at; null if it was completed without being in progress.';
+comment on column task_flow.reopened_count is
+    'How often it went from a finished status back to an open one.';
+comment on column task_flow.skewed is
+    'Times of its history run backwards, or it moved before it came.';

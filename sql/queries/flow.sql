@@ -1,0 +1,389 @@
+-- Flow: how long work takes and where it waits, from history.
+
+-- name: of_task
+-- When a task came, began and was done.
+--
+-- plan: tasks_key_is_unique, task_history_by_task
+select
+    task.id,
+    task.key,
+    flow.status as "status!",  -- every task has a row of history
+    flow.came_at,
+    flow.started_at,
+    flow.done_at,
+    flow.done_by,
+    flow.lead_time,
+    flow.cycle_time,
+    flow.reopened_count,
+    flow.skewed as "skewed!"  -- every task has a row of history
+from tasks as task
+inner join task_flow as flow on flow.task_id = task.id
+where task.key = :key
+limit 1;
+
+-- name: stays_of_task
+-- The stays of a task in its statuses, in order; the last one lasts.
+--
+-- plan: tasks_key_is_unique, task_history_by_task
+select
+    move.position,
+    move.status,
+    move.agent,
+    move.entered_at,
+    move.left_at,
+    greatest(coalesce(move.left_at, now()) - move.entered_at, interval '0') as stayed,
+    move.is_move,
+    move.skewed
+from tasks as task
+inner join task_moves as move on move.task_id = task.id
+where task.key = :key
+order by move.position;
+
+-- name: summary
+-- Lead and cycle times of the tasks that were completed since a moment, or ever.
+--
+-- plan: whole tables: a figure over a long time is of all that was completed in it
+with completed as (
+    select distinct entry.task_id
+    from task_history as entry
+    where
+        entry.new_status = 'completed'
+        and entry.old_status is not null
+        and entry.created_at >= :since                              -- if :since
+)
+
+select
+    count(*) as done_count,
+    count(*) filter (where flow.skewed) as skewed_count,
+    count(*) filter (where flow.reopened_count > 0) as reopened_count,
+    percentile_cont(0.5) within group (order by flow.lead_time)
+        filter (where not flow.skewed) as lead_time_median,
+    percentile_cont(0.85) within group (order by flow.lead_time)
+        filter (where not flow.skewed) as lead_time_p85,
+    percentile_cont(0.5) within group (order by flow.cycle_time)
+        filter (where not flow.skewed) as cycle_time_median,
+    percentile_cont(0.85) within group (order by flow.cycle_time)
+        filter (where not flow.skewed) as cycle_time_p85
+from completed
+inner join task_flow as flow on flow.task_id = completed.task_id
+where
+    flow.done_at is not null
+    and flow.done_by = :agent                                       -- if :agent
+    and flow.agent_type = :agent_type;                              -- if :agent_type
+
+-- name: by_agent
+-- The same by who completed them, the most first.
+--
+-- plan: whole tables: a figure over a long time is of all that was completed in it
+with completed as (
+    select distinct entry.task_id
+    from task_history as entry
+    where
+        entry.new_status = 'completed'
+        and entry.old_status is not null
+        and entry.created_at >= :since                              -- if :since
+)
+
+select
+    flow.done_by as name,
+    count(*) as done_count,
+    count(*) filter (where flow.skewed) as skewed_count,
+    count(*) filter (where flow.reopened_count > 0) as reopened_count,
+    percentile_cont(0.5) within group (order by flow.lead_time)
+        filter (where not flow.skewed) as lead_time_median,
+    percentile_cont(0.85) within group (order by flow.lead_time)
+        filter (where not flow.skewed) as lead_time_p85,
+    percentile_cont(0.5) within group (order by flow.cycle_time)
+        filter (where not flow.skewed) as cycle_time_median,
+    percentile_cont(0.85) within group (order by flow.cycle_time)
+        filter (where not flow.skewed) as cycle_time_p85
+from completed
+inner join task_flow as flow on flow.task_id = completed.task_id
+where flow.done_at is not null
+group by flow.done_by
+order by done_count desc, name;
+
+-- name: by_agent_type
+-- The same by the type of agent that they are for, the most first.
+--
+-- plan: whole tables: a figure over a long time is of all that was completed in it
+with completed as (
+    select distinct entry.task_id
+    from task_history as entry
+    where
+        entry.new_status = 'completed'
+        and entry.old_status is not null
+        and entry.created_at >= :since                              -- if :since
+)
+
+select
+    flow.agent_type as name,
+    count(*) as done_count,
+    count(*) filter (where flow.skewed) as skewed_count,
+    count(*) filter (where flow.reopened_count > 0) as reopened_count,
+    percentile_cont(0.5) within group (order by flow.lead_time)
+        filter (where not flow.skewed) as lead_time_median,
+    percentile_cont(0.85) within group (order by flow.lead_time)
+        filter (where not flow.skewed) as lead_time_p85,
+    percentile_cont(0.5) within group (order by flow.cycle_time)
+        filter (where not flow.skewed) as cycle_time_median,
+    percentile_cont(0.85) within group (order by flow.cycle_time)
+        filter (where not flow.skewed) as cycle_time_p85
+from completed
+inner join task_flow as flow on flow.task_id = completed.task_id
+where flow.done_at is not null
+group by flow.agent_type
+order by done_count desc, name;
+
+-- name: time_in_status
+-- How long the tasks completed since a moment, or ever, stood in each status until then.
+--
+-- plan: whole tables: a figure over a long time is of all that was completed in it
+with completed as (
+    select distinct entry.task_id
+    from task_history as entry
+    where
+        entry.new_status = 'completed'
+        and entry.old_status is not null
+        and entry.created_at >= :since                              -- if :since
+),
+
+stood as (
+    select
+        flow.task_id,
+        move.status,
+        sum(move.left_at - move.entered_at) as stayed
+    from completed
+    inner join task_flow as flow on flow.task_id = completed.task_id
+    inner join task_moves as move on move.task_id = completed.task_id
+    where
+        flow.done_at is not null
+        and not flow.skewed
+        and move.left_at <= flow.done_at
+        and flow.agent_type = :agent_type                           -- if :agent_type
+    group by flow.task_id, move.status
+)
+
+select
+    stood.status,
+    count(*) as task_count,
+    sum(stood.stayed) as total,
+    percentile_cont(0.5) within group (order by stood.stayed) as median
+from stood
+group by stood.status
+order by stood.status;
+
+-- name: throughput
+-- How many tasks were completed, and how many reopened, day by day.
+--
+-- plan: task_history_by_time, task_history_by_agent
+with counted as (
+    select
+        cast(entry.created_at at time zone cast(:zone as text) as date) as day,
+        count(*) filter (
+            where entry.new_status = 'completed' and entry.old_status <> 'completed'
+        ) as completed_count,
+        count(*) filter (
+            where
+            entry.old_status in ('completed', 'failed', 'cancelled', 'archived')
+            and entry.new_status in ('pending', 'blocked', 'in_progress', 'in_review')
+        ) as reopened_count
+    from task_history as entry
+    inner join tasks as task on task.id = entry.task_id             -- if :agent_type
+    where
+        entry.created_at >= :since
+        and entry.created_at < :until
+        and entry.agent = :agent                                    -- if :agent
+        and task.agent_type = :agent_type                           -- if :agent_type
+    group by day
+),
+
+calendar as (
+    select cast(each_day as date) as day
+    from generate_series(
+        cast(cast(:since as timestamptz) at time zone cast(:zone as text) as date),
+        cast(
+            (cast(:until as timestamptz) - interval '1 microsecond')
+            at time zone cast(:zone as text) as date
+        ),
+        interval '1 day'
+    ) as each_day
+)
+
+select
+    calendar.day,
+    coalesce(counted.completed_count, 0) as completed_count,
+    coalesce(counted.reopened_count, 0) as reopened_count
+from calendar
+left join counted on counted.day = calendar.day
+order by calendar.day;
+
+-- name: ageing
+-- Work in progress or in review, the oldest first, and the share of completed tasks whose
+-- cycle took no longer than it has lasted.
+--
+-- plan: whole tables: a figure over a long time is of all that was completed in it
+with completed as (
+    select distinct entry.task_id
+    from task_history as entry
+    where
+        entry.new_status = 'completed'
+        and entry.old_status is not null
+        and entry.created_at >= :since                              -- if :since
+),
+
+finished as (
+    select array_agg(flow.cycle_time order by flow.cycle_time) as cycle_times
+    from completed
+    inner join task_flow as flow on flow.task_id = completed.task_id
+    where flow.cycle_time is not null and not flow.skewed
+),
+
+going as (
+    select
+        task.id,
+        greatest(now() - coalesce(flow.started_at, move.entered_at), interval '0') as age,
+        coalesce(flow.started_at, move.entered_at) as started_at,
+        move.entered_at as moved_at,
+        move.agent
+    from tasks as task
+    inner join task_flow as flow on flow.task_id = task.id
+    cross join lateral (
+        -- The last who moved it: what an importer found is no move.
+        select
+            stay.entered_at,
+            stay.agent
+        from task_moves as stay
+        where stay.task_id = task.id and (stay.is_move or stay.position = 1)
+        order by stay.position desc
+        limit 1
+    ) as move
+    where
+        task.status in ('in_progress', 'in_review')
+        and task.agent_type = :agent_type                           -- if :agent_type
+    order by age desc, task.id
+    limit :limit
+)
+
+select
+    task.id,
+    task.key,
+    task.title,
+    task.status,
+    task.agent_type,
+    going.agent,
+    going.started_at,
+    going.moved_at,
+    going.age,
+    cast(
+        100.0 * width_bucket(going.age, finished.cycle_times)
+        / nullif(cardinality(finished.cycle_times), 0)
+        as double precision
+    ) as percentile
+from going
+inner join tasks as task on task.id = going.id
+cross join finished
+order by going.age desc, task.id;
+
+-- name: reopenings
+-- What went from a finished status back to an open one, the newest first.
+--
+-- plan: task_history_by_time
+select
+    task.id,
+    task.key,
+    task.title,
+    entry.old_status,
+    entry.new_status,
+    entry.agent,
+    entry.note,
+    entry.created_at
+from task_history as entry
+inner join tasks as task on task.id = entry.task_id
+where
+    entry.old_status in ('completed', 'failed', 'cancelled', 'archived')
+    and entry.new_status in ('pending', 'blocked', 'in_progress', 'in_review')
+    and entry.created_at >= :since
+order by entry.created_at desc, entry.id desc
+limit :limit;
+
+-- name: burn_up
+-- How many tasks an epic had at the end of each day, and how many of them were done. Cancelled
+-- ones are not counted while they are cancelled; which epic a task was in is not in history:
+-- those that it has now count, from when they came.
+--
+-- plan: epics_key_is_unique, tasks_by_feature, task_history_by_task
+with member as (
+    select task.id
+    from epics as epic
+    inner join features as feature on feature.epic_id = epic.id
+    inner join tasks as task on task.feature_id = feature.id
+    where epic.key = :epic
+),
+
+change as (
+    select
+        cast(flow.came_at at time zone cast(:zone as text) as date) as day,
+        1 as scope,
+        0 as done
+    from member
+    cross join lateral (
+        select task.came_at from task_flow as task where task.task_id = member.id offset 0
+    ) as flow
+    union all
+    select
+        cast(move.entered_at at time zone cast(:zone as text) as date),
+        cast(move.status <> 'cancelled' as int)
+        - cast(move.previous_status is distinct from 'cancelled' as int),
+        cast(move.is_done as int)
+        - coalesce(
+            lag(cast(move.is_done as int))
+                over (partition by move.task_id order by move.position),
+            0
+        )
+    from member
+    cross join lateral (
+        select
+            stay.task_id,
+            stay.position,
+            stay.status,
+            stay.previous_status,
+            stay.is_done,
+            stay.entered_at
+        from task_moves as stay
+        where stay.task_id = member.id
+        offset 0
+    ) as move
+),
+
+changed as (
+    select
+        change.day,
+        sum(change.scope) as scope,
+        sum(change.done) as done
+    from change
+    group by change.day
+),
+
+calendar as (
+    select cast(each_day as date) as day
+    from (select min(changed.day) as first_day from changed) as beginning
+    cross join generate_series(
+        beginning.first_day,
+        greatest(
+            cast(now() at time zone cast(:zone as text) as date),
+            (select max(changed.day) from changed)
+        ),
+        interval '1 day'
+    ) as each_day
+)
+
+select
+    calendar.day,
+    cast(coalesce(sum(changed.scope) over (order by calendar.day), 0) as bigint)
+        as task_count,
+    cast(coalesce(sum(changed.done) over (order by calendar.day), 0) as bigint)
+        as done_count
+from calendar
+left join changed on changed.day = calendar.day
+order by calendar.day;

@@ -1,0 +1,70 @@
+-- When each task came, began and was done, from its history alone, but for one thing: it came
+-- at tasks.created_at, which an importer knows from the other tracker, whose history seldom
+-- begins there.
+--
+--   lead time    from when it came to when it was last completed
+--   cycle time   from when it first went into progress to the same
+--
+-- Only a move completes: a task that was made or imported as completed has neither. If times
+-- run backwards, or it moved before it came, it is skewed; figures over many tasks leave its
+-- times out, and say how many these are.
+create view task_flow as
+select
+    task.id as task_id,
+    task.agent_type,
+    flow.status,
+    least(task.created_at, flow.first_at) as came_at,
+    flow.started_at,
+    case when flow.is_done then flow.done_at end as done_at,
+    case when flow.is_done then flow.done_by end as done_by,
+    case when flow.is_done then flow.done_at - least(task.created_at, flow.first_at) end
+        as lead_time,
+    case when flow.is_done then flow.done_at - flow.started_at end as cycle_time,
+    flow.reopened_count,
+    flow.skewed
+    or (flow.moved_at is not null and flow.moved_at < task.created_at) as skewed
+from tasks as task
+cross join lateral (
+    select
+        min(move.entered_at) as first_at,
+        min(move.entered_at) filter (where move.is_move) as moved_at,
+        -- What an importer found in progress after its history ended is no second start.
+        min(move.entered_at) filter (
+            where move.status = 'in_progress' and (move.is_move or move.position = 1)
+        ) as started_at,
+        max(move.entered_at) filter (
+            where move.status = 'completed'
+                and move.is_move
+                and move.previous_status is distinct from 'completed'
+        ) as done_at,
+        (array_agg(move.agent order by move.position desc) filter (
+            where move.status = 'completed'
+                and move.is_move
+                and move.previous_status is distinct from 'completed'
+        ))[1] as done_by,
+        (array_agg(move.status order by move.position desc))[1] as status,
+        (array_agg(move.is_done order by move.position desc))[1] as is_done,
+        count(*) filter (
+            where move.is_move
+                and move.previous_status in ('completed', 'failed', 'cancelled', 'archived')
+                and move.status in ('pending', 'blocked', 'in_progress', 'in_review')
+        ) as reopened_count,
+        bool_or(move.skewed) as skewed
+    from task_moves as move
+    where move.task_id = task.id
+) as flow;
+
+comment on view task_flow is
+    'When each task came, began and was done: lead and cycle times, from its history.';
+comment on column task_flow.came_at is 'tasks.created_at, or its first row if that is earlier.';
+comment on column task_flow.started_at is 'When it first went into progress.';
+comment on column task_flow.done_at is
+    'When it was last completed; null if it is not, or came as completed.';
+comment on column task_flow.done_by is 'Who completed it.';
+comment on column task_flow.lead_time is 'From came_at to done_at.';
+comment on column task_flow.cycle_time is
+    'From started_at to done_at; null if it was completed without being in progress.';
+comment on column task_flow.reopened_count is
+    'How often it went from a finished status back to an open one.';
+comment on column task_flow.skewed is
+    'Times of its history run backwards, or it moved before it came.';

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from taskdb.database import AsyncDatabase, Database, Health, connect, connect_async
     from taskdb.query import UNSET, Queries, Unset
     from taskdb.settings import Settings
+    from taskdb.verify import verify
 
 __all__ = [
     "UNSET",
@@ -33,6 +34,7 @@ __all__ = [
     "connect",
     "connect_async",
     "errors",
+    "verify",
 ]
 
 _HOMES = {
@@ -45,6 +47,7 @@ _HOMES = {
     "Unset": "query",
     "connect": "database",
     "connect_async": "database",
+    "verify": "verify",
 }
 
 

@@ -11,7 +11,8 @@
     │   ├── InvalidTransitionError          the table of allowed moves refuses the change of status
     │   ├── ClaimLostError                  the token is stale: another agent took the task over
     │   ├── DatabaseNotFoundError           nothing is configured, or nothing answers there
-    │   └── SchemaVersionMismatchError      database and package do not fit each other
+    │   ├── SchemaVersionMismatchError      database and package do not fit each other
+    │   └── QueriesDoNotFitError            the database is not what queries expect; has .misfits
     ├── ValidationError (also ValueError)   an argument breaks a rule; has .field and .rule
     ├── QueryDefinitionError                a .sql file and its stubs disagree; found at import
     └── ScriptError                         a statement of a .sql file failed
@@ -25,6 +26,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import psycopg
@@ -39,7 +41,9 @@ __all__ = [
     "IntegrityError",
     "InvalidTransitionError",
     "MigrationError",
+    "Misfit",
     "NotFoundError",
+    "QueriesDoNotFitError",
     "QueryDefinitionError",
     "SchemaVersionMismatchError",
     "ScriptError",
@@ -151,6 +155,36 @@ class DatabaseNotFoundError(DatabaseError):
 
 class SchemaVersionMismatchError(DatabaseError):
     """The database's schema and this package do not fit each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """One query that no longer fits its database: its places, and what differs."""
+
+    query: str
+    sql_where: str
+    python_where: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.sql_where}: {self.query} ({self.python_where}): {self.message}"
+
+
+class QueriesDoNotFitError(DatabaseError):
+    """The database is not the one that the queries were checked against.
+
+    `misfits` has one entry for each thing that differs; its text lists them, a line each.
+    """
+
+    def __init__(self, misfits: Iterable[Misfit], *, hint: str | None = None) -> None:
+        self.misfits = tuple(misfits)
+        names = list(dict.fromkeys(each.query for each in self.misfits))
+        do = "query does" if len(names) == 1 else "queries do"
+        lines = "".join(f"\n  {each}" for each in self.misfits)
+        super().__init__(f"{len(names)} {do} not fit this database:{lines}\n", hint=hint)
+
+    def __str__(self) -> str:
+        return f"{self.message}{self.hint or ''}".rstrip()
 
 
 class ValidationError(TaskdbError, ValueError):

@@ -70,8 +70,8 @@ class Queries:
         if not re.fullmatch(r"[\w.-]+", name):
             raise ValueError(f"{name!r} does not fit into a comment: use letters, digits, - _ .")
         self.name = name
-        self._folder = Path(folder) if isinstance(folder, str) else folder
-        self._label = label if label is not None else _label(self._folder)
+        self.folder = Path(folder) if isinstance(folder, str) else folder
+        self.label = label if label is not None else _label(self.folder)
         self._files: dict[str, dict[str, Statement]] = {}
         self._queries: dict[str, Query[Any, Any]] = {}
 
@@ -123,17 +123,17 @@ class Queries:
 
     def _entries(self) -> list[Any]:
         try:
-            return sorted(self._folder.iterdir(), key=lambda entry: entry.name)
+            return sorted(self.folder.iterdir(), key=lambda entry: entry.name)
         except FileNotFoundError:
             raise QueryDefinitionError(
-                f"there is no folder {self._folder}",
+                f"there is no folder {self.folder}",
                 hint="Queries takes the folder of the .sql files",
             ) from None
 
     def _statements(self, area: str) -> dict[str, Statement]:
         if area not in self._files:
-            entry = self._folder / f"{area}.sql"
-            label = f"{self._label}/{area}.sql"
+            entry = self.folder / f"{area}.sql"
+            label = f"{self.label}/{area}.sql"
             self._files[area] = parse(SourceFile.from_bytes(entry.read_bytes(), label, str(entry)))
         return self._files[area]
 
@@ -169,13 +169,13 @@ class Queries:
         except FileNotFoundError:
             raise _definition(
                 function,
-                f"has no file {self._label}/{area}.sql",
+                f"has no file {self.label}/{area}.sql",
                 "Write it, or name the file with @query(file=...)",
             ) from None
         if name not in statements:
             raise _definition(
                 function,
-                f"has no query in {self._label}/{area}.sql",
+                f"has no query in {self.label}/{area}.sql",
                 f"Write -- name: {name} and its statement there{_similar(name, statements)}",
             )
         taken = self._queries.get(f"{area}.{name}")

@@ -5,7 +5,7 @@
 -- its labels.
 select
     pg_type.oid::bigint as oid,
-    format_type(pg_type.oid, null) as "name!",  -- null only for a null oid
+    pg_type.oid::regtype::text as name,
     pg_type.typtype::text as kind,
     case when pg_type.typcategory = 'A' then pg_type.typelem::bigint else 0 end as element_oid,
     pg_type.typbasetype::bigint as base_oid,

@@ -7,12 +7,12 @@ names, types, NULLs, and whether more than one row can come.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Final, cast, get_args, get_origin
+from typing import Any, Final, NamedTuple, cast, get_args, get_origin
 from uuid import UUID
 
 import psycopg
@@ -30,7 +30,18 @@ from taskdb.query import Unset
 from taskdb.rows import Field, Size, bare_name
 from taskdb.statements import Variant
 
-__all__ = ["MOST_VARIANTS", "Finding", "Override", "check", "overrides", "type_facts", "variants"]
+__all__ = [
+    "MOST_VARIANTS",
+    "Described",
+    "Finding",
+    "Override",
+    "check",
+    "compare",
+    "describe_all",
+    "overrides",
+    "type_facts",
+    "variants",
+]
 
 MOST_VARIANTS: Final = 64
 """Up to so many, all combinations of a query's `-- if` lines are checked; beyond, pairwise."""
@@ -70,6 +81,14 @@ class Finding:
         return (
             f"{self.sql_where}: {self.query}: {self.message} ({self.python_where}). {self.remedy}."
         )
+
+
+class Described(NamedTuple):
+    """One text of a query, and what the server says of it, or why it refuses it."""
+
+    query: AnyQuery
+    variant: Variant
+    result: Description | Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +133,25 @@ def check(conn: Connection[Any], queries: Iterable[AnyQuery]) -> list[Finding]:
     Nothing is run, and the connection is left as it was. Returns what disagrees, once each.
     """
     queries = list(queries)
-    catalogue = Catalogue()
-    described = [
-        (query, variant, _describe(conn, query, variant, catalogue))
+    return compare(conn, queries, describe_all(conn, queries, Catalogue()))
+
+
+def describe_all(
+    conn: Connection[Any], queries: Iterable[AnyQuery], catalogue: Catalogue
+) -> list[Described]:
+    """Have each text of each of *queries* described; a COPY has nothing to describe."""
+    return [
+        Described(query, variant, _describe(conn, query, variant, catalogue))
         for query in queries
         if query.statement.copy_columns is None
         for variant in variants(query)
     ]
+
+
+def compare(
+    conn: Connection[Any], queries: Iterable[AnyQuery], described: Sequence[Described]
+) -> list[Finding]:
+    """Compare *queries* with what was *described* of them, and each COPY with its table."""
     types = type_facts(conn, (each for _, _, each in described if isinstance(each, Description)))
     findings: dict[Finding, None] = {}
     for query, variant, result in described:
@@ -416,7 +447,7 @@ def _as_column(oid: int) -> Column:
 
 
 def _needless_options(
-    described: Iterable[tuple[AnyQuery, Variant, Description | Finding]],
+    described: Iterable[Described],
 ) -> Iterator[Finding]:
     """A field that takes None although no query that fills it can return NULL there."""
     nullable: dict[tuple[type, str], bool] = {}

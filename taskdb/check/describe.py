@@ -7,7 +7,7 @@ read on the major versions below only, and on others every column "may be NULL".
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Final
@@ -34,6 +34,7 @@ TESTED_MAJORS: Final = frozenset({15, 16, 17, 18})
 _COMMANDS = {1: "select", 2: "update", 3: "insert", 4: "delete", 5: "merge"}
 _TITLE = b"rewritten parse tree:"
 _SELECT_PRIVILEGE = 2
+_PRIVILEGES = {1: "insert", _SELECT_PRIVILEGE: "select", 4: "update", 8: "delete"}
 _TABLE_KINDS = ("r", "p", "m", "f")
 _VIEW = "v"
 
@@ -67,8 +68,9 @@ class Description:
     CTEs; what triggers, functions and foreign keys touch is not among them. Partitions and
     children stand behind their parent's name. `at_most_one_row` says that no more rows can
     come back (or, without RETURNING, be written). `compared` has the column that a parameter is
-    compared with, by the parameter's number. All are empty-handed for utility statements and on
-    versions of PostgreSQL that are not among TESTED_MAJORS.
+    compared with, by the parameter's number. `needs` are the privileges that who runs it must
+    have, each with its relation; what views do, their owners must. All are empty-handed for
+    utility statements and on versions of PostgreSQL that are not among TESTED_MAJORS.
     """
 
     command: str
@@ -79,6 +81,7 @@ class Description:
     tables_written: tuple[Relation, ...] = ()
     views: tuple[Relation, ...] = ()
     compared: Mapping[int, TableColumn] = field(default_factory=dict[int, TableColumn])
+    needs: tuple[tuple[str, Relation], ...] = ()
 
 
 def describe(
@@ -129,6 +132,7 @@ def describe(
         written,
         views,
         compared_columns(tree),
+        tuple(_needs(tree.queries, known)),
     )
 
 
@@ -252,6 +256,21 @@ def _tables(queries: list[Node]) -> tuple[set[int], set[int], set[int]]:
             elif kind in _TABLE_KINDS and (index != result or _is_read(level, entry)):
                 read.add(oid)
     return read, written, views
+
+
+def _needs(queries: list[Node], catalogue: Catalogue) -> Iterator[tuple[str, Relation]]:
+    """The privileges that are asked of who runs the statement, and not of a view's owner."""
+    bits: dict[int, int] = {}
+    for level in queries:
+        # Since 16 they stand in a list of their own.
+        for entry in level.nodes("rteperminfos") or level.nodes("rtable"):
+            if entry.has("requiredPerms") and not entry.integer("checkAsUser"):
+                oid = entry.integer("relid") if entry.has("relid") else 0
+                bits[oid] = bits.get(oid, 0) | entry.integer("requiredPerms")
+    for oid, needed in bits.items():
+        relation = catalogue.relation(oid)
+        if relation is not None:
+            yield from ((name, relation) for bit, name in _PRIVILEGES.items() if needed & bit)
 
 
 def _is_read(level: Node, entry: Node) -> bool:

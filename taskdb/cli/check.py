@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import click
 from click.exceptions import Exit
 
 from taskdb import migrations, queries
-from taskdb.check import contract, drift
+from taskdb.check import drift
 from taskdb.check import migrations as migration_check
-from taskdb.check.plans import Report
+from taskdb.check import plans as plan_check
+from taskdb.check import queries as query_check
 from taskdb.check.scratch import scratch_databases
-from taskdb.cli.common import Target, json_option, print_json, with_target
+from taskdb.cli.common import Target, json_option, print_json, queries_of, with_target
 from taskdb.cli.plans import FEWEST_TASKS, FULL_SIZE, plan_report
 from taskdb.database import connect
-from taskdb.query import Queries
 from taskdb.seed import MOST_TASKS
 
 __all__ = ["check"]
 
-PARTS = ("contract", "drift", "migrations")
-ALL_PARTS = (*PARTS, "plans")
+OF_QUERIES = ("contract", "expectations")
+OF_SCHEMA = ("drift", "migrations")
+PARTS = (*OF_QUERIES, *OF_SCHEMA)
 
 
 @click.command()
-@click.argument("parts", nargs=-1, type=click.Choice(ALL_PARTS))
+@click.argument("parts", nargs=-1, type=click.Choice((*PARTS, "plans")))
+@click.option("--write", is_flag=True, help="Write the expectations instead of comparing them.")
 @click.option(
     "--package",
     metavar="MODULE",
@@ -42,14 +43,21 @@ ALL_PARTS = (*PARTS, "plans")
 @json_option
 @with_target
 def check(
-    target: Target, *, parts: tuple[str, ...], package: str | None, tasks: int, as_json: bool
+    target: Target,
+    *,
+    parts: tuple[str, ...],
+    write: bool,
+    package: str | None,
+    tasks: int,
+    as_json: bool,
 ) -> None:
     """Prove the SQL against a database; nothing of yours is run or changed.
 
     contract: every text of every query is described by the server, and compared with the
-    function and the dataclass it belongs to. drift: migrations/ and sql/ build the same.
+    function and the dataclass it belongs to. expectations: what the server makes of each query is
+    what the reviewed files say; --write writes them. drift: migrations/ and sql/ build the same.
     migrations: each goes up, down and up again, with the locks it declares. Without PARTS, all
-    three, in scratch databases that are dropped again.
+    four, in scratch databases that are dropped again.
 
     plans: no query reads a large table whole or sorts many rows, and each uses the index that its
     file names. The data are made once, in minutes, and kept in a database of their own.
@@ -58,50 +66,98 @@ def check(
 
     Example: taskdb check contract
     """
-    report = None
-    if package is not None:
-        if set(parts) - {"contract"}:
-            raise click.UsageError("--package goes with contract alone")
-        findings = {"contract": _contract_of(target, _queries_of(package))}
-    else:
+    chosen = _chosen(parts, write, package)
+    findings: dict[str, list[object]] = {}
+    of_queries, of_plans = None, None
+    if set(chosen) & set(OF_QUERIES):
+        of_queries = _check_queries(target, chosen, package, write)
+        findings.update({part: list(found) for part, found in of_queries.findings.items()})
+    if set(chosen) - set(OF_QUERIES):
         conninfo, _ = target.place()
-        findings = {part: _PARTS[part](conninfo) for part in parts or PARTS if part != "plans"}
-        if "plans" in parts:
-            report = plan_report(conninfo, tasks)
-            findings["plans"] = list(report.findings)
+        findings.update({part: _OF_SCHEMA[part](conninfo) for part in chosen if part in _OF_SCHEMA})
+        if "plans" in chosen:
+            of_plans = plan_report(conninfo, tasks)
+            findings["plans"] = list(of_plans.findings)
     if as_json:
-        exemptions = {"exemptions": report.exemptions} if report else {}
-        print_json({**findings, **exemptions})
+        print_json({**findings, **_extras(of_queries, of_plans)})
     else:
-        for part, found in findings.items():
-            click.echo(f"{part}: {len(found)} findings" if found else f"{part}: no findings")
-            for finding in found:
-                click.echo(f"  {finding}")
-        if report:
-            _print_exemptions(report)
+        _tell(findings, of_queries, of_plans)
     if any(findings.values()):
         raise Exit(1)
 
 
-def _print_exemptions(report: Report) -> None:
+def _chosen(parts: tuple[str, ...], write: bool, package: str | None) -> Collection[str]:
+    """Return the parts to check. Raises `click.UsageError` for those that don't go together."""
+    if write and set(parts) - set(OF_QUERIES):
+        raise click.UsageError("--write goes with contract and expectations alone")
+    if package is not None and set(parts) - set(OF_QUERIES):
+        raise click.UsageError("--package goes with contract and expectations alone")
+    return parts or (OF_QUERIES if write or package is not None else PARTS)
+
+
+def _check_queries(
+    target: Target, parts: Collection[str], package: str | None, write: bool
+) -> query_check.Report:
+    if package is not None:
+        of_package = queries_of(package)
+        with target.connect_plain() as conn:
+            return query_check.check(conn, of_package, parts, write=write)
+    conninfo, _ = target.place()
+    with scratch_databases(conninfo, 1) as (scratch,):
+        migrations.up(scratch)
+        with connect(scratch) as conn:
+            return query_check.check(conn, queries.query, parts, write=write)
+
+
+def _extras(
+    of_queries: query_check.Report | None, of_plans: plan_check.Report | None
+) -> dict[str, object]:
+    extras: dict[str, object] = {}
+    if of_queries:
+        extras |= {"overrides": of_queries.overrides, "column_count": of_queries.column_count}
+        if of_queries.written is not None:
+            extras["written"] = of_queries.written
+    if of_plans:
+        extras["exemptions"] = of_plans.exemptions
+    return extras
+
+
+def _tell(
+    findings: dict[str, list[object]],
+    of_queries: query_check.Report | None,
+    of_plans: plan_check.Report | None,
+) -> None:
+    for part, found in findings.items():
+        click.echo(f"{part}: {len(found)} findings" if found else f"{part}: no findings")
+        for finding in found:
+            click.echo(f"  {finding}")
+    if of_queries:
+        _tell_of_queries(of_queries)
+    if of_plans:
+        _tell_exemptions(of_plans)
+
+
+def _tell_of_queries(report: query_check.Report) -> None:
+    count, share = len(report.overrides), 100 * report.override_share
+    click.echo(
+        f"{count} of {report.column_count} columns ({share:.1f} %) go by what their author knows:"
+    )
+    for each in report.overrides:
+        click.echo(f"  {each.where}: {each.query}: {each.column}: {each.reason}")
+    if report.written is None:
+        return
+    click.echo(f"{len(report.written)} files of expectations changed")
+    for path in report.written:
+        click.echo(f"  {path}")
+
+
+def _tell_exemptions(report: plan_check.Report) -> None:
     click.echo(
         f"{report.plan_count} plans of {report.query_count} queries; "
         f"{len(report.exemptions)} lines allow by reason what a plan must not do:"
     )
     for each in report.exemptions:
         click.echo(f"  {each.where}: {each.query}: {each.allows}: {each.reason}")
-
-
-def _contract(conninfo: str) -> list[object]:
-    with scratch_databases(conninfo, 1) as (scratch,):
-        migrations.up(scratch)
-        with connect(scratch) as conn:
-            return list(contract.check(conn, queries.query))
-
-
-def _contract_of(target: Target, package: Queries) -> list[object]:
-    with target.connect(patient=True) as conn:
-        return list(contract.check(conn, package))
 
 
 def _drift(conninfo: str) -> list[object]:
@@ -112,24 +168,7 @@ def _migrations(conninfo: str) -> list[object]:
     return list(migration_check.check(conninfo))
 
 
-_PARTS: dict[str, Callable[[str], list[object]]] = {
-    "contract": _contract,
+_OF_SCHEMA: dict[str, Callable[[str], list[object]]] = {
     "drift": _drift,
     "migrations": _migrations,
 }
-
-
-def _queries_of(package: str) -> Queries:
-    """Return the `Queries` that a module made. Raises `click.BadParameter` if it has none."""
-    try:
-        module = importlib.import_module(package)
-    except ModuleNotFoundError as exc:
-        raise click.BadParameter(
-            f"{package} cannot be imported: {exc}", param_hint="--package"
-        ) from exc
-    for value in vars(module).values():
-        if isinstance(value, Queries):
-            return value
-    raise click.BadParameter(
-        f"{package} makes no Queries; name the module that does", param_hint="--package"
-    )

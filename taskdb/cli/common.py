@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -19,8 +21,10 @@ from rich.table import Table
 from rich.text import Text
 
 from taskdb import database, migrations, workspaces
+from taskdb.connections import not_found
 from taskdb.embedded import DIRECTORY, Server
 from taskdb.errors import DatabaseNotFoundError
+from taskdb.query import Queries
 from taskdb.settings import Settings, is_configured
 from taskdb.text import clean
 
@@ -32,6 +36,7 @@ __all__ = [
     "json_option",
     "print_json",
     "print_table",
+    "queries_of",
     "stderr",
     "stdout",
     "with_target",
@@ -81,6 +86,36 @@ class Target:
             conn.close()
             raise
         return conn
+
+    def connect_plain(self) -> psycopg.Connection:
+        """Open one connection as the URL has it, for a package whose tables are not taskdb's.
+
+        Where names without a schema are looked up the URL's `options` say, or the role.
+        """
+        settings = Settings.read(self.conninfo())
+        try:
+            return psycopg.connect(make_conninfo(**settings.parameters))
+        except psycopg.OperationalError as exc:
+            raise not_found(settings, exc) from exc
+
+
+def queries_of(package: str) -> Queries:
+    """Return the `Queries` that a module made. Raises `click.BadParameter` if it has none."""
+    # As `python -m` has it: a project's own package lies in the folder one works in.
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        module = importlib.import_module(package)
+    except ModuleNotFoundError as exc:
+        raise click.BadParameter(
+            f"{package} cannot be imported: {exc}", param_hint="--package"
+        ) from exc
+    for value in vars(module).values():
+        if isinstance(value, Queries):
+            return value
+    raise click.BadParameter(
+        f"{package} makes no Queries; name the module that does", param_hint="--package"
+    )
 
 
 def _refuse_missing(conn: psycopg.Connection, workspace: str) -> None:

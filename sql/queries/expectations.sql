@@ -1,0 +1,77 @@
+-- What `taskdb.verify` and `taskdb check expectations` ask of the catalogue, beside the
+-- descriptions of the statements.
+
+-- name: search_path
+-- The schemas whose tables need no schema before their name.
+select path.name::text as name
+from unnest(current_schemas(false)) as path (name)
+where path.name is not null;
+
+-- name: expected_types
+-- The types of these names, as the search path finds them; of an enum its labels, in order.
+select
+    wanted.name,
+    to_regtype(wanted.name)::oid::bigint as oid,
+    to_json(
+        array(
+            select pg_enum.enumlabel::text
+            from pg_enum
+            where pg_enum.enumtypid = to_regtype(wanted.name)
+            order by pg_enum.enumsortorder
+        )
+    ) as labels
+from unnest(:names::text[]) as wanted (name)
+where wanted.name is not null;
+
+-- name: missing_privileges
+-- What the session's role lacks of these privileges, one a relation and privilege; on a column
+-- is enough, since which columns a statement touches only its execution asks.
+select
+    wanted.relation,
+    wanted.privilege
+from unnest(:relations::text[], :privileges::text[]) as wanted (relation, privilege)
+where
+    to_regclass(wanted.relation) is not null
+    and not has_table_privilege(to_regclass(wanted.relation), wanted.privilege)
+    and (
+        wanted.privilege = 'delete'
+        or not has_any_column_privilege(to_regclass(wanted.relation), wanted.privilege)
+    );
+
+-- name: nullable_columns
+-- The columns of these relations that have no NOT NULL of their own.
+select
+    pg_attribute.attrelid::bigint as relation,
+    pg_attribute.attnum::integer as number
+from pg_attribute
+where
+    pg_attribute.attrelid = any(
+        array(
+            select to_regclass(wanted.name)::oid
+            from unnest(:relations::text[]) as wanted (name)
+        )
+    )
+    and pg_attribute.attnum > 0
+    and not pg_attribute.attisdropped
+    and not pg_attribute.attnotnull;
+
+-- name: copied_columns
+-- The columns that a COPY into this relation may name.
+select
+    pg_attribute.attname::text as name,
+    pg_attribute.atttypid::bigint as type_oid
+from pg_attribute
+where
+    pg_attribute.attrelid = to_regclass(:relation)
+    and pg_attribute.attnum > 0
+    and not pg_attribute.attisdropped
+    and pg_attribute.attgenerated = ''
+order by pg_attribute.attnum;
+
+-- name: type_names
+-- What the types of these numbers are called.
+select
+    pg_type.oid::bigint as oid,
+    pg_type.oid::regtype::text as name
+from pg_type
+where pg_type.oid = any(:oids::oid[]);

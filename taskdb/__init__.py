@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from taskdb.database import AsyncDatabase, Database, Health, connect, connect_async
     from taskdb.query import UNSET, Queries, Unset
     from taskdb.settings import Settings
-    from taskdb.verify import verify
+    from taskdb.verification import verify
 
 __all__ = [
     "UNSET",
@@ -47,7 +47,7 @@ _HOMES = {
     "Unset": "query",
     "connect": "database",
     "connect_async": "database",
-    "verify": "verify",
+    "verify": "verification",
 }
 
 

@@ -110,7 +110,7 @@ class Expectation:
     """What is expected of one query; `reads` and `writes` name tables, `through` views."""
 
     name: str
-    text: str
+    text: str = ""
     takes: tuple[Value, ...] = ()
     gives: tuple[Value, ...] = ()
     single: bool = False
@@ -171,7 +171,7 @@ class Area:
         elif word == "query":
             self._finish(facts)
             return {"name": rest.removesuffix(_SINGLE), "single": rest.endswith(_SINGLE)}
-        elif word == "text":
+        elif word == "text" and facts:
             facts["text"] = rest
         elif word in _LISTS and facts:
             read = _READERS.get(word, str)

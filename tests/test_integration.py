@@ -18,7 +18,11 @@ import psycopg
 import pytest
 
 from taskdb import AsyncDatabase, Database
+<<<<<<< HEAD
 from taskdb.models import ExecutionStep, NewStep, NewWorkflow
+=======
+from taskdb.errors import QueriesDoNotFitError
+>>>>>>> aa361eb (verify: a service compares its database with the expectations when it starts)
 from taskdb.models.types import TaskStatus
 from taskdb.queries import claims, dependencies, executions, tasks, workflows
 
@@ -249,3 +253,16 @@ def test_handing_over_is_all_or_nothing(database_url: str) -> None:
             assert [a.agent for a in claims.list_live(conn)] == ["dev-1"]
         with pytest.raises(LookupError):
             hand_over(database, "T-1", "dev-2")
+
+
+def test_service_starts_only_on_a_database_that_its_queries_fit(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    names = example("checked_start.py")
+    names["open_database"]().close()
+    with psycopg.connect(database_url) as conn:
+        conn.execute("alter table taskdb.task_claims rename column note to remark")
+
+    with pytest.raises(QueriesDoNotFitError, match=r"claims\.list_for_task"):
+        names["open_database"]()

@@ -76,8 +76,8 @@ def derive(
         if found is not None:
             area, name = area_of(query)
             areas.setdefault(area, Area(area, {}, {})).queries[name] = found
-    for area in areas.values():
-        area.labels.update(reader.labels(area))
+    for each in areas.values():
+        each.labels.update(reader.labels(each))
     return areas
 
 

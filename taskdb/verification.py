@@ -10,8 +10,9 @@ Nothing is executed but four questions to the catalogue.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
+from collections.abc import Coroutine, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeAlias, overload
 
 import orjson
@@ -24,6 +25,7 @@ from taskdb.execution import Query
 from taskdb.expectations import REMEDY, Area, Expectation, Value, area_of, read, text_hash
 from taskdb.query import Queries
 from taskdb.rows import bare_name
+from taskdb.statements import Variant
 
 __all__ = ["verify"]
 
@@ -102,13 +104,14 @@ class _Question:
     text: bytes
     arguments: Sequence[bytes] | None = None
 
-    def commands(self, pgconn: PGconn) -> Iterator[Callable[[], None]]:
+    def send(self, pgconn: PGconn) -> None:
+        """Send it, up to a Sync of its own. (psycopg waits for room to write before it.)"""
         if self.arguments is not None:
-            yield lambda: pgconn.send_query_params(self.text, self.arguments)
+            pgconn.send_query_params(self.text, self.arguments)
         else:
-            yield lambda: pgconn.send_prepare(b"", self.text)
-            yield lambda: pgconn.send_describe_prepared(b"")
-        yield pgconn.pipeline_sync
+            pgconn.send_prepare(b"", self.text)
+            pgconn.send_describe_prepared(b"")
+        pgconn.pipeline_sync()
 
 
 def _ask(pgconn: PGconn, questions: Sequence[_Question]) -> _Results:
@@ -117,14 +120,17 @@ def _ask(pgconn: PGconn, questions: Sequence[_Question]) -> _Results:
     asked = _behind_savepoint(questions) if within else questions
     pgconn.enter_pipeline_mode()
     try:
-        commands = deque(command for each in asked for command in each.commands(pgconn))
+        commands = deque(partial(each.send, pgconn) for each in asked)
         results = yield from generators.pipeline_communicate(pgconn, commands)
         yield from generators.send(pgconn)
         while sum(map(_is_sync, results)) < len(asked):
             results.append((yield from generators.fetch_many(pgconn)))
-    finally:
-        if pgconn.status.name == "OK" and pgconn.transaction_status != TransactionStatus.ACTIVE:
-            pgconn.exit_pipeline_mode()
+    except BaseException:
+        # Broken off in the middle (Ctrl-C, a lost server): what is under way would be taken for
+        # the answers to whatever is asked next.
+        pgconn.finish()
+        raise
+    pgconn.exit_pipeline_mode()
     answers = list(_answers(results))
     return answers[1:-1:2] if within else answers
 
@@ -164,6 +170,7 @@ class _Verification:
         self.misfits: list[Misfit] = []
         self.differing: list[tuple[AnyQuery, str, Value, int]] = []
         self.expected = dict(self._expected())
+        self.texts: dict[str, Variant] = {}
         self.types: dict[str, int] = {}
         self.labels: dict[str, tuple[str, ...]] = {}
         self.lacking: set[tuple[str, str]] = set()
@@ -209,7 +216,14 @@ class _Verification:
     def _question(self, query: AnyQuery, expected: Expectation) -> _Question:
         if query.statement.copy_columns is not None:
             return _catalogue(self.catalogue.copied_columns, expected.writes[0])
-        return _Question(query.sql(**dict.fromkeys(query.statement.conditional)).encode())
+        return _Question(self._whole(query).text.encode())
+
+    def _whole(self, query: AnyQuery) -> Variant:
+        """The text of *query* with all its lines."""
+        if query.name not in self.texts:
+            conditional = query.statement.conditional
+            self.texts[query.name] = query.statement.variant(conditional, query.lead)
+        return self.texts[query.name]
 
     def take(self, answers: list[list[PGresult]]) -> None:
         """Compare the answers with what is expected."""
@@ -241,17 +255,15 @@ class _Verification:
         position = result.error_field(DiagnosticField.STATEMENT_POSITION)
         where = query.where
         if position:
-            every = query.statement.variant(query.statement.conditional, query.lead)
-            where = query.statement.source.where(every.offset(int(position) - 1))
+            where = query.statement.source.where(self._whole(query).offset(int(position) - 1))
         message = result.error_field(DiagnosticField.MESSAGE_PRIMARY) or b"it does not say why"
         self._misfit(query, f"the server refuses it: {message.decode('utf-8', 'replace')}", where)
 
     def _compare_described(
         self, query: AnyQuery, expected: Expectation, described: PGresult
     ) -> None:
-        every = query.statement.variant(query.statement.conditional, query.lead)
         takes = {value.name: value for value in expected.takes}
-        for number, name in enumerate(every.parameters):
+        for number, name in enumerate(self._whole(query).parameters):
             if name in takes:
                 self._compare_type(query, f":{name}", takes[name], described.param_type(number))
         names = [

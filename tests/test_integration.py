@@ -18,11 +18,8 @@ import psycopg
 import pytest
 
 from taskdb import AsyncDatabase, Database
-<<<<<<< HEAD
 from taskdb.models import ExecutionStep, NewStep, NewWorkflow
-=======
 from taskdb.errors import QueriesDoNotFitError
->>>>>>> aa361eb (verify: a service compares its database with the expectations when it starts)
 from taskdb.models.types import TaskStatus
 from taskdb.queries import claims, dependencies, executions, tasks, workflows
 

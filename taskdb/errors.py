@@ -41,7 +41,6 @@ __all__ = [
     "IntegrityError",
     "InvalidTransitionError",
     "MigrationError",
-    "Misfit",
     "NotFoundError",
     "QueriesDoNotFitError",
     "QueryDefinitionError",

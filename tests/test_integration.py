@@ -18,8 +18,8 @@ import psycopg
 import pytest
 
 from taskdb import AsyncDatabase, Database
-from taskdb.models import ExecutionStep, NewStep, NewWorkflow
 from taskdb.errors import QueriesDoNotFitError
+from taskdb.models import ExecutionStep, NewStep, NewWorkflow
 from taskdb.models.types import TaskStatus
 from taskdb.queries import claims, dependencies, executions, tasks, workflows
 

@@ -23,7 +23,7 @@ from taskdb import migrations
 from taskdb.database import connect
 from taskdb.models.tasks import NewTask, TaskSummary
 from taskdb.models.types import TaskStatus
-from taskdb.queries import epics, features, tasks
+from taskdb.queries import epics, features, search, tasks
 from tests.plans import LARGE, LargePlan
 from tests.servers import Databases
 
@@ -67,6 +67,8 @@ FIGURES = [
     Figure(2, "epic_progress", 200),
     Figure(2, "progress_of_every_epic", 200),
     Figure(2, "update_progress", 200),
+    Figure(5, "search_for_a_word_of_all_tasks", 200),
+    Figure(5, "search_for_a_rare_word", 200),
 ]
 # Of the issue, not of a document: no factor.
 MIGRATION_LIMIT_MS = 2000
@@ -163,6 +165,12 @@ class Measured:
 
     def update_progress(self) -> None:
         features.update_progress(self.conn, key="E05-F05")
+
+    def search_for_a_word_of_all_tasks(self) -> None:
+        assert len(search.find_tasks(self.conn, words="task")) == 50
+
+    def search_for_a_rare_word(self) -> None:
+        assert len(search.find_tasks(self.conn, words="task 4711")) == 1
 
 
 @pytest.fixture(scope="module")

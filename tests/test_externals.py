@@ -251,6 +251,9 @@ def test_what_is_not_required_or_not_known_hinders_nothing(conn: Connection) -> 
     assert externals.get(conn, unknown.id).health == Health.UNKNOWN
     assert ready(conn) == ["A"]
     assert reasons(conn) == []
+    recovers(conn, optional)
+    assert ready(conn) == ["A"]
+    assert doctor.run(conn) == []
 
 
 def test_a_task_waits_for_all_that_it_requires(conn: Connection) -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -89,6 +90,13 @@ class Arena:
             NewStep(key="a", step_type="job"),
             NewStep(key="b", step_type="job", on_error=ErrorPolicy.CONTINUE),
             NewStep(key="c", step_type="job", needs=["a", "b"]),
+            NewStep(
+                key="r",
+                step_type="job",
+                on_error=ErrorPolicy.RETRY,
+                max_attempts=3,
+                retry_delay=timedelta(hours=1),
+            ),
             NewStep(key="d", step_type="job", needs=["a"], condition="$.on == true"),
         ]
         made = workflows.create(self.conn, NewWorkflow(name="CI"), steps)
@@ -191,6 +199,14 @@ def does(step: str) -> Act:
         )
 
     return act
+
+
+def tries(conn: Connection, given: Given) -> Any:
+    """Begin a step and fail it: it is to be tried again, in an hour."""
+    begun = executions.start_step(conn, execution_id=given.run, step="r")
+    return executions.fail_step(
+        conn, execution_id=given.run, step="r", attempt=begun.attempt, error="not yet"
+    )
 
 
 def completes(conn: Connection, given: Given) -> Any:
@@ -297,6 +313,13 @@ RACES = [
     Race("a success, and a failure", succeeds, fails, steps_are(a="completed"), Lost),
     Race("a failure, and a success", fails, succeeds, steps_are(a="failed", b="cancelled"), Lost),
     Race("two that begin one step", begins("b"), begins("b"), steps_are(b="in_progress"), Refused),
+    Race(
+        "an attempt that fails, and another one too early",
+        tries,
+        begins("r"),
+        steps_are(r="retrying"),
+        Refused,
+    ),
     Race("two steps that add to the context", succeeds, does("b"), knows("by", "b")),
     Race(
         "two steps that add to the context, the other way round",
@@ -308,7 +331,7 @@ RACES = [
         "the two last needs of a step done at once",
         does("b"),
         succeeds,
-        lambda conn, given: [each.key for each in executions.next_steps(conn, given.run)] == ["c"],
+        lambda conn, given: "c" in {each.key for each in executions.next_steps(conn, given.run)},
     ),
     Race(
         "a failure that stops, and another step",

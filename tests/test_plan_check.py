@@ -273,7 +273,7 @@ def test_line_that_allows_what_is_not_done_is_found_on_the_whole_data_set(
     data: Connection, tmp_path: Path
 ) -> None:
     (tmp_path / "area.sql").write_text(
-        "-- name: by_key\n-- plan: whole tables: for show\n-- plan: tasks_pkey, "
+        "-- name: by_key\n-- plan: whole tables: for show\n-- plan: features_pkey, tasks_pkey, "
         "tasks_key_is_unique\nselect title from tasks where key = :key;\n"
     )
     query = Queries(tmp_path)
@@ -284,7 +284,8 @@ def test_line_that_allows_what_is_not_done_is_found_on_the_whole_data_set(
     messages = [finding.message for finding in plans.check(data, query).findings]
 
     assert "its line -- plan: whole tables allows what it does not do" in messages
-    assert "no plan of it uses tasks_pkey, which its -- plan: line names" in messages
+    assert "no plan of it uses features_pkey, which its -- plan: line names" in messages
+    assert len(messages) == 2
 
 
 def test_exemptions_are_listed_with_their_reasons(data: Connection) -> None:

@@ -64,6 +64,18 @@ def test_seeded_plan_is_skewed_as_real_ones_are(conn: Connection) -> None:
     assert per_agent[0][0] > 10 * per_agent[len(per_agent) // 2][0]
 
 
+def test_nothing_that_databases_share_stays_locked(conn: Connection) -> None:
+    """Or else a second data set on the server would wait for the first one's commit."""
+    list(seed.steps(conn, tasks=50))
+
+    locked = conn.execute(
+        "select relation::regclass from pg_locks "
+        "where pid = pg_backend_pid() and locktype = 'relation' and database = 0 "
+        "and mode <> 'AccessShareLock'"
+    ).fetchall()
+    assert locked == []
+
+
 FACTS = """
 select task.key, task.id, task.status, task.priority, task.title, task.parent_id,
     array(

@@ -600,7 +600,7 @@ returning
 -- name: lock_workflows
 -- Locks workflows in the order of ids, as lock_tasks does tasks.
 --
--- plan: workflows_pkey
+-- plan: workflows_pkey, workflows_health_once
 select workflow.id
 from workflows as workflow
 where workflow.id = any(:ids)
@@ -610,7 +610,7 @@ for update;
 -- name: repair_workflow_health
 -- Counts what is unhealthy at these workflows, locked by lock_workflows, anew; tasks follow.
 --
--- plan: workflows_pkey
+-- plan: workflows_pkey, workflows_health_once
 with recount as (
     select
         workflow.id,

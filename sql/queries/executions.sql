@@ -5,7 +5,7 @@
 -- One run of a workflow, with its configuration and steps as they are now. A trigger refuses it
 -- unless the workflow is active.
 --
--- plan: workflows_pkey
+-- plan: workflows_pkey, workflows_health_once
 with workflow as (
     select
         workflow.id,
@@ -170,7 +170,8 @@ where execution.id = :id;
 -- name: list_executions
 -- Executions, newest first. Every filter is optional.
 --
--- plan: workflow_executions_by_start
+-- plan: workflow_executions_by_start, workflow_executions_by_workflow,
+-- plan: workflow_executions_by_pull_request, workflow_executions_by_branch
 select
     execution.id,
     execution.workflow_id,
@@ -374,7 +375,10 @@ candidate as (
     inner join startable_steps as startable on startable.execution_id = execution.id
     inner join execution_steps as step
         on step.execution_id = startable.execution_id and step.key = startable.key
-    where startable.key = :step and startable.condition_holds
+    where
+        startable.execution_id = :execution_id
+        and startable.key = :step
+        and startable.condition_holds
 )
 
 update execution_steps as step

@@ -83,7 +83,8 @@ where dependency.id = :id;
 -- name: list_externals
 -- External dependencies, in the order in which they were made. Every filter is optional.
 --
--- plan: external_dependencies_pkey
+-- plan: external_dependencies_pkey, external_dependencies_by_task,
+-- plan: external_dependencies_by_workflow, external_dependencies_by_health
 select
     dependency.id,
     dependency.task_id,
@@ -167,6 +168,7 @@ returning dependency.id;
 -- then no other checker gets it.
 --
 -- plan: external_dependencies_by_next_check
+-- plan: whole tables: of a limit not known the planner expects a tenth of all
 with due as (
     select
         dependency.id,

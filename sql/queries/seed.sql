@@ -689,5 +689,21 @@ from owners
 order by owners.task_id, owners.workflow_id;
 
 -- name: analyze
--- Let the planner know what is there now.
-analyze;
+-- Let the planner know what is there now. (The tables by name: of all tables, PostgreSQL's own that
+-- all databases share would be locked until the transaction ends.)
+analyze
+    epics,
+    features,
+    workflows,
+    workflow_steps,
+    workflow_step_needs,
+    workflow_executions,
+    execution_steps,
+    tasks,
+    task_search,
+    task_claims,
+    task_dependencies,
+    task_history,
+    subtasks,
+    task_files,
+    external_dependencies;

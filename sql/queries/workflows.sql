@@ -62,7 +62,7 @@ copy workflow_step_needs (workflow_id, step_id, needs_id) from stdin;
 -- name: step_ids
 -- The steps of a workflow, by key.
 --
--- plan: workflow_steps_key_once_per_workflow
+-- plan: workflow_steps_key_once_per_workflow, workflow_steps_known_with_their_workflow
 select
     step.key,
     step.id
@@ -72,7 +72,7 @@ where step.workflow_id = :workflow_id;
 -- name: clone
 -- A workflow like another, with its steps and what they need; a draft.
 --
--- plan: workflows_pkey
+-- plan: workflows_pkey, workflows_health_once
 with original as (
     select
         workflow.id,
@@ -215,7 +215,7 @@ from workflow;
 -- name: get
 -- A workflow by its id.
 --
--- plan: workflows_pkey
+-- plan: workflows_pkey, workflows_health_once
 select
     workflow.id,
     workflow.name,
@@ -236,7 +236,7 @@ where workflow.id = :id;
 -- name: list_workflows
 -- Workflows, newest first. Every filter is optional.
 --
--- plan: workflows_by_creation
+-- plan: workflows_by_creation, workflows_by_status, workflows_by_repository
 select
     workflow.id,
     workflow.name,
@@ -287,7 +287,7 @@ order by workflow.created_at desc, workflow.id desc;
 -- name: update
 -- Changes what is given, and nothing else. The status has functions of its own.
 --
--- plan: workflows_pkey
+-- plan: workflows_pkey, workflows_health_once
 update workflows as workflow
 set
     name = :name,                                                   -- if :name
@@ -317,7 +317,7 @@ returning
 -- name: update_status
 -- Moves a workflow.
 --
--- plan: workflows_pkey
+-- plan: workflows_pkey, workflows_health_once
 update workflows as workflow
 set status = :status
 where workflow.id = :id
@@ -339,7 +339,7 @@ returning
 -- name: activate
 -- From now on it can be started.
 --
--- plan: workflows_pkey
+-- plan: workflows_pkey, workflows_health_once
 update workflows as workflow
 set status = 'active'
 where workflow.id = :id
@@ -361,7 +361,7 @@ returning
 -- name: pause
 -- From now on it can't be started; what is running goes on.
 --
--- plan: workflows_pkey
+-- plan: workflows_pkey, workflows_health_once
 update workflows as workflow
 set status = 'paused'
 where workflow.id = :id
@@ -383,7 +383,7 @@ returning
 -- name: delete
 -- A workflow goes, with its steps, executions and external dependencies; its tasks stay.
 --
--- plan: workflows_pkey
+-- plan: workflows_pkey, workflows_health_once
 delete from workflows as workflow
 where workflow.id = :id
 returning workflow.id;
@@ -391,7 +391,7 @@ returning workflow.id;
 -- name: list_steps
 -- The steps of a workflow, in the order of their places, each with what it needs.
 --
--- plan: workflow_steps_key_once_per_workflow
+-- plan: workflow_steps_key_once_per_workflow, workflow_steps_known_with_their_workflow
 select
     step.id,
     step.workflow_id,
@@ -421,7 +421,7 @@ order by step.position, step.key;
 -- name: update_step
 -- Changes what is given of a step, and nothing else.
 --
--- plan: workflow_steps_key_once_per_workflow
+-- plan: workflow_steps_key_once_per_workflow, workflow_steps_known_with_their_workflow
 update workflow_steps as step
 set
     position = :position,                                           -- if :position
@@ -440,7 +440,7 @@ returning step.id;
 -- name: delete_step
 -- A step goes; those that need it no longer do.
 --
--- plan: workflow_steps_key_once_per_workflow
+-- plan: workflow_steps_key_once_per_workflow, workflow_steps_known_with_their_workflow
 delete from workflow_steps as step
 where step.workflow_id = :workflow_id and step.key = :key
 returning step.id;
@@ -448,7 +448,7 @@ returning step.id;
 -- name: add_need
 -- One step needs another of its workflow from now on.
 --
--- plan: workflow_steps_key_once_per_workflow
+-- plan: workflow_steps_key_once_per_workflow, workflow_steps_known_with_their_workflow
 with both_steps as (
     select
         step.workflow_id,
@@ -473,7 +473,7 @@ returning step_id;
 -- name: remove_need
 -- One step no longer needs another.
 --
--- plan: workflow_steps_key_once_per_workflow
+-- plan: workflow_steps_key_once_per_workflow, workflow_steps_known_with_their_workflow
 delete from workflow_step_needs as need
 where
     need.workflow_id = :workflow_id

@@ -40,6 +40,13 @@ create index workflow_executions_by_workflow
     include (status, ended_at, total_tasks, completed_tasks, failed_tasks);
 -- Serves queries/executions.sql: list_executions, of all workflows.
 create index workflow_executions_by_start on workflow_executions (started_at desc, id desc);
+-- Serve queries/executions.sql: list_executions, of a pull request or a branch.
+create index workflow_executions_by_pull_request
+    on workflow_executions (pull_request_number, started_at desc, id desc)
+    where pull_request_number is not null;
+create index workflow_executions_by_branch
+    on workflow_executions (branch, started_at desc, id desc)
+    where branch is not null;
 
 comment on table workflow_executions is 'Runs of workflows.';
 comment on column workflow_executions.triggered_by is 'Who or what started it.';

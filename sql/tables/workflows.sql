@@ -32,6 +32,9 @@ create table workflows (
 -- Serve queries/workflows.sql: list_workflows, newest first.
 create index workflows_by_creation on workflows (created_at desc, id desc);
 create index workflows_by_status on workflows (status, created_at desc, id desc);
+create index workflows_by_repository
+    on workflows (github_repo_url, created_at desc, id desc)
+    where github_repo_url is not null;
 -- Serves queries/workflows.sql: find_by_linear_issue.
 create index workflows_by_linear_issue on workflows (linear_issue_id, created_at desc);
 

@@ -327,14 +327,21 @@ class _Check:
         yield from self._of_exemptions()
         # Smaller data may be read in another way than the alternatives for all of it.
         if self.scale >= 1:
-            used = set[str]().union(*(plan.reading.indexes for plan in self.plans))
-            for name in named:
-                if name in self.tables and name not in used:
-                    yield self._finding(
-                        None,
-                        f"no plan of it uses {name}, which its -- plan: line names",
-                        "Take the name out",
-                    )
+            for name in self._needless_names():
+                yield self._finding(
+                    None,
+                    f"no plan of it uses {name}, which its -- plan: line names",
+                    "Take the name out",
+                )
+
+    def _needless_names(self) -> Iterator[str]:
+        """Alternatives that no plan takes, unless there is one on the same table that some do."""
+        used = set[str]().union(*(plan.reading.indexes for plan in self.plans))
+        for group in self.lines.groups:
+            served = {self.tables.get(name) for name in group if name in used}
+            for name in group:
+                if name in self.tables and self.tables[name] not in served:
+                    yield name
 
     def _of_exemptions(self) -> Iterator[Finding]:
         for each in self.lines.exemptions:

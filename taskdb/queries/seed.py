@@ -123,5 +123,5 @@ def add_files(*, seed: int) -> int:
 
 @query
 def analyze() -> None:
-    """Collect the planner's statistics of all tables of the connection's database."""
+    """Collect the planner's statistics of the tables that have been filled."""
     ...

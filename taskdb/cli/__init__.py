@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import click
 import psycopg
 
-from taskdb.cli import check, checkup, exchange, insight, migrate, play, server, tasks
+from taskdb.cli import check, checkup, exchange, insight, inspect, migrate, play, server, tasks
 from taskdb.cli.common import error_line, group_options
 from taskdb.errors import TaskdbError, translate
 
@@ -41,6 +41,8 @@ cli.add_command(server.db)
 cli.add_command(exchange.import_)
 cli.add_command(check.check)
 cli.add_command(checkup.doctor)
+cli.add_command(inspect.show)
+cli.add_command(inspect.stats)
 cli.add_command(play.demo)
 cli.add_command(tasks.ready)
 cli.add_command(tasks.why)

@@ -120,8 +120,8 @@ class Query(Generic[P, R]):
     """A named statement with the signature of its stub.
 
     Call it with a psycopg connection and the stub's arguments; with an AsyncConnection the
-    result is awaited. `name` is "tasks.list_tasks", `where` its place in the `.sql` file, `lead`
-    the comment that goes before it,
+    result is awaited. `name` is "tasks.list_tasks", `where` its place in the `.sql` file, `mark`
+    the comment in each of its texts,
     `statement`, `parameters` and `result` are what `taskdb check` compares with the database.
 
     Every call may raise ValidationError for an argument, NotFoundError (or what `missing=`
@@ -147,7 +147,7 @@ class Query(Generic[P, R]):
         self.name = f"{area}.{statement.name}"
         self.parameters = tuple(parameters)
         self.result = result
-        self.lead = f"/* {application}:{self.name} */ "
+        self.mark = f"/* {application}:{self.name} */"
         self._missing = missing
         self._bind = binder(function, parameters, statement.where)
         self._index = {parameter.name: i for i, parameter in enumerate(parameters)}
@@ -183,7 +183,7 @@ class Query(Generic[P, R]):
 
     def variants(self) -> Iterator[Variant]:
         """Yield every text it may send, 2 to the number of `statement.groups` of them."""
-        return self.statement.variants(self.lead)
+        return self.statement.variants(self.mark)
 
     def sql(self, **present: object) -> str:
         """Return the text it sends when the conditional arguments *present* are given.
@@ -194,7 +194,7 @@ class Query(Generic[P, R]):
         unknown = present.keys() - self.statement.conditional
         if unknown:
             raise ValueError(f"{self.name} has no line -- if :{sorted(unknown)[0]}")
-        return self.statement.variant(present.keys(), self.lead).text
+        return self.statement.variant(present.keys(), self.mark).text
 
     @overload
     def __call__(self, conn: Connection[Any], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
@@ -318,7 +318,7 @@ class Query(Generic[P, R]):
                     f"must be given together with {', '.join(given)}",
                     where=self.statement.source.where(condition.at),
                 )
-        variant = self.statement.variant(present, self.lead)
+        variant = self.statement.variant(present, self.mark)
         indexes = [self._index[name] for name in variant.parameters]
         return _Plan(variant, cast("Any", variant.text), _picker(indexes))
 

@@ -19,6 +19,7 @@ from taskdb.lexer import Kind, Token
 
 __all__ = ["Condition", "SourceFile", "Statement", "Variant"]
 
+_BLANK: Final = frozenset({Kind.WHITESPACE, Kind.LINE_COMMENT, Kind.BLOCK_COMMENT})
 _NEWLINE: Final = re.compile(r"\r\n|\n|\r")
 
 
@@ -174,17 +175,21 @@ class Statement:
                 return offset
         return None
 
-    def variants(self, lead: str = "") -> Iterator[Variant]:
+    def variants(self, mark: str = "") -> Iterator[Variant]:
         """Yield every text of the query: with no conditional line, with each, ..., with all."""
         for chosen in product((False, True), repeat=len(self.groups)):
             groups = compress(self.groups, chosen)
-            yield self.variant([name for group in groups for name in group], lead)
+            yield self.variant([name for group in groups for name in group], mark)
 
-    def variant(self, present: Collection[str], lead: str = "") -> Variant:
-        """Return the text with the lines of the *present* parameters in it, after *lead*."""
+    def variant(self, present: Collection[str], mark: str = "") -> Variant:
+        """Return the text with the lines of the *present* parameters in it.
+
+        The comment *mark* stands behind its first word: before it, PostgreSQL 18 would leave it
+        out of pg_stat_statements, and at the end pg_stat_activity would cut it off.
+        """
         dropped = [line for line in self.conditions if not set(line.names) <= set(present)]
-        text = [lead]
-        length = len(lead)
+        text: list[str] = []
+        length = 0
         numbers: dict[str, int] = {}
         sent: list[int] = []
         origin: list[int] = []
@@ -192,6 +197,8 @@ class Statement:
             piece = self.source.text[token.start : token.end]
             if token.kind is Kind.PARAMETER:
                 piece = f"${numbers.setdefault(piece[1:], len(numbers) + 1)}"
+            if mark and token.kind not in _BLANK:
+                piece, mark = f"{piece} {mark}", ""
             text.append(piece)
             sent.append(length)
             origin.append(token.start)

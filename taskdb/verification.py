@@ -222,7 +222,7 @@ class _Verification:
         """The text of *query* with all its lines."""
         if query.name not in self.texts:
             conditional = query.statement.conditional
-            self.texts[query.name] = query.statement.variant(conditional, query.lead)
+            self.texts[query.name] = query.statement.variant(conditional, query.mark)
         return self.texts[query.name]
 
     def take(self, answers: list[list[PGresult]]) -> None:

@@ -95,8 +95,8 @@ def test_the_text_carries_a_comment_that_leads_back(package: Package) -> None:
         "@query\ndef get(*, a: int | None = None) -> int: ...\n",
     )
 
-    assert made.get.sql() == "/* taskdb:area.get */ select 1"
-    assert made.get.sql(a=1) == "/* taskdb:area.get */ select 1\n+ $1 -- if :a"
+    assert made.get.sql() == "select /* taskdb:area.get */ 1"
+    assert made.get.sql(a=1) == "select /* taskdb:area.get */ 1\n+ $1 -- if :a"
     assert [variant.text for variant in made.get.variants()] == [
         made.get.sql(),
         made.get.sql(a=1),
@@ -112,7 +112,7 @@ def test_the_comment_names_the_project(tmp_path: Path) -> None:
     @query(file="area")
     def get() -> int: ...
 
-    assert get.sql() == "/* shop-2:area.get */ select 1"
+    assert get.sql() == "select /* shop-2:area.get */ 1"
     assert get.where == "queries/area.sql:1:1"
     assert query["area.get"] is get
     assert list(query) == [get]

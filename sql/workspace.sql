@@ -1,6 +1,11 @@
 -- One workspace, as it stands today: one team's plan in one schema. Run it with
 -- search_path = <workspace>, shared, pg_temp, after shared.sql.
 \ir functions/touch_updated_at.sql
+\ir tables/project_contexts.sql
+\ir tables/project_environments.sql
+\ir tables/modification_status_transitions.sql
+\ir tables/modifications.sql
+\ir tables/templates.sql
 \ir tables/epics.sql
 \ir tables/features.sql
 \ir tables/workflows.sql
@@ -28,6 +33,10 @@
 \ir functions/open_task_region.sql
 \ir functions/step_cycle.sql
 \ir functions/change_unhealthy.sql
+\ir functions/fill_template.sql
+\ir triggers/project_contexts.sql
+\ir triggers/modifications.sql
+\ir triggers/templates.sql
 \ir triggers/epics.sql
 \ir triggers/features.sql
 \ir triggers/subtasks.sql

@@ -23,6 +23,9 @@ class Rule(NamedTuple):
 
 
 CONSTRAINTS: Final[Mapping[str, Rule]] = {
+    "changes_json_is_object_of_texts_or_nulls": Rule(
+        None, "must be a JSON object of texts and nulls"
+    ),
     "epics_key_is_e_and_digits": Rule("key", "must be E and two to six digits, as in E04"),
     "execution_steps_deadline_only_in_progress": Rule(
         "deadline_at", "must be null unless status is in_progress"
@@ -40,9 +43,26 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     "features_key_is_epic_and_f_and_digits": Rule(
         "key", "must be its epic's key, a hyphen, F and two to six digits, as in E04-F01"
     ),
+    "modification_status_transitions_is_a_move": Rule("new_status", "must differ from old_status"),
+    "modification_status_transitions_pkey": Rule(
+        "new_status", "must follow an old_status only once"
+    ),
+    "modifications_applied_at_exactly_when_applied": Rule(
+        "applied_at", "must be set exactly when status is applied"
+    ),
+    "modifications_applied_with_files": Rule(
+        "modified_files", "must be given for an applied modification"
+    ),
+    "modifications_ended_exactly_at_an_end": Rule(
+        "ended_at", "must be set exactly when status is applied, failed or rejected"
+    ),
+    "name_list_has_no_empty_names": Rule(None, "must have no empty names"),
     "object_json_is_object": Rule(None, "must be a JSON object"),
     "parent_guard_has_one_row": Rule("only_row", "must be true: the table has one row"),
     "parent_guard_pkey": Rule("only_row", "must be unique: the table has one row"),
+    "project_environments_once_per_project": Rule(
+        "project_id", "must be unique in project_environments"
+    ),
     "task_claims_ended_exactly_with_outcome": Rule(
         "ended_at", "must be set exactly when outcome is"
     ),
@@ -73,6 +93,10 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
         "blocked_reason", "must be null unless status is blocked"
     ),
     "tasks_workflow_exists": Rule("workflow_id", "must name a row of workflows that exists"),
+    "templates_variables_required_or_optional": Rule(
+        "optional_vars", "must not hold what required_vars holds"
+    ),
+    "texts_json_is_object_of_texts": Rule(None, "must be a JSON object of texts"),
     "workflow_executions_ended_exactly_unless_running": Rule(
         "ended_at", "must be set exactly unless status is running"
     ),

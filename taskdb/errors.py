@@ -10,6 +10,7 @@
     │   ├── CircularDependencyError         the edge or parent would close a loop; has .path
     │   ├── InvalidTransitionError          the table of allowed moves refuses the change of status
     │   ├── ClaimLostError                  the token is stale: another agent took the task over
+    │   ├── VersionConflictError            the project changed since it was seen
     │   ├── DatabaseNotFoundError           nothing is configured, or nothing answers there
     │   ├── SchemaVersionMismatchError      database and package do not fit each other
     │   └── QueriesDoNotFitError            the database is not what queries expect; has .misfits
@@ -49,6 +50,7 @@ __all__ = [
     "TaskdbError",
     "TooManyRowsError",
     "ValidationError",
+    "VersionConflictError",
     "translate",
 ]
 
@@ -145,6 +147,13 @@ class ClaimLostError(DatabaseError):
     """The token is stale: the lease lapsed and another agent took the task over, or it was ended.
 
     Nothing was changed. Drop the work and claim again.
+    """
+
+
+class VersionConflictError(DatabaseError):
+    """The project changed since its version was seen, or is gone. Nothing was changed.
+
+    Read it again, and decide again.
     """
 
 
@@ -411,6 +420,10 @@ def _move(report: _Report) -> InvalidTransitionError:
     return InvalidTransitionError(report.message, hint=report.hint)
 
 
+def _conflict(report: _Report) -> VersionConflictError:
+    return VersionConflictError(report.message, hint=report.hint)
+
+
 def _loop(report: _Report) -> CircularDependencyError:
     try:
         path: list[str] = json.loads(report.told)
@@ -436,6 +449,7 @@ _REFUSALS: Final[Mapping[str, Callable[[_Report], TaskdbError | None]]] = {
     "TD003": _frozen,
     "TD004": _frozen,
     "TD005": _refused,
+    "TD006": _conflict,
     "23001": _reference,
     "23502": _null,
     "23503": _reference,

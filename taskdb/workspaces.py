@@ -55,6 +55,9 @@ _WRITE: Final[tuple[LiteralString, ...]] = (
 )
 # The migration runner's tables are written by who migrates, and only read by services.
 _LOG_TABLES: Final = ("_taskdb_migration", "_yoyo_migration", "_yoyo_log", "_yoyo_version")
+# Secrets are for who writes.
+_SECRET_TABLES: Final = ("project_environments",)
+_HIDE: Final = "revoke all on {schema}.{table} from {role}"
 _PROTECT: Final = "revoke insert, update, delete on {schema}.{table} from {role}"
 
 
@@ -127,7 +130,8 @@ def grant(conn: Connection[Any], name: str, role: str, access: Access = "read") 
     """Let *role* read workspace *name*, or do there all that taskdb's functions do.
 
     Covers ``shared`` too, and what later migrations make, if the same role runs them as runs
-    this. The migration log stays readable and no more. All in one transaction.
+    this. The migration log stays readable and no more; environment variables of projects are
+    hidden from who only reads. All in one transaction.
 
     Raises `ValidationError` for an unknown role or access, `DatabaseError` if the workspace is
     not there or ``shared`` is another's and the role may not use it.
@@ -199,6 +203,10 @@ def _grant_on(conn: Connection[Any], schema: str, role: str, access: Access) -> 
     for table in _LOG_TABLES:
         if table in tables:
             _execute(conn, _PROTECT, schema=schema, table=table, role=role)
+    if access == "read":
+        for table in _SECRET_TABLES:
+            if table in tables:
+                _execute(conn, _HIDE, schema=schema, table=table, role=role)
 
 
 def _execute(conn: Connection[Any], statement: LiteralString, **names: str) -> None:

@@ -28,6 +28,9 @@ AREAS = [
     "executions",
     "externals",
     "flow",
+    "projects",
+    "modifications",
+    "templates",
 ]
 # Told by the friendlier function beside them, or made for display.
 UNNAMED = {

@@ -10,7 +10,8 @@ insert into epics (
     business_value,
     file_path,
     metadata,
-    created_by
+    created_by,
+    project_id
 )
 values (
     :key,
@@ -21,7 +22,8 @@ values (
     :business_value,
     :file_path,
     :metadata,
-    :created_by
+    :created_by,
+    :project_id
 )
 returning
     id,
@@ -34,6 +36,7 @@ returning
     file_path,
     metadata,
     created_by,
+    project_id,
     created_at,
     updated_at;
 
@@ -49,6 +52,7 @@ select
     epic.file_path,
     epic.metadata,
     epic.created_by,
+    epic.project_id,
     epic.created_at,
     epic.updated_at
 from epics as epic
@@ -66,6 +70,7 @@ select
     epic.file_path,
     epic.metadata,
     epic.created_by,
+    epic.project_id,
     epic.created_at,
     epic.updated_at
 from epics as epic
@@ -84,6 +89,7 @@ select
     epic.file_path,
     epic.metadata,
     epic.created_by,
+    epic.project_id,
     epic.created_at,
     epic.updated_at
 from epics as epic
@@ -91,6 +97,7 @@ where
     true
     and epic.status = :status                                       -- if :status
     and epic.priority = :priority                                   -- if :priority
+    and epic.project_id = :project_id                               -- if :project_id
     and epic.key > :after_key                                       -- if :after_key
 order by epic.key
 limit :limit;
@@ -106,6 +113,7 @@ set
     business_value = :business_value,                               -- if :business_value
     file_path = :file_path,                                         -- if :file_path
     metadata = :metadata,                                           -- if :metadata
+    project_id = :project_id,                                       -- if :project_id
     updated_at = now()
 where epic.key = :key
 returning
@@ -119,6 +127,7 @@ returning
     epic.file_path,
     epic.metadata,
     epic.created_by,
+    epic.project_id,
     epic.created_at,
     epic.updated_at;
 

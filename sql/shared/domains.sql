@@ -54,3 +54,34 @@ create domain duration as interval
     constraint duration_is_not_negative check (value >= interval '0');
 
 comment on domain duration is 'A length of time.';
+
+create domain percentage as numeric(5, 2)
+    constraint percentage_is_0_to_100_inclusive check (value between 0 and 100);
+
+comment on domain percentage is '0 to 100, with two decimals.';
+
+-- (strict: in lax mode a list passes for what is in it.)
+create domain texts_json as jsonb
+    constraint texts_json_is_object_of_texts check (
+        jsonb_typeof(value) = 'object'
+        and not jsonb_path_exists(value, 'strict $.* ? (@.type() != "string")')
+    );
+
+comment on domain texts_json is 'A JSON object of texts: files by path, variables by name.';
+
+create domain changes_json as jsonb
+    constraint changes_json_is_object_of_texts_or_nulls check (
+        jsonb_typeof(value) = 'object'
+        and not jsonb_path_exists(
+            value, 'strict $.* ? (@.type() != "string" && @.type() != "null")'
+        )
+    );
+
+comment on domain changes_json is 'Files by path, each with its new content, or null: it goes.';
+
+create domain name_list as text[] collate "C"
+    constraint name_list_has_no_empty_names check (
+        array_position(value, null) is null and array_position(value, '') is null
+    );
+
+comment on domain name_list is 'Names: none is empty or null.';

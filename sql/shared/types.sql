@@ -69,3 +69,21 @@ comment on type pull_request_state is 'Where a pull request stands.';
 create type health as enum ('unknown', 'healthy', 'unhealthy');
 
 comment on type health is 'What checks say of an external dependency; unknown hinders nothing.';
+
+create type project_status as enum ('active', 'archived', 'deleted');
+
+comment on type project_status is
+    'Where a project stands. deleted: put away, and still there; projects.delete really deletes.';
+
+create type modification_status as enum ('pending', 'approved', 'applied', 'failed', 'rejected');
+
+comment on type modification_status is
+    'Where a modification stands. Allowed moves are rows of modification_status_transitions.';
+
+create type template_category as enum ('api', 'web', 'mobile', 'data', 'microservice');
+
+comment on type template_category is 'What a template makes.';
+
+create type complexity as enum ('simple', 'medium', 'complex');
+
+comment on type complexity is 'How much a template asks of who uses it.';

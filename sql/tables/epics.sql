@@ -13,6 +13,9 @@ create table epics (
     created_by shared.name_text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
+    project_id uuid,
+    constraint epics_project_exists
+        foreign key (project_id) references project_contexts (id) on delete set null,
     constraint epics_key_is_unique unique (key),
     constraint epics_key_is_e_and_digits check (key ~ '^E[0-9]{2,6}$')
 );
@@ -20,7 +23,11 @@ create table epics (
 -- Serves queries/epics.sql: list_epics.
 create index epics_by_status on epics (status, key);
 
+-- Serves queries/epics.sql: list_epics, and a project's deletion.
+create index epics_by_project on epics (project_id, key) where project_id is not null;
+
 comment on table epics is 'The largest units of a plan.';
 comment on column epics.key is 'Its name among people: E04.';
 comment on column epics.file_path is 'Where its document lies, as the plan''s authors name it.';
 comment on column epics.metadata is 'What other tools know of it, as an object.';
+comment on column epics.project_id is 'What is built by it. A project leaves its plans.';

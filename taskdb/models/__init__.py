@@ -8,6 +8,8 @@ from taskdb.models.externals import ExternalDependency
 from taskdb.models.features import Feature, FeatureProgress
 from taskdb.models.files import TaskFile, TaskFileInfo
 from taskdb.models.history import HistoryEntry
+from taskdb.models.modifications import Modification
+from taskdb.models.projects import Project, ProjectEnvironment, ProjectFile, ProjectSummary
 from taskdb.models.subtasks import Subtask
 from taskdb.models.tasks import (
     BlockedTask,
@@ -19,19 +21,24 @@ from taskdb.models.tasks import (
     TaskKey,
     TaskSummary,
 )
+from taskdb.models.templates import Template, TemplateSummary
 from taskdb.models.types import (
     ClaimOutcome,
+    Complexity,
     DependencyType,
     ErrorPolicy,
     ExecutionStatus,
     Health,
     Level,
+    ModificationStatus,
     ObstacleReason,
     PlanStatus,
+    ProjectStatus,
     PullRequestState,
     StepStatus,
     SubtaskStatus,
     TaskStatus,
+    TemplateCategory,
     TriggerType,
     WorkflowStatus,
 )
@@ -50,6 +57,7 @@ __all__ = [
     "Claim",
     "ClaimEnd",
     "ClaimOutcome",
+    "Complexity",
     "CreatedMany",
     "Dependency",
     "DependencyType",
@@ -65,6 +73,8 @@ __all__ = [
     "Health",
     "HistoryEntry",
     "Level",
+    "Modification",
+    "ModificationStatus",
     "NewDependency",
     "NewStep",
     "NewTask",
@@ -73,6 +83,11 @@ __all__ = [
     "ObstacleReason",
     "PerformanceMetrics",
     "PlanStatus",
+    "Project",
+    "ProjectEnvironment",
+    "ProjectFile",
+    "ProjectStatus",
+    "ProjectSummary",
     "PullRequestState",
     "ReadyTask",
     "RelatedTask",
@@ -86,6 +101,9 @@ __all__ = [
     "TaskKey",
     "TaskStatus",
     "TaskSummary",
+    "Template",
+    "TemplateCategory",
+    "TemplateSummary",
     "TriggerType",
     "Workflow",
     "WorkflowStatistics",

@@ -24,6 +24,7 @@ class Epic(Model):
     file_path: str | None
     metadata: dict[str, Any] | None
     created_by: str | None
+    project_id: UUID | None
     created_at: datetime
     updated_at: datetime
 

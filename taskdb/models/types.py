@@ -152,3 +152,39 @@ class Health(StrEnum):
     UNKNOWN = "unknown"
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"
+
+
+class ProjectStatus(StrEnum):
+    """Where a project stands; `DELETED` is put away, and still there."""
+
+    ACTIVE = "active"
+    ARCHIVED = "archived"
+    DELETED = "deleted"
+
+
+class ModificationStatus(StrEnum):
+    """Where a modification stands. Allowed moves: `modification_status_transitions`."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    APPLIED = "applied"
+    FAILED = "failed"
+    REJECTED = "rejected"
+
+
+class TemplateCategory(StrEnum):
+    """What a template makes."""
+
+    API = "api"
+    WEB = "web"
+    MOBILE = "mobile"
+    DATA = "data"
+    MICROSERVICE = "microservice"
+
+
+class Complexity(StrEnum):
+    """How much a template asks of who uses it."""
+
+    SIMPLE = "simple"
+    MEDIUM = "medium"
+    COMPLEX = "complex"

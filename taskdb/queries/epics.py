@@ -22,10 +22,11 @@ def create(
     file_path: Text | None = None,
     metadata: dict[str, Any] | None = None,
     created_by: Name | None = None,
+    project_id: UUID | None = None,
 ) -> Epic:
     """Make an epic. Its key is `E` and two to six digits: `E04`.
 
-    Raises `IntegrityError` if the key is taken.
+    Raises `IntegrityError` if the key is taken, or there is no such project.
     """
     ...
 
@@ -47,6 +48,7 @@ def list_epics(
     *,
     status: PlanStatus | None = None,
     priority: Level | None = None,
+    project_id: UUID | None = None,
     after_key: Key | None = None,
     limit: Limit = 100,
 ) -> list[Epic]:
@@ -68,6 +70,7 @@ def update(
     business_value: Level | None | Unset = UNSET,
     file_path: Text | None | Unset = UNSET,
     metadata: dict[str, Any] | None | Unset = UNSET,
+    project_id: UUID | None | Unset = UNSET,
 ) -> Epic:
     """Change what is given, and nothing else; None empties a field.
 

@@ -1,0 +1,28 @@
+create trigger project_contexts_50_touch_updated_at
+    before update on project_contexts
+    for each row
+    execute function touch_updated_at();
+
+-- Whoever changes a project makes it another version, whatever the statement says.
+create function count_version()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    new.version := old.version + 1;
+    return new;
+end;
+$$;
+
+comment on function count_version() is 'Counts the changes of a row.';
+
+create trigger project_contexts_51_count_version
+    before update on project_contexts
+    for each row
+    execute function count_version();
+
+create trigger project_environments_50_touch_updated_at
+    before update on project_environments
+    for each row
+    execute function touch_updated_at();

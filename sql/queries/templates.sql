@@ -63,8 +63,6 @@ where template.id = :id;
 -- name: search
 -- Templates without their files, the newest first. Lists are of what a template must all have.
 --
--- plan: long sorts: what is found by a list comes in no order
--- plan: whole tables without :category :complexity :tech_stack :tags: nothing is asked for
 with found as materialized (
     select
         template.id,

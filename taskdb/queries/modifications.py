@@ -1,6 +1,5 @@
 """Modifications of projects: `sql/queries/modifications.sql`."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,7 +16,7 @@ def request(
     project_id: UUID,
     request: Text,
     requested_by: Name,
-    affected_files: Sequence[str] = (),
+    affected_files: list[str] = [],  # noqa: B006
     impact_analysis: dict[str, Any] | None = None,
 ) -> Modification:
     """Ask for a change of a project as it is now.

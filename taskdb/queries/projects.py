@@ -1,6 +1,5 @@
 """Projects, their files and their secrets: `sql/queries/projects.sql`."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -24,7 +23,7 @@ def create(
     owner_id: Name,
     status: ProjectStatus = ProjectStatus.ACTIVE,
     codebase: dict[str, str],
-    dependencies: Sequence[str] = (),
+    dependencies: list[str] = [],  # noqa: B006
     deployment_config: dict[str, Any] | None = None,
     test_coverage: Percentage | None = None,
     security_score: Percentage | None = None,

@@ -1,6 +1,5 @@
 """Templates of projects: `sql/queries/templates.sql`."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -21,12 +20,12 @@ def create(
     category: TemplateCategory,
     files: dict[str, str],
     description: str | None = None,
-    required_vars: Sequence[str] = (),
-    optional_vars: Sequence[str] = (),
-    tech_stack: Sequence[str] = (),
+    required_vars: list[str] = [],  # noqa: B006
+    optional_vars: list[str] = [],  # noqa: B006
+    tech_stack: list[str] = [],  # noqa: B006
     estimated_setup_time: Minutes | None = None,
     complexity: Complexity = Complexity.MEDIUM,
-    tags: Sequence[str] = (),
+    tags: list[str] = [],  # noqa: B006
 ) -> Template:
     """Make a template. `{{NAME}}` in a file's content stands for the variable NAME."""
     ...

@@ -7,3 +7,6 @@
 \ir shared/uuidv7.sql
 \ir shared/is_satisfied.sql
 \ir shared/utf8_bytes.sql
+\ir shared/names_files.sql
+\ir shared/phase_names.sql
+\ir shared/spec_text.sql

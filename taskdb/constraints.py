@@ -43,6 +43,22 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     "features_key_is_epic_and_f_and_digits": Rule(
         "key", "must be its epic's key, a hyphen, F and two to six digits, as in E04-F01"
     ),
+    "implementation_tasks_branch_has_1_to_250_characters": Rule(
+        "branch_name", "must have 1 to 250 characters"
+    ),
+    "implementation_tasks_files_are_named_in_one_way": Rule(
+        "assigned_files",
+        "must be paths of up to 1,000 characters, without '.', '..' and '//'",
+    ),
+    "implementation_tasks_merge_commit_only_if_merged": Rule(
+        "merge_commit_sha", "must be null unless merged_at is set"
+    ),
+    "implementation_tasks_scope_is_a_phase": Rule(
+        "scope", "must be the name of a phase of the specification, and a phase with tasks stays"
+    ),
+    "implementation_tasks_spec_exists": Rule(
+        "spec_id", "must name a specification, which keeps its type while it has tasks"
+    ),
     "modification_status_transitions_is_a_move": Rule("new_status", "must differ from old_status"),
     "modification_status_transitions_pkey": Rule(
         "new_status", "must follow an old_status only once"
@@ -63,6 +79,13 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     "project_environments_once_per_project": Rule(
         "project_id", "must be unique in project_environments"
     ),
+    "spec_dependencies_pkey": Rule("depends_on_id", "must not be a dependency of the spec twice"),
+    "spec_guard_has_one_row": Rule("only_row", "must be true: the table has one row"),
+    "spec_guard_pkey": Rule("only_row", "must be unique: the table has one row"),
+    "spec_phases_pkey": Rule("name", "must be unique among the phases"),
+    "spec_search_pkey": Rule("spec_id", "must have its words only once"),
+    "spec_status_transitions_is_a_move": Rule("new_status", "must differ from old_status"),
+    "spec_status_transitions_pkey": Rule("new_status", "must follow an old_status only once"),
     "task_claims_ended_exactly_with_outcome": Rule(
         "ended_at", "must be set exactly when outcome is"
     ),
@@ -74,6 +97,21 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     "task_history_seq_once_per_task": Rule("seq", "must be unique among its task's history"),
     "task_status_transitions_is_a_move": Rule("new_status", "must differ from old_status"),
     "task_status_transitions_pkey": Rule("new_status", "must follow an old_status only once"),
+    "technical_specs_content_exactly_if_monolithic": Rule(
+        "content", "must be given for a monolithic specification, and for no other"
+    ),
+    "technical_specs_key_is_taken_once": Rule("spec_number", "must be unique in technical_specs"),
+    "technical_specs_number_is_positive": Rule("spec_number", "must be positive"),
+    "technical_specs_number_is_taken_once": Rule(
+        "spec_number", "must be unique in technical_specs"
+    ),
+    "technical_specs_phase_status_only_with_phase": Rule(
+        "current_phase_status", "must be null unless phase is given"
+    ),
+    "technical_specs_structure_exactly_if_hierarchical": Rule(
+        "structure", "must be given for a hierarchical specification, and for no other"
+    ),
+    "technical_specs_type_is_for_tasks": Rule("spec_type", "must be the one of the specification"),
     "tasks_blocked_at_exactly_while_blocked": Rule(
         "blocked_at", "must be set exactly while status is blocked"
     ),

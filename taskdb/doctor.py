@@ -44,6 +44,9 @@ _CHECKS: Final[Sequence[Callable[[Any], Any]]] = (
     queries.wrong_workflow_health,
     queries.step_cycles,
     queries.left_steps,
+    queries.wrong_files,
+    queries.wrong_phases,
+    queries.wrong_spec_text,
 )
 # Of a long cycle a finding shows the beginning.
 _SHOWN_KEYS: Final = 20
@@ -121,6 +124,8 @@ def _run() -> Steps[list[Finding]]:
     found: list[Finding] = [*ranks, *(yield from _cycles(ranks))]
     parents: list[Link] = yield queries.tasks_below_no_root
     found += _loops(parents, "parent_cycle", "each is a part of the next")
+    specs: list[Link] = yield queries.spec_edges
+    found += _loops(specs, "spec_cycle", "each builds on the next")
     for check in _CHECKS:
         found += yield check
     return found

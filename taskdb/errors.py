@@ -341,6 +341,8 @@ def _overlap(report: _Report) -> IntegrityError:
 
 
 def _reference(report: _Report) -> IntegrityError:
+    if without_shard(report.constraint or "") in CONSTRAINTS:
+        return _integrity(*report.rule, report)
     # Who deletes is told of three names, who inserts of two, in every language.
     names = _QUOTED.findall(report.message)
     if report.code == "23001" or len(names) > 2:
@@ -442,6 +444,11 @@ def _refused(report: _Report) -> ValidationError:
     return ValidationError(field, rule, hint=report.hint)
 
 
+def _held(report: _Report) -> IntegrityError:
+    field, _, rule = report.told.partition(": ")
+    return IntegrityError(report.message, field=field, rule=rule, hint=report.hint)
+
+
 # docs/errors.md has this table for people.
 _REFUSALS: Final[Mapping[str, Callable[[_Report], TaskdbError | None]]] = {
     "TD001": _move,
@@ -450,6 +457,7 @@ _REFUSALS: Final[Mapping[str, Callable[[_Report], TaskdbError | None]]] = {
     "TD004": _frozen,
     "TD005": _refused,
     "TD006": _conflict,
+    "TD007": _held,
     "23001": _reference,
     "23502": _null,
     "23503": _reference,

@@ -16,15 +16,25 @@ import pytest
 from taskdb import doctor
 from taskdb.database import connect, connect_async
 from taskdb.errors import ValidationError
-from taskdb.models import NewDependency, NewTask, TaskStatus
+from taskdb.models import NewDependency, NewTask, SpecType, TaskStatus
 from taskdb.models.doctor import Finding
-from taskdb.queries import claims, dependencies, features, history, query, tasks
+from taskdb.queries import (
+    claims,
+    dependencies,
+    features,
+    history,
+    implementation_tasks,
+    query,
+    specs,
+    tasks,
+)
 from tests.plans import LargePlan, Plan
 
 TABLES = (
     *("epics", "features", "tasks", "task_history", "task_dependencies"),
     *("workflows", "workflow_steps", "workflow_step_needs", "workflow_executions"),
     *("execution_steps", "external_dependencies"),
+    *("technical_specs", "spec_dependencies", "implementation_tasks"),
 )
 
 
@@ -55,6 +65,18 @@ def used(conn: psycopg.Connection[Any], plan: Plan) -> Plan:
     assert given_back
     claims.release(conn, task_id=given_back.task_id, token=given_back.token)
     features.update_progress(conn, key=plan.features[0])
+    for number, key in ((1, plan.build), (2, plan.chore)):
+        structure = {"phases": [{"name": "all"}]}
+        made = specs.create(
+            conn,
+            spec_number=number,
+            title="The plan",
+            spec_type=SpecType.HIERARCHICAL,
+            structure=structure,
+        )
+        implementation_tasks.adopt(
+            conn, key=key, spec=made.key, scope="all", assigned_files=[f"{number}.py"]
+        )
     return plan
 
 
@@ -142,6 +164,56 @@ BREAKAGES = {
         PLAN.design,
         "the claim of ada (token 1) is live, and the task completed",
         "a task in progress, or a claim that ended as revoked",
+    ),
+    "a file that two tasks in progress share": Breakage(
+        (
+            "update implementation_tasks set assigned_files = '{1.py}'"
+            " where task_id = (select id from tasks where key = 'chore')",
+            "update tasks set status = 'in_progress', status_seq = 4 where key = 'chore'",
+            "insert into task_history (task_id, seq, old_status, new_status, agent)"
+            " select id, 4, 'pending', 'in_progress', 'eve' from tasks where key = 'chore'",
+        ),
+        "held_file",
+        PLAN.chore,
+        "it is in progress with 1.py, which T-E01-F01-002 holds",
+        "held by it",
+    ),
+    "a file that a task holds at rest": Breakage(
+        (
+            "insert into held_files (path, task_id)"
+            " select '2.py', id from tasks where key = 'chore'",
+        ),
+        "held_file",
+        PLAN.chore,
+        "it holds 2.py",
+        "no such file: it is pending",
+    ),
+    "specifications in a loop": Breakage(
+        (
+            "insert into spec_dependencies (spec_id, depends_on_id)"
+            " select a.id, b.id from technical_specs as a, technical_specs as b where a.id <> b.id",
+        ),
+        "spec_cycle",
+        "SPEC-1",
+        "SPEC-1 -> SPEC-2 -> SPEC-1, where each builds on the next",
+        "no loop",
+    ),
+    "a phase that its specification does not have": Breakage(
+        (
+            "insert into spec_phases (spec_id, name, number)"
+            " select id, 'more', 2 from technical_specs where spec_number = 2",
+        ),
+        "phases",
+        "SPEC-2",
+        "spec_phases has all, more",
+        "all",
+    ),
+    "a specification that search knows otherwise": Breakage(
+        ("update technical_specs set title = 'Another' where spec_number = 2",),
+        "spec_text",
+        "SPEC-2",
+        "spec_search has another text",
+        "the words of its title and content",
     ),
     "a fence that was reset": Breakage(
         ("update tasks set claim_token = 0 where key = 'chore'",),
@@ -354,7 +426,7 @@ def test_every_query_of_the_doctor_has_something_that_only_it_finds() -> None:
         for line in variant.text.splitlines()
         if "as invariant" in line
     }
-    assert stated | {"parent_cycle"} == seen
+    assert stated | {"parent_cycle", "spec_cycle"} == seen
 
 
 def cycle_of_release(conn: psycopg.Connection[Any]) -> None:

@@ -31,6 +31,8 @@ AREAS = [
     "projects",
     "modifications",
     "templates",
+    "specs",
+    "implementation_tasks",
 ]
 # Told by the friendlier function beside them, or made for display.
 UNNAMED = {
@@ -45,6 +47,8 @@ UNNAMED = {
     "workflows.copy_steps",
     "workflows.copy_needs",
     "workflows.step_ids",
+    "specs.create_with_task_list",
+    "implementation_tasks.split_phases",
 }
 
 

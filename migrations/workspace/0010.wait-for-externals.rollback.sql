@@ -22,7 +22,13 @@ select
     task.feature_id,
     task.claim_token
 from tasks as task
-where task.status = 'pending' and task.scheduled_at is null
+where
+    task.status = 'pending'
+    and task.scheduled_at is null
+    and not exists (
+        select from file_conflicts as clash
+        where clash.task_id = task.id
+    )
 union all
 select
     task.id,
@@ -37,7 +43,13 @@ select
     task.feature_id,
     task.claim_token
 from tasks as task
-where task.status = 'pending' and task.scheduled_at <= now()
+where
+    task.status = 'pending'
+    and task.scheduled_at <= now()
+    and not exists (
+        select from file_conflicts as clash
+        where clash.task_id = task.id
+    )
 union all
 select
     task.id,
@@ -150,12 +162,27 @@ select
     false,
     'not before ' || task.scheduled_at::text
 from tasks as task
-where task.status in ('pending', 'blocked') and task.scheduled_at > now();
+where task.status in ('pending', 'blocked') and task.scheduled_at > now()
+union all
+select
+    task.id,
+    'files',
+    holder.id,
+    holder.key,
+    false,
+    string_agg(clash.path, ', ' order by clash.path)
+    || case when count(*) > 1 then ' are' else ' is' end
+    || ' in the hands of ' || holder.key
+from tasks as task
+inner join file_conflicts as clash on clash.task_id = task.id
+inner join tasks as holder on holder.id = clash.holder_id
+where task.status in ('pending', 'blocked')
+group by task.id, holder.id;
 
 comment on view task_obstacles is 'Why a task cannot be claimed now, a row for each reason.';
 comment on column task_obstacles.reason is
     'finished, in_review, claimed, started_by_hand, attempts_exhausted, held, dependency, '
-    'scheduled.';
+    'scheduled, files.';
 comment on column task_obstacles.dead is 'It will not go away by itself.';
 
 drop index tasks_to_claim;

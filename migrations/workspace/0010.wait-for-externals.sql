@@ -251,6 +251,10 @@ where
     and task.scheduled_at is null
     and task.unhealthy_dependencies = 0
     and task.workflow_is_healthy
+    and not exists (
+        select from file_conflicts as clash
+        where clash.task_id = task.id
+    )
 union all
 select
     task.id,
@@ -270,6 +274,10 @@ where
     and task.scheduled_at <= now()
     and task.unhealthy_dependencies = 0
     and task.workflow_is_healthy
+    and not exists (
+        select from file_conflicts as clash
+        where clash.task_id = task.id
+    )
 union all
 select
     task.id,
@@ -414,10 +422,25 @@ inner join tasks as task on task.workflow_id = dependency.workflow_id
 where
     task.status in ('pending', 'blocked')
     and dependency.is_required
-    and dependency.health = 'unhealthy';
+    and dependency.health = 'unhealthy'
+union all
+select
+    task.id,
+    'files',
+    holder.id,
+    holder.key,
+    false,
+    string_agg(clash.path, ', ' order by clash.path)
+    || case when count(*) > 1 then ' are' else ' is' end
+    || ' in the hands of ' || holder.key
+from tasks as task
+inner join file_conflicts as clash on clash.task_id = task.id
+inner join tasks as holder on holder.id = clash.holder_id
+where task.status in ('pending', 'blocked')
+group by task.id, holder.id;
 
 comment on view task_obstacles is 'Why a task cannot be claimed now, a row for each reason.';
 comment on column task_obstacles.reason is
     'finished, in_review, claimed, started_by_hand, attempts_exhausted, held, dependency, '
-    'scheduled, external.';
+    'scheduled, external, files.';
 comment on column task_obstacles.dead is 'It will not go away by itself.';

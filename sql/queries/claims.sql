@@ -10,12 +10,18 @@
 -- at one moment; without a limit the planner would sort them all. Then what was scheduled
 -- and has become due, and what is in progress under a lapsed lease.
 --
+-- A task whose files another one holds is passed over before that limit, or a hundred of them
+-- would hide what is behind. (With offset 0 the question is asked of one task at a time, and
+-- can't change the order.) What is in line is then locked, and its files are taken, one task
+-- after the other until one has all of its: `candidate` asks for no more than it needs, so
+-- that nothing else is locked. Twenty at once may find their files taken in this very moment.
+--
 -- What may be claimed the view ready_tasks says, here as elsewhere. The join to `task` says
 -- it again, because that is what READ COMMITTED looks at again when a row was changed
 -- between being found and being locked.
 --
 -- plan: tasks_to_claim, tasks_to_claim_by_type
-with candidate as (
+with in_line as (
     select
         task.id,
         task.status
@@ -34,6 +40,11 @@ with candidate as (
                 and task.workflow_is_healthy
                 and coalesce(task.assigned_agent, '') = ''
                 and false                                           -- if :agent_type
+                and not exists (
+                    select from file_conflicts as clash
+                    where clash.task_id = task.id
+                    offset 0
+                )
             order by
                 task.effective_priority,
                 task.execution_order,
@@ -56,6 +67,11 @@ with candidate as (
                 and task.workflow_is_healthy
                 and coalesce(task.assigned_agent, '') = :agent
                 and false                                           -- if :agent_type
+                and not exists (
+                    select from file_conflicts as clash
+                    where clash.task_id = task.id
+                    offset 0
+                )
             order by
                 task.effective_priority,
                 task.execution_order,
@@ -79,6 +95,11 @@ with candidate as (
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = '/'                                               -- if :agent_type
+                and not exists (                                    -- if :agent_type
+                    select from file_conflicts as clash             -- if :agent_type
+                    where clash.task_id = task.id                   -- if :agent_type
+                    offset 0                                        -- if :agent_type
+                )                                                   -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
                 task.execution_order,                               -- if :agent_type
@@ -102,6 +123,11 @@ with candidate as (
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = :agent || '/'                                     -- if :agent_type
+                and not exists (                                    -- if :agent_type
+                    select from file_conflicts as clash             -- if :agent_type
+                    where clash.task_id = task.id                   -- if :agent_type
+                    offset 0                                        -- if :agent_type
+                )                                                   -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
                 task.execution_order,                               -- if :agent_type
@@ -125,6 +151,11 @@ with candidate as (
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = '/' || :agent_type                                -- if :agent_type
+                and not exists (                                    -- if :agent_type
+                    select from file_conflicts as clash             -- if :agent_type
+                    where clash.task_id = task.id                   -- if :agent_type
+                    offset 0                                        -- if :agent_type
+                )                                                   -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
                 task.execution_order,                               -- if :agent_type
@@ -148,6 +179,11 @@ with candidate as (
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = :agent || '/' || :agent_type                      -- if :agent_type
+                and not exists (                                    -- if :agent_type
+                    select from file_conflicts as clash             -- if :agent_type
+                    where clash.task_id = task.id                   -- if :agent_type
+                    offset 0                                        -- if :agent_type
+                )                                                   -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
                 task.execution_order,                               -- if :agent_type
@@ -170,6 +206,11 @@ with candidate as (
                 and task.workflow_is_healthy
                 and coalesce(task.assigned_agent, '') in ('', :agent)
                 and coalesce(task.agent_type, '') in ('', :agent_type)-- if :agent_type
+                and not exists (
+                    select from file_conflicts as clash
+                    where clash.task_id = task.id
+                    offset 0
+                )
             order by
                 task.effective_priority,
                 task.execution_order,
@@ -224,8 +265,17 @@ with candidate as (
                 or (task.unhealthy_dependencies = 0 and task.workflow_is_healthy)
             )
     order by found.effective_priority, found.execution_order, found.created_at, found.id
-    limit 1
+    limit 20
     for no key update of task skip locked
+),
+
+candidate as (
+    select
+        in_line.id,
+        in_line.status
+    from in_line
+    where take_files(in_line.id)
+    limit 1
 ),
 
 -- Taking over ends the old claim. A holder that renewed its lease in this very moment
@@ -313,7 +363,7 @@ inner join taken on taken.id = claimed.task_id;
 -- As claim_next, up to :limit tasks at once.
 --
 -- plan: tasks_to_claim, tasks_to_claim_by_type
-with candidate as (
+with in_line as (
     select
         task.id,
         task.status
@@ -332,6 +382,11 @@ with candidate as (
                 and task.workflow_is_healthy
                 and coalesce(task.assigned_agent, '') = ''
                 and false                                           -- if :agent_type
+                and not exists (
+                    select from file_conflicts as clash
+                    where clash.task_id = task.id
+                    offset 0
+                )
             order by
                 task.effective_priority,
                 task.execution_order,
@@ -354,6 +409,11 @@ with candidate as (
                 and task.workflow_is_healthy
                 and coalesce(task.assigned_agent, '') = :agent
                 and false                                           -- if :agent_type
+                and not exists (
+                    select from file_conflicts as clash
+                    where clash.task_id = task.id
+                    offset 0
+                )
             order by
                 task.effective_priority,
                 task.execution_order,
@@ -377,6 +437,11 @@ with candidate as (
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = '/'                                               -- if :agent_type
+                and not exists (                                    -- if :agent_type
+                    select from file_conflicts as clash             -- if :agent_type
+                    where clash.task_id = task.id                   -- if :agent_type
+                    offset 0                                        -- if :agent_type
+                )                                                   -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
                 task.execution_order,                               -- if :agent_type
@@ -400,6 +465,11 @@ with candidate as (
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = :agent || '/'                                     -- if :agent_type
+                and not exists (                                    -- if :agent_type
+                    select from file_conflicts as clash             -- if :agent_type
+                    where clash.task_id = task.id                   -- if :agent_type
+                    offset 0                                        -- if :agent_type
+                )                                                   -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
                 task.execution_order,                               -- if :agent_type
@@ -423,6 +493,11 @@ with candidate as (
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = '/' || :agent_type                                -- if :agent_type
+                and not exists (                                    -- if :agent_type
+                    select from file_conflicts as clash             -- if :agent_type
+                    where clash.task_id = task.id                   -- if :agent_type
+                    offset 0                                        -- if :agent_type
+                )                                                   -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
                 task.execution_order,                               -- if :agent_type
@@ -446,6 +521,11 @@ with candidate as (
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = :agent || '/' || :agent_type                      -- if :agent_type
+                and not exists (                                    -- if :agent_type
+                    select from file_conflicts as clash             -- if :agent_type
+                    where clash.task_id = task.id                   -- if :agent_type
+                    offset 0                                        -- if :agent_type
+                )                                                   -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
                 task.execution_order,                               -- if :agent_type
@@ -468,6 +548,11 @@ with candidate as (
                 and task.workflow_is_healthy
                 and coalesce(task.assigned_agent, '') in ('', :agent)
                 and coalesce(task.agent_type, '') in ('', :agent_type)-- if :agent_type
+                and not exists (
+                    select from file_conflicts as clash
+                    where clash.task_id = task.id
+                    offset 0
+                )
             order by
                 task.effective_priority,
                 task.execution_order,
@@ -522,8 +607,17 @@ with candidate as (
                 or (task.unhealthy_dependencies = 0 and task.workflow_is_healthy)
             )
     order by found.effective_priority, found.execution_order, found.created_at, found.id
-    limit :limit
+    limit :limit + 100
     for no key update of task skip locked
+),
+
+candidate as (
+    select
+        in_line.id,
+        in_line.status
+    from in_line
+    where take_files(in_line.id)
+    limit :limit
 ),
 
 lapsed as (
@@ -613,7 +707,7 @@ order by taken.effective_priority, taken.execution_order, taken.created_at, take
 --
 -- plan: tasks_key_is_unique
 -- plan: task_claims_one_live
-with candidate as (
+with in_line as (
     select
         task.id,
         task.status
@@ -637,6 +731,15 @@ with candidate as (
         and coalesce(task.assigned_agent, '') in ('', :agent)
     limit 1
     for no key update of task
+),
+
+candidate as (
+    select
+        in_line.id,
+        in_line.status
+    from in_line
+    where take_files(in_line.id)
+    limit 1
 ),
 
 lapsed as (

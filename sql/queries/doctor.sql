@@ -540,6 +540,115 @@ where
     and (need.status <> 'failed' or need.on_error <> 'continue')
 order by subject, found;
 
+-- name: wrong_files
+-- 10. Each file of an implementation task in progress is held by it, and nothing else is held.
+-- As a file has one holder, no two such tasks share one.
+--
+-- plan: whole tables: an invariant is one of every row
+with wanted as (
+    select distinct
+        task.id as task_id,
+        assigned.path
+    from implementation_tasks as work
+    inner join tasks as task on task.id = work.task_id
+    cross join lateral unnest(work.assigned_files) as assigned (path)
+    where task.status = 'in_progress'
+)
+
+select
+    'held_file' as invariant,
+    task.key as subject,
+    'it is in progress with ' || wanted.path || ', which '
+    || coalesce(
+        (
+            select other.key
+            from held_files as held
+            inner join tasks as other on other.id = held.task_id
+            where held.path = wanted.path
+        ),
+        'nobody'
+    )
+    || ' holds' as "found!",  -- a list of files has no null in it
+    'held by it' as expected,
+    task.id
+from wanted
+inner join tasks as task on task.id = wanted.task_id
+left join held_files as own on own.path = wanted.path and own.task_id = wanted.task_id
+where own.path is null
+union all
+select
+    'held_file',
+    task.key,
+    'it holds ' || held.path,
+    'no such file: it is ' || task.status
+    || case when task.status = 'in_progress' then ' without it' else '' end,
+    task.id
+from held_files as held
+inner join tasks as task on task.id = held.task_id
+left join wanted on wanted.task_id = held.task_id and wanted.path = held.path
+where wanted.path is null
+order by 2, 3;
+
+-- name: spec_edges
+-- 1. The dependencies between specifications, among which there must be no loop. They are few.
+--
+-- plan: whole tables: an invariant is one of every row
+select
+    spec.id,
+    spec.key,
+    blocker.key as next_key
+from spec_dependencies as edge
+inner join technical_specs as spec on spec.id = edge.spec_id
+inner join technical_specs as blocker on blocker.id = edge.depends_on_id
+order by spec.key, blocker.key;
+
+-- name: wrong_phases
+-- 6. The phases beside a specification are those of its structure.
+--
+-- plan: whole tables: an invariant is one of every row
+select
+    'phases' as invariant,
+    spec.key as subject,
+    'spec_phases has ' || coalesce(nullif(array_to_string(known.names, ', '), ''), 'none')
+        as found,
+    coalesce(array_to_string(spec.phase_files, ', '), 'none') as expected,
+    spec.id
+from technical_specs as spec
+cross join lateral (
+    select array(
+        select phase.name
+        from spec_phases as phase
+        where phase.spec_id = spec.id
+        order by phase.name
+    ) as names
+) as known
+where
+    known.names <> array(
+        select named.name
+        from unnest(spec.phase_files) as named (name)
+        order by named.name collate "C"
+    )
+order by spec.key;
+
+-- name: wrong_spec_text
+-- 6. What search looks at is the text of the specifications.
+--
+-- plan: whole tables: an invariant is one of every row
+select
+    'spec_text' as invariant,
+    spec.key as subject,
+    case
+        when indexed.spec_id is null then 'spec_search has no row for it'
+        else 'spec_search has another text'
+    end as found,
+    'the words of its title and content' as expected,
+    spec.id
+from technical_specs as spec
+left join spec_search as indexed on indexed.spec_id = spec.id
+where
+    indexed.document is distinct from spec_document(spec.title, spec.content, spec.structure)
+order by spec.key;
+
 -- name: lock_tasks
 -- Locks tasks in the order in which everybody does; returns those that are still there.
 --

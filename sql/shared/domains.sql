@@ -85,3 +85,8 @@ create domain name_list as text[] collate "C"
     );
 
 comment on domain name_list is 'Names: none is empty or null.';
+
+create domain commit_sha as text collate "C"
+    constraint commit_sha_is_hexadecimal check (value ~ '^[0-9a-f]{4,64}$');
+
+comment on domain commit_sha is 'The name of a commit: 4 to 64 hexadecimal digits.';

@@ -87,3 +87,19 @@ comment on type template_category is 'What a template makes.';
 create type complexity as enum ('simple', 'medium', 'complex');
 
 comment on type complexity is 'How much a template asks of who uses it.';
+
+create type spec_status as enum (
+    'draft', 'in_review', 'approved', 'in_progress', 'completed', 'archived'
+);
+
+comment on type spec_status is
+    'Where a specification stands. Allowed moves are rows of spec_status_transitions.';
+
+create type spec_type as enum ('monolithic', 'hierarchical');
+
+comment on type spec_type is
+    'What a specification is kept as. monolithic: one text. hierarchical: JSON with phases.';
+
+create type phase_status as enum ('in_progress', 'completed');
+
+comment on type phase_status is 'Where the current phase of a specification stands.';

@@ -3,7 +3,8 @@
 -- (assigned_agent) and agent types are for the claim to match.
 --
 -- The branches are kept apart so that each has its index; the planner merges them in the
--- order of the claim.
+-- order of the claim. A task whose files a task in progress holds is not among them; one under
+-- a lapsed lease holds its own.
 create view ready_tasks as
 select
     task.id,
@@ -23,6 +24,10 @@ where
     and task.scheduled_at is null
     and task.unhealthy_dependencies = 0
     and task.workflow_is_healthy
+    and not exists (
+        select from file_conflicts as clash
+        where clash.task_id = task.id
+    )
 union all
 select
     task.id,
@@ -42,6 +47,10 @@ where
     and task.scheduled_at <= now()
     and task.unhealthy_dependencies = 0
     and task.workflow_is_healthy
+    and not exists (
+        select from file_conflicts as clash
+        where clash.task_id = task.id
+    )
 union all
 select
     task.id,

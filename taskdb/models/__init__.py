@@ -8,8 +8,14 @@ from taskdb.models.externals import ExternalDependency
 from taskdb.models.features import Feature, FeatureProgress
 from taskdb.models.files import TaskFile, TaskFileInfo
 from taskdb.models.history import HistoryEntry
+from taskdb.models.implementation_tasks import (
+    CreatedTask,
+    ImplementationTask,
+    NewImplementationTask,
+)
 from taskdb.models.modifications import Modification
 from taskdb.models.projects import Project, ProjectEnvironment, ProjectFile, ProjectSummary
+from taskdb.models.specs import Phase, PhaseName, Spec, SpecMatch, SpecProgress, SpecSummary
 from taskdb.models.subtasks import Subtask
 from taskdb.models.tasks import (
     BlockedTask,
@@ -32,9 +38,12 @@ from taskdb.models.types import (
     Level,
     ModificationStatus,
     ObstacleReason,
+    PhaseStatus,
     PlanStatus,
     ProjectStatus,
     PullRequestState,
+    SpecStatus,
+    SpecType,
     StepStatus,
     SubtaskStatus,
     TaskStatus,
@@ -59,6 +68,7 @@ __all__ = [
     "ClaimOutcome",
     "Complexity",
     "CreatedMany",
+    "CreatedTask",
     "Dependency",
     "DependencyType",
     "Epic",
@@ -72,16 +82,21 @@ __all__ = [
     "FeatureProgress",
     "Health",
     "HistoryEntry",
+    "ImplementationTask",
     "Level",
     "Modification",
     "ModificationStatus",
     "NewDependency",
+    "NewImplementationTask",
     "NewStep",
     "NewTask",
     "NewWorkflow",
     "Obstacle",
     "ObstacleReason",
     "PerformanceMetrics",
+    "Phase",
+    "PhaseName",
+    "PhaseStatus",
     "PlanStatus",
     "Project",
     "ProjectEnvironment",
@@ -91,6 +106,12 @@ __all__ = [
     "PullRequestState",
     "ReadyTask",
     "RelatedTask",
+    "Spec",
+    "SpecMatch",
+    "SpecProgress",
+    "SpecStatus",
+    "SpecSummary",
+    "SpecType",
     "StatusCount",
     "StepStatus",
     "Subtask",

@@ -64,6 +64,31 @@ class SubtaskStatus(StrEnum):
     COMPLETED = "completed"
 
 
+class SpecStatus(StrEnum):
+    """Where a specification stands. Allowed moves are rows of `spec_status_transitions`."""
+
+    DRAFT = "draft"
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    ARCHIVED = "archived"
+
+
+class SpecType(StrEnum):
+    """What a specification is kept as: one text, or JSON with phases."""
+
+    MONOLITHIC = "monolithic"
+    HIERARCHICAL = "hierarchical"
+
+
+class PhaseStatus(StrEnum):
+    """Where the current phase of a specification stands."""
+
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+
+
 class ObstacleReason(StrEnum):
     """Why a task can't be claimed now."""
 
@@ -76,6 +101,7 @@ class ObstacleReason(StrEnum):
     DEPENDENCY = "dependency"
     SCHEDULED = "scheduled"
     EXTERNAL = "external"
+    FILES = "files"
     RESERVED = "reserved"
     AGENT_TYPE = "agent_type"
 

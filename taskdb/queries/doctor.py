@@ -138,6 +138,30 @@ def left_steps() -> list[Finding]:
 
 
 @query
+def wrong_files() -> list[Finding]:
+    """Return the files of tasks in progress that they do not hold, and those held otherwise."""
+    ...
+
+
+@query
+def spec_edges() -> list[Link]:
+    """Return the dependencies between specifications."""
+    ...
+
+
+@query
+def wrong_phases() -> list[Finding]:
+    """Return the specifications whose rows of phases are not those of their structure."""
+    ...
+
+
+@query
+def wrong_spec_text() -> list[Finding]:
+    """Return the specifications that search knows under another text, or not at all."""
+    ...
+
+
+@query
 def lock_tasks(*, ids: list[UUID]) -> list[UUID]:
     """Lock tasks until the transaction ends; return those of *ids* that exist."""
     ...

@@ -1,0 +1,393 @@
+-- Implementation tasks: parts of specifications, as tasks. They are claimed as all tasks are.
+
+-- name: create
+-- A task and its part of a specification. No row if there is no such specification.
+with spec as (
+    select
+        spec.id,
+        spec.title
+    from technical_specs as spec
+    where spec.key = :spec
+),
+
+made as (
+    insert into tasks (
+        key,
+        title,
+        description,
+        priority,
+        agent_type,
+        estimated_hours,
+        execution_order,
+        feature_id,
+        created_by
+    )
+    select
+        :key,
+        coalesce(:title, left(spec.title || ': ' || :scope, 500)),
+        :scope_description,
+        :priority,
+        :agent_type,
+        :estimated_hours,
+        :execution_order,
+        :feature_id,
+        :created_by
+    from spec
+    returning id, key
+),
+
+linked as (
+    insert into implementation_tasks (
+        task_id,
+        spec_id,
+        scope,
+        scope_description,
+        assigned_files,
+        branch_name,
+        worktree_path,
+        created_by
+    )
+    select
+        made.id,
+        spec.id,
+        :scope,
+        :scope_description,
+        :assigned_files,
+        coalesce(:branch_name, 'roadmap-implementation_task-' || made.key),
+        :worktree_path,
+        :created_by
+    from made
+    cross join spec
+    returning task_id, spec_id, scope, branch_name
+)
+
+select
+    linked.task_id,
+    made.key,
+    linked.spec_id,
+    linked.scope,
+    linked.branch_name
+from linked
+inner join made on made.id = linked.task_id;
+
+-- name: adopt
+-- A task that is there becomes a part of a specification. No row if one of the two is not.
+with part as (
+    select
+        task.id as task_id,
+        task.key,
+        spec.id as spec_id
+    from tasks as task
+    cross join technical_specs as spec
+    where task.key = :key and spec.key = :spec
+),
+
+linked as (
+    insert into implementation_tasks (
+        task_id,
+        spec_id,
+        scope,
+        scope_description,
+        assigned_files,
+        branch_name,
+        worktree_path,
+        created_by
+    )
+    select
+        part.task_id,
+        part.spec_id,
+        :scope,
+        :scope_description,
+        :assigned_files,
+        coalesce(:branch_name, 'roadmap-implementation_task-' || part.key),
+        :worktree_path,
+        :created_by
+    from part
+    returning task_id, spec_id, scope, branch_name
+)
+
+select
+    linked.task_id,
+    part.key,
+    linked.spec_id,
+    linked.scope,
+    linked.branch_name
+from linked
+inner join part on part.task_id = linked.task_id;
+
+-- name: split_phases
+-- One task for each phase that has none yet, in the order of their numbers. A phase may have
+-- `files`, which are then its task's.
+with spec as (
+    select
+        spec.id,
+        spec.spec_number,
+        spec.title,
+        spec.structure
+    from technical_specs as spec
+    where spec.key = :spec
+),
+
+wanted as (
+    select
+        uuidv7() as id,
+        spec.id as spec_id,
+        phase.number,
+        'TASK-' || spec.spec_number || '-' || phase.number as key,
+        left(spec.title || ': ' || phase.name, 500) as title,
+        phase.name,
+        phase.description,
+        phase.hours,
+        coalesce(phase.files, '{}') as files,
+        row_number() over (order by phase.number) as place
+    from spec
+    cross join lateral jsonb_to_recordset(spec.structure -> 'phases') as phase (
+        number integer, name text, description text, hours numeric, files text[]
+    )
+    where not exists (
+        select from implementation_tasks as work
+        where work.spec_id = spec.id and work.phase = phase.name
+    )
+),
+
+made as (
+    insert into tasks (
+        id,
+        key,
+        title,
+        description,
+        priority,
+        agent_type,
+        estimated_hours,
+        execution_order,
+        feature_id,
+        created_by
+    )
+    select
+        wanted.id,
+        wanted.key,
+        wanted.title,
+        wanted.description,
+        :priority,
+        :agent_type,
+        wanted.hours,
+        wanted.number,
+        :feature_id,
+        :created_by
+    from wanted
+    order by wanted.place
+    returning id, key
+),
+
+linked as (
+    insert into implementation_tasks (
+        task_id, spec_id, scope, scope_description, assigned_files, branch_name, created_by
+    )
+    select
+        made.id,
+        wanted.spec_id,
+        wanted.name,
+        wanted.description,
+        wanted.files,
+        'roadmap-implementation_task-' || made.key,
+        :created_by
+    from made
+    inner join wanted on wanted.id = made.id
+    returning task_id, spec_id, scope, branch_name
+),
+
+chained as (
+    insert into task_dependencies (task_id, depends_on_id, created_by)
+    select
+        made.id,
+        earlier.id,
+        :created_by
+    from made
+    inner join wanted on wanted.id = made.id
+    inner join wanted as earlier on earlier.place = wanted.place - 1
+    where :chained
+)
+
+select
+    linked.task_id,
+    made.key,
+    linked.spec_id,
+    linked.scope,
+    linked.branch_name
+from linked
+inner join made on made.id = linked.task_id
+inner join wanted on wanted.id = linked.task_id
+order by wanted.place;
+
+-- name: get
+select
+    task.task_id,
+    task.key,
+    task.spec_id,
+    task.spec_key,
+    task.title,
+    task.status,
+    task.effective_priority,
+    task.execution_order,
+    task.scope,
+    task.scope_description,
+    task.assigned_files,
+    task.branch_name,
+    task.worktree_path,
+    task.claimed_by,
+    task.claimed_at,
+    task.started_at,
+    task.completed_at,
+    task.commit_sha,
+    task.merged_at,
+    task.merge_commit_sha,
+    task.created_by,
+    task.created_at
+from spec_tasks as task
+where task.key = :key
+limit 1;
+
+-- name: list_tasks
+-- The tasks of a specification, in the order of their work.
+--
+-- plan: implementation_tasks_by_spec
+select
+    task.task_id,
+    task.key,
+    task.spec_id,
+    task.spec_key,
+    task.title,
+    task.status,
+    task.effective_priority,
+    task.execution_order,
+    task.scope,
+    task.scope_description,
+    task.assigned_files,
+    task.branch_name,
+    task.worktree_path,
+    task.claimed_by,
+    task.claimed_at,
+    task.started_at,
+    task.completed_at,
+    task.commit_sha,
+    task.merged_at,
+    task.merge_commit_sha,
+    task.created_by,
+    task.created_at
+from spec_tasks as task
+where
+    task.spec_key = :spec
+    and task.status = :status                                       -- if :status
+order by task.effective_priority, task.execution_order, task.created_at, task.task_id;
+
+-- name: list_ready
+-- Those of them that can be claimed now, in the order of the claim.
+--
+-- plan: implementation_tasks_by_spec
+select
+    task.task_id,
+    task.key,
+    task.spec_id,
+    task.spec_key,
+    task.title,
+    task.status,
+    task.effective_priority,
+    task.execution_order,
+    task.scope,
+    task.scope_description,
+    task.assigned_files,
+    task.branch_name,
+    task.worktree_path,
+    task.claimed_by,
+    task.claimed_at,
+    task.started_at,
+    task.completed_at,
+    task.commit_sha,
+    task.merged_at,
+    task.merge_commit_sha,
+    task.created_by,
+    task.created_at
+from spec_tasks as task
+where
+    task.spec_key = :spec
+    and exists (
+        select from ready_tasks as ready
+        where ready.id = task.task_id
+        offset 0
+    )
+order by task.effective_priority, task.execution_order, task.created_at, task.task_id;
+
+-- name: update
+-- Changes what is given, and nothing else.
+update implementation_tasks as work
+set
+    scope = :scope,                                                 -- if :scope
+    scope_description = :scope_description,                         -- if :scope_description
+    assigned_files = :assigned_files,                               -- if :assigned_files
+    branch_name = :branch_name,                                     -- if :branch_name
+    worktree_path = :worktree_path,                                 -- if :worktree_path
+    created_by = work.created_by
+from tasks as task
+where task.id = work.task_id and task.key = :key
+returning
+    work.task_id,
+    task.key,
+    work.spec_id,
+    work.scope,
+    work.branch_name;
+
+-- name: complete
+-- Work done, by the holder of the live token, with the commit that did it.
+with held as (
+    select task.id
+    from tasks as task
+    inner join implementation_tasks as work on work.task_id = task.id
+    where
+        task.id = :task_id
+        and task.claim_token = :token
+        and task.status = 'in_progress'
+    for no key update of task
+),
+
+ended as (
+    update task_claims as claim
+    set outcome = 'completed', ended_at = now(), note = :note
+    from held
+    where
+        claim.task_id = held.id
+        and claim.token = :token
+        and claim.outcome is null
+    returning claim.task_id, claim.agent
+),
+
+committed as (
+    update implementation_tasks as work
+    set commit_sha = :commit_sha
+    from ended
+    where work.task_id = ended.task_id
+)
+
+update tasks as task
+set
+    status = 'completed',
+    error_message = null,
+    actual_hours = :actual_hours,                                   -- if :actual_hours
+    status_agent = ended.agent,
+    status_note = :note
+from ended
+where task.id = ended.task_id
+returning
+    task.id,
+    task.key,
+    task.status,
+    task.completed_at;
+
+-- name: record_merge
+-- The branch of a task is merged. Once more, the new moment and commit count.
+update implementation_tasks as work
+set
+    merged_at = coalesce(:merged_at, now()),
+    merge_commit_sha = :merge_commit_sha
+from tasks as task
+where task.id = work.task_id and task.key = :key
+returning work.merged_at as "merged_at!";  -- it was just set

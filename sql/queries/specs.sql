@@ -1,0 +1,650 @@
+-- Technical specifications. What is listed, made or changed comes back without its content.
+
+-- name: create
+insert into technical_specs (
+    spec_number,
+    title,
+    roadmap_item_id,
+    status,
+    spec_type,
+    content,
+    structure,
+    phase,
+    current_phase_status,
+    estimated_hours,
+    actual_hours,
+    created_by,
+    updated_by,
+    file_path
+)
+values (
+    :spec_number,
+    :title,
+    :roadmap_item_id,
+    :status,
+    :spec_type,
+    :content,
+    :structure,
+    :phase,
+    :current_phase_status,
+    :estimated_hours,
+    :actual_hours,
+    :created_by,
+    :created_by,
+    :file_path
+)
+returning
+    id,
+    spec_number,
+    key,
+    title,
+    roadmap_item_id,
+    status,
+    spec_type,
+    file_path,
+    total_phases,
+    phase_files,
+    phase,
+    current_phase_status,
+    estimated_hours,
+    actual_hours,
+    created_by,
+    updated_by,
+    started_at,
+    created_at,
+    updated_at;
+
+-- name: create_with_task_list
+-- A specification and its tasks, in one statement: any failure leaves nothing.
+--
+-- Tasks are ranked in the order in which they come, so a chain fits at once.
+with spec as (
+    insert into technical_specs (
+        spec_number,
+        title,
+        roadmap_item_id,
+        status,
+        spec_type,
+        content,
+        structure,
+        estimated_hours,
+        created_by,
+        updated_by
+    )
+    values (
+        :spec_number,
+        :title,
+        :roadmap_item_id,
+        :status,
+        :spec_type,
+        :content,
+        :structure,
+        :estimated_hours,
+        :created_by,
+        :created_by
+    )
+    returning id, spec_number, key, title
+),
+
+wanted as (
+    select
+        uuidv7() as id,
+        row.place,
+        coalesce(task.key, 'TASK-' || spec.spec_number || '-' || row.place) as key,
+        coalesce(task.title, left(spec.title || ': ' || task.scope, 500)) as title,
+        task.scope,
+        task.scope_description,
+        coalesce(task.assigned_files, '{}') as assigned_files,
+        task.branch_name,
+        task.worktree_path,
+        coalesce(task.priority, 5) as priority,
+        task.agent_type,
+        task.estimated_hours
+    from spec
+    cross join jsonb_array_elements(:tasks) with ordinality as row (value, place)
+    cross join lateral jsonb_to_record(row.value) as task (
+        key text,
+        title text,
+        scope text,
+        scope_description text,
+        assigned_files text[],
+        branch_name text,
+        worktree_path text,
+        priority smallint,
+        agent_type text,
+        estimated_hours numeric
+    )
+),
+
+made as (
+    insert into tasks (
+        id,
+        key,
+        title,
+        description,
+        priority,
+        agent_type,
+        estimated_hours,
+        execution_order,
+        created_by
+    )
+    select
+        wanted.id,
+        wanted.key,
+        wanted.title,
+        wanted.scope_description,
+        wanted.priority,
+        wanted.agent_type,
+        wanted.estimated_hours,
+        wanted.place,
+        :created_by
+    from wanted
+    order by wanted.place
+    returning id, key
+),
+
+linked as (
+    insert into implementation_tasks (
+        task_id,
+        spec_id,
+        scope,
+        scope_description,
+        assigned_files,
+        branch_name,
+        worktree_path,
+        created_by
+    )
+    select
+        made.id,
+        spec.id,
+        wanted.scope,
+        wanted.scope_description,
+        wanted.assigned_files,
+        coalesce(wanted.branch_name, 'roadmap-implementation_task-' || made.key),
+        wanted.worktree_path,
+        :created_by
+    from spec
+    cross join made
+    inner join wanted on wanted.id = made.id
+),
+
+chained as (
+    insert into task_dependencies (task_id, depends_on_id, created_by)
+    select
+        made.id,
+        earlier.id,
+        :created_by
+    from made
+    inner join wanted on wanted.id = made.id
+    inner join wanted as earlier on earlier.place = wanted.place - 1
+    where :chained
+)
+
+select
+    spec.id,
+    spec.spec_number,
+    spec.key,
+    array(
+        select cast(made.key as text)
+        from made
+        inner join wanted on wanted.id = made.id
+        order by wanted.place
+    ) as task_keys
+from spec;
+
+-- name: get
+select
+    spec.id,
+    spec.spec_number,
+    spec.key,
+    spec.title,
+    spec.roadmap_item_id,
+    spec.status,
+    spec.spec_type,
+    spec.content,
+    spec.structure,
+    spec.file_path,
+    spec.total_phases,
+    spec.phase_files,
+    spec.phase,
+    spec.current_phase_status,
+    spec.estimated_hours,
+    spec.actual_hours,
+    spec.created_by,
+    spec.updated_by,
+    spec.started_at,
+    spec.created_at,
+    spec.updated_at
+from technical_specs as spec
+where spec.id = :id;
+
+-- name: get_by_key
+select
+    spec.id,
+    spec.spec_number,
+    spec.key,
+    spec.title,
+    spec.roadmap_item_id,
+    spec.status,
+    spec.spec_type,
+    spec.content,
+    spec.structure,
+    spec.file_path,
+    spec.total_phases,
+    spec.phase_files,
+    spec.phase,
+    spec.current_phase_status,
+    spec.estimated_hours,
+    spec.actual_hours,
+    spec.created_by,
+    spec.updated_by,
+    spec.started_at,
+    spec.created_at,
+    spec.updated_at
+from technical_specs as spec
+where spec.key = :key;
+
+-- name: get_by_number
+select
+    spec.id,
+    spec.spec_number,
+    spec.key,
+    spec.title,
+    spec.roadmap_item_id,
+    spec.status,
+    spec.spec_type,
+    spec.content,
+    spec.structure,
+    spec.file_path,
+    spec.total_phases,
+    spec.phase_files,
+    spec.phase,
+    spec.current_phase_status,
+    spec.estimated_hours,
+    spec.actual_hours,
+    spec.created_by,
+    spec.updated_by,
+    spec.started_at,
+    spec.created_at,
+    spec.updated_at
+from technical_specs as spec
+where spec.spec_number = :spec_number;
+
+-- name: get_by_roadmap_item
+-- The newest that specifies it.
+--
+-- plan: technical_specs_by_roadmap_item
+select
+    spec.id,
+    spec.spec_number,
+    spec.key,
+    spec.title,
+    spec.roadmap_item_id,
+    spec.status,
+    spec.spec_type,
+    spec.content,
+    spec.structure,
+    spec.file_path,
+    spec.total_phases,
+    spec.phase_files,
+    spec.phase,
+    spec.current_phase_status,
+    spec.estimated_hours,
+    spec.actual_hours,
+    spec.created_by,
+    spec.updated_by,
+    spec.started_at,
+    spec.created_at,
+    spec.updated_at
+from technical_specs as spec
+where spec.roadmap_item_id = :roadmap_item_id
+order by spec.spec_number desc
+limit 1;
+
+-- name: get_summary
+select
+    spec.id,
+    spec.spec_number,
+    spec.key,
+    spec.title,
+    spec.roadmap_item_id,
+    spec.status,
+    spec.spec_type,
+    spec.file_path,
+    spec.total_phases,
+    spec.phase_files,
+    spec.phase,
+    spec.current_phase_status,
+    spec.estimated_hours,
+    spec.actual_hours,
+    spec.created_by,
+    spec.updated_by,
+    spec.started_at,
+    spec.created_at,
+    spec.updated_at
+from technical_specs as spec
+where spec.key = :key;
+
+-- name: list_specs
+-- Specifications, the highest number first; a page begins below the last number before.
+select
+    spec.id,
+    spec.spec_number,
+    spec.key,
+    spec.title,
+    spec.roadmap_item_id,
+    spec.status,
+    spec.spec_type,
+    spec.file_path,
+    spec.total_phases,
+    spec.phase_files,
+    spec.phase,
+    spec.current_phase_status,
+    spec.estimated_hours,
+    spec.actual_hours,
+    spec.created_by,
+    spec.updated_by,
+    spec.started_at,
+    spec.created_at,
+    spec.updated_at
+from technical_specs as spec
+where
+    true
+    and spec.status = :status                                       -- if :status
+    and spec.spec_type = :spec_type                                 -- if :spec_type
+    and spec.roadmap_item_id = :roadmap_item_id                     -- if :roadmap_item_id
+    and spec.spec_number < :before_number                           -- if :before_number
+order by spec.spec_number desc
+limit :limit;
+
+-- name: update
+-- Changes what is given, and nothing else.
+update technical_specs as spec
+set
+    title = :title,                                                 -- if :title
+    roadmap_item_id = :roadmap_item_id,                             -- if :roadmap_item_id
+    spec_type = :spec_type,                                         -- if :spec_type
+    content = :content,                                             -- if :content
+    structure = :structure,                                         -- if :structure
+    phase = :phase,                                                 -- if :phase
+    current_phase_status = :current_phase_status,                   -- if :current_phase_status
+    estimated_hours = :estimated_hours,                             -- if :estimated_hours
+    actual_hours = :actual_hours,                                   -- if :actual_hours
+    updated_by = :updated_by,                                       -- if :updated_by
+    updated_at = now()
+where spec.key = :key
+returning
+    spec.id,
+    spec.spec_number,
+    spec.key,
+    spec.title,
+    spec.roadmap_item_id,
+    spec.status,
+    spec.spec_type,
+    spec.file_path,
+    spec.total_phases,
+    spec.phase_files,
+    spec.phase,
+    spec.current_phase_status,
+    spec.estimated_hours,
+    spec.actual_hours,
+    spec.created_by,
+    spec.updated_by,
+    spec.started_at,
+    spec.created_at,
+    spec.updated_at;
+
+-- name: update_status
+update technical_specs as spec
+set
+    updated_by = :updated_by,                                       -- if :updated_by
+    status = :status
+where spec.key = :key
+returning
+    spec.id,
+    spec.spec_number,
+    spec.key,
+    spec.title,
+    spec.roadmap_item_id,
+    spec.status,
+    spec.spec_type,
+    spec.file_path,
+    spec.total_phases,
+    spec.phase_files,
+    spec.phase,
+    spec.current_phase_status,
+    spec.estimated_hours,
+    spec.actual_hours,
+    spec.created_by,
+    spec.updated_by,
+    spec.started_at,
+    spec.created_at,
+    spec.updated_at;
+
+-- name: delete
+-- A specification goes, with its implementation tasks and their tasks.
+delete from technical_specs as spec
+where spec.key = :key
+returning spec.id;
+
+-- name: get_phase
+-- One phase, taken out of the structure by the server. Without a name or a number: the first.
+select
+    spec.id as spec_id,
+    spec.key as spec_key,
+    phase.number as "number!",  -- every phase has one
+    phase.name,
+    phase.description,
+    phase.hours,
+    phase.content
+from technical_specs as spec
+cross join lateral jsonb_to_record(
+    jsonb_path_query_first(
+        spec.structure,
+        '$.phases[*] ? (
+            ($name == null || @.name == $name) && ($number == null || @.number == $number)
+        )',
+        jsonb_build_object('name', cast(:name as text), 'number', cast(:number as integer))
+    )
+) as phase (number integer, name text, description text, hours numeric, content text)
+where
+    spec.key = :key
+    and phase.name is not null;
+
+-- name: get_phase_for_task
+-- The phase that a task implements, taken out of the structure by the server.
+select
+    spec.id as spec_id,
+    spec.key as spec_key,
+    phase.number as "number!",  -- every phase has one
+    phase.name,
+    phase.description,
+    phase.hours,
+    phase.content
+from tasks as task
+inner join implementation_tasks as work on work.task_id = task.id
+inner join technical_specs as spec on spec.id = work.spec_id
+cross join lateral jsonb_to_record(
+    jsonb_path_query_first(
+        spec.structure,
+        '$.phases[*] ? (@.name == $name)',
+        jsonb_build_object('name', work.phase)
+    )
+) as phase (number integer, name text, description text, hours numeric, content text)
+where task.key = :key and phase.name is not null;
+
+-- name: list_phases
+-- The phases of a specification, without their contents.
+select
+    phase.spec_id,
+    phase.number,
+    phase.name,
+    phase.hours
+from technical_specs as spec
+inner join spec_phases as phase on phase.spec_id = spec.id
+where spec.key = :key
+order by phase.number;
+
+-- name: add_dependency
+-- No row if one of the two does not exist; once more it is as it was.
+with ends as (
+    select
+        spec.id as spec_id,
+        blocker.id as depends_on_id
+    from technical_specs as spec
+    cross join technical_specs as blocker
+    where spec.key = :spec and blocker.key = :depends_on
+),
+
+added as (
+    insert into spec_dependencies (spec_id, depends_on_id, created_by)
+    select
+        ends.spec_id,
+        ends.depends_on_id,
+        :created_by
+    from ends
+    on conflict (spec_id, depends_on_id) do nothing
+)
+
+select ends.spec_id from ends;
+
+-- name: remove_dependency
+delete from spec_dependencies as edge
+using technical_specs as spec, technical_specs as blocker
+where
+    spec.key = :spec
+    and blocker.key = :depends_on
+    and edge.spec_id = spec.id
+    and edge.depends_on_id = blocker.id
+returning edge.spec_id;
+
+-- name: list_dependencies
+-- What a specification builds on.
+select
+    other.id,
+    other.spec_number,
+    other.key,
+    other.title,
+    other.roadmap_item_id,
+    other.status,
+    other.spec_type,
+    other.file_path,
+    other.total_phases,
+    other.phase_files,
+    other.phase,
+    other.current_phase_status,
+    other.estimated_hours,
+    other.actual_hours,
+    other.created_by,
+    other.updated_by,
+    other.started_at,
+    other.created_at,
+    other.updated_at
+from technical_specs as spec
+inner join spec_dependencies as edge on edge.spec_id = spec.id
+inner join technical_specs as other on other.id = edge.depends_on_id
+where spec.key = :key
+order by other.spec_number;
+
+-- name: list_dependents
+-- What builds on a specification.
+--
+-- plan: spec_dependencies_by_blocker
+select
+    other.id,
+    other.spec_number,
+    other.key,
+    other.title,
+    other.roadmap_item_id,
+    other.status,
+    other.spec_type,
+    other.file_path,
+    other.total_phases,
+    other.phase_files,
+    other.phase,
+    other.current_phase_status,
+    other.estimated_hours,
+    other.actual_hours,
+    other.created_by,
+    other.updated_by,
+    other.started_at,
+    other.created_at,
+    other.updated_at
+from technical_specs as spec
+inner join spec_dependencies as edge on edge.depends_on_id = spec.id
+inner join technical_specs as other on other.id = edge.spec_id
+where spec.key = :key
+order by other.spec_number;
+
+-- name: find_specs
+-- Specifications that have the words, the best match first. Words follow web search.
+--
+-- plan: spec_search_by_words
+with wanted as (
+    select websearch_to_tsquery('pg_catalog.english', :words) as query
+),
+
+best as (
+    select
+        search.spec_id,
+        ts_rank(search.document, wanted.query) as rank
+    from wanted
+    inner join spec_search as search on search.document @@ wanted.query
+    order by rank desc, search.spec_id
+    limit :limit
+)
+
+select
+    spec.id,
+    spec.key,
+    spec.title,
+    spec.status,
+    best.rank
+from best
+inner join technical_specs as spec on spec.id = best.spec_id
+order by best.rank desc, best.spec_id;
+
+-- name: progress
+-- How far a specification is, and its hours.
+select
+    progress.spec_id,
+    progress.key,
+    progress.title,
+    progress.status,
+    progress.total_phases,
+    progress.task_count,
+    progress.counted_count,
+    progress.completed_count,
+    progress.in_progress_count,
+    progress.merged_count,
+    progress.progress_pct,
+    progress.estimated_hours,
+    progress.phase_hours,
+    progress.task_estimated_hours,
+    progress.actual_hours,
+    progress.task_actual_hours
+from spec_progress as progress
+where progress.key = :key
+limit 1;
+
+-- name: list_progress
+-- How far every specification is.
+select
+    progress.spec_id,
+    progress.key,
+    progress.title,
+    progress.status,
+    progress.total_phases,
+    progress.task_count,
+    progress.counted_count,
+    progress.completed_count,
+    progress.in_progress_count,
+    progress.merged_count,
+    progress.progress_pct,
+    progress.estimated_hours,
+    progress.phase_hours,
+    progress.task_estimated_hours,
+    progress.actual_hours,
+    progress.task_actual_hours
+from spec_progress as progress
+order by progress.key;

@@ -1,0 +1,64 @@
+-- An implementation task that goes into progress has its files, and gives them back when it
+-- leaves, by whatever route: a claim, a start by hand, completion, failure, force. A claim has
+-- taken them before, to look for another task if it can't; who starts a task otherwise is
+-- refused by TD007.
+create function hold_files()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if old.status = new.status then
+        return new;
+    elsif new.status = 'in_progress' then
+        if not take_files(new.id) then
+            perform raise_held_file(new.id);
+        end if;
+    elsif old.status = 'in_progress' then
+        delete from held_files as file where file.task_id = new.id;
+    end if;
+    return new;
+end;
+$$;
+
+comment on function hold_files() is
+    'Takes the files of a task that goes into progress, and gives back those of one that leaves.';
+
+create trigger tasks_10_hold_files
+    before update of status on tasks
+    for each row
+    execute function hold_files();
+
+-- A task whose list of files is new, or changes, while it is in progress has the new ones.
+-- Its row is written even if it is not in progress: that is where this meets a claim which
+-- sees the old list in an older snapshot. (A lock without a write would leave no trace for it.)
+create function hold_changed_files()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    status shared.task_status;
+begin
+    update tasks as task
+    set updated_at = now()
+    where task.id = new.task_id
+    returning task.status into status;
+    if status = 'in_progress' then
+        delete from held_files as file
+        where file.task_id = new.task_id and file.path <> all(new.assigned_files);
+        if not take_files(new.task_id) then
+            perform raise_held_file(new.task_id);
+        end if;
+    end if;
+    return null;
+end;
+$$;
+
+comment on function hold_changed_files() is
+    'Takes the files that a task in progress is newly assigned, and gives the others back.';
+
+create trigger implementation_tasks_90_hold_changed_files
+    after insert or update of assigned_files on implementation_tasks
+    for each row
+    execute function hold_changed_files();

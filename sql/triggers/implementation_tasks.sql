@@ -1,0 +1,54 @@
+-- An implementation task stays with its task, and has the type of its specification, which the
+-- foreign key then holds.
+create function fill_in_spec_type()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if tg_op = 'UPDATE' and new.task_id <> old.task_id then
+        raise exception using
+            errcode = 'TD003',
+            message = 'an implementation task stays with its task',
+            detail = 'TD003 update',
+            hint = 'Delete it and make another one.';
+    end if;
+    -- (Of no specification at all the foreign key speaks.)
+    new.spec_type := coalesce(
+        (select spec.spec_type from technical_specs as spec where spec.id = new.spec_id),
+        'monolithic'
+    );
+    return new;
+end;
+$$;
+
+comment on function fill_in_spec_type() is
+    'Gives an implementation task the type of its specification.';
+
+create trigger implementation_tasks_50_fill_in_spec_type
+    before insert or update of task_id, spec_id, spec_type on implementation_tasks
+    for each row
+    execute function fill_in_spec_type();
+
+-- Without its part of a specification the task goes too; with a specification, all of its.
+create function delete_task_of()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    ids uuid[];
+begin
+    select array_agg(removed.task_id) into ids from removed;
+    delete from tasks as task where task.id = any(ids);
+    return null;
+end;
+$$;
+
+comment on function delete_task_of() is 'Deletes the tasks of deleted implementation tasks.';
+
+create trigger implementation_tasks_90_delete_task
+    after delete on implementation_tasks
+    referencing old table as removed
+    for each statement
+    execute function delete_task_of();

@@ -33,6 +33,8 @@ TABLES = (
     "workflow_executions",
     "execution_steps",
     "external_dependencies",
+    "technical_specs",
+    "implementation_tasks",
 )
 
 

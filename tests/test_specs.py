@@ -469,7 +469,7 @@ def test_an_implementation_task_stays_with_its_task(conn: Connection) -> None:
     other = tasks.create(conn, title="Other")
 
     with pytest.raises(psycopg.Error, match="stays with its task"):
-        conn.execute("update implementation_tasks set task_id = %s", (other.id,))
+        conn.execute("update implementation_tasks set task_id = $1", (other.id,))
 
 
 # Dependencies between specifications

@@ -470,11 +470,31 @@ comment on column task_obstacles.reason is
     'scheduled, files.';
 comment on column task_obstacles.dead is 'It will not go away by itself.';
 
--- How far each specification is, and its hours, from its tasks. Cancelled ones don't count.
+-- How far each specification is, and its hours, from its tasks. Cancelled ones don't count. Asked
+-- of one specification, only its own tasks are read.
 create view spec_progress as
-with task_sums as (
+select
+    spec.id as spec_id,
+    spec.key,
+    spec.title,
+    spec.status,
+    spec.total_phases,
+    task_sums.task_count,
+    task_sums.counted_count,
+    task_sums.completed_count,
+    task_sums.in_progress_count,
+    task_sums.merged_count,
+    coalesce(
+        round(100.0 * task_sums.completed_count / nullif(task_sums.counted_count, 0), 2), 0
+    ) as progress_pct,
+    spec.estimated_hours,
+    phase_sums.hours as phase_hours,
+    task_sums.estimated_hours as task_estimated_hours,
+    spec.actual_hours,
+    task_sums.actual_hours as task_actual_hours
+from technical_specs as spec
+cross join lateral (
     select
-        work.spec_id,
         count(*) as task_count,
         count(*) filter (where task.status <> 'cancelled') as counted_count,
         count(*) filter (
@@ -486,39 +506,13 @@ with task_sums as (
         sum(task.actual_hours) filter (where task.status <> 'cancelled') as actual_hours
     from implementation_tasks as work
     inner join tasks as task on task.id = work.task_id
-    group by work.spec_id
-),
-
-phase_sums as (
-    select
-        phase.spec_id,
-        sum(phase.hours) as hours
+    where work.spec_id = spec.id
+) as task_sums
+cross join lateral (
+    select sum(phase.hours) as hours
     from spec_phases as phase
-    group by phase.spec_id
-)
-
-select
-    spec.id as spec_id,
-    spec.key,
-    spec.title,
-    spec.status,
-    spec.total_phases,
-    coalesce(task_sums.task_count, 0) as task_count,
-    coalesce(task_sums.counted_count, 0) as counted_count,
-    coalesce(task_sums.completed_count, 0) as completed_count,
-    coalesce(task_sums.in_progress_count, 0) as in_progress_count,
-    coalesce(task_sums.merged_count, 0) as merged_count,
-    coalesce(
-        round(100.0 * task_sums.completed_count / nullif(task_sums.counted_count, 0), 2), 0
-    ) as progress_pct,
-    spec.estimated_hours,
-    phase_sums.hours as phase_hours,
-    task_sums.estimated_hours as task_estimated_hours,
-    spec.actual_hours,
-    task_sums.actual_hours as task_actual_hours
-from technical_specs as spec
-left join task_sums on task_sums.spec_id = spec.id
-left join phase_sums on phase_sums.spec_id = spec.id;
+    where phase.spec_id = spec.id
+) as phase_sums;
 
 comment on view spec_progress is
     'Progress and hours of specifications: 100 x completed / not cancelled; without tasks, 0.';

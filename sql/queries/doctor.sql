@@ -558,7 +558,7 @@ with wanted as (
 select
     'held_file' as invariant,
     task.key as subject,
-    'it is in progress with ' || wanted.path || ', which '
+    'it is in progress with ' || coalesce(wanted.path, '') || ', which '
     || coalesce(
         (
             select other.key
@@ -568,7 +568,7 @@ select
         ),
         'nobody'
     )
-    || ' holds' as "found!",  -- a list of files has no null in it
+    || ' holds' as found,
     'held by it' as expected,
     task.id
 from wanted
@@ -587,7 +587,7 @@ from held_files as held
 inner join tasks as task on task.id = held.task_id
 left join wanted on wanted.task_id = held.task_id and wanted.path = held.path
 where wanted.path is null
-order by 2, 3;
+order by subject, found;
 
 -- name: spec_edges
 -- 1. The dependencies between specifications, among which there must be no loop. They are few.

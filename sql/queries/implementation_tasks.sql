@@ -72,6 +72,8 @@ inner join made on made.id = linked.task_id;
 
 -- name: adopt
 -- A task that is there becomes a part of a specification. No row if one of the two is not.
+--
+-- plan: tasks_key_is_unique
 with part as (
     select
         task.id as task_id,
@@ -118,6 +120,8 @@ inner join part on part.task_id = linked.task_id;
 -- name: split_phases
 -- One task for each phase that has none yet, in the order of their numbers. A phase may have
 -- `files`, which are then its task's.
+--
+-- plan: implementation_tasks_by_phase, implementation_tasks_by_spec
 with spec as (
     select
         spec.id,
@@ -220,6 +224,7 @@ inner join wanted on wanted.id = linked.task_id
 order by wanted.place;
 
 -- name: get
+-- plan: tasks_key_is_unique
 select
     task.task_id,
     task.key,
@@ -319,6 +324,8 @@ order by task.effective_priority, task.execution_order, task.created_at, task.ta
 
 -- name: update
 -- Changes what is given, and nothing else.
+--
+-- plan: tasks_key_is_unique
 update implementation_tasks as work
 set
     scope = :scope,                                                 -- if :scope
@@ -338,6 +345,8 @@ returning
 
 -- name: complete
 -- Work done, by the holder of the live token, with the commit that did it.
+--
+-- plan: tasks_pkey
 with held as (
     select task.id
     from tasks as task
@@ -384,6 +393,8 @@ returning
 
 -- name: record_merge
 -- The branch of a task is merged. Once more, the new moment and commit count.
+--
+-- plan: tasks_key_is_unique
 update implementation_tasks as work
 set
     merged_at = coalesce(:merged_at, now()),

@@ -688,6 +688,89 @@ select
 from owners
 order by owners.task_id, owners.workflow_id;
 
+-- name: add_specs
+-- A specification for each thousand tasks, with four phases, and at least twenty.
+insert into technical_specs (
+    spec_number, title, roadmap_item_id, status, spec_type, structure, created_at
+)
+select
+    numbers.number,
+    'Specification ' || numbers.number as title,
+    'US-' || numbers.number / 2 as roadmap_item_id,
+    (array['draft', 'approved', 'in_progress', 'completed'])[
+        1 + mod(numbers.number, 4)
+    ]::shared.spec_status as status,
+    'hierarchical' as spec_type,
+    jsonb_build_object(
+        'phases',
+        (
+            select
+                jsonb_agg(
+                    jsonb_build_object(
+                        'name', 'phase-' || phases.number,
+                        'hours', phases.number,
+                        'content', repeat('What is to be done. ', 100)
+                    )
+                    order by phases.number
+                )
+            from generate_series(1, 4) as phases (number)
+        )
+    ) as structure,
+    now() - interval '1 hour' * numbers.number as created_at
+from generate_series(1, greatest(20, :tasks::integer / 1000)) as numbers (number);
+
+-- name: add_implementation_tasks
+-- Each twentieth task is part of a specification, with two files of its own; what is completed
+-- has a commit, and half of that is merged.
+--
+-- plan: whole tables: it makes something for every one
+insert into implementation_tasks (
+    task_id,
+    spec_id,
+    spec_type,
+    scope,
+    assigned_files,
+    branch_name,
+    commit_sha,
+    merged_at,
+    merge_commit_sha
+)
+with parts as (
+    select
+        task.id,
+        task.key,
+        right(task.key, 7)::bigint as number,
+        case when task.status = 'completed' then task.completed_at end as completed_at
+    from tasks as task
+    where mod(right(task.key, 7)::bigint, 20) = 0
+),
+
+known as (
+    select
+        spec.id,
+        spec.spec_type,
+        spec.spec_number,
+        count(*) over () as spec_count
+    from technical_specs as spec
+)
+
+select
+    parts.id,
+    known.id,
+    known.spec_type,
+    'phase-' || 1 + mod(parts.number / 20, 4) as scope,
+    array['src/' || parts.number || '.py', 'tests/test_' || parts.number || '.py']
+        as assigned_files,
+    'implementation-' || parts.key as branch_name,
+    case when parts.completed_at is not null then md5(parts.key) end as commit_sha,
+    case when mod(parts.number, 40) = 0 then parts.completed_at end as merged_at,
+    case
+        when parts.completed_at is not null and mod(parts.number, 40) = 0 then md5(parts.key || 'm')
+    end as merge_commit_sha
+from parts
+inner join known on known.spec_number = 1 + mod(parts.number / 20, known.spec_count)
+order by parts.id;
+
 -- name: analyze
 -- Let the planner know what is there now. (The tables by name: of all tables, PostgreSQL's own that
 -- all databases share would be locked until the transaction ends.)

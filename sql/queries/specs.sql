@@ -453,6 +453,9 @@ where
 
 -- name: get_phase_for_task
 -- The phase that a task implements, taken out of the structure by the server.
+--
+-- plan: tasks_key_is_unique
+-- plan: implementation_tasks_pkey
 select
     spec.id as spec_id,
     spec.key as spec_key,
@@ -606,6 +609,8 @@ order by best.rank desc, best.spec_id;
 
 -- name: progress
 -- How far a specification is, and its hours.
+--
+-- plan: implementation_tasks_by_spec
 select
     progress.spec_id,
     progress.key,
@@ -629,6 +634,8 @@ limit 1;
 
 -- name: list_progress
 -- How far every specification is.
+--
+-- plan: whole tables: every task of a specification counts
 select
     progress.spec_id,
     progress.key,

@@ -14,7 +14,9 @@ __all__ = [
     "add_features",
     "add_files",
     "add_history",
+    "add_implementation_tasks",
     "add_needs",
+    "add_specs",
     "add_steps",
     "add_subtasks",
     "add_tasks",
@@ -70,6 +72,18 @@ def add_executions(*, seed: int) -> int:
 @query
 def add_execution_steps() -> int:
     """Make the steps of all executions."""
+    ...
+
+
+@query
+def add_specs(*, tasks: int) -> int:
+    """Make specifications with phases."""
+    ...
+
+
+@query
+def add_implementation_tasks() -> int:
+    """Make some of the tasks parts of the specifications."""
     ...
 
 

@@ -66,6 +66,8 @@ SETTINGS: Final = {
 }
 # Speed for data that nobody will miss. Deadlocks are found sooner, for tests that make them.
 THROWAWAY_SETTINGS: Final = {
+    # Cost estimates without statistics are high: to compile took longer than to run, by far.
+    "jit": "off",
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",

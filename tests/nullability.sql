@@ -879,6 +879,12 @@ select id, title from task group by grouping sets ((id), (id, k));
 -- id: not null, it is in every set
 -- title: not null, each group is one task
 
+select case when count(*) = 0 then 0 else a.k end as x
+from task as a
+join task as b on b.id = a.k
+group by rollup (a.k);
+-- x: NULL
+
 -- # Windows
 
 select

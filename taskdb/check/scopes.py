@@ -109,7 +109,13 @@ class Context:
 
     def knowing(self, keys: Iterable[Key]) -> Context:
         """This place where *keys* hold as well, and all that follows from them."""
-        return replace(self, facts=self.scope.learn(self.facts, keys))
+        told = list(keys)
+        facts = self.scope.learn(self.facts, told)
+        if self.phase is Phase.GROUPED:
+            # A join's condition was true of the rows, before a grouping set left columns out.
+            kept = self.facts.union(told)
+            facts = kept | self.scope.not_left_out(facts - kept)
+        return replace(self, facts=facts)
 
     def at(self, levels: int) -> Context:
         """The place *levels* queries further out that this one lies in, with all facts."""
@@ -249,9 +255,7 @@ class Scope:
             return self.row
         # A group without rows is there although WHERE was true of nothing.
         facts = self.row.facts if self.groups_have_rows else self.outer_facts
-        if self.left_out or self.all_left_out:
-            facts = frozenset(key for key in facts if not self._is_about(key, self.left_out))
-        grouped = Context(self, facts, Phase.GROUPED)
+        grouped = Context(self, self.not_left_out(facts), Phase.GROUPED)
         having = self.query.maybe("havingQual")
         return grouped.knowing(self.if_true(having)) if having else grouped
 
@@ -277,6 +281,10 @@ class Scope:
             numbers = {entry.integer("resno") for entry in self.query.nodes("targetList")}
             numbers |= {0, *relation.generated}
         return {(self.result, number) for number in numbers}
+
+    def not_left_out(self, facts: Facts) -> Facts:
+        """Those of *facts* that also hold where a grouping set leaves columns out."""
+        return frozenset(key for key in facts if not self._is_about(key, self.left_out))
 
     def _is_about(self, key: Hashable, columns: set[tuple[int, int]]) -> bool:
         """Whether *key* mentions one of *columns* (relation and number) of this scope."""

@@ -44,6 +44,11 @@
 \ir functions/positions_of.sql
 \ir functions/task_graph_region.sql
 \ir functions/task_graph_repair.sql
+\ir functions/less_urgent_blockers.sql
+\ir functions/spread_urgency.sql
+\ir functions/borrowed_urgency.sql
+\ir functions/waiting_urgencies.sql
+\ir functions/withdraw_urgency.sql
 \ir functions/open_task_region.sql
 \ir functions/step_cycle.sql
 \ir functions/change_unhealthy.sql
@@ -60,6 +65,7 @@
 \ir triggers/record_move.sql
 \ir triggers/record_creation.sql
 \ir triggers/open_gates.sql
+\ir triggers/pass_urgency.sql
 \ir triggers/revoke_claim.sql
 \ir triggers/refuse_parent_loop.sql
 \ir triggers/index_text.sql

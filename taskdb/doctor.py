@@ -18,7 +18,7 @@ from uuid import UUID
 from psycopg import AsyncConnection, Connection
 
 from taskdb.exchange.graph import closing_edges
-from taskdb.models.doctor import Finding, Link, PlanSettings, Rank, Repair, WrongRank
+from taskdb.models.doctor import Finding, Link, PlanSettings, Rank, Repair, Urgency, WrongRank
 from taskdb.queries import doctor as queries
 from taskdb.queries.steps import Steps, call
 from taskdb.queries.steps import run as run_steps
@@ -28,6 +28,7 @@ __all__ = ["Finding", "Repair", "repair", "run"]
 R = TypeVar("R")
 
 _CHECKS: Final[Sequence[Callable[[Any], Any]]] = (
+    queries.wrong_urgency,
     queries.wrong_counts,
     queries.wrong_blocks,
     queries.doubled_claims,
@@ -73,11 +74,11 @@ def repair(conn: Connection[Any] | AsyncConnection[Any]) -> list[Repair] | Await
     """Mend what follows from the rest, and return what was changed.
 
     These are: the count of open dependencies, with the status that it implies; that of unhealthy
-    ones; ranks, unless the dependencies have a cycle; the cached progress of features; the words
-    that search looks at. What is left `run` still reports, and somebody must decide. All is done
-    in the caller's transaction, or in one of its own on a connection that commits by itself, and
-    locks the tasks concerned. Raises psycopg's `SerializationFailure` above READ COMMITTED if
-    one of them was changed meanwhile.
+    ones; ranks and effective priorities, unless the dependencies have a cycle; the cached progress
+    of features; the words that search looks at. What is left `run` still reports, and somebody
+    must decide. All is done in the caller's transaction, or in one of its own on a connection
+    that commits by itself, and locks the tasks concerned. Raises psycopg's `SerializationFailure`
+    above READ COMMITTED if one of them was changed meanwhile.
     """
     return _in_transaction(conn, _unhurried(_repair()))
 
@@ -155,11 +156,12 @@ def _loops(links: Iterable[Link], invariant: str, relation: str) -> Iterator[Fin
 
 def _repair() -> Steps[list[Repair]]:
     ranks = yield from _repair_ranks()
+    urgencies = yield from _repair_urgencies()
     counts = yield from _repair_counts()
     health = yield from _repair_health()
     progress = yield from _repair_progress()
     text = yield from _repair_text()
-    return [*ranks, *counts, *health, *progress, *text]
+    return [*ranks, *urgencies, *counts, *health, *progress, *text]
 
 
 def _repair_ranks() -> Steps[list[Repair]]:
@@ -181,6 +183,31 @@ def _repair_ranks() -> Steps[list[Repair]]:
         Repair("rank", old.key, old.id, f"rank {old.graph_rank}", f"rank {now[old.id]}")
         for old in before
         if now.get(old.id, old.graph_rank) != old.graph_rank
+    ]
+
+
+def _repair_urgencies() -> Steps[list[Repair]]:
+    wrong: list[Finding] = yield queries.wrong_urgency
+    # On a cycle of tasks each owes its urgency to the next: there is no right one.
+    if not wrong or (yield from _cycles((yield queries.wrong_ranks))):
+        return []
+    before: list[Urgency] = yield queries.lock_urgencies
+    yield queries.spread_urgencies
+    # Now no task is less urgent than it should be; some are more.
+    wrong = yield queries.wrong_urgency
+    yield call(queries.withdraw_urgencies, ids=[finding.id for finding in wrong])
+    after: list[Urgency] = yield queries.lock_urgencies
+    now = {task.id: task.effective_priority for task in after}
+    return [
+        Repair(
+            "effective_priority",
+            old.key,
+            old.id,
+            f"effective_priority {old.effective_priority}",
+            f"effective_priority {now[old.id]}",
+        )
+        for old in before
+        if now[old.id] != old.effective_priority
     ]
 
 

@@ -135,6 +135,13 @@ BREAKAGES = {
         "open_dependencies is 5",
         "2, as its edges say",
     ),
+    "an urgency that nothing asks for": Breakage(
+        ("update tasks set effective_priority = 1 where key = 'chore'",),
+        "effective_priority",
+        PLAN.chore,
+        "effective_priority is 1",
+        "5, by its priority 5",
+    ),
     "a reason of a task that is not blocked": Breakage(
         (
             "alter table tasks drop constraint tasks_reason_only_while_blocked",

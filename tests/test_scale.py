@@ -22,6 +22,7 @@ from taskdb.models.dependencies import NewDependency
 from taskdb.models.tasks import NewTask
 from taskdb.models.types import TaskStatus
 from taskdb.queries import claims, epics, features, planning, search, tasks
+from taskdb.queries import doctor as invariants
 from taskdb.queries.claims import claim_next
 from tests.servers import Databases
 from tests.test_plan_check import fill
@@ -51,7 +52,11 @@ def new_plan(prefix: str, count: int) -> tuple[list[NewTask], list[NewDependency
         NewDependency(topological[waiting], topological[awaited]) for waiting, awaited in pairs
     ]
     dice.shuffle(edges)
-    return [NewTask(key=key, title=f"The task named {key}") for key in keys], edges
+    new = [
+        NewTask(key=key, title=f"The task named {key}", priority=dice.randint(1, 10))
+        for key in keys
+    ]
+    return new, edges
 
 
 def peak_memory_kib(conn: Connection) -> int:
@@ -289,6 +294,34 @@ def test_a_web_of_tasks_is_scheduled_in_linear_time(session: Connection) -> None
 @pytest.mark.large
 def test_a_hundred_thousand_tasks_are_scheduled_in_five_seconds(session: Connection) -> None:
     assert schedule_web(session, 100_000) < 5
+
+
+def hurry_chain(conn: Connection, count: int) -> float:
+    """Return the seconds it takes to make all that a task waits for urgent, or to take it back."""
+    weave(conn, count, CHAIN_EDGES)
+    taken: list[float] = []
+    for priority in (1, 5):
+        started = time.perf_counter()
+        tasks.update(conn, key=f"web-{count}", priority=priority)
+        taken.append(time.perf_counter() - started)
+        urgent = conn.execute(
+            "select count(*) from tasks where effective_priority = 1"
+        ).fetchone() or (0,)
+        print(f"\n{count} tasks, one of priority {priority}: {taken[-1]:.2f} s, {urgent[0]} urgent")
+        assert urgent[0] == (count if priority == 1 else 0)
+    assert invariants.wrong_urgency(conn) == []
+    return max(taken)
+
+
+def test_urgency_comes_and_goes_in_linear_time(session: Connection) -> None:
+    assert hurry_chain(session, 5_000) < 5
+
+
+@pytest.mark.large
+def test_urgency_of_a_hundred_thousand_tasks_comes_and_goes_in_half_a_minute(
+    session: Connection,
+) -> None:
+    assert hurry_chain(session, 100_000) < 30
 
 
 def schedule_chain(conn: Connection, count: int) -> float:

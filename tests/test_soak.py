@@ -72,6 +72,7 @@ class Worker:
             self.finish,
             self.finish,
             self.move,
+            self.prioritise,
             self.create,
             self.delete,
             self.put_under,
@@ -168,6 +169,10 @@ class Worker:
                 blocked_reason="it rains" if status is TaskStatus.BLOCKED else None,
             )
 
+    def prioritise(self, conn: Connection) -> None:
+        for key in self.keys(conn, 2):
+            tasks.update(conn, key=key, priority=self.chance.randint(1, 10))
+
     def create(self, conn: Connection) -> None:
         self.made += 1
         key = f"{self.name}-{self.chance.randrange(10)}-{self.made}"
@@ -176,7 +181,9 @@ class Worker:
         if len(old) == 3 and self.chance.random() < 0.5:
             edges.append(NewDependency(old[2], key, DependencyType.BLOCKS))
         parent = old[-1] if old else None
-        tasks.create_many(conn, [NewTask(key=key, title=key, parent=parent)], edges)
+        priority = self.chance.randint(1, 10)
+        new = NewTask(key=key, title=key, parent=parent, priority=priority)
+        tasks.create_many(conn, [new], edges)
 
     def delete(self, conn: Connection) -> None:
         (count,) = conn.execute(b"select count(*) from tasks").fetchone() or (0,)
@@ -272,5 +279,14 @@ def test_random_concurrent_histories_leave_every_promise_whole(database_url: str
             features.update_progress(conn, key=plan.features[0])
         assert doctor.run(conn) == [], f"SOAK_SEED={SEED}"
     print(f"SOAK_SEED={SEED}", dict(counts))
-    acts = ("add_edges", "remove_edge", "work", "finish", "move", "create", "all_at_once")
+    acts = (
+        "add_edges",
+        "remove_edge",
+        "work",
+        "finish",
+        "move",
+        "prioritise",
+        "create",
+        "all_at_once",
+    )
     assert all(counts[act] for act in acts), counts

@@ -121,6 +121,36 @@ left join open_edges on open_edges.task_id = task.id
 where task.open_dependencies <> coalesce(open_edges.edge_count, 0)
 order by task.key;
 
+-- name: wrong_urgency
+-- 6. A task is as urgent as its own priority, or as the most urgent task that waits for it and
+-- was not given up. As the graph has no cycle, what holds for each task and those next to it is
+-- what recomputation of the whole plan would give.
+-- plan: whole tables: an invariant is one of every row
+with demand as (
+    select
+        edge.depends_on_id as task_id,
+        min(dependent.effective_priority::int) as urgency
+    from task_dependencies as edge
+    inner join tasks as dependent on dependent.id = edge.task_id
+    where
+        edge.dependency_type <> 'suggests'
+        and is_wanted(dependent.status, dependent.completed_at)
+    group by edge.depends_on_id
+)
+
+select
+    'effective_priority' as invariant,
+    task.key as subject,
+    'effective_priority is ' || task.effective_priority as found,
+    least(task.priority::int, demand.urgency) || ', by its priority '
+    || task.priority
+    || coalesce(' and ' || demand.urgency || ' of what waits for it', '') as expected,
+    task.id
+from tasks as task
+left join demand on demand.task_id = task.id
+where task.effective_priority <> least(task.priority::int, demand.urgency)
+order by task.key;
+
 -- name: wrong_blocks
 -- 2. A pending task has neither an open dependency nor a reason, a blocked one has one or
 -- the other, and no other status has a reason.
@@ -800,6 +830,53 @@ order by task.key;
 -- name: repair_ranks
 -- Lowers ranks until each of these edges, whose ends lock_tasks has locked, goes to a lower one.
 select count(task_graph_repair(:waiting, :awaited));
+
+-- name: lock_urgencies
+-- How urgent each task is; locks them all, since a wrong urgency may have spread to any.
+-- plan: whole tables: a wrong urgency may have spread to every task
+select
+    task.id,
+    task.key,
+    task.effective_priority
+from tasks as task
+order by task.id
+for no key update;
+
+-- name: spread_urgencies
+-- Makes every task as urgent as its priority, and as what waits for it.
+-- plan: whole tables: a wrong urgency may have spread to every task
+with late as (
+    select
+        task.id,
+        task.priority::int as urgency
+    from tasks as task
+    where task.effective_priority > task.priority
+    union all
+    select
+        blocker.id,
+        dependent.effective_priority::int as urgency
+    from task_dependencies as edge
+    inner join tasks as dependent on dependent.id = edge.task_id
+    inner join tasks as blocker on blocker.id = edge.depends_on_id
+    where
+        edge.dependency_type <> 'suggests'
+        and is_wanted(dependent.status, dependent.completed_at)
+        and blocker.effective_priority > dependent.effective_priority
+),
+
+given as (
+    select
+        array_agg(late.id) as ids,
+        array_agg(late.urgency) as urgencies
+    from late
+)
+
+select count(spread_urgency(given.ids, given.urgencies))
+from given;
+
+-- name: withdraw_urgencies
+-- Takes back the urgency of these tasks, and of what they wait for, that nothing gives them.
+select count(withdraw_urgency(:ids));
 
 -- name: repair_progress
 -- Refreshes the cached progress of these features.

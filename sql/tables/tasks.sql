@@ -1,11 +1,12 @@
 -- A task is a unit of work that one agent does. This one table serves every kind of
 -- task, so that claims, dependencies and history work alike for all of them.
 --
--- Six columns are the machinery's own. Nobody sets them by hand:
+-- Seven columns are the machinery's own. Nobody sets them by hand:
 --   open_dependencies       triggers keep it equal to the number of unsatisfied edges
 --   unhealthy_dependencies  triggers keep it equal to the number of its external dependencies
 --                           that are required and unhealthy
 --   workflow_is_healthy     a foreign key keeps it equal to is_healthy of its workflow
+--   effective_priority      as urgent as the most urgent task that waits for it
 --   claim_token             grows by one with every claim: the fence against zombies
 --   graph_rank              a blocker's rank is below that of each task that waits for it
 --   status_seq              grows by one with every change of status
@@ -173,7 +174,10 @@ comment on column tasks.workflow_id is 'The workflow that it serves.';
 comment on column tasks.workflow_execution_id is
     'The execution that it is a part of, of that workflow.';
 comment on column tasks.priority is '1 (most urgent) to 10.';
-comment on column tasks.effective_priority is 'The priority that claims go by.';
+comment on column tasks.effective_priority is
+    'The priority that claims go by: the most urgent of its own and the effective ones of all '
+    'tasks that wait for it by requires or blocks, save those that were given up: cancelled, or '
+    'archived without completion. Kept by triggers.';
 comment on column tasks.agent_type is 'Only agents of this type may claim it; null: all.';
 comment on column tasks.assigned_agent is
     'A planner''s reservation: only this agent may claim it; null: all.';

@@ -1,7 +1,8 @@
--- New edges: their dependents count them, and the graph stays without a cycle.
+-- New edges: their dependents count them, the graph stays without a cycle, and what is waited
+-- for becomes as urgent as those that wait.
 --
 -- Both ends of every gating edge are written, even where nothing changes in them. The
--- dependent's row is where this meets any other change of its count or rank; the
+-- dependent's row is where this meets any other change of its count, rank or urgency; the
 -- blocker's row is where it meets the blocker's own completion, reopening or lowering. A
 -- lock without a write is not enough: released by the commit, it leaves no trace for a
 -- REPEATABLE READ transaction with an older snapshot, which would then neither see the
@@ -23,6 +24,8 @@ declare
     awaited uuid[];
     wrong_waiting uuid[];
     wrong_awaited uuid[];
+    late uuid[];
+    urgencies int[];
 begin
     select array_agg(added.task_id), array_agg(added.depends_on_id)
     into waiting, awaited
@@ -70,12 +73,31 @@ begin
     if wrong_waiting is not null then
         perform task_graph_repair(wrong_waiting, wrong_awaited);
     end if;
+
+    select array_agg(edge.blocker_id), array_agg(dependent.effective_priority)
+    into late, urgencies
+    from unnest(waiting, awaited) as edge (task_id, blocker_id)
+    cross join lateral (
+        select task.effective_priority
+        from tasks as task
+        where task.id = edge.task_id and is_wanted(task.status, task.completed_at)
+        offset 0
+    ) as dependent
+    cross join lateral (
+        select task.effective_priority from tasks as task where task.id = edge.blocker_id offset 0
+    ) as blocker
+    where blocker.effective_priority > dependent.effective_priority;
+
+    if late is not null then
+        perform spread_urgency(late, urgencies);
+    end if;
     return null;
 end;
 $$;
 
 comment on function add_edges() is
-    'Counts new dependencies at their tasks, and refuses those that close a cycle.';
+    'Counts new dependencies at their tasks, passes their urgency on, and refuses those that '
+    'close a cycle.';
 
 create trigger task_dependencies_50_add_edges
     after insert on task_dependencies

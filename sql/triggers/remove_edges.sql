@@ -1,7 +1,7 @@
 -- Removed edges: their dependents count again, from scratch, since the blocker's row may be
 -- gone as well. The dependent is written even if nothing changes in it: otherwise the
 -- blocker, reopened by a transaction with an older snapshot, would count the edge it
--- still sees.
+-- still sees. And the tasks waited for owe them no urgency any more.
 create function remove_edges()
     returns trigger
     language plpgsql
@@ -60,6 +60,8 @@ begin
             status_note = change.note
         where task.id = change.task_id;
     end loop;
+
+    perform withdraw_urgency(awaited);
     return null;
 end;
 $$;

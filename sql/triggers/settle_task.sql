@@ -47,7 +47,11 @@ begin
             new.blocked_reason := null;
         end if;
     end if;
-    new.effective_priority := new.priority;
+    -- (Less urgent it becomes in pass_urgency, which knows what waits for it.)
+    new.effective_priority := case tg_op
+        when 'INSERT' then new.priority
+        else least(new.effective_priority, new.priority)
+    end;
 
     if tg_op = 'INSERT' then
         if new.status = 'in_progress' and new.started_at is null then

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from taskdb.models.base import Model
 
-__all__ = ["Finding", "Link", "PlanSettings", "Rank", "Repair", "WrongRank"]
+__all__ = ["Finding", "Link", "PlanSettings", "Rank", "Repair", "Urgency", "WrongRank"]
 
 
 @dataclass(slots=True)
@@ -62,6 +62,15 @@ class Rank(Model):
     id: UUID
     key: str
     graph_rank: int
+
+
+@dataclass(slots=True)
+class Urgency(Model):
+    """The effective priority of a task."""
+
+    id: UUID
+    key: str
+    effective_priority: int
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from taskdb.models.doctor import Finding, Link, PlanSettings, Rank, Repair, WrongRank
+from taskdb.models.doctor import Finding, Link, PlanSettings, Rank, Repair, Urgency, WrongRank
 from taskdb.queries import query
 
 
@@ -44,6 +44,12 @@ def tasks_below_no_root() -> list[Link]:
 @query
 def wrong_counts() -> list[Finding]:
     """Return the tasks whose open_dependencies is not the number of their unsatisfied edges."""
+    ...
+
+
+@query
+def wrong_urgency() -> list[Finding]:
+    """Return the tasks that are not as urgent as their priority and what waits for them say."""
     ...
 
 
@@ -205,6 +211,24 @@ def repair_ranks(*, waiting: list[UUID], awaited: list[UUID]) -> int:
 
     Raises `CircularDependencyError` if they are on a cycle.
     """
+    ...
+
+
+@query
+def lock_urgencies() -> list[Urgency]:
+    """Lock every task until the transaction ends; return how urgent each is."""
+    ...
+
+
+@query
+def spread_urgencies() -> int:
+    """Make every task as urgent as its priority, and as what waits for it. Returns 1."""
+    ...
+
+
+@query
+def withdraw_urgencies(*, ids: list[UUID]) -> int:
+    """Take back the urgency of tasks, and of what they wait for, that nothing gives. Returns 1."""
     ...
 
 

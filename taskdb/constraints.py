@@ -100,6 +100,9 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     "technical_specs_content_exactly_if_monolithic": Rule(
         "content", "must be given for a monolithic specification, and for no other"
     ),
+    "technical_specs_file_is_imported_once": Rule(
+        "file_path", "must be unique in technical_specs: a file is imported once"
+    ),
     "technical_specs_key_is_taken_once": Rule("spec_number", "must be unique in technical_specs"),
     "technical_specs_number_is_positive": Rule("spec_number", "must be positive"),
     "technical_specs_number_is_taken_once": Rule(

@@ -207,7 +207,7 @@ def test_splitting_makes_a_task_a_phase_chained_if_asked(conn: Connection) -> No
 
 
 def test_splitting_what_has_no_phases_is_refused(conn: Connection) -> None:
-    specs.create(conn, title="Whole", content="text")
+    specs.create(conn, spec_number=1, title="Whole", content="text")
 
     with pytest.raises(ValidationError) as refused:
         implementation_tasks.split_into_tasks(conn, spec="SPEC-1")

@@ -38,6 +38,16 @@ select
 from tasks as task
 where task.key = any(:keys);
 
+-- name: specs_by_file
+-- Which of these files were imported as specifications.
+--
+-- plan: technical_specs_file_is_imported_once
+select
+    spec.file_path,
+    spec.key
+from technical_specs as spec
+where spec.file_path = any(:paths);
+
 -- name: edges_of
 -- What these tasks wait for.
 --

@@ -436,7 +436,8 @@ select
     phase.name,
     phase.description,
     phase.hours,
-    phase.content
+    phase.content,
+    coalesce(spec.structure -> 'verbatim' = 'true', false) as verbatim
 from technical_specs as spec
 cross join lateral jsonb_to_record(
     jsonb_path_query_first(
@@ -463,7 +464,8 @@ select
     phase.name,
     phase.description,
     phase.hours,
-    phase.content
+    phase.content,
+    coalesce(spec.structure -> 'verbatim' = 'true', false) as verbatim
 from tasks as task
 inner join implementation_tasks as work on work.task_id = task.id
 inner join technical_specs as spec on spec.id = work.spec_id

@@ -58,6 +58,8 @@ create index technical_specs_by_status on technical_specs (status, spec_number d
 -- Serves queries/specs.sql: get_by_roadmap_item.
 create index technical_specs_by_roadmap_item
     on technical_specs (roadmap_item_id, spec_number desc);
+-- Serves queries/exchange.sql: specs_by_file, and keeps the promise: a file is imported once.
+create unique index technical_specs_file_is_imported_once on technical_specs (file_path);
 
 comment on table technical_specs is 'Specifications, content included: no files.';
 comment on column technical_specs.key is 'SPEC- and its number. Computed by the server.';

@@ -14,7 +14,18 @@ from collections.abc import Sequence
 import click
 import psycopg
 
-from taskdb.cli import check, checkup, exchange, insight, inspect, migrate, play, server, tasks
+from taskdb.cli import (
+    check,
+    checkup,
+    exchange,
+    insight,
+    inspect,
+    migrate,
+    play,
+    server,
+    specs,
+    tasks,
+)
 from taskdb.cli.common import error_line, group_options
 from taskdb.errors import TaskdbError, translate
 
@@ -48,6 +59,7 @@ cli.add_command(tasks.ready)
 cli.add_command(tasks.why)
 cli.add_command(tasks.task)
 cli.add_command(tasks.search)
+cli.add_command(specs.spec)
 cli.add_command(insight.critical_path)
 cli.add_command(insight.waves)
 cli.add_command(insight.flow)

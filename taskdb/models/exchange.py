@@ -8,7 +8,7 @@ from uuid import UUID
 
 from taskdb.models.types import TaskStatus
 
-__all__ = ["Edge", "KnownRow", "KnownTask"]
+__all__ = ["Edge", "KnownRow", "KnownSpec", "KnownTask"]
 
 
 @dataclass(slots=True)
@@ -31,6 +31,14 @@ class KnownTask:
     source_file: str | None
     status: TaskStatus
     completed_at: datetime | None
+
+
+@dataclass(slots=True)
+class KnownSpec:
+    """A specification that was imported from a file."""
+
+    file_path: str
+    key: str
 
 
 @dataclass(slots=True)

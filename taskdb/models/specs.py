@@ -45,7 +45,10 @@ class Spec(SpecSummary):
 
 @dataclass(slots=True)
 class Phase(Model):
-    """One phase of a specification, without the others."""
+    """One phase of a specification, without the others.
+
+    Of a `verbatim` specification the content is a part of the document it was imported from.
+    """
 
     spec_id: UUID
     spec_key: str
@@ -54,6 +57,7 @@ class Phase(Model):
     description: str | None
     hours: Decimal | None
     content: str | None
+    verbatim: bool
 
 
 @dataclass(slots=True)

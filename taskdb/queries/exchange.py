@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from taskdb.models.exchange import Edge, KnownRow, KnownTask
+from taskdb.models.exchange import Edge, KnownRow, KnownSpec, KnownTask
 from taskdb.models.types import DependencyType, Level, PlanStatus, TaskStatus
 from taskdb.queries import query
 from taskdb.queries.fields import Key, Name, Order, Text, Title
@@ -20,6 +20,7 @@ __all__ = [
     "edges_of",
     "epics_by_key",
     "features_by_key",
+    "specs_by_file",
     "tasks_by_key",
 ]
 
@@ -39,6 +40,12 @@ def features_by_key(*, keys: list[str]) -> list[KnownRow]:
 @query
 def tasks_by_key(*, keys: list[str]) -> list[KnownTask]:
     """Return those of these tasks that exist, in no order."""
+    ...
+
+
+@query
+def specs_by_file(*, paths: list[str]) -> list[KnownSpec]:
+    """Return the specifications that were imported from these files, in no order."""
     ...
 
 

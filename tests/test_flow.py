@@ -255,6 +255,24 @@ def test_days_are_those_of_the_zone_asked_for(past: Conn) -> None:
     assert [(row.day, row.completed_count) for row in days] == [(date(2026, 3, 3), 2)]
 
 
+def test_an_hour_that_a_clock_runs_twice_belongs_to_its_day(conn: Conn) -> None:
+    # Havana's clocks went back on 1 November 2026 at 1:00, to midnight: the day has 25 hours.
+    start = datetime(2026, 11, 1, 4, tzinfo=UTC)
+    for number, minutes in enumerate((-30, 30, 90, 1470, 1530)):
+        moment = (start - BASE) / hours(1) + minutes / 60
+        live(conn, f"T{number}", [(moment, "completed")], came=moment)
+
+    days = flow.throughput(
+        conn, since=start - hours(4), until=start + hours(29), zone="America/Havana"
+    )
+
+    assert [(row.day, row.completed_count) for row in days] == [
+        (date(2026, 10, 31), 1),
+        (date(2026, 11, 1), 3),
+        (date(2026, 11, 2), 1),
+    ]
+
+
 def test_ageing_work_is_compared_with_completed_work(past: Conn) -> None:
     tasks.create(past, key="young", title="Young")
     tasks.update_status(past, key="young", status=TaskStatus.IN_PROGRESS, agent="bob")

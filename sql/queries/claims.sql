@@ -1030,7 +1030,7 @@ order by claim.token;
 -- name: list_live
 -- The live claims, the next to lapse first.
 --
--- plan: task_claims_by_lease, task_claims_by_agent
+-- plan: task_claims_by_lease, task_claims_by_agent, task_claims_one_live
 select
     claim.id,
     claim.task_id,

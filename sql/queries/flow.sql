@@ -177,9 +177,27 @@ order by stood.status;
 -- How many tasks were completed, and how many reopened, day by day.
 --
 -- plan: task_history_by_time, task_history_by_agent
-with counted as (
+with calendar as (
     select
-        cast(entry.created_at at time zone cast(:zone as text) as date) as day,
+        cast(each_day as date) as day,
+        each_day at time zone cast(:zone as text) as starts_at,
+        (each_day + interval '1 day') at time zone cast(:zone as text) as ends_at
+    from generate_series(
+        date_trunc('day', cast(:since as timestamptz) at time zone cast(:zone as text)),
+        (cast(:until as timestamptz) - interval '1 microsecond')
+        at time zone cast(:zone as text),
+        interval '1 day'
+    ) as each_day
+)
+
+select
+    calendar.day,
+    counted.completed_count,
+    counted.reopened_count
+from calendar
+-- The days one by one: each is a range of the index, and nothing needs grouping.
+cross join lateral (
+    select
         count(*) filter (
             where entry.new_status = 'completed' and entry.old_status <> 'completed'
         ) as completed_count,
@@ -193,29 +211,13 @@ with counted as (
     where
         entry.created_at >= :since
         and entry.created_at < :until
+        -- A clock set back over midnight begins a day anew, by three hours at most.
+        and entry.created_at >= calendar.starts_at - interval '3 hours'
+        and entry.created_at < calendar.ends_at
+        and cast(entry.created_at at time zone cast(:zone as text) as date) = calendar.day
         and entry.agent = :agent                                    -- if :agent
         and task.agent_type = :agent_type                           -- if :agent_type
-    group by day
-),
-
-calendar as (
-    select cast(each_day as date) as day
-    from generate_series(
-        cast(cast(:since as timestamptz) at time zone cast(:zone as text) as date),
-        cast(
-            (cast(:until as timestamptz) - interval '1 microsecond')
-            at time zone cast(:zone as text) as date
-        ),
-        interval '1 day'
-    ) as each_day
-)
-
-select
-    calendar.day,
-    coalesce(counted.completed_count, 0) as completed_count,
-    coalesce(counted.reopened_count, 0) as reopened_count
-from calendar
-left join counted on counted.day = calendar.day
+) as counted
 order by calendar.day;
 
 -- name: ageing
@@ -288,7 +290,7 @@ order by going.age desc, task.id;
 -- name: reopenings
 -- What went from a finished status back to an open one, the newest first.
 --
--- plan: task_history_by_time
+-- plan: task_history_reopenings
 select
     task.id,
     task.key,

@@ -26,6 +26,11 @@ create index task_history_by_time on task_history (created_at desc, id desc);
 create index task_history_by_agent on task_history (agent, created_at desc, id desc);
 -- Serves queries/history.sql: list_for_task, in order of time.
 create index task_history_by_task on task_history (task_id, created_at, id);
+-- Serves queries/flow.sql: reopenings, which are rare.
+create index task_history_reopenings on task_history (created_at desc, id desc)
+    where
+        old_status in ('completed', 'failed', 'cancelled', 'archived')
+        and new_status in ('pending', 'blocked', 'in_progress', 'in_review');
 
 comment on table task_history is 'Every change of status: who, when, why. Written by trigger.';
 comment on column task_history.seq is

@@ -228,7 +228,9 @@ def test_without_any_setting_the_embedded_server_is_started(tmp_path: Path) -> N
         ready = run("ready", folder=tmp_path, more={"TASKDB_WORKSPACE": "taskdb"})
         url = run("db", "url", folder=tmp_path)
         status = run("db", "status", folder=tmp_path)
-        psql = run("db", "psql", "-Atc", "show search_path", folder=tmp_path)
+        # There is no psql on the path: it is the wheel's.
+        more = {"PATH": str(tmp_path)}
+        psql = run("db", "psql", "-Atc", "show search_path", folder=tmp_path, more=more)
     finally:
         stopped = run("db", "stop", folder=tmp_path)
     again, after = (run("db", word, folder=tmp_path) for word in ("stop", "status"))

@@ -93,7 +93,8 @@ def psql(target: Target, *, arguments: tuple[str, ...]) -> None:
     """
     found = shutil.which("psql") if target.url or is_configured() else None
     program = Path(found) if found else Server(DIRECTORY).binaries / "psql"
-    os.execve(program, ["psql", *arguments], {**os.environ, **_environment(target)})
+    # psql finds its libraries from where it is, and asks PATH if its name has no folder.
+    os.execve(program, [str(program), *arguments], {**os.environ, **_environment(target)})
 
 
 def _environment(target: Target) -> dict[str, str]:

@@ -32,6 +32,12 @@ MOST_TASKS: Final = 9_999_999
 _STATEMENTS: Final[tuple[tuple[Query[..., Any], tuple[str, ...]], ...]] = (
     (queries.add_epics, ("tasks",)),
     (queries.add_features, ()),
+    (queries.add_projects, ("tasks", "seed")),
+    (queries.add_environments, ()),
+    (queries.add_modifications, ()),
+    (queries.decide_modifications, ()),
+    (queries.end_modifications, ()),
+    (queries.add_templates, ("tasks", "seed")),
     (queries.add_workflows, ("tasks", "seed")),
     (queries.add_steps, ()),
     (queries.analyze, ()),

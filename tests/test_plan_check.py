@@ -298,7 +298,7 @@ def test_exemptions_are_listed_with_their_reasons(data: Connection) -> None:
 
 
 def test_arguments_are_values_that_the_compared_columns_have(data: Connection) -> None:
-    names = ("tasks.list_tasks", "claims.claim_next", "tasks.update")
+    names = ("tasks.list_tasks", "claims.claim_next", "tasks.update", "projects.update")
     described = plans.described(data, [queries.query[name] for name in names])
     given = find_arguments(data, described)
 
@@ -310,6 +310,8 @@ def test_arguments_are_values_that_the_compared_columns_have(data: Connection) -
     assert given["claims.claim_next"].frequent["agent_type"] == "coder"
     assert given["claims.claim_next"].frequent["agent"].startswith("agent-")
     assert given["tasks.update"].frequent["key"].startswith("TASK-")
+    # A domain over an array takes an array of what the column's arrays have.
+    assert given["projects.update"].frequent["dependencies"] == '{"package-1"}'
 
 
 def test_arguments_of_a_search_are_words_that_many_rows_have(

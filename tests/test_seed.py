@@ -35,6 +35,10 @@ TABLES = (
     "external_dependencies",
     "technical_specs",
     "implementation_tasks",
+    "project_contexts",
+    "project_environments",
+    "modifications",
+    "templates",
 )
 
 

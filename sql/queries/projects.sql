@@ -220,7 +220,7 @@ limit :limit;
 -- (They are set apart first: else a plan that knows no arguments may read the projects one by one
 -- in the order that is asked for.)
 --
--- plan: project_contexts_by_dependencies
+-- plan: whole tables: what most projects depend on is sought in most of them, the rest by index
 with found as materialized (
     select
         project.id,

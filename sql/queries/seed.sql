@@ -247,6 +247,186 @@ cross join (
     ('deploy', 3, '{test}')
 ) as step (key, position, needs);
 
+-- name: add_projects
+-- A project for each fifty tasks, with two files that nearly all have and up to ten more.
+insert into project_contexts (
+    id,
+    name,
+    type,
+    status,
+    owner_id,
+    codebase,
+    dependencies,
+    test_coverage,
+    security_score,
+    performance_score,
+    created_at,
+    updated_at,
+    last_deployed_at
+)
+select
+    md5(:seed::bigint || ' project ' || lot.number)::uuid as id,
+    'Project ' || lot.number as name,
+    (array['api', 'web_app', 'library', 'cli', 'service'])[1 + floor(5 * power(lot.die, 2))]
+        as type,
+    (array['active', 'archived', 'deleted'])[1 + floor(3 * power(lot.die, 4))]
+    ::shared.project_status as status,
+    'owner-' || floor(500 * power(lot.die, 3)) as owner_id,
+    parts.codebase,
+    parts.dependencies,
+    floor(100 * lot.die) as test_coverage,
+    floor(100 * power(lot.die, 0.5)) as security_score,
+    floor(100 * (1 - lot.die)) as performance_score,
+    now() - interval '50 minutes' * lot.number as created_at,
+    now() - interval '50 minutes' * lot.number * lot.die as updated_at,
+    case when lot.die < 0.7 then now() - interval '50 minutes' * lot.number * lot.die end
+        as last_deployed_at
+from (
+    select
+        numbers.number,
+        (hashint8extended(numbers.number, :seed::bigint + 12) & 1048575) / 1048576.0::float8
+            as die
+    from generate_series(1, 1 + :tasks::bigint / 50) as numbers (number)
+) as lot
+cross join lateral (
+    select
+        jsonb_build_object(
+            'README.md', 'Project ' || lot.number,
+            'src/main.py', repeat('print("' || lot.number || E'")\n', 1 + mod(lot.number, 40)::int)
+        )
+        || jsonb_object_agg(
+            'src/part_' || mod(lot.number * 7 + file.number * file.number, 4000) || '.py',
+            'part = ' || mod(lot.number * file.number, 5000)
+        ) as codebase,
+        array_agg(
+            'package-'
+            || floor(power(4000.0::float8, mod(lot.number * file.number * 37, 997) / 997.0))
+            order by file.number
+        ) as dependencies
+    from generate_series(1, 1 + floor(10 * power(lot.die, 2))::int) as file (number)
+) as parts;
+
+-- name: add_environments
+-- The variables of two projects in three.
+--
+-- plan: whole tables: it makes something for every one
+insert into project_environments (project_id, variables)
+with parents as (
+    select
+        project.id,
+        substr(project.name, 9)::bigint as number
+    from project_contexts as project
+)
+
+select
+    parents.id as project_id,
+    jsonb_build_object(
+        'DATABASE_URL', 'postgresql://db.example/' || parents.number,
+        'TOKEN_' || mod(parents.number, 2000), md5(parents.id::text)
+    ) as variables
+from parents
+where mod(parents.number, 3) <> 0;
+
+-- name: add_modifications
+-- Five wishes a project.
+--
+-- plan: whole tables: it makes something for every one
+insert into modifications (
+    id, project_id, request, requested_by, requested_at, impact_analysis, affected_files
+)
+with parents as (
+    select
+        project.id,
+        project.created_at,
+        substr(project.name, 9)::bigint as number
+    from project_contexts as project
+)
+
+select
+    md5(parents.id || ' modification ' || wish.number)::uuid as id,
+    parents.id as project_id,
+    'Change ' || wish.number || ' of project ' || parents.number as request,
+    'agent-' || floor(200 * power(mod(parents.number * wish.number, 1009) / 1009.0, 3))
+        as requested_by,
+    parents.created_at + interval '5 minutes' * wish.number as requested_at,
+    jsonb_build_object(
+        'risk', (array['low', 'low', 'low', 'medium', 'high'])[1 + mod(parents.number, 5)],
+        'ticket', mod(parents.number * 5 + wish.number, 50000)
+    ) as impact_analysis,
+    array['src/main.py', 'src/change_' || wish.number || '.py'] as affected_files
+from parents
+cross join generate_series(1, 5) as wish (number);
+
+-- name: decide_modifications
+-- Of each project's five one waits, one is rejected, and three shall be made.
+--
+-- plan: whole tables: it decides upon every one
+update modifications as modification
+set
+    status = case right(modification.affected_files[2], 4)
+        when '2.py' then 'rejected'
+        else 'approved'
+    end::shared.modification_status
+where right(modification.affected_files[2], 4) <> '1.py';
+
+-- name: end_modifications
+-- Of the three one is made, another can't be.
+--
+-- plan: whole tables: it decides upon every one
+update modifications as modification
+set
+    status = case right(modification.affected_files[2], 4)
+        when '3.py' then 'applied'
+        else 'failed'
+    end::shared.modification_status,
+    modified_files = case
+        when right(modification.affected_files[2], 4) = '3.py'
+            then jsonb_build_object(modification.affected_files[2], 'changed = True')
+    end,
+    test_results = jsonb_build_object(
+        'passed', right(modification.affected_files[2], 4) = '3.py',
+        'run', right(modification.id::text, 4)
+    )
+where right(modification.affected_files[2], 4) in ('3.py', '4.py');
+
+-- name: add_templates
+-- A template for each eighty tasks.
+insert into templates (
+    id,
+    name,
+    category,
+    files,
+    required_vars,
+    tech_stack,
+    estimated_setup_time,
+    complexity,
+    tags,
+    created_at
+)
+select
+    md5(:seed::bigint || ' template ' || lot.number)::uuid as id,
+    'Template ' || lot.number as name,
+    (array['web', 'api', 'microservice', 'data', 'mobile'])[1 + floor(5 * power(lot.die, 2))]
+    ::shared.template_category as category,
+    jsonb_build_object(
+        'README.md', '# {{NAME}}',
+        'src/start_' || mod(lot.number, 3000) || '.py',
+        repeat(E'# {{NAME}}\n', mod(lot.number, 40)::int)
+    ) as files,
+    array['NAME'] as required_vars,
+    array['python', 'stack-' || floor(power(1000.0::float8, lot.die))] as tech_stack,
+    mod(lot.number, 240) as estimated_setup_time,
+    (array['medium', 'simple', 'complex'])[1 + mod(lot.number, 3)]::shared.complexity as complexity,
+    array['tag-' || floor(power(500.0::float8, lot.die)), 'tag-' || mod(lot.number, 900)] as tags,
+    now() - interval '1 hour' * lot.number as created_at
+from (
+    select
+        numbers.number,
+        (hashint8extended(numbers.number, :seed::bigint + 13) & 1048575) / 1048576.0::float8
+            as die
+    from generate_series(1, 1 + :tasks::bigint / 80) as numbers (number)
+) as lot;
+
 -- name: add_tasks
 -- The tasks, the oldest first. Most are finished; of the newest seventh most are open. What is in
 -- progress shall be claimed by add_claims, and in part be completed by complete_claims.
@@ -572,7 +752,7 @@ order by pairs.id
 on conflict (task_id, depends_on_id) do nothing;
 
 -- name: add_history
--- How finished tasks came to be so, as another tracker would have kept it.
+-- How finished tasks came to be so, as another tracker would have kept it. Some were reopened.
 --
 -- plan: whole tables: it makes something for every one
 insert into task_history (
@@ -590,8 +770,12 @@ with finished as (
 
 select
     finished.id as task_id,
-    case move.number when 1 then 'pending' else 'in_progress' end::shared.task_status as old_status,
-    case move.number when 1 then 'in_progress' else finished.status end as new_status,
+    case
+        when move.number = 1 then 'pending'
+        when mod(move.number, 2) = 0 then 'in_progress'
+        else finished.status
+    end::shared.task_status as old_status,
+    case when mod(move.number, 2) = 1 then 'in_progress' else finished.status end as new_status,
     'agent-' || floor(200 * power(finished.die, 3)) as agent,
     case when finished.die < 0.1 then 'as agreed' end as note,
     finished.die > 0.99 as forced,
@@ -600,7 +784,8 @@ select
         now(), finished.created_at + interval '15 days' * finished.die * move.number
     ) as created_at
 from finished
-cross join generate_series(1, 2) as move (number);
+cross join lateral generate_series(1, case when finished.die > 0.98 then 4 else 2 end)
+    as move (number);
 
 -- name: add_subtasks
 -- A checklist of up to seven lines for every third task.
@@ -789,4 +974,10 @@ analyze
     task_history,
     subtasks,
     task_files,
-    external_dependencies;
+    external_dependencies,
+    technical_specs,
+    implementation_tasks,
+    project_contexts,
+    project_environments,
+    modifications,
+    templates;

@@ -63,44 +63,29 @@ where template.id = :id;
 -- name: search
 -- Templates without their files, the newest first. Lists are of what a template must all have.
 --
-with found as materialized (
-    select
-        template.id,
-        template.name,
-        template.description,
-        template.category,
-        template.required_vars,
-        template.optional_vars,
-        template.tech_stack,
-        template.estimated_setup_time,
-        template.complexity,
-        template.tags,
-        template.created_at,
-        template.updated_at
-    from templates as template
-    where
-        true
-        and template.category = :category                           -- if :category
-        and template.complexity = :complexity                       -- if :complexity
-        and template.tech_stack::text[] @> cast(:tech_stack as text[])-- if :tech_stack
-        and template.tags::text[] @> cast(:tags as text[])          -- if :tags
-)
-
+-- plan: templates_by_creation, templates_by_category, templates_by_complexity,
+-- plan: templates_by_tech_stack, templates_by_tags
 select
-    found.id,
-    found.name,
-    found.description,
-    found.category,
-    found.required_vars,
-    found.optional_vars,
-    found.tech_stack,
-    found.estimated_setup_time,
-    found.complexity,
-    found.tags,
-    found.created_at,
-    found.updated_at
-from found
-order by found.created_at desc, found.id desc
+    template.id,
+    template.name,
+    template.description,
+    template.category,
+    template.required_vars,
+    template.optional_vars,
+    template.tech_stack,
+    template.estimated_setup_time,
+    template.complexity,
+    template.tags,
+    template.created_at,
+    template.updated_at
+from templates as template
+where
+    true
+    and template.category = :category                               -- if :category
+    and template.complexity = :complexity                           -- if :complexity
+    and template.tech_stack::text[] @> cast(:tech_stack as text[])  -- if :tech_stack
+    and template.tags::text[] @> cast(:tags as text[])              -- if :tags
+order by template.created_at desc, template.id desc
 limit :limit;
 
 -- name: find_by_path

@@ -127,8 +127,8 @@ def _arguments(
         if default is not None:
             frequent[name] = rare[name] = default
         elif sample is not None and _family(facts, types) == _family(types[sample.type_oid], types):
-            frequent[name] = _of(facts, sample.frequent)
-            rare[name] = _of(facts, sample.rare or sample.frequent)
+            frequent[name] = _of(facts, sample.frequent, types)
+            rare[name] = _of(facts, sample.rare or sample.frequent, types)
         else:
             frequent[name] = rare[name] = _of_type(facts, types)
     return Arguments(frequent, rare)
@@ -152,8 +152,10 @@ def _family(facts: TypeFacts, types: Mapping[int, TypeFacts]) -> int:
     return facts.oid
 
 
-def _of(facts: TypeFacts, value: str) -> str:
-    """*value* as one of the parameter's type: in an array if that is one."""
+def _of(facts: TypeFacts, value: str, types: Mapping[int, TypeFacts]) -> str:
+    """*value* as one of the parameter's type: in an array if that is one, or a domain over one."""
+    while facts.base_oid:
+        facts = types[facts.base_oid]
     return _array(value) if facts.element_oid and not value.startswith("{") else value
 
 

@@ -34,9 +34,9 @@ def plan_report(conninfo: str, tasks: int) -> plans.Report:
 def seed_command(target: Target, *, tasks: int, number: int, as_json: bool) -> None:
     """Fill an empty workspace with a large made-up plan.
 
-    With it come epics, features, dependencies, claims, history, checklists and files, as skewed as
-    real ones. A million tasks take some minutes. A workspace that has tasks is refused; a run that
-    is interrupted leaves nothing behind.
+    With it come epics, features, dependencies, claims, history, checklists and files, workflows,
+    specifications, projects and templates, as skewed as real ones. A million tasks take some
+    minutes. A workspace that has tasks is refused; a run that is interrupted leaves nothing behind.
 
     Example: taskdb db seed --tasks 100000 --workspace large
     """

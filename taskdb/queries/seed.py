@@ -7,6 +7,7 @@ from taskdb.queries import query
 __all__ = [
     "add_claims",
     "add_dependencies",
+    "add_environments",
     "add_epics",
     "add_execution_steps",
     "add_executions",
@@ -15,14 +16,19 @@ __all__ = [
     "add_files",
     "add_history",
     "add_implementation_tasks",
+    "add_modifications",
     "add_needs",
+    "add_projects",
     "add_specs",
     "add_steps",
     "add_subtasks",
     "add_tasks",
+    "add_templates",
     "add_workflows",
     "analyze",
     "complete_claims",
+    "decide_modifications",
+    "end_modifications",
     "is_empty",
 ]
 
@@ -72,6 +78,42 @@ def add_executions(*, seed: int) -> int:
 @query
 def add_execution_steps() -> int:
     """Make the steps of all executions."""
+    ...
+
+
+@query
+def add_projects(*, tasks: int, seed: int) -> int:
+    """Make the projects beside so many tasks, with their files."""
+    ...
+
+
+@query
+def add_environments() -> int:
+    """Make the variables of projects."""
+    ...
+
+
+@query
+def add_modifications() -> int:
+    """Let each project be wished otherwise."""
+    ...
+
+
+@query
+def decide_modifications() -> int:
+    """Approve or reject most of them."""
+    ...
+
+
+@query
+def end_modifications() -> int:
+    """Apply one of each project, and let another fail."""
+    ...
+
+
+@query
+def add_templates(*, tasks: int, seed: int) -> int:
+    """Make templates beside so many tasks."""
     ...
 
 

@@ -1,7 +1,8 @@
 """The figures that the documents promise, each kept by a factor of five where they name a size.
 
 One row a figure: what is measured, the document's milliseconds, and how often. The median
-counts; a machine that is busy for a moment changes it little. Add a figure as a row of FIGURES
+counts; a machine that is busy for a moment changes it little, and one that is busy all the time
+not at all where a figure goes by the server's processor time. Add a figure as a row of FIGURES
 and a method of Measured.
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -39,6 +41,8 @@ class Figure:
     limit_ms: int
     rounds: int = 9
     factor: int = FACTOR
+    # By what the processor did, for what comes so near its bar that a busy machine exceeds it.
+    by_processor: bool = False
 
 
 FIGURES = [
@@ -59,10 +63,12 @@ FIGURES = [
     Figure(2, "ready_tasks", 100),
     Figure(2, "insert_100_in_bulk", 2000),
     Figure(2, "insert_100_one_by_one", 2000, rounds=5),
-    Figure(2, "delete_feature_with_100_tasks", 500),
-    # The document names no size. A tenth of the whole plan takes 86 ms alone on two cores, and
-    # 380 where the machine does six times more than it can: too near to 100 for a test.
-    Figure(2, "delete_epic_with_1000_tasks", 500, rounds=5, factor=1),
+    Figure(2, "delete_feature_with_100_tasks", 500, by_processor=True),
+    # The document names no size. A tenth of the whole plan, which 116 other tasks wait for, takes
+    # 65 ms of a processor just vacuumed, and 100 here (PostgreSQL 15: 108), where nothing is
+    # vacuumed: ten foreign keys take a third, gates and urgency of the tasks that stay the rest.
+    # By the clock it is 250 where the machine does four times more than it can.
+    Figure(2, "delete_epic_with_1000_tasks", 500, factor=3, by_processor=True),
     Figure(2, "feature_progress", 200),
     Figure(2, "epic_progress", 200),
     Figure(2, "progress_of_every_epic", 200),
@@ -183,23 +189,44 @@ def measured(databases: Databases, large_template: str) -> Generator[Measured]:
 
 
 def median_ms(
-    action: Callable[[], object], rounds: int, around: Callable[[], Any] = contextlib.nullcontext
+    action: Callable[[], object],
+    rounds: int,
+    around: Callable[[], Any] = contextlib.nullcontext,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> float:
-    """Return the median milliseconds of *action*; the first round is not counted."""
+    """Return the median milliseconds of *action* by *clock*; the first round is not counted."""
     taken: list[float] = []
     for _ in range(rounds + 1):
         with around():
-            began = time.perf_counter()
+            began = clock()
             action()
-            taken.append((time.perf_counter() - began) * 1000)
+            taken.append((clock() - began) * 1000)
     return statistics.median(taken[1:])
+
+
+def processor_clock(conn: psycopg.Connection[Any]) -> Callable[[], float]:
+    """Return a clock of what the server's process of *conn* has run, in seconds.
+
+    Where the process is not to be seen, in a container or elsewhere, it is the clock on the wall.
+    """
+    process = Path("/proc", str(conn.info.backend_pid))
+    try:
+        is_ours = process.joinpath("cmdline").read_bytes().startswith(b"postgres:")
+    except OSError:
+        is_ours = False
+    if not is_ours:
+        return time.perf_counter
+    return lambda: int(process.joinpath("schedstat").read_text().split()[0]) / 1e9
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: f"{figure.document}-{figure.what}")
 def test_figure_of_a_document_is_kept(measured: Measured, figure: Figure) -> None:
     action = getattr(measured, figure.what)
+    clock = processor_clock(measured.conn) if figure.by_processor else time.perf_counter
 
-    taken = median_ms(action, figure.rounds, lambda: measured.conn.transaction(force_rollback=True))
+    taken = median_ms(
+        action, figure.rounds, lambda: measured.conn.transaction(force_rollback=True), clock
+    )
 
     bar = figure.limit_ms / figure.factor
     assert taken < bar, f"{figure.what}: {taken:.1f} ms; bar {bar} ms"

@@ -60,10 +60,14 @@ def open_connection(settings: Settings, *, autocommit: bool = False) -> Connecti
 
 def not_found(settings: Settings, exc: psycopg.OperationalError) -> DatabaseNotFoundError:
     # libpq's advice comes on indented lines of their own.
-    reason = " ".join(line for line in str(exc).splitlines() if not line.startswith("\t"))
+    lines = [line for line in str(exc).splitlines() if not line.startswith("\t")]
+    reason = " ".join(" ".join(lines).split()).removeprefix("connection failed: ")
+    source = "the connection string given" if settings.source == "conninfo" else settings.source
     return DatabaseNotFoundError(
-        f"{settings.place} cannot be reached: {reason.removeprefix('connection failed: ')}",
-        hint=f"The address comes from {settings.source}; is the server running there?",
+        f"{settings.place} cannot be reached: {reason}",
+        hint=f"The server answers; mend the user, the password or the database in {source}"
+        if "FATAL: " in reason
+        else f"The address comes from {source}; is the server running there?",
     )
 
 

@@ -686,7 +686,10 @@ class Query(Generic[P, R]):
 
 def _refuse_stranger(conn: object) -> None:
     if not isinstance(conn, AsyncConnection):
-        raise TypeError(f"a query runs on a psycopg connection, not on a {type(conn).__name__}")
+        raise TypeError(
+            f"a query runs on a psycopg connection, not on a {type(conn).__name__}; "
+            f"one of a Database comes from: with database.connection() as conn"
+        )
 
 
 def _picker(indexes: Sequence[int]) -> Callable[[tuple[Any, ...]], Sequence[Any]]:

@@ -300,14 +300,14 @@ def require(conn: Connection[Any], *, folder: Path = FOLDER) -> None:
     """
     logged = queries.logged_schemas(conn)
     _refuse_unmigrated(logged)
-    _refuse_misfit(queries.list_recorded(conn), folder)
+    _refuse_misfit(logged, queries.list_recorded(conn), folder)
 
 
 async def require_async(conn: AsyncConnection[Any], *, folder: Path = FOLDER) -> None:
     """What `require` does, over an asynchronous connection."""
     logged = await queries.logged_schemas(conn)
     _refuse_unmigrated(logged)
-    _refuse_misfit(await queries.list_recorded(conn), folder)
+    _refuse_misfit(logged, await queries.list_recorded(conn), folder)
 
 
 def _run(
@@ -372,7 +372,9 @@ def _refuse_unmigrated(logged: Sequence[str]) -> None:
         )
 
 
-def _refuse_misfit(recorded: Sequence[RecordedMigration], folder: Path) -> None:
+def _refuse_misfit(
+    logged: Sequence[str], recorded: Sequence[RecordedMigration], folder: Path
+) -> None:
     for row in recorded:
         if row.breaking and _release(row.breaking) > _release(PACKAGE):
             raise SchemaVersionMismatchError(
@@ -386,8 +388,14 @@ def _refuse_misfit(recorded: Sequence[RecordedMigration], folder: Path) -> None:
             if (train, migration_id) not in have:
                 raise SchemaVersionMismatchError(
                     f"the database lacks {train} migration {migration_id} of taskdb {PACKAGE}",
-                    hint="Run: taskdb migrate up",
+                    hint=f"Run: taskdb migrate up{_option(logged)}",
                 )
+
+
+def _option(logged: Sequence[str]) -> str:
+    """How the command line is told which workspace, where that is not the default one."""
+    others = set(logged) - {workspaces.SHARED, workspaces.DEFAULT}
+    return "".join(f" --workspace {name}" for name in others)
 
 
 def _release(text: str) -> tuple[tuple[int, ...], bool]:

@@ -75,7 +75,9 @@ class SourceFile:
     def error(self, message: str, offset: int, remedy: str) -> QueryDefinitionError:
         """Return the error that says *message* about the character at *offset*."""
         return QueryDefinitionError(
-            message, where=self.where(offset), hint=f"{remedy}.\n{self.excerpt(offset)}"
+            message,
+            where=self.where(offset),
+            hint=f"{remedy}{'' if remedy.endswith('?') else '.'}\n{self.excerpt(offset)}",
         )
 
 

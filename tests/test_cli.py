@@ -278,7 +278,8 @@ def test_psql_gets_the_password_where_nobody_sees_it(
 
     program, arguments, variables = called
     assert str(program) == "/opt/pg/bin/psql"
-    assert arguments == ["psql", "-l"]
+    # A name alone psql would look for on PATH, where the embedded server's is not.
+    assert arguments == ["/opt/pg/bin/psql", "-l"]
     assert isinstance(variables, dict)
     assert variables["PGPASSWORD"] == "s3cret"
     assert variables["PGDATABASE"] == "plans"

@@ -187,6 +187,17 @@ def test_unknown_workspace_names_those_there_are(taskdb: Caller) -> None:
     )
 
 
+def test_where_no_workspace_is_the_remedy_makes_one(
+    empty_database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = Caller(capsys, empty_database_url)("ready")
+
+    assert refused.status == 1
+    assert refused.err == (
+        "taskdb: This database has no workspace yet. Run `taskdb migrate up --workspace taskdb`\n"
+    )
+
+
 def test_tables_fit_the_terminal(planned: str, tmp_path: Path) -> None:
     screen = run_on_terminal("--url", planned, "ready", folder=tmp_path, columns=60)
 

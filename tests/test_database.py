@@ -621,7 +621,7 @@ def test_refused_connection_names_the_place_and_the_source() -> None:
         Database("postgresql://app:s3cret@127.0.0.1:1/plans").open()
 
     assert "database plans at 127.0.0.1, port 1 cannot be reached" in str(error.value)
-    assert "conninfo" in str(error.value)
+    assert "comes from the connection string given; is the server running" in str(error.value)
     assert "s3cret" not in str(error.value)
 
 
@@ -633,7 +633,9 @@ async def test_refused_connection_is_told_asynchronously_too() -> None:
 
 
 def test_missing_database_and_wrong_user_are_told_by_name(url: str) -> None:
-    with pytest.raises(DatabaseNotFoundError, match='"nowhere" does not exist'):
+    with pytest.raises(
+        DatabaseNotFoundError, match=r'"nowhere" does not exist\. The server answers; mend the user'
+    ):
         connect(psycopg.conninfo.make_conninfo(url, dbname="nowhere"))
 
 

@@ -375,5 +375,7 @@ def test_command_writes_and_compares(
     done = call("check", "--package", "orders", "contract")
 
     assert done.status == 1
+    assert "contract: 4 findings" in done.out
     assert 'relation "orders" does not exist' in done.out
+    assert "Do these queries stand on taskdb's tables? Name their --workspace." in done.out
     assert call("check", "--write", "drift").status == 2

@@ -774,6 +774,26 @@ def test_a_service_is_refused_a_database_without_its_schema(
         assert migrations.version(conn) == migrations.SchemaVersion(None, None)
 
 
+def test_the_remedy_names_the_workspace_unless_it_is_the_default(
+    empty_database_url: str, trains: Trains
+) -> None:
+    for workspace in ("team_b", "taskdb"):
+        migrations.up(empty_database_url, workspace=workspace, folder=trains.folder)
+    trains.add("workspace", "0002.add", "create table a (id int);")
+
+    said = []
+    for workspace in ("team_b", "taskdb"):
+        with (
+            connect(empty_database_url, workspace=workspace) as conn,
+            pytest.raises(SchemaVersionMismatchError) as refused,
+        ):
+            migrations.require(conn, folder=trains.folder)
+        said.append(str(refused.value))
+
+    assert said[0].endswith("Run: taskdb migrate up --workspace team_b")
+    assert said[1].endswith("Run: taskdb migrate up")
+
+
 async def test_a_service_is_refused_an_older_schema_and_given_a_newer_one(
     empty_database_url: str, trains: Trains
 ) -> None:

@@ -431,7 +431,7 @@ def test_command_prints_findings_and_what_is_allowed(
 
     assert done.status == 1
     assert done.out.splitlines() == [
-        "plans: 1 findings",
+        "plans: 1 finding",
         "  a.sql:1:1: a.b [with :c, generic]: sorts much, as 2 more of its plans. Sort less.",
         "6 plans of 2 queries; 1 lines allow by reason what a plan must not do:",
         "  a.sql:9:1: a.c: whole tables: it counts",

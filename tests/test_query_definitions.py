@@ -211,6 +211,14 @@ REFUSED = [
 ]
 
 
+def test_a_misspelt_parameter_is_told_which_is_meant(package: Package) -> None:
+    stub = "\n@query\ndef get(*, agent: str) -> int: ...\n"
+
+    error = package.refused("-- name: get\nselect :agnet;", stub)
+
+    assert error.hint == ("Add it to get(); did you mean agent?\n    select :agnet;\n           ^")
+
+
 @pytest.mark.parametrize(("stub", "sql", "message", "where"), REFUSED)
 def test_what_does_not_fit_is_refused_at_import(
     package: Package, stub: str, sql: str, message: str, where: str

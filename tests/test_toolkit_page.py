@@ -69,6 +69,8 @@ def test_the_example_can_be_checked_and_verified_as_the_page_says(
         "query add, one row at most" in (project / "shop/sql/expectations/orders.txt").read_text()
     )
     assert run("start.py") == (0, "all queries fit\n")
+    assert "contract: 1 finding\n" in run("-m", "taskdb", "check", "--package", "crew.board")[1]
+    assert run("service.py") == (0, "writer-1 T-1\n")
     with psycopg.connect(empty_database_url) as conn:
         conn.execute("alter table orders rename column total to sum")
     status, said = run("start.py")

@@ -31,7 +31,8 @@ PARTS = (*OF_QUERIES, *OF_SCHEMA)
 @click.option(
     "--package",
     metavar="MODULE",
-    help="Check the queries of another package, against the database as it stands.",
+    help="Check the queries of another package, against the database as it stands; with a "
+    "--workspace, against that.",
 )
 @click.option(
     "--tasks",
@@ -82,6 +83,8 @@ def check(
         print_json({**findings, **_extras(of_queries, of_plans)})
     else:
         _tell(findings, of_queries, of_plans)
+        if package and not target.names_workspace() and _misses_tables(findings):
+            click.echo("Do these queries stand on taskdb's tables? Name their --workspace.")
     if any(findings.values()):
         raise Exit(1)
 
@@ -100,13 +103,17 @@ def _check_queries(
 ) -> query_check.Report:
     if package is not None:
         of_package = queries_of(package)
-        with target.connect_plain() as conn:
+        with target.connect_for(package) as conn:
             return query_check.check(conn, of_package, parts, write=write)
     conninfo, _ = target.place()
     with scratch_databases(conninfo, 1) as (scratch,):
         migrations.up(scratch)
         with connect(scratch) as conn:
             return query_check.check(conn, queries.query, parts, write=write)
+
+
+def _misses_tables(findings: dict[str, list[object]]) -> bool:
+    return any('relation "' in str(found) for found in findings.get("contract", []))
 
 
 def _extras(
@@ -128,7 +135,7 @@ def _tell(
     of_plans: plan_check.Report | None,
 ) -> None:
     for part, found in findings.items():
-        click.echo(f"{part}: {len(found)} findings" if found else f"{part}: no findings")
+        click.echo(f"{part}: {len(found) or 'no'} {'finding' if len(found) == 1 else 'findings'}")
         for finding in found:
             click.echo(f"  {finding}")
     if of_queries:
@@ -139,9 +146,11 @@ def _tell(
 
 def _tell_of_queries(report: query_check.Report) -> None:
     count, share = len(report.overrides), 100 * report.override_share
-    click.echo(
-        f"{count} of {report.column_count} columns ({share:.1f} %) go by what their author knows:"
-    )
+    if count:
+        click.echo(
+            f"{count} of {report.column_count} columns ({share:.1f} %) go by what their author "
+            f"knows:"
+        )
     for each in report.overrides:
         click.echo(f"  {each.where}: {each.query}: {each.column}: {each.reason}")
     if report.written is None:

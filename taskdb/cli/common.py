@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
@@ -67,6 +68,10 @@ class Target:
         settings = Settings.read(self.conninfo(), workspace=self.workspace)
         return make_conninfo("", **settings.parameters), settings.workspace
 
+    def names_workspace(self) -> bool:
+        """Whether the caller or the environment names a workspace."""
+        return bool(self.workspace or os.environ.get("TASKDB_WORKSPACE"))
+
     def connect(self, *, patient: bool = False) -> psycopg.Connection:
         """Open one connection to the workspace; with *patient* statements may take their time.
 
@@ -87,11 +92,14 @@ class Target:
             raise
         return conn
 
-    def connect_plain(self) -> psycopg.Connection:
-        """Open one connection as the URL has it, for a package whose tables are not taskdb's.
+    def connect_for(self, package: str | None) -> psycopg.Connection:
+        """Open one connection for the queries of *package*, None for taskdb's own.
 
-        Where names without a schema are looked up the URL's `options` say, or the role.
+        Another package's tables may be its own: then names without a schema are looked up where
+        the URL's `options` or the role say. Where a workspace is named they stand on that.
         """
+        if package is None or self.names_workspace():
+            return self.connect(patient=True)
         settings = Settings.read(self.conninfo())
         try:
             return psycopg.connect(make_conninfo(**settings.parameters))
@@ -120,10 +128,14 @@ def queries_of(package: str) -> Queries:
 
 def _refuse_missing(conn: psycopg.Connection, workspace: str) -> None:
     present = workspaces.names(conn)
+    if not present:
+        raise DatabaseNotFoundError(
+            "This database has no workspace yet",
+            hint=f"Run `taskdb migrate up --workspace {workspace}`",
+        )
     if workspace not in present:
         raise DatabaseNotFoundError(
-            f"There is no workspace {workspace} in this database, but: "
-            f"{', '.join(present) or 'none'}",
+            f"There is no workspace {workspace} in this database, but: {', '.join(present)}",
             hint=f"Name one with --workspace, or run `taskdb migrate up --workspace {workspace}`",
         )
 

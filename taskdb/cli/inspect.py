@@ -59,7 +59,7 @@ def show(
     """
     chosen = _chosen(_queries(package), query)
     given = _given(chosen, arguments)
-    with _connect(target, package) as conn:
+    with target.connect_for(package) as conn:
         shown = inspection.show(conn, chosen, given)
     if as_json:
         print_json(shown)
@@ -71,10 +71,6 @@ def show(
 
 def _queries(package: str | None) -> Queries:
     return queries.query if package is None else queries_of(package)
-
-
-def _connect(target: Target, package: str | None) -> Connection[Any]:
-    return target.connect(patient=True) if package is None else target.connect_plain()
 
 
 def _chosen(of: Queries, name: str) -> Query[Any, Any]:
@@ -136,7 +132,7 @@ def stats(target: Target, *, limit: int, package: str | None, as_json: bool) -> 
     Example: taskdb stats --limit 5
     """
     of = _queries(package)
-    with _connect(target, package) as conn:
+    with target.connect_for(package) as conn:
         costs = _costs(conn, of.name)[:limit]
     if as_json:
         print_json([{**dataclasses.asdict(cost), "where": _where(of, cost)} for cost in costs])
@@ -164,8 +160,8 @@ def _costs(conn: Connection[Any], application: str) -> list[StatementCost]:
     if schema is None:
         raise DatabaseError(
             f"This database has no extension {EXTENSION}",
-            hint=f"As a superuser: create extension {EXTENSION}; the server must load it "
-            f"(shared_preload_libraries), as the embedded one does",
+            hint=f"As a superuser: taskdb db psql -c 'create extension {EXTENSION} schema public'; "
+            f"the server must load it (shared_preload_libraries), as the embedded one does",
         )
     try:
         with conn.transaction(force_rollback=True):

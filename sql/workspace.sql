@@ -32,6 +32,12 @@
 \ir tables/spec_search.sql
 \ir tables/implementation_tasks.sql
 \ir tables/held_files.sql
+\ir tables/tech_spec_sessions.sql
+\ir tables/session_status_transitions.sql
+\ir tables/tech_research.sql
+\ir tables/tech_conversations.sql
+\ir tables/generated_trd_documents.sql
+\ir tables/agent_error_logs.sql
 \ir functions/raise_circular_dependency.sql
 \ir functions/raise_parent_loop.sql
 \ir functions/task_document.sql
@@ -85,6 +91,11 @@
 \ir triggers/guard_spec_edges.sql
 \ir triggers/implementation_tasks.sql
 \ir triggers/hold_files.sql
+\ir triggers/tech_spec_sessions.sql
+\ir triggers/tech_research.sql
+\ir triggers/tech_conversations.sql
+\ir triggers/generated_trd_documents.sql
+\ir triggers/agent_error_logs.sql
 \ir views/file_conflicts.sql
 \ir views/ready_tasks.sql
 \ir views/blocked_tasks.sql
@@ -102,3 +113,7 @@
 \ir views/task_flow.sql
 \ir views/spec_progress.sql
 \ir views/spec_tasks.sql
+\ir views/session_jobs.sql
+\ir views/session_figures.sql
+\ir views/session_statistics.sql
+\ir views/error_recovery.sql

@@ -26,6 +26,13 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     "changes_json_is_object_of_texts_or_nulls": Rule(
         None, "must be a JSON object of texts and nulls"
     ),
+    "design_jobs_completed_at_exactly_when_completed": Rule(
+        "completed_at", "must be set exactly when status is completed"
+    ),
+    "design_jobs_error_only_when_failed": Rule(
+        "error_message", "must be null unless status is failed"
+    ),
+    "design_outputs_once_per_type": Rule("output_type", "must be unique among its job's outputs"),
     "epics_key_is_e_and_digits": Rule("key", "must be E and two to six digits, as in E04"),
     "execution_steps_deadline_only_in_progress": Rule(
         "deadline_at", "must be null unless status is in_progress"
@@ -42,6 +49,9 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     ),
     "features_key_is_epic_and_f_and_digits": Rule(
         "key", "must be its epic's key, a hyphen, F and two to six digits, as in E04-F01"
+    ),
+    "generated_trd_documents_version_once_per_session": Rule(
+        "version", "must be unique among its session's documents"
     ),
     "implementation_tasks_branch_has_1_to_250_characters": Rule(
         "branch_name", "must have 1 to 250 characters"
@@ -74,11 +84,16 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     ),
     "name_list_has_no_empty_names": Rule(None, "must have no empty names"),
     "object_json_is_object": Rule(None, "must be a JSON object"),
+    "option_list_is_array_of_named_objects": Rule(
+        None, "must be a JSON array of objects, each with a name that is not empty"
+    ),
     "parent_guard_has_one_row": Rule("only_row", "must be true: the table has one row"),
     "parent_guard_pkey": Rule("only_row", "must be unique: the table has one row"),
     "project_environments_once_per_project": Rule(
         "project_id", "must be unique in project_environments"
     ),
+    "session_status_transitions_is_a_move": Rule("new_status", "must differ from old_status"),
+    "session_status_transitions_pkey": Rule("new_status", "must follow an old_status only once"),
     "spec_dependencies_pkey": Rule("depends_on_id", "must not be a dependency of the spec twice"),
     "spec_guard_has_one_row": Rule("only_row", "must be true: the table has one row"),
     "spec_guard_pkey": Rule("only_row", "must be unique: the table has one row"),
@@ -97,6 +112,28 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     "task_history_seq_once_per_task": Rule("seq", "must be unique among its task's history"),
     "task_status_transitions_is_a_move": Rule("new_status", "must differ from old_status"),
     "task_status_transitions_pkey": Rule("new_status", "must follow an old_status only once"),
+    "tech_conversations_research_is_of_the_session": Rule(
+        "research_id", "must name research of the same session"
+    ),
+    "tech_research_decided_at_exactly_with_selection": Rule(
+        "decided_at", "must be set exactly when selected_technology is"
+    ),
+    "tech_research_known_with_its_session": Rule("id", "must be unique in tech_research"),
+    "tech_research_reasoning_only_with_selection": Rule(
+        "selection_reasoning", "must be null without a selected_technology"
+    ),
+    "tech_research_selected_is_an_option": Rule(
+        "selected_technology", "must be the name of one of the researched_options"
+    ),
+    "tech_spec_sessions_completed_at_exactly_when_completed": Rule(
+        "completed_at", "must be set exactly when status is completed"
+    ),
+    "tech_spec_sessions_completed_is_all": Rule(
+        "progress_percentage", "must be 100 once status is completed"
+    ),
+    "tech_spec_sessions_reason_only_when_failed": Rule(
+        "failure_reason", "must be null unless status is failed"
+    ),
     "technical_specs_content_exactly_if_monolithic": Rule(
         "content", "must be given for a monolithic specification, and for no other"
     ),

@@ -53,6 +53,11 @@ _WRITE: Final[tuple[LiteralString, ...]] = (
     "alter default privileges in schema {schema} grant insert, update, delete on tables to {role}",
     "alter default privileges in schema {schema} grant usage on sequences to {role}",
 )
+# A workspace's tables name rows of shared ones, whoever owns it.
+_REFER: Final[tuple[LiteralString, ...]] = (
+    "grant references on all tables in schema {schema} to {role}",
+    "alter default privileges in schema {schema} grant references on tables to {role}",
+)
 # The migration runner's tables are written by who migrates, and only read by services.
 _LOG_TABLES: Final = ("_taskdb_migration", "_yoyo_migration", "_yoyo_log", "_yoyo_version")
 # Secrets are for who writes.
@@ -148,6 +153,8 @@ def grant(conn: Connection[Any], name: str, role: str, access: Access = "read") 
         _grant_on(conn, name, role, access)
         if queries.may_grant_on(conn, name=SHARED):
             _grant_on(conn, SHARED, role, access)
+            for statement in _REFER:
+                _execute(conn, statement, schema=SHARED, role=role)
         elif not queries.has_usage(conn, role=role, name=SHARED):
             raise DatabaseError(
                 f"role {role} may not use schema shared, which is not yours to grant",

@@ -434,7 +434,7 @@ def test_named_queries_list_their_columns() -> None:
 
 
 def test_the_indexes_that_queries_plan_with_exist(conn: Connection) -> None:
-    indexes = set(listed(conn, "select indexname from pg_indexes where schemaname = 'taskdb'"))
+    indexes = set(listed(conn, f"select indexname from pg_indexes where schemaname in {SCHEMAS}"))
     planned = {
         name
         for file in (SQL / "queries").glob("*.sql")
@@ -449,7 +449,7 @@ def test_the_indexes_that_queries_plan_with_exist(conn: Connection) -> None:
 def test_the_readers_that_indexes_name_exist() -> None:
     named = {
         (area, name)
-        for file in SQL.glob("tables/*.sql")
+        for file in (*SQL.glob("tables/*.sql"), *SQL.glob("shared/*.sql"))
         for area, names in re.findall(
             r"-- Serves? (?:the same|queries/(\w+)\.sql: ([\w, ]+))", file.read_text("utf-8")
         )

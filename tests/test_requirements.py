@@ -33,6 +33,12 @@ AREAS = [
     "templates",
     "specs",
     "implementation_tasks",
+    "design",
+    "sessions",
+    "research",
+    "conversations",
+    "documents",
+    "agent_errors",
 ]
 # Told by the friendlier function beside them, or made for display.
 UNNAMED = {
@@ -49,6 +55,8 @@ UNNAMED = {
     "workflows.step_ids",
     "specs.create_with_task_list",
     "implementation_tasks.split_phases",
+    "design.move_job",
+    "design.find_outputs",
 }
 
 

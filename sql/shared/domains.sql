@@ -90,3 +90,16 @@ create domain commit_sha as text collate "C"
     constraint commit_sha_is_hexadecimal check (value ~ '^[0-9a-f]{4,64}$');
 
 comment on domain commit_sha is 'The name of a commit: 4 to 64 hexadecimal digits.';
+
+-- (lax: a path that an option does not have is no error, and the option not in the list.)
+create domain option_list as jsonb
+    constraint option_list_is_array_of_named_objects check (
+        jsonb_typeof(value) = 'array'
+        and jsonb_array_length(
+            jsonb_path_query_array(
+                value, '$[*] ? (@.type() == "object" && @.name.type() == "string" && @.name != "")'
+            )
+        ) = jsonb_array_length(value)
+    );
+
+comment on domain option_list is 'A JSON array of objects, each with a name that is not empty.';

@@ -103,3 +103,23 @@ comment on type spec_type is
 create type phase_status as enum ('in_progress', 'completed');
 
 comment on type phase_status is 'Where the current phase of a specification stands.';
+
+create type design_job_status as enum ('pending', 'in_progress', 'completed', 'failed');
+
+comment on type design_job_status is 'Where a design job stands; completed is its end.';
+
+create type design_output_type as enum (
+    'prd', 'design_system', 'ux_flow', 'screen_specs', 'ai_studio_code_path'
+);
+
+comment on type design_output_type is
+    'What a design job makes. All but ai_studio_code_path are required of it.';
+
+create type session_status as enum ('pending', 'in_progress', 'paused', 'completed', 'failed');
+
+comment on type session_status is
+    'Where a tech-spec session stands. Allowed moves are rows of session_status_transitions.';
+
+create type conversation_role as enum ('user', 'agent', 'system');
+
+comment on type conversation_role is 'Who says something in a conversation.';

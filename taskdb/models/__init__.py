@@ -1,7 +1,17 @@
 """Rows as dataclasses: one module an area, named as in `taskdb.queries` and `sql/queries`."""
 
+from taskdb.models.agent_errors import AgentError, NodeRecovery, RecoveryRate
 from taskdb.models.claims import Attempt, Claim, ClaimEnd
+from taskdb.models.conversations import TechMessage
 from taskdb.models.dependencies import Dependency, NewDependency, Obstacle, RelatedTask
+from taskdb.models.design import (
+    DesignDecision,
+    DesignJob,
+    DesignOutput,
+    DesignOutputs,
+    DesignProgress,
+)
+from taskdb.models.documents import TrdDocument, TrdDocumentInfo
 from taskdb.models.epics import Epic, EpicProgress
 from taskdb.models.executions import Execution, ExecutionStep
 from taskdb.models.externals import ExternalDependency
@@ -15,6 +25,14 @@ from taskdb.models.implementation_tasks import (
 )
 from taskdb.models.modifications import Modification
 from taskdb.models.projects import Project, ProjectEnvironment, ProjectFile, ProjectSummary
+from taskdb.models.research import TechResearch
+from taskdb.models.sessions import (
+    SessionFigures,
+    SessionStatistics,
+    SessionSummary,
+    SessionWithJob,
+    TechSpecSession,
+)
 from taskdb.models.specs import Phase, PhaseName, Spec, SpecMatch, SpecProgress, SpecSummary
 from taskdb.models.subtasks import Subtask
 from taskdb.models.tasks import (
@@ -31,7 +49,10 @@ from taskdb.models.templates import Template, TemplateSummary
 from taskdb.models.types import (
     ClaimOutcome,
     Complexity,
+    ConversationRole,
     DependencyType,
+    DesignJobStatus,
+    DesignOutputType,
     ErrorPolicy,
     ExecutionStatus,
     Health,
@@ -42,6 +63,7 @@ from taskdb.models.types import (
     PlanStatus,
     ProjectStatus,
     PullRequestState,
+    SessionStatus,
     SpecStatus,
     SpecType,
     StepStatus,
@@ -61,16 +83,25 @@ from taskdb.models.workflows import (
 )
 
 __all__ = [
+    "AgentError",
     "Attempt",
     "BlockedTask",
     "Claim",
     "ClaimEnd",
     "ClaimOutcome",
     "Complexity",
+    "ConversationRole",
     "CreatedMany",
     "CreatedTask",
     "Dependency",
     "DependencyType",
+    "DesignDecision",
+    "DesignJob",
+    "DesignJobStatus",
+    "DesignOutput",
+    "DesignOutputType",
+    "DesignOutputs",
+    "DesignProgress",
     "Epic",
     "EpicProgress",
     "ErrorPolicy",
@@ -91,6 +122,7 @@ __all__ = [
     "NewStep",
     "NewTask",
     "NewWorkflow",
+    "NodeRecovery",
     "Obstacle",
     "ObstacleReason",
     "PerformanceMetrics",
@@ -105,7 +137,13 @@ __all__ = [
     "ProjectSummary",
     "PullRequestState",
     "ReadyTask",
+    "RecoveryRate",
     "RelatedTask",
+    "SessionFigures",
+    "SessionStatistics",
+    "SessionStatus",
+    "SessionSummary",
+    "SessionWithJob",
     "Spec",
     "SpecMatch",
     "SpecProgress",
@@ -122,9 +160,14 @@ __all__ = [
     "TaskKey",
     "TaskStatus",
     "TaskSummary",
+    "TechMessage",
+    "TechResearch",
+    "TechSpecSession",
     "Template",
     "TemplateCategory",
     "TemplateSummary",
+    "TrdDocument",
+    "TrdDocumentInfo",
     "TriggerType",
     "Workflow",
     "WorkflowStatistics",

@@ -214,3 +214,40 @@ class Complexity(StrEnum):
     SIMPLE = "simple"
     MEDIUM = "medium"
     COMPLEX = "complex"
+
+
+class DesignJobStatus(StrEnum):
+    """Where a design job stands; `COMPLETED` is its end."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class DesignOutputType(StrEnum):
+    """What a design job makes. All but `AI_STUDIO_CODE_PATH` are required of it."""
+
+    PRD = "prd"
+    DESIGN_SYSTEM = "design_system"
+    UX_FLOW = "ux_flow"
+    SCREEN_SPECS = "screen_specs"
+    AI_STUDIO_CODE_PATH = "ai_studio_code_path"
+
+
+class SessionStatus(StrEnum):
+    """Where a tech-spec session stands. Allowed moves are rows of `session_status_transitions`."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class ConversationRole(StrEnum):
+    """Who says something in a conversation."""
+
+    USER = "user"
+    AGENT = "agent"
+    SYSTEM = "system"

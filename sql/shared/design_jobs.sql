@@ -1,0 +1,26 @@
+-- A design job is what the Design Agent was asked for. Tech-spec sessions of every workspace
+-- begin with what it made, so it is shared. As on every shared table there is no trigger: the
+-- queries set updated_at, and look at the status they move from.
+create table design_jobs (
+    id uuid primary key default uuidv7(),
+    project_id uuid not null,
+    status design_job_status not null default 'pending',
+    error_message note_text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    completed_at timestamptz,
+    constraint design_jobs_completed_at_exactly_when_completed
+        check ((status = 'completed') = (completed_at is not null)),
+    constraint design_jobs_error_only_when_failed
+        check (error_message is null or status = 'failed')
+);
+
+-- Serve queries/design.sql: list_jobs, newest first.
+create index design_jobs_by_creation on design_jobs (created_at desc, id desc);
+create index design_jobs_by_status on design_jobs (status, created_at desc, id desc);
+create index design_jobs_by_project on design_jobs (project_id, created_at desc, id desc);
+
+comment on table design_jobs is 'What the Design Agent was asked for.';
+comment on column design_jobs.project_id is
+    'The project that it is for, by the id that all tools know it by: workspaces have the rows.';
+comment on column design_jobs.error_message is 'Why it failed.';

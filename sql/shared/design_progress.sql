@@ -1,0 +1,17 @@
+-- How far a design job is: a row each time that it says so. Rows are added, never changed.
+create table design_progress (
+    id uuid primary key default uuidv7(),
+    design_job_id uuid not null,
+    stage name_text not null,
+    progress_percentage percentage not null,
+    message note_text,
+    created_at timestamptz not null default clock_timestamp(),
+    constraint design_progress_design_job_exists
+        foreign key (design_job_id) references design_jobs (id) on delete cascade
+);
+
+-- Serves queries/design.sql: list_progress, newest first.
+create index design_progress_by_creation
+    on design_progress (design_job_id, created_at desc, id desc);
+
+comment on table design_progress is 'How far design jobs are, each time that they say so.';

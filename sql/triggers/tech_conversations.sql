@@ -1,0 +1,21 @@
+-- What was said stays said.
+create function refuse_changed_message()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    raise exception using
+        errcode = 'TD003',
+        message = 'what was said is not changed',
+        detail = 'TD003 update',
+        hint = 'Append another message.';
+end;
+$$;
+
+comment on function refuse_changed_message() is 'Refuses to change what was said.';
+
+create trigger tech_conversations_10_refuse_change
+    before update on tech_conversations
+    for each row
+    execute function refuse_changed_message();

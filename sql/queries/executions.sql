@@ -438,6 +438,7 @@ done as (
     from execution
     where
         step.execution_id = execution.id
+        and step.execution_id = :execution_id
         and step.key = :step
         and step.attempt = :attempt
         and step.status = 'in_progress'
@@ -514,7 +515,7 @@ attempt as (
         now() + step.retry_delay as retry_at
     from execution
     inner join execution_steps as step on step.execution_id = execution.id
-    where step.key = :step
+    where step.execution_id = :execution_id and step.key = :step
 ),
 
 failed as (
@@ -531,7 +532,8 @@ failed as (
     from attempt
     where
         step.execution_id = attempt.execution_id
-        and step.key = attempt.key
+        and step.execution_id = :execution_id
+        and step.key = :step
         and step.attempt = :attempt
         and step.status = 'in_progress'
     returning

@@ -44,6 +44,7 @@
 \ir functions/spec_document.sql
 \ir functions/raise_refusal.sql
 \ir functions/take_files.sql
+\ir functions/files_are_held.sql
 \ir functions/raise_held_file.sql
 \ir functions/check_phase.sql
 \ir functions/spec_path.sql

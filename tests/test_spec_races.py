@@ -22,7 +22,7 @@ from taskdb.models import Claim, NewImplementationTask, ObstacleReason, SpecType
 from taskdb.queries import claims, dependencies, implementation_tasks, specs, tasks
 from tests.interleave import LEVELS
 from tests.servers import Databases
-from tests.test_races import Arena, Given, Race
+from tests.test_races import Arena, Given, Race, is_blocked
 
 Connection: TypeAlias = psycopg.Connection[Any]
 
@@ -184,6 +184,10 @@ def two_tasks(conn: Connection) -> None:
     make(conn, ["a.py", "b.py"], ["b.py"], ["c.py"])
 
 
+def crowd(conn: Connection) -> None:
+    make(conn, *([["a.py"]] * 130), ["b.py"])
+
+
 def two_specs(conn: Connection) -> None:
     conn.execute(b"delete from technical_specs")
     for number in (1, 2):
@@ -239,6 +243,20 @@ RACES = [
         claim_key("T1"),
         lambda conn, given: claims.claim_next(conn, agent="next"),
         lambda conn: no_two_share(conn) and status(conn, "T3") is TaskStatus.IN_PROGRESS,
+    ),
+    Race(
+        "a claim, and the next one behind many of the same file",
+        crowd,
+        lambda conn, given: claims.claim_next(conn, agent="first"),
+        lambda conn, given: claims.claim_next(conn, agent="next"),
+        lambda conn: no_two_share(conn) and status(conn, "T131") is TaskStatus.IN_PROGRESS,
+    ),
+    Race(
+        "a claim, and a batch behind many of the same file",
+        crowd,
+        lambda conn, given: claims.claim_next(conn, agent="first"),
+        lambda conn, given: claims.claim_batch(conn, agent="next", limit=2),
+        lambda conn: no_two_share(conn) and status(conn, "T131") is TaskStatus.IN_PROGRESS,
     ),
     Race(
         "a claim and a start by hand",
@@ -306,6 +324,24 @@ def test_whoever_comes_second_is_told_and_nothing_is_shared(arena: Arena, race: 
             broken.append((first, second, waiting, outcome))
 
     assert broken == []
+
+
+def test_more_of_one_file_than_a_claim_looks_at_hide_nothing(arena: Arena) -> None:
+    """Twelve hundred want the file that another claim takes in this very moment."""
+    arena.clear()
+    make(arena.conn, *([["a.py"]] * 1_200), ["b.py"])
+    first, second = (arena.session(name, LEVELS[0]) for name in ("first", "second"))
+    first.run("claims", lambda conn: claims.claim_next(conn, agent="first"))
+
+    step = second.start("claims", lambda conn: claims.claim_next(conn, agent="second"))
+    assert is_blocked(second, step)
+    first.commit()
+    claim = step.result()
+    second.commit()
+
+    assert claim
+    assert claim.key == "T1201"
+    assert doctor.run(arena.conn) == []
 
 
 # Twenty workers

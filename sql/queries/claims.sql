@@ -6,15 +6,19 @@
 --
 -- `found` only says where to look, in the order of the claim: a branch for each way to
 -- match (reserved for me or for nobody; of every type, or of mine and of none), each read
--- from an index in that order, and merged. Each stops at 100, more than are being claimed
--- at one moment; without a limit the planner would sort them all. Then what was scheduled
--- and has become due, and what is in progress under a lapsed lease.
+-- from an index in that order, and merged: no further than to the task that is taken. Each
+-- stops at 1,000, more than are being claimed at one moment; without a limit the planner would
+-- sort them all. Then what was scheduled and has become due, and what is in progress under a
+-- lapsed lease.
 --
--- A task whose files another one holds is passed over before that limit, or a hundred of them
--- would hide what is behind. (With offset 0 the question is asked of one task at a time, and
--- can't change the order.) What is in line is then locked, and its files are taken, one task
+-- A task whose files another one holds is passed over before that limit, or a thousand of them
+-- would hide what is behind. What is in line is then locked, and its files are taken, one task
 -- after the other until one has all of its: `candidate` asks for no more than it needs, so
--- that nothing else is locked. Twenty at once may find their files taken in this very moment.
+-- that nothing else is locked. That may wait for a claim of the same file in this very moment,
+-- and find it taken. All others that want that file are then passed over too, however many:
+-- files_are_held looks anew each time. (At the levels with one snapshot it can't, and each is
+-- tried. What has a schedule is sorted, so all of it would be asked: there the snapshot has to do;
+-- with offset 0 the question is asked of one task at a time.)
 --
 -- What may be claimed the view ready_tasks says, here as elsewhere. The join to `task` says
 -- it again, because that is what READ COMMITTED looks at again when a row was changed
@@ -40,17 +44,13 @@ with in_line as (
                 and task.workflow_is_healthy
                 and coalesce(task.assigned_agent, '') = ''
                 and false                                           -- if :agent_type
-                and not exists (
-                    select from file_conflicts as clash
-                    where clash.task_id = task.id
-                    offset 0
-                )
+                and not files_are_held(task.id)
             order by
                 task.effective_priority,
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit 100
+            limit 1000
         )
         union all
         (
@@ -67,17 +67,13 @@ with in_line as (
                 and task.workflow_is_healthy
                 and coalesce(task.assigned_agent, '') = :agent
                 and false                                           -- if :agent_type
-                and not exists (
-                    select from file_conflicts as clash
-                    where clash.task_id = task.id
-                    offset 0
-                )
+                and not files_are_held(task.id)
             order by
                 task.effective_priority,
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit 100
+            limit 1000
         )
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -95,17 +91,13 @@ with in_line as (
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = '/'                                               -- if :agent_type
-                and not exists (                                    -- if :agent_type
-                    select from file_conflicts as clash             -- if :agent_type
-                    where clash.task_id = task.id                   -- if :agent_type
-                    offset 0                                        -- if :agent_type
-                )                                                   -- if :agent_type
+                and not files_are_held(task.id)                     -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit 100                                            -- if :agent_type
+            limit 1000                                              -- if :agent_type
         )                                                           -- if :agent_type
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -123,17 +115,13 @@ with in_line as (
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = :agent || '/'                                     -- if :agent_type
-                and not exists (                                    -- if :agent_type
-                    select from file_conflicts as clash             -- if :agent_type
-                    where clash.task_id = task.id                   -- if :agent_type
-                    offset 0                                        -- if :agent_type
-                )                                                   -- if :agent_type
+                and not files_are_held(task.id)                     -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit 100                                            -- if :agent_type
+            limit 1000                                              -- if :agent_type
         )                                                           -- if :agent_type
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -151,17 +139,13 @@ with in_line as (
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = '/' || :agent_type                                -- if :agent_type
-                and not exists (                                    -- if :agent_type
-                    select from file_conflicts as clash             -- if :agent_type
-                    where clash.task_id = task.id                   -- if :agent_type
-                    offset 0                                        -- if :agent_type
-                )                                                   -- if :agent_type
+                and not files_are_held(task.id)                     -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit 100                                            -- if :agent_type
+            limit 1000                                              -- if :agent_type
         )                                                           -- if :agent_type
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -179,17 +163,13 @@ with in_line as (
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = :agent || '/' || :agent_type                      -- if :agent_type
-                and not exists (                                    -- if :agent_type
-                    select from file_conflicts as clash             -- if :agent_type
-                    where clash.task_id = task.id                   -- if :agent_type
-                    offset 0                                        -- if :agent_type
-                )                                                   -- if :agent_type
+                and not files_are_held(task.id)                     -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit 100                                            -- if :agent_type
+            limit 1000                                              -- if :agent_type
         )                                                           -- if :agent_type
         union all
         (
@@ -216,7 +196,7 @@ with in_line as (
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit 100
+            limit 1000
         )
         union all
         (
@@ -237,7 +217,7 @@ with in_line as (
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit 100
+            limit 1000
         )
     ) as found
     cross join lateral (
@@ -265,7 +245,7 @@ with in_line as (
                 or (task.unhealthy_dependencies = 0 and task.workflow_is_healthy)
             )
     order by found.effective_priority, found.execution_order, found.created_at, found.id
-    limit 20
+    limit 1000
     for no key update of task skip locked
 ),
 
@@ -382,17 +362,13 @@ with in_line as (
                 and task.workflow_is_healthy
                 and coalesce(task.assigned_agent, '') = ''
                 and false                                           -- if :agent_type
-                and not exists (
-                    select from file_conflicts as clash
-                    where clash.task_id = task.id
-                    offset 0
-                )
+                and not files_are_held(task.id)
             order by
                 task.effective_priority,
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit :limit + 100
+            limit :limit + 1000
         )
         union all
         (
@@ -409,17 +385,13 @@ with in_line as (
                 and task.workflow_is_healthy
                 and coalesce(task.assigned_agent, '') = :agent
                 and false                                           -- if :agent_type
-                and not exists (
-                    select from file_conflicts as clash
-                    where clash.task_id = task.id
-                    offset 0
-                )
+                and not files_are_held(task.id)
             order by
                 task.effective_priority,
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit :limit + 100
+            limit :limit + 1000
         )
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -437,17 +409,13 @@ with in_line as (
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = '/'                                               -- if :agent_type
-                and not exists (                                    -- if :agent_type
-                    select from file_conflicts as clash             -- if :agent_type
-                    where clash.task_id = task.id                   -- if :agent_type
-                    offset 0                                        -- if :agent_type
-                )                                                   -- if :agent_type
+                and not files_are_held(task.id)                     -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit :limit + 100                                            -- if :agent_type
+            limit :limit + 1000                                     -- if :agent_type
         )                                                           -- if :agent_type
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -465,17 +433,13 @@ with in_line as (
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = :agent || '/'                                     -- if :agent_type
-                and not exists (                                    -- if :agent_type
-                    select from file_conflicts as clash             -- if :agent_type
-                    where clash.task_id = task.id                   -- if :agent_type
-                    offset 0                                        -- if :agent_type
-                )                                                   -- if :agent_type
+                and not files_are_held(task.id)                     -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit :limit + 100                                            -- if :agent_type
+            limit :limit + 1000                                     -- if :agent_type
         )                                                           -- if :agent_type
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -493,17 +457,13 @@ with in_line as (
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = '/' || :agent_type                                -- if :agent_type
-                and not exists (                                    -- if :agent_type
-                    select from file_conflicts as clash             -- if :agent_type
-                    where clash.task_id = task.id                   -- if :agent_type
-                    offset 0                                        -- if :agent_type
-                )                                                   -- if :agent_type
+                and not files_are_held(task.id)                     -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit :limit + 100                                            -- if :agent_type
+            limit :limit + 1000                                     -- if :agent_type
         )                                                           -- if :agent_type
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -521,17 +481,13 @@ with in_line as (
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
                 = :agent || '/' || :agent_type                      -- if :agent_type
-                and not exists (                                    -- if :agent_type
-                    select from file_conflicts as clash             -- if :agent_type
-                    where clash.task_id = task.id                   -- if :agent_type
-                    offset 0                                        -- if :agent_type
-                )                                                   -- if :agent_type
+                and not files_are_held(task.id)                     -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit :limit + 100                                            -- if :agent_type
+            limit :limit + 1000                                     -- if :agent_type
         )                                                           -- if :agent_type
         union all
         (
@@ -558,7 +514,7 @@ with in_line as (
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit :limit + 100
+            limit :limit + 1000
         )
         union all
         (
@@ -579,7 +535,7 @@ with in_line as (
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit :limit + 100
+            limit :limit + 1000
         )
     ) as found
     cross join lateral (
@@ -607,7 +563,7 @@ with in_line as (
                 or (task.unhealthy_dependencies = 0 and task.workflow_is_healthy)
             )
     order by found.effective_priority, found.execution_order, found.created_at, found.id
-    limit :limit + 100
+    limit :limit + 1000
     for no key update of task skip locked
 ),
 

@@ -212,7 +212,7 @@ order by asked.unblocked_count desc, task.key;
 -- The first tasks in the order of the claim, by how many open tasks each one holds up. (Where
 -- to look for them each branch says, as in tasks.list_ready.)
 --
--- plan: tasks_to_claim_in_order
+-- plan: tasks_ready_in_order
 -- plan: tasks_pkey
 with found as (
     (
@@ -225,7 +225,11 @@ with found as (
         cross join lateral (
             select from ready_tasks as ready where ready.id = task.id offset 0
         ) as ready
-        where task.status = 'pending' and task.scheduled_at is null
+        where
+            task.status = 'pending'
+            and task.scheduled_at is null
+            and task.unhealthy_dependencies = 0
+            and task.workflow_is_healthy
         order by
             task.effective_priority,
             task.execution_order,

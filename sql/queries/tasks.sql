@@ -268,7 +268,7 @@ limit :limit;
 -- What may be claimed the view ready_tasks says; each branch says where to look for it in that
 -- order, as in claim_next, so that a page does not sort all there is.
 --
--- plan: tasks_to_claim_in_order
+-- plan: tasks_ready_in_order
 with found as (
     (
         select
@@ -289,6 +289,8 @@ with found as (
         where
             task.status = 'pending'
             and task.scheduled_at is null
+            and task.unhealthy_dependencies = 0
+            and task.workflow_is_healthy
             and coalesce(task.assigned_agent, '') in ('', :agent)       -- if :agent
             and coalesce(task.agent_type, '') in ('', :agent_type)      -- if :agent_type
         order by

@@ -2,9 +2,12 @@
 -- task_obstacles must agree with (an invariant of taskdb doctor). Reservations
 -- (assigned_agent) and agent types are for the claim to match.
 --
--- The branches are kept apart so that each has its index; the planner merges them in the
--- order of the claim. A task whose files a task in progress holds is not among them; one under
--- a lapsed lease holds its own.
+-- The branches are kept apart so that each has its index. They don't come in the order of the
+-- claim: the planner merges no branches of a view. Who wants that order (claim_next,
+-- list_ready) orders and limits branches of its own, and asks the view of each task.
+--
+-- A task whose files a task in progress holds is not among them; one under a lapsed lease
+-- holds its own.
 create view ready_tasks as
 select
     task.id,

@@ -449,7 +449,7 @@ def test_hostile_texts_are_stored_exactly_or_reported(
 
 
 def test_an_unknown_kind_is_refused(conn: Conn, tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="kind must be one of shark, taskmaster, beads"):
+    with pytest.raises(ValidationError, match="kind must be one of shark, shark-plan, "):
         import_plan(conn, "jira", tmp_path)
 
 

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from taskdb import doctor
 from taskdb.errors import (

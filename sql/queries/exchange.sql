@@ -58,6 +58,24 @@ select
 from task_dependencies as edge
 where edge.task_id = any(:task_ids);
 
+-- name: files_of
+-- The files that these tasks have.
+--
+-- plan: task_files_path_once_per_task
+select
+    file.task_id,
+    file.path
+from task_files as file
+where file.task_id = any(:task_ids);
+
+-- name: parts_of
+-- Which of these tasks are implementation tasks.
+--
+-- plan: implementation_tasks_pkey
+select work.task_id
+from implementation_tasks as work
+where work.task_id = any(:task_ids);
+
 -- name: copy_epics
 -- Epics with their own moment of creation.
 copy epics (

@@ -43,9 +43,9 @@ def import_(
     """Import another tracker's plan.
 
     What was taken, changed and refused is reported, row by row, with the reason. PATH is a
-    folder of tables for shark, a tasks.json for taskmaster, an issues.jsonl for beads. To import
-    it again changes nothing. With --strict exit status 1 and nothing imported if there is
-    anything to change or refuse.
+    folder of tables for shark, a folder of epics for shark-plan, a tasks.json for taskmaster, an
+    issues.jsonl for beads. To import it again changes nothing. With --strict exit status 1 and
+    nothing imported if there is anything to change or refuse.
 
     Example: taskdb import beads .beads/issues.jsonl --prefix web-
     """

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 import psycopg
 
 from taskdb.errors import ValidationError
-from taskdb.exchange import beads, shark, taskmaster
+from taskdb.exchange import beads, shark, sharkplan, taskmaster
 from taskdb.exchange.graph import settle
 from taskdb.exchange.load import load
 from taskdb.exchange.plan import Plan
@@ -45,6 +45,7 @@ class _Reader(Protocol):
 
 READERS: Final[dict[str, _Reader]] = {
     shark.KIND: shark.read,
+    sharkplan.KIND: sharkplan.read,
     taskmaster.KIND: taskmaster.read,
     beads.KIND: beads.read,
 }
@@ -104,7 +105,7 @@ def _read(kind: str, path: str | Path, prefix: str) -> Plan:
 
 
 def detect(path: str | Path) -> str:
-    """Return the kind of the plan at *path*: a shark folder, or a taskmaster or beads file.
+    """Return the kind of the plan at *path*: a folder of shark, a taskmaster or a beads file.
 
     Raises ValidationError if it is none of them.
     """
@@ -112,7 +113,9 @@ def detect(path: str | Path) -> str:
     if place.is_dir():
         if (place / "tasks.jsonl").is_file():
             return shark.KIND
-        rule = "is a folder without tasks.jsonl"
+        if sharkplan.is_plan(place):
+            return sharkplan.KIND
+        rule = "is a folder without tasks.jsonl, and without folders of epics such as E04-login"
     elif not place.exists():
         rule = "does not exist"
     elif place.suffix == ".jsonl":

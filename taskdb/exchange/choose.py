@@ -11,8 +11,18 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from taskdb.exchange.graph import is_satisfied, note_relation
-from taskdb.exchange.plan import Plan, PlanEdge, PlanEpic, PlanFeature, PlanHistory, PlanTask
-from taskdb.models.exchange import KnownRow, KnownTask
+from taskdb.exchange.plan import (
+    Plan,
+    PlanEdge,
+    PlanEpic,
+    PlanFeature,
+    PlanFile,
+    PlanHistory,
+    PlanPart,
+    PlanSpec,
+    PlanTask,
+)
+from taskdb.models.exchange import KnownRow, KnownSpec, KnownTask
 from taskdb.models.types import TaskStatus
 
 __all__ = ["Known", "Selection", "choose"]
@@ -26,6 +36,10 @@ class Known:
     features: Mapping[str, KnownRow] = field(default_factory=dict[str, KnownRow])
     tasks: Mapping[str, KnownTask] = field(default_factory=dict[str, KnownTask])
     edges: frozenset[tuple[str, str]] = frozenset()
+    # By the paths of their files; files as pairs of a task's key and a path; parts as tasks' keys.
+    specs: Mapping[str, KnownSpec] = field(default_factory=dict[str, KnownSpec])
+    files: frozenset[tuple[str, str]] = frozenset()
+    parts: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -37,6 +51,9 @@ class Selection:
     tasks: list[PlanTask] = field(default_factory=list[PlanTask])
     edges: list[PlanEdge] = field(default_factory=list[PlanEdge])
     history: list[PlanHistory] = field(default_factory=list[PlanHistory])
+    specs: list[PlanSpec] = field(default_factory=list[PlanSpec])
+    files: list[PlanFile] = field(default_factory=list[PlanFile])
+    parts: list[PlanPart] = field(default_factory=list[PlanPart])
     unchanged: Counter[str] = field(default_factory=Counter[str])
 
 
@@ -79,6 +96,7 @@ def choose(plan: Plan, known: Known) -> Selection:
     selection.edges = list(_new_edges(plan, known, new_tasks, usable_tasks, selection.unchanged))
     selection.history = [row for row in plan.history if row.task in new_tasks]
     _explain_blocked(plan, selection, known)
+    _choose_specs(plan, known, selection, usable_tasks)
     return selection
 
 
@@ -171,6 +189,27 @@ def _new_edges(
             plan.findings.refused(
                 "dependency", edge.where, edge.task, f"on {edge.depends_on}: its task was refused"
             )
+
+
+def _choose_specs(plan: Plan, known: Known, selection: Selection, usable: frozenset[str]) -> None:
+    """Choose the specifications, and what of them and of other files belongs to tasks."""
+    for spec in plan.specs:
+        if spec.file_path in known.specs:
+            selection.unchanged["specs"] += 1
+        else:
+            selection.specs.append(spec)
+    for file in plan.files:
+        if file.task not in usable:
+            plan.findings.refused("file", file.where, file.task, "its task was refused")
+        elif (file.task, file.path) in known.files:
+            selection.unchanged["files"] += 1
+        else:
+            selection.files.append(file)
+    for part in plan.parts:
+        if part.task in known.parts:
+            selection.unchanged["implementation tasks"] += part.task in usable
+        elif part.task in usable:
+            selection.parts.append(part)
 
 
 def _explain_blocked(plan: Plan, selection: Selection, known: Known) -> None:

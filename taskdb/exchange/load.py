@@ -19,7 +19,7 @@ from taskdb.exchange.rows import is_list
 from taskdb.models.exchange import KnownRow
 from taskdb.models.tasks import NewTask
 from taskdb.models.types import TaskStatus
-from taskdb.queries import exchange, features, tasks
+from taskdb.queries import exchange, features, files, implementation_tasks, specs, tasks
 
 __all__ = ["load"]
 
@@ -61,6 +61,10 @@ class _Writer:
         if self.new.tasks:
             self._write_tasks()
             self._write_dependents()
+        if self.new.specs or self.new.parts:
+            self._write_specs()
+        if self.new.files:
+            self._write_files()
         touched = {task.feature for task in self.new.tasks if task.feature}
         for key in sorted(touched):
             features.update_progress(self.conn, key=key)
@@ -154,6 +158,43 @@ class _Writer:
             )
         self.progress(Stage.CLAIMS, len(claims), len(claims))
 
+    def _write_specs(self) -> None:
+        keys = {
+            spec.file_path: spec.key
+            for spec in exchange.specs_by_file(
+                self.conn, paths=[spec.file_path for spec in self.plan.specs]
+            )
+        }
+        for spec in self._told(self.new.specs, Stage.SPECS):
+            keys[spec.file_path] = specs.create(
+                self.conn,
+                title=spec.text.title,
+                spec_type=spec.text.spec_type,
+                content=spec.text.content,
+                structure=spec.text.structure,
+                roadmap_item_id=spec.item,
+                created_by=self.plan.kind,
+                file_path=spec.file_path,
+            ).key
+        for part in self.new.parts:
+            implementation_tasks.adopt(
+                self.conn,
+                key=part.task,
+                spec=keys[part.spec],
+                scope=part.scope,
+                created_by=self.plan.kind,
+            )
+
+    def _write_files(self) -> None:
+        for file in self._told(self.new.files, Stage.FILES):
+            files.put(
+                self.conn,
+                task=file.task,
+                path=file.path,
+                content=file.content,
+                content_type="text/markdown",
+            )
+
     def _told(self, rows: list[Any], stage: Stage) -> Iterator[Any]:
         return counted(rows, stage, len(rows), self.progress)
 
@@ -165,6 +206,12 @@ def _known(conn: Connection, plan: Plan) -> Known:
     tasks_there = exchange.tasks_by_key(conn, keys=[task.key for task in plan.tasks])
     keys = {task.id: task.key for task in tasks_there}
     edges = exchange.edges_of(conn, task_ids=list(keys))
+    paths = [spec.file_path for spec in plan.specs]
+    specs_there = exchange.specs_by_file(conn, paths=paths) if paths else []
+    with_files = list(keys) if plan.files else []
+    files_there = exchange.files_of(conn, task_ids=with_files) if with_files else []
+    with_parts = list(keys) if plan.parts else []
+    parts_there = exchange.parts_of(conn, task_ids=with_parts) if with_parts else []
     return Known(
         epics={row.key: row for row in epics},
         features={row.key: row for row in features_there},
@@ -174,6 +221,9 @@ def _known(conn: Connection, plan: Plan) -> Known:
             for edge in edges
             if edge.depends_on_id in keys
         ),
+        specs={row.file_path: row for row in specs_there},
+        files=frozenset((keys[row.task_id], row.path) for row in files_there),
+        parts=frozenset(keys[task_id] for task_id in parts_there),
     )
 
 
@@ -186,6 +236,9 @@ def _report(plan: Plan, new: Selection) -> Report:
         "dependencies": len(new.edges),
         "history": len(new.history),
         "claims": len(list(_claims(new))),
+        "specs": len(new.specs),
+        "implementation tasks": len(new.parts),
+        "files": len(new.files),
     }
     listed: Counter[str] = Counter()
     kept: Counter[str] = Counter()

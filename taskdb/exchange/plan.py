@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from taskdb.exchange.report import Findings
+from taskdb.exchange.specfile import SpecText
 from taskdb.models.types import DependencyType, Level, PlanStatus, TaskStatus
 
 __all__ = [
@@ -22,8 +23,11 @@ __all__ = [
     "PlanEdge",
     "PlanEpic",
     "PlanFeature",
+    "PlanFile",
     "PlanHistory",
     "PlanParent",
+    "PlanPart",
+    "PlanSpec",
     "PlanTask",
 ]
 
@@ -142,6 +146,35 @@ class PlanHistory:
 
 
 @dataclass(slots=True)
+class PlanSpec:
+    """A specification, in a file of its own; `item` is the key of its epic or feature."""
+
+    file_path: str
+    text: SpecText
+    where: str
+    item: str | None = None
+
+
+@dataclass(slots=True)
+class PlanFile:
+    """A file that belongs to a task."""
+
+    task: str
+    path: str
+    content: str
+    where: str
+
+
+@dataclass(slots=True)
+class PlanPart:
+    """`task` implements a part of the specification in the file `spec`."""
+
+    task: str
+    spec: str
+    scope: str
+
+
+@dataclass(slots=True)
 class Plan:
     """All that one file, or one folder, says.
 
@@ -160,6 +193,9 @@ class Plan:
     edges: list[PlanEdge] = field(default_factory=list[PlanEdge])
     parents: list[PlanParent] = field(default_factory=list[PlanParent])
     history: list[PlanHistory] = field(default_factory=list[PlanHistory])
+    specs: list[PlanSpec] = field(default_factory=list[PlanSpec])
+    files: list[PlanFile] = field(default_factory=list[PlanFile])
+    parts: list[PlanPart] = field(default_factory=list[PlanPart])
     remarks: list[str] = field(default_factory=list[str])
 
     def keep(self, fields: Metadata) -> Metadata:

@@ -22,6 +22,8 @@ class Stage(StrEnum):
     DEPENDENCIES = "dependencies"
     HISTORY = "history"
     CLAIMS = "claims"
+    SPECS = "specs"
+    FILES = "files"
 
 
 class Progress(Protocol):

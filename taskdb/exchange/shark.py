@@ -27,7 +27,7 @@ from taskdb.exchange.rows import Row, key_fault
 from taskdb.exchange.shaping import UNKNOWN_AGENT, settle_moments, source_of, whole_text
 from taskdb.models.types import DependencyType, Level, PlanStatus, TaskStatus
 
-__all__ = ["KIND", "read", "task_status"]
+__all__ = ["KIND", "plan_status", "plan_task_status", "read", "task_status"]
 
 KIND: Final = "shark"
 LARGEST_ORDER: Final = 2**31 - 1
@@ -151,7 +151,7 @@ class _Reader:
             title=title,
             where=row.where,
             description=whole_text(head, row.text("description")),
-            status=_plan_status(row, status),
+            status=plan_status(row, status),
             priority=_level(row, "priority", priority) or Level.MEDIUM,
             business_value=_level(row, "business_value", value),
             file_path=row.text("file_path"),
@@ -184,7 +184,7 @@ class _Reader:
             title=title,
             where=row.where,
             description=whole_text(head, row.text("description")),
-            status=_plan_status(row, status),
+            status=plan_status(row, status),
             execution_order=row.integer("execution_order", -LARGEST_ORDER, LARGEST_ORDER),
             file_path=row.text("file_path"),
             created_at=row.time("created_at"),
@@ -213,7 +213,7 @@ class _Reader:
             title=title,
             where=row.where,
             description=whole_text(head, row.text("description")),
-            status=_status(row, word),
+            status=plan_task_status(row, word),
             priority=priority or 5,
             feature=feature.key if feature else None,
             agent_type=row.name("agent_type"),
@@ -329,8 +329,8 @@ class _Reader:
         if at is None:
             row.refused("has no time")
             return
-        new = _status(row, said["to"])
-        old = None if said["from"] is None else _status(row, said["from"])
+        new = plan_task_status(row, said["to"])
+        old = None if said["from"] is None else plan_task_status(row, said["from"])
         if len(more) > HISTORY_WORDS or said != {"from": old, "to": new}:
             _note_history(task, more)
         self.read.history.append(
@@ -386,7 +386,8 @@ class _Reader:
                     row.refused(f"taskdb has no place for the rows of {path.stem}")
 
 
-def _status(row: Row, word: str | None) -> TaskStatus:
+def plan_task_status(row: Row, word: str | None) -> TaskStatus:
+    """Return what a task's status means here; an unknown one is recorded, and is pending."""
     status = task_status(word)
     if status is None:
         row.changed(f"its status {word!r} is none that is known; it counts as pending")
@@ -394,7 +395,8 @@ def _status(row: Row, word: str | None) -> TaskStatus:
     return status
 
 
-def _plan_status(row: Row, word: str | None) -> PlanStatus:
+def plan_status(row: Row, word: str | None) -> PlanStatus:
+    """Return what an epic's or feature's status means here; an unknown one is draft."""
     for status in PlanStatus:
         if status == word:
             return status

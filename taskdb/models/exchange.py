@@ -8,7 +8,7 @@ from uuid import UUID
 
 from taskdb.models.types import TaskStatus
 
-__all__ = ["Edge", "KnownRow", "KnownSpec", "KnownTask"]
+__all__ = ["Edge", "KnownFile", "KnownRow", "KnownSpec", "KnownTask"]
 
 
 @dataclass(slots=True)
@@ -39,6 +39,14 @@ class KnownSpec:
 
     file_path: str
     key: str
+
+
+@dataclass(slots=True)
+class KnownFile:
+    """A file that a task has."""
+
+    task_id: UUID
+    path: str
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from taskdb.models.exchange import Edge, KnownRow, KnownSpec, KnownTask
+from taskdb.models.exchange import Edge, KnownFile, KnownRow, KnownSpec, KnownTask
 from taskdb.models.types import DependencyType, Level, PlanStatus, TaskStatus
 from taskdb.queries import query
 from taskdb.queries.fields import Key, Name, Order, Text, Title
@@ -20,6 +20,8 @@ __all__ = [
     "edges_of",
     "epics_by_key",
     "features_by_key",
+    "files_of",
+    "parts_of",
     "specs_by_file",
     "tasks_by_key",
 ]
@@ -52,6 +54,18 @@ def specs_by_file(*, paths: list[str]) -> list[KnownSpec]:
 @query
 def edges_of(*, task_ids: list[UUID]) -> list[Edge]:
     """Return the dependencies of these tasks, in no order."""
+    ...
+
+
+@query
+def files_of(*, task_ids: list[UUID]) -> list[KnownFile]:
+    """Return the files of these tasks, in no order."""
+    ...
+
+
+@query
+def parts_of(*, task_ids: list[UUID]) -> list[UUID]:
+    """Return those of these tasks that are implementation tasks, in no order."""
     ...
 
 

@@ -147,6 +147,18 @@ def test_a_project_is_read_changed_and_deleted_and_leaves_its_plans(conn: Connec
         projects.get(conn, project.id)
 
 
+def test_modifications_and_secrets_go_with_their_project(conn: Connection) -> None:
+    project, other = make(conn), make(conn, "other")
+    for each in (project, other):
+        modifications.request(conn, project_id=each.id, request="Add it", requested_by="ann")
+        projects.set_environment(conn, each.id, variables={"TOKEN": "x"})
+
+    projects.delete(conn, project.id)
+
+    assert [row.project_id for row in modifications.list_modifications(conn)] == [other.id]
+    assert projects.find_by_variable(conn, "TOKEN") == [other.id]
+
+
 def test_a_change_of_a_version_that_is_past_changes_nothing(conn: Connection) -> None:
     project = make(conn)
     projects.update(conn, project.id, version=1, name="first")

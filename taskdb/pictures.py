@@ -22,6 +22,8 @@ from taskdb.text import clean, shorten
 
 __all__ = [
     "LARGE",
+    "MERMAID_CHARACTERS",
+    "MERMAID_EDGES",
     "MOST",
     "Edge",
     "Line",
@@ -31,12 +33,17 @@ __all__ = [
     "as_mermaid",
     "draw_features",
     "draw_tasks",
+    "too_large_for_mermaid",
 ]
 
 # More tasks than these don't fit on a screen.
 LARGE: Final = 150
 # No viewer shows more.
 MOST: Final = 10_000
+# More than these Mermaid refuses to draw, and says so in place of the picture, unless the page is
+# configured otherwise (maxEdges, maxTextSize): a diagram can't ask for more.
+MERMAID_EDGES: Final = 500
+MERMAID_CHARACTERS: Final = 50_000
 LABEL: Final = 48
 
 COLOURS: Final = {
@@ -226,6 +233,11 @@ def as_mermaid(picture: Picture) -> str:
         if found:
             lines.append(f"    linkStyle {','.join(found)} {style}")
     return "\n".join(lines) + "\n"
+
+
+def too_large_for_mermaid(picture: Picture, text: str) -> bool:
+    """Whether Mermaid, as it comes, refuses to draw *text*, which is *picture*."""
+    return len(picture.edges) > MERMAID_EDGES or len(text) > MERMAID_CHARACTERS
 
 
 def _mermaid_text(text: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 from taskdb import pictures
 from taskdb.cli.insight import span
 from taskdb.database import connect
+from taskdb.models.tasks import NewTask
 from taskdb.models.types import TaskStatus
 from taskdb.queries import claims, tasks
 from tests.command_line import Caller
@@ -142,6 +143,34 @@ def test_a_picture_of_too_many_tasks_says_what_is_missing(
     monkeypatch.setattr(pictures, "MOST", 4)
 
     assert taskdb("graph").err == "2 tasks are not in the picture: too many.\n"
+
+
+def test_a_large_plan_of_tasks_without_features_is_drawn_by_task(
+    databases: Databases,
+    template: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pictures, "LARGE", 5)
+    url = databases.clone(template)
+    with connect(url) as conn:
+        tasks.create_many(conn, [NewTask(key=f"lone-{n}", title="Alone") for n in range(7)])
+
+    drawn = Caller(capsys, url)("graph")
+
+    assert "lone-6" in drawn.out
+    assert drawn.err == ""
+    databases.drop(url)
+
+
+@pytest.mark.parametrize("limit", ["MERMAID_EDGES", "MERMAID_CHARACTERS"])
+def test_a_picture_that_mermaid_would_refuse_is_told(
+    taskdb: Caller, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(pictures, limit, 3)
+
+    assert "--format dot has no such limit" in taskdb("graph").err
+    assert taskdb("graph", "--format", "dot").err == ""
 
 
 @pytest.mark.parametrize("command", ["critical-path", "waves", "graph"])

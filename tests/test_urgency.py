@@ -15,11 +15,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from taskdb import doctor
+from taskdb.exchange import detect, import_plan
 from taskdb.models import DependencyType, NewDependency, NewTask, TaskStatus
 from taskdb.queries import claims, dependencies, tasks
+from tests.exchange_files import DATA, needs_data, stats
 
 Connection = psycopg.Connection[Any]
 
+# Two trackers' plans, each with its dependencies.
+REAL = [next(name for name in stats() if name.startswith(kind)) for kind in ("shark/db/", "beads/")]
 GATING = [DependencyType.REQUIRES, DependencyType.BLOCKS]
 
 
@@ -324,6 +328,24 @@ def test_networkx_agrees_on_2000_tasks(conn: Connection, edge_count: int) -> Non
         at_random(conn, chance, keys)
 
     assert urgencies(conn) == by_networkx(conn)
+
+
+@needs_data
+def test_networkx_agrees_on_real_plans_imported_one_after_the_other(conn: Connection) -> None:
+    chance = random.Random(1)
+    for name in REAL:
+        import_plan(conn, detect(DATA / name), DATA / name)
+        keys = [row[0] for row in conn.execute(b"select key from tasks order by key").fetchall()]
+        for _ in range(3):
+            conn.execute(
+                b"update tasks set priority = $2 where key = any($1)",
+                (chance.sample(keys, 20), chance.randint(1, 10)),
+            )
+
+    found = urgencies(conn)
+
+    assert found == by_networkx(conn)
+    assert any(found[row.key] < row.priority for row in tasks.list_tasks(conn, limit=1000))
 
 
 def test_doctor_computes_a_plan_anew(conn: Connection) -> None:

@@ -256,7 +256,7 @@ def _section(title: str, headings: Sequence[str], rows: Sequence[Sequence[object
 @click.option(
     "--by",
     type=click.Choice(["task", "feature"]),
-    help=f"What a box is. Default: a feature, if there are over {pictures.LARGE} tasks.",
+    help=f"What a box is. Default: a feature, if of over {pictures.LARGE} tasks most have one.",
 )
 @with_target
 def graph(target: Target, *, epic: str | None, kind: str, by: str | None) -> None:
@@ -270,17 +270,29 @@ def graph(target: Target, *, epic: str | None, kind: str, by: str | None) -> Non
     with target.connect() as conn:
         _refuse_unknown(conn, epic)
         count = drawn.size(conn, epic=epic)
-        by_feature = by == "feature" or (by is None and count > pictures.LARGE)
+        featured = sum(
+            row.task_count for row in drawn.feature_nodes(conn, epic=epic, limit=pictures.MOST)
+        )
+        # A picture by feature of a plan that has none would be empty.
+        by_feature = by == "feature" or (
+            by is None and count > pictures.LARGE and 2 * featured > count
+        )
         if by_feature:
             picture = pictures.draw_features(conn, epic=epic)
-            left_out = count - sum(
-                row.task_count for row in drawn.feature_nodes(conn, epic=epic, limit=pictures.MOST)
-            )
+            left_out = count - featured
         else:
             picture = pictures.draw_tasks(conn, epic=epic)
             left_out = max(count - pictures.MOST, 0)
-    draw = pictures.as_dot if kind == "dot" else pictures.as_mermaid
-    click.echo(draw(picture), nl=False)
+    text = pictures.as_dot(picture) if kind == "dot" else pictures.as_mermaid(picture)
+    click.echo(text, nl=False)
+    if kind == "mermaid" and pictures.too_large_for_mermaid(picture, text):
+        click.echo(
+            f"Mermaid draws {pictures.MERMAID_EDGES} arrows and {pictures.MERMAID_CHARACTERS}"
+            f" characters at most, unless its page sets maxEdges and maxTextSize; these are"
+            f" {len(picture.edges)} and {len(text)}. --format dot has no such limit;"
+            " --epic and --by feature draw less.",
+            err=True,
+        )
     if by_feature and by is None:
         click.echo(f"{count} tasks, drawn by feature; --by task draws each.", err=True)
     if left_out:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -261,12 +262,18 @@ def test_what_cannot_be_taken_as_it_is_is_named(plan: Path, name: str) -> None:
     assert wanted in found
 
 
-def test_a_link_to_a_folder_is_not_followed(plan: Path) -> None:
+def test_a_link_to_a_folder_is_not_followed_nor_what_is_no_file_read(plan: Path) -> None:
     (plan / "E04-login" / "loop").symlink_to(plan)
+    os.mkfifo(plan / "E04-login" / "pipe.md")
+    (plan / "E04-login" / "gone.md").symlink_to(plan / "nowhere")
 
     found = [finding.as_text() for finding in read_plan("shark-plan", plan).findings]
 
-    assert "E04-login/loop: refused folder: is a link to a folder" in found
+    assert [line for line in found if "/tasks/" not in line] == [
+        "E04-login/gone.md: refused file: is not a Markdown file (.md)",
+        "E04-login/loop: refused folder: is a link to a folder",
+        "E04-login/pipe.md: refused file: is not a Markdown file (.md)",
+    ]
 
 
 def test_a_key_of_someone_elses_leaves_the_file_with_its_task(conn: Connection, plan: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from taskdb.cli import main
 from taskdb.errors import IntegrityError, ValidationError
 from taskdb.exchange.markdown import divide, headings, read_markdown
 from taskdb.exchange.specfile import import_spec, render_phase, render_spec
 from taskdb.models.types import SpecType
 from taskdb.queries import implementation_tasks, specs
-from tests.command_line import Caller
+from tests.command_line import Caller, command, environment, run, run_on_terminal
 from tests.exchange_files import DATA, needs_data
 from tests.test_specs import AUTHENTICATION
 
@@ -196,9 +198,6 @@ def test_real_specifications_come_back_to_the_byte(conn: Connection) -> None:
 def test_show_prints_the_very_bytes_of_the_file(
     tmp_path: Path, database_url: str, capfdbinary: pytest.CaptureFixture[bytes], content: bytes
 ) -> None:
-    """Without a terminal; as the shell sees it, of a process of its own in another test."""
-    from taskdb.cli import main
-
     file = tmp_path / "spec.md"
     file.write_bytes(content)
     assert main(["--url", database_url, "spec", "import", str(file)]) == 0
@@ -207,6 +206,32 @@ def test_show_prints_the_very_bytes_of_the_file(
     assert main(["--url", database_url, "spec", "show", "SPEC-1"]) == 0
 
     assert capfdbinary.readouterr().out == content
+
+
+def test_no_setting_of_the_shell_changes_the_bytes(tmp_path: Path, database_url: str) -> None:
+    content = "# Caf\u00e9 \U0001f680\r\n## Phase 1\rx".encode()
+    (tmp_path / "spec.md").write_bytes(content)
+    imported = run("--url", database_url, "spec", "import", "spec.md", folder=tmp_path)
+    more = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
+
+    shown = subprocess.run(
+        command("--url", database_url, "spec", "show", "SPEC-1"),
+        env=environment(more),
+        capture_output=True,
+        check=True,
+    )
+
+    assert imported.status == 0
+    assert shown.stdout == content
+
+
+def test_on_a_terminal_nothing_steers_it(tmp_path: Path, database_url: str) -> None:
+    (tmp_path / "spec.md").write_bytes(b"a\tb\r\n\x1b[31mred")
+    run("--url", database_url, "spec", "import", "spec.md", folder=tmp_path)
+
+    screen = run_on_terminal("--url", database_url, "spec", "show", "SPEC-1", folder=tmp_path)
+
+    assert screen.sent == "a   b\r\n\\x1b[31mred\r\n"
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ class _Reader:
                     self.findings.refused("folder", where, None, "is a link to a folder")
                 else:
                     yield entry
-            elif entry.suffix == ".md":
+            elif entry.suffix == ".md" and entry.is_file():
                 yield entry
             else:
                 self.findings.refused("file", where, None, "is not a Markdown file (.md)")

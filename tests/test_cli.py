@@ -60,7 +60,7 @@ def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["raedy"], "No such command 'raedy'"),
+        (["raedy"], "No such command 'raedy'. Did you mean 'ready'? `taskdb --help`"),
         (["ready", "--limit", "0"], "--limit"),
         (["why"], "KEY"),
         (["import", "jira", "."], "jira"),

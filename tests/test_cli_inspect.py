@@ -105,7 +105,7 @@ def test_arguments_choose_the_text_and_its_plan(call: Caller) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["tasks.list_taks"], "there is no query tasks.list_taks"),
+        (["tasks.list_taks"], "there is no query tasks.list_taks; is it one of tasks.list_tasks"),
         (["tasks.list_tasks", "colour=red"], "colour=red is not NAME=VALUE of status"),
         (["tasks.list_tasks", "status"], "is not NAME=VALUE"),
     ],

@@ -78,7 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return called_bare.exit_code
     except click.UsageError as misused:
         call = misused.ctx.command_path if misused.ctx else "taskdb"
-        error_line(f"{misused.format_message().rstrip('.')}. `{call} --help` shows how")
+        said = misused.format_message().rstrip(".")
+        error_line(f"{said}{'' if said.endswith('?') else '.'} `{call} --help` shows how")
         return misused.exit_code
     except click.ClickException as refused:
         error_line(refused.format_message())

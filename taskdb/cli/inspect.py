@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Sequence
 from typing import Any
 
@@ -77,6 +78,7 @@ def _chosen(of: Queries, name: str) -> Query[Any, Any]:
     names = {query.name: query for query in of}
     if name not in names:
         near = [each for each in names if name.rpartition(".")[2] in each]
+        near = near or difflib.get_close_matches(name, names)
         hint = f"is it one of {', '.join(near[:8])}?" if near else f"there are {len(names)} others"
         raise click.BadParameter(f"there is no query {name}; {hint}", param_hint="QUERY")
     return names[name]

@@ -306,6 +306,12 @@ SINGLE = [
     "select m.id, n.c from member m cross join lateral "
     "(select count(*) as c from tag where member_id = m.id) n where m.id = $1",
     "select id from member where team_id = (select min(id) from team) and nick = $1",
+    "select e.nick from member m left join team t on t.id = m.team_id "
+    "left join member e on e.id = t.id where m.id = $1",
+    "select m.id from (select min(id) as c from team) t right join member m on t.c > m.id "
+    "where m.id = t.c",
+    "select t.id from (select min(id) as c from member) m "
+    "left join team t on t.id = m.c group by t.id",
     "select * from (select id from team where id = $1) t",
     "with t as (select id from team where id = $1) select id from t",
     "select count(*) from team",
@@ -339,6 +345,11 @@ MANY = [
     "select m.id from team t join member m on m.team_id = t.id where t.id = $1",
     "select t.id from team t left join member m on m.team_id = t.id and t.id = $1",
     "select a.id from team a full join team b on a.id = b.id where a.id = 1 or b.id = 2",
+    "select m.id from (select min(id) as c from team) t right join member m on t.c = m.team_id "
+    "where m.id = num_nulls(t.c)",
+    "select count(*) from (select min(id) as c from team) t "
+    "right join member m on t.c = m.team_id group by t.c + 1",
+    "select count(*) from (select 1 as c) t full join (select 2 as c) m on t.c = m.c group by t.c",
     "select member_id from tag where name = $1",
     "select member_id from tag where lower(name) = $1",
     "select who from slot where day = $1 and hour = $2",

@@ -63,7 +63,8 @@ def _is_single(scope: Scope) -> bool:
         single = _single_relations(scope)
         if _no_full_join(scope) and set(scope.nulled_by) <= single:
             return True
-        return bool(query.items("groupClause")) and _groups_by_fixed_values(scope, single)
+        settled = _settled(scope, single)
+        return bool(query.items("groupClause")) and _groups_by_fixed_values(scope, settled)
     if scope.command == INSERT:
         return set(scope.nulled_by) <= _single_relations(scope)
     if scope.command in (UPDATE, DELETE):
@@ -101,11 +102,11 @@ def _no_full_join(scope: Scope) -> bool:
     return all(join.kind != FULL for join in scope.joins)
 
 
-def _groups_by_fixed_values(scope: Scope, single: set[int]) -> bool:
+def _groups_by_fixed_values(scope: Scope, settled: set[int]) -> bool:
     """Whether all rows fall into one group."""
     references = {one.integer("tleSortGroupRef") for one in scope.query.nodes("groupClause")}
     return all(
-        _is_fixed(scope, entry.node("expr"), single)
+        _is_fixed(scope, entry.node("expr"), settled)
         for entry in scope.query.nodes("targetList")
         if entry.integer("ressortgroupref") in references
     )
@@ -116,13 +117,14 @@ def _single_relations(scope: Scope) -> set[int]:
     single: set[int] = set()
     comparisons = _comparisons(scope)
     while True:
+        settled = _settled(scope, single)
         found = {
             index
             for index in scope.nulled_by
             if index not in single
             and (
-                _has_one_row(scope, index, single)
-                or _is_found_by_key(scope, index, single, comparisons)
+                _has_one_row(scope, index, settled)
+                or _is_found_by_key(scope, index, settled, comparisons)
             )
         }
         if not found:
@@ -130,10 +132,26 @@ def _single_relations(scope: Scope) -> set[int]:
         single |= found
 
 
-def _has_one_row(scope: Scope, index: int, single: set[int]) -> bool:
+def _settled(scope: Scope, single: set[int]) -> set[int]:
+    """Those of *single* that are the same in all rows: there, or in none for want of a match."""
+    opposite = {
+        (join.index, side): other
+        for join in scope.joins
+        if join.kind != FULL
+        for side, other in (("left", join.right), ("right", join.left))
+    }
+    return {
+        index
+        for index in single
+        if scope.is_there(index, scope.row.facts)
+        or all(side in opposite and opposite[side] <= single for side in scope.nulled_by[index])
+    }
+
+
+def _has_one_row(scope: Scope, index: int, settled: set[int]) -> bool:
     """Whether relation *index* has one row by its own making, for one row of those it names."""
     relation = scope.relation(index)
-    if not _named_relations(relation) <= single:
+    if not _named_relations(relation) <= settled:
         return False
     kind = relation.integer("rtekind")
     if kind == SUBQUERY:
@@ -188,7 +206,7 @@ def _conjuncts(condition: Node) -> list[Node]:
 def _is_found_by_key(
     scope: Scope,
     index: int,
-    single: set[int],
+    settled: set[int],
     comparisons: list[tuple[Node, frozenset[int] | None]],
 ) -> bool:
     relation = scope.relation(index)
@@ -198,13 +216,13 @@ def _is_found_by_key(
         number
         for condition, restricted in comparisons
         if restricted is None or index in restricted
-        for number in _fixed_columns(scope, index, condition, single)
+        for number in _fixed_columns(scope, index, condition, settled)
     }
     keys = scope.shared.catalogue.unique_keys(relation.integer("relid"))
     return any(fixed.issuperset(key.columns) for key in keys)
 
 
-def _fixed_columns(scope: Scope, index: int, condition: Node, single: set[int]) -> set[int]:
+def _fixed_columns(scope: Scope, index: int, condition: Node, settled: set[int]) -> set[int]:
     """The columns of relation *index* that *condition* sets equal to one value."""
     if condition.tag != "OPEXPR":
         return set()
@@ -215,7 +233,7 @@ def _fixed_columns(scope: Scope, index: int, condition: Node, single: set[int]) 
     found: set[int] = set()
     for column, value in ((left, right), (right, left)):
         number = _column_of(scope, index, column, condition.integer("inputcollid"))
-        if number is not None and _is_fixed(scope, value, single):
+        if number is not None and _is_fixed(scope, value, settled):
             found.add(number)
     return found
 
@@ -232,8 +250,8 @@ def _column_of(scope: Scope, index: int, node: Node, collation: int) -> int | No
     return node.integer("varattno")
 
 
-def _is_fixed(scope: Scope, value: Node, single: set[int]) -> bool:
-    """Whether *value* is the same for all rows that agree on the relations in *single*."""
+def _is_fixed(scope: Scope, value: Node, settled: set[int]) -> bool:
+    """Whether *value* is the same for all rows that agree on the relations in *settled*."""
     value = scope.flatten(value)
     match value.tag:
         case "CONST":
@@ -241,15 +259,15 @@ def _is_fixed(scope: Scope, value: Node, single: set[int]) -> bool:
         case "PARAM":
             return value.integer("paramkind") == _EXTERNAL_PARAMETER
         case "VAR":
-            return value.integer("varlevelsup") > 0 or value.integer("varno") in single
+            return value.integer("varlevelsup") > 0 or value.integer("varno") in settled
         case "RELABELTYPE" | "COERCEVIAIO" | "COLLATEEXPR" | "COERCETODOMAIN":
-            return _is_fixed(scope, value.node("arg"), single)
+            return _is_fixed(scope, value.node("arg"), settled)
         case "FUNCEXPR" | "OPEXPR":
             field = "funcid" if value.tag == "FUNCEXPR" else "opfuncid"
             function = scope.shared.catalogue.function(value.integer(field))
             if function is None or function.volatile or promise(function) is None:
                 return False
-            return all(_is_fixed(scope, argument, single) for argument in value.nodes("args"))
+            return all(_is_fixed(scope, argument, settled) for argument in value.nodes("args"))
         case "SUBLINK":
             return value.integer("subLinkType") == _SCALAR and _stands_alone(value)
         case _:

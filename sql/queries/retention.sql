@@ -1,6 +1,7 @@
 -- What is old goes, in batches: `taskdb prune`. A batch takes the oldest rows that nobody else has
--- locked, by an index. Claims and history are never among them: a token must not be given twice,
--- and history is what happened.
+-- locked, by an index, and then goes to each. (By an array: of a join the planner may think that so
+-- many rows are most of the table, and read it whole.) Claims and history are never among them: a
+-- token must not be given twice, and history is what happened.
 
 -- name: cutoff
 -- The moment that was so long ago, by the server's clock.
@@ -18,18 +19,18 @@ where said.created_at < :before;
 -- The oldest messages go, so many at most.
 --
 -- plan: tech_conversations_by_age
-with old as (
-    select said.id
-    from tech_conversations as said
-    where said.created_at < :before
-    order by said.created_at, said.id
-    limit :limit
-    for update skip locked
-)
-
 delete from tech_conversations as said
-using old
-where said.id = old.id;
+where
+    said.id = any(
+        array(
+            select old.id
+            from tech_conversations as old
+            where old.created_at < :before
+            order by old.created_at, old.id
+            limit :limit
+            for update skip locked
+        )
+    );
 
 -- name: count_errors
 -- How many errors of agents are older.
@@ -43,15 +44,15 @@ where log.created_at < :before;
 -- The oldest errors of agents go, so many at most.
 --
 -- plan: agent_error_logs_by_age
-with old as (
-    select log.id
-    from agent_error_logs as log
-    where log.created_at < :before
-    order by log.created_at, log.id
-    limit :limit
-    for update skip locked
-)
-
 delete from agent_error_logs as log
-using old
-where log.id = old.id;
+where
+    log.id = any(
+        array(
+            select old.id
+            from agent_error_logs as old
+            where old.created_at < :before
+            order by old.created_at, old.id
+            limit :limit
+            for update skip locked
+        )
+    );

@@ -22,6 +22,7 @@ from taskdb.cli import (
     inspect,
     migrate,
     play,
+    prune,
     server,
     specs,
     tasks,
@@ -52,6 +53,7 @@ cli.add_command(server.db)
 cli.add_command(exchange.import_)
 cli.add_command(check.check)
 cli.add_command(checkup.doctor)
+cli.add_command(prune.prune)
 cli.add_command(inspect.show)
 cli.add_command(inspect.stats)
 cli.add_command(play.demo)

@@ -7,7 +7,7 @@ from taskdb.models.base import Model
 
 @dataclass(slots=True)
 class Pruned(Model):
-    """Rows of *subject* ("conversations", "errors") that one batch took away."""
+    """How many rows of *table* are old, or were taken away."""
 
-    subject: str
+    table: str
     row_count: int

@@ -116,6 +116,8 @@ class Worker:
 
     def add_edges(self, conn: Connection) -> None:
         keys = self.keys(conn, 6)
+        if len(keys) < 2:
+            return
         pairs = {tuple(self.chance.sample(keys, 2)) for _ in range(self.chance.randint(1, 3))}
         if self.chance.random() < 0.7:
             pairs = {(max(pair), min(pair)) for pair in pairs}

@@ -185,7 +185,7 @@ def two_tasks(conn: Connection) -> None:
 
 
 def crowd(conn: Connection) -> None:
-    make(conn, *([["a.py"]] * 130), ["b.py"])
+    make(conn, *([["a.py"]] * 80), ["b.py"])
 
 
 def two_specs(conn: Connection) -> None:
@@ -249,14 +249,14 @@ RACES = [
         crowd,
         lambda conn, given: claims.claim_next(conn, agent="first"),
         lambda conn, given: claims.claim_next(conn, agent="next"),
-        lambda conn: no_two_share(conn) and status(conn, "T131") is TaskStatus.IN_PROGRESS,
+        lambda conn: no_two_share(conn) and status(conn, "T81") is TaskStatus.IN_PROGRESS,
     ),
     Race(
         "a claim, and a batch behind many of the same file",
         crowd,
         lambda conn, given: claims.claim_next(conn, agent="first"),
         lambda conn, given: claims.claim_batch(conn, agent="next", limit=2),
-        lambda conn: no_two_share(conn) and status(conn, "T131") is TaskStatus.IN_PROGRESS,
+        lambda conn: no_two_share(conn) and status(conn, "T81") is TaskStatus.IN_PROGRESS,
     ),
     Race(
         "a claim and a start by hand",

@@ -7,18 +7,18 @@
 -- `found` only says where to look, in the order of the claim: a branch for each way to
 -- match (reserved for me or for nobody; of every type, or of mine and of none), each read
 -- from an index in that order, and merged: no further than to the task that is taken. Each
--- stops at 1,000, more than are being claimed at one moment; without a limit the planner would
--- sort them all. Then what was scheduled and has become due, and what is in progress under a
--- lapsed lease.
+-- stops at 100, more than are being claimed at one moment: with a thousand the planner would
+-- read all of 50,000 tasks. Then what was scheduled and has become due, and what is in
+-- progress under a lapsed lease.
 --
--- A task whose files another one holds is passed over before that limit, or a thousand of them
+-- A task whose files another one holds is passed over before that limit, or a hundred of them
 -- would hide what is behind. What is in line is then locked, and its files are taken, one task
 -- after the other until one has all of its: `candidate` asks for no more than it needs, so
 -- that nothing else is locked. That may wait for a claim of the same file in this very moment,
 -- and find it taken. All others that want that file are then passed over too, however many:
 -- files_are_held looks anew each time. (At the levels with one snapshot it can't, and each is
--- tried. What has a schedule is sorted, so all of it would be asked: there the snapshot has to do;
--- with offset 0 the question is asked of one task at a time.)
+-- tried, a hundred at most. What has a schedule is sorted, so all of it would be asked: there the
+-- snapshot has to do; with offset 0 the question is asked of one task at a time.)
 --
 -- What may be claimed the view ready_tasks says, here as elsewhere. The join to `task` says
 -- it again, because that is what READ COMMITTED looks at again when a row was changed
@@ -50,7 +50,7 @@ with in_line as (
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit 1000
+            limit 100
         )
         union all
         (
@@ -73,7 +73,7 @@ with in_line as (
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit 1000
+            limit 100
         )
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -97,7 +97,7 @@ with in_line as (
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit 1000                                              -- if :agent_type
+            limit 100                                               -- if :agent_type
         )                                                           -- if :agent_type
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -121,7 +121,7 @@ with in_line as (
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit 1000                                              -- if :agent_type
+            limit 100                                               -- if :agent_type
         )                                                           -- if :agent_type
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -145,7 +145,7 @@ with in_line as (
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit 1000                                              -- if :agent_type
+            limit 100                                               -- if :agent_type
         )                                                           -- if :agent_type
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -169,7 +169,7 @@ with in_line as (
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit 1000                                              -- if :agent_type
+            limit 100                                               -- if :agent_type
         )                                                           -- if :agent_type
         union all
         (
@@ -196,7 +196,7 @@ with in_line as (
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit 1000
+            limit 100
         )
         union all
         (
@@ -217,7 +217,7 @@ with in_line as (
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit 1000
+            limit 100
         )
     ) as found
     cross join lateral (
@@ -245,7 +245,7 @@ with in_line as (
                 or (task.unhealthy_dependencies = 0 and task.workflow_is_healthy)
             )
     order by found.effective_priority, found.execution_order, found.created_at, found.id
-    limit 1000
+    limit 100
     for no key update of task skip locked
 ),
 
@@ -368,7 +368,7 @@ with in_line as (
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit :limit + 1000
+            limit :limit + 100
         )
         union all
         (
@@ -391,7 +391,7 @@ with in_line as (
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit :limit + 1000
+            limit :limit + 100
         )
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -415,7 +415,7 @@ with in_line as (
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit :limit + 1000                                     -- if :agent_type
+            limit :limit + 100                                      -- if :agent_type
         )                                                           -- if :agent_type
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -439,7 +439,7 @@ with in_line as (
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit :limit + 1000                                     -- if :agent_type
+            limit :limit + 100                                      -- if :agent_type
         )                                                           -- if :agent_type
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -463,7 +463,7 @@ with in_line as (
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit :limit + 1000                                     -- if :agent_type
+            limit :limit + 100                                      -- if :agent_type
         )                                                           -- if :agent_type
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -487,7 +487,7 @@ with in_line as (
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit :limit + 1000                                     -- if :agent_type
+            limit :limit + 100                                      -- if :agent_type
         )                                                           -- if :agent_type
         union all
         (
@@ -514,7 +514,7 @@ with in_line as (
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit :limit + 1000
+            limit :limit + 100
         )
         union all
         (
@@ -535,7 +535,7 @@ with in_line as (
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit :limit + 1000
+            limit :limit + 100
         )
     ) as found
     cross join lateral (
@@ -563,7 +563,7 @@ with in_line as (
                 or (task.unhealthy_dependencies = 0 and task.workflow_is_healthy)
             )
     order by found.effective_priority, found.execution_order, found.created_at, found.id
-    limit :limit + 1000
+    limit :limit + 100
     for no key update of task skip locked
 ),
 

@@ -215,6 +215,11 @@ def sides(databases: Databases) -> Generator[drift.Sides]:
         yield built
 
 
+@pytest.fixture(scope="module")
+def untouched(sides: drift.Sides) -> tuple[drift.State, drift.State]:
+    return drift.read(sides.migrated), drift.read(sides.built)
+
+
 def named(findings: list[drift.Finding]) -> set[Named]:
     return {(finding.kind, finding.name, finding.aspect) for finding in findings}
 
@@ -226,14 +231,22 @@ def test_the_project_has_no_drift(sides: drift.Sides) -> None:
 @pytest.mark.parametrize("side", ["migrated", "built"])
 @pytest.mark.parametrize("difference", PLANTED)
 def test_a_single_difference_is_named(
-    sides: drift.Sides, difference: str, side: Literal["migrated", "built"]
+    sides: drift.Sides,
+    untouched: tuple[drift.State, drift.State],
+    difference: str,
+    side: Literal["migrated", "built"],
 ) -> None:
     statement, expected = PLANTED[difference]
+    migrated, built = untouched
     conn: psycopg.Connection = getattr(sides, side)
 
     with conn.transaction(force_rollback=True):
         conn.execute(statement.encode())
-        findings = sides.compare()
+        touched = drift.read(conn)
+    if side == "migrated":
+        findings = sides.findings(touched, built)
+    else:
+        findings = sides.findings(migrated, touched)
 
     assert named(findings) == expected
     for finding in findings:

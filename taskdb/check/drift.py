@@ -8,11 +8,12 @@ line of either side that speaks of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from psycopg import Connection
 
@@ -24,7 +25,7 @@ from taskdb.migration_files import read_train
 from taskdb.migration_runner import TRAINS, Train, connect
 from taskdb.scripts import Statement, place, run_file, statements_of
 
-__all__ = ["SQL", "Finding", "Sides", "build", "check"]
+__all__ = ["SQL", "Finding", "Sides", "State", "build", "check", "read"]
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
 """The folder with ``shared.sql`` and ``workspace.sql``."""
@@ -74,6 +75,10 @@ def check(conninfo: str, *, folder: Path = migrations.FOLDER, sql: Path = SQL) -
         return sides.compare()
 
 
+State: TypeAlias = Mapping[Train, tuple[schema.Objects, schema.Rows]]
+"""One side: the objects and rows of each schema."""
+
+
 class Sides:
     """Two databases, one built by migrations and one by `sql/`, to be compared."""
 
@@ -86,19 +91,31 @@ class Sides:
 
     def compare(self) -> list[Finding]:
         """Every difference, `shared` first."""
+        return self.findings(read(self.migrated), read(self.built))
+
+    def findings(self, migrated: State, built: State) -> list[Finding]:
+        """Every difference between what was read of the two sides."""
         return [
             places.finding(found)
             for places in self._places
-            for found in self._differences(_schema(places.train))
+            for found in _differences(migrated[places.train], built[places.train])
         ]
 
-    def _differences(self, name: str) -> Iterator[schema.Difference]:
-        migrated, built = schema.read(self.migrated, name), schema.read(self.built, name)
-        yield from schema.compare(migrated, built)
-        yield from schema.compare_rows(
-            schema.read_rows(self.migrated, name, migrated),
-            schema.read_rows(self.built, name, built),
-        )
+
+def read(conn: Connection[Any]) -> State:
+    """Read one side whole."""
+    state: dict[Train, tuple[schema.Objects, schema.Rows]] = {}
+    for train in TRAINS:
+        objects = schema.read(conn, _schema(train))
+        state[train] = objects, schema.read_rows(conn, _schema(train), objects)
+    return state
+
+
+def _differences(
+    migrated: tuple[schema.Objects, schema.Rows], built: tuple[schema.Objects, schema.Rows]
+) -> Iterator[schema.Difference]:
+    yield from schema.compare(migrated[0], built[0])
+    yield from schema.compare_rows(migrated[1], built[1])
 
 
 @contextmanager
@@ -129,11 +146,13 @@ class _Places:
     def __init__(self, train: Train, folder: Path, sql: Path) -> None:
         self.train: Train = train
         self.migrated = [
-            (migration.up.path, statement)
+            _Source(migration.up.path, statement)
             for migration in read_train(folder / train)
             for statement in migration.up.statements
         ]
-        self.built = list(statements_of(sql / f"{train}.sql"))
+        self.built = [
+            _Source(path, statement) for path, statement in statements_of(sql / f"{train}.sql")
+        ]
 
     def finding(self, found: schema.Difference) -> Finding:
         words = re.findall(r"\w+", found.name.partition("(")[0])
@@ -149,22 +168,32 @@ class _Places:
         )
 
 
-def _where(words: Sequence[str], sources: Iterable[tuple[Path, Statement]]) -> str | None:
+@dataclass(frozen=True)
+class _Source:
+    """A statement and its file."""
+
+    path: Path
+    statement: Statement
+
+    @cached_property
+    def lines(self) -> Mapping[str, int]:
+        """The first line of each word."""
+        text = self.statement.text
+        lines: dict[str, int] = {}
+        for token in tokenize(text):
+            if token.kind in _WORDS:
+                word = text[token.start : token.end].strip('"').lower()
+                if word not in lines:
+                    lines[word] = self.statement.line_at(token.start + 1)
+        return lines
+
+
+def _where(words: Sequence[str], sources: Iterable[_Source]) -> str | None:
     """The first statement that has all the words, at the last of them."""
-    for path, statement in sources:
-        lines = _lines_of(statement, words[-1])
-        if lines and all(_lines_of(statement, word) for word in words[:-1]):
-            return place(path, lines[0])
+    for source in sources:
+        if all(word in source.lines for word in words):
+            return place(source.path, source.lines[words[-1]])
     return None
-
-
-def _lines_of(statement: Statement, word: str) -> list[int]:
-    return [
-        statement.line_at(token.start + 1)
-        for token in tokenize(statement.text)
-        if token.kind in _WORDS
-        and statement.text[token.start : token.end].strip('"').lower() == word
-    ]
 
 
 def _value(value: str | None) -> str:

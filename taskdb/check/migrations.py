@@ -84,7 +84,7 @@ def _try_steps(conninfo: str, folder: Path) -> Iterator[Finding]:
         run.prepare()
         trial = _Trial(run, conninfo)
         try:
-            empty = trial.state()
+            empty = trial.last
             for train in TRAINS:
                 for migration in run.files[train]:
                     yield from trial.up_down_up(train, migration)
@@ -109,6 +109,8 @@ class _Trial:
         self.run = run
         self.conninfo = conninfo
         self.schemas = list(run.schemas.values())
+        # As the last migration left it, which is what the next one finds.
+        self.last = self.state()
 
     def state(self) -> _Snapshot:
         """Both schemas, whole."""
@@ -119,7 +121,7 @@ class _Trial:
         return snapshot
 
     def up_down_up(self, train: Train, migration: Migration) -> Iterator[Finding]:
-        before = self.state()
+        before = self.last
         taken = self._up(train, migration)
         for message in (*locks.undeclared(migration, taken), *locks.unknown(migration, taken)):
             hint = "Write the head's Locks: line as docs/migrations.md says"
@@ -130,9 +132,10 @@ class _Trial:
         rollback = place(migration.down.path, 1)
         yield from _differences(before, self.state(), rollback, "after up and down", _LEFT_BEHIND)
         self._up(train, migration)
+        self.last = self.state()
         yield from _differences(
             after,
-            self.state(),
+            self.last,
             migration.where,
             "the second time up",
             "It must not depend on chance",

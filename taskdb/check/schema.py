@@ -77,24 +77,25 @@ def compare(left: Objects, right: Objects) -> Iterator[Difference]:
 def read_rows(conn: Connection[Any], schema: str, objects: Objects) -> Rows:
     """All rows of the schema's tables, by table. For schemas that nobody works in."""
     rows: dict[str, list[dict[str, str]]] = {}
-    for kind, table in objects:
-        columns = _compared_columns(objects, table)
-        if kind == "table" and columns:
-            lines = workspaces.table_rows(conn, schema, table, columns)
-            rows[table] = [dict(zip(columns, line.split("\t"), strict=True)) for line in lines]
+    for table, columns in _compared_columns(objects).items():
+        lines = workspaces.table_rows(conn, schema, table, columns)
+        rows[table] = [dict(zip(columns, line.split("\t"), strict=True)) for line in lines]
     return rows
 
 
-def _compared_columns(objects: Objects, table: str) -> list[str]:
-    """The columns of a table that have no default: with one, they may hold a moment."""
-    return sorted(
-        name.removeprefix(f"{table}.")
-        for (kind, name), aspects in objects.items()
-        if kind == "column"
-        and name.startswith(f"{table}.")
-        and aspects.get("default") is None
-        and aspects.get("generated") is None
-    )
+def _compared_columns(objects: Objects) -> dict[str, list[str]]:
+    """The columns of each table that have no default: with one, they may hold a moment."""
+    columns: dict[str, list[str]] = {}
+    for (kind, name), aspects in sorted(objects.items()):
+        table, _, column = name.partition(".")
+        if (
+            kind == "column"
+            and ("table", table) in objects
+            and aspects.get("default") is None
+            and aspects.get("generated") is None
+        ):
+            columns.setdefault(table, []).append(column)
+    return columns
 
 
 def compare_rows(left: Rows, right: Rows) -> Iterator[Difference]:

@@ -131,7 +131,7 @@ def describe(
         read,
         written,
         views,
-        compared_columns(tree),
+        compared_columns(tree) if described.parameters else {},
         tuple(_needs(tree.queries, known)),
     )
 

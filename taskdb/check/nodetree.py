@@ -12,9 +12,8 @@ from typing import NamedTuple, TypeAlias
 
 Value: TypeAlias = "str | bytes | Node | list[Value] | None"
 
-# As PostgreSQL's reader splits it: brackets stand alone, a backslash takes the next character.
-_TOKEN = re.compile(r"[(){}]|(?:\\.|[^\s(){}\\])+", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_BRACKETS = frozenset("({)")
 
 
 class NodeTreeError(ValueError):
@@ -139,13 +138,32 @@ def parse(text: str) -> Tree:
     """
     queries: list[Node] = []
     try:
-        values = _read(_TOKEN.findall(text), queries)
+        values = _read(_tokens(text), queries)
     except (IndexError, ValueError) as exc:
         raise NodeTreeError(f"the tree can't be read: {exc}") from exc
     nodes = values[0] if len(values) == 1 else None
     if not isinstance(nodes, list) or not all(isinstance(item, Node) for item in nodes):
         raise NodeTreeError("the tree is not a list of nodes")
     return Tree([item for item in nodes if isinstance(item, Node)], queries)
+
+
+def _tokens(text: str) -> list[str]:
+    """Split *text* as PostgreSQL's reader does: brackets stand alone, a backslash takes the next.
+
+    Escapes wait aside while `str` does the rest, several times as fast as a pattern.
+    """
+    aside = _ESCAPE.findall(text) if "\\" in text else []
+    plain = _ESCAPE.sub(r"\\", text) if aside else text
+    for bracket in "(){}":
+        plain = plain.replace(bracket, f" {bracket} ")
+    tokens = plain.split()
+    if not aside:
+        return tokens
+    aside.reverse()
+    return [
+        re.sub(r"\\", lambda _: f"\\{aside.pop()}", token) if "\\" in token else token
+        for token in tokens
+    ]
 
 
 def _read(tokens: list[str], queries: list[Node]) -> list[Value]:  # noqa: PLR0912
@@ -169,6 +187,12 @@ def _read(tokens: list[str], queries: list[Node]) -> list[Value]:  # noqa: PLR09
                 items, node, label = around.pop()
             elif token[0] == ":":
                 label = token[1:]
+                following = tokens[at]
+                if following not in _BRACKETS and label != "constvalue":
+                    # The most of a tree by far: a field with a word.
+                    node.fields[label] = None if following == "<>" else following
+                    label = ""
+                    at += 1
                 continue
             else:
                 raise ValueError(f"expected a field of {node.tag} at token {at}, got {token}")

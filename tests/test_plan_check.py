@@ -314,6 +314,21 @@ def test_arguments_are_values_that_the_compared_columns_have(data: Connection) -
     assert given["projects.update"].frequent["dependencies"] == '{"package-1"}'
 
 
+def test_arguments_that_nothing_is_known_of_are_what_their_domain_accepts(
+    data: Connection, tmp_path: Path
+) -> None:
+    sql = tmp_path / "area.sql"
+    sql.write_text("-- name: show\nselect cast(:options as shared.option_list) as shown;\n")
+    query = Queries(tmp_path)
+
+    @query(file="area")
+    def show(options: list[dict[str, str]]) -> list[object]: ...
+
+    given = find_arguments(data, plans.described(data, [show]))
+
+    assert given["area.show"].frequent["options"] == "[]"
+
+
 def test_arguments_of_a_search_are_words_that_many_rows_have(
     data: Connection, tmp_path: Path
 ) -> None:

@@ -166,7 +166,7 @@ def _tokens(text: str) -> list[str]:
     ]
 
 
-def _read(tokens: list[str], queries: list[Node]) -> list[Value]:  # noqa: PLR0912
+def _read(tokens: list[str], queries: list[Node]) -> list[Value]:  # noqa: PLR0912, PLR0915
     """The values that *tokens* spell; their queries are added to *queries*.
 
     One loop instead of a function a rule: a tree has thousands of tokens.

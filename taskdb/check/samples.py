@@ -6,7 +6,8 @@ In this order an argument is
 2. a value of the column that the statement compares the parameter with, taken from the planner's
    statistics: in one set of arguments a frequent one, in the other a rare one;
 3. the same of the column of its name in a table that the statement reads;
-4. something of its type. It is not compared with anything, so the plan does not hang on it.
+4. something of its type, which its domain accepts. It is not compared with anything, so the plan
+   does not hang on it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from psycopg import Connection
+from psycopg.pq import ExecStatus
 
 from taskdb.arguments import Parameter
 from taskdb.check.comparisons import TableColumn
@@ -51,6 +53,8 @@ _OF_TYPE: Final[Mapping[int, str]] = {
     # jsonpath.
     4072: "$.a == 1",
 }
+# What else a domain may want: one over JSON, for one, an array.
+_OTHERS: Final = ("[]", "{}", "0")
 _NUMBERS: Final = frozenset({20, 21, 23, 26, 1700})
 # What gives text: the elements of a text prepared for search are words.
 _TEXTS: Final = frozenset({18, 19, 25, 1042, 1043, 3614})
@@ -75,9 +79,25 @@ def find_arguments(
         (description for _, _, description in described.values()),
         {sample.type_oid for sample in samples.values()},
     )
-    return {
-        name: _arguments(each, columns[name], samples, types) for name, each in described.items()
+    accepted = {
+        oid: _accepted(conn, facts, types) for oid, facts in types.items() if facts.base_oid
     }
+    return {
+        name: _arguments(each, columns[name], samples, types, accepted)
+        for name, each in described.items()
+    }
+
+
+def _accepted(conn: Connection[Any], domain: TypeFacts, types: Mapping[int, TypeFacts]) -> str:
+    """Something of the type below that the rules of *domain* let pass, if anything tried does."""
+    usual = _of_type(types[domain.base_oid], types, {})
+    for value in (usual, *_OTHERS):
+        # A value of the domain's own type is held against its rules when it arrives.
+        with conn.transaction(force_rollback=True):
+            result = conn.pgconn.exec_params(b"select $1", [value.encode()], [domain.oid])
+            if result.status == ExecStatus.TUPLES_OK:
+                return value
+    return usual
 
 
 def _columns(
@@ -114,6 +134,7 @@ def _arguments(
     columns: Mapping[str, TableColumn],
     samples: Mapping[TableColumn, ColumnSample],
     types: Mapping[int, TypeFacts],
+    accepted: Mapping[int, str],
 ) -> Arguments:
     query, names, description = described
     parameters = {parameter.name: parameter for parameter in query.parameters}
@@ -130,7 +151,7 @@ def _arguments(
             frequent[name] = _of(facts, sample.frequent, types)
             rare[name] = _of(facts, sample.rare or sample.frequent, types)
         else:
-            frequent[name] = rare[name] = _of_type(facts, types)
+            frequent[name] = rare[name] = _of_type(facts, types, accepted)
     return Arguments(frequent, rare)
 
 
@@ -164,11 +185,13 @@ def _array(value: str) -> str:
     return f'{{"{escaped}"}}'
 
 
-def _of_type(facts: TypeFacts, types: Mapping[int, TypeFacts]) -> str:
+def _of_type(facts: TypeFacts, types: Mapping[int, TypeFacts], accepted: Mapping[int, str]) -> str:
+    if facts.oid in accepted:
+        return accepted[facts.oid]
     if facts.base_oid:
-        return _of_type(types[facts.base_oid], types)
+        return _of_type(types[facts.base_oid], types, accepted)
     if facts.element_oid:
-        return _array(_of_type(types[facts.element_oid], types))
+        return _array(_of_type(types[facts.element_oid], types, accepted))
     if facts.labels:
         return facts.labels[0]
     return "1" if facts.oid in _NUMBERS else _OF_TYPE.get(facts.oid, "x")

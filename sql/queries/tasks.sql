@@ -342,16 +342,36 @@ with found as (
             task.feature_id,
             task.execution_order,
             task.created_at
-        from task_claims as claim
-        inner join tasks as task on task.id = claim.task_id
+        -- (Sorted first: they are few, and to look whether they are ready costs more.)
+        from (
+            select
+                lapsed.id,
+                lapsed.key,
+                lapsed.title,
+                lapsed.status,
+                lapsed.effective_priority,
+                lapsed.agent_type,
+                lapsed.assigned_agent,
+                lapsed.feature_id,
+                lapsed.execution_order,
+                lapsed.created_at
+            from task_claims as claim
+            inner join tasks as lapsed on lapsed.id = claim.task_id
+            where
+                claim.outcome is null
+                and claim.lease_expires_at <= now()
+                and coalesce(lapsed.assigned_agent, '') in ('', :agent)  -- if :agent
+                and coalesce(lapsed.agent_type, '') in ('', :agent_type)  -- if :agent_type
+            order by
+                lapsed.effective_priority,
+                lapsed.execution_order,
+                lapsed.created_at,
+                lapsed.id
+            offset 0
+        ) as task
         cross join lateral (
             select from ready_tasks as ready where ready.id = task.id offset 0
         ) as ready
-        where
-            claim.outcome is null
-            and claim.lease_expires_at <= now()
-            and coalesce(task.assigned_agent, '') in ('', :agent)       -- if :agent
-            and coalesce(task.agent_type, '') in ('', :agent_type)      -- if :agent_type
         order by
             task.effective_priority,
             task.execution_order,

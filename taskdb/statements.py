@@ -195,8 +195,9 @@ class Statement:
         numbers: dict[str, int] = {}
         sent: list[int] = []
         origin: list[int] = []
+        source = self.source.text
         for token in self._kept(dropped):
-            piece = self.source.text[token.start : token.end]
+            piece = source[token.start : token.end]
             if token.kind is Kind.PARAMETER:
                 piece = f"${numbers.setdefault(piece[1:], len(numbers) + 1)}"
             if mark and token.kind not in _BLANK:
@@ -216,6 +217,9 @@ class Statement:
 
     def _kept(self, dropped: Sequence[Condition]) -> Iterator[Token]:
         """Yield the tokens outside the *dropped* lines; white space may begin or end in one."""
+        if not dropped:
+            yield from self.tokens
+            return
         for token in self.tokens:
             start = token.start
             for line in dropped:

@@ -123,8 +123,10 @@ def _ask(pgconn: PGconn, questions: Sequence[_Question]) -> _Results:
         commands = deque(partial(each.send, pgconn) for each in asked)
         results = yield from generators.pipeline_communicate(pgconn, commands)
         yield from generators.send(pgconn)
-        while sum(map(_is_sync, results)) < len(asked):
+        missing = len(asked) - sum(map(_is_sync, results))
+        while missing:
             results.append((yield from generators.fetch_many(pgconn)))
+            missing -= _is_sync(results[-1])
     except BaseException:
         # Broken off in the middle (Ctrl-C, a lost server): what is under way would be taken for
         # the answers to whatever is asked next.

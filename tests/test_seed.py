@@ -39,6 +39,15 @@ TABLES = (
     "project_environments",
     "modifications",
     "templates",
+    "shared.design_jobs",
+    "shared.design_outputs",
+    "shared.design_decisions",
+    "shared.design_progress",
+    "tech_spec_sessions",
+    "tech_research",
+    "tech_conversations",
+    "generated_trd_documents",
+    "agent_error_logs",
 )
 
 

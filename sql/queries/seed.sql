@@ -427,6 +427,274 @@ from (
     from generate_series(1, 1 + :tasks::bigint / 80) as numbers (number)
 ) as lot;
 
+-- name: add_design_jobs
+-- A design job for each twenty tasks, in the schema that workspaces share; another workspace's
+-- plan of the same seed has the same ones. Seven in eight are completed.
+insert into shared.design_jobs (
+    id, project_id, status, error_message, created_at, updated_at, completed_at
+)
+select
+    md5(:seed::bigint || ' design job ' || lot.number)::uuid as id,
+    md5(:seed::bigint || ' designed project ' || floor(power(1000.0::float8, lot.die)))::uuid
+        as project_id,
+    lot.status,
+    case when lot.status = 'failed' then 'No model answers' end as error_message,
+    lot.created_at,
+    lot.created_at as updated_at,
+    case when lot.status = 'completed' then lot.created_at + interval '3 hours' * lot.die end
+        as completed_at
+from (
+    select
+        numbers.number,
+        (hashint8extended(numbers.number, :seed::bigint + 14) & 1048575) / 1048576.0::float8
+            as die,
+        case
+            when mod(numbers.number, 8) > 0 then 'completed'
+            when mod(numbers.number, 24) = 0 then 'failed'
+            when mod(numbers.number, 24) = 8 then 'in_progress'
+            else 'pending'
+        end::shared.design_job_status as status,
+        now() - interval '1 day' - interval '10 minutes' * numbers.number as created_at
+    from generate_series(1, 7 + :tasks::bigint / 20) as numbers (number)
+) as lot
+on conflict (id) do nothing;
+
+-- name: add_design_outputs
+-- What the completed ones made.
+--
+-- plan: whole tables: it makes something for every one
+insert into shared.design_outputs (id, design_job_id, output_type, content)
+select
+    md5(job.id || ' output ' || kind.output_type)::uuid as id,
+    job.id as design_job_id,
+    kind.output_type,
+    'The ' || kind.output_type || E'\n' || repeat('line ', 1 + mod(numbers.number, 50)::int)
+        as content
+from generate_series(1, 7 + :tasks::bigint / 20) as numbers (number)
+inner join shared.design_jobs as job
+    on job.id = md5(:seed::bigint || ' design job ' || numbers.number)::uuid
+cross join unnest(enum_range(null::shared.design_output_type)) as kind (output_type)
+where job.status = 'completed'
+on conflict (design_job_id, output_type) do nothing;
+
+-- name: add_design_decisions
+-- Three decisions a job.
+--
+-- plan: whole tables: it makes something for every one
+insert into shared.design_decisions (
+    id, design_job_id, decision_type, value, reasoning, created_at
+)
+select
+    md5(job.id || ' decision ' || decision.number)::uuid as id,
+    job.id as design_job_id,
+    (array['design_decision', 'library', 'layout'])[decision.number] as decision_type,
+    'Choice ' || mod(numbers.number, 20) as value,
+    'Matches team expertise' as reasoning,
+    job.created_at + interval '10 minutes' * decision.number as created_at
+from generate_series(1, 7 + :tasks::bigint / 20) as numbers (number)
+inner join shared.design_jobs as job
+    on job.id = md5(:seed::bigint || ' design job ' || numbers.number)::uuid
+cross join generate_series(1, 3) as decision (number)
+on conflict (id) do nothing;
+
+-- name: add_design_progress
+-- Four reports a job.
+--
+-- plan: whole tables: it makes something for every one
+insert into shared.design_progress (
+    id, design_job_id, stage, progress_percentage, created_at
+)
+select
+    md5(job.id || ' progress ' || report.number)::uuid as id,
+    job.id as design_job_id,
+    (array['prd', 'design_system', 'ux_flow', 'screen_specs'])[report.number] as stage,
+    25 * report.number as progress_percentage,
+    job.created_at + interval '20 minutes' * report.number as created_at
+from generate_series(1, 7 + :tasks::bigint / 20) as numbers (number)
+inner join shared.design_jobs as job
+    on job.id = md5(:seed::bigint || ' design job ' || numbers.number)::uuid
+cross join generate_series(1, 4) as report (number)
+on conflict (id) do nothing;
+
+-- name: add_sessions
+-- A tech-spec session for each ten tasks, of completed design jobs; most are completed.
+--
+-- plan: whole tables: it makes something for every one
+insert into tech_spec_sessions (
+    id,
+    project_id,
+    design_job_id,
+    user_id,
+    status,
+    current_stage,
+    progress_percentage,
+    session_data,
+    failure_reason,
+    created_at,
+    updated_at,
+    completed_at
+)
+select
+    md5(:seed::bigint || ' session ' || lot.number)::uuid as id,
+    job.project_id,
+    job.id as design_job_id,
+    md5('user ' || floor(500 * power(lot.die, 3)))::uuid as user_id,
+    lot.status,
+    (array['analysis', 'research', 'conversation', 'generation'])[1 + floor(4 * lot.die)]
+        as current_stage,
+    floor(100 * lot.die) as progress_percentage,
+    jsonb_build_object('gaps', mod(lot.number, 9)) as session_data,
+    case when lot.status = 'failed' then 'No model answers' end as failure_reason,
+    lot.created_at,
+    lot.created_at as updated_at,
+    case when lot.status = 'completed' then lot.created_at + interval '9 hours' * lot.die end
+        as completed_at
+from (
+    select
+        numbers.number,
+        (hashint8extended(numbers.number, :seed::bigint + 15) & 1048575) / 1048576.0::float8
+            as die,
+        (array[
+            'completed', 'completed', 'completed', 'failed', 'in_progress', 'paused', 'pending'
+        ])[1 + mod(numbers.number, 7)]::shared.session_status as status,
+        now() - interval '12 hours' - interval '5 minutes' * numbers.number as created_at
+    from generate_series(1, 10 + :tasks::bigint / 10) as numbers (number)
+) as lot
+inner join shared.design_jobs as job
+    on job.id = md5(
+        :seed::bigint
+        || ' design job '
+        || 1 + 8 * (mod(lot.number, 1 + :tasks::bigint / 20) / 8) + mod(lot.number, 7)
+    )::uuid;
+
+-- name: add_research
+-- Two gaps a session; for two in three something is chosen.
+--
+-- plan: whole tables: it makes something for every one
+insert into tech_research (
+    id,
+    session_id,
+    technology_category,
+    gap_description,
+    researched_options,
+    selected_technology,
+    selection_reasoning,
+    decided_at,
+    created_at
+)
+select
+    md5(session.id || ' research ' || gap.number)::uuid as id,
+    session.id as session_id,
+    'category-' || floor(power(300.0::float8, mod(parts.die * gap.number, 997) / 997.0))
+        as technology_category,
+    'Gap ' || gap.number as gap_description,
+    jsonb_build_array(
+        jsonb_build_object('name', 'PostgreSQL', 'score', mod(parts.die, 10)),
+        jsonb_build_object('name', 'SQLite', 'score', mod(parts.die, 7))
+    ) as researched_options,
+    case when parts.is_chosen then 'PostgreSQL' end as selected_technology,
+    case when parts.is_chosen then 'The best score' end as selection_reasoning,
+    case when parts.is_chosen then session.created_at + interval '1 hour' * gap.number end
+        as decided_at,
+    session.created_at + interval '10 minutes' * gap.number as created_at
+from tech_spec_sessions as session
+cross join generate_series(1, 2) as gap (number)
+cross join lateral (
+    select
+        hashtextextended(session.id::text, gap.number) & 1048575 as die,
+        mod(hashtextextended(session.id::text, gap.number) & 1048575, 3) > 0 as is_chosen
+) as parts;
+
+-- name: add_conversations
+-- One to thirty messages a session, mostly few; every fourth is about its first research.
+--
+-- plan: whole tables: it makes something for every one
+insert into tech_conversations (
+    id, session_id, research_id, role, message, message_type, metadata, created_at
+)
+select
+    md5(parts.id || ' message ' || said.number)::uuid as id,
+    parts.id as session_id,
+    case when mod(said.number, 4) = 3 then md5(parts.id || ' research 1')::uuid end as research_id,
+    (array['agent', 'user', 'agent', 'system'])[1 + mod(said.number, 4)]::shared.conversation_role
+        as role,
+    'Message ' || said.number || ' of many' as message,
+    (array['question', 'answer', 'decision'])[1 + mod(said.number, 3)] as message_type,
+    case when mod(said.number, 2) = 0 then jsonb_build_object('tokens', said.number * 7) end
+        as metadata,
+    parts.created_at + interval '3 minutes' * said.number as created_at
+from (
+    select
+        session.id,
+        session.created_at,
+        (hashtextextended(session.id::text, 3) & 1048575) / 1048576.0::float8 as die
+    from tech_spec_sessions as session
+) as parts
+cross join lateral generate_series(1, 1 + floor(30 * power(parts.die, 2))::int) as said (number);
+
+-- name: add_documents
+-- One to three versions of the documents of completed sessions, which the trigger numbers.
+--
+-- plan: whole tables: it makes something for every one
+insert into generated_trd_documents (
+    id, session_id, trd_content, api_specification, quality_score, validation_report, created_at
+)
+select
+    md5(parts.id || ' document ' || draft.number)::uuid as id,
+    parts.id as session_id,
+    '# Requirements' || repeat(E'\nA line', 1 + floor(40 * parts.die)::int) as trd_content,
+    'openapi: 3.1.0' as api_specification,
+    case when parts.die < 0.8 then floor(100 * power(parts.die, 0.5)) end as quality_score,
+    case when parts.die < 0.8 then jsonb_build_object('missing', draft.number) end
+        as validation_report,
+    parts.created_at + interval '1 hour' * draft.number as created_at
+from (
+    select
+        session.id,
+        session.created_at,
+        (hashtextextended(session.id::text, 4) & 1048575) / 1048576.0::float8 as die
+    from tech_spec_sessions as session
+    where session.status = 'completed'
+) as parts
+cross join lateral generate_series(1, 1 + floor(3 * power(parts.die, 2))::int) as draft (number)
+order by parts.id, draft.number;
+
+-- name: add_agent_errors
+-- Up to four errors in every third session; three in four were got over.
+--
+-- plan: whole tables: it makes something for every one
+insert into agent_error_logs (
+    id,
+    session_id,
+    node,
+    error_type,
+    message,
+    retry_count,
+    recovered,
+    recovery_strategy,
+    created_at
+)
+select
+    md5(parts.id || ' error ' || slip.number)::uuid as id,
+    parts.id as session_id,
+    'node-' || floor(power(200.0::float8, parts.die)) as node,
+    (array['timeout', 'rate_limit', 'parse'])[1 + mod(slip.number, 3)] as error_type,
+    'Something went wrong' as message,
+    floor(4 * parts.die) as retry_count,
+    mod(slip.number + floor(1000 * parts.die)::int, 4) > 0 as recovered,
+    case when mod(slip.number + floor(1000 * parts.die)::int, 4) > 0 then 'retry' end
+        as recovery_strategy,
+    parts.created_at + interval '7 minutes' * slip.number as created_at
+from (
+    select
+        session.id,
+        session.created_at,
+        (hashtextextended(session.id::text, 5) & 1048575) / 1048576.0::float8 as die
+    from tech_spec_sessions as session
+    where mod(hashtextextended(session.id::text, 6), 3) = 0
+) as parts
+cross join lateral generate_series(1, 1 + floor(4 * power(parts.die, 2))::int) as slip (number);
+
 -- name: add_tasks
 -- The tasks, the oldest first. Most are finished; of the newest seventh most are open. What is in
 -- progress shall be claimed by add_claims, and in part be completed by complete_claims.
@@ -980,4 +1248,13 @@ analyze
     project_contexts,
     project_environments,
     modifications,
-    templates;
+    templates,
+    shared.design_jobs,
+    shared.design_outputs,
+    shared.design_decisions,
+    shared.design_progress,
+    tech_spec_sessions,
+    tech_research,
+    tech_conversations,
+    generated_trd_documents,
+    agent_error_logs;

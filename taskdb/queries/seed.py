@@ -5,8 +5,15 @@ from __future__ import annotations
 from taskdb.queries import query
 
 __all__ = [
+    "add_agent_errors",
     "add_claims",
+    "add_conversations",
     "add_dependencies",
+    "add_design_decisions",
+    "add_design_jobs",
+    "add_design_outputs",
+    "add_design_progress",
+    "add_documents",
     "add_environments",
     "add_epics",
     "add_execution_steps",
@@ -19,6 +26,8 @@ __all__ = [
     "add_modifications",
     "add_needs",
     "add_projects",
+    "add_research",
+    "add_sessions",
     "add_specs",
     "add_steps",
     "add_subtasks",
@@ -114,6 +123,60 @@ def end_modifications() -> int:
 @query
 def add_templates(*, tasks: int, seed: int) -> int:
     """Make templates beside so many tasks."""
+    ...
+
+
+@query
+def add_design_jobs(*, tasks: int, seed: int) -> int:
+    """Make design jobs beside so many tasks, unless they are there."""
+    ...
+
+
+@query
+def add_design_outputs(*, tasks: int, seed: int) -> int:
+    """Make what completed design jobs made."""
+    ...
+
+
+@query
+def add_design_decisions(*, tasks: int, seed: int) -> int:
+    """Make the decisions of design jobs."""
+    ...
+
+
+@query
+def add_design_progress(*, tasks: int, seed: int) -> int:
+    """Make the reports of design jobs."""
+    ...
+
+
+@query
+def add_sessions(*, tasks: int, seed: int) -> int:
+    """Make tech-spec sessions of completed design jobs."""
+    ...
+
+
+@query
+def add_research() -> int:
+    """Make research of sessions."""
+    ...
+
+
+@query
+def add_conversations() -> int:
+    """Let sessions talk."""
+    ...
+
+
+@query
+def add_documents() -> int:
+    """Make the documents of completed sessions."""
+    ...
+
+
+@query
+def add_agent_errors() -> int:
+    """Let some sessions go wrong."""
     ...
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from taskdb.demo import ROADMAP
+from taskdb.exchange import KINDS
 from tests.command_line import Caller, run, run_on_terminal
 
 
@@ -77,6 +78,12 @@ def test_a_file_that_cannot_be_read_is_refused_in_one_line(taskdb: Caller, tmp_p
     assert (refused.status, refused.out) == (1, "")
     assert refused.err.count("\n") == 1
     assert f"{broken}:2:" in refused.err
+
+
+def test_help_has_an_example_of_each_kind(taskdb: Caller) -> None:
+    shown = taskdb("import", "--help").out
+
+    assert all(f"taskdb import {kind} " in shown for kind in KINDS)
 
 
 def test_bars_are_for_terminals_only(database_url: str, tmp_path: Path) -> None:

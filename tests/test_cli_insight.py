@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
+import psycopg
 import pytest
 
 from taskdb import pictures
@@ -182,8 +184,23 @@ def test_an_unknown_epic_is_refused_in_one_line(taskdb: Caller, command: str) ->
     assert refused.err.count("\n") == 1
 
 
-def test_an_unknown_feature_is_refused(taskdb: Caller) -> None:
-    assert taskdb("waves", "--feature", "E77-F01").status == 1
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (("waves", "--epic", "E77"), "epic E77"),
+        (("waves", "--feature", "E77-F01"), "feature E77-F01"),
+        (("waves", "--workflow", str(UUID(int=7))), f"workflow {UUID(int=7)}"),
+        (("spec", "show", "SPEC-77"), "specification SPEC-77"),
+    ],
+)
+def test_who_names_what_is_not_there_is_told_how_to_list_what_is(
+    taskdb: Caller, conn: psycopg.Connection, arguments: tuple[str, ...], what: str
+) -> None:
+    refused = taskdb(*arguments)
+
+    assert refused.status == 1
+    assert f"There is no {what} in workspace taskdb. `taskdb db psql -c '" in refused.err
+    conn.execute(refused.err.split("'")[1].encode())
 
 
 def test_where_nothing_is_open_that_is_said(

@@ -121,7 +121,7 @@ def test_unknown_key_is_refused_in_one_line(taskdb: Caller, command: str) -> Non
     assert (refused.status, refused.out) == (1, "")
     assert refused.err.startswith("taskdb: ")
     assert refused.err.count("\n") == 1
-    assert "T-404" in refused.err
+    assert "There is no task T-404 in workspace taskdb. `taskdb search WORDS`" in refused.err
 
 
 def test_task_shows_dependencies_claims_and_history(taskdb: Caller) -> None:
@@ -205,6 +205,23 @@ def test_tables_fit_the_terminal(planned: str, tmp_path: Path) -> None:
     lines = screen.text.splitlines()
     assert max(map(len, lines)) <= 60
     assert any("─" in line for line in lines)
+
+
+def test_an_excerpt_stands_beneath_its_title_where_the_terminal_is_narrow(
+    planned: str, tmp_path: Path
+) -> None:
+    arguments = ("--url", planned, "search", "dollar")
+    narrow = run_on_terminal(*arguments, folder=tmp_path, columns=60)
+    wide = run_on_terminal(*arguments, folder=tmp_path, columns=160)
+
+    lines = narrow.text.splitlines()
+    assert max(map(len, lines)) <= 60
+    title, excerpt = (
+        next(place for place, line in enumerate(lines) if words in line)
+        for words in ("Lex", "Strings, dollar")
+    )
+    assert title < excerpt
+    assert any("Lex" in line and "Strings, dollar" in line for line in wide.text.splitlines())
 
 
 def test_no_color_is_heeded(planned: str, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import functools
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ from rich.text import Text
 from taskdb import database, migrations, workspaces
 from taskdb.connections import not_found
 from taskdb.embedded import DIRECTORY, Server
-from taskdb.errors import DatabaseNotFoundError
+from taskdb.errors import DatabaseNotFoundError, NotFoundError
 from taskdb.query import Queries
 from taskdb.settings import Settings, is_configured
 from taskdb.text import clean
@@ -35,6 +36,7 @@ __all__ = [
     "group_options",
     "heading",
     "json_option",
+    "naming",
     "print_json",
     "print_table",
     "queries_of",
@@ -44,6 +46,9 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+# Text in fewer cells than these breaks within its words.
+NARROW = 24
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -126,6 +131,22 @@ def queries_of(package: str) -> Queries:
     )
 
 
+@contextmanager
+def naming(target: Target, what: str, key: object, *, listing: str) -> Generator[None]:
+    """Say that there is no *what* of this key, where the query of the block finds none.
+
+    The query's own error names its file: a help for those who write queries, and no others.
+    *listing* are the arguments of `taskdb` that list what there is.
+    """
+    try:
+        yield
+    except NotFoundError as exc:
+        _, workspace = target.place()
+        message = f"There is no {what} {key} in workspace {workspace}"
+        hint = f"`taskdb {listing}` finds what is there, --workspace NAME looks elsewhere"
+        raise NotFoundError(message, hint=hint) from exc
+
+
 def _refuse_missing(conn: psycopg.Connection, workspace: str) -> None:
     present = workspaces.names(conn)
     if not present:
@@ -200,14 +221,19 @@ def _json_ready(value: object) -> object:
     return value.total_seconds() if isinstance(value, timedelta) else str(value)
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def print_table(
+    headings: Sequence[str], rows: Iterable[Sequence[object]], *, beneath: bool = False
+) -> None:
     """Print *rows* under *headings*; the last column takes the room that a terminal leaves.
 
+    With *beneath* the last column stands beneath the one before where that room is too narrow.
     Where no terminal limits the line nothing is cut off, and columns are two spaces apart.
     """
     shown = [[clean(cell) for cell in row] for row in rows]
     console = stdout()
     if console.is_terminal:
+        if beneath and _room_of_last(console, [headings, *shown]) < NARROW:
+            headings, shown = _beneath(headings), [_beneath(row) for row in shown]
         _print_fitted(console, headings, shown)
     else:
         _print_aligned([list(headings), *shown])
@@ -221,6 +247,18 @@ def _print_fitted(console: Console, headings: Sequence[str], rows: Sequence[Sequ
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)
+
+
+def _room_of_last(console: Console, lines: Sequence[Sequence[str]]) -> int:
+    """Return how many cells the columns before the last, and the gaps of three, leave to it."""
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    return console.width - sum(width + 3 for width in widths[:-1])
+
+
+def _beneath(line: Sequence[str]) -> list[str]:
+    """Return *line* with its last cell beneath the one before."""
+    *cells, upper, lower = line
+    return [*cells, f"{upper}\n{lower}" if lower else upper]
 
 
 def _print_aligned(lines: Sequence[Sequence[str]]) -> None:

@@ -47,7 +47,11 @@ def import_(
     issues.jsonl for beads. To import it again changes nothing. With --strict exit status 1 and
     nothing imported if there is anything to change or refuse.
 
+    \b
     Example: taskdb import beads .beads/issues.jsonl --prefix web-
+             taskdb import taskmaster .taskmaster/tasks/tasks.json
+             taskdb import shark exported-database/
+             taskdb import shark-plan docs/plan --strict
     """
     refused: ImportRefusedError | None = None
     with target.connect(patient=True) as conn, progress_bars() as progress:

@@ -10,7 +10,15 @@ import click
 import psycopg
 
 from taskdb import pictures
-from taskdb.cli.common import Target, heading, json_option, print_json, print_table, with_target
+from taskdb.cli.common import (
+    Target,
+    heading,
+    json_option,
+    naming,
+    print_json,
+    print_table,
+    with_target,
+)
 from taskdb.models.flow import FlowFigures, FlowGroup
 from taskdb.models.planning import PlannedTask
 from taskdb.queries import epics, features, planning, workflows
@@ -53,7 +61,7 @@ def critical_path(
     Example: taskdb critical-path --epic E04 --all
     """
     with target.connect() as conn:
-        _refuse_unknown(conn, epic, feature, workflow_id)
+        _refuse_unknown(target, conn, epic, feature, workflow_id)
         ask = planning.schedule if everything else planning.critical_path
         found = ask(conn, epic=epic, feature=feature, workflow_id=workflow_id)
     if as_json:
@@ -106,7 +114,7 @@ def waves(
     Example: taskdb waves --epic E04
     """
     with target.connect() as conn:
-        _refuse_unknown(conn, epic, feature, workflow_id)
+        _refuse_unknown(target, conn, epic, feature, workflow_id)
         found = planning.execution_waves(conn, epic=epic, feature=feature, workflow_id=workflow_id)
     if as_json:
         print_json(found)
@@ -268,7 +276,7 @@ def graph(target: Target, *, epic: str | None, kind: str, by: str | None) -> Non
     Example: taskdb graph --epic E04 --format dot | dot -Tsvg > E04.svg
     """
     with target.connect() as conn:
-        _refuse_unknown(conn, epic)
+        _refuse_unknown(target, conn, epic)
         count = drawn.size(conn, epic=epic)
         featured = sum(
             row.task_count for row in drawn.feature_nodes(conn, epic=epic, limit=pictures.MOST)
@@ -301,14 +309,22 @@ def graph(target: Target, *, epic: str | None, kind: str, by: str | None) -> Non
 
 
 def _refuse_unknown(
+    target: Target,
     conn: psycopg.Connection,
     epic: str | None,
     feature: str | None = None,
     workflow_id: UUID | None = None,
 ) -> None:
     if epic is not None:
-        epics.get_by_key(conn, epic)
+        with naming(target, "epic", epic, listing=_listing("key, title", "epics")):
+            epics.get_by_key(conn, epic)
     if feature is not None:
-        features.get_by_key(conn, feature)
+        with naming(target, "feature", feature, listing=_listing("key, title", "features")):
+            features.get_by_key(conn, feature)
     if workflow_id is not None:
-        workflows.get(conn, workflow_id)
+        with naming(target, "workflow", workflow_id, listing=_listing("id, name", "workflows")):
+            workflows.get(conn, workflow_id)
+
+
+def _listing(columns: str, table: str) -> str:
+    return f"db psql -c 'select {columns} from {table}'"

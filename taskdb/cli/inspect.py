@@ -146,6 +146,7 @@ def stats(target: Target, *, limit: int, package: str | None, as_json: bool) -> 
             for cost in costs
             for where in [_where(of, cost)]
         ],
+        beneath=True,
     )
 
 

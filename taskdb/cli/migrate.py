@@ -93,17 +93,18 @@ def status(target: Target, *, as_json: bool) -> None:
         print_json(rows)
         return
     print_table(
-        ["train", "migration", "state", "applied", "what it does"],
+        ["train", "state", "applied", "migration", "what it does"],
         [
             (
                 row.train,
-                row.id,
                 row.state,
                 row.applied_at and f"{row.applied_at.astimezone():{WRITTEN}}",
+                row.id,
                 row.title,
             )
             for row in rows
         ],
+        beneath=True,
     )
 
 
@@ -135,6 +136,7 @@ def history(target: Target, *, limit: int | None, as_json: bool) -> None:
             )
             for row in rows
         ],
+        beneath=True,
     )
 
 
@@ -204,7 +206,7 @@ def new(*, name: str, shared: bool, folder: Path) -> None:
     Example: taskdb migrate new add-due-date
     """
     for path in migrations.new(name, shared=shared, folder=folder):
-        click.echo(path)
+        click.echo(path.resolve())
 
 
 def _announce(target: Target) -> tuple[str, str]:

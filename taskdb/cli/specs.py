@@ -8,15 +8,24 @@ from pathlib import Path
 import click
 import psycopg
 
-from taskdb.cli.common import Target, json_option, print_json, print_table, with_target
+from taskdb.cli.common import (
+    Target,
+    json_option,
+    naming,
+    print_json,
+    print_table,
+    with_target,
+)
 from taskdb.errors import NotFoundError
 from taskdb.exchange.markdown import LEVELS
 from taskdb.exchange.specfile import import_spec, render_phase, render_spec
-from taskdb.models.specs import Phase
+from taskdb.models.specs import Phase, SpecSummary
 from taskdb.queries import specs
 from taskdb.text import clean
 
 __all__ = ["spec"]
+
+LISTING = "db psql -c 'select key, title from technical_specs'"
 
 
 @click.group()
@@ -41,7 +50,9 @@ def show(target: Target, *, key: str, name: str | None, as_json: bool) -> None:
     Example: taskdb spec show SPEC-116 > SPEC-116.md
     """
     with target.connect() as conn:
-        found = specs.get_by_key(conn, key=key) if name is None else _phase(conn, key, name)
+        with naming(target, "specification", key, listing=LISTING):
+            there = specs.get_summary(conn, key=key)
+        found = specs.get_by_key(conn, key=key) if name is None else _phase(conn, there, name)
     text = render_phase(found) if isinstance(found, Phase) else render_spec(found)
     if as_json:
         print_json(found)
@@ -107,8 +118,9 @@ def import_(
         )
 
 
-def _phase(conn: psycopg.Connection, key: str, name: str) -> Phase:
+def _phase(conn: psycopg.Connection, there: SpecSummary, name: str) -> Phase:
     """Return the phase of this name, or else of this number."""
+    key = there.key
     names = specs.list_phases(conn, key=key)
     for phase in names:
         if phase.name == name:
@@ -116,7 +128,6 @@ def _phase(conn: psycopg.Connection, key: str, name: str) -> Phase:
     for phase in names:
         if str(phase.number) == name:
             return specs.get_phase(conn, key=key, number=phase.number)
-    there = specs.get_summary(conn, key=key)
     if not names:
         raise NotFoundError(f"{there.key} has no phases: it is kept whole")
     listed = ", ".join(f"{phase.number} ({phase.name})" for phase in names)

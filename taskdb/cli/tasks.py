@@ -14,6 +14,7 @@ from taskdb.cli.common import (
     Target,
     heading,
     json_option,
+    naming,
     print_json,
     print_table,
     stdout,
@@ -79,7 +80,7 @@ def why(
     Example: taskdb why T-E01-F01-002 --workspace demo
     """
     with target.connect() as conn:
-        found = tasks.get_by_key(conn, key=key)
+        found = _task(target, conn, key)
         obstacles = dependencies.why_not_ready(conn, key=key, agent=agent, agent_type=agent_type)
     if as_json:
         print_json(obstacles)
@@ -90,6 +91,11 @@ def why(
         return
     click.echo(f"{clean(key)} ({found.status}) can't be claimed now:")
     print_table(["", "reason", "detail"], _obstacle_rows(obstacles))
+
+
+def _task(target: Target, conn: psycopg.Connection, key: str) -> Task:
+    with naming(target, "task", key, listing="search WORDS"):
+        return tasks.get_by_key(conn, key=key)
 
 
 def _obstacle_rows(obstacles: Sequence[Obstacle]) -> list[tuple[str, str, str]]:
@@ -106,7 +112,7 @@ def task(target: Target, *, key: str, as_json: bool) -> None:
     Example: taskdb task T-E01-F01-002 --workspace demo
     """
     with target.connect() as conn, conn.transaction():
-        found = tasks.get_by_key(conn, key=key)
+        found = _task(target, conn, key)
         if as_json:
             print_json(_everything(conn, found))
         else:
@@ -233,6 +239,7 @@ def search(target: Target, *, words: tuple[str, ...], limit: int, as_json: bool)
     print_table(
         ["key", "status", "title", "excerpt"],
         [(row.key, row.status, row.title, _without_marks(row.excerpt)) for row in found],
+        beneath=True,
     )
     if not found:
         click.echo("No task has these words.", err=True)

@@ -15,7 +15,13 @@ from tests.command_line import environment
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "examples/README.md",
+    *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md"))),
+)
 
 
 def blocks(language: str) -> list[str]:
@@ -58,7 +64,10 @@ def test_every_make_target_exists(page: str) -> None:
 def code(page: str) -> str:
     """The parts of *page* that are code, in blocks or in a line."""
     text = (ROOT / page).read_text()
-    return "\n".join(re.findall(r"```sh\n.*?```|`[^`\n]+`", text, re.DOTALL))
+    fenced = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    shell = [block for language, block in fenced.findall(text) if language in ("", "sh")]
+    indented = re.findall(r"^ {4}(?:taskdb|make) .*", fenced.sub("", text), re.MULTILINE)
+    return "\n".join([*shell, *indented, *re.findall(r"`[^`\n]+`", fenced.sub("", text))])
 
 
 @pytest.mark.parametrize("page", PAGES)

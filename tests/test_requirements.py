@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,15 @@ def test_every_document_has_its_chapter() -> None:
     chapters = re.findall(r"^## Document (\d)", PAGE.read_text(), re.MULTILINE)
 
     assert sorted(chapters) == ["1", "2", "3", "4", "5"]
+
+
+def test_bars_of_document_2_are_set() -> None:
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+
+    assert tool["coverage"]["report"]["fail_under"] >= 80
+    assert tool["pytest"]["ini_options"]["filterwarnings"] == ["error"]
+    assert {"D1", "FIX", "PL"} <= set(tool["ruff"]["lint"]["select"])
+    assert tool["mypy"]["strict"]
 
 
 def test_what_is_not_there_is_missed() -> None:

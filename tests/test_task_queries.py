@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -624,8 +625,40 @@ def test_feature_key_begins_with_its_epics(conn: psycopg.Connection, plan: Plan)
     for key in ("E02-F01", "F01", "E01-F1", "E01"):
         with pytest.raises(ValidationError, match="key must"), conn.transaction():
             features.create(conn, epic_id=epic.id, key=key, title="Wrong")
+
+
+@pytest.mark.parametrize("field", ["feature_id", "parent_id"])
+def test_nothing_belongs_to_what_is_not_there(
+    conn: psycopg.Connection, plan: Plan, field: str
+) -> None:
+    nobody: dict[str, Any] = {field: uuid4()}
+
+    with pytest.raises(IntegrityError, match=field.removesuffix("_id")), conn.transaction():
+        tasks.create(conn, key="orphan", title="Orphan", **nobody)
+    with pytest.raises(IntegrityError, match=field.removesuffix("_id")), conn.transaction():
+        tasks.update(conn, key=plan.chore, **nobody)
     with pytest.raises(IntegrityError, match="epic"), conn.transaction():
         features.create(conn, epic_id=uuid4(), key="E01-F09", title="Orphan")
+
+
+def test_path_of_a_file_is_changed_with_the_file_or_not_at_all(
+    conn: psycopg.Connection, plan: Plan, tmp_path: Path
+) -> None:
+    todo, done = tmp_path / "todo.md", tmp_path / "done.md"
+    tasks.update(conn, key=plan.chore, file_path=str(todo))
+
+    def move() -> None:
+        with conn.transaction():
+            tasks.update(conn, key=plan.chore, file_path=str(done))
+            todo.rename(done)
+
+    with pytest.raises(FileNotFoundError):
+        move()
+    assert tasks.get_by_key(conn, key=plan.chore).file_path == str(todo)
+
+    todo.write_text("Words")
+    move()
+    assert tasks.get_by_key(conn, key=plan.chore).file_path == str(done)
 
 
 def complete(conn: psycopg.Connection, key: str) -> None:

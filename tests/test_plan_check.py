@@ -65,6 +65,7 @@ def test_the_shipped_queries_have_the_plans_they_are_meant_to_have(
 ) -> None:
     """The whole check, as the command runs it; only the data are at hand already."""
     monkeypatch.setattr(dataset, "prepare", lambda *_, **__: much_data)
+    monkeypatch.setenv("TASKDB_WORKSPACE", "elsewhere")
     done = Caller(capsys, much_data)("check", "plans", "--tasks", str(TASKS), "--json")
 
     assert done.data["plans"] == []
@@ -412,7 +413,10 @@ def test_filter_that_hardly_a_row_passes_is_seen_behind_a_limit() -> None:
     assert plantree.read(page, {"by_time": 1_000_000}).whole == {"index by_time": 500_000}
 
 
-def test_data_set_is_kept_and_a_stale_one_dropped(databases: Databases) -> None:
+def test_data_set_is_kept_and_a_stale_one_dropped(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TASKDB_WORKSPACE", "elsewhere")
     url, prefix = databases.admin_url, f"{databases.run}_plans"
     told: list[str] = []
 
@@ -430,7 +434,7 @@ def test_data_set_is_kept_and_a_stale_one_dropped(databases: Databases) -> None:
         assert told == []
         assert first[0] == f"dropping {prefix}_0123456789ab_40, which is stale"
         assert names == [f"{prefix}_{dataset.fingerprint()}_40"]
-        with connect(made) as own:
+        with connect(made, workspace="taskdb") as own:
             assert own.execute("select count(*) from tasks").fetchone() == (40,)
 
 

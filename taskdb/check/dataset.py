@@ -76,7 +76,7 @@ def _texts(folder: Path) -> Iterator[bytes]:
 
 def _build(conninfo: str, tasks: int, folder: Path, show: Show) -> None:
     migrations.up(conninfo, folder=folder)
-    with database.connect(conninfo) as conn:
+    with database.connect(conninfo, workspace=workspaces.DEFAULT) as conn:
         for made in seed.steps(conn, tasks=tasks):
             show(f"  {made.row_count:>9,} by {made.statement}, {made.seconds:.1f} s")
         conn.commit()

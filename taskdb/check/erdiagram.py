@@ -14,7 +14,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from taskdb import migrations
+from taskdb import migrations, workspaces
 from taskdb.database import connect
 from taskdb.embedded import throwaway
 from taskdb.models.pages import ForeignKey, TableColumn, TypeMeaning
@@ -127,7 +127,7 @@ def main(arguments: Sequence[str]) -> None:
     (file,) = arguments
     with throwaway() as server:
         migrations.up(server.url)
-        with connect(server.url) as conn:
+        with connect(server.url, workspace=workspaces.DEFAULT) as conn:
             Path(file).write_text(page(conn), encoding="utf-8")
 
 

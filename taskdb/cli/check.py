@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 import click
 from click.exceptions import Exit
 
-from taskdb import migrations, queries
+from taskdb import migrations, queries, workspaces
 from taskdb.check import drift
 from taskdb.check import migrations as migration_check
 from taskdb.check import plans as plan_check
@@ -108,7 +108,7 @@ def _check_queries(
     conninfo, _ = target.place()
     with scratch_databases(conninfo, 1) as (scratch,):
         migrations.up(scratch)
-        with connect(scratch) as conn:
+        with connect(scratch, workspace=workspaces.DEFAULT) as conn:
             return query_check.check(conn, queries.query, parts, write=write)
 
 

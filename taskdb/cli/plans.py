@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from taskdb import queries, seed
+from taskdb import queries, seed, workspaces
 from taskdb.check import dataset, plans
 from taskdb.cli.common import Target, json_option, print_json, with_target
 from taskdb.database import connect
@@ -20,7 +20,7 @@ FEWEST_TASKS = 20_000
 def plan_report(conninfo: str, tasks: int) -> plans.Report:
     """Check all plans on a data set of so many tasks, on the server of *conninfo*."""
     database = dataset.prepare(conninfo, tasks=tasks, show=lambda line: click.echo(line, err=True))
-    with connect(database) as conn:
+    with connect(database, workspace=workspaces.DEFAULT) as conn:
         return plans.check(conn, queries.query, scale=tasks / FULL_SIZE)
 
 

@@ -34,6 +34,7 @@ TABLES = (
     "execution_steps",
     "external_dependencies",
     "technical_specs",
+    "spec_dependencies",
     "implementation_tasks",
     "project_contexts",
     "project_environments",

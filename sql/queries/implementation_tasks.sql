@@ -2,6 +2,8 @@
 
 -- name: create
 -- A task and its part of a specification. No row if there is no such specification.
+--
+-- plan: technical_specs_key_is_taken_once
 with spec as (
     select
         spec.id,
@@ -255,7 +257,7 @@ limit 1;
 -- name: list_tasks
 -- The tasks of a specification, in the order of their work.
 --
--- plan: implementation_tasks_by_spec
+-- plan: implementation_tasks_by_spec, implementation_tasks_by_phase
 select
     task.task_id,
     task.key,
@@ -288,7 +290,7 @@ order by task.effective_priority, task.execution_order, task.created_at, task.ta
 -- name: list_ready
 -- Those of them that can be claimed now, in the order of the claim.
 --
--- plan: implementation_tasks_by_spec
+-- plan: implementation_tasks_by_spec, implementation_tasks_by_phase
 select
     task.task_id,
     task.key,

@@ -1142,13 +1142,14 @@ from owners
 order by owners.task_id, owners.workflow_id;
 
 -- name: add_specs
--- A specification for each thousand tasks, with four phases, and at least twenty.
+-- A specification for each eighty tasks, with four phases, and at least twenty. No word is in
+-- all of them.
 insert into technical_specs (
     spec_number, title, roadmap_item_id, status, spec_type, structure, created_at
 )
 select
     numbers.number,
-    'Specification ' || numbers.number as title,
+    'part' || numbers.number as title,
     'US-' || numbers.number / 2 as roadmap_item_id,
     (array['draft', 'approved', 'in_progress', 'completed'])[
         1 + mod(numbers.number, 4)
@@ -1162,7 +1163,9 @@ select
                     jsonb_build_object(
                         'name', 'phase-' || phases.number,
                         'hours', phases.number,
-                        'content', repeat('What is to be done. ', 100)
+                        'content',
+                        'About topic' || mod(numbers.number * 7 + phases.number, 2000) || '. '
+                        || repeat('It is of kind' || mod(numbers.number, 40) || '. ', 100)
                     )
                     order by phases.number
                 )
@@ -1170,7 +1173,30 @@ select
         )
     ) as structure,
     now() - interval '1 hour' * numbers.number as created_at
-from generate_series(1, greatest(20, :tasks::integer / 1000)) as numbers (number);
+from generate_series(1, greatest(20, :tasks::integer / 80)) as numbers (number);
+
+-- name: add_spec_dependencies
+-- Of each ten specifications each builds on the one before it, and every other on two.
+--
+-- plan: whole tables: it makes something for every one
+insert into spec_dependencies (spec_id, depends_on_id)
+with pairs as (
+    select
+        spec.id,
+        blocker.id as depends_on_id
+    from technical_specs as spec
+    cross join generate_series(1, 2) as step (number)
+    inner join technical_specs as blocker on blocker.spec_number = spec.spec_number - step.number
+    where
+        mod(spec.spec_number, 10) >= step.number
+        and (step.number = 1 or mod(spec.spec_number, 2) = 0)
+)
+
+select
+    pairs.id as spec_id,
+    pairs.depends_on_id
+from pairs
+order by spec_id, depends_on_id;
 
 -- name: add_implementation_tasks
 -- Each twentieth task is part of a specification, with two files of its own; what is completed
@@ -1244,6 +1270,9 @@ analyze
     task_files,
     external_dependencies,
     technical_specs,
+    spec_phases,
+    spec_search,
+    spec_dependencies,
     implementation_tasks,
     project_contexts,
     project_environments,

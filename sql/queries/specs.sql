@@ -193,6 +193,8 @@ select
 from spec;
 
 -- name: get
+--
+-- plan: technical_specs_pkey, technical_specs_type_is_for_tasks
 select
     spec.id,
     spec.spec_number,
@@ -219,6 +221,8 @@ from technical_specs as spec
 where spec.id = :id;
 
 -- name: get_by_key
+--
+-- plan: technical_specs_key_is_taken_once
 select
     spec.id,
     spec.spec_number,
@@ -245,6 +249,8 @@ from technical_specs as spec
 where spec.key = :key;
 
 -- name: get_by_number
+--
+-- plan: technical_specs_number_is_taken_once
 select
     spec.id,
     spec.spec_number,
@@ -302,6 +308,8 @@ order by spec.spec_number desc
 limit 1;
 
 -- name: get_summary
+--
+-- plan: technical_specs_key_is_taken_once
 select
     spec.id,
     spec.spec_number,
@@ -327,6 +335,9 @@ where spec.key = :key;
 
 -- name: list_specs
 -- Specifications, the highest number first; a page begins below the last number before.
+--
+-- plan: technical_specs_number_is_taken_once, technical_specs_by_status,
+-- plan: technical_specs_by_roadmap_item
 select
     spec.id,
     spec.spec_number,
@@ -359,6 +370,8 @@ limit :limit;
 
 -- name: update
 -- Changes what is given, and nothing else.
+--
+-- plan: technical_specs_key_is_taken_once
 update technical_specs as spec
 set
     title = :title,                                                 -- if :title
@@ -395,6 +408,8 @@ returning
     spec.updated_at;
 
 -- name: update_status
+--
+-- plan: technical_specs_key_is_taken_once
 update technical_specs as spec
 set
     updated_by = :updated_by,                                       -- if :updated_by
@@ -423,12 +438,16 @@ returning
 
 -- name: delete
 -- A specification goes, with its implementation tasks and their tasks.
+--
+-- plan: technical_specs_key_is_taken_once
 delete from technical_specs as spec
 where spec.key = :key
 returning spec.id;
 
 -- name: get_phase
 -- One phase, taken out of the structure by the server. Without a name or a number: the first.
+--
+-- plan: technical_specs_key_is_taken_once
 select
     spec.id as spec_id,
     spec.key as spec_key,
@@ -480,6 +499,8 @@ where task.key = :key and phase.name is not null;
 
 -- name: list_phases
 -- The phases of a specification, without their contents.
+--
+-- plan: technical_specs_key_is_taken_once
 select
     phase.spec_id,
     phase.number,
@@ -492,6 +513,8 @@ order by phase.number;
 
 -- name: add_dependency
 -- No row if one of the two does not exist; once more it is as it was.
+--
+-- plan: technical_specs_key_is_taken_once
 with ends as (
     select
         spec.id as spec_id,
@@ -514,6 +537,8 @@ added as (
 select ends.spec_id from ends;
 
 -- name: remove_dependency
+--
+-- plan: technical_specs_key_is_taken_once
 delete from spec_dependencies as edge
 using technical_specs as spec, technical_specs as blocker
 where
@@ -525,6 +550,8 @@ returning edge.spec_id;
 
 -- name: list_dependencies
 -- What a specification builds on.
+--
+-- plan: technical_specs_key_is_taken_once
 select
     other.id,
     other.spec_number,
@@ -612,7 +639,7 @@ order by best.rank desc, best.spec_id;
 -- name: progress
 -- How far a specification is, and its hours.
 --
--- plan: implementation_tasks_by_spec
+-- plan: implementation_tasks_by_spec, implementation_tasks_by_phase
 select
     progress.spec_id,
     progress.key,

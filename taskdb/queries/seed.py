@@ -28,6 +28,7 @@ __all__ = [
     "add_projects",
     "add_research",
     "add_sessions",
+    "add_spec_dependencies",
     "add_specs",
     "add_steps",
     "add_subtasks",
@@ -183,6 +184,12 @@ def add_agent_errors() -> int:
 @query
 def add_specs(*, tasks: int) -> int:
     """Make specifications with phases."""
+    ...
+
+
+@query
+def add_spec_dependencies() -> int:
+    """Let specifications build on each other."""
     ...
 
 

@@ -35,7 +35,7 @@ where
 -- name: count_errors
 -- How many errors of agents are older.
 --
--- plan: whole tables: all that is old is counted
+-- plan: agent_error_logs_by_age
 select count(*)
 from agent_error_logs as log
 where log.created_at < :before;

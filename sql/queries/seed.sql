@@ -1161,7 +1161,7 @@ select
             select
                 jsonb_agg(
                     jsonb_build_object(
-                        'name', 'phase-' || phases.number,
+                        'name', 'spec' || numbers.number || 'phase' || phases.number,
                         'hours', phases.number,
                         'content',
                         'About topic' || mod(numbers.number * 7 + phases.number, 2000) || '. '
@@ -1237,7 +1237,7 @@ select
     parts.id,
     known.id,
     known.spec_type,
-    'phase-' || 1 + mod(parts.number / 20, 4) as scope,
+    'spec' || known.spec_number || 'phase' || 1 + mod(parts.number / 20, 4) as scope,
     array['src/' || parts.number || '.py', 'tests/test_' || parts.number || '.py']
         as assigned_files,
     'implementation-' || parts.key as branch_name,

@@ -23,7 +23,10 @@ from tests.exchange_files import DATA, needs_data, stats
 Connection = psycopg.Connection[Any]
 
 # Two trackers' plans, each with its dependencies.
-REAL = [next(name for name in stats() if name.startswith(kind)) for kind in ("shark/db/", "beads/")]
+REAL = [
+    next((name for name in stats() if name.startswith(kind)), kind)
+    for kind in ("shark/db/", "beads/")
+]
 GATING = [DependencyType.REQUIRES, DependencyType.BLOCKS]
 
 

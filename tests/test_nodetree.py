@@ -70,6 +70,12 @@ def test_backslash_takes_brackets_spaces_and_line_ends_into_a_name() -> None:
     assert strings(node.items("colnames")) == ["id", 'x "y', "", ":z"]
 
 
+def test_space_that_is_no_blank_is_part_of_a_name() -> None:
+    (node,) = parse("({TARGETENTRY :resname a\u00a0b\u2003c :resno 1})").nodes
+
+    assert (node.text("resname"), node.integer("resno")) == ("a\u00a0b\u2003c", 1)
+
+
 def test_value_that_looks_like_a_field_is_a_value() -> None:
     node = only("{ALIAS :aliasname :aliasname :next 1}")
 

@@ -26,12 +26,13 @@ __all__ = ["BATCH", "TABLES", "count_old", "cutoff", "prune"]
 BATCH: Final = 5_000
 """Rows a transaction: few enough that nobody waits long for it."""
 
-_PRUNE: Final[dict[str, Callable[..., int]]] = {
-    "tech_conversations": queries.prune_conversations,
-    "agent_error_logs": queries.prune_errors,
+# How the old rows of each table are counted, and deleted.
+_QUERIES: Final[dict[str, tuple[Callable[..., int], Callable[..., int]]]] = {
+    "tech_conversations": (queries.count_conversations, queries.prune_conversations),
+    "agent_error_logs": (queries.count_errors, queries.prune_errors),
 }
 
-TABLES: Final = tuple(_PRUNE)
+TABLES: Final = tuple(_QUERIES)
 """What is pruned, in this order."""
 
 
@@ -47,10 +48,7 @@ def cutoff(conn: Connection[Any], older_than: timedelta) -> datetime:
 def count_old(conn: Connection[Any], *, before: datetime) -> list[Pruned]:
     """Return how many rows `prune` would take away, table by table."""
     with conn.transaction():
-        return [
-            Pruned("tech_conversations", queries.count_conversations(conn, before=before)),
-            Pruned("agent_error_logs", queries.count_errors(conn, before=before)),
-        ]
+        return [Pruned(table, count(conn, before=before)) for table, (count, _) in _QUERIES.items()]
 
 
 def prune(conn: Connection[Any], *, before: datetime, batch_size: int = BATCH) -> Generator[Pruned]:
@@ -60,7 +58,7 @@ def prune(conn: Connection[Any], *, before: datetime, batch_size: int = BATCH) -
     gone, and a run that is interrupted is simply run again. Rows that another session has
     locked are left out. Raises `ValidationError` for a batch size below 1 or above 100,000.
     """
-    for table, delete in _PRUNE.items():
+    for table, (_, delete) in _QUERIES.items():
         deleted = batch_size
         while deleted == batch_size:
             with conn.transaction():

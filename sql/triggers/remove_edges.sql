@@ -34,6 +34,9 @@ begin
                 min(blocker.key) || ': dependency removed', 'a task it waited for was deleted'
             ) as note
         from unnest(waiting, awaited) as edge (task_id, blocker_id)
+        cross join lateral (
+            select from tasks as task where task.id = edge.task_id offset 0
+        ) as dependent
         left join lateral (
             select task.key from tasks as task where task.id = edge.blocker_id offset 0
         ) as blocker on true

@@ -70,6 +70,7 @@
 \ir triggers/refuse_move.sql
 \ir triggers/settle_task.sql
 \ir triggers/record_move.sql
+\ir triggers/refresh_statistics.sql
 \ir triggers/record_creation.sql
 \ir triggers/open_gates.sql
 \ir triggers/pass_urgency.sql

@@ -337,14 +337,14 @@ def test_every_table_with_updated_at_has_a_trigger_that_moves_it(conn: Connectio
 
 
 def test_triggers_are_numbered_by_what_they_do(conn: Connection) -> None:
-    """10 refuses, 50 to 59 fill in, 90 records."""
+    """05 prepares, 10 refuses, 50 to 59 fill in, 90 records."""
     statement = f"""
         select trigger.tgname
         from pg_trigger as trigger
         join pg_class as class on class.oid = trigger.tgrelid
         join pg_namespace as namespace on namespace.oid = class.relnamespace
         where namespace.nspname in {SCHEMAS} and not trigger.tgisinternal
-            and trigger.tgname !~ ('^' || class.relname || '_(10|5[0-9]|90)_[a-z_]+$')
+            and trigger.tgname !~ ('^' || class.relname || '_(05|10|5[0-9]|90)_[a-z_]+$')
     """
     assert listed(conn, statement) == []
 

@@ -121,20 +121,30 @@ def refuse_hidden_cycle(conn: Connection, count: int) -> None:
     assert path[0] == path[-1]
     known = {(edge.task, edge.depends_on) for edge in edges}
     assert all(pair in known for pair in pairwise(path))
-    # Undone, and loaded again: what the planner has learnt of the first try must not harm.
     conn.rollback()
+
+
+def load_after_a_refusal(conn: Connection, count: int) -> float:
+    """Load a plan into tables that statistics call empty, as a load was undone; how long it took.
+
+    Without fresh statistics each look-up reads a whole index: a minute for 10,000 tasks, and
+    hours for 200,000.
+    """
+    refuse_hidden_cycle(conn, count)
     conn.execute("analyze")
     conn.commit()
+    return load_and_check(conn, count)
 
 
-def test_cycle_hidden_in_a_bulk_load_is_named(session: Connection) -> None:
-    refuse_hidden_cycle(session, 10_000)
+def test_cycle_hidden_in_a_bulk_load_is_named_and_the_mended_plan_loads(
+    session: Connection,
+) -> None:
+    assert load_after_a_refusal(session, 10_000) < 20
 
 
 @pytest.mark.large
 def test_cycle_hidden_in_four_hundred_thousand_edges_is_named(session: Connection) -> None:
-    refuse_hidden_cycle(session, 200_000)
-    load_and_check(session, 200_000)
+    assert load_after_a_refusal(session, 200_000) < 240
 
 
 # A third finished, a third blocked, a sixth due tomorrow and most urgent, a sixth reserved for

@@ -1,7 +1,17 @@
-"""`python -m taskdb` is the command `taskdb`."""
+"""The command `taskdb`, and `python -m taskdb`."""
 
 import sys
 
-from taskdb.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Run the command line and return its status: 130, too, for who interrupts its import."""
+    try:
+        from taskdb import cli
+    except KeyboardInterrupt:
+        print("\ntaskdb: Interrupted", file=sys.stderr)
+        return 130
+    return cli.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -23,6 +23,7 @@ _NAME: Final = re.compile(r"--[ \t]*name[ \t]*:(.*)", re.IGNORECASE)
 _PLAN: Final = re.compile(r"--[ \t]*plan[ \t]*:(.*)", re.IGNORECASE)
 _IF: Final = re.compile(r"--[ \t]*if\b(.*)", re.IGNORECASE)
 _IF_NAMES: Final = re.compile(r"(?:[ \t]+:[^\W\d]\w*)+[ \t]*")
+_QUOTED_VARIABLE: Final = re.compile(r""":(['"])([^\W\d]\w*)\1""")
 _COMMENTS: Final = frozenset({Kind.LINE_COMMENT, Kind.BLOCK_COMMENT})
 _BLANK: Final = _COMMENTS | {Kind.WHITESPACE}
 _STRINGS: Final = frozenset(
@@ -236,8 +237,8 @@ def _refuse_strangers(source: SourceFile, tokens: Iterable[Token]) -> None:
                 remedy = "A dollar-quoted string begins and ends with the same $tag$"
             raise source.error(f"PostgreSQL has no use for {text!r}", token.start, remedy)
     for token in tokens:
-        quoted = re.compile(r""":(['"])([^\W\d]\w*)\1""").match(source.text, token.start)
-        if quoted and source.text[token.start : token.end] == ":":
+        quoted = _QUOTED_VARIABLE.match(source.text, token.start)
+        if quoted and token.end == token.start + 1:
             raise source.error(
                 f"{quoted.group()} is psql's way to quote a variable",
                 token.start,
@@ -285,8 +286,10 @@ def _refuse_ambiguous_slices(source: SourceFile, tokens: Iterable[Token]) -> Non
 
 def _conditions(source: SourceFile, tokens: Sequence[Token]) -> Iterator[Condition]:
     for token in tokens:
+        if token.kind is not Kind.LINE_COMMENT:
+            continue
         match = _IF.match(source.text, token.start, token.end)
-        if token.kind is not Kind.LINE_COMMENT or not match:
+        if not match:
             continue
         start = source.line_start(token.start)
         on_line = [other for other in tokens if other.end > start and other.start < token.start]
@@ -319,13 +322,10 @@ def _refuse_hollow(
     source: SourceFile, name: Token, body: Sequence[Token], conditions: Sequence[Condition]
 ) -> None:
     """Refuse conditional lines that take the whole statement, or half a pair of parentheses."""
-    outside = [
-        token
+    if all(
+        token.kind in _BLANK or any(line.start <= token.start < line.end for line in conditions)
         for token in body
-        if token.kind not in _BLANK
-        and not any(line.start <= token.start < line.end for line in conditions)
-    ]
-    if not outside:
+    ):
         raise source.error(
             "every line is conditional", name.start, "Leave one line without a condition"
         )
@@ -335,12 +335,15 @@ def _refuse_hollow(
         for token in body
         if token.kind is Kind.PUNCTUATION and source.text[token.start] in steps
     ]
+    opened = [
+        sum(step for start, step in brackets if line.start <= start < line.end)
+        for line in conditions
+    ]
     for line in conditions:
-        together = [other for other in conditions if set(other.names) & set(line.names)]
         if sum(
-            step
-            for start, step in brackets
-            if any(other.start <= start < other.end for other in together)
+            surplus
+            for other, surplus in zip(conditions, opened, strict=True)
+            if not set(line.names).isdisjoint(other.names)
         ):
             raise source.error(
                 "leaving the line out would leave half a pair of parentheses",

@@ -212,6 +212,14 @@ def test_interrupted_it_ends_with_130_and_one_line(database_url: str) -> None:
     assert (process.returncode, out, err) == (130, "", "\ntaskdb: Interrupted\n")
 
 
+def test_interrupted_while_it_is_imported_it_says_the_same(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")
+
+    done = run("--version", folder=tmp_path, more={"PYTHONPATH": str(tmp_path)})
+
+    assert (done.status, done.out, done.err) == (130, "", "\ntaskdb: Interrupted\n")
+
+
 def wait_until_blocked_by(holder: psycopg.Connection, url: str) -> None:
     """Wait until a session really waits for what *holder* has locked; half a minute at most."""
     asked = "select exists (select from pg_stat_activity where %s = any(pg_blocking_pids(pid)))"

@@ -253,8 +253,8 @@ def translate(
     reported under its name. Serialization failures (40001) and deadlocks (40P01) come back as
     they are: `Database.retrying` knows them.
 
-    The message names columns, tables and rules, never values: PostgreSQL's detail may hold a
-    whole row, so it stays with *exc*.
+    The message names columns, tables and rules, and of values only the key of an epic, a feature
+    or a task that is taken: PostgreSQL's detail may hold a whole row, so it stays with *exc*.
     """
     report = _Report(exc, parameters)
     understand = _REFUSALS.get(report.code)
@@ -272,6 +272,9 @@ _TRIGGER_CODE: Final = re.compile(r"(TD\d{3})\b ?(.*)", re.DOTALL)
 _CONSTRAINT: Final = re.compile(r'constraint "([^"]+)"')
 _TABLE: Final = re.compile(r'(?:relation|on table) "([^"]+)"')
 _KEY_COLUMNS: Final = re.compile(r"[^()]*\((.+?)\)=\(")
+_KEY_VALUE: Final = re.compile(r"\(key\)=\((.*)\)", re.DOTALL)
+# Constraints whose value is how people call the row: of many new ones it says which is taken.
+_PUBLIC_KEYS: Final = {"epics_key_is_unique", "features_key_is_unique", "tasks_key_is_unique"}
 _PARAMETER: Final = re.compile(r"^(?:unnamed )?portal .*?parameter \$(\d+)", re.MULTILINE)
 _COPIED: Final = re.compile(r"^COPY .+?, line (\d+), column (\w+)", re.MULTILINE)
 _UNREADABLE: Final = re.compile(r"invalid input (?:syntax for type|value for enum) ([^:\"]+)")
@@ -332,7 +335,11 @@ def _duplicate(report: _Report) -> IntegrityError:
     if without_shard(report.constraint or "") in CONSTRAINTS:
         return _integrity(*report.rule, report)
     field = report.key_columns or report.rule.field
-    return _integrity(field, f"must be unique in {report.table}", report)
+    rule = f"must be unique in {report.table}"
+    taken = _KEY_VALUE.search(report.detail) if report.constraint in _PUBLIC_KEYS else None
+    if taken:
+        return IntegrityError(f"{field} {taken[1]!r} {rule}", field=field, rule=rule)
+    return _integrity(field, rule, report)
 
 
 def _overlap(report: _Report) -> IntegrityError:

@@ -66,7 +66,7 @@ def test_wsgi_service_serves_and_refuses(
     assert (status, task["title"], task["status"]) == ("200 OK", "Write the manual", "pending")
     assert request("POST", "/tasks/T-1", "Again") == (
         "409 Conflict",
-        {"error": "key must be unique in tasks"},
+        {"error": "key 'T-1' must be unique in tasks"},
     )
     assert request("POST", "/tasks/T-2", "")[0] == "422 Unprocessable Content"
     assert request("GET", "/tasks/T-3")[0] == "404 Not Found"

@@ -504,10 +504,14 @@ def test_a_task_without_a_key_gets_the_next_free_one(conn: Connection) -> None:
 
 
 def test_a_taken_key_is_refused_by_name(conn: Connection) -> None:
-    make(conn)
+    make(conn, key="T-1 (a)")
 
-    with pytest.raises(IntegrityError, match="key"):
-        make(conn)
+    with pytest.raises(IntegrityError) as caught, conn.transaction():
+        make(conn, key="T-1 (a)")
+    assert str(caught.value).startswith("key 'T-1 (a)' must be unique in tasks (at sql/queries/")
+    assert (caught.value.field, caught.value.rule) == ("key", "must be unique in tasks")
+    with pytest.raises(IntegrityError, match=r"key 'T-1 \(a\)' must be unique"):
+        tasks.create_many(conn, [NewTask(key=key, title="New") for key in ("T-2", "T-1 (a)")])
 
 
 def test_keys_are_compared_byte_for_byte(conn: Connection) -> None:

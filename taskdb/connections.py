@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TypeAlias
+from pathlib import Path
+from typing import Any, Final, TypeAlias
 
 import orjson
 import psycopg
@@ -12,7 +13,7 @@ from psycopg.raw_cursor import AsyncRawCursor, RawCursor
 from psycopg.rows import TupleRow
 from psycopg.types.json import set_json_dumps, set_json_loads
 
-from taskdb.errors import DatabaseNotFoundError, ValidationError
+from taskdb.errors import DatabaseError, DatabaseNotFoundError, ValidationError
 from taskdb.settings import Settings
 
 __all__ = ["AnyConnection", "AsyncConnection", "Connection", "connect", "connect_async"]
@@ -20,6 +21,8 @@ __all__ = ["AnyConnection", "AsyncConnection", "Connection", "connect", "connect
 Connection: TypeAlias = psycopg.Connection[TupleRow]
 AsyncConnection: TypeAlias = psycopg.AsyncConnection[TupleRow]
 AnyConnection: TypeAlias = psycopg.Connection[Any] | psycopg.AsyncConnection[Any]
+
+SERVER: Final = (Path(__file__).parent / "sql" / "session" / "server.sql").read_bytes()
 
 
 def connect(
@@ -39,10 +42,16 @@ async def connect_async(
     settings = Settings.read(conninfo, workspace=workspace)
     try:
         conn = await psycopg.AsyncConnection.connect(
-            settings.conninfo, autocommit=autocommit, cursor_factory=AsyncRawCursor
+            settings.conninfo, autocommit=True, cursor_factory=AsyncRawCursor
         )
     except psycopg.OperationalError as exc:
         raise not_found(settings, exc) from exc
+    try:
+        _refuse_dropped(settings, await (await conn.execute(SERVER)).fetchone())
+    except BaseException:
+        await conn.close()
+        raise
+    await conn.set_autocommit(autocommit)
     await set_cursors_async(conn)
     set_json(conn)
     return conn
@@ -50,12 +59,32 @@ async def connect_async(
 
 def open_connection(settings: Settings, *, autocommit: bool = False) -> Connection:
     try:
-        conn = psycopg.connect(settings.conninfo, autocommit=autocommit, cursor_factory=RawCursor)
+        conn = psycopg.connect(settings.conninfo, autocommit=True, cursor_factory=RawCursor)
     except psycopg.OperationalError as exc:
         raise not_found(settings, exc) from exc
+    try:
+        _refuse_dropped(settings, conn.execute(SERVER).fetchone())
+    except BaseException:
+        conn.close()
+        raise
+    conn.autocommit = autocommit
     set_cursors(conn)
     set_json(conn)
     return conn
+
+
+def _refuse_dropped(settings: Settings, row: TupleRow | None) -> None:
+    """Refuse a session that is not as *settings* ask: queries would look in another schema."""
+    if row is None or (_names(row[2]), row[3]) != (_names(settings.search_path), "UTC"):
+        raise DatabaseError(
+            f"{settings.place} did not take the settings of the session",
+            hint="A pooler drops them: see docs/integration.md, Poolers",
+        )
+
+
+def _names(search_path: str) -> list[str]:
+    """The schemas of a search path, whether the server quoted them or not."""
+    return [name.strip().strip('"') for name in search_path.split(",")]
 
 
 def not_found(settings: Settings, exc: psycopg.OperationalError) -> DatabaseNotFoundError:
@@ -63,12 +92,15 @@ def not_found(settings: Settings, exc: psycopg.OperationalError) -> DatabaseNotF
     lines = [line for line in str(exc).splitlines() if not line.startswith("\t")]
     reason = " ".join(" ".join(lines).split()).removeprefix("connection failed: ")
     source = "the connection string given" if settings.source == "conninfo" else settings.source
-    return DatabaseNotFoundError(
-        f"{settings.place} cannot be reached: {reason}",
-        hint=f"The server answers; mend the user, the password or the database in {source}"
-        if "FATAL: " in reason
-        else f"The address comes from {source}; is the server running there?",
-    )
+    if exc.pgconn and exc.pgconn.needs_password:
+        hint = f"Give the password in {source}, in PGPASSWORD or in ~/.pgpass"
+    elif "startup parameter" in reason:
+        hint = "A pooler refuses what taskdb sets: see docs/integration.md, Poolers"
+    elif "FATAL: " in reason:
+        hint = f"The server answers; mend the user, the password or the database in {source}"
+    else:
+        hint = f"The address comes from {source}; is the server running there?"
+    return DatabaseNotFoundError(f"{settings.place} cannot be reached: {reason}", hint=hint)
 
 
 def set_cursors(conn: psycopg.Connection[Any]) -> None:

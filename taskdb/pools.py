@@ -24,7 +24,7 @@ from psycopg.errors import DeadlockDetected, SerializationFailure
 from psycopg.rows import tuple_row
 from psycopg_pool import PoolTimeout
 
-from taskdb.connections import AnyConnection, open_connection
+from taskdb.connections import SERVER, AnyConnection, open_connection
 from taskdb.errors import DatabaseError, ValidationError
 from taskdb.settings import Settings
 
@@ -38,7 +38,6 @@ Steps: TypeAlias = Generator[Any, Any, T]
 
 _SQL: Final = Path(__file__).parent / "sql" / "session"
 _RESET: Final = (_SQL / "reset.sql").read_bytes()
-_SERVER: Final = (_SQL / "server.sql").read_bytes()
 
 # A request that waits longer while no connection is in use asks whether the server is there.
 _PATIENCE: Final = 0.5
@@ -175,15 +174,6 @@ class Pooled:
     def _probe(self) -> None:
         """Connect once, outside the pool: raises at once what the pool would only wait for."""
         with open_connection(self.settings, autocommit=True) as conn:
-            row = conn.execute(_SERVER).fetchone()
-            if row is None or (_names(row[2]), row[3]) != (
-                _names(self.settings.search_path),
-                "UTC",
-            ):
-                raise DatabaseError(
-                    f"{self.settings.place} did not take the settings of the session",
-                    hint="A pooler drops them: see docs/integration.md, Poolers",
-                )
             if self._check_schema:
                 from taskdb import migrations
 
@@ -292,7 +282,7 @@ class Pooled:
         self, conn: AnyConnection, version: Callable[[Any], Any], figures: PoolFigures
     ) -> Steps[Health]:
         start = time.perf_counter()
-        cursor = yield conn.execute(_SERVER)
+        cursor = yield conn.execute(SERVER)
         row = yield cursor.fetchone()
         latency = timedelta(seconds=time.perf_counter() - start)
         return Health(
@@ -318,8 +308,3 @@ class Pooled:
             retries=self._retries,
             retries_given_up=self._given_up,
         )
-
-
-def _names(search_path: str) -> list[str]:
-    """The schemas of a search path, whether the server quoted them or not."""
-    return [name.strip().strip('"') for name in search_path.split(",")]

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import logging
 import socket
+import struct
 import threading
 import time
 import traceback
@@ -625,6 +626,25 @@ def test_refused_connection_names_the_place_and_the_source() -> None:
     assert "s3cret" not in str(error.value)
 
 
+def test_a_password_that_is_missing_is_asked_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+        port = server.getsockname()[1]
+
+        def ask() -> None:
+            client, _ = server.accept()
+            with client:
+                client.recv(1024)
+                client.sendall(b"R" + struct.pack("!ii", 8, 3))  # AuthenticationCleartextPassword
+                client.recv(1024)
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        with pytest.raises(DatabaseNotFoundError, match="Give the password in the connection str"):
+            connect(f"postgresql://app@127.0.0.1:{port}/plans?sslmode=disable&passfile=/dev/null")
+        asking.join()
+
+
 async def test_refused_connection_is_told_asynchronously_too() -> None:
     with pytest.raises(DatabaseNotFoundError, match="port 1 cannot be reached"):
         await AsyncDatabase("postgresql://127.0.0.1:1/plans").open()
@@ -650,12 +670,16 @@ def test_server_that_never_answers_is_given_up_within_the_connect_timeout() -> N
     assert time.monotonic() - start < 4
 
 
-def test_pooler_that_drops_the_settings_is_found_out(
+async def test_pooler_that_drops_the_settings_is_found_out(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("taskdb.settings.Settings._options", lambda self: "")
     with pytest.raises(DatabaseError, match="did not take the settings of the session"):
         Database(url, check_schema=False).open()
+    with pytest.raises(DatabaseError, match="did not take the settings of the session"):
+        connect(url)
+    with pytest.raises(DatabaseError, match="did not take the settings of the session"):
+        await connect_async(url)
 
 
 def test_role_may_bring_the_settings_that_a_pooler_drops(

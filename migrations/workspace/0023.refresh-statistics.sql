@@ -19,14 +19,18 @@ create function refresh_statistics()
     language plpgsql
     set search_path from current
 as $$
+declare
+    size bigint;
 begin
+    select count(*) into size from added;
+
     if
-        exists (
+        size >= 1000
+        and exists (
             select
             from pg_class as known
             where known.oid = tg_relid and known.reltuples between 0 and known.relpages - 1
         )
-        and (select count(*) from added) >= 1000
     then
         execute format('analyze %s', tg_relid::regclass);
     end if;

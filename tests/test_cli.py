@@ -21,7 +21,11 @@ from tests.command_line import Caller, command, environment, interrupt, run
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    for name, member in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        member = group.get_command(context, name)
+        assert member is not None
+        assert member.name == name
         yield (*path, name)
         if isinstance(member, click.Group):
             yield from commands(member, (*path, name))

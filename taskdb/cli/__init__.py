@@ -10,23 +10,11 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 import click
 import psycopg
 
-from taskdb.cli import (
-    check,
-    checkup,
-    exchange,
-    insight,
-    inspect,
-    migrate,
-    play,
-    prune,
-    server,
-    specs,
-    tasks,
-)
 from taskdb.cli.common import error_line, group_options
 from taskdb.errors import TaskdbError, translate
 
@@ -34,8 +22,46 @@ __all__ = ["main"]
 
 INTERRUPTED = 130
 
+# Where each command is. Most need a fraction of what all of them together import.
+COMMANDS = {
+    "check": "check.check",
+    "critical-path": "insight.critical_path",
+    "db": "server.db",
+    "demo": "play.demo",
+    "doctor": "checkup.doctor",
+    "flow": "insight.flow",
+    "graph": "insight.graph",
+    "import": "exchange.import_",
+    "migrate": "migrate.migrate",
+    "prune": "prune.prune",
+    "ready": "tasks.ready",
+    "search": "tasks.search",
+    "show": "inspect.show",
+    "spec": "specs.spec",
+    "stats": "inspect.stats",
+    "task": "tasks.task",
+    "waves": "insight.waves",
+    "why": "tasks.why",
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class _Commands(click.Group):
+    """Imports a command when it is asked for; all of them for what is like none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for name in [cmd_name] if cmd_name in COMMANDS else COMMANDS:
+            module, _, command = COMMANDS[name].partition(".")
+            self.add_command(getattr(import_module(f"taskdb.cli.{module}"), command))
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="taskdb", message="%(prog)s %(version)s")
 @group_options
 def cli(**_: str | None) -> None:
@@ -46,26 +72,6 @@ def cli(**_: str | None) -> None:
 
     Example: taskdb ready --workspace demo
     """
-
-
-cli.add_command(migrate.migrate)
-cli.add_command(server.db)
-cli.add_command(exchange.import_)
-cli.add_command(check.check)
-cli.add_command(checkup.doctor)
-cli.add_command(prune.prune)
-cli.add_command(inspect.show)
-cli.add_command(inspect.stats)
-cli.add_command(play.demo)
-cli.add_command(tasks.ready)
-cli.add_command(tasks.why)
-cli.add_command(tasks.task)
-cli.add_command(tasks.search)
-cli.add_command(specs.spec)
-cli.add_command(insight.critical_path)
-cli.add_command(insight.waves)
-cli.add_command(insight.flow)
-cli.add_command(insight.graph)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

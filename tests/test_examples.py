@@ -57,7 +57,7 @@ def test_plan_is_made_once(url: str) -> None:
     again = run("create_plan.py", url)
 
     assert again.returncode == 1
-    assert "IntegrityError: key must be unique" in again.stderr
+    assert "IntegrityError: key 'E90' must be unique" in again.stderr
 
 
 def test_lists_follow_the_statuses(url: str) -> None:

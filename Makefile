@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.made
+BENCH_STAMP := .venv/.made-bench
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -53,13 +54,18 @@ check: $(STAMP) ## ruff, mypy, pyright, sqlfluff, squawk, taskdb check.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pyright
-	$(BIN)/sqlfluff lint --quiet sql migrations
+	$(BIN)/sqlfluff lint --quiet sql migrations bench/sql
 	$(BIN)/squawk migrations/shared/*.sql migrations/workspace/*.sql
 	$(BIN)/taskdb check
 
+# What the bench compares with is not for those who only test.
+$(BENCH_STAMP): $(STAMP)
+	$(BIN)/pip install --quiet --editable '.[bench]'
+	@touch $@
+
 .PHONY: bench
-bench: $(STAMP) ## Time typed queries beside plain psycopg, on the embedded server.
-	$(BIN)/python -m bench.bench_query "$$($(BIN)/taskdb db url)"
+bench: $(BENCH_STAMP) ## Compare with psycopg, aiosql, SQLAlchemy and others. BENCH_SECONDS=n.
+	$(BIN)/python -m bench $(if $(BENCH_SECONDS),--seconds '$(BENCH_SECONDS)')
 
 .PHONY: docs
 docs: $(STAMP) ## Write docs/schema.md from the catalogue of a database just migrated.
@@ -68,4 +74,4 @@ docs: $(STAMP) ## Write docs/schema.md from the catalogue of a database just mig
 .PHONY: clean
 clean: ## Stop the embedded server; remove it, the environment and all caches.
 	-[ -x $(BIN)/taskdb ] && $(BIN)/taskdb db stop
-	rm -rf .venv .taskdb .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf .venv .taskdb .taskdb-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

@@ -1,0 +1,7 @@
+-- How the server is set up.
+
+-- name: server_settings
+select
+    setting.name,
+    current_setting(setting.name) as value
+from unnest(:names::text[]) as setting (name);

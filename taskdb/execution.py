@@ -233,8 +233,9 @@ class Query(Generic[P, R]):
         """Iterate over the rows through a server-side cursor, STREAM_SIZE at a time in memory.
 
         The cursor lives in a transaction: the caller's, or on an autocommit connection one that
-        the iteration opens and ends. Other statements may run on the connection meanwhile.
-        Close the iterator (or exhaust it) before the transaction ends.
+        the iteration opens and ends. Other statements may run on the connection meanwhile; in the
+        iteration's transaction they are committed at its end, also if it is left early, and undone
+        if it fails. Close the iterator (or exhaust it) before the transaction ends.
         """
         if self.result.size is not Size.MANY:
             raise TypeError(f"{self.name} returns no list: there is nothing to stream")
@@ -424,6 +425,9 @@ class Query(Generic[P, R]):
                         before += len(rows)
             except psycopg.Error as exc:
                 self._raise(exc, plan, conn, prefix=_declaration(name))
+            except GeneratorExit:
+                # Left early, which is no failure: what else ran in the transaction is committed.
+                return
 
     async def _stream_async(
         self, conn: AsyncConnection[Any], values: tuple[Any, ...]
@@ -444,6 +448,8 @@ class Query(Generic[P, R]):
                         before += len(rows)
             except psycopg.Error as exc:
                 self._raise(exc, plan, conn, prefix=_declaration(name))
+            except GeneratorExit:
+                return
 
     def _batch(
         self, conn: Connection[Any], bound: Sequence[tuple[_Plan, tuple[Any, ...]]]

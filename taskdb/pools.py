@@ -253,9 +253,13 @@ class Pooled:
             self._lent -= 1
         try:
             yield from self._reset(conn, set_cursors)
-        except psycopg.Error:
-            # The pool replaces a closed one; its user has had what was of interest.
+        except BaseException as exc:
+            # The pool replaces a closed one. One that was reset by half, its user being cancelled
+            # meanwhile, would commit each statement of the next.
             yield conn.close()
+            # What the server says against the reset is nothing to the user, who is done.
+            if not isinstance(exc, psycopg.Error):
+                raise
         finally:
             yield putconn(conn)
 

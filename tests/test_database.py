@@ -42,6 +42,10 @@ from taskdb.errors import (
 ADVISORY_LOCKS = (
     "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"
 )
+IS_SLEEPING = (
+    "select exists (select from pg_stat_activity where wait_event = 'PgSleep'"
+    " and datname = current_database())"
+)
 SESSION = (
     "select current_setting('search_path'), current_setting('TimeZone'),"
     " current_setting('statement_timeout'), current_setting('application_name')"
@@ -344,6 +348,29 @@ async def test_connection_of_a_cancelled_task_serves_the_next(url: str) -> None:
         async with adb.connection() as conn:
             assert await (await conn.execute(SESSION)).fetchone() == AS_BEGUN
         assert adb.pool_figures().lent == 0
+
+
+async def test_connection_whose_user_is_cancelled_while_it_is_reset_is_replaced(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with AsyncDatabase(url, check_schema=False, pool_min=1, pool_max=1) as adb:
+
+        async def lend() -> None:
+            async with adb.connection():
+                pass
+
+        with monkeypatch.context() as patch, connect(url, autocommit=True) as watcher:
+            patch.setattr("taskdb.pools._RESET", b"select pg_sleep(60)")
+            task = asyncio.create_task(lend())
+            while not one(watcher, IS_SLEEPING):
+                await asyncio.sleep(0.005)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        async with adb.connection() as conn:
+            assert not conn.autocommit
+            assert await (await conn.execute(SESSION)).fetchone() == AS_BEGUN
 
 
 def test_connection_s_adapters_are_made_once(url: str) -> None:

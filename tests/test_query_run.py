@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import aclosing, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,9 @@ select pg_terminate_backend(pg_backend_pid()) where :n = 1;
 
 -- name: series
 select n from generate_series(1, :last::int) as n;
+
+-- name: quotients
+select 1 / (n - 900) from generate_series(1, :last::int) as n;
 """
 
 
@@ -123,6 +126,8 @@ class Shop:
         def stop(n: int) -> list[bool]: ...
         @query(file="shop")
         def series(last: int) -> list[int]: ...
+        @query(file="shop")
+        def quotients(last: int) -> list[int]: ...
 
         query.complete()
         self.create_items = create_items
@@ -136,6 +141,7 @@ class Shop:
         self.divide = divide
         self.stop = stop
         self.series = series
+        self.quotients = quotients
 
 
 @pytest.fixture
@@ -178,11 +184,21 @@ class Caller:
         result = query(self.conn, *args, **kwargs)
         return await result if asyncio.iscoroutine(result) else result
 
-    async def listed(self, query: Query[..., list[Any]], **kwargs: Any) -> list[Any]:
+    async def streamed(
+        self, query: Query[..., list[Any]], **kwargs: Any
+    ) -> AsyncGenerator[Any, None]:
         rows = query.stream(self.conn, **kwargs)
         if isinstance(rows, AsyncGenerator):
-            return [row async for row in rows]
-        return list(rows)
+            async with aclosing(rows):
+                async for row in rows:
+                    yield row
+        else:
+            with closing(rows):
+                for row in rows:
+                    yield row
+
+    async def listed(self, query: Query[..., list[Any]], **kwargs: Any) -> list[Any]:
+        return [row async for row in self.streamed(query, **kwargs)]
 
     async def execute(self, statement: str) -> None:
         result = self.conn.execute(statement)
@@ -352,6 +368,27 @@ async def test_an_asynchronous_stream_may_be_left_early(
     await rows.aclose()
 
     assert aplain.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
+async def test_what_ran_beside_a_stream_is_kept_if_it_is_left_early(
+    shop: Shop, call: Caller
+) -> None:
+    async with aclosing(call.streamed(shop.series, last=10_000)) as rows:
+        await anext(rows)
+        await call(shop.add, key="a", number=1)
+
+    assert call.conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    assert await call(shop.count_items) == 1
+
+
+async def test_what_ran_beside_a_stream_is_undone_if_it_fails(shop: Shop, call: Caller) -> None:
+    async with aclosing(call.streamed(shop.quotients, last=1000)) as rows:
+        await anext(rows)
+        await call(shop.add, key="a", number=1)
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            [row async for row in rows]
+
+    assert await call(shop.count_items) == 0
 
 
 def test_streams_may_run_side_by_side(shop: Shop, plain: Connection[Any]) -> None:

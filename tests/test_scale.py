@@ -23,7 +23,8 @@ from taskdb.models.tasks import NewTask
 from taskdb.models.types import TaskStatus
 from taskdb.queries import claims, epics, features, planning, search, tasks
 from taskdb.queries import doctor as invariants
-from taskdb.queries.claims import claim_next
+from taskdb.queries.claims import claim_batch, claim_next
+from taskdb.query import Query
 from tests.servers import Databases
 from tests.test_plan_check import fill
 
@@ -220,6 +221,45 @@ def explain(conn: Connection, **given: str) -> str:
 
 def test_claim_finds_its_task_in_a_crowd_by_index(session: Connection) -> None:
     claim_in_a_crowd(session, 50_000)
+
+
+@pytest.mark.parametrize("typed", [{}, {"agent_type": "any"}], ids=["any type", "one type"])
+@pytest.mark.parametrize(
+    ("claim", "limit"),
+    [(claim_next, {}), (claim_batch, {"limit": 1})],
+    ids=["claim_next", "claim_batch"],
+)
+@pytest.mark.parametrize("count", [100, 5_000])
+def test_claim_keeps_its_plan_and_looks_at_no_more_than_it_takes(
+    session: Connection,
+    count: int,
+    claim: Query[..., Any],
+    limit: dict[str, int],
+    typed: dict[str, str],
+) -> None:
+    """To plan it takes longer than to run it, and a hundred are in line behind the first."""
+    tasks.create_many(session, (NewTask(key=f"T-{n}", title="Do") for n in range(count)))
+    session.execute("analyze")
+    session.commit()
+
+    for _ in range(14):
+        claim(session, agent="me", **limit, **typed)
+        session.commit()
+
+    kept = session.execute(
+        "select generic_plans, name from pg_prepared_statements where statement like '%in_line%'"
+    ).fetchone()
+    assert kept is not None
+    assert kept[0] > 0
+    values = {"agent": "'me'", "agent_type": "'any'", "lease": "'5 min'", "limit": "1"}
+    variant = next(v for v in claim.variants() if ("agent_type" in v.parameters) == bool(typed))
+    arguments = ", ".join(values[name] for name in variant.parameters)
+    plan = session.execute(
+        f"explain (analyze, costs off, timing off) execute {kept[1]}({arguments})".encode()
+    ).fetchall()
+    in_line = [line for (line,) in plan if "LockRows" in line or "Merge Append" in line]
+    assert len(in_line) == 2
+    assert all("actual rows=1" in line for line in in_line), in_line
 
 
 @pytest.mark.large

@@ -24,6 +24,12 @@
 -- it again, because that is what READ COMMITTED looks at again when a row was changed
 -- between being found and being locked.
 --
+-- It has to stop at the first task in line, and to be planned once: that takes five times as
+-- long as running it. So `found` is in order itself; `any(array[...])` can only be looked up, not
+-- joined with all tasks; and `(select ...)` hides a value from the planner, which then neither
+-- plans for a hundred rows nor finds a plan for this agent cheaper than one for all.
+-- docs/decisions/0018-claim-plan.md
+--
 -- plan: tasks_to_claim, tasks_to_claim_by_type
 with in_line as (
     select
@@ -65,7 +71,7 @@ with in_line as (
                 and task.scheduled_at is null
                 and task.unhealthy_dependencies = 0
                 and task.workflow_is_healthy
-                and coalesce(task.assigned_agent, '') = :agent
+                and coalesce(task.assigned_agent, '') = (select :agent)
                 and false                                           -- if :agent_type
                 and not files_are_held(task.id)
             order by
@@ -114,7 +120,7 @@ with in_line as (
                 and task.workflow_is_healthy                        -- if :agent_type
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
-                = :agent || '/'                                     -- if :agent_type
+                = (select :agent) || '/'                            -- if :agent_type
                 and not files_are_held(task.id)                     -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
@@ -138,7 +144,7 @@ with in_line as (
                 and task.workflow_is_healthy                        -- if :agent_type
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
-                = '/' || :agent_type                                -- if :agent_type
+                = '/' || (select :agent_type)                       -- if :agent_type
                 and not files_are_held(task.id)                     -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
@@ -162,7 +168,7 @@ with in_line as (
                 and task.workflow_is_healthy                        -- if :agent_type
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
-                = :agent || '/' || :agent_type                      -- if :agent_type
+                = (select :agent) || '/' || (select :agent_type)    -- if :agent_type
                 and not files_are_held(task.id)                     -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
@@ -184,8 +190,8 @@ with in_line as (
                 and task.scheduled_at <= now()
                 and task.unhealthy_dependencies = 0
                 and task.workflow_is_healthy
-                and coalesce(task.assigned_agent, '') in ('', :agent)
-                and coalesce(task.agent_type, '') in ('', :agent_type)-- if :agent_type
+                and coalesce(task.assigned_agent, '') in ('', (select :agent))
+                and coalesce(task.agent_type, '') in ('', (select :agent_type)) -- if :agent_type
                 and not exists (
                     select from file_conflicts as clash
                     where clash.task_id = task.id
@@ -210,8 +216,8 @@ with in_line as (
             where
                 claim.outcome is null
                 and claim.lease_expires_at <= now()
-                and coalesce(task.assigned_agent, '') in ('', :agent)
-                and coalesce(task.agent_type, '') in ('', :agent_type)-- if :agent_type
+                and coalesce(task.assigned_agent, '') in ('', (select :agent))
+                and coalesce(task.agent_type, '') in ('', (select :agent_type)) -- if :agent_type
             order by
                 task.effective_priority,
                 task.execution_order,
@@ -219,6 +225,7 @@ with in_line as (
                 task.id
             limit 100
         )
+        order by effective_priority, execution_order, created_at, id
     ) as found
     cross join lateral (
         select
@@ -230,11 +237,11 @@ with in_line as (
     ) as ready
     inner join tasks as task
         on
-            task.id = found.id
+            task.id = any(array[found.id])
             and task.status = ready.status
             and task.claim_token = ready.claim_token
-            and coalesce(task.assigned_agent, '') in ('', :agent)
-            and coalesce(task.agent_type, '') in ('', :agent_type)  -- if :agent_type
+            and coalesce(task.assigned_agent, '') in ('', (select :agent))
+            and coalesce(task.agent_type, '') in ('', (select :agent_type)) -- if :agent_type
             and (
                 task.status <> 'pending'
                 or task.scheduled_at is null
@@ -245,7 +252,7 @@ with in_line as (
                 or (task.unhealthy_dependencies = 0 and task.workflow_is_healthy)
             )
     order by found.effective_priority, found.execution_order, found.created_at, found.id
-    limit 100
+    limit (select 100)
     for no key update of task skip locked
 ),
 
@@ -368,7 +375,7 @@ with in_line as (
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit :limit + 100
+            limit (select :limit + 100)
         )
         union all
         (
@@ -383,7 +390,7 @@ with in_line as (
                 and task.scheduled_at is null
                 and task.unhealthy_dependencies = 0
                 and task.workflow_is_healthy
-                and coalesce(task.assigned_agent, '') = :agent
+                and coalesce(task.assigned_agent, '') = (select :agent)
                 and false                                           -- if :agent_type
                 and not files_are_held(task.id)
             order by
@@ -391,7 +398,7 @@ with in_line as (
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit :limit + 100
+            limit (select :limit + 100)
         )
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -415,7 +422,7 @@ with in_line as (
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit :limit + 100                                      -- if :agent_type
+            limit (select :limit + 100)                             -- if :agent_type
         )                                                           -- if :agent_type
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -432,14 +439,14 @@ with in_line as (
                 and task.workflow_is_healthy                        -- if :agent_type
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
-                = :agent || '/'                                     -- if :agent_type
+                = (select :agent) || '/'                            -- if :agent_type
                 and not files_are_held(task.id)                     -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit :limit + 100                                      -- if :agent_type
+            limit (select :limit + 100)                             -- if :agent_type
         )                                                           -- if :agent_type
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -456,14 +463,14 @@ with in_line as (
                 and task.workflow_is_healthy                        -- if :agent_type
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
-                = '/' || :agent_type                                -- if :agent_type
+                = '/' || (select :agent_type)                       -- if :agent_type
                 and not files_are_held(task.id)                     -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit :limit + 100                                      -- if :agent_type
+            limit (select :limit + 100)                             -- if :agent_type
         )                                                           -- if :agent_type
         union all                                                   -- if :agent_type
         (                                                           -- if :agent_type
@@ -480,14 +487,14 @@ with in_line as (
                 and task.workflow_is_healthy                        -- if :agent_type
                 and coalesce(task.assigned_agent, '')               -- if :agent_type
                 || '/' || coalesce(task.agent_type, '')             -- if :agent_type
-                = :agent || '/' || :agent_type                      -- if :agent_type
+                = (select :agent) || '/' || (select :agent_type)    -- if :agent_type
                 and not files_are_held(task.id)                     -- if :agent_type
             order by                                                -- if :agent_type
                 task.effective_priority,                            -- if :agent_type
                 task.execution_order,                               -- if :agent_type
                 task.created_at,                                    -- if :agent_type
                 task.id                                             -- if :agent_type
-            limit :limit + 100                                      -- if :agent_type
+            limit (select :limit + 100)                             -- if :agent_type
         )                                                           -- if :agent_type
         union all
         (
@@ -502,8 +509,8 @@ with in_line as (
                 and task.scheduled_at <= now()
                 and task.unhealthy_dependencies = 0
                 and task.workflow_is_healthy
-                and coalesce(task.assigned_agent, '') in ('', :agent)
-                and coalesce(task.agent_type, '') in ('', :agent_type)-- if :agent_type
+                and coalesce(task.assigned_agent, '') in ('', (select :agent))
+                and coalesce(task.agent_type, '') in ('', (select :agent_type)) -- if :agent_type
                 and not exists (
                     select from file_conflicts as clash
                     where clash.task_id = task.id
@@ -514,7 +521,7 @@ with in_line as (
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit :limit + 100
+            limit (select :limit + 100)
         )
         union all
         (
@@ -528,15 +535,16 @@ with in_line as (
             where
                 claim.outcome is null
                 and claim.lease_expires_at <= now()
-                and coalesce(task.assigned_agent, '') in ('', :agent)
-                and coalesce(task.agent_type, '') in ('', :agent_type)-- if :agent_type
+                and coalesce(task.assigned_agent, '') in ('', (select :agent))
+                and coalesce(task.agent_type, '') in ('', (select :agent_type)) -- if :agent_type
             order by
                 task.effective_priority,
                 task.execution_order,
                 task.created_at,
                 task.id
-            limit :limit + 100
+            limit (select :limit + 100)
         )
+        order by effective_priority, execution_order, created_at, id
     ) as found
     cross join lateral (
         select
@@ -548,11 +556,11 @@ with in_line as (
     ) as ready
     inner join tasks as task
         on
-            task.id = found.id
+            task.id = any(array[found.id])
             and task.status = ready.status
             and task.claim_token = ready.claim_token
-            and coalesce(task.assigned_agent, '') in ('', :agent)
-            and coalesce(task.agent_type, '') in ('', :agent_type)  -- if :agent_type
+            and coalesce(task.assigned_agent, '') in ('', (select :agent))
+            and coalesce(task.agent_type, '') in ('', (select :agent_type)) -- if :agent_type
             and (
                 task.status <> 'pending'
                 or task.scheduled_at is null
@@ -563,7 +571,7 @@ with in_line as (
                 or (task.unhealthy_dependencies = 0 and task.workflow_is_healthy)
             )
     order by found.effective_priority, found.execution_order, found.created_at, found.id
-    limit :limit + 100
+    limit (select :limit + 100)
     for no key update of task skip locked
 ),
 

@@ -19,6 +19,7 @@ TableColumn = tuple[int, int]
 """The OID of a table and the number of one of its columns."""
 
 _OPERATORS = frozenset({"OPEXPR", "SCALARARRAYOPEXPR", "DISTINCTEXPR"})
+_SCALAR = 4
 _WRAPPERS = frozenset({"RELABELTYPE", "COERCETODOMAIN", "COERCEVIAIO", "COLLATEEXPR"})
 
 
@@ -83,9 +84,18 @@ def _first_column(side: Value) -> Node | None:
 
 
 def _is_plain(side: Node) -> bool:
-    """Tell whether a side is a column or a parameter, perhaps with something for its NULL."""
+    """Tell whether a side is a column or a parameter, perhaps with something for its NULL.
+
+    So is `(select :agent)`, which keeps the value from the planner.
+    """
     while side.tag in _WRAPPERS:
         side = side.node("arg")
+    if side.tag == "SUBLINK" and side.integer("subLinkType") == _SCALAR:
+        query = side.node("subselect")
+        targets = query.nodes("targetList")
+        return (
+            not query.nodes("rtable") and len(targets) == 1 and _is_plain(targets[0].node("expr"))
+        )
     if side.tag == "COALESCEEXPR":
         return _is_plain(side.nodes("args")[0])
     if side.tag == "ARRAYEXPR":

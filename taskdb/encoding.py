@@ -421,4 +421,13 @@ def _printable(step: str) -> str:
 
 
 def _dump_json(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        # Not plain, but JSON all the same: keys of a StrEnum, named tuples, numpy's floats. That
+        # orjson looks each key up takes longer.
+        return orjson.dumps(value, _plain, orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _plain(value: tuple[Any, ...] | float) -> list[Any] | float:
+    return list(value) if isinstance(value, tuple) else float(value)

@@ -190,6 +190,8 @@ class QueriesDoNotFitError(DatabaseError):
         do = "query does" if len(names) == 1 else "queries do"
         lines = "".join(f"\n  {each}" for each in self.misfits)
         super().__init__(f"{len(names)} {do} not fit this database:{lines}\n", hint=hint)
+        # What pickle makes it anew from.
+        self.args = (self.misfits,)
 
     def __str__(self) -> str:
         return f"{self.message}{self.hint or ''}".rstrip()

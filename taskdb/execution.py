@@ -161,6 +161,10 @@ class Query(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<query {self.name} of {self.where}>"
 
+    def __reduce__(self) -> str:
+        """Let pickle and copy take it as they take a function: by its name."""
+        return self.function.__qualname__
+
     @property
     def where(self) -> str:
         """The place of its name in the `.sql` file, such as `sql/queries/tasks.sql:7:1`."""

@@ -8,6 +8,7 @@ a field is not Optional; no row passes through a dict.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 import typing
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -65,6 +66,10 @@ _ITEM_TYPES: Final[dict[int, type]] = {
     2951: UUID,
 }
 _JSON: Final = frozenset({114, 3802})
+_POSITIONAL: Final = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+)
 
 Loader: TypeAlias = Callable[[Sequence[tuple[Any, ...]], int], list[Any]]
 
@@ -215,20 +220,39 @@ def _refuse_unclear(annotation: Any, kind: Any) -> None:
         raise UnsupportedResultError(f"{spelled(annotation)}: return a list, and call .stream")
 
 
-def _fields(cls: type) -> Iterator[Field]:
+def _fields(cls: type) -> list[Field]:
     try:
         hints = typing.get_type_hints(cls, include_extras=True)
     except NameError as exc:
         raise UnsupportedResultError(
             f"{cls.__qualname__} is annotated with {exc.name!r}, which is not known where it stands"
         ) from None
+    signature = inspect.signature(cls)
+    # A constructor of its own, or an InitVar, may have other places than the fields.
+    places = iter([name for name, each in signature.parameters.items() if each.kind in _POSITIONAL])
+    in_place = True
+    found: list[Field] = []
     for field in dataclasses.fields(cls):
         if field.init:
-            yield Field(field.name, hints[field.name], field.kw_only is True)
+            in_place = in_place and not field.kw_only and next(places, None) == field.name
+            found.append(Field(field.name, hints[field.name], keyword=not in_place))
+    try:
+        signature.bind(
+            *(field.name for field in found if not field.keyword),
+            **{field.name: field for field in found if field.keyword},
+        )
+    except TypeError as exc:
+        raise UnsupportedResultError(
+            f"{cls.__qualname__} cannot be made of its fields: {exc}"
+        ) from None
+    return found
 
 
 def _type_name(oid: int) -> str:
-    info = psycopg.adapters.types[oid]
+    try:
+        info = psycopg.adapters.types[oid]
+    except KeyError:
+        return "text, of a type that psycopg does not know"
     return info.name if info.oid == oid else f"{info.name}[]"
 
 
@@ -250,6 +274,9 @@ def _takes(annotation: Any, oid: int) -> bool:
         return origin in (list, Sequence) and _takes_items(meant, _ITEM_TYPES[oid])
     if oid in _JSON:
         return origin in (dict, list, Mapping, Sequence) or typing.is_typeddict(origin)
+    if psycopg.adapters.get_loader(oid, Format.TEXT) is None:
+        # It comes as the server's text, of which only arrays of enums are made more.
+        return origin is str or _conversion(meant) is not None
     return True
 
 

@@ -20,7 +20,9 @@ from taskdb.errors import (
     DatabaseError,
     IntegrityError,
     InvalidTransitionError,
+    Misfit,
     NotFoundError,
+    QueriesDoNotFitError,
     QueryDefinitionError,
     TaskdbError,
     ValidationError,
@@ -99,6 +101,7 @@ def test_text_of_a_definition_error_begins_with_its_place_as_a_compiler_s_does()
         CircularDependencyError("a loop", path=["A", "B", "A"], sqlstate="TD002"),
         IntegrityError("a duplicate", field="key", rule="must be unique"),
         ClaimLostError("gone", hint="Claim again."),
+        QueriesDoNotFitError([Misfit("a.b", "a.sql:1:1", "a.py:1", "is gone")], hint="Migrate"),
     ],
 )
 def test_errors_go_from_one_process_to_another_whole(error: TaskdbError) -> None:

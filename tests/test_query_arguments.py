@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import IntEnum, StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, NewType, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, NewType, TypedDict
 from uuid import UUID
 
 import psycopg
@@ -43,6 +43,15 @@ class Address(TypedDict):
 
 class Text(str):
     __slots__ = ()
+
+
+class Share(float):
+    """A float of its own kind, as numpy's are."""
+
+
+class Point(NamedTuple):
+    x: int
+    y: float
 
 
 TaskId = NewType("TaskId", UUID)
@@ -109,6 +118,8 @@ TAKEN = [
     (dict[str, int], {"a": 2**64 - 1}, '{"a":18446744073709551615}'),
     (Mapping[str, Any], MappingProxyType({"a": 1}), '{"a":1}'),
     (Address, {"street": "Main"}, '{"street":"Main"}'),
+    (dict[str, Any], {Colour.RED: {Text("n"): 1}}, '{"red":{"n":1}}'),
+    (list[Any], [Point(1, Share(0.5))], "[[1,0.5]]"),
     (list[Any], [{"a": 1}, "b"], '[{"a":1},"b"]'),
     (list[dict[str, Any]], [{"a": 1}], '[{"a":1}]'),
     (list[Annotated[Any, Json()]], [1], "[1]"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pickle
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 
 from taskdb.errors import QueryDefinitionError
+from taskdb.queries import tasks
 from taskdb.query import Queries
 
 STUBS = """
@@ -87,6 +90,11 @@ def test_a_query_has_the_signature_of_its_stub(package: Package) -> None:
     )
 
     assert str(inspect.signature(made.get)) == "(a: 'int', *, b: 'int' = 2) -> 'int'"
+
+
+def test_a_query_is_pickled_and_copied_by_its_name_as_a_function_is() -> None:
+    assert pickle.loads(pickle.dumps(tasks.create)) is tasks.create
+    assert copy.deepcopy(tasks.create) is tasks.create
 
 
 def test_the_text_carries_a_comment_that_leads_back(package: Package) -> None:
@@ -263,6 +271,17 @@ def test_a_row_of_unknown_fields_is_named(package: Package) -> None:
     )
 
     assert "Odd is annotated with 'Unknown'" in error.message
+
+
+def test_a_row_that_its_fields_do_not_make_is_named(package: Package) -> None:
+    error = package.refused(
+        "-- name: get\nselect 1;",
+        "import dataclasses\n\n"
+        "@dataclass\nclass Odd:\n    a: int\n    b: dataclasses.InitVar[int]\n\n"
+        "@query\ndef get() -> Odd: ...\n",
+    )
+
+    assert "Odd cannot be made of its fields: missing a required argument: 'b'" in error.message
 
 
 @pytest.mark.parametrize("returned", ["list[int]", "int | None"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, InitVar, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -359,6 +359,54 @@ def test_columns_go_to_fields_by_name_and_in_any_order(conn: Connection[Any], ma
 
     get.__annotations__["return"] = Row
     assert query(file="q")(get)(conn) == Row(1, b=2, c=3)
+
+
+def test_a_constructor_may_have_other_places_than_the_fields(
+    conn: Connection[Any], make: Make
+) -> None:
+    @dataclass
+    class Scaled:
+        a: int
+        scale: InitVar[int] = 10
+        b: int = 0
+
+    @dataclass(init=False)
+    class Turned:
+        a: int
+        b: int
+
+        def __init__(self, b: int, a: int) -> None:
+            self.a, self.b = a, b
+
+    query = make("-- name: scaled\nselect 1 as a, 2 as b;\n-- name: turned\nselect 1 as a, 2 as b;")
+
+    def scaled() -> Any: ...
+    def turned() -> Any: ...
+
+    scaled.__annotations__["return"] = Scaled
+    turned.__annotations__["return"] = Turned
+    assert query(file="q")(scaled)(conn) == Scaled(1, b=2)
+    assert query(file="q")(turned)(conn) == Turned(a=1, b=2)
+
+
+@pytest.mark.parametrize("annotation", [list[str], list[list[Mood]], tuple[int, str], int])
+def test_what_comes_as_text_is_taken_for_nothing_else(
+    conn: Connection[Any], make: Make, annotation: Any
+) -> None:
+    conn.execute("create type pg_temp.mood as enum ('glad')")
+    query = make("-- name: get\nselect 1 as n, array['glad']::pg_temp.mood[] as moods;")
+
+    @dataclass
+    class Row:
+        n: int
+        moods: Any
+
+    def get() -> Any: ...
+
+    Row.__annotations__["moods"] = annotation
+    get.__annotations__["return"] = Row
+    with pytest.raises(QueryDefinitionError, match="moods as text, of a type that psycopg does no"):
+        query(file="q")(get)(conn)
 
 
 def test_a_mark_that_speaks_of_null_is_no_part_of_a_name(conn: Connection[Any], make: Make) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import threading
 from collections.abc import (
     AsyncGenerator,
     Callable,
@@ -36,7 +37,7 @@ from typing import (
     cast,
     overload,
 )
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import psycopg
 from psycopg import (
@@ -84,6 +85,8 @@ _cursor_numbers: Final = count(1)
 # Connections whose prepared statements no longer fit the tables, to be cleared before the next
 # statement: in a failed transaction it could not be done at once.
 _outdated: Final[WeakSet[Any]] = WeakSet()
+# Connections that a copy has for itself, and the thread that makes its rows.
+_copying: Final[WeakKeyDictionary[Any, int]] = WeakKeyDictionary()
 
 _AnyCursor: TypeAlias = (
     RawCursor[Any] | AsyncRawCursor[Any] | RawServerCursor[Any] | AsyncRawServerCursor[Any]
@@ -360,8 +363,7 @@ class Query(Generic[P, R]):
         text: LiteralString,
         arguments: Sequence[Any],
     ) -> None:
-        if _outdated and conn in _outdated:
-            _forget_statements(conn)
+        _make_ready(conn)
         if conn.pgconn.pipeline_status != PipelineStatus.OFF:
             # The inner pipeline's end is a sync: the result is there when the call returns.
             with conn.pipeline():
@@ -419,6 +421,7 @@ class Query(Generic[P, R]):
         before = 0
         with contextlib.ExitStack() as stack:
             try:
+                _make_ready(conn)
                 if _needs_transaction(conn):
                     stack.enter_context(conn.transaction())
                 cursor = RawServerCursor(conn, name, row_factory=tuple_row)
@@ -461,10 +464,9 @@ class Query(Generic[P, R]):
         cursors: list[RawCursor[Any]] = []
         if not bound:
             return []
-        if _outdated and conn in _outdated:
-            _forget_statements(conn)
         failure: psycopg.Error | None = None
         try:
+            _make_ready(conn)
             with conn.pipeline():
                 try:
                     for plan, values in bound:
@@ -517,11 +519,15 @@ class Query(Generic[P, R]):
         plan = self._plan(())
         cursor = RawCursor(conn, row_factory=tuple_row)
         try:
-            with cursor.copy(plan.text) as copy:
+            _make_ready(conn)
+            with cursor.copy(plan.text) as copy, _having(conn):
                 for row in self._copied(rows):
                     copy.write_row(row)
         except psycopg.Error as exc:
             self._raise(exc, plan, conn)
+        except BaseException:
+            _close_if_stuck(conn)
+            raise
         return cursor.rowcount
 
     async def _copy_async(self, conn: AsyncConnection[Any], rows: Iterable[Any]) -> int:
@@ -533,6 +539,9 @@ class Query(Generic[P, R]):
                     await copy.write_row(row)
         except psycopg.Error as exc:
             self._raise(exc, plan, conn)
+        except BaseException:
+            _close_if_stuck(conn)
+            raise
         return cursor.rowcount
 
     def _copied(self, rows: Iterable[Any]) -> Iterator[Sequence[Any]]:
@@ -550,7 +559,11 @@ class Query(Generic[P, R]):
     def _has_rows(self, cursor: _AnyCursor, values: tuple[Any, ...]) -> bool:
         """Tell whether the statement returned rows; refuse a number that was not promised."""
         result = cursor.pgresult
-        assert result is not None
+        if result is None:
+            raise psycopg.InterfaceError(
+                f"{self.name} ran amid the batch that another task or thread sends through this "
+                "connection: give each its own"
+            )
         if result.status != ExecStatus.TUPLES_OK:
             return False
         size = self.result.size
@@ -711,6 +724,36 @@ def _picker(indexes: Sequence[int]) -> Callable[[tuple[Any, ...]], Sequence[Any]
 def _is_outdated(exc: psycopg.Error) -> bool:
     """Recognise "cached plan must not change result type", in whatever language it comes."""
     return exc.diag.source_function == "RevalidateCachedQuery"
+
+
+def _make_ready(conn: Connection[Any]) -> None:
+    if _copying and _copying.get(conn) == threading.get_ident():
+        # It would wait for the copy, and the copy for it.
+        raise psycopg.InterfaceError(
+            "the connection is taken by the copy whose rows are made here: read from another "
+            "connection, or before the copy"
+        )
+    if _outdated and conn in _outdated:
+        _forget_statements(conn)
+
+
+@contextlib.contextmanager
+def _having(conn: Connection[Any]) -> Generator[None]:
+    """Note that a copy has the connection for itself."""
+    _copying[conn] = threading.get_ident()
+    try:
+        yield
+    finally:
+        del _copying[conn]
+
+
+def _close_if_stuck(conn: Connection[Any] | AsyncConnection[Any]) -> None:
+    """Close a connection whose copy was broken off as it began: psycopg leaves it half begun.
+
+    If another thread or task has the connection, it is that one's.
+    """
+    if conn.pgconn.transaction_status == TransactionStatus.ACTIVE and not conn.lock.locked():
+        conn.pgconn.finish()
 
 
 def _forget_statements(conn: Connection[Any]) -> None:

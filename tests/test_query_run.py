@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import aclosing, closing
 from dataclasses import dataclass
@@ -80,6 +82,12 @@ select n from generate_series(1, :last::int) as n;
 -- name: quotients
 select 1 / (n - 900) from generate_series(1, :last::int) as n;
 """
+
+
+AWAITS_ROWS = (
+    "select pid from pg_stat_activity where pid = %s and state = 'active'"
+    " and wait_event = 'ClientRead' and query like 'copy %%'"
+)
 
 
 @dataclass(slots=True)
@@ -540,6 +548,58 @@ def test_rows_that_fail_while_they_are_made_end_the_copy(
     with pytest.raises(LookupError, match="no more"):
         shop.load.copy(plain, rows())
     assert shop.count_items(plain) == 0
+
+
+def test_rows_that_are_read_through_the_connection_of_their_copy_are_refused(
+    shop: Shop, plain: Connection[Any]
+) -> None:
+    for read in (
+        lambda: shop.count_items(plain),
+        lambda: next(shop.series.stream(plain, 1)),
+        lambda: shop.add.batch(plain, [{"key": "a", "number": 1}]),
+        lambda: shop.load.copy(plain, []),
+    ):
+        with pytest.raises(psycopg.InterfaceError, match="taken by the copy"):
+            shop.load.copy(plain, (("a", read(), None) for _ in range(2)))
+
+    assert shop.count_items(plain) == 0
+
+
+async def test_a_copy_that_is_cancelled_as_it_begins_leaves_no_connection_half_way(
+    shop: Shop, aplain: AsyncConnection[Any], bare_url: str
+) -> None:
+    task = asyncio.create_task(shop.load.copy(aplain, []))
+    await asyncio.sleep(0)  # Until it is sent; its answer comes while nobody reads.
+    with psycopg.connect(bare_url, autocommit=True) as watcher:
+        give_up_at = time.monotonic() + 10
+        while not watcher.execute(AWAITS_ROWS, [aplain.info.backend_pid]).fetchone():
+            assert time.monotonic() < give_up_at, "the copy never began"
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert aplain.closed
+
+
+async def test_a_query_amid_the_batch_of_another_task_says_so(
+    shop: Shop, aplain: AsyncConnection[Any]
+) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        # The pipeline takes the lock twice, and waits for the second time before the query does.
+        async with aplain.lock:
+            begun = asyncio.create_task(stack.enter_async_context(aplain.pipeline()))
+            await asyncio.sleep(0)
+            again = asyncio.create_task(aplain.lock.acquire())
+            await asyncio.sleep(0)
+        await again
+        counted = asyncio.create_task(shop.count_items(aplain))
+        await asyncio.sleep(0)
+        aplain.lock.release()
+        await begun
+        with pytest.raises(psycopg.InterfaceError, match="amid the batch that another task"):
+            await counted
+
+    assert await shop.count_items(aplain) == 0
 
 
 def test_a_copy_is_no_call_and_a_call_no_copy(shop: Shop, plain: Connection[Any]) -> None:

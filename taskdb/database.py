@@ -10,7 +10,8 @@
 
 A connection sends `$1`-style statements (psycopg's `RawCursor`), looks names up in its workspace
 and then in ``shared``, speaks UTC, reads and writes JSON with orjson, and gives a statement 60
-seconds. It is checked when it is lent, and when it comes back all that its user set is undone.
+seconds. It is checked when it is lent, and when it comes back all that its user set in the session
+is undone; adapters and notice handlers registered with the object stay.
 docs/integration.md shows it in a service.
 """
 

@@ -64,7 +64,7 @@ from taskdb.rows import Column, Loader, Result, Size
 from taskdb.rules import UNSET
 from taskdb.statements import Statement, Variant
 
-__all__ = ["MAX_VARIANTS", "STREAM_SIZE", "Query", "place_of"]
+__all__ = ["MAX_VARIANTS", "STREAM_SIZE", "Query", "made", "place_of"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -644,10 +644,7 @@ class Query(Generic[P, R]):
 
     def _no_row(self, values: tuple[Any, ...]) -> Exception:
         message = f"{self.name} found no row{self._for(values)}"
-        error = self._missing or NotFoundError
-        if issubclass(error, TaskdbError):
-            return error(message, where=self.where)
-        return error(message)
+        return made(self._missing or NotFoundError, message, self.where)
 
     def _for(self, values: tuple[Any, ...]) -> str:
         """Name the arguments that are keys; others may be long, or nobody's business."""
@@ -782,6 +779,11 @@ def _declaration(name: str) -> str:
 def _shortened(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 2]}…{text[-1]}"
+
+
+def made(error: type[Exception], message: str, where: str) -> Exception:
+    """Return an error of one's own class, or of taskdb's, which take the place as well."""
+    return error(message, where=where) if issubclass(error, TaskdbError) else error(message)
 
 
 def place_of(function: Callable[..., Any]) -> str:

@@ -29,8 +29,8 @@ from typing import Any, ParamSpec, TypeVar, overload
 from taskdb.annotations import Rule
 from taskdb.arguments import Parameter, parameters_of
 from taskdb.encoding import UnsupportedError
-from taskdb.errors import QueryDefinitionError
-from taskdb.execution import Query, place_of
+from taskdb.errors import QueryDefinitionError, TaskdbError
+from taskdb.execution import Query, made, place_of
 from taskdb.rows import Result, Size, UnsupportedResultError, result_of
 from taskdb.rules import UNSET, Json, Length, Matches, Range, Unset
 from taskdb.sqlfiles import parse
@@ -150,6 +150,8 @@ class Queries:
                 "names an error for no row, but is satisfied without a row",
                 "Drop missing=, or return one row",
             )
+        if missing:
+            _check_missing(function, missing)
         query = Query(
             function,
             statement,
@@ -220,6 +222,12 @@ def _described(
         ) from exc
     if _has_body(function):
         raise _definition(function, "has a body, which would never run", "Its SQL is its body: ...")
+    if inspect.iscoroutinefunction(function):
+        raise _definition(
+            function,
+            "is async",
+            "Write def: its query is awaited on an AsyncConnection all the same",
+        )
     if "return" not in hints:
         raise _definition(function, "has no return type", "Say what the rows are, or None")
     try:
@@ -237,6 +245,19 @@ def _described(
             "Return a dataclass, a scalar, either of them | None, a list of them, or None",
         ) from None
     return parameters, result
+
+
+def _check_missing(function: Callable[..., Any], missing: type[Exception]) -> None:
+    """Refuse an error that could not be raised when it is needed."""
+    try:
+        made(missing, "", "")
+    except TypeError as exc:
+        takes = "a message and where=" if issubclass(missing, TaskdbError) else "a message"
+        raise _definition(
+            function,
+            f"names {missing.__qualname__} for no row, which {takes} do not make: {exc}",
+            f"Let its constructor take {takes} alone",
+        ) from None
 
 
 def _has_body(function: Callable[..., Any]) -> bool:

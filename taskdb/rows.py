@@ -71,6 +71,9 @@ _POSITIONAL: Final = (
     inspect.Parameter.POSITIONAL_OR_KEYWORD,
 )
 
+# What psycopg reads by itself, whatever is registered with it later.
+_AS_SHIPPED: Final = AdaptersMap(psycopg.adapters)
+
 Loader: TypeAlias = Callable[[Sequence[tuple[Any, ...]], int], list[Any]]
 
 
@@ -171,9 +174,9 @@ class Result:
 
     def _check(self, field: Field, column: Column, adapters: AdaptersMap) -> None:
         """Refuse a column whose values are of another type than the field's."""
-        default = psycopg.adapters.get_loader(column.oid, Format.TEXT)
+        default = _AS_SHIPPED.get_loader(column.oid, Format.TEXT)
         if adapters.get_loader(column.oid, Format.TEXT) is not default and column.oid not in _JSON:
-            return  # The connection reads this type in a way of its own.
+            return  # The connection, or the whole service, reads this type in a way of its own.
         if not any(_takes(member, column.oid) for member in members(field.annotation)):
             raise UnsupportedResultError(
                 f"returns column {column.name} as {_type_name(column.oid)}, but "
@@ -274,7 +277,7 @@ def _takes(annotation: Any, oid: int) -> bool:
         return origin in (list, Sequence) and _takes_items(meant, _ITEM_TYPES[oid])
     if oid in _JSON:
         return origin in (dict, list, Mapping, Sequence) or typing.is_typeddict(origin)
-    if psycopg.adapters.get_loader(oid, Format.TEXT) is None:
+    if _AS_SHIPPED.get_loader(oid, Format.TEXT) is None:
         # It comes as the server's text, of which only arrays of enums are made more.
         return origin is str or _conversion(meant) is not None
     return True

@@ -194,6 +194,7 @@ REFUSED = [
         "area.sql:4:3",
     ),
     ("def get(): ...", "select 1;", "get has no return type", "area.py:16"),
+    ("async def get() -> int: ...", "select 1;", "get is async", "area.py:16"),
     ("def get() -> int: return 1", "select 1;", "has a body, which would never run", "area.py:16"),
     ("def get() -> int: print()", "select 1;", "has a body, which would never run", "area.py:16"),
     ("def get(a) -> int: ...", "select :a;", "a has no annotation", "area.py:16"),
@@ -292,6 +293,22 @@ def test_an_error_for_no_row_needs_a_promise_of_one(package: Package, returned: 
     )
 
     assert "is satisfied without a row" in error.message
+
+
+@pytest.mark.parametrize("base", ["Exception", "ValidationError"])
+def test_an_error_for_no_row_that_could_not_be_raised_is_refused(
+    package: Package, base: str
+) -> None:
+    error = package.refused(
+        "-- name: get\nselect 1;",
+        "from taskdb.errors import ValidationError\n\n"
+        f"class Sold({base}):\n    def __init__(self, sku, when): ...\n\n"
+        "@query(missing=Sold)\ndef get() -> int: ...\n",
+    )
+
+    assert "get names Sold for no row, which a message" in error.message
+    assert "do not make" in error.message
+    assert error.where == "made/area.py:20"
 
 
 def test_queries_are_read_from_a_package_that_is_no_folder(tmp_path: Path) -> None:

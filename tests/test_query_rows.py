@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from psycopg import AsyncConnection, Connection
+from psycopg.pq import Format
 from psycopg.rows import dict_row
 from psycopg.types.enum import EnumInfo, register_enum
 from psycopg.types.numeric import FloatLoader
@@ -27,6 +28,8 @@ from taskdb.errors import (
 from taskdb.query import Length, Queries, Query
 
 Make = Callable[[str], Queries]
+# The server's number of the type.
+NUMERIC = 1700
 
 
 class Mood(StrEnum):
@@ -566,3 +569,21 @@ def test_a_connection_may_read_a_type_in_its_own_way(conn: Connection[Any], make
         get(conn)
     conn.adapters.register_loader("numeric", FloatLoader)
     assert get(conn) == 1.5
+
+
+def test_a_service_may_have_all_connections_read_a_type_in_its_own_way(
+    shared_database_url: str, make: Make
+) -> None:
+    query = make("-- name: get\nselect 1.5;")
+
+    @query(file="q")
+    def get() -> float: ...
+
+    before = psycopg.adapters.get_loader(NUMERIC, Format.TEXT)
+    assert before
+    psycopg.adapters.register_loader("numeric", FloatLoader)
+    try:
+        with psycopg.connect(shared_database_url) as own:
+            assert get(own) == 1.5
+    finally:
+        psycopg.adapters.register_loader("numeric", before)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from typing import Annotated, Any, NewType, Protocol, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, NewType, Protocol, cast, get_args, get_origin
 
 __all__ = ["NONE", "Rule", "is_any", "is_class", "members", "spelled", "unwrapped"]
 
@@ -34,11 +34,19 @@ def unwrapped(annotation: Any, rules: tuple[Rule, ...] = ()) -> tuple[Any, tuple
 
 
 def members(annotation: Any) -> list[Any]:
-    """Return the members of a union, each with the rules of the union, or the annotation alone."""
+    """Return the members of a union, each with the rules of the union, or the annotation alone.
+
+    A Literal with None among its values is a union of the others and None.
+    """
     meant, rules = unwrapped(annotation)
-    if get_origin(meant) not in (typing.Union, types.UnionType):
+    found: list[Any]
+    if get_origin(meant) is Literal and None in get_args(meant):
+        values = tuple(value for value in get_args(meant) if value is not None)
+        found = [Literal[values], NONE] if values else [NONE]
+    elif get_origin(meant) in (typing.Union, types.UnionType):
+        found = [inner for member in get_args(meant) for inner in members(member)]
+    else:
         return [annotation]
-    found = [inner for member in get_args(meant) for inner in members(member)]
     return [Annotated[(member, *rules)] if rules else member for member in found]
 
 

@@ -267,6 +267,17 @@ def test_none_is_refused_where_it_is_no_value() -> None:
         bind(title=UNSET, note=None)
 
 
+def test_none_may_be_one_of_the_values_of_a_literal() -> None:
+    def paint(*, colour: Literal["red", None]) -> None: ...
+
+    bind = binder(paint, described(paint), "x.sql:1:1")
+
+    assert bind(colour="red") == ("red",)
+    assert bind(colour=None) == (None,)
+    with pytest.raises(ValidationError, match="colour must be one of 'red'"):
+        bind(colour="blue")
+
+
 def test_unset_shows_as_one_writes_it() -> None:
     assert repr(UNSET) == "UNSET"
 

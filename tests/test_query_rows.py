@@ -347,6 +347,16 @@ def test_every_type_becomes_what_is_annotated(
     assert isinstance(row.weight, Weight)
 
 
+def test_a_literal_may_have_none_among_its_values(conn: Connection[Any], make: Make) -> None:
+    query = make("-- name: get\nselect nullif('a'::text, :b::text);")
+
+    @query(file="q")
+    def get(b: str) -> Literal["a", None]: ...
+
+    assert get(conn, "b") == "a"
+    assert get(conn, "a") is None
+
+
 def test_columns_go_to_fields_by_name_and_in_any_order(conn: Connection[Any], make: Make) -> None:
     @dataclass
     class Row:

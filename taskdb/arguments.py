@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from taskdb.annotations import NONE, is_class, members, unwrapped
@@ -128,23 +128,31 @@ def _declarations(signature: inspect.Signature, names: dict[str, Any]) -> Iterat
         yield "/"
 
 
-def row_binder(
-    parameters: Sequence[Parameter], where: str
-) -> Callable[[Sequence[Any] | Mapping[str, Any]], list[Any]]:
+def row_binder(parameters: Sequence[Parameter], where: str) -> Callable[[Any], list[Any]]:
     """Return the function that encodes one row of a copy: values in order, or by name."""
     converters = [parameter.converter(where) for parameter in parameters]
     names = [parameter.name for parameter in parameters]
 
-    def bind(row: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
+    def bind(row: Any) -> list[Any]:
+        if not _is_row(row):
+            rule = f"must be a sequence or a mapping, not {type(row).__name__}"
+            raise ValidationError("row", rule, where=where)
+        values = cast("Collection[Any]", row)
         if isinstance(row, Mapping):
-            if wrong := row.keys() ^ set(names):
+            by_name = cast("Mapping[str, Any]", row)
+            if wrong := by_name.keys() ^ set(names):
                 rule = f"must have the columns of the copy; {', '.join(sorted(wrong))} differ"
                 raise ValidationError("row", rule, where=where)
-            row = [row[name] for name in names]
-        if len(row) != len(names):
+            values = [by_name[name] for name in names]
+        if len(values) != len(names):
             raise ValidationError(
                 "row", f"must have {len(names)} values: {', '.join(names)}", where=where
             )
-        return [convert(value) for convert, value in zip(converters, row, strict=True)]
+        return [convert(value) for convert, value in zip(converters, values, strict=True)]
 
     return bind
+
+
+def _is_row(value: Any) -> bool:
+    """Tell whether it holds values in an order: a text is one value, and a set has none."""
+    return isinstance(value, Collection) and not isinstance(value, str | bytes | set | frozenset)

@@ -550,6 +550,19 @@ def test_rows_that_fail_while_they_are_made_end_the_copy(
     assert shop.count_items(plain) == 0
 
 
+@pytest.mark.parametrize("row", ["abc", {"a", "b", "c"}, 5, (each for each in ("a", 1, "b"))])
+def test_a_copy_takes_nothing_else_for_a_row(
+    shop: Shop, plain: Connection[Any], row: object
+) -> None:
+    rule = f"row must be a sequence or a mapping, not {type(row).__name__}"
+
+    with pytest.raises(ValidationError, match=rule) as caught:
+        shop.load.copy(plain, [("a", 1, None), row])
+
+    assert "in row 2 of the copy" in notes(caught.value)
+    assert shop.count_items(plain) == 0
+
+
 def test_rows_that_are_read_through_the_connection_of_their_copy_are_refused(
     shop: Shop, plain: Connection[Any]
 ) -> None:

@@ -93,7 +93,8 @@ def _error(problems: list[Problem]) -> MigrationError:
     if len(problems) == 1:
         hint = first.remedy[0].upper() + first.remedy[1:]
         return MigrationError(first.message, where=first.where, hint=hint)
-    lines = "\n".join(map(str, problems))
+    # The command line prints an error as one line: the numbers part them there.
+    lines = "\n".join(f"({number}) {problem}" for number, problem in enumerate(problems, start=1))
     return MigrationError(f"{len(problems)} problems in migrations:\n{lines}\n", where=first.where)
 
 
@@ -293,7 +294,7 @@ def new_files(folder: Path, name: str) -> tuple[Path, Path]:
     if not _FILE_NAME.fullmatch(path.name):
         raise MigrationError(
             f"{name!r} is not a migration's name",
-            hint="a verb and an object, lowercase, joined by hyphens: add-due-date",
+            hint="Take a verb and an object, lowercase, joined by hyphens: add-due-date",
         )
     folder.mkdir(parents=True, exist_ok=True)
     _write_new(path, _TEMPLATE.format(number=number, title=name.replace("-", " ")))

@@ -134,7 +134,8 @@ def read_head(text: str, number: str, findings: Findings) -> Head:
             findings.add(
                 1, f"the head has no line '{name}:'", "docs/migrations.md shows a whole head"
             )
-    locks = _read_locks(*fields["Locks"], findings) if "Locks" in fields else ()
+    clauses, line = fields.get("Locks", ("", 0))
+    locks = _read_locks(clauses, line, findings) if clauses else ()
     return Head(
         title=title[2].rstrip(".") if title else "",
         locks=locks,

@@ -23,7 +23,12 @@ from psycopg import AsyncConnection, Connection, pq
 from psycopg.conninfo import conninfo_to_dict
 
 from taskdb import workspaces
-from taskdb.errors import DatabaseNotFoundError, MigrationError, SchemaVersionMismatchError
+from taskdb.errors import (
+    DatabaseError,
+    DatabaseNotFoundError,
+    MigrationError,
+    SchemaVersionMismatchError,
+)
 from taskdb.migration_files import Migration, ids, new_files, read_train
 from taskdb.migration_runner import (
     TRAINS,
@@ -34,7 +39,7 @@ from taskdb.migration_runner import (
     open_run,
     position,
 )
-from taskdb.models.migrations import RecordedMigration
+from taskdb.models.migrations import RecordedMigration, SearchedSchema
 from taskdb.queries import migrations as queries
 from taskdb.yoyo_backend import Backend, Show
 
@@ -296,17 +301,20 @@ def require(conn: Connection[Any], *, folder: Path = FOLDER) -> None:
     """Refuse to work on a schema that this package does not fit; two short queries.
 
     Raises `SchemaVersionMismatchError` where the schema lacks a migration of this package, or
-    has one whose head says ``breaking:`` a later package. Other newer migrations are fine.
+    has one whose head says ``breaking:`` a later package, `DatabaseError` where the role may
+    not use it. Other newer migrations are fine.
     """
     logged = queries.logged_schemas(conn)
-    _refuse_unmigrated(logged)
+    if not _is_migrated(logged):
+        raise _unmigrated(conn.info.user, logged, queries.searched_schemas(conn))
     _refuse_misfit(logged, queries.list_recorded(conn), folder)
 
 
 async def require_async(conn: AsyncConnection[Any], *, folder: Path = FOLDER) -> None:
     """What `require` does, over an asynchronous connection."""
     logged = await queries.logged_schemas(conn)
-    _refuse_unmigrated(logged)
+    if not _is_migrated(logged):
+        raise _unmigrated(conn.info.user, logged, await queries.searched_schemas(conn))
     _refuse_misfit(logged, await queries.list_recorded(conn), folder)
 
 
@@ -364,12 +372,19 @@ def _version(recorded: Sequence[RecordedMigration]) -> SchemaVersion:
     return SchemaVersion(newest.get("shared"), newest.get("workspace"))
 
 
-def _refuse_unmigrated(logged: Sequence[str]) -> None:
-    if not _is_migrated(logged):
-        missing = "this workspace" if logged else "this database"
-        raise SchemaVersionMismatchError(
-            f"{missing} has no taskdb schema yet", hint="Run: taskdb migrate up"
-        )
+def _unmigrated(
+    role: str, logged: Sequence[str], searched: Sequence[SearchedSchema]
+) -> DatabaseError:
+    """Say why no log was found: the role may not look, or there is none."""
+    refusal = workspaces.closed(role, searched)
+    if refusal:
+        return refusal
+    workspace = searched[0].name
+    missing = f"workspace {workspace}" if logged else "this database"
+    return SchemaVersionMismatchError(
+        f"{missing} has no taskdb schema yet",
+        hint=f"Run: taskdb migrate up{_option([workspace])}",
+    )
 
 
 def _refuse_misfit(

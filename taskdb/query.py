@@ -305,6 +305,11 @@ def _check_parameter(
 ) -> None:
     name = parameter.name
     if name not in statement.parameters and name not in statement.conditional:
+        at = statement.source.text.find(f"%({name})s", statement.start, statement.end)
+        if at >= 0:
+            raise statement.source.error(
+                f"%({name})s is psycopg's way to write a parameter", at, f"Write :{name}"
+            )
         raise statement.source.error(
             f"{statement.name} has no :{name}, which its function {place_of(function)} takes",
             statement.start,

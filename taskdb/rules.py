@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
 __all__ = ["UNSET", "Json", "Length", "Matches", "Range", "Unset"]
+
+_UNITS: Final = {
+    "day": timedelta(days=1),
+    "h": timedelta(hours=1),
+    "min": timedelta(minutes=1),
+    "s": timedelta(seconds=1),
+    "ms": timedelta(milliseconds=1),
+}
 
 
 class Unset(Enum):
@@ -36,10 +45,10 @@ class Range:
         if self._holds(value):
             return None
         if self.low is None:
-            return f"must be at most {self.high}"
+            return f"must be at most {_worded(self.high)}"
         if self.high is None:
-            return f"must be at least {self.low}"
-        return f"must be between {self.low} and {self.high}"
+            return f"must be at least {_worded(self.low)}"
+        return f"must be between {_worded(self.low)} and {_worded(self.high)}"
 
     def _holds(self, value: Any) -> bool:
         if isinstance(value, Decimal) and value.is_nan():
@@ -92,3 +101,14 @@ def _unit(value: object, number: int) -> str:
     units: dict[type, str] = {str: "character", bytes: "byte"}
     unit = units.get(type(value), "item")
     return unit if number == 1 else f"{unit}s"
+
+
+def _worded(bound: Any) -> str:
+    """A bound as a person writes it: durations in their largest unit, as 1 h or 365 days."""
+    if not isinstance(bound, timedelta):
+        return str(bound)
+    for unit, length in _UNITS.items():
+        number, rest = divmod(bound, length)
+        if number and not rest:
+            return f"{number} {unit}{'s' if unit == 'day' and number != 1 else ''}"
+    return str(bound)

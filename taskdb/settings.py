@@ -266,7 +266,7 @@ class _Given:
             return None
         milliseconds = self.number(
             name,
-            None if argument is None else _milliseconds(argument),
+            None if argument is None else _given(name, argument),
             default=default or 0,
             least=least,
             unit=" milliseconds",
@@ -276,6 +276,17 @@ class _Given:
 
 def _milliseconds(duration: timedelta) -> int:
     return duration // timedelta(milliseconds=1)
+
+
+def _given(name: str, duration: object) -> int:
+    """The milliseconds of an argument; a caller may have taken it for a number of them."""
+    if not isinstance(duration, timedelta):
+        kind = type(duration).__name__
+        raise ValidationError(
+            name.removeprefix("DB_").lower(),
+            f"must be a timedelta, not {kind}; only the variable is in milliseconds",
+        )
+    return _milliseconds(duration)
 
 
 def _parse(conninfo: str, name: str) -> dict[str, str]:

@@ -36,8 +36,8 @@ _SAVEPOINT: Final = b"savepoint taskdb_verify"
 _BACK: Final = b"rollback to savepoint taskdb_verify"
 _RELEASE: Final = b"release savepoint taskdb_verify"
 _MENDING: Final = (
-    "Is the database the one, and migrated (`taskdb migrate status`)? If the difference is "
-    "meant, run `taskdb check --write`"
+    "Is the database the one, and migrated (`taskdb migrate status`), and the role the one that "
+    "was granted it? If the difference is meant, run `taskdb check --write`"
 )
 
 

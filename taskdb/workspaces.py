@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, LiteralString, TypeAlias, get_args
 from psycopg import Connection, sql
 
 from taskdb.errors import DatabaseError, ValidationError
+from taskdb.models.migrations import SearchedSchema
 from taskdb.queries import migrations as log_queries
 from taskdb.queries import workspaces as queries
 
@@ -160,6 +161,21 @@ def grant(conn: Connection[Any], name: str, role: str, access: Access = "read") 
                 f"role {role} may not use schema shared, which is not yours to grant",
                 hint="Let the owner of schema shared grant a workspace to it as well",
             )
+
+
+def closed(role: str, searched: Sequence[SearchedSchema]) -> DatabaseError | None:
+    """The error of a *role* that is kept out of a schema of the search path, or None.
+
+    The server passes over such a schema, as if nothing were there.
+    """
+    for schema in searched:
+        if schema.is_closed:
+            return DatabaseError(
+                f"role {role} may not use schema {schema.name}",
+                hint="Connect as its owner, or let the owner grant the workspace: "
+                f"taskdb.workspaces.grant(conn, WORKSPACE, {role!r})",
+            )
+    return None
 
 
 def set_search_path(conn: Connection[Any], name: str) -> str:

@@ -74,6 +74,9 @@ class Backend(PostgresqlPsycopgBackend):
         """Set the session up as each file is to find it."""
         run_file(connection, SQL / "session" / "migration.sql")
         workspaces.set_search_path(connection, self.schema_name)
+        refusal = workspaces.closed(connection.info.user, queries.searched_schemas(connection))
+        if refusal:
+            raise refusal
 
     def list_tables(self, **kwargs: object) -> list[str]:
         """The schema's tables: yoyo asks whether its own are there."""

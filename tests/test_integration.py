@@ -17,7 +17,7 @@ from typing import Any, get_args, get_type_hints
 import psycopg
 import pytest
 
-from taskdb import AsyncDatabase, Database
+from taskdb import AsyncDatabase, Database, connect
 from taskdb.errors import QueriesDoNotFitError
 from taskdb.models import ExecutionStep, NewStep, NewWorkflow
 from taskdb.models.types import TaskStatus
@@ -250,6 +250,21 @@ def test_handing_over_is_all_or_nothing(database_url: str) -> None:
             assert [a.agent for a in claims.list_live(conn)] == ["dev-1"]
         with pytest.raises(LookupError):
             hand_over(database, "T-1", "dev-2")
+
+
+def test_roles_are_let_in_to_write_and_to_read(
+    database_url: str, make_role: Callable[[], tuple[str, str]]
+) -> None:
+    (service, service_url), (report, report_url) = make_role(), make_role()
+
+    example("roles.py")["let_in"](database_url, service, report)
+
+    with connect(service_url) as conn:
+        tasks.create(conn, key="T-1", title="Write the manual")
+    with connect(report_url) as conn:
+        assert tasks.get_by_key(conn, key="T-1").title == "Write the manual"
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            tasks.delete(conn, key="T-1")
 
 
 def test_service_starts_only_on_a_database_that_its_queries_fit(

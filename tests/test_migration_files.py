@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from taskdb.errors import MigrationError
-from taskdb.migration_files import Migration, ids, lint, read_train
+from taskdb.migration_files import Migration, ids, lint, new_files, read_train
 from taskdb.migration_head import Lock
 from tests.trains import Trains
 
@@ -269,8 +270,19 @@ def test_all_problems_of_a_folder_come_at_once(tmp_path: Path) -> None:
 
     text = str(caught.value)
     assert text.startswith("2 problems in migrations:\n")
-    assert "0002.add.sql:5: commit" in text
-    assert "0002.add.sql:6: begin" in text
+    _, first, second = text.splitlines()[:3]
+    assert re.match(r"\(1\) .*0002\.add\.sql:5: commit", first)
+    assert re.match(r"\(2\) .*0002\.add\.sql:6: begin", second)
+
+
+def test_a_new_file_that_is_not_filled_in_is_refused_line_by_line_once(tmp_path: Path) -> None:
+    Trains(tmp_path)
+    new_files(tmp_path / "shared", "add-mood")
+
+    assert [problem.message for problem in lint(tmp_path / "shared")] == [
+        "'Locks:' is empty",
+        "'Check:' is empty",
+    ]
 
 
 def test_ids_come_in_order_without_reading_a_file(tmp_path: Path) -> None:

@@ -769,7 +769,9 @@ def test_a_service_is_refused_a_database_without_its_schema(
     migrations.up(empty_database_url, folder=trains.folder)
 
     with connect(empty_database_url, workspace="team_b") as conn:
-        with pytest.raises(SchemaVersionMismatchError, match="this workspace has no"):
+        with pytest.raises(
+            SchemaVersionMismatchError, match=r"workspace team_b has no .*up --workspace team_b"
+        ):
             migrations.require(conn, folder=trains.folder)
         assert migrations.version(conn) == migrations.SchemaVersion(None, None)
 

@@ -170,6 +170,17 @@ REFUSED = [
     (Literal["a", 2], [], "must be one of 'a', 2"),
     (int | bool, "a", "must be an int, not str, or must be a bool, not str"),
     (Annotated[int, Range(1, 10)], 0, "must be between 1 and 10"),
+    (
+        Annotated[timedelta, Range(timedelta(hours=1), timedelta(days=2))],
+        timedelta(0),
+        "must be between 1 h and 2 days",
+    ),
+    (Annotated[timedelta, Range(timedelta(milliseconds=1))], timedelta(0), "must be at least 1 ms"),
+    (
+        Annotated[timedelta, Range(None, timedelta(seconds=90))],
+        timedelta(days=1),
+        "must be at most 90 s",
+    ),
     (Annotated[int | None, Range(1, 10)], 11, "must be between 1 and 10"),
     (Annotated[int, Range(1)], 0, "must be at least 1"),
     (Annotated[Decimal, Range(0, 1)], Decimal("NaN"), "must be between 0 and 1"),

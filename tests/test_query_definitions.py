@@ -195,6 +195,12 @@ REFUSED = [
     ),
     ("def get(): ...", "select 1;", "get has no return type", "area.py:16"),
     ("async def get() -> int: ...", "select 1;", "get is async", "area.py:16"),
+    (
+        "def get(a: int) -> int: ...",
+        "select %(a)s;",
+        "%(a)s is psycopg's way",
+        "area.sql:2:8",
+    ),
     ("def get() -> int: return 1", "select 1;", "has a body, which would never run", "area.py:16"),
     ("def get() -> int: print()", "select 1;", "has a body, which would never run", "area.py:16"),
     ("def get(a) -> int: ...", "select :a;", "a has no annotation", "area.py:16"),

@@ -103,6 +103,22 @@ where
     and namespace.nspname in ('shared', current_schema())
 order by namespace.nspname;
 
+-- name: searched_schemas
+-- The schemas that the search path names, in its order, and whether this role is kept out of
+-- one that is there. The server itself passes over such a schema without a word.
+select
+    entry.name,
+    coalesce(
+        not has_schema_privilege(namespace.oid, 'usage'),
+        false
+    ) as is_closed
+from
+    regexp_split_to_table(
+        replace(current_setting('search_path'), '"', ''), ',\s*'
+    ) with ordinality as entry (name, position)
+left join pg_namespace as namespace on namespace.nspname = entry.name
+order by entry.position;
+
 -- name: list_recorded
 -- What a workspace and `shared` have, for a service that starts.
 select

@@ -155,7 +155,7 @@ def _tell_of_queries(report: query_check.Report) -> None:
         click.echo(f"  {each.where}: {each.query}: {each.column}: {each.reason}")
     if report.written is None:
         return
-    click.echo(f"{len(report.written)} files of expectations changed")
+    click.echo(f"files of expectations changed: {len(report.written)}")
     for path in report.written:
         click.echo(f"  {path}")
 

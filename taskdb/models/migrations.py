@@ -30,6 +30,14 @@ class MigrationLogEntry:
 
 
 @dataclass(slots=True)
+class SearchedSchema:
+    """A schema that the search path names, and whether the role is kept out of it."""
+
+    name: str
+    is_closed: bool
+
+
+@dataclass(slots=True)
 class RecordedMigration:
     """A migration that a database has, by train, and the oldest package that works with it."""
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from taskdb.models.migrations import AppliedMigration, MigrationLogEntry, RecordedMigration
+from taskdb.models.migrations import (
+    AppliedMigration,
+    MigrationLogEntry,
+    RecordedMigration,
+    SearchedSchema,
+)
 from taskdb.queries import query
 
 
@@ -77,6 +82,12 @@ def forget(*, id: str) -> None:
 @query
 def logged_schemas() -> list[str]:
     """Return those of `shared` and the current schema that have a log."""
+    ...
+
+
+@query
+def searched_schemas() -> list[SearchedSchema]:
+    """Return the schemas that the search path names, in its order."""
     ...
 
 

@@ -28,7 +28,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import psycopg
 
@@ -63,6 +63,9 @@ class TaskdbError(Exception):
     refused, its `constraint`; the server's own error is the `__cause__`.
     """
 
+    # What to do where whoever raises it has no better hint.
+    remedy: ClassVar[str | None] = None
+
     def __init__(
         self,
         message: str,
@@ -75,7 +78,7 @@ class TaskdbError(Exception):
         super().__init__(message)
         self.message = message
         self.where = where
-        self.hint = hint
+        self.hint = hint or self.remedy
         self.sqlstate = sqlstate
         self.constraint = constraint
 
@@ -148,6 +151,8 @@ class ClaimLostError(DatabaseError):
 
     Nothing was changed. Drop the work and claim again.
     """
+
+    remedy = "The lease lapsed, or the claim was ended: drop the work, and claim again"
 
 
 class VersionConflictError(DatabaseError):

@@ -55,6 +55,7 @@
 \ir functions/spread_urgency.sql
 \ir functions/borrowed_urgency.sql
 \ir functions/waiting_urgencies.sql
+\ir functions/withdraw_deep_urgency.sql
 \ir functions/withdraw_urgency.sql
 \ir functions/open_task_region.sql
 \ir functions/step_cycle.sql

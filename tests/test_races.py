@@ -1133,6 +1133,14 @@ MUTANTS = [
         ),
     ),
     Mutant(
+        "what keeps a task as urgent as it is, is locked, but not written",
+        "functions/withdraw_urgency.sql",
+        "withdraw_urgency",
+        r"except all select unnest\(loose\)",
+        "except all select unnest(loose || keepers)",
+        ("a task made less urgent than its dependent, and so is that",),
+    ),
+    Mutant(
         "what becomes urgent is not looked at again under the lock",
         "functions/spread_urgency.sql",
         "spread_urgency",

@@ -374,6 +374,42 @@ def test_urgency_of_a_hundred_thousand_tasks_comes_and_goes_in_half_a_minute(
     assert hurry_chain(session, 100_000) < 30
 
 
+def layer(conn: Connection, count: int) -> None:
+    """Make layers of twenty tasks, each waiting for three of the layer before and for one hub."""
+    dice = random.Random(SEED)
+    edges: list[NewDependency] = []
+    for number in range(20, count):
+        below = dice.sample(range(number // 20 * 20 - 20, number // 20 * 20), 3)
+        edges += [NewDependency(f"task-{number}", f"task-{other}") for other in below]
+        edges.append(NewDependency(f"task-{number}", "hub"))
+    new = [NewTask(key=f"task-{number}", title="A task", priority=1) for number in range(count)]
+    tasks.create_many(conn, [NewTask(key="hub", title="The hub", priority=10), *new], edges)
+    conn.commit()
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_one_statement_changes_the_priority_of_a_whole_plan(
+    session: Connection, order: str
+) -> None:
+    layer(session, 1_000)
+    # An update changes rows in the order in which they lie in the table.
+    session.execute(f"create temporary table placed as select id from tasks order by id {order}")
+    session.execute("analyze placed")
+    session.execute("set local enable_hashjoin = off")
+    session.execute("set local enable_mergejoin = off")
+    for change, urgency in (("least(10, priority + 1)", 2), ("7", 7), ("1", 1)):
+        started = time.perf_counter()
+        session.execute(
+            f"update tasks set priority = {change} from placed where placed.id = tasks.id"
+        )
+        seconds = time.perf_counter() - started
+        print(f"\npriority = {change}: {seconds:.2f} s")
+        found = session.execute("select distinct effective_priority from tasks").fetchall()
+        assert found == [(urgency,)]
+        assert seconds < 15
+    assert invariants.wrong_urgency(session) == []
+
+
 def schedule_chain(conn: Connection, count: int) -> float:
     """Return the seconds it takes to find that a chain is its own critical path."""
     assert weave(conn, count, CHAIN_EDGES) == count - 1

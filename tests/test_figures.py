@@ -99,7 +99,7 @@ FIGURES = [
     Figure(1, "phase_of_a_task", 10),
     Figure(1, "specs_by_status", 100),
     Figure(1, "ready_tasks_of_a_spec", 100),
-    Figure(1, "search_for_words_of_all_specs", 200),
+    Figure(1, "search_for_words_of_all_specs", 200, by_processor=True),
     Figure(3, "project_by_id", 10),
     Figure(3, "projects_of_an_owner_by_status", 100),
     Figure(3, "projects_by_file_content", 100),

@@ -22,7 +22,7 @@ from tests.exchange_files import DATA, needs_data
 
 Connection = psycopg.Connection[Any]
 
-REAL = DATA / "shark" / "plan"
+REAL = (DATA / "shark" / "plan").resolve()
 FIELDS = """\
 ---
 key: T-E04-F01-002

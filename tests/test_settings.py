@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -235,8 +236,9 @@ def test_bad_argument_is_refused_by_its_own_name() -> None:
         Settings.read("host=h", pool_max=0)
     with pytest.raises(ValidationError, match=r"^statement_timeout .* milliseconds"):
         Settings.read("host=h", statement_timeout=timedelta(seconds=-1))
+    milliseconds: Any = 5000
     with pytest.raises(ValidationError, match=r"^pool_timeout must be a timedelta, not int"):
-        Settings.read("host=h", pool_timeout=5000)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        Settings.read("host=h", pool_timeout=milliseconds)
     with pytest.raises(ValidationError, match=r"^workspace"):
         Settings.read("host=h", workspace='x"; drop schema shared')
     with pytest.raises(ValidationError, match=r"^conninfo"):

@@ -170,6 +170,9 @@ comment on function withdraw_deep_urgency(uuid[]) is
 -- with an older snapshot that changes how urgent one of them is, and sees what it waits for as it
 -- no longer is. (docs/decisions/0013; tests/test_races.py has the mutant.) What this transaction
 -- has written already need not be written again: a row with a thousand versions is slow to find.
+--
+-- (Without sorts a keeper comes from the index by blocker, read backwards, and the first one ends
+-- the search. Plans are kept, since a statement may come here for each of its rows.)
 create or replace function withdraw_urgency(ids uuid[])
     returns void
     language plpgsql

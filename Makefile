@@ -69,7 +69,7 @@ bench: $(BENCH_STAMP) ## Compare with psycopg, aiosql, SQLAlchemy and others. BE
 
 .PHONY: docs
 docs: $(STAMP) ## Write docs/schema.md from the catalogue of a database just migrated.
-	$(BIN)/python -m taskdb.check.erdiagram docs/schema.md
+	$(BIN)/python -m taskdb.admin.erdiagram docs/schema.md
 
 .PHONY: clean
 clean: ## Stop the embedded server; remove it, the environment and all caches.

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import WORKSPACE, named
+from taskdb.database.settings import Settings
 from taskdb.query import Query
-from taskdb.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

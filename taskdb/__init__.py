@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from taskdb import errors
     from taskdb.database import AsyncDatabase, Database, Health, connect, connect_async
+    from taskdb.database.settings import Settings
     from taskdb.query import UNSET, Queries, Unset
-    from taskdb.settings import Settings
-    from taskdb.verification import verify
+    from taskdb.query.verification import verify
 
 __all__ = [
     "UNSET",
@@ -43,11 +43,11 @@ _HOMES = {
     "Database": "database",
     "Health": "database",
     "Queries": "query",
-    "Settings": "settings",
+    "Settings": "database.settings",
     "Unset": "query",
     "connect": "database",
     "connect_async": "database",
-    "verify": "verification",
+    "verify": "query.verification",
 }
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from taskdb.embedded import THROWAWAY_SETTINGS, Server
+from taskdb.embedded.server import THROWAWAY_SETTINGS, Server
 
 OUTPUT = b"\x01\0\0\0\0\0\0\x02ok"  # One frame of two bytes on a container's standard output.
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from taskdb import doctor
+from taskdb.admin import doctor
 from taskdb.errors import ClaimLostError, InvalidTransitionError
 from taskdb.models import (
     Claim,

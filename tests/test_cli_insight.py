@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from taskdb import pictures
+from taskdb.admin import diagrams
 from taskdb.cli.insight import span
 from taskdb.database import connect
 from taskdb.models.tasks import NewTask
@@ -126,7 +126,7 @@ def test_graph_is_mermaid_or_dot(taskdb: Caller) -> None:
 def test_a_large_plan_is_drawn_by_feature_and_says_so(
     taskdb: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictures, "LARGE", 5)
+    monkeypatch.setattr(diagrams, "LARGE", 5)
 
     drawn = taskdb("graph")
 
@@ -142,7 +142,7 @@ def test_a_large_plan_is_drawn_by_feature_and_says_so(
 def test_a_picture_of_too_many_tasks_says_what_is_missing(
     taskdb: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictures, "MOST", 4)
+    monkeypatch.setattr(diagrams, "MOST", 4)
 
     assert taskdb("graph").err == "2 tasks are not in the picture: too many.\n"
 
@@ -153,7 +153,7 @@ def test_a_large_plan_of_tasks_without_features_is_drawn_by_task(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pictures, "LARGE", 5)
+    monkeypatch.setattr(diagrams, "LARGE", 5)
     url = databases.clone(template)
     with connect(url) as conn:
         tasks.create_many(conn, [NewTask(key=f"lone-{n}", title="Alone") for n in range(7)])
@@ -169,7 +169,7 @@ def test_a_large_plan_of_tasks_without_features_is_drawn_by_task(
 def test_a_picture_that_mermaid_would_refuse_is_told(
     taskdb: Caller, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
-    monkeypatch.setattr(pictures, limit, 3)
+    monkeypatch.setattr(diagrams, limit, 3)
 
     assert "--format dot has no such limit" in taskdb("graph").err
     assert taskdb("graph", "--format", "dot").err == ""

@@ -13,10 +13,10 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from taskdb import queries
-from taskdb.check import contract
-from taskdb.check.inspection import literal, show
 from taskdb.database import connect
 from taskdb.queries import statements, tasks
+from taskdb.query.check import contract
+from taskdb.query.check.inspection import literal, show
 from tests.command_line import Caller
 from tests.servers import Databases
 

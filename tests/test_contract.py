@@ -21,8 +21,8 @@ import psycopg
 import pytest
 
 from taskdb import models, queries
-from taskdb.check import contract
 from taskdb.query import UNSET, Queries, Unset
+from taskdb.query.check import contract
 from tests.command_line import run
 from tests.servers import Databases
 

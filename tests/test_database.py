@@ -360,7 +360,7 @@ async def test_connection_whose_user_is_cancelled_while_it_is_reset_is_replaced(
                 pass
 
         with monkeypatch.context() as patch, connect(url, autocommit=True) as watcher:
-            patch.setattr("taskdb.pools._RESET", b"select pg_sleep(60)")
+            patch.setattr("taskdb.database.pooling._RESET", b"select pg_sleep(60)")
             task = asyncio.create_task(lend())
             while not one(watcher, IS_SLEEPING):
                 await asyncio.sleep(0.005)
@@ -389,7 +389,7 @@ def test_connection_that_resists_its_reset_is_replaced(
 ) -> None:
     with Database(url, check_schema=False, pool_min=1, pool_max=1) as db:
         with monkeypatch.context() as patch:
-            patch.setattr("taskdb.pools._RESET", b"select 1 / 0")
+            patch.setattr("taskdb.database.pooling._RESET", b"select 1 / 0")
             with db.connection() as conn:
                 first = conn
 
@@ -700,7 +700,7 @@ def test_server_that_never_answers_is_given_up_within_the_connect_timeout() -> N
 async def test_pooler_that_drops_the_settings_is_found_out(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("taskdb.settings.Settings._options", lambda self: "")
+    monkeypatch.setattr("taskdb.database.settings.Settings._options", lambda self: "")
     with pytest.raises(DatabaseError, match="did not take the settings of the session"):
         Database(url, check_schema=False).open()
     with pytest.raises(DatabaseError, match="did not take the settings of the session"):
@@ -716,7 +716,7 @@ def test_role_may_bring_the_settings_that_a_pooler_drops(
         conn.execute("create role planner login")
         conn.execute('alter role planner set search_path = "taskdb",shared,pg_temp')
         conn.execute("alter role planner set timezone = 'UTC'")
-    monkeypatch.setattr("taskdb.settings.Settings._options", lambda self: "")
+    monkeypatch.setattr("taskdb.database.settings.Settings._options", lambda self: "")
     pooled = psycopg.conninfo.make_conninfo(server.url, user="planner")
 
     with Database(pooled, check_schema=False) as db, db.connection() as conn:

@@ -8,12 +8,12 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
-from taskdb.check import describe as module
-from taskdb.check import nullability
-from taskdb.check.catalogue import Catalogue
-from taskdb.check.describe import Column, describe
-from taskdb.check.nodetree import NodeTreeError
 from taskdb.queries import checks
+from taskdb.query.check import describe as module
+from taskdb.query.check import nullability
+from taskdb.query.check.catalogue import Catalogue
+from taskdb.query.check.describe import Column, describe
+from taskdb.query.check.nodetree import NodeTreeError
 from tests.servers import Databases
 
 SCHEMA = """
@@ -177,7 +177,7 @@ def test_catalogue_is_asked_once_for_each_thing(
 ) -> None:
     catalogue = Catalogue()
     first = describe(conn, "select lower(name), id::text from team", catalogue=catalogue)
-    monkeypatch.setattr("taskdb.check.catalogue.checks", None)
+    monkeypatch.setattr("taskdb.query.check.catalogue.checks", None)
 
     again = describe(conn, "select id::text, lower(name) from team", catalogue=catalogue)
 

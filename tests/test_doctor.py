@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from taskdb import doctor
+from taskdb.admin import doctor
 from taskdb.database import connect, connect_async
 from taskdb.errors import ValidationError
 from taskdb.models import NewDependency, NewTask, SpecType, TaskStatus
@@ -801,7 +801,7 @@ def test_a_finding_is_ready_for_json(conn: psycopg.Connection[Any], used: Plan) 
 
 
 def test_doctor_needs_no_right_but_to_read(make_role: Any, database_url: str) -> None:
-    from taskdb import workspaces
+    from taskdb.database import workspaces
 
     role, url = make_role()
     with connect(database_url) as conn:

@@ -14,9 +14,9 @@ import psycopg
 import pytest
 
 from taskdb import migrations
-from taskdb.check import drift, schema
-from taskdb.check.scratch import PREFIX
 from taskdb.errors import DatabaseError, ScriptError
+from taskdb.migrations import drift, schema
+from taskdb.migrations.scratch import PREFIX
 from tests.servers import Databases
 
 Named = tuple[str, str, str | None]

@@ -18,9 +18,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from taskdb import _account, embedded
-from taskdb._account import Account
 from taskdb.embedded import Server, throwaway
+from taskdb.embedded import account as accounts
+from taskdb.embedded import server as embedded
+from taskdb.embedded.account import Account
 from taskdb.errors import DatabaseError, DatabaseNotFoundError
 
 ROOT = Path(__file__).parent.parent
@@ -431,7 +432,7 @@ def test_data_that_is_damaged_is_not_begun_anew(server: Server) -> None:
 
 
 def test_a_server_started_by_hand_in_the_same_data_is_left_alone(server: Server) -> None:
-    account = _account.choose(server.directory / "data")
+    account = accounts.choose(server.directory / "data")
     account.own(server.directory)
     options = f"-c listen_addresses= -c unix_socket_directories={server.directory}"
     control = [str(server.binaries / "pg_ctl"), "-D", str(server.directory / "data")]
@@ -475,7 +476,7 @@ def test_a_machine_without_a_usable_account_is_an_error(
 ) -> None:
     broken = Account(os.geteuid(), os.getegid(), ("/no/such/program",))
     refused = Account(os.geteuid(), os.getegid(), ("/bin/false",))
-    monkeypatch.setattr(_account, "_candidates", lambda _: iter([broken, refused]))
+    monkeypatch.setattr(accounts, "_candidates", lambda _: iter([broken, refused]))
 
     with pytest.raises(DatabaseError, match=f"can run PostgreSQL for user id {os.geteuid()}"):
         Server(folder / ".taskdb").start()
@@ -568,13 +569,13 @@ def lent(owner: int) -> Iterator[Account]:
     return (account for account in CANDIDATES(owner) if account.switch is not None)
 
 
-CANDIDATES = _account._candidates
+CANDIDATES = accounts._candidates
 
 if IS_ROOT:
 
     @pytest.fixture
     def refused_namespaces(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
-        monkeypatch.setattr(_account, "_candidates", lent)
+        monkeypatch.setattr(accounts, "_candidates", lent)
         monkeypatch.setattr(embedded, "ELSEWHERE", folder / "elsewhere")
         return next(lent(0))
 
@@ -605,7 +606,7 @@ if IS_ROOT:
         server: Server, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for candidates in (CANDIDATES, lent, CANDIDATES):
-            monkeypatch.setattr(_account, "_candidates", candidates)
+            monkeypatch.setattr(accounts, "_candidates", candidates)
             server.start()
             assert kept(server) == 42
             server.stop()

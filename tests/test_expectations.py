@@ -16,11 +16,11 @@ from psycopg.pq import TransactionStatus
 
 import taskdb
 from taskdb import queries
-from taskdb.check import queries as query_check
 from taskdb.database import connect
 from taskdb.errors import Misfit, QueriesDoNotFitError, QueryDefinitionError
-from taskdb.expectations import FOLDER, Area, Value, area_of, read
 from taskdb.query import Queries
+from taskdb.query.check import queries as query_check
+from taskdb.query.expectations import FOLDER, Area, Value, area_of, read
 from tests.command_line import Caller
 
 Connection = psycopg.Connection[Any]

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from taskdb import doctor
+from taskdb.admin import doctor
 from taskdb.database import connect
 from taskdb.errors import IntegrityError, NotFoundError, ValidationError
 from taskdb.models import ExternalDependency, Health, NewTask, NewWorkflow, TaskStatus

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from taskdb import doctor
+from taskdb.admin import doctor
 from taskdb.database import connect
 from taskdb.embedded import Server
 from taskdb.errors import CircularDependencyError, IntegrityError, NotFoundError

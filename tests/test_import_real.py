@@ -19,7 +19,7 @@ import networkx as nx  # type: ignore[import-untyped]
 import psycopg
 import pytest
 
-from taskdb import doctor
+from taskdb.admin import doctor
 from taskdb.errors import CircularDependencyError, ValidationError
 from taskdb.exchange import Action, Report, detect, import_plan, read_plan
 from taskdb.models.types import TaskStatus

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from taskdb import doctor
+from taskdb.admin import doctor
 from taskdb.errors import ValidationError
 from taskdb.exchange import ImportRefusedError, Report, detect, import_plan, read_plan
 from taskdb.exchange.frontmatter import FieldsError, parse_fields

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from taskdb.embedded import Server
-from taskdb.lexer import Kind, LexicalError, tokenize
+from taskdb.query._lexer import Kind, LexicalError, tokenize
 
 # Snippets and the parameters in them. Each is a trap that a loader of SQL has fallen into.
 SNIPPETS = [

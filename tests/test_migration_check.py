@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from taskdb import migration_runner
-from taskdb.check import locks
-from taskdb.check import migrations as migration_check
 from taskdb.errors import DatabaseError
+from taskdb.migrations import locks, runner
+from taskdb.migrations import rehearsal as migration_check
 from tests.servers import Databases
 from tests.trains import Trains
 
@@ -318,7 +317,7 @@ def test_runners_that_get_in_each_others_way_are_a_finding(
     databases: Databases, trains: Trains, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trains.add("workspace", "0002.sleep", "select pg_sleep(0.2);")
-    monkeypatch.setattr(migration_runner, "runner_lock", lambda *_args: contextlib.nullcontext())
+    monkeypatch.setattr(runner, "runner_lock", lambda *_args: contextlib.nullcontext())
 
     findings = migration_check.check(databases.admin_url, folder=trains.folder)
 

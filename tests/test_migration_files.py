@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from taskdb.errors import MigrationError
-from taskdb.migration_files import Migration, ids, lint, new_files, read_train
-from taskdb.migration_head import Lock
+from taskdb.migrations.files import Migration, ids, lint, new_files, read_train
+from taskdb.migrations.header import Lock
 from tests.trains import Trains
 
 NAME = "0001.create-notes"

@@ -17,8 +17,8 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from taskdb import migrations, workspaces, yoyo_backend
-from taskdb.database import connect, connect_async
+from taskdb import migrations
+from taskdb.database import connect, connect_async, workspaces
 from taskdb.errors import (
     DatabaseError,
     DatabaseNotFoundError,
@@ -26,6 +26,7 @@ from taskdb.errors import (
     SchemaVersionMismatchError,
     ValidationError,
 )
+from taskdb.migrations import backend
 from tests.servers import Databases, make_url
 from tests.trains import Trains
 
@@ -373,7 +374,7 @@ def test_a_run_waits_for_another_and_then_finds_its_work_done(
         steps.extend(migrations.up(empty_database_url, folder=trains.folder, show=lines.append))
 
     with psycopg.connect(empty_database_url, autocommit=True) as holder:
-        holder.execute("select pg_advisory_lock(%s)", (yoyo_backend.LOCK_KEY,))
+        holder.execute("select pg_advisory_lock(%s)", (backend.LOCK_KEY,))
         waiting = threading.Thread(target=second)
         waiting.start()
         wait_until(lambda: lines)
@@ -386,7 +387,7 @@ def test_a_run_waits_for_another_and_then_finds_its_work_done(
 
 def test_a_run_that_waits_too_long_says_for_whom(empty_database_url: str, trains: Trains) -> None:
     with psycopg.connect(empty_database_url, autocommit=True) as holder:
-        holder.execute("select pg_advisory_lock(%s)", (yoyo_backend.LOCK_KEY,))
+        holder.execute("select pg_advisory_lock(%s)", (backend.LOCK_KEY,))
 
         with pytest.raises(DatabaseError, match=f"process {holder.info.backend_pid}"):
             migrations.up(empty_database_url, folder=trains.folder, wait=0.1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from taskdb.check.nodetree import Node, NodeTreeError, parse, strings
+from taskdb.query.check.nodetree import Node, NodeTreeError, parse, strings
 
 
 def only(text: str) -> Node:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from taskdb.check.describe import Description, describe
+from taskdb.query.check.describe import Description, describe
 from tests.servers import Databases
 
 ALL_MAJORS = range(15, 19)

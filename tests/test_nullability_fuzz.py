@@ -15,13 +15,13 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from taskdb.check import nullability, scopes
-from taskdb.check.catalogue import Catalogue
-from taskdb.check.describe import describe
-from taskdb.check.nullability import Nullability, Verdict, never
-from taskdb.check.nullfree import Promise
-from taskdb.check.scopes import Scope
 from taskdb.models.checks import Function
+from taskdb.query.check import nullability, scopes
+from taskdb.query.check.catalogue import Catalogue
+from taskdb.query.check.describe import describe
+from taskdb.query.check.nullability import Nullability, Verdict, never
+from taskdb.query.check.nullfree import Promise
+from taskdb.query.check.scopes import Scope
 from tests.random_queries import Generator as Queries
 from tests.random_queries import schema
 from tests.servers import Databases

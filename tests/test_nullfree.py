@@ -9,10 +9,10 @@ from collections.abc import Generator, Iterable
 import psycopg
 import pytest
 
-from taskdb.check.describe import describe
-from taskdb.check.nullfree import Promise, null_free_columns, promise, signature
 from taskdb.models.checks import Function
 from taskdb.queries import checks
+from taskdb.query.check.describe import describe
+from taskdb.query.check.nullfree import Promise, null_free_columns, promise, signature
 from tests.servers import Databases
 
 # Literals by type. From 17 on an interval may be infinite.

@@ -12,10 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from taskdb.admin.diagrams import (
+    Edge,
+    Line,
+    Node,
+    Picture,
+    as_dot,
+    as_mermaid,
+    draw_features,
+    draw_tasks,
+)
 from taskdb.models.dependencies import NewDependency
 from taskdb.models.tasks import NewTask
 from taskdb.models.types import TaskStatus
-from taskdb.pictures import Edge, Line, Node, Picture, as_dot, as_mermaid, draw_features, draw_tasks
 from taskdb.queries import epics, features, tasks
 from tests.plans import Plan
 

@@ -16,13 +16,14 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from taskdb import models, queries, seed
-from taskdb.check import dataset, plans, plantree
-from taskdb.check.describe import describe
-from taskdb.check.samples import find_arguments
+from taskdb import models, queries
+from taskdb.admin import dataset, seed
 from taskdb.cli.plans import FULL_SIZE
 from taskdb.database import connect
 from taskdb.query import Queries
+from taskdb.query.check import plans, plantree
+from taskdb.query.check.describe import describe
+from taskdb.query.check.samples import find_arguments
 from tests.command_line import Caller
 from tests.servers import Databases
 

@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from psycopg import RawCursor
 from typing_extensions import TypeAliasType
 
-from taskdb.arguments import Parameter, binder, parameters_of
-from taskdb.encoding import RefusedError, encoder
 from taskdb.errors import ValidationError
 from taskdb.query import UNSET, Json, Length, Matches, Queries, Range, Unset
+from taskdb.query._encoding import RefusedError, encoder
+from taskdb.query._parameters import Parameter, binder, parameters_of
 
 
 class Colour(StrEnum):

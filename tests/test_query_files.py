@@ -7,8 +7,8 @@ import re
 import pytest
 
 from taskdb.errors import QueryDefinitionError
-from taskdb.sqlfiles import parse
-from taskdb.statements import SourceFile, Statement, Variant
+from taskdb.query._parser import parse
+from taskdb.query._statements import SourceFile, Statement, Variant
 
 LIST_TASKS = """\
 -- Tasks: this is about the file.

@@ -17,9 +17,9 @@ import pytest
 from psycopg import AsyncConnection, Connection
 from psycopg.errors import NotNullViolation, QueryCanceled, UndefinedColumn, UniqueViolation
 
-from taskdb import execution
 from taskdb.errors import IntegrityError, NotFoundError, TooManyRowsError, ValidationError
 from taskdb.query import UNSET, Queries, Query, Unset
+from taskdb.query import _execution as execution
 from tests.servers import Databases
 
 SQL = """\

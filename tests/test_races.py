@@ -23,7 +23,7 @@ import pytest
 from psycopg import IsolationLevel
 from psycopg.errors import SerializationFailure
 
-from taskdb import doctor
+from taskdb.admin import doctor
 from taskdb.database import connect
 from taskdb.errors import (
     CircularDependencyError,

@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from taskdb import doctor
+from taskdb.admin import doctor
 from taskdb.errors import InvalidTransitionError
 from taskdb.models.types import DependencyType, TaskStatus
 from taskdb.queries import dependencies, history, tasks

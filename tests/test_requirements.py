@@ -171,8 +171,8 @@ def test_bars_of_document_2_are_set() -> None:
 def test_what_is_not_there_is_missed() -> None:
     assert missing("taskdb/nothing.py", "")
     assert missing("taskdb/queries/tasks.py", "nothing")
-    assert missing("taskdb/database.py", "Database.nothing")
+    assert missing("taskdb/database/pool.py", "Database.nothing")
     assert missing("sql/tables/tasks.sql", "tasks_by_stat")
     assert missing("Makefile", "nothing")
-    assert not missing("taskdb/database.py", "Database.health")
+    assert not missing("taskdb/database/pool.py", "Database.health")
     assert len(rows()) > 100

@@ -9,7 +9,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from taskdb import retention
+from taskdb.admin import retention
 from taskdb.database import connect
 from taskdb.errors import ValidationError
 from taskdb.models import ConversationRole

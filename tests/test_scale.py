@@ -14,8 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from taskdb import doctor
-from taskdb.check import dataset
+from taskdb.admin import dataset, doctor
 from taskdb.database import connect
 from taskdb.errors import CircularDependencyError
 from taskdb.models.dependencies import NewDependency

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from taskdb.check import erdiagram
+from taskdb.admin import erdiagram
 from taskdb.queries import pages
 
 PAGE = Path(__file__).parent.parent / "docs" / "schema.md"

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from taskdb.errors import ScriptError
-from taskdb.scripts import run_file, shown, split, statements_of
+from taskdb.migrations.scripts import run_file, shown, split, statements_of
 
 ROOT = Path(__file__).parent.parent
 

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from taskdb import doctor, seed
+from taskdb.admin import doctor, seed
 from taskdb.errors import DatabaseError, ValidationError
 from taskdb.queries import tasks
 from tests.command_line import run

@@ -13,8 +13,7 @@ import pytest
 from psycopg import IsolationLevel, sql
 from psycopg.errors import SerializationFailure
 
-from taskdb import workspaces
-from taskdb.database import connect
+from taskdb.database import connect, workspaces
 from taskdb.errors import (
     IntegrityError,
     InvalidTransitionError,

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 
+from taskdb.database.settings import Settings, is_configured
 from taskdb.errors import DatabaseNotFoundError, ValidationError
-from taskdb.settings import Settings, is_configured
 
 HERE = {"DATABASE_URL": "postgresql://here/plans"}
 PARTS = {

@@ -20,7 +20,7 @@ import networkx  # type: ignore[import-untyped]
 import psycopg
 from psycopg.errors import DeadlockDetected, SerializationFailure
 
-from taskdb import doctor
+from taskdb.admin import doctor
 from taskdb.database import connect
 from taskdb.errors import (
     CircularDependencyError,

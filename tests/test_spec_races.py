@@ -16,7 +16,8 @@ import psycopg
 import pytest
 from psycopg import IsolationLevel
 
-from taskdb import Database, doctor
+from taskdb import Database
+from taskdb.admin import doctor
 from taskdb.errors import CircularDependencyError, IntegrityError
 from taskdb.models import Claim, NewImplementationTask, ObstacleReason, SpecType, TaskStatus
 from taskdb.queries import claims, dependencies, implementation_tasks, specs, tasks

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from taskdb import doctor
+from taskdb.admin import doctor
 from taskdb.errors import (
     CircularDependencyError,
     IntegrityError,

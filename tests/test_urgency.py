@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from taskdb import doctor
+from taskdb.admin import doctor
 from taskdb.exchange import detect, import_plan
 from taskdb.models import DependencyType, NewDependency, NewTask, TaskStatus
 from taskdb.queries import claims, dependencies, tasks

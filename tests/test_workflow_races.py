@@ -22,7 +22,7 @@ import pytest
 from psycopg import IsolationLevel
 from psycopg.errors import SerializationFailure
 
-from taskdb import doctor
+from taskdb.admin import doctor
 from taskdb.database import Database, connect
 from taskdb.errors import CircularDependencyError, ClaimLostError, InvalidTransitionError
 from taskdb.models import (

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 import yaml
 
-from taskdb import doctor
+from taskdb.admin import doctor
 from taskdb.errors import (
     CircularDependencyError,
     IntegrityError,

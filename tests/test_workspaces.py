@@ -11,8 +11,9 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from taskdb import doctor, migrations, verify, workspaces
-from taskdb.database import AsyncDatabase, Database, connect
+from taskdb import migrations, verify
+from taskdb.admin import doctor
+from taskdb.database import AsyncDatabase, Database, connect, workspaces
 from taskdb.embedded import Server
 from taskdb.errors import DatabaseError, ValidationError
 from taskdb.models import NewTask, TaskStatus

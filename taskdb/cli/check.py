@@ -7,16 +7,16 @@ from collections.abc import Callable, Collection
 import click
 from click.exceptions import Exit
 
-from taskdb import migrations, queries, workspaces
-from taskdb.check import drift
-from taskdb.check import migrations as migration_check
-from taskdb.check import plans as plan_check
-from taskdb.check import queries as query_check
-from taskdb.check.scratch import scratch_databases
+from taskdb import migrations, queries
+from taskdb.admin.seed import MOST_TASKS
 from taskdb.cli.common import Target, json_option, print_json, queries_of, with_target
 from taskdb.cli.plans import FEWEST_TASKS, FULL_SIZE, plan_report
-from taskdb.database import connect
-from taskdb.seed import MOST_TASKS
+from taskdb.database import connect, workspaces
+from taskdb.migrations import drift
+from taskdb.migrations import rehearsal as migration_check
+from taskdb.migrations.scratch import scratch_databases
+from taskdb.query.check import plans as plan_check
+from taskdb.query.check import queries as query_check
 
 __all__ = ["check"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 from click.exceptions import Exit
 
-from taskdb import doctor as examination
+from taskdb.admin import doctor as examination
+from taskdb.admin.doctor import Finding, Repair
 from taskdb.cli.common import (
     Target,
     heading,
@@ -14,7 +15,6 @@ from taskdb.cli.common import (
     print_table,
     with_target,
 )
-from taskdb.doctor import Finding, Repair
 
 __all__ = ["doctor"]
 

@@ -22,12 +22,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from taskdb import database, migrations, workspaces
-from taskdb.connections import not_found
+from taskdb import database, migrations
+from taskdb.database import workspaces
+from taskdb.database.connections import not_found
+from taskdb.database.settings import Settings, is_configured
 from taskdb.embedded import DIRECTORY, Server
 from taskdb.errors import DatabaseNotFoundError, NotFoundError
 from taskdb.query import Queries
-from taskdb.settings import Settings, is_configured
 from taskdb.text import clean
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""For people: when a plan can be done, what can run in parallel, how work flows, pictures."""
+"""For people: when a plan can be done, what can run in parallel, how work flows, diagrams."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 import click
 import psycopg
 
-from taskdb import pictures
+from taskdb.admin import diagrams
 from taskdb.cli.common import (
     Target,
     heading,
@@ -264,7 +264,7 @@ def _section(title: str, headings: Sequence[str], rows: Sequence[Sequence[object
 @click.option(
     "--by",
     type=click.Choice(["task", "feature"]),
-    help=f"What a box is. Default: a feature, if of over {pictures.LARGE} tasks most have one.",
+    help=f"What a box is. Default: a feature, if of over {diagrams.LARGE} tasks most have one.",
 )
 @with_target
 def graph(target: Target, *, epic: str | None, kind: str, by: str | None) -> None:
@@ -279,23 +279,23 @@ def graph(target: Target, *, epic: str | None, kind: str, by: str | None) -> Non
         _refuse_unknown(target, conn, epic)
         count = drawn.size(conn, epic=epic)
         featured = sum(
-            row.task_count for row in drawn.feature_nodes(conn, epic=epic, limit=pictures.MOST)
+            row.task_count for row in drawn.feature_nodes(conn, epic=epic, limit=diagrams.MOST)
         )
         # A picture by feature of a plan that has none would be empty.
         by_feature = by == "feature" or (
-            by is None and count > pictures.LARGE and 2 * featured > count
+            by is None and count > diagrams.LARGE and 2 * featured > count
         )
         if by_feature:
-            picture = pictures.draw_features(conn, epic=epic)
+            picture = diagrams.draw_features(conn, epic=epic)
             left_out = count - featured
         else:
-            picture = pictures.draw_tasks(conn, epic=epic)
-            left_out = max(count - pictures.MOST, 0)
-    text = pictures.as_dot(picture) if kind == "dot" else pictures.as_mermaid(picture)
+            picture = diagrams.draw_tasks(conn, epic=epic)
+            left_out = max(count - diagrams.MOST, 0)
+    text = diagrams.as_dot(picture) if kind == "dot" else diagrams.as_mermaid(picture)
     click.echo(text, nl=False)
-    if kind == "mermaid" and pictures.too_large_for_mermaid(picture, text):
+    if kind == "mermaid" and diagrams.too_large_for_mermaid(picture, text):
         click.echo(
-            f"Mermaid draws {pictures.MERMAID_EDGES} arrows and {pictures.MERMAID_CHARACTERS}"
+            f"Mermaid draws {diagrams.MERMAID_EDGES} arrows and {diagrams.MERMAID_CHARACTERS}"
             f" characters at most, unless its page sets maxEdges and maxTextSize; these are"
             f" {len(picture.edges)} and {len(text)}. --format dot has no such limit;"
             " --epic and --by feature draw less.",

@@ -11,8 +11,6 @@ import click
 from psycopg import Connection, errors
 
 from taskdb import queries
-from taskdb.check import inspection
-from taskdb.check.inspection import Shown
 from taskdb.cli.common import (
     Target,
     heading,
@@ -25,6 +23,8 @@ from taskdb.cli.common import (
 from taskdb.errors import DatabaseError
 from taskdb.models.statements import StatementCost
 from taskdb.query import Queries, Query
+from taskdb.query.check import inspection
+from taskdb.query.check.inspection import Shown
 
 __all__ = ["show", "stats"]
 

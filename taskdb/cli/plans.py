@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from taskdb import queries, seed, workspaces
-from taskdb.check import dataset, plans
+from taskdb import queries
+from taskdb.admin import dataset, seed
 from taskdb.cli.common import Target, json_option, print_json, with_target
-from taskdb.database import connect
+from taskdb.database import connect, workspaces
 from taskdb.models.seed import Seeded
+from taskdb.query.check import plans
 
 __all__ = ["FEWEST_TASKS", "FULL_SIZE", "plan_report", "seed_command"]
 

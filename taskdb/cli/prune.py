@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import click
 
-from taskdb import retention
+from taskdb.admin import retention
 from taskdb.cli.common import Target, json_option, print_json, print_table, with_target
 
 __all__ = ["prune"]

@@ -11,8 +11,8 @@ from psycopg import pq
 
 from taskdb.cli.common import Target, json_option, print_json, with_target
 from taskdb.cli.plans import seed_command
+from taskdb.database.settings import is_configured
 from taskdb.embedded import DIRECTORY, Server
-from taskdb.settings import is_configured
 
 __all__ = ["db"]
 

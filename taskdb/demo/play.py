@@ -13,7 +13,8 @@ from psycopg.conninfo import make_conninfo
 from psycopg.errors import LockNotAvailable
 from rich.console import Console
 
-from taskdb import database, migrations, workspaces
+from taskdb import database, migrations
+from taskdb.database import workspaces
 from taskdb.demo import WORKSPACE, display
 from taskdb.demo.agent import Job
 from taskdb.demo.crew import Crew

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import psycopg
 
-from taskdb import doctor
+from taskdb.admin import doctor
 from taskdb.demo.crew import Member
 from taskdb.demo.watch import Standing
 from taskdb.models.demo import AgentAtWork, LeftOpen, Takeover, Violation, WorkCount

@@ -1,4 +1,4 @@
-"""What a picture of a plan shows: `sql/queries/graph.sql`. `taskdb.pictures` draws it."""
+"""What a picture of a plan shows: `sql/queries/graph.sql`. `taskdb.admin.diagrams` draws it."""
 
 from uuid import UUID
 

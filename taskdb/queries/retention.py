@@ -1,4 +1,4 @@
-"""What is old goes, in batches: `sql/queries/retention.sql`. `taskdb.retention` runs them."""
+"""What is old goes, in batches: `sql/queries/retention.sql`. `taskdb.admin.retention` runs them."""
 
 from datetime import datetime, timedelta
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""A large made-up plan, a statement a table: `sql/queries/seed.sql`. `taskdb.seed` runs them."""
+"""A large made-up plan, a statement a table: `sql/queries/seed.sql`, for `taskdb.admin.seed`."""
 
 from __future__ import annotations
 

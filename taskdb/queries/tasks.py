@@ -8,7 +8,6 @@ from uuid import UUID
 from psycopg import AsyncConnection, Connection
 
 from taskdb.errors import NotFoundError
-from taskdb.identifiers import uuid7s
 from taskdb.models.dependencies import NewDependency
 from taskdb.models.tasks import (
     BlockedTask,
@@ -38,6 +37,7 @@ from taskdb.queries.fields import (
     Text,
     Title,
 )
+from taskdb.queries.identifiers import uuid7s
 from taskdb.queries.session import set_statement_timeout, statement_timeout
 from taskdb.queries.steps import Steps, call, run
 from taskdb.query import UNSET, Unset

@@ -8,7 +8,6 @@ from uuid import UUID
 from psycopg import AsyncConnection, Connection
 
 from taskdb.errors import NotFoundError
-from taskdb.identifiers import uuid7s
 from taskdb.models.types import ErrorPolicy, TriggerType, WorkflowStatus
 from taskdb.models.workflows import (
     NewStep,
@@ -21,6 +20,7 @@ from taskdb.models.workflows import (
 )
 from taskdb.queries import query
 from taskdb.queries.fields import Attempts, Days, Delay, Key, Limit, Name, Position, Text, Title
+from taskdb.queries.identifiers import uuid7s
 from taskdb.queries.steps import Steps, call, run
 from taskdb.query import UNSET, Unset
 

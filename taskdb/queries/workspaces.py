@@ -1,4 +1,4 @@
-"""Which schemas are workspaces. Services want `taskdb.workspaces`."""
+"""Which schemas are workspaces. Services want `taskdb.database.workspaces`."""
 
 from __future__ import annotations
 

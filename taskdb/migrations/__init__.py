@@ -1,0 +1,426 @@
+"""How a database gets to today's schema, and back.
+
+Two trains of plain SQL files: ``migrations/shared`` first, into the schema ``shared``, then
+``migrations/workspace`` into the workspace's own. Each schema keeps its own log. Every
+function takes a conninfo as libpq does: a URI, or ``key=value`` pairs. *folder* is where the
+trains lie, *show* gets a line for each step and the server's notices, and *wait* is how many
+seconds another runner is waited for. docs/migrations.md says how to write a file.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from psycopg import AsyncConnection, Connection, pq
+from psycopg.conninfo import conninfo_to_dict
+
+from taskdb.database import workspaces
+from taskdb.errors import (
+    DatabaseError,
+    DatabaseNotFoundError,
+    MigrationError,
+    SchemaVersionMismatchError,
+)
+from taskdb.migrations.backend import Backend, Show
+from taskdb.migrations.files import Migration, ids, new_files, read_train
+from taskdb.migrations.runner import (
+    TRAINS,
+    Run,
+    Step,
+    Train,
+    connect,
+    open_run,
+    position,
+)
+from taskdb.models.migrations import RecordedMigration, SearchedSchema
+from taskdb.queries import migrations as queries
+
+__all__ = [
+    "FOLDER",
+    "PACKAGE",
+    "WAIT_SECONDS",
+    "Check",
+    "Happening",
+    "MigrationError",
+    "MigrationStatus",
+    "SchemaVersion",
+    "Step",
+    "Target",
+    "check",
+    "down",
+    "history",
+    "new",
+    "require",
+    "require_async",
+    "stamp",
+    "status",
+    "target",
+    "up",
+    "version",
+    "version_async",
+]
+
+FOLDER = Path(__file__).resolve().parent.parent / "migrations_sql"
+"""The trains that ship with taskdb."""
+
+PACKAGE = package_version("taskdb")
+"""The version of this package."""
+
+WAIT_SECONDS = 60.0
+"""How long a run waits for another."""
+
+State: TypeAlias = Literal["applied", "pending", "edited", "no file", "disputed"]
+
+_RELEASE = re.compile(r"(\d+(?:\.\d+)*)\.?(.*)")
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a command is about to act on; its text is the line to print before."""
+
+    server: str
+    database: str
+    user: str
+    workspace: str
+
+    def __str__(self) -> str:
+        return (
+            f"server {self.server}, database {self.database}, workspace {self.workspace}, "
+            f"as {self.user}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationStatus:
+    """One migration, as the files and the database have it.
+
+    ``edited``: its file is not what was applied. ``no file``: applied by another package.
+    ``disputed``: another tool wrote yoyo's log.
+    """
+
+    train: Train
+    id: str
+    title: str
+    state: State
+    applied_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that was done to a train: apply, rollback, mark or unmark."""
+
+    train: Train
+    id: str
+    operation: str
+    at: datetime
+    username: str
+    hostname: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Whether a database is current, and what is not.
+
+    `exit_status` is 0 for current, 1 for behind, edited or ahead, 2 for unreachable.
+    """
+
+    exit_status: Literal[0, 1, 2]
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaVersion:
+    """The newest migration that ``shared`` and a workspace have; None before the first."""
+
+    shared: str | None
+    workspace: str | None
+
+    def __str__(self) -> str:
+        return f"{self.workspace or 'nothing'} on {self.shared or 'nothing'}"
+
+
+def target(conninfo: str, *, workspace: str = workspaces.DEFAULT) -> Target:
+    """Say what *conninfo* and libpq's environment lead to, without connecting."""
+    found = {
+        option.keyword.decode(): (option.val or b"").decode()
+        for option in pq.Conninfo.get_defaults()
+    }
+    found |= {key: str(value) for key, value in conninfo_to_dict(conninfo).items()}
+    host = found["host"] or found["hostaddr"] or "the local socket"
+    port = found["port"] or "5432"
+    user = found["user"]
+    return Target(f"{host}:{port}", found["dbname"] or user, user, workspace)
+
+
+def up(
+    conninfo: str,
+    *,
+    workspace: str = workspaces.DEFAULT,
+    folder: Path = FOLDER,
+    show: Show = _logger.info,
+    wait: float = WAIT_SECONDS,
+) -> list[Step]:
+    """Bring ``shared`` and then *workspace* up to date, creating both if need be.
+
+    Each file is one transaction with its log, so that whatever ends a run leaves whole files
+    behind. Returns the steps taken, none if all was current.
+
+    Raises `MigrationError` for a file that is wrong, was edited, or fails, with file and line;
+    `SchemaVersionMismatchError` where the database has migrations that this package lacks;
+    `DatabaseNotFoundError` where nothing answers; `DatabaseError` if another run takes longer
+    than *wait*.
+    """
+    with _run(conninfo, workspace, folder, show, wait) as run:
+        run.prepare()
+        pending: list[tuple[Train, Migration]] = [
+            (train, migration) for train in TRAINS for migration in run.pending(train)
+        ]
+        return [run.up(train, migration) for train, migration in pending]
+
+
+def down(
+    conninfo: str,
+    to: str | None = None,
+    *,
+    shared: bool = False,
+    workspace: str = workspaces.DEFAULT,
+    folder: Path = FOLDER,
+    show: Show = _logger.info,
+    wait: float = WAIT_SECONDS,
+) -> list[Step]:
+    """Take the newest migration of the workspace back, or all after revision *to*.
+
+    *to* stays; ``"0"`` takes everything back. With *shared* the other train, which is refused
+    while a workspace stands on what would go. Returns the steps taken; raises as `up` does.
+    """
+    train: Train = "shared" if shared else "workspace"
+    with _run(conninfo, workspace, folder, show, wait) as run:
+        applied = run.applied(train)
+        stay = max(len(applied) - 1, 0) if to is None else _applied_position(run, train, to)
+        going = applied[stay:]
+        if shared and going:
+            run.refuse_if_needed(going[0].id)
+        return [run.down(train, migration) for migration in reversed(going)]
+
+
+def stamp(
+    conninfo: str,
+    revision: str,
+    *,
+    shared: bool = False,
+    workspace: str = workspaces.DEFAULT,
+    folder: Path = FOLDER,
+    show: Show = _logger.info,
+    wait: float = WAIT_SECONDS,
+) -> list[Step]:
+    """Note that the schema has the migrations up to *revision* and no others; run nothing.
+
+    For a database that was brought there by other means, and for a file of which nothing but
+    words changed. Returns what was marked and unmarked; raises as `up` does.
+    """
+    train: Train = "shared" if shared else "workspace"
+    with _run(conninfo, workspace, folder, show, wait) as run:
+        run.prepare()
+        wanted = run.files[train][: position(run.files[train], revision)]
+        return run.stamp(train, wanted)
+
+
+def status(
+    conninfo: str, *, workspace: str = workspaces.DEFAULT, folder: Path = FOLDER
+) -> list[MigrationStatus]:
+    """Every migration of both trains, in order, with what the database has of it."""
+    workspaces.check_name(workspace)
+    with connect(conninfo, _logger.info) as conn:
+        return [
+            row
+            for train in TRAINS
+            for row in _status_of(_backend(conn, train, workspace), read_train(folder / train))
+        ]
+
+
+def history(
+    conninfo: str, *, workspace: str = workspaces.DEFAULT, limit: int | None = None
+) -> list[Happening]:
+    """All that was done to ``shared`` and the workspace, newest first, *limit* at most."""
+    workspaces.check_name(workspace)
+    with connect(conninfo, _logger.info) as conn:
+        happenings = [
+            Happening(train, entry.id, entry.operation, entry.at, entry.username, entry.hostname)
+            for train in TRAINS
+            for entry in _backend(conn, train, workspace).history()
+        ]
+    return sorted(happenings, key=lambda happening: happening.at, reverse=True)[:limit]
+
+
+def check(conninfo: str, *, workspace: str = workspaces.DEFAULT, folder: Path = FOLDER) -> Check:
+    """Whether the database has exactly these files: nothing pending, edited or unknown.
+
+    Changes nothing. An unreachable database is an answer here, not an error.
+    """
+    try:
+        rows = status(conninfo, workspace=workspace, folder=folder)
+    except DatabaseNotFoundError as exc:
+        return Check(2, (str(exc),))
+    findings = tuple(
+        f"{row.train}: {row.id}: {row.state}" for row in rows if row.state != "applied"
+    )
+    return Check(1 if findings else 0, findings)
+
+
+def new(name: str, *, shared: bool = False, folder: Path = FOLDER) -> tuple[Path, Path]:
+    """Write the next migration of a train and its rollback, heads to be filled in.
+
+    *name* is a verb and an object, as ``add-due-date``. Returns both paths; raises
+    `MigrationError` for a name that will not do.
+    """
+    return new_files(folder / ("shared" if shared else "workspace"), name)
+
+
+def version(conn: Connection[Any]) -> SchemaVersion:
+    """The newest migrations of ``shared`` and of the connection's workspace."""
+    logged = queries.logged_schemas(conn)
+    return _version(queries.list_recorded(conn) if _is_migrated(logged) else [])
+
+
+async def version_async(conn: AsyncConnection[Any]) -> SchemaVersion:
+    """What `version` does, over an asynchronous connection."""
+    logged = await queries.logged_schemas(conn)
+    return _version(await queries.list_recorded(conn) if _is_migrated(logged) else [])
+
+
+def require(conn: Connection[Any], *, folder: Path = FOLDER) -> None:
+    """Refuse to work on a schema that this package does not fit; two short queries.
+
+    Raises `SchemaVersionMismatchError` where the schema lacks a migration of this package, or
+    has one whose head says ``breaking:`` a later package, `DatabaseError` where the role may
+    not use it. Other newer migrations are fine.
+    """
+    logged = queries.logged_schemas(conn)
+    if not _is_migrated(logged):
+        raise _unmigrated(conn.info.user, logged, queries.searched_schemas(conn))
+    _refuse_misfit(logged, queries.list_recorded(conn), folder)
+
+
+async def require_async(conn: AsyncConnection[Any], *, folder: Path = FOLDER) -> None:
+    """What `require` does, over an asynchronous connection."""
+    logged = await queries.logged_schemas(conn)
+    if not _is_migrated(logged):
+        raise _unmigrated(conn.info.user, logged, await queries.searched_schemas(conn))
+    _refuse_misfit(logged, await queries.list_recorded(conn), folder)
+
+
+def _run(
+    conninfo: str, workspace: str, folder: Path, show: Show, wait: float
+) -> AbstractContextManager[Run]:
+    return open_run(
+        conninfo, workspace=workspace, folder=folder, package=PACKAGE, show=show, wait=wait
+    )
+
+
+def _applied_position(run: Run, train: Train, revision: str) -> int:
+    count = position(run.files[train], revision)
+    applied = run.applied(train)
+    if count > len(applied):
+        newest = applied[-1].id if applied else "none"
+        raise MigrationError(
+            f"schema {run.schemas[train]} does not have {revision}",
+            hint=f"Its newest migration is {newest}",
+        )
+    return count
+
+
+def _backend(conn: Connection[Any], train: Train, workspace: str) -> Backend:
+    return Backend(conn, train, workspaces.SHARED if train == "shared" else workspace)
+
+
+def _status_of(backend: Backend, files: Sequence[Migration]) -> Iterator[MigrationStatus]:
+    train: Train = "shared" if backend.train == "shared" else "workspace"
+    applied = {row.id: row for row in backend.applied()}
+    disputed = set(backend.disagreements())
+    known = {migration.id: migration for migration in files}
+    for migration_id in sorted(known.keys() | applied.keys() | disputed):
+        migration, row = known.get(migration_id), applied.get(migration_id)
+        state: State = "applied"
+        if migration_id in disputed:
+            state = "disputed"
+        elif migration is None:
+            state = "no file"
+        elif row is None:
+            state = "pending"
+        elif row.checksum != migration.checksum:
+            state = "edited"
+        title = migration.head.title if migration else ""
+        yield MigrationStatus(train, migration_id, title, state, row.applied_at if row else None)
+
+
+def _is_migrated(logged: Sequence[str]) -> bool:
+    """Whether both `shared` and the workspace have a log."""
+    return len(logged) == len(TRAINS)
+
+
+def _version(recorded: Sequence[RecordedMigration]) -> SchemaVersion:
+    newest = {row.train: row.id for row in recorded}
+    return SchemaVersion(newest.get("shared"), newest.get("workspace"))
+
+
+def _unmigrated(
+    role: str, logged: Sequence[str], searched: Sequence[SearchedSchema]
+) -> DatabaseError:
+    """Say why no log was found: the role may not look, or there is none."""
+    refusal = workspaces.closed(role, searched)
+    if refusal:
+        return refusal
+    workspace = searched[0].name
+    missing = f"workspace {workspace}" if logged else "this database"
+    return SchemaVersionMismatchError(
+        f"{missing} has no taskdb schema yet",
+        hint=f"Run: taskdb migrate up{_option([workspace])}",
+    )
+
+
+def _refuse_misfit(
+    logged: Sequence[str], recorded: Sequence[RecordedMigration], folder: Path
+) -> None:
+    for row in recorded:
+        if row.breaking and _release(row.breaking) > _release(PACKAGE):
+            raise SchemaVersionMismatchError(
+                f"the database has {row.train} migration {row.id}, which needs taskdb "
+                f"{row.breaking} or later; this is {PACKAGE}",
+                hint=f"Install taskdb {row.breaking} or later",
+            )
+    have = {(row.train, row.id) for row in recorded}
+    for train in TRAINS:
+        for migration_id in ids(folder / train):
+            if (train, migration_id) not in have:
+                raise SchemaVersionMismatchError(
+                    f"the database lacks {train} migration {migration_id} of taskdb {PACKAGE}",
+                    hint=f"Run: taskdb migrate up{_option(logged)}",
+                )
+
+
+def _option(logged: Sequence[str]) -> str:
+    """How the command line is told which workspace, where that is not the default one."""
+    others = set(logged) - {workspaces.SHARED, workspaces.DEFAULT}
+    return "".join(f" --workspace {name}" for name in others)
+
+
+def _release(text: str) -> tuple[tuple[int, ...], bool]:
+    """A version in its order: a pre-release or development version comes before its release."""
+    match = _RELEASE.match(text)
+    if match is None:
+        raise SchemaVersionMismatchError(
+            f"{text!r} is no version that taskdb {PACKAGE} understands"
+        )
+    numbers = [int(part) for part in match[1].split(".")]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers), not re.match(r"[-_.]?(a|b|c|rc|alpha|beta|pre|dev)", match[2])

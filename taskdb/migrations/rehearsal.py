@@ -1,0 +1,224 @@
+"""The migration check: each file goes up, down and up again, and does what its head says.
+
+In scratch databases, for every migration of both trains: its rollback leaves the schema as it
+was, to the last comment and the rows of filled tables; running it again gives the same as the
+first time; its locks are no stronger than declared; what its ``Check:`` line expects is so.
+Then the whole train goes back to nothing, and several runners at once build it from nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+
+from taskdb import migrations
+from taskdb.database import workspaces
+from taskdb.errors import MigrationError, TaskdbError
+from taskdb.migrations import locks, schema
+from taskdb.migrations.files import Migration, ids, lint
+from taskdb.migrations.header import Problem
+from taskdb.migrations.runner import TRAINS, Run, Train, open_run
+from taskdb.migrations.scratch import scratch_databases
+from taskdb.migrations.scripts import place
+from taskdb.queries import locks as lock_queries
+
+__all__ = ["Finding", "check"]
+
+WAIT_SECONDS = 60.0
+
+_EXPECTATION = re.compile(r"(select\b.*);\s*--\s*expect\s+(.*\S)", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing wrong: where (``file:line``), what, and what to do about it."""
+
+    where: str
+    message: str
+    hint: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}. {self.hint}"
+
+
+def check(conninfo: str, *, folder: Path = migrations.FOLDER, runners: int = 4) -> list[Finding]:
+    """Try all migrations of *folder* on the server of *conninfo*; an empty list is success.
+
+    The role must be allowed to create databases; raises `DatabaseError` where it may not.
+    """
+    problems = [problem for train in TRAINS for problem in lint(folder / train)]
+    if problems:
+        return [_of_problem(problem) for problem in problems]
+    with scratch_databases(conninfo, 1) as (scratch,):
+        findings = list(_try_steps(scratch, folder))
+    if findings:
+        return findings
+    with scratch_databases(conninfo, 1) as (scratch,):
+        return list(_try_crowd(scratch, folder, runners))
+
+
+def _of_problem(problem: Problem) -> Finding:
+    return Finding(problem.where, problem.message, problem.remedy)
+
+
+def _of_error(error: MigrationError) -> Finding:
+    return Finding(error.where or "", error.message, error.hint or "Mend the statement")
+
+
+def _try_steps(conninfo: str, folder: Path) -> Iterator[Finding]:
+    with open_run(
+        conninfo,
+        workspace=workspaces.DEFAULT,
+        folder=folder,
+        package=migrations.PACKAGE,
+        show=_ignore,
+        wait=WAIT_SECONDS,
+    ) as run:
+        run.prepare()
+        trial = _Trial(run, conninfo)
+        try:
+            empty = trial.last
+            for train in TRAINS:
+                for migration in run.files[train]:
+                    yield from trial.up_down_up(train, migration)
+            for train in reversed(TRAINS):
+                for migration in reversed(run.files[train]):
+                    run.down(train, migration)
+            yield from _differences(
+                empty, trial.state(), str(folder), "after all went up and down", _LEFT_BEHIND
+            )
+        except MigrationError as exc:
+            yield _of_error(exc)
+
+
+_LEFT_BEHIND = "The rollback must undo all that its migration does"
+_Snapshot = list[tuple[schema.Objects, schema.Rows]]
+
+
+class _Trial:
+    """Migrations tried one by one on one database."""
+
+    def __init__(self, run: Run, conninfo: str) -> None:
+        self.run = run
+        self.conninfo = conninfo
+        self.schemas = list(run.schemas.values())
+        # As the last migration left it, which is what the next one finds.
+        self.last = self.state()
+
+    def state(self) -> _Snapshot:
+        """Both schemas, whole."""
+        snapshot: _Snapshot = []
+        for name in self.schemas:
+            objects = schema.read(self.run.conn, name)
+            snapshot.append((objects, schema.read_rows(self.run.conn, name, objects)))
+        return snapshot
+
+    def up_down_up(self, train: Train, migration: Migration) -> Iterator[Finding]:
+        before = self.last
+        taken = self._up(train, migration)
+        for message in (*locks.undeclared(migration, taken), *locks.unknown(migration, taken)):
+            hint = "Write the head's Locks: line as docs/migrations.md says"
+            yield Finding(migration.where, message, hint)
+        yield from self._try_expectation(migration)
+        after = self.state()
+        self.run.down(train, migration)
+        rollback = place(migration.down.path, 1)
+        yield from _differences(before, self.state(), rollback, "after up and down", _LEFT_BEHIND)
+        self._up(train, migration)
+        self.last = self.state()
+        yield from _differences(
+            after,
+            self.last,
+            migration.where,
+            "the second time up",
+            "It must not depend on chance",
+        )
+
+    def _up(self, train: Train, migration: Migration) -> locks.Taken:
+        conn = self.run.conn
+        taken = locks.Taken(lock_queries.list_relations(conn, schemas=self.schemas))
+        if migration.head.transactional:
+            self.run.backends[train].before_commit = lambda: taken.see(
+                lock_queries.list_locks(conn, pid=conn.info.backend_pid)
+            )
+            self.run.up(train, migration)
+        else:
+            with locks.watch(self.conninfo, conn.info.backend_pid, taken):
+                self.run.up(train, migration)
+        self.run.backends[train].before_commit = None
+        return taken
+
+    def _try_expectation(self, migration: Migration) -> Iterator[Finding]:
+        match = _EXPECTATION.fullmatch(migration.head.check)
+        if match is None:
+            return
+        schema_name = self.run.schemas["shared" if migration.train == "shared" else "workspace"]
+        workspaces.set_search_path(self.run.conn, schema_name)
+        got = _first_value(self.run.conn, match[1])
+        if got != match[2]:
+            message = f"its Check: line expects {match[2]} and gets {got}"
+            yield Finding(migration.where, message, "Mend the migration, or the expectation")
+
+
+def _first_value(conn: Connection[Any], query: str) -> str:
+    """What psql would print of the query's first column and row."""
+    result = conn.execute(query.encode()).pgresult
+    assert result is not None
+    value = result.get_value(0, 0) if result.ntuples else b"no row"
+    return "null" if value is None else value.decode()
+
+
+def _differences(
+    before: _Snapshot, after: _Snapshot, where: str, when: str, hint: str
+) -> Iterator[Finding]:
+    for (objects, rows), (objects_after, rows_after) in zip(before, after, strict=True):
+        for found in schema.compare(objects, objects_after):
+            yield Finding(where, f"{when}, {_told(found)}", hint)
+        for found in schema.compare_rows(rows, rows_after):
+            yield Finding(where, f"{when}, {_told(found)}", hint)
+
+
+def _told(found: schema.Difference) -> str:
+    what = f"{found.kind} {found.name}"
+    if found.aspect is None:
+        return f"{what} is " + ("gone" if found.right is None else "there, and was not before")
+    return f"the {found.aspect} of {what} is {found.right!r}, and was {found.left!r}"
+
+
+def _try_crowd(conninfo: str, folder: Path, runners: int) -> Iterator[Finding]:
+    steps: list[migrations.Step] = []
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            steps.extend(migrations.up(conninfo, folder=folder, show=_ignore))
+        except (TaskdbError, psycopg.Error) as exc:
+            errors.append(exc)
+
+    threads = [threading.Thread(target=run) for _ in range(runners)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    hint = "One runner must do the work while the others wait"
+    for error in errors:
+        yield Finding(str(folder), f"{runners} runners at once: {error}", hint)
+    ran = Counter((step.train, step.id) for step in steps)
+    for train in TRAINS:
+        for migration_id in ids(folder / train):
+            times = ran[train, migration_id]
+            if times != 1 and not errors:
+                message = f"{runners} runners at once ran {migration_id} {times} times"
+                yield Finding(str(folder / train), message, hint)
+
+
+def _ignore(line: str) -> None:
+    """What runs here is judged, not shown."""

@@ -1,0 +1,163 @@
+"""SQL files of several statements: cut as the server cuts them, run one by one.
+
+Each statement knows its line, so that an error names the file and the line even where the
+server gives no position. ``\\ir`` lines include another file, as psql does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psycopg import Connection, Error
+
+from taskdb.errors import ScriptError
+from taskdb.query._lexer import Kind, LexicalError, tokenize
+
+__all__ = [
+    "ScriptError",
+    "Statement",
+    "place",
+    "run",
+    "run_file",
+    "shown",
+    "split",
+    "statements_of",
+]
+
+_INCLUDE = re.compile(r"^\\ir[ \t]+(\S+)[ \t]*$", re.MULTILINE)
+_BLANK = frozenset({Kind.WHITESPACE, Kind.LINE_COMMENT, Kind.BLOCK_COMMENT})
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement, from its first word on, and the line that word stands on."""
+
+    text: str
+    line: int
+
+    def line_at(self, position: int) -> int:
+        """The file's line for a position in the statement, counted from 1 as the server does."""
+        return self.line + self.text.count("\n", 0, position - 1)
+
+
+def shown(path: Path) -> str:
+    """A path as people want to read it: relative if it lies below the current directory."""
+    path = path.resolve()
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def split(text: str) -> list[Statement]:
+    """The statements of *text*: semicolons in strings, bodies and rules do not end one.
+
+    Raises `LexicalError` where the server could not read it either.
+    """
+    statements: list[Statement] = []
+    start: int | None = None
+    end = 0
+    blocks = _Blocks()
+    for token in tokenize(text):
+        if token.kind in _BLANK:
+            continue
+        word = text[token.start : token.end]
+        if word == ";" and not blocks.open:
+            if start is not None:
+                statements.append(_statement(text, start, token.end))
+            start = None
+            continue
+        if start is None:
+            start = token.start
+            blocks = _Blocks()
+        blocks.see(word.lower() if token.kind is Kind.IDENTIFIER else word)
+        end = token.end
+    if start is not None:
+        statements.append(_statement(text, start, end))
+    return statements
+
+
+def _statement(text: str, start: int, end: int) -> Statement:
+    return Statement(text[start:end], text.count("\n", 0, start) + 1)
+
+
+class _Blocks:
+    """Counts what a semicolon may stand within: parentheses, and ``begin atomic ... end``."""
+
+    def __init__(self) -> None:
+        self.parentheses = 0
+        self.bodies = 0
+        self.last = ""
+
+    @property
+    def open(self) -> bool:
+        return self.parentheses > 0 or self.bodies > 0
+
+    def see(self, word: str) -> None:
+        if word in "()":
+            self.parentheses += 1 if word == "(" else -1
+        elif (word == "atomic" and self.last == "begin") or (word == "case" and self.bodies):
+            self.bodies += 1
+        elif word == "end" and self.bodies:
+            self.bodies -= 1
+        self.last = word
+
+
+def run(conn: Connection[Any], statement: Statement, path: Path) -> None:
+    """Run one statement; raises `ScriptError` that names file and line, with the server's cause."""
+    try:
+        conn.execute(statement.text.encode())
+    except Error as exc:
+        raise _failed(exc, statement, path) from exc
+
+
+def _failed(exc: Error, statement: Statement, path: Path) -> ScriptError:
+    reason = exc.diag.message_primary or str(exc).strip() or type(exc).__name__
+    if exc.diag.message_detail:
+        reason = f"{reason}: {exc.diag.message_detail}"
+    return ScriptError(
+        reason,
+        where=place(path, statement.line_at(int(exc.diag.statement_position or 1))),
+        hint=exc.diag.message_hint,
+        sqlstate=exc.sqlstate,
+    )
+
+
+def place(path: Path, line: int) -> str:
+    """``file:line``."""
+    return f"{shown(path)}:{line}"
+
+
+def run_file(conn: Connection[Any], path: Path) -> None:
+    """Run a file as ``psql -f`` does, with every file that its ``\\ir`` lines name.
+
+    Raises `ScriptError` at the first statement that fails.
+    """
+    for file, statement in statements_of(path):
+        run(conn, statement, file)
+
+
+def statements_of(path: Path) -> Iterator[tuple[Path, Statement]]:
+    """The statements of a file, those of included files where their ``\\ir`` line stands."""
+    text = path.read_text(encoding="utf-8")
+    position = 0
+    for match in _INCLUDE.finditer(text):
+        yield from _own_statements(path, text, position, match.start())
+        yield from statements_of(path.parent / match[1])
+        position = match.end()
+    yield from _own_statements(path, text, position, len(text))
+
+
+def _own_statements(
+    path: Path, text: str, start: int, end: int
+) -> Iterator[tuple[Path, Statement]]:
+    above = text.count("\n", 0, start)
+    try:
+        statements = split(text[start:end])
+    except LexicalError as exc:
+        line = above + text.count("\n", start, start + exc.position) + 1
+        raise ScriptError(str(exc), where=place(path, line), hint=exc.remedy) from exc
+    for statement in statements:
+        yield path, Statement(statement.text, above + statement.line)

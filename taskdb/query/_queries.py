@@ -1,0 +1,319 @@
+"""Queries that stand in `.sql` files, called as typed Python functions.
+
+A file of named statements and a module of stubs of the same name belong together::
+
+    -- name: list_tasks                        @query
+    -- Tasks, newest first.                    def list_tasks(
+    select id, title, status                       *, status: TaskStatus | None = None
+    from tasks                                 ) -> list[TaskSummary]:
+    where true                                     \"\"\"Tasks, newest first.\"\"\"
+        and status = :status  -- if :status        ...
+    order by created_at desc;
+
+`list_tasks(conn, status=...)` runs on a psycopg connection, `await list_tasks(aconn)` on an
+asynchronous one, whatever made it. The caller owns the connection and the transaction: nothing
+here commits. docs/toolkit.md shows the whole, docs/decisions/0002-query-module.md says why so.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+import typing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, overload
+
+from taskdb.errors import QueryDefinitionError, TaskdbError
+from taskdb.query._encoding import UnsupportedError
+from taskdb.query._execution import Query, made, place_of
+from taskdb.query._parameters import Parameter, parameters_of
+from taskdb.query._parser import parse
+from taskdb.query._results import Result, Size, UnsupportedResultError, result_of
+from taskdb.query._statements import SourceFile, Statement
+
+__all__ = ["Queries"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Queries:
+    """A folder of `.sql` files, and the decorator that makes functions of what stands in them.
+
+    Make one for a package of query modules and decorate each stub with it. The stubs of module
+    `myapp.queries.tasks` take their statements from `tasks.sql`. *name* leads the comment that
+    each statement carries (`/* taskdb:tasks.list_tasks */`), *label* is how messages spell the
+    folder; left out, it is the folder's last two names.
+
+    Whatever does not fit raises QueryDefinitionError when the module is imported.
+    """
+
+    def __init__(
+        self, folder: str | Path | Traversable, *, name: str = "taskdb", label: str | None = None
+    ) -> None:
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise ValueError(f"{name!r} does not fit into a comment: use letters, digits, - _ .")
+        self.name = name
+        self.folder = Path(folder) if isinstance(folder, str) else folder
+        self.label = label if label is not None else _label(self.folder)
+        self._files: dict[str, dict[str, Statement]] = {}
+        self._queries: dict[str, Query[Any, Any]] = {}
+
+    def __iter__(self) -> Iterator[Query[Any, Any]]:
+        return iter(tuple(self._queries.values()))
+
+    def __getitem__(self, name: str) -> Query[Any, Any]:
+        """Return the query of a name such as "tasks.list_tasks". Raises KeyError."""
+        return self._queries[name]
+
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Query[P, R]: ...
+    @overload
+    def __call__(
+        self, /, *, missing: type[Exception] | None = None, file: str | None = None
+    ) -> Callable[[Callable[P, R]], Query[P, R]]: ...
+    def __call__(
+        self,
+        function: Callable[P, R] | None = None,
+        /,
+        *,
+        missing: type[Exception] | None = None,
+        file: str | None = None,
+    ) -> Query[P, R] | Callable[[Callable[P, R]], Query[P, R]]:
+        """Make the query of a stub: `@query`, or `@query(missing=ClaimLostError)`.
+
+        *missing* is raised instead of NotFoundError, or where a statement that returns no rows
+        affected none. *file* names the `.sql` file where it is not that of the module.
+        """
+        if function is not None:
+            return self._make(function, missing, file)
+        return lambda function: self._make(function, missing, file)
+
+    def complete(self) -> None:
+        """Raise QueryDefinitionError for a query that no function was made for.
+
+        Call it when the modules of the package are imported.
+        """
+        for entry in self._entries():
+            area, dot, suffix = entry.name.rpartition(".")
+            if dot and suffix == "sql":
+                for statement in self._statements(area).values():
+                    if f"{area}.{statement.name}" not in self._queries:
+                        raise statement.source.error(
+                            f"{statement.name} has no function",
+                            statement.at,
+                            f"Write a stub of that name in the module {area}, or take it out",
+                        )
+
+    def _entries(self) -> list[Any]:
+        try:
+            return sorted(self.folder.iterdir(), key=lambda entry: entry.name)
+        except FileNotFoundError:
+            raise QueryDefinitionError(
+                f"there is no folder {self.folder}",
+                hint="Queries takes the folder of the .sql files",
+            ) from None
+
+    def _statements(self, area: str) -> dict[str, Statement]:
+        if area not in self._files:
+            entry = self.folder / f"{area}.sql"
+            label = f"{self.label}/{area}.sql"
+            self._files[area] = parse(SourceFile.from_bytes(entry.read_bytes(), label, str(entry)))
+        return self._files[area]
+
+    def _make(
+        self, function: Callable[P, R], missing: type[Exception] | None, file: str | None
+    ) -> Query[P, R]:
+        area = file or function.__module__.rpartition(".")[2]
+        statement = self._statement(function, area)
+        parameters, result = _described(function, statement)
+        _check_parameters(function, statement, parameters)
+        if missing and result.size in (Size.MANY, Size.AT_MOST_ONE):
+            raise _definition(
+                function,
+                "names an error for no row, but is satisfied without a row",
+                "Drop missing=, or return one row",
+            )
+        if missing:
+            _check_missing(function, missing)
+        query = Query(
+            function,
+            statement,
+            area=area,
+            application=self.name,
+            parameters=parameters,
+            result=result,
+            missing=missing,
+        )
+        self._queries[query.name] = query
+        return query
+
+    def _statement(self, function: Callable[..., Any], area: str) -> Statement:
+        name = function.__name__
+        try:
+            statements = self._statements(area)
+        except FileNotFoundError:
+            raise _definition(
+                function,
+                f"has no file {self.label}/{area}.sql",
+                "Write it, or name the file with @query(file=...)",
+            ) from None
+        if name not in statements:
+            raise _definition(
+                function,
+                f"has no query in {self.label}/{area}.sql",
+                f"Write -- name: {name} and its statement there{_similar(name, statements)}",
+            )
+        taken = self._queries.get(f"{area}.{name}")
+        # The same place again is its module, reloaded.
+        if taken and place_of(taken.function) != place_of(function):
+            raise _definition(
+                function,
+                f"is the second function of {statements[name].where}",
+                f"The first is {place_of(taken.function)}",
+            )
+        return statements[name]
+
+
+def _label(folder: Path | Traversable) -> str:
+    if isinstance(folder, Path):
+        return "/".join(folder.absolute().parts[-2:])
+    return folder.name
+
+
+def _similar(name: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(names), 1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _definition(function: Callable[..., Any], message: str, remedy: str) -> QueryDefinitionError:
+    return QueryDefinitionError(
+        f"{function.__qualname__} {message}", where=place_of(function), hint=remedy
+    )
+
+
+def _described(
+    function: Callable[..., Any], statement: Statement
+) -> tuple[list[Parameter], Result]:
+    """Read a stub's annotations. Raises QueryDefinitionError for one that says too little."""
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+    except NameError as exc:
+        raise _definition(
+            function,
+            f"is annotated with {exc.name!r}, which is not known when the query is made",
+            "Import or define it above; an import under TYPE_CHECKING comes too late",
+        ) from exc
+    if _has_body(function):
+        raise _definition(function, "has a body, which would never run", "Its SQL is its body: ...")
+    if inspect.iscoroutinefunction(function):
+        raise _definition(
+            function,
+            "is async",
+            "Write def: its query is awaited on an AsyncConnection all the same",
+        )
+    if "return" not in hints:
+        raise _definition(function, "has no return type", "Say what the rows are, or None")
+    try:
+        parameters = parameters_of(inspect.signature(function), hints)
+    except UnsupportedError as exc:
+        raise _definition(
+            function, f"has a parameter that cannot be sent: {exc}", "Annotate it with a type"
+        ) from None
+    try:
+        result = result_of(hints["return"])
+    except UnsupportedResultError as exc:
+        raise _definition(
+            function,
+            f"has a return type that rows cannot become: {exc}",
+            "Return a dataclass, a scalar, either of them | None, a list of them, or None",
+        ) from None
+    return parameters, result
+
+
+def _check_missing(function: Callable[..., Any], missing: type[Exception]) -> None:
+    """Refuse an error that could not be raised when it is needed."""
+    try:
+        made(missing, "", "")
+    except TypeError as exc:
+        takes = "a message and where=" if issubclass(missing, TaskdbError) else "a message"
+        raise _definition(
+            function,
+            f"names {missing.__qualname__} for no row, which {takes} do not make: {exc}",
+            f"Let its constructor take {takes} alone",
+        ) from None
+
+
+def _has_body(function: Callable[..., Any]) -> bool:
+    code = inspect.unwrap(function).__code__
+    constants = {None, function.__doc__, ...}
+    return bool(code.co_names) or not constants.issuperset(code.co_consts)
+
+
+def _check_parameters(
+    function: Callable[..., Any], statement: Statement, parameters: Sequence[Parameter]
+) -> None:
+    """Refuse a statement and a stub that do not have the same parameters."""
+    source = statement.source
+    names = [parameter.name for parameter in parameters]
+    if statement.copy_columns is not None:
+        if statement.copy_columns != tuple(names):
+            raise source.error(
+                f"{statement.name} copies ({', '.join(statement.copy_columns)}), its function at "
+                f"{place_of(function)} takes ({', '.join(names)})",
+                statement.start,
+                "Let the function's parameters be the columns, in the same order",
+            )
+        return
+    for name, offsets in statement.parameters.items():
+        if name not in names:
+            raise source.error(
+                f"the function {place_of(function)} has no parameter {name}",
+                offsets[0],
+                f"Add it to {statement.name}(){_similar(name, names)}",
+            )
+    for condition in statement.conditions:
+        for name in condition.names:
+            if name not in names:
+                raise source.error(
+                    f"the function {place_of(function)} has no parameter {name}",
+                    condition.at,
+                    f"Add it to {statement.name}(){_similar(name, names)}",
+                )
+    for parameter in parameters:
+        _check_parameter(function, statement, parameter)
+
+
+def _check_parameter(
+    function: Callable[..., Any], statement: Statement, parameter: Parameter
+) -> None:
+    name = parameter.name
+    if name not in statement.parameters and name not in statement.conditional:
+        at = statement.source.text.find(f"%({name})s", statement.start, statement.end)
+        if at >= 0:
+            raise statement.source.error(
+                f"%({name})s is psycopg's way to write a parameter", at, f"Write :{name}"
+            )
+        raise statement.source.error(
+            f"{statement.name} has no :{name}, which its function {place_of(function)} takes",
+            statement.start,
+            f"Use it, or take it out of the function{_similar(name, statement.parameters)}",
+        )
+    if name in statement.conditional and not (parameter.nullable or parameter.unsettable):
+        line = next(line for line in statement.conditions if name in line.names)
+        raise statement.source.error(
+            f"{name} is never absent, so the line is never left out",
+            line.at,
+            f"Annotate it with | None or | Unset at {place_of(function)}, or drop the condition",
+        )
+    if parameter.unsettable:
+        used = statement.unconditional_use(name)
+        if used is not None:
+            raise statement.source.error(
+                f"{name} may be UNSET, and is sent all the same",
+                used,
+                f"End the line with -- if :{name}",
+            )

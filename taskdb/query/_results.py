@@ -1,0 +1,429 @@
+"""A query's result: what the stub's return annotation promises, and how rows become it.
+
+A dataclass takes one column a field, matched by name; a scalar takes the one column. The loop
+that makes the rows is compiled once for each shape of result, with a check for NULL in it where
+a field is not Optional; no row passes through a dict.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import typing
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum, auto
+from typing import Any, Final, Literal, TypeAlias, cast, get_args, get_origin
+from uuid import UUID
+
+import psycopg
+from psycopg.adapt import AdaptersMap
+from psycopg.pq import Format
+
+from taskdb.errors import QueryDefinitionError
+from taskdb.query._annotations import NONE, is_any, is_class, members, spelled, unwrapped
+
+__all__ = [
+    "Column",
+    "Field",
+    "Loader",
+    "Result",
+    "Size",
+    "UnsupportedResultError",
+    "bare_name",
+    "result_of",
+]
+
+# What psycopg makes of each type of the server that has a fixed number. Types that a database
+# defines itself (enums and their arrays, extensions) are not in it and pass as they come.
+_PYTHON_TYPES: Final[dict[int, type]] = {
+    16: bool,
+    17: bytes,
+    **dict.fromkeys((20, 21, 23, 26), int),
+    **dict.fromkeys((700, 701), float),
+    **dict.fromkeys((18, 19, 25, 1042, 1043), str),
+    **dict.fromkeys((1114, 1184), datetime),
+    **dict.fromkeys((1083, 1266), time),
+    1082: date,
+    1186: timedelta,
+    1700: Decimal,
+    2950: UUID,
+}
+_ITEM_TYPES: Final[dict[int, type]] = {
+    1000: bool,
+    1001: bytes,
+    **dict.fromkeys((1005, 1007, 1016, 1028), int),
+    **dict.fromkeys((1021, 1022), float),
+    **dict.fromkeys((1002, 1003, 1009, 1014, 1015), str),
+    **dict.fromkeys((1115, 1185), datetime),
+    **dict.fromkeys((1183, 1270), time),
+    1182: date,
+    1187: timedelta,
+    1231: Decimal,
+    2951: UUID,
+}
+_JSON: Final = frozenset({114, 3802})
+_POSITIONAL: Final = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+)
+
+# What psycopg reads by itself, whatever is registered with it later.
+_AS_SHIPPED: Final = AdaptersMap(psycopg.adapters)
+
+Loader: TypeAlias = Callable[[Sequence[tuple[Any, ...]], int], list[Any]]
+
+
+class UnsupportedResultError(Exception):
+    """A return annotation that no row can become."""
+
+
+class Size(Enum):
+    """How many rows a stub promises."""
+
+    ONE = auto()
+    AT_MOST_ONE = auto()
+    MANY = auto()
+    NONE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a result, as the server describes it."""
+
+    name: str
+    oid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What takes one column: a field of a dataclass, or the scalar (then `name` is empty)."""
+
+    name: str
+    annotation: Any
+    keyword: bool = False
+
+    @property
+    def nullable(self) -> bool:
+        """Tell whether it takes NULL."""
+        return is_any(self.annotation) or NONE in members(self.annotation)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a stub returns: `size` rows, each a dataclass `row` or, if that is None, a scalar."""
+
+    annotation: Any
+    size: Size
+    row: type | None
+    fields: tuple[Field, ...]
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether the number of affected rows satisfies it, where there are no rows."""
+        return self.size is Size.ONE and self.row is None and self.fields[0].annotation is int
+
+    def loader(
+        self, columns: Sequence[Column], adapters: AdaptersMap, query: str, where: str
+    ) -> Loader:
+        """Return the function that turns tuples of *columns* into what the stub promises.
+
+        Its second argument is the number of rows before them, for messages. *query* and *where*
+        are for messages too. Raises QueryDefinitionError if columns and fields do not fit.
+        """
+        try:
+            order = self._match([column.name for column in columns])
+            for field, index in zip(self.fields, order, strict=True):
+                self._check(field, columns[index], adapters)
+        except UnsupportedResultError as exc:
+            raise QueryDefinitionError(
+                f"{query} {exc}",
+                where=where,
+                hint="Change the statement's columns, or what its function returns",
+            ) from None
+        return _Loop(self, columns, order, query, where).compiled()
+
+    def named(self, field: Field) -> str:
+        """Return how a message calls a field."""
+        return f"{self.row.__name__}.{field.name}" if self.row else "the result"
+
+    def _match(self, names: Sequence[str]) -> list[int]:
+        """Return, for each field, which column it takes."""
+        if self.row is None:
+            if len(names) != 1:
+                raise UnsupportedResultError(
+                    f"returns {len(names)} columns ({', '.join(names)}), but its function promises "
+                    f"{spelled(self.fields[0].annotation)}"
+                )
+            return [0]
+        names = [bare_name(name) for name in names]
+        wanted = [field.name for field in self.fields]
+        wrong = [
+            *(f"column {name} has no field" for name in names if name not in wanted),
+            *(f"field {name} has no column" for name in wanted if name not in names),
+            *(f"column {name} comes twice" for name in wanted if names.count(name) > 1),
+        ]
+        if wrong:
+            raise UnsupportedResultError(
+                f"does not fit the dataclass {self.row.__qualname__}: {'; '.join(wrong)}"
+            )
+        return [names.index(name) for name in wanted]
+
+    def _check(self, field: Field, column: Column, adapters: AdaptersMap) -> None:
+        """Refuse a column whose values are of another type than the field's."""
+        default = _AS_SHIPPED.get_loader(column.oid, Format.TEXT)
+        if adapters.get_loader(column.oid, Format.TEXT) is not default and column.oid not in _JSON:
+            return  # The connection, or the whole service, reads this type in a way of its own.
+        if not any(_takes(member, column.oid) for member in members(field.annotation)):
+            raise UnsupportedResultError(
+                f"returns column {column.name} as {_type_name(column.oid)}, but "
+                f"{self.named(field)} is annotated {spelled(field.annotation)}"
+            )
+
+
+def bare_name(column: str) -> str:
+    """Return a column's name without the mark by which its author speaks of NULL (`"name!"`)."""
+    return column[:-1] if column.endswith(("!", "?")) else column
+
+
+def result_of(annotation: Any) -> Result:
+    """Return what a stub's return *annotation* promises. Raises UnsupportedResultError."""
+    meant, _ = unwrapped(annotation)
+    if meant is None or meant is NONE:
+        return Result(annotation, Size.NONE, None, ())
+    if get_origin(meant) is list:
+        return Result(annotation, Size.MANY, *_row(get_args(meant)[0]))
+    size = Size.AT_MOST_ONE if NONE in members(annotation) else Size.ONE
+    return Result(annotation, size, *_row(annotation))
+
+
+def _row(annotation: Any) -> tuple[type | None, tuple[Field, ...]]:
+    kinds = [unwrapped(member)[0] for member in members(annotation) if member is not NONE]
+    for kind in kinds:
+        _refuse_unclear(annotation, kind)
+    if len(kinds) == 1 and _is_dataclass(kinds[0]):
+        return kinds[0], tuple(_fields(kinds[0]))
+    return None, (Field("", annotation),)
+
+
+def _is_dataclass(kind: Any) -> bool:
+    return isinstance(kind, type) and dataclasses.is_dataclass(kind)
+
+
+def _refuse_unclear(annotation: Any, kind: Any) -> None:
+    origin: Any = get_origin(kind) or kind
+    if kind is list:
+        raise UnsupportedResultError(f"{spelled(annotation)} does not say what the rows are")
+    if origin is list and _is_dataclass(get_args(kind)[0]):
+        raise UnsupportedResultError(f"{spelled(annotation)}: no rows are an empty list, not None")
+    if is_class(origin, Iterator, AsyncIterator):
+        raise UnsupportedResultError(f"{spelled(annotation)}: return a list, and call .stream")
+
+
+def _fields(cls: type) -> list[Field]:
+    try:
+        hints = typing.get_type_hints(cls, include_extras=True)
+    except NameError as exc:
+        raise UnsupportedResultError(
+            f"{cls.__qualname__} is annotated with {exc.name!r}, which is not known where it stands"
+        ) from None
+    signature = inspect.signature(cls)
+    # A constructor of its own, or an InitVar, may have other places than the fields.
+    places = iter([name for name, each in signature.parameters.items() if each.kind in _POSITIONAL])
+    in_place = True
+    found: list[Field] = []
+    for field in dataclasses.fields(cls):
+        if field.init:
+            in_place = in_place and not field.kw_only and next(places, None) == field.name
+            found.append(Field(field.name, hints[field.name], keyword=not in_place))
+    try:
+        signature.bind(
+            *(field.name for field in found if not field.keyword),
+            **{field.name: field for field in found if field.keyword},
+        )
+    except TypeError as exc:
+        raise UnsupportedResultError(
+            f"{cls.__qualname__} cannot be made of its fields: {exc}"
+        ) from None
+    return found
+
+
+def _type_name(oid: int) -> str:
+    try:
+        info = psycopg.adapters.types[oid]
+    except KeyError:
+        return "text, of a type that psycopg does not know"
+    return info.name if info.oid == oid else f"{info.name}[]"
+
+
+def _takes(annotation: Any, oid: int) -> bool:
+    """Tell whether psycopg's values of the server's type *oid* are what is annotated."""
+    meant, _ = unwrapped(annotation)
+    origin: Any = get_origin(meant) or meant
+    if is_any(meant):
+        return True
+    if origin is Literal:
+        return any(_takes(type(value), oid) for value in get_args(meant))
+    if is_class(meant, Enum):
+        values: list[Any] = [member.value for member in cast("type[Enum]", meant)]
+        kinds = list(map(type, values))
+        return oid not in _ITEM_TYPES and (oid not in _PYTHON_TYPES or _PYTHON_TYPES[oid] in kinds)
+    if oid in _PYTHON_TYPES:
+        return origin is _PYTHON_TYPES[oid]
+    if oid in _ITEM_TYPES:
+        return origin in (list, Sequence) and _takes_items(meant, _ITEM_TYPES[oid])
+    if oid in _JSON:
+        return origin in (dict, list, Mapping, Sequence) or typing.is_typeddict(origin)
+    if _AS_SHIPPED.get_loader(oid, Format.TEXT) is None:
+        # It comes as the server's text, of which only arrays of enums are made more.
+        return origin is str or _conversion(meant) is not None
+    return True
+
+
+def _takes_items(annotation: Any, kind: type) -> bool:
+    (items,) = get_args(annotation) or (Any,)
+    oid = next(oid for oid, made in _PYTHON_TYPES.items() if made is kind)
+    return any(
+        _takes_items(unwrapped(item)[0], kind)
+        if get_origin(unwrapped(item)[0]) is list
+        else _takes(item, oid)
+        for item in members(items)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Loop:
+    """The loop over the rows: its source reads as if written by hand for this one result."""
+
+    result: Result
+    columns: Sequence[Column]
+    order: Sequence[int]
+    query: str
+    where: str
+
+    def compiled(self) -> Loader:
+        """Return the loop as a function."""
+        names: dict[str, Any] = {
+            "make": self.result.row,
+            "refuse": self.refuse,
+            "UnknownMember": _UnknownMemberError,
+        }
+        checks: list[str] = []
+        positional: list[str] = []
+        keywords: list[str] = []
+        for field, index in zip(self.result.fields, self.order, strict=True):
+            if not field.nullable:
+                checks.append(f"c{index} is None")
+            value = _converted(field, index, names)
+            if field.keyword:
+                keywords.append(f"{field.name}={value}")
+            else:
+                positional.append(value)
+        arguments = ", ".join([*positional, *keywords])
+        source = [
+            "def load(rows, before):",
+            "    loaded = []",
+            "    append = loaded.append",
+            "    try:",
+            f"        for ({''.join(f'c{i}, ' for i in range(len(self.columns)))}) in rows:",
+            f"            if {' or '.join(checks) or 'False'}:",
+            "                refuse(rows, len(loaded), before)",
+            f"            append({f'make({arguments})' if self.result.row else arguments})",
+            "    except UnknownMember:",
+            "        refuse(rows, len(loaded), before)",
+            "    return loaded",
+        ]
+        exec(compile("\n".join(source), f"<rows of {self.query}>", "exec"), names)
+        loader: Loader = names["load"]
+        return loader
+
+    def refuse(self, rows: Sequence[tuple[Any, ...]], index: int, before: int) -> None:
+        """Raise what is wrong with a row that could not be made."""
+        for field, column in zip(self.result.fields, self.order, strict=True):
+            value = rows[index][column]
+            place = f"column {self.columns[column].name} of row {before + index + 1}"
+            if value is None and not field.nullable:
+                raise QueryDefinitionError(
+                    f"{self.query} returned NULL in {place}, but {self.result.named(field)} is not "
+                    "Optional",
+                    where=self.where,
+                    hint="Annotate it with | None, or let the statement return no NULL",
+                )
+            convert = _conversion(field.annotation)
+            if value is not None and convert is not None:
+                try:
+                    convert(value)
+                except _UnknownMemberError as unknown:
+                    raise QueryDefinitionError(
+                        f"{self.query} returned {unknown} in {place}, which "
+                        f"{spelled(field.annotation)} does not have",
+                        where=self.where,
+                        hint="Add it to the enumeration, or correct the data",
+                    ) from None
+
+
+def _converted(field: Field, index: int, names: dict[str, Any]) -> str:
+    """Return the source of a field's value; what it needs goes to *names*."""
+    convert = _conversion(field.annotation)
+    if convert is None:
+        return f"c{index}"
+    names[f"convert{index}"] = convert
+    value = f"convert{index}(c{index})"
+    return f"(None if c{index} is None else {value})" if field.nullable else value
+
+
+class _UnknownMemberError(Exception):
+    """A value that an enumeration does not have."""
+
+
+class _Members(dict[Any, Any]):
+    """An enumeration's members by value, and by themselves: psycopg gives those if registered."""
+
+    def __init__(self, cls: type[Enum]) -> None:
+        super().__init__({member.value: member for member in cls})
+        self.update({member: member for member in cls})
+
+    def __missing__(self, value: Any) -> Any:
+        raise _UnknownMemberError(repr(value)[:80])
+
+
+def _conversion(annotation: Any) -> Callable[[Any], Any] | None:
+    """Return what turns psycopg's value into the annotated one, or None if it is that already."""
+    kinds = [unwrapped(member)[0] for member in members(annotation) if member is not NONE]
+    if len(kinds) != 1:
+        return None
+    if is_class(kinds[0], Enum):
+        return _Members(kinds[0]).__getitem__
+    if get_origin(kinds[0]) is list:
+        items = [item for item in members(get_args(kinds[0])[0]) if item is not NONE]
+        if len(items) == 1 and is_class(items[0], Enum):
+            return _enum_list(unwrapped(items[0])[0])
+    return None
+
+
+def _enum_list(cls: type[Enum]) -> Callable[[Any], list[Any]]:
+    table = _Members(cls)
+    table[None] = None
+
+    def convert(value: Any) -> list[Any]:
+        # The array of an enum that is not registered comes as the server's text: {a,"b c",NULL}.
+        items = _array_items(value) if isinstance(value, str) else value
+        return [table[item] for item in items]
+
+    return convert
+
+
+_ITEM: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,{}"]+)')
+
+
+def _array_items(text: str) -> list[str | None]:
+    items: list[str | None] = []
+    for quoted, bare in _ITEM.findall(text):
+        if bare:
+            items.append(None if bare == "NULL" else bare)
+        else:
+            items.append(re.sub(r"\\(.)", r"\1", quoted))
+    return items

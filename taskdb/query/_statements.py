@@ -1,0 +1,231 @@
+"""A named statement: where it stands in its file, and the texts that are sent for it.
+
+A statement has one text for each choice of its conditional lines. Each text remembers where in
+the file every piece of it stands, so that the server's "position 214" becomes a line and column.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import compress, product
+from typing import Final
+
+from taskdb.errors import QueryDefinitionError
+from taskdb.query._lexer import Kind, Token
+
+__all__ = ["Condition", "SourceFile", "Statement", "Variant"]
+
+_BLANK: Final = frozenset({Kind.WHITESPACE, Kind.LINE_COMMENT, Kind.BLOCK_COMMENT})
+_NEWLINE: Final = re.compile(r"\r\n|\n|\r")
+
+
+class SourceFile:
+    """The text of one `.sql` file, and where each character of it stands.
+
+    `label` is the short path that messages show, `path` the place it was read from.
+    """
+
+    def __init__(self, text: str, label: str, path: str | None = None) -> None:
+        self.text = text
+        self.label = label
+        self.path = path or label
+        self._lines = [0, *(newline.end() for newline in _NEWLINE.finditer(text))]
+
+    @classmethod
+    def from_bytes(cls, data: bytes, label: str, path: str | None = None) -> SourceFile:
+        """Decode a file as psql does: UTF-8, a byte order mark left out, newlines as they are."""
+        try:
+            return cls(data.decode("utf-8-sig"), label, path)
+        except UnicodeDecodeError as exc:
+            readable = cls(data[: exc.start].decode("utf-8-sig"), label, path)
+            raise readable.error(
+                "the file is not UTF-8 here", len(readable.text), "Save the file as UTF-8"
+            ) from exc
+
+    def line_start(self, offset: int) -> int:
+        """Return where the line begins that holds the character at *offset*."""
+        return self._lines[bisect_right(self._lines, offset) - 1]
+
+    def line_end(self, offset: int) -> int:
+        """Return where the next line begins, or where the text ends."""
+        following = bisect_right(self._lines, offset)
+        return self._lines[following] if following < len(self._lines) else len(self.text)
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Return line and column of the character at *offset*, both counted from 1."""
+        line = bisect_right(self._lines, offset)
+        return line, offset - self._lines[line - 1] + 1
+
+    def where(self, offset: int) -> str:
+        """Return the place of a character as editors read it: `sql/queries/tasks.sql:7:15`."""
+        line, column = self.place(offset)
+        return f"{self.label}:{line}:{column}"
+
+    def excerpt(self, offset: int) -> str:
+        """Return the line that holds the character, and below it a caret under the character."""
+        start = self.line_start(offset)
+        line = self.text[start : self.line_end(offset)].rstrip("\r\n")
+        indent = "".join("\t" if char == "\t" else " " for char in line[: offset - start])
+        return f"    {line}\n    {indent}^"
+
+    def error(self, message: str, offset: int, remedy: str) -> QueryDefinitionError:
+        """Return the error that says *message* about the character at *offset*."""
+        return QueryDefinitionError(
+            message,
+            where=self.where(offset),
+            hint=f"{remedy}{'' if remedy.endswith('?') else '.'}\n{self.excerpt(offset)}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A line that ends in `-- if :a :b`: it is sent when all of *names* are present."""
+
+    names: tuple[str, ...]
+    at: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One text of a query, as it is sent, with the lines of *present* arguments in it.
+
+    `parameters` names what `$1`, `$2`, ... stand for.
+    """
+
+    statement: Statement
+    present: frozenset[str]
+    text: str
+    parameters: tuple[str, ...]
+    _sent: tuple[int, ...] = field(repr=False)
+    _source: tuple[int, ...] = field(repr=False)
+
+    def offset(self, position: int) -> int:
+        """Return where in the file the character stands that is *position* (from 0) in `text`."""
+        piece = max(bisect_right(self._sent, position) - 1, 0)
+        end = self._sent[piece + 1] - 1 if piece + 1 < len(self._sent) else len(self.text)
+        past = max(min(position, end) - self._sent[piece], 0)
+        if self.statement.source.text[self._source[piece]] == ":" and self._replaced(piece):
+            past = 0
+        return self._source[piece] + past
+
+    def _replaced(self, piece: int) -> bool:
+        return self.text[self._sent[piece]] == "$"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One named query of a file.
+
+    `doc` is the comment below its name, `plans` the texts of its `-- plan:` lines, `parameters`
+    each parameter with the offsets at which it stands in the file, `conditions` its `-- if`
+    lines. `copy_columns` is None unless the statement is `copy t (a, b) from stdin`.
+    """
+
+    source: SourceFile
+    name: str
+    at: int
+    doc: str
+    plans: tuple[str, ...]
+    start: int
+    end: int
+    tokens: tuple[Token, ...] = field(repr=False)
+    conditions: tuple[Condition, ...]
+    parameters: dict[str, tuple[int, ...]]
+    copy_columns: tuple[str, ...] | None = None
+
+    @property
+    def where(self) -> str:
+        """The place of the query's name in its file."""
+        return self.source.where(self.at)
+
+    @cached_property
+    def groups(self) -> tuple[frozenset[str], ...]:
+        """The conditional parameters, in groups whose members come and go together."""
+        groups: list[frozenset[str]] = []
+        for condition in self.conditions:
+            merged = frozenset(condition.names)
+            touched = [group for group in groups if group & merged]
+            groups = [group for group in groups if not group & merged]
+            groups.append(merged.union(*touched))
+        return tuple(groups)
+
+    @cached_property
+    def conditional(self) -> frozenset[str]:
+        """The parameters that `-- if` lines name."""
+        return frozenset(name for group in self.groups for name in group)
+
+    @cached_property
+    def has_star(self) -> bool:
+        """Tell whether its columns may be named by a `*`, and so by a table that can change.
+
+        A multiplication counts as well: nobody is hurt by a look too many.
+        """
+        words = [self.source.text[token.start : token.end].lower() for token in self.tokens]
+        return "*" in words or "table" in words
+
+    def unconditional_use(self, name: str) -> int | None:
+        """Return an offset at which *name* is sent although its own `-- if` lines are left out."""
+        own = [line for line in self.conditions if name in line.names]
+        for offset in self.parameters.get(name, ()):
+            if not any(line.start <= offset < line.end for line in own):
+                return offset
+        return None
+
+    def variants(self, mark: str = "") -> Iterator[Variant]:
+        """Yield every text of the query: with no conditional line, with each, ..., with all."""
+        for chosen in product((False, True), repeat=len(self.groups)):
+            groups = compress(self.groups, chosen)
+            yield self.variant([name for group in groups for name in group], mark)
+
+    def variant(self, present: Collection[str], mark: str = "") -> Variant:
+        """Return the text with the lines of the *present* parameters in it.
+
+        The comment *mark* stands behind its first word: before it, PostgreSQL 18 would leave it
+        out of pg_stat_statements, and at the end pg_stat_activity would cut it off.
+        """
+        dropped = [line for line in self.conditions if not set(line.names) <= set(present)]
+        text: list[str] = []
+        length = 0
+        numbers: dict[str, int] = {}
+        sent: list[int] = []
+        origin: list[int] = []
+        source = self.source.text
+        for token in self._kept(dropped):
+            piece = source[token.start : token.end]
+            if token.kind is Kind.PARAMETER:
+                piece = f"${numbers.setdefault(piece[1:], len(numbers) + 1)}"
+            if mark and token.kind not in _BLANK:
+                piece, mark = f"{piece} {mark}", ""
+            text.append(piece)
+            sent.append(length)
+            origin.append(token.start)
+            length += len(piece)
+        return Variant(
+            self,
+            frozenset(present),
+            "".join(text).rstrip(),
+            tuple(numbers),
+            tuple(sent),
+            tuple(origin),
+        )
+
+    def _kept(self, dropped: Sequence[Condition]) -> Iterator[Token]:
+        """Yield the tokens outside the *dropped* lines; white space may begin or end in one."""
+        if not dropped:
+            yield from self.tokens
+            return
+        for token in self.tokens:
+            start = token.start
+            for line in dropped:
+                if start < line.end and line.start < token.end:
+                    if start < line.start:
+                        yield Token(token.kind, start, line.start)
+                    start = line.end
+            if start < token.end:
+                yield Token(token.kind, start, token.end)

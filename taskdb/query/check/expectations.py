@@ -1,0 +1,284 @@
+"""The expectations check: what the server makes of the queries is what the files say.
+
+The files (`taskdb.query.expectations`) are the reviewed record. Whatever a migration or an edit
+of a query changes about parameters, columns, NULLs, rows, tables or privileges shows up in their
+diff, and a service compares its database with them when it starts (`taskdb.verify`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from psycopg import Connection
+
+from taskdb.errors import QueryDefinitionError
+from taskdb.models.checks import Relation
+from taskdb.models.contract import TypeFacts
+from taskdb.queries import contract as contract_queries
+from taskdb.queries import expectations as queries_of_the_catalogue
+from taskdb.query import Queries
+from taskdb.query._execution import place_of
+from taskdb.query._results import bare_name
+from taskdb.query.check.catalogue import Catalogue
+from taskdb.query.check.contract import AnyQuery, Described, Finding, overrides, type_facts
+from taskdb.query.check.describe import Column, Description
+from taskdb.query.expectations import (
+    FOLDER,
+    REMEDY,
+    Area,
+    Expectation,
+    Need,
+    Value,
+    area_of,
+    label_of,
+    read,
+    text_hash,
+)
+
+__all__ = ["compare", "derive", "write"]
+
+
+def derive(
+    conn: Connection[Any],
+    queries: Iterable[AnyQuery],
+    described: Sequence[Described],
+    catalogue: Catalogue,
+) -> dict[str, Area]:
+    """Return the expectations by area, from what was *described* of the queries' texts.
+
+    A query whose text the server refuses has none; the contract check tells of it.
+    """
+    results: dict[str, list[Described]] = {
+        name: list(group) for name, group in groupby(described, lambda each: each.query.name)
+    }
+    copies = [query for query in queries if query.statement.copy_columns is not None]
+    columns = {
+        query.name: {
+            each.name: each
+            for each in contract_queries.copied_columns(conn, relation=copied_relation(query))
+        }
+        for query in copies
+    }
+    good = [each.result for each in described if isinstance(each.result, Description)]
+    others = {each.type_oid for found in columns.values() for each in found.values()}
+    types = type_facts(conn, good, others)
+    reader = _Reader(types, catalogue, queries_of_the_catalogue.search_path(conn))
+    areas: dict[str, Area] = {}
+    for query in queries:
+        if query.statement.copy_columns is not None:
+            found = reader.copy(query, {n: c.type_oid for n, c in columns[query.name].items()})
+        else:
+            found = reader.query(query, results[query.name])
+        if found is not None:
+            area, name = area_of(query)
+            areas.setdefault(area, Area(area, {}, {})).queries[name] = found
+    for each in areas.values():
+        each.labels.update(reader.labels(each))
+    return areas
+
+
+def copied_relation(query: AnyQuery) -> str:
+    """Return the relation that a COPY fills, as the statement spells it."""
+    source = query.statement.source
+    return (
+        source.text[query.statement.start : query.statement.end].split(None, 2)[1].partition("(")[0]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Turns descriptions, which go by number, into expectations, which go by name."""
+
+    types: dict[int, TypeFacts]
+    catalogue: Catalogue
+    path: Collection[str]
+
+    def query(self, query: AnyQuery, described: Sequence[Described]) -> Expectation | None:
+        results = [each.result for each in described if isinstance(each.result, Description)]
+        if len(results) < len(described):
+            return None
+        _, name = area_of(query)
+        return Expectation(
+            name,
+            text_hash(query),
+            self._takes(query, described),
+            self._gives(query, results),
+            all(each.at_most_one_row for each in results) and bool(results[0].columns),
+            self._names(one for each in results for one in each.tables_read),
+            self._names(one for each in results for one in each.tables_written),
+            self._names(one for each in results for one in each.views),
+            self._needs(one for each in results for one in each.needs),
+        )
+
+    def copy(self, query: AnyQuery, columns: dict[str, int]) -> Expectation | None:
+        """A COPY is known by the columns it fills."""
+        if not all(each.name in columns for each in query.parameters):
+            return None
+        relation = copied_relation(query)
+        takes = [
+            Value(each.name, self.types[columns[each.name]].name, not each.nullable)
+            for each in query.parameters
+        ]
+        needs = (Need("insert", relation),)
+        _, name = area_of(query)
+        return Expectation(name, text_hash(query), tuple(takes), writes=(relation,), needs=needs)
+
+    def labels(self, area: Area) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """The labels of the enums that the queries of *area* take and give, in order of name."""
+        used = {
+            value.type.removesuffix("[]")
+            for each in area.queries.values()
+            for value in (*each.takes, *each.gives)
+        }
+        enums = {facts.name: tuple(facts.labels) for facts in self.types.values() if facts.labels}
+        yield from sorted((name, labels) for name, labels in enums.items() if name in used)
+
+    def _takes(self, query: AnyQuery, described: Sequence[Described]) -> tuple[Value, ...]:
+        seen: dict[str, list[int]] = {}
+        for each in described:
+            if isinstance(each.result, Description):
+                pairs = zip(each.variant.parameters, each.result.parameters, strict=True)
+                for name, parameter in pairs:
+                    seen.setdefault(name, []).append(parameter.type_oid)
+        conditional = query.statement.conditional
+        return tuple(
+            Value(
+                each.name,
+                self._type(seen[each.name]),
+                not each.nullable or (each.name in conditional and not each.unsettable),
+                if_given=each.name in conditional,
+            )
+            for each in query.parameters
+            if each.name in seen
+        )
+
+    def _gives(self, query: AnyQuery, results: Sequence[Description]) -> tuple[Value, ...]:
+        marked = {each.column: each.nullable for each in overrides(query)}
+        return tuple(
+            self._column(columns, marked)
+            for columns in zip(*(each.columns for each in results), strict=False)
+        )
+
+    def _column(self, columns: Sequence[Column], marked: dict[str, bool]) -> Value:
+        name = columns[0].name
+        nullable = marked.get(name, any(each.nullable for each in columns))
+        return Value(
+            bare_name(name),
+            self._type([each.type_oid for each in columns]),
+            not nullable,
+            not nullable and any(self._allows_null(each) for each in columns),
+        )
+
+    def _allows_null(self, column: Column) -> bool:
+        """Whether the column shows one of a table that is not NOT NULL there."""
+        if column.table_oid is None or column.table_column is None:
+            return False
+        relation = self.catalogue.relation(column.table_oid)
+        return (
+            relation is not None
+            and relation.kind in ("r", "p")
+            and column.table_column > 0
+            and column.table_column not in relation.never_null_alone
+        )
+
+    def _type(self, oids: Iterable[int]) -> str:
+        return " or ".join(sorted({self.types[oid].name for oid in oids}))
+
+    def _needs(self, needs: Iterable[tuple[str, Relation]]) -> tuple[Need, ...]:
+        found = {Need(privilege, name) for privilege, one in needs for name in self._names([one])}
+        return tuple(sorted(found, key=lambda each: (each.relation, each.privilege)))
+
+    def _names(self, relations: Iterable[Relation]) -> tuple[str, ...]:
+        """Names as a statement would give them; the server's own tables differ by version."""
+        own = {one for one in map(self._name, relations) if one}
+        return tuple(sorted(own))
+
+    def _name(self, relation: Relation) -> str:
+        if relation.schema in ("pg_catalog", "information_schema"):
+            return ""
+        return (
+            relation.name if relation.schema in self.path else f"{relation.schema}.{relation.name}"
+        )
+
+
+def compare(
+    queries: Queries, derived: dict[str, Area], only: Iterable[AnyQuery] | None = None
+) -> list[Finding]:
+    """Compare what was derived with the files. A finding shows the lines that changed."""
+    chosen = list(queries if only is None else only)
+    written = read(queries, (area_of(query)[0] for query in chosen))
+    findings = [finding for query in chosen for finding in _compare(query, derived, written)]
+    for name, area in written.items():
+        findings += _compare_file(queries, area, derived.get(name, Area(name, {}, {})), chosen)
+    return findings
+
+
+def _compare(
+    query: AnyQuery, derived: dict[str, Area], written: dict[str, Area]
+) -> Iterator[Finding]:
+    area, name = area_of(query)
+    found = derived[area].queries.get(name) if area in derived else None
+    if found is None:
+        return
+    expected = written[area].queries.get(name) if area in written else None
+    if expected is None:
+        yield _finding(query, "has no expectations")
+    elif expected != found:
+        yield _finding(query, _difference(list(expected.lines()), list(found.lines())))
+
+
+def _finding(query: AnyQuery, message: str) -> Finding:
+    return Finding(query.name, message, query.where, place_of(query.function), REMEDY)
+
+
+def _difference(expected: Sequence[str], found: Sequence[str]) -> str:
+    """Say which lines are no longer true, and which are true instead."""
+    gone = [" ".join(line.split()) for line in expected if line not in found]
+    come = [" ".join(line.split()) for line in found if line not in expected]
+    parts = [*(f"expected is {line!r}" for line in gone), *(f"found {line!r}" for line in come)]
+    return "; ".join(parts) or "the order of its columns or parameters is not the expected one"
+
+
+def _compare_file(
+    queries: Queries, written: Area, derived: Area, chosen: Collection[AnyQuery]
+) -> Iterator[Finding]:
+    """Tell of labels that changed, and of queries that are gone."""
+    label = label_of(queries, written.name)
+    if derived.queries.keys() == written.queries.keys() and written.labels != derived.labels:
+        names = sorted(
+            name
+            for name in written.labels.keys() | derived.labels.keys()
+            if written.labels.get(name) != derived.labels.get(name)
+        )
+        message = f"the labels of {', '.join(names)} are not the expected ones"
+        yield Finding(written.name, message, label, label, REMEDY)
+    known = {area_of(query)[1] for query in queries if area_of(query)[0] == written.name}
+    for name in written.queries.keys() - known:
+        message = "has expectations, but there is no such query"
+        yield Finding(f"{written.name}.{name}", message, label, label, REMEDY)
+
+
+def write(queries: Queries, derived: dict[str, Area]) -> list[Path]:
+    """Write the files, remove those of areas that are gone, and return those that changed.
+
+    Raises QueryDefinitionError where the queries' folder is no folder that files go into.
+    """
+    if not isinstance(queries.folder, Path):
+        raise QueryDefinitionError(
+            f"the folder {queries.folder} can't be written to", hint="Work on an unpacked package"
+        )
+    folder = queries.folder / FOLDER
+    folder.mkdir(exist_ok=True)
+    changed = [path for path in folder.glob("*.txt") if path.stem not in derived]
+    for path in changed:
+        path.unlink()
+    for name, area in derived.items():
+        path, text = folder / f"{name}.txt", str(area)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            changed.append(path)
+    return changed

@@ -1,0 +1,399 @@
+"""The plan check: how PostgreSQL would run each text of each query, on a large data set.
+
+Three plans are taken of each: two custom ones, for frequent and for rare arguments
+(`taskdb.query.check.samples`), and the generic one, which knows no arguments. Nothing is executed.
+A plan must not read a large table whole, nor sort, hash or set aside many rows, and must use the
+index that the query's file names::
+
+    -- plan: tasks_by_status, tasks_by_creation      each plan uses one of these
+    -- plan: tasks_pkey                              and this one as well
+    -- plan: whole tables: it counts them all        it reads large tables whole, and why
+    -- plan: long sorts: the best match may be last  it sorts many rows, and why
+    -- plan: whole tables without :epic_id: ...      the same of the texts that have no :epic_id
+
+Every query that reads a large table has such a line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, LiteralString, cast
+
+from psycopg import Connection, RawCursor
+from psycopg.rows import tuple_row
+
+from taskdb.errors import DatabaseError
+from taskdb.models.plans import RelationSize
+from taskdb.queries import plans
+from taskdb.query._execution import Query
+from taskdb.query._statements import Variant
+from taskdb.query.check import plantree
+from taskdb.query.check.catalogue import Catalogue
+from taskdb.query.check.contract import variants
+from taskdb.query.check.describe import TESTED_MAJORS, describe
+from taskdb.query.check.plantree import LARGE, Reading
+from taskdb.query.check.samples import Arguments, Described, find_arguments
+
+__all__ = ["Exemption", "Finding", "Report", "check", "described"]
+
+AnyQuery = Query[Any, Any]
+
+_NAMES: Final = re.compile(r"[a-z_][a-z0-9_]*(?:, *[a-z_][a-z0-9_]*)*")
+_WHOLE: Final = "whole tables"
+_SORTS: Final = "long sorts"
+_PREPARED: Final = "taskdb_plan"
+_EXEMPTION: Final = re.compile(rf"({_WHOLE}|{_SORTS})((?: without(?: :\w+)+)?)(?::\s*|\s*$)(.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing wrong with a plan: of which query and text, what it does, and what to do.
+
+    `plan` is custom or generic, or empty where no plan is to blame; `more` counts further plans
+    of the query of which the same is true.
+    """
+
+    query: str
+    where: str
+    variant: str
+    plan: str
+    message: str
+    remedy: str
+    more: int = 0
+
+    def __str__(self) -> str:
+        of = f" [{', '.join(filter(None, (self.variant, self.plan)))}]" if self.plan else ""
+        others = f", as {self.more} more of its plans" if self.more else ""
+        return f"{self.where}: {self.query}{of}: {self.message}{others}. {self.remedy}."
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """A query that by nature reads large tables whole, or sorts many rows, and why."""
+
+    query: str
+    where: str
+    allows: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found, what was let pass with which reason, and how much was looked at."""
+
+    findings: list[Finding]
+    exemptions: list[Exemption]
+    query_count: int
+    plan_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Exempt:
+    """A line that allows something in the texts without the *absent* parameters, and why."""
+
+    allows: str
+    absent: frozenset[str]
+    reason: str
+
+    def covers(self, variant: Variant) -> bool:
+        return not self.absent & variant.present
+
+    def __str__(self) -> str:
+        names = "".join(f" :{name}" for name in sorted(self.absent))
+        return f"{self.allows} without{names}" if names else self.allows
+
+
+@dataclass(slots=True)
+class _Lines:
+    """What a query's `-- plan:` lines say: of each group one index is used."""
+
+    groups: list[list[str]] = field(default_factory=list[list[str]])
+    exemptions: list[_Exempt] = field(default_factory=list["_Exempt"])
+    unread: list[str] = field(default_factory=list[str])
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> _Lines:
+        lines = cls()
+        pending = ""
+        for text in texts:
+            joined = f"{pending} {text}".strip()
+            # A comma at the end: the list goes on in the next line.
+            pending = joined if text.endswith(",") else ""
+            if not pending:
+                lines._add(joined)
+        if pending:
+            lines.unread.append(pending)
+        return lines
+
+    def _add(self, text: str) -> None:
+        exemption = _EXEMPTION.fullmatch(text)
+        if exemption:
+            absent = frozenset(re.findall(r":(\w+)", exemption[2]))
+            self.exemptions.append(_Exempt(exemption[1], absent, exemption[3].strip()))
+        elif _NAMES.fullmatch(text):
+            self.groups.append(re.split(", *", text))
+        else:
+            self.unread.append(text)
+
+
+def check(conn: Connection[Any], queries: Iterable[AnyQuery], *, scale: float = 1.0) -> Report:
+    """Take the plans of *queries* in the database of *conn*, which has much data, analyzed.
+
+    *scale* is how much of the whole data set it has. At a twentieth a query needs a `-- plan:`
+    line where it reads a table of a twentieth of the rows that make one large; an index need not
+    be used whose table is too small here to be worth it, and others are favoured a little.
+
+    Nothing is executed, and the connection is left as it was. Raises `DatabaseError` on a version
+    of PostgreSQL whose trees `describe` does not know.
+    """
+    major = conn.info.server_version // 10_000
+    if major not in TESTED_MAJORS:
+        raise DatabaseError(f"the plans of PostgreSQL {major} can't be checked yet", hint="Use 18")
+    with conn.transaction(force_rollback=True):
+        relations: list[RelationSize] = plans.relation_sizes(conn)
+        known = described(conn, queries)
+        arguments = find_arguments(conn, known)
+        plans.force_generic_plans(conn)
+        if scale < 1:
+            plans.favour_indexes(conn)
+        checks = [
+            _Check(conn, query, arguments[query.name], relations, scale)
+            for query, _, _ in known.values()
+        ]
+        findings = [finding for each in checks for finding in each.findings()]
+    return Report(
+        findings,
+        [exemption for each in checks for exemption in each.exemptions()],
+        len(checks),
+        sum(len(each.plans) for each in checks),
+    )
+
+
+def described(conn: Connection[Any], queries: Iterable[AnyQuery]) -> dict[str, Described]:
+    """Return the queries that have plans, each with what the server says of its longest text.
+
+    Raises `psycopg.Error` where the server refuses one: first the contract check, then this.
+    """
+    catalogue = Catalogue()
+    known: dict[str, Described] = {}
+    for query in queries:
+        if query.statement.copy_columns is None:
+            whole = query.statement.variant(query.statement.conditional)
+            seen = describe(conn, whole.text, catalogue=catalogue)
+            if seen.command != "utility":
+                known[query.name] = (query, whole.parameters, seen)
+    return known
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """One plan that was taken: of which text, of which kind, and what it does."""
+
+    variant: Variant
+    kind: str
+    reading: Reading
+
+
+class _Check:
+    """One query: its plans, held against its lines."""
+
+    def __init__(
+        self,
+        conn: Connection[Any],
+        query: AnyQuery,
+        arguments: Arguments,
+        relations: Collection[RelationSize],
+        scale: float,
+    ) -> None:
+        self.conn = conn
+        self.query = query
+        self.arguments = arguments
+        self.sizes = {each.name: each.row_count for each in relations}
+        self.tables = {each.name: each.table_name for each in relations if each.table_name}
+        self.scale = scale
+        self.lines = _Lines.of(query.plans)
+        self.plans: list[_Plan] = []
+
+    def exemptions(self) -> Iterator[Exemption]:
+        for each in self.lines.exemptions:
+            yield Exemption(self.query.name, self.query.where, str(each), each.reason)
+
+    def findings(self) -> list[Finding]:
+        """Take all plans, and return what is wrong: each thing once, with how often it is."""
+        found: dict[tuple[str, str], Finding] = {}
+        for variant in variants(self.query):
+            for finding in self._of_variant(variant):
+                self._count(found, finding)
+        for finding in self._of_lines():
+            self._count(found, finding)
+        return list(found.values())
+
+    def _count(self, found: dict[tuple[str, str], Finding], finding: Finding) -> None:
+        key = (re.sub(r"\d+", "", finding.message), finding.remedy)
+        if key in found:
+            first = found[key]
+            finding = Finding(
+                first.query,
+                first.where,
+                first.variant,
+                first.plan,
+                first.message,
+                first.remedy,
+                first.more + 1,
+            )
+        found[key] = finding
+
+    def _of_variant(self, variant: Variant) -> Iterator[Finding]:
+        for kind, explained in self._explained(variant):
+            plan = _Plan(variant, kind, plantree.read(explained, self.sizes))
+            self.plans.append(plan)
+            yield from self._of_plan(plan)
+
+    def _explained(self, variant: Variant) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for kind, given in (
+            ("custom", self.arguments.frequent),
+            ("custom, rare arguments", self.arguments.rare),
+        ):
+            values = [given[name] for name in variant.parameters]
+            yield kind, self._explain(f"explain (format json) {variant.text}", values)
+            if not values:
+                return  # Without arguments there is one plan.
+        self._run(f"prepare {_PREPARED} as {variant.text}")
+        values = ["null"] * len(variant.parameters)
+        yield (
+            "generic",
+            self._explain(f"explain (format json) execute {_PREPARED} ({', '.join(values)})"),
+        )
+        self._run(f"deallocate {_PREPARED}")
+
+    def _explain(self, statement: str, values: Sequence[str] = ()) -> Mapping[str, Any]:
+        row = self._run(statement, values).fetchone()
+        assert row is not None
+        plan: Mapping[str, Any] = row[0][0]["Plan"]
+        return plan
+
+    def _run(self, statement: str, values: Sequence[str] = ()) -> RawCursor[tuple[Any, ...]]:
+        """Run what stands around a named query: prepare, explain, deallocate."""
+        cursor = RawCursor(self.conn, row_factory=tuple_row)
+        return cursor.execute(cast("LiteralString", statement), values, prepare=False)
+
+    def _of_plan(self, plan: _Plan) -> Iterator[Finding]:
+        allowed = {each.allows for each in self.lines.exemptions if each.covers(plan.variant)}
+        reading = plan.reading
+        if _WHOLE not in allowed:
+            for what, rows in _many(reading.whole):
+                yield self._finding(plan, f"reads {what} whole, about {rows:,} rows", _INDEX)
+            for step, rows in _many(reading.piled):
+                if step != "sorts" or _SORTS not in allowed:
+                    yield self._finding(plan, f"{step} about {rows:,} rows", _FEWER)
+        for group in self.lines.groups:
+            if not reading.indexes.intersection(group) and not self._may_scan(group):
+                used = ", ".join(sorted(reading.indexes)) or "none"
+                yield self._finding(
+                    plan,
+                    f"does not use {' or '.join(group)}; of indexes it uses {used}",
+                    "Make the index fit it again, or name the one it should use",
+                )
+
+    def _may_scan(self, group: Iterable[str]) -> bool:
+        """Tell whether one of these is an index of a table that is small only here."""
+        if self.scale >= 1:
+            return False
+        tables = [self.tables[name] for name in group if name in self.tables]
+        return any(self.sizes.get(table, 0) <= LARGE for table in tables)
+
+    def _of_lines(self) -> Iterator[Finding]:
+        for text in self.lines.unread:
+            yield self._finding(
+                None,
+                f"its line -- plan: {text} is not understood",
+                f"Name indexes, separated by commas, or write {_WHOLE}: and a reason",
+            )
+        named = [name for group in self.lines.groups for name in group]
+        for name in named:
+            if name not in self.tables:
+                yield self._finding(
+                    None, f"there is no index {name}, which its -- plan: line names", _CREATE
+                )
+        large = sorted(self._large_tables())
+        if large and not self.query.plans:
+            yield self._finding(
+                None,
+                f"has no -- plan: line, and reads {', '.join(large)}, which is large",
+                "Name the index it is meant to use",
+            )
+        yield from self._of_exemptions()
+        # Smaller data may be read in another way than the alternatives for all of it.
+        if self.scale >= 1:
+            for name in self._needless_names():
+                yield self._finding(
+                    None,
+                    f"no plan of it uses {name}, which its -- plan: line names",
+                    "Take the name out",
+                )
+
+    def _needless_names(self) -> Iterator[str]:
+        """Alternatives that no plan takes, unless there is one on the same table that some do."""
+        used = set[str]().union(*(plan.reading.indexes for plan in self.plans))
+        for group in self.lines.groups:
+            served = {self.tables.get(name) for name in group if name in used}
+            for name in group:
+                if name in self.tables and self.tables[name] not in served:
+                    yield name
+
+    def _of_exemptions(self) -> Iterator[Finding]:
+        for each in self.lines.exemptions:
+            covered = [plan.reading for plan in self.plans if each.covers(plan.variant)]
+            if not each.reason:
+                yield self._finding(
+                    None,
+                    f"its line -- plan: {each} gives no reason",
+                    f"Say why: -- plan: {each}: it counts them all",
+                )
+            elif self.scale >= 1 and not any(_needs(each.allows, one) for one in covered):
+                yield self._finding(
+                    None, f"its line -- plan: {each} allows what it does not do", "Take it out"
+                )
+
+    def _large_tables(self) -> set[str]:
+        tables = set[str]().union(*(plan.reading.tables for plan in self.plans))
+        return {name for name in tables if self.sizes.get(name, 0) > LARGE * self.scale}
+
+    def _finding(self, plan: _Plan | None, message: str, remedy: str) -> Finding:
+        return Finding(
+            self.query.name,
+            self.query.where,
+            _shown(plan.variant) if plan else "",
+            plan.kind if plan else "",
+            message,
+            remedy,
+        )
+
+
+_INDEX: Final = (
+    "Give it an index, or rewrite it so that it can use one; if it must, write "
+    f"-- plan: {_WHOLE}: and why"
+)
+_FEWER: Final = (
+    "Let an index give the order or find fewer rows; if it must, write "
+    f"-- plan: {_SORTS}: (or {_WHOLE}:) and why"
+)
+_CREATE: Final = "Create it again, or name the one that took its place"
+
+
+def _many(noted: Mapping[str, int]) -> list[tuple[str, int]]:
+    return [(what, rows) for what, rows in noted.items() if rows > LARGE]
+
+
+def _needs(allows: str, reading: Reading) -> bool:
+    return "sorts" in reading.piled if allows == _SORTS else bool(reading.whole or reading.piled)
+
+
+def _shown(variant: Variant) -> str:
+    """How a finding calls a text: by the conditional lines that are in it."""
+    if not variant.statement.conditional:
+        return ""
+    present = " ".join(f":{name}" for name in sorted(variant.present))
+    return f"with {present}" if present else "without conditional lines"

@@ -1,0 +1,299 @@
+"""Can a query give more than one row? "At most one" is a proof, as "not null" is.
+
+A relation is single if it has one row at most for the rows of the others that are single: by
+a unique key compared with values that are fixed, or by its own making (LIMIT 1, an aggregate
+without GROUP BY). A query whose relations are all single has one row at most.
+"""
+
+from __future__ import annotations
+
+from taskdb.query.check.catalogue import Catalogue, walk
+from taskdb.query.check.nodetree import Node, NodeTreeError, Value
+from taskdb.query.check.nullfree import is_comparison, promise
+from taskdb.query.check.scopes import (
+    CTE,
+    DELETE,
+    FULL,
+    FUNCTION,
+    INNER,
+    INSERT,
+    LEFT,
+    RIGHT,
+    SELECT,
+    SUBQUERY,
+    TABLE,
+    UPDATE,
+    VALUES,
+    Context,
+    Scope,
+    Shared,
+)
+
+__all__ = ["at_most_one_row"]
+
+_EXTERNAL_PARAMETER = 0
+_SCALAR = 4
+_INTERSECT, _EXCEPT = 2, 3
+
+
+def at_most_one_row(query: Node, catalogue: Catalogue) -> bool:
+    """Whether the analysed *query* gives one row at most, whatever the tables hold.
+
+    For INSERT, UPDATE and DELETE: whether it writes one row at most.
+    """
+    try:
+        return _is_single(Scope(query, None, Shared(catalogue)))
+    except (NodeTreeError, RecursionError):
+        return False
+
+
+def _is_single(scope: Scope) -> bool:
+    query = scope.query
+    if _is_limited_to_one(query):
+        return True
+    if operation := query.maybe("setOperations"):
+        return _set_operation_is_single(scope, operation)
+    if query.flag("hasTargetSRFs"):
+        return False
+    if scope.command == SELECT:
+        if query.items("groupingSets"):
+            return False
+        if scope.is_grouped and not query.items("groupClause"):
+            return True
+        single = _single_relations(scope)
+        if _no_full_join(scope) and set(scope.nulled_by) <= single:
+            return True
+        settled = _settled(scope, single)
+        return bool(query.items("groupClause")) and _groups_by_fixed_values(scope, settled)
+    if scope.command == INSERT:
+        return set(scope.nulled_by) <= _single_relations(scope)
+    if scope.command in (UPDATE, DELETE):
+        return scope.result in _single_relations(scope)
+    return False
+
+
+def _is_limited_to_one(query: Node) -> bool:
+    """LIMIT 0 or 1, written as a number; WITH TIES may give more."""
+    count = query.maybe("limitCount")
+    if count is None or query.integer("limitOption") != 0:
+        return False
+    if count.tag == "FUNCEXPR" and len(count.nodes("args")) == 1:
+        # The number is an integer, and LIMIT takes a bigint.
+        count = count.nodes("args")[0]
+    if count.tag != "CONST" or count.flag("constisnull"):
+        return False
+    data = count.data("constvalue")
+    return any(int.from_bytes(data, order) in (0, 1) for order in ("little", "big"))
+
+
+def _set_operation_is_single(scope: Scope, tree: Node) -> bool:
+    if tree.tag == "RANGETBLREF":
+        return _is_single(scope.child(tree.integer("rtindex")))
+    operation = tree.integer("op")
+    if operation not in (_INTERSECT, _EXCEPT):
+        return False
+    if _set_operation_is_single(scope, tree.node("larg")):
+        return True
+    return operation == _INTERSECT and _set_operation_is_single(scope, tree.node("rarg"))
+
+
+def _no_full_join(scope: Scope) -> bool:
+    """One row on each side of a full join can be two rows without a match."""
+    return all(join.kind != FULL for join in scope.joins)
+
+
+def _groups_by_fixed_values(scope: Scope, settled: set[int]) -> bool:
+    """Whether all rows fall into one group."""
+    references = {one.integer("tleSortGroupRef") for one in scope.query.nodes("groupClause")}
+    return all(
+        _is_fixed(scope, entry.node("expr"), settled)
+        for entry in scope.query.nodes("targetList")
+        if entry.integer("ressortgroupref") in references
+    )
+
+
+def _single_relations(scope: Scope) -> set[int]:
+    """The relations of *scope* that have one row at most in each combination of the others."""
+    single: set[int] = set()
+    comparisons = _comparisons(scope)
+    while True:
+        settled = _settled(scope, single)
+        found = {
+            index
+            for index in scope.nulled_by
+            if index not in single
+            and (
+                _has_one_row(scope, index, settled)
+                or _is_found_by_key(scope, index, settled, comparisons)
+            )
+        }
+        if not found:
+            return single
+        single |= found
+
+
+def _settled(scope: Scope, single: set[int]) -> set[int]:
+    """Those of *single* that are the same in all rows: there, or in none for want of a match."""
+    opposite = {
+        (join.index, side): other
+        for join in scope.joins
+        if join.kind != FULL
+        for side, other in (("left", join.right), ("right", join.left))
+    }
+    return {
+        index
+        for index in single
+        if scope.is_there(index, scope.row.facts)
+        or all(side in opposite and opposite[side] <= single for side in scope.nulled_by[index])
+    }
+
+
+def _has_one_row(scope: Scope, index: int, settled: set[int]) -> bool:
+    """Whether relation *index* has one row by its own making, for one row of those it names."""
+    relation = scope.relation(index)
+    if not _named_relations(relation) <= settled:
+        return False
+    kind = relation.integer("rtekind")
+    if kind == SUBQUERY:
+        return _is_single(scope.child(index))
+    if kind == VALUES:
+        return len(relation.items("values_lists")) == 1
+    if kind == FUNCTION:
+        return not any(
+            node.has("funcretset") and node.flag("funcretset")
+            for function in relation.nodes("functions")
+            for node in walk(function)
+        )
+    return kind == CTE and _cte_is_single(scope, relation)
+
+
+def _cte_is_single(scope: Scope, relation: Node) -> bool:
+    place: Context = scope.row
+    owner = place.at(relation.integer("ctelevelsup")).scope
+    for cte in owner.query.nodes("cteList"):
+        if cte.text("ctename") == relation.text("ctename") and not cte.flag("cterecursive"):
+            return _is_single(Scope(cte.node("ctequery"), owner.around, owner.shared))
+    return False
+
+
+def _comparisons(scope: Scope) -> list[tuple[Node, frozenset[int] | None]]:
+    """Conditions that are true of every row, each with the relations that it restricts.
+
+    None means all: WHERE. The condition of an outer join restricts the side that may have no
+    match; of the other side all rows stay.
+    """
+    found: list[tuple[Node, frozenset[int] | None]] = [
+        (part, None) for condition in scope.conditions for part in _conjuncts(condition)
+    ]
+    for join in scope.joins:
+        restricted = {
+            INNER: join.left | join.right,
+            LEFT: join.right,
+            RIGHT: join.left,
+            FULL: frozenset[int](),
+        }[join.kind]
+        if join.quals:
+            found.extend((part, restricted) for part in _conjuncts(join.quals))
+    return found
+
+
+def _conjuncts(condition: Node) -> list[Node]:
+    if condition.tag == "BOOLEXPR" and condition.text("boolop") == "and":
+        return [part for item in condition.nodes("args") for part in _conjuncts(item)]
+    return [condition]
+
+
+def _is_found_by_key(
+    scope: Scope,
+    index: int,
+    settled: set[int],
+    comparisons: list[tuple[Node, frozenset[int] | None]],
+) -> bool:
+    relation = scope.relation(index)
+    if relation.integer("rtekind") != TABLE:
+        return False
+    fixed = {
+        number
+        for condition, restricted in comparisons
+        if restricted is None or index in restricted
+        for number in _fixed_columns(scope, index, condition, settled)
+    }
+    keys = scope.shared.catalogue.unique_keys(relation.integer("relid"))
+    return any(fixed.issuperset(key.columns) for key in keys)
+
+
+def _fixed_columns(scope: Scope, index: int, condition: Node, settled: set[int]) -> set[int]:
+    """The columns of relation *index* that *condition* sets equal to one value."""
+    if condition.tag != "OPEXPR":
+        return set()
+    function = scope.shared.catalogue.function(condition.integer("opfuncid"))
+    if function is None or not is_comparison(function) or "=" not in function.operators:
+        return set()
+    left, right = condition.nodes("args")
+    found: set[int] = set()
+    for column, value in ((left, right), (right, left)):
+        number = _column_of(scope, index, column, condition.integer("inputcollid"))
+        if number is not None and _is_fixed(scope, value, settled):
+            found.add(number)
+    return found
+
+
+def _column_of(scope: Scope, index: int, node: Node, collation: int) -> int | None:
+    """The number of the column of relation *index* that *node* is, compared as it is stored."""
+    while node.tag == "RELABELTYPE":
+        node = node.node("arg")
+    node = scope.flatten(node)
+    if node.tag != "VAR" or node.integer("varlevelsup") != 0 or node.integer("varno") != index:
+        return None
+    if collation not in (0, node.integer("varcollid")):
+        return None
+    return node.integer("varattno")
+
+
+def _is_fixed(scope: Scope, value: Node, settled: set[int]) -> bool:
+    """Whether *value* is the same for all rows that agree on the relations in *settled*."""
+    value = scope.flatten(value)
+    match value.tag:
+        case "CONST":
+            return True
+        case "PARAM":
+            return value.integer("paramkind") == _EXTERNAL_PARAMETER
+        case "VAR":
+            return value.integer("varlevelsup") > 0 or value.integer("varno") in settled
+        case "RELABELTYPE" | "COERCEVIAIO" | "COLLATEEXPR" | "COERCETODOMAIN":
+            return _is_fixed(scope, value.node("arg"), settled)
+        case "FUNCEXPR" | "OPEXPR":
+            field = "funcid" if value.tag == "FUNCEXPR" else "opfuncid"
+            function = scope.shared.catalogue.function(value.integer(field))
+            if function is None or function.volatile or promise(function) is None:
+                return False
+            return all(_is_fixed(scope, argument, settled) for argument in value.nodes("args"))
+        case "SUBLINK":
+            return value.integer("subLinkType") == _SCALAR and _stands_alone(value)
+        case _:
+            return False
+
+
+def _stands_alone(sublink: Node) -> bool:
+    """Whether a subquery mentions no column around it, so that it is run once."""
+    return all(
+        node.integer("varlevelsup") == 0
+        for node in walk(sublink.node("subselect"))
+        if node.tag == "VAR"
+    )
+
+
+def _named_relations(relation: Node) -> set[int]:
+    """The relations beside it whose columns *relation* uses, as LATERAL lets it."""
+    found: set[int] = set()
+    todo: list[tuple[Value, int]] = [(relation, 0)] if relation.flag("lateral") else []
+    while todo:
+        value, depth = todo.pop()
+        if isinstance(value, list):
+            todo.extend((item, depth) for item in value)
+        elif isinstance(value, Node):
+            if value.tag == "VAR" and value.integer("varlevelsup") == depth:
+                found.add(value.integer("varno"))
+            inner = depth + 1 if value.tag == "QUERY" else depth
+            todo.extend((part, inner) for part in value.fields.values())
+    return found

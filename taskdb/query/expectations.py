@@ -1,0 +1,218 @@
+"""Expectations: what PostgreSQL makes of each query, kept in files that a person reviews.
+
+`taskdb check --write` writes one file an area into the folder `expectations` beside the `.sql`
+files, so that a package carries both; a fact a line, so that a diff shows what changed::
+
+    query claim_next, one row at most
+        text    5f3a0c9e1b2d4f60
+        takes   agent text not null
+        takes   agent_type text not null, if given
+        gives   task_id uuid not null
+        reads   task_claims
+        writes  tasks
+        through ready_tasks
+        needs   select on ready_tasks
+
+`taskdb check` compares the database of the migrations with them, and `taskdb.verify` the live one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from taskdb.errors import QueryDefinitionError
+from taskdb.query import Queries
+from taskdb.query._execution import Query
+
+__all__ = [
+    "FOLDER",
+    "Area",
+    "Expectation",
+    "Need",
+    "Value",
+    "area_of",
+    "label_of",
+    "read",
+    "text_hash",
+]
+
+FOLDER: Final = "expectations"
+REMEDY: Final = "Run `taskdb check --write`, and review the difference"
+
+_HEAD: Final = (
+    "# What PostgreSQL makes of {area}.sql: written by `taskdb check --write`, for review."
+)
+_SINGLE: Final = ", one row at most"
+_VALUE: Final = re.compile(r'("(?:[^"]|"")+"|\S+) (.+?)( not null)?( by the query)?(, if given)?')
+_PLAIN: Final = re.compile(r"[^\s\"]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A parameter or a column: its name, its type, and whether it may be NULL.
+
+    `by_query` says of a column that it is never NULL although its table allows it, `if_given`
+    of a parameter that its lines can be left out.
+    """
+
+    name: str
+    type: str
+    not_null: bool
+    by_query: bool = False
+    if_given: bool = False
+
+    def __str__(self) -> str:
+        name = self.name if _PLAIN.fullmatch(self.name) else _quoted(self.name)
+        text = f"{name} {self.type}{' not null' if self.not_null else ''}"
+        return f"{text}{' by the query' if self.by_query else ''}{', if given' * self.if_given}"
+
+    @classmethod
+    def of(cls, text: str) -> Value:
+        """Read what `str` wrote. Raises ValueError."""
+        found = _VALUE.fullmatch(text)
+        if not found:
+            raise ValueError(f"{text!r} is no name and type")
+        name = found[1]
+        if name.startswith('"'):
+            name = name[1:-1].replace('""', '"')
+        return cls(name, found[2], *(bool(found[number]) for number in (3, 4, 5)))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Need:
+    """A privilege that a statement needs of who runs it; views' own rights are their owner's."""
+
+    privilege: str
+    relation: str
+
+    def __str__(self) -> str:
+        return f"{self.privilege} on {self.relation}"
+
+    @classmethod
+    def of(cls, text: str) -> Need:
+        """Read what `str` wrote. Raises ValueError."""
+        privilege, on, relation = text.partition(" on ")
+        if not on:
+            raise ValueError(f"{text!r} is no privilege on a relation")
+        return cls(privilege, relation)
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What is expected of one query; `reads` and `writes` name tables, `through` views."""
+
+    name: str
+    text: str = ""
+    takes: tuple[Value, ...] = ()
+    gives: tuple[Value, ...] = ()
+    single: bool = False
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    through: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
+
+    def lines(self) -> Iterator[str]:
+        """Yield its facts, one a line, as they stand in the file."""
+        yield f"query {self.name}{_SINGLE if self.single else ''}"
+        yield f"    text    {self.text}"
+        for word in _LISTS:
+            yield from (f"    {word:<7} {each}" for each in getattr(self, word))
+
+
+_LISTS: Final = ("takes", "gives", "reads", "writes", "through", "needs")
+_READERS: Final = {"takes": Value.of, "gives": Value.of, "needs": Need.of}
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """The expectations of one file of queries, and the labels of the enums among their types."""
+
+    name: str
+    queries: dict[str, Expectation]
+    labels: dict[str, tuple[str, ...]]
+
+    def __str__(self) -> str:
+        enums = [f"enum {name}: {' | '.join(labels)}" for name, labels in self.labels.items()]
+        blocks = ["\n".join(each.lines()) for each in self.queries.values()]
+        parts = [_HEAD.format(area=self.name), *(["\n".join(enums)] if enums else []), *blocks]
+        return "\n\n".join(parts) + "\n"
+
+    @classmethod
+    def of(cls, name: str, text: str, label: str) -> Area:
+        """Read what `str` wrote. Raises QueryDefinitionError with the line."""
+        area = cls(name, {}, {})
+        facts: dict[str, Any] = {}
+        for number, line in enumerate(text.splitlines(), 1):
+            try:
+                facts = area._read(line, facts)
+            except (ValueError, KeyError) as exc:
+                raise QueryDefinitionError(
+                    f"the expectations can't be read: {exc}", where=f"{label}:{number}", hint=REMEDY
+                ) from exc
+        area._finish(facts)
+        return area
+
+    def _read(self, line: str, facts: dict[str, Any]) -> dict[str, Any]:
+        word, _, rest = line.strip().partition(" ")
+        rest = rest.strip()
+        if not word or word.startswith("#"):
+            return facts
+        if word == "enum":
+            enum, _, labels = rest.partition(": ")
+            self.labels[enum] = tuple(labels.split(" | "))
+        elif word == "query":
+            self._finish(facts)
+            return {"name": rest.removesuffix(_SINGLE), "single": rest.endswith(_SINGLE)}
+        elif word == "text" and facts:
+            facts["text"] = rest
+        elif word in _LISTS and facts:
+            read = _READERS.get(word, str)
+            facts[word] = (*facts.get(word, ()), read(rest))
+        else:
+            raise ValueError(f"{word!r} is no kind of fact")
+        return facts
+
+    def _finish(self, facts: dict[str, Any]) -> None:
+        if facts:
+            self.queries[facts["name"]] = Expectation(**facts)
+
+
+def area_of(query: Query[Any, Any]) -> tuple[str, str]:
+    """Return the area of *query*, which is its file, and its name there."""
+    area, _, name = query.name.rpartition(".")
+    return area, name
+
+
+def text_hash(query: Query[Any, Any]) -> str:
+    """Return what tells whether a query's text is the one that was written of."""
+    statement = query.statement
+    lines = statement.source.text[statement.start : statement.end].splitlines()
+    text = "\n".join(line.rstrip() for line in lines)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def label_of(queries: Queries, area: str) -> str:
+    """Return how messages spell the file of an area: `sql/queries/expectations/tasks.txt`."""
+    return f"{queries.label}/{FOLDER}/{area}.txt"
+
+
+def read(queries: Queries, areas: Iterable[str]) -> dict[str, Area]:
+    """Read the files of *areas*; one that is not there is left out.
+
+    Raises QueryDefinitionError for one that can't be read.
+    """
+    found: dict[str, Area] = {}
+    for area in dict.fromkeys(areas):
+        entry = queries.folder / FOLDER / f"{area}.txt"
+        if entry.is_file():
+            text = entry.read_text(encoding="utf-8")
+            found[area] = Area.of(area, text, label_of(queries, area))
+    return found

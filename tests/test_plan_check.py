@@ -90,7 +90,6 @@ def test_nothing_is_left_behind(data: Connection) -> None:
 INDEXES = [
     ("tasks_to_claim", "claims.claim_next"),
     ("tasks_to_claim_by_type", "claims.claim_batch"),
-    ("tasks_ready_in_order", "tasks.list_ready"),
     ("tasks_blocked_in_order", "tasks.list_blocked"),
     ("tasks_by_parent", "tasks.hierarchy"),
     ("tasks_by_creation", "tasks.list_tasks"),

@@ -212,7 +212,8 @@ order by asked.unblocked_count desc, task.key;
 -- The first tasks in the order of the claim, by how many open tasks each one holds up. (Where
 -- to look for them each branch says, as in tasks.list_ready.)
 --
--- plan: tasks_ready_in_order
+-- plan: whole tables: all that is ready is read
+-- plan: long sorts: and sorted, until the new task core has an index for it
 -- plan: tasks_pkey
 with found as (
     (

@@ -268,7 +268,8 @@ limit :limit;
 -- What may be claimed the view ready_tasks says; each branch says where to look for it in that
 -- order, as in claim_next, so that a page does not sort all there is.
 --
--- plan: tasks_ready_in_order
+-- plan: whole tables: all that is ready is read
+-- plan: long sorts: and sorted, until the new task core has an index for it
 with found as (
     (
         select

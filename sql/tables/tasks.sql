@@ -136,14 +136,6 @@ comment on statistics tasks_reservations_by_type is 'For the plan of claim_next.
 create index tasks_to_claim_later
     on tasks (scheduled_at)
     where status = 'pending' and scheduled_at is not null;
--- Serves queries/tasks.sql: list_ready, in the order of the claim, whoever asks.
-create index tasks_ready_in_order
-    on tasks (effective_priority, execution_order, created_at, id)
-    where
-        status = 'pending'
-        and scheduled_at is null
-        and unhealthy_dependencies = 0
-        and workflow_is_healthy;
 -- Serves queries/tasks.sql: list_blocked.
 create index tasks_blocked_in_order
     on tasks (effective_priority, key)

@@ -885,6 +885,24 @@ join task as b on b.id = a.k
 group by rollup (a.k);
 -- x: NULL
 
+select k as a, k as b, k + 1 as c from task group by a, rollup (b);
+-- a: not null, it is in every set, but which of the two is meant where is beyond the check
+-- b: NULL
+-- c: not null, as a
+
+select k as a, k as b from task group by rollup (a), b;
+-- a: NULL
+-- b: not null, it is in every set, but which of the two is meant where is beyond the check
+
+select k as a, k as b from task group by a, rollup (b) having k is not null;
+-- a: not null, HAVING says so of the first
+-- b: NULL
+
+select coalesce(n, 0) as a, coalesce(n, 0) as b
+from task group by a, rollup (b) having coalesce(n, 0) >= 0;
+-- a: not null, HAVING says so of the first
+-- b: NULL
+
 -- # Windows
 
 select

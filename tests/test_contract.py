@@ -216,6 +216,10 @@ QUERIES: list[tuple[str, str, str | None]] = [
     ('select title as "title!" from tasks where key = :key; -- sure', "key: str) -> str", "overrides nothing"),
     ('select description as "text!"  -- checked elsewhere\nfrom tasks where key = :key;', "key: str) -> str", None),
     ('select title as "title?"  -- a test\nfrom tasks where key = :key;', "key: str) -> str", "may be NULL"),
+    ('select description as "text!"  -- checked elsewhere\nfrom tasks where true\nand description is not null -- if :q\nand title = :q -- if :q\n;', "q: str | None = None) -> list[str]", None),
+    ('select description as "text!"  -- checked elsewhere\nfrom tasks where description is not null\nand title = :q -- if :q\n;', "q: str | None = None) -> list[str]", "overrides nothing"),
+    ('select title as "text?"  -- one day\nfrom tasks where true\nand title = :q -- if :q\n;', "q: str | None = None) -> list[str | None]", None),
+    ('select description as "text?"  -- one day\nfrom tasks where true\nand description = :q -- if :q\n;', "q: str | None = None) -> list[str | None]", "overrides nothing"),
     ("update tasks set title = :title where key = :key;", "key: str, title: str) -> int", None),
     ("update tasks set title = :title, -- if :title\n priority = 1 where key = :key;", "key: str, title: int | Unset = UNSET) -> int", ":title is"),
 ]  # fmt: skip
@@ -231,6 +235,29 @@ def test_query_and_function_are_compared_both_ways(
         assert found == []
     else:
         assert any(expected in finding for finding in found), found
+
+
+CONDITIONAL = "select title, title = :q as exact from tasks where true\n    and title like :q -- if :q\n;"
+
+
+def test_parameter_is_not_null_only_in_the_variants_with_its_line(
+    conn: Connection, tmp_path: Path
+) -> None:
+    @dataclasses.dataclass(slots=True)
+    class Match:
+        title: str
+        exact: bool
+
+    (tmp_path / "area.sql").write_text(f"-- name: probe\n{CONDITIONAL}")
+    query = Queries(tmp_path)
+
+    def probe(*, q: str | None = None) -> list[Match]: ...
+
+    probe.__annotations__["return"] = list[Match]
+    found = [str(each) for each in contract.check(conn, [query(file="area")(probe)])]
+
+    assert len(found) == 1
+    assert "exact may be NULL (parameter $1 may be NULL)" in found[0]
 
 
 def test_server_error_is_reported_where_it_is_in_the_file(check: Check) -> None:

@@ -39,6 +39,19 @@ select team.id, team.name, member.nick from team left join member on team.id = m
 create table ruled (id integer primary key, v integer);
 create table journal (what text);
 create rule noted as on insert to ruled do also insert into journal values ('insert');
+create domain word as text;
+create table code (
+    id integer primary key,
+    short varchar(9) not null unique,
+    padded char(9) unique,
+    plain name,
+    number integer unique,
+    word word unique
+);
+create table padded_code (id integer primary key, code char(9));
+create table text_code (id integer primary key, long text);
+insert into code (id, short) values (1, 'a'), (2, 'a ');
+insert into padded_code values (1, 'a');
 insert into team values (1, 'a', null), (2, 'b', null);
 insert into member values (1, 1, 'x', null), (2, 1, 'y', null), (3, 2, null, null);
 """
@@ -331,6 +344,12 @@ SINGLE = [
     "update team set note = m.nick from member m where m.team_id = team.id and team.id = $1",
     "delete from member where id = $1 returning id",
     "delete from member where id = (select id from member order by id limit 1 for update)",
+    "select id from code where short = $1",
+    "select id from code where short = $1::text",
+    "select c.id from code c join text_code t on c.short = t.long where t.id = $1",
+    "select id from code where padded = $1",
+    "select id from code where number = $1::bigint",
+    "select id from code where word = $1",
 ]
 MANY = [
     "select name from team",
@@ -371,6 +390,12 @@ MANY = [
     "update team t set note = 'x' from member m where m.id = $1 and m.nick = t.name || 'x'",
     "delete from member using team where team.id = $1 and team_id = team.id",
     "delete from member where id in (select id from member limit 1)",
+    # char(n) takes no notice of blanks at the end, so two texts can equal one of them.
+    "select c.id from code c join padded_code p on c.short = p.code where p.id = $1",
+    "select id from code where short::bpchar = $1",
+    "select id from code where short = $1::bpchar",
+    "select id from code where number::oid = $1",
+    "select id from code where plain = $1",
 ]
 
 

@@ -165,7 +165,7 @@ order by pg_class.oid;
 
 -- name: unique_keys
 -- The keys that make a row of these relations the only one, at any moment and for all rows:
--- plain B-tree indexes over columns, neither partial nor deferrable, comparing as the columns do.
+-- plain B-tree indexes over columns, neither partial nor deferrable, of the columns' collations.
 select
     pg_index.indrelid::bigint as relation,
     array(
@@ -173,7 +173,22 @@ select
         from unnest(pg_index.indkey::int2[]) with ordinality as key (number, position)
         where key.position <= pg_index.indnkeyatts
         order by key.position
-    ) as columns
+    ) as columns,
+    -- Of each column, the operators by which the index calls two values equal, joined by commas.
+    array(
+        select
+            (
+                select string_agg(pg_amop.amopopr::bigint::text, ',' order by pg_amop.amopopr)
+                from pg_opclass
+                inner join pg_amop on pg_opclass.opcfamily = pg_amop.amopfamily
+                where
+                    pg_opclass.oid = key.class_oid
+                    and pg_amop.amopstrategy = 3
+            )
+        from unnest(pg_index.indclass::oid[]) with ordinality as key (class_oid, position)
+        where key.position <= pg_index.indnkeyatts
+        order by key.position
+    ) as equalities
 from pg_index
 inner join pg_class as index_class on pg_index.indexrelid = index_class.oid
 inner join pg_am on index_class.relam = pg_am.oid

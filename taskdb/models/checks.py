@@ -43,10 +43,14 @@ class Relation:
 
 @dataclass(slots=True)
 class UniqueKey:
-    """The columns of which no two rows of the relation have the same values."""
+    """The columns of which no two rows of the relation have the same values.
+
+    `equalities` has the operators that compare each column as the key does, joined by commas.
+    """
 
     relation: int
     columns: list[int]
+    equalities: list[str]
 
 
 @dataclass(slots=True)

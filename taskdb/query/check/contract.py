@@ -162,6 +162,7 @@ def compare(
     for query in queries:
         if query.statement.copy_columns is not None:
             findings.update(dict.fromkeys(_copy_findings(conn, query)))
+    findings.update(dict.fromkeys(_needless_overrides(described)))
     findings.update(dict.fromkeys(_needless_options(described)))
     return list(findings)
 
@@ -188,12 +189,13 @@ def variants(query: AnyQuery) -> Iterator[Variant]:
 def _describe(
     conn: Connection[Any], query: AnyQuery, variant: Variant, catalogue: Catalogue
 ) -> Description | Finding:
-    optional = {each.name for each in query.parameters if each.nullable}
-    switched = query.statement.conditional
+    by_name = {each.name: each for each in query.parameters}
     not_null = [
         number
         for number, name in enumerate(variant.parameters, start=1)
-        if name not in optional or (name in switched and not _may_be_null_when_given(query, name))
+        if not by_name[name].nullable
+        # Its lines are in, so it is not None, unless None is a value beside UNSET.
+        or (name in variant.present and not by_name[name].unsettable)
     ]
     try:
         return describe(conn, variant.text, parameters_not_null=not_null, catalogue=catalogue)
@@ -207,12 +209,6 @@ def _describe(
             place_of(query.function),
             exc.diag.message_hint or "Mend the statement, or the schema it was written for",
         )
-
-
-def _may_be_null_when_given(query: AnyQuery, name: str) -> bool:
-    """Tell whether a conditional parameter is sent as NULL: None is a value beside UNSET."""
-    parameter = next(each for each in query.parameters if each.name == name)
-    return parameter.nullable and parameter.unsettable
 
 
 def type_facts(
@@ -338,7 +334,7 @@ class _Comparison:
             )
         override = self.overrides.get(column.name)
         if override is not None:
-            yield from self._override(override, column)
+            yield from self._override(override)
         if (column.nullable if override is None else override.nullable) and not field.nullable:
             yield self.finding(
                 f"column {column.name} may be NULL ({column.reason}), "
@@ -346,17 +342,11 @@ class _Comparison:
                 "Annotate it with | None, or make it NOT NULL",
             )
 
-    def _override(self, override: Override, column: Column) -> Iterator[Finding]:
+    def _override(self, override: Override) -> Iterator[Finding]:
         if not override.reason:
             yield self.finding(
-                f"{column.name} overrides what the analysis finds, and gives no reason",
+                f"{override.column} overrides what the analysis finds, and gives no reason",
                 "End its line with a comment that says why",
-                override.offset,
-            )
-        if override.nullable == column.nullable:
-            yield self.finding(
-                f"{column.name} overrides nothing: the analysis finds the same",
-                "Name the column without the mark",
                 override.offset,
             )
 
@@ -444,6 +434,31 @@ def _copy_findings(conn: Connection[Any], query: AnyQuery) -> Iterator[Finding]:
 
 def _as_column(oid: int) -> Column:
     return Column("", oid, -1, None, None, True, "")
+
+
+def _needless_overrides(described: Iterable[Described]) -> Iterator[Finding]:
+    """Marks that say what the analysis finds by itself, of all variants taken together."""
+    found: dict[tuple[str, int], bool] = {}
+    marks: dict[tuple[str, int], tuple[AnyQuery, Override]] = {}
+    for query, _, result in described:
+        if isinstance(result, Finding):
+            continue
+        columns = {column.name: column.nullable for column in result.columns}
+        for mark in overrides(query):
+            if mark.column in columns:
+                key = (query.name, mark.offset)
+                found[key] = found.get(key, False) or columns[mark.column]
+                marks[key] = (query, mark)
+    for key, nullable in found.items():
+        query, mark = marks[key]
+        if mark.nullable == nullable:
+            yield Finding(
+                query.name,
+                f"{mark.column} overrides nothing: the analysis finds the same",
+                mark.where,
+                place_of(query.function),
+                "Name the column without the mark",
+            )
 
 
 def _needless_options(

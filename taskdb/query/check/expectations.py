@@ -22,6 +22,7 @@ from taskdb.queries import contract as contract_queries
 from taskdb.queries import expectations as queries_of_the_catalogue
 from taskdb.query import Queries
 from taskdb.query._execution import place_of
+from taskdb.query._parameters import Parameter
 from taskdb.query._results import bare_name
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.contract import AnyQuery, Described, Finding, overrides, type_facts
@@ -79,6 +80,16 @@ def derive(
     for each in areas.values():
         each.labels.update(reader.labels(each))
     return areas
+
+
+def _only_when_given(query: AnyQuery, parameter: Parameter) -> bool:
+    """Whether a parameter that takes None is sent with its own lines alone, and so never NULL."""
+    name, statement = parameter.name, query.statement
+    return (
+        name in statement.conditional
+        and not parameter.unsettable
+        and statement.unconditional_use(name) is None
+    )
 
 
 def copied_relation(query: AnyQuery) -> str:
@@ -149,7 +160,7 @@ class _Reader:
             Value(
                 each.name,
                 self._type(seen[each.name]),
-                not each.nullable or (each.name in conditional and not each.unsettable),
+                not each.nullable or _only_when_given(query, each),
                 if_given=each.name in conditional,
             )
             for each in query.parameters

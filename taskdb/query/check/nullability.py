@@ -224,7 +224,7 @@ class Nullability:
             # What 18 calls a grouping column has the value it had before grouping.
             return self.judge(here, inner)
         if kind == GROUP:
-            return self._grouping_column(here, relation, number)
+            return self._grouping_column(here, index, relation, number)
         if here.phase is Phase.GROUPED and (index, number) in scope.left_out:
             return may("a grouping set leaves it out")
         name = _name(relation, number)
@@ -302,8 +302,10 @@ class Nullability:
                 return verdict
         return verdict
 
-    def _grouping_column(self, here: Context, entry: Node, number: int) -> Verdict:
-        if here.scope.group_reference(number) not in here.scope.always_grouped_by:
+    def _grouping_column(self, here: Context, index: int, entry: Node, number: int) -> Verdict:
+        scope = here.scope
+        is_always_there = scope.group_reference(number) in scope.always_grouped_by
+        if not is_always_there or (index, number) in scope.grouped_twice:
             return may("a grouping set leaves it out")
         return self.judge(here.scope.row, item(entry.nodes("groupexprs"), number))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from taskdb.query.check.catalogue import Catalogue, walk
 from taskdb.query.check.nodetree import Node, NodeTreeError, Value
-from taskdb.query.check.nullfree import is_comparison, promise
+from taskdb.query.check.nullfree import promise
 from taskdb.query.check.scopes import (
     CTE,
     DELETE,
@@ -213,28 +213,38 @@ def _is_found_by_key(
     if relation.integer("rtekind") != TABLE:
         return False
     fixed = {
-        number
+        compared
         for condition, restricted in comparisons
         if restricted is None or index in restricted
-        for number in _fixed_columns(scope, index, condition, settled)
+        for compared in _fixed_columns(scope, index, condition, settled)
     }
     keys = scope.shared.catalogue.unique_keys(relation.integer("relid"))
-    return any(fixed.issuperset(key.columns) for key in keys)
+    return any(
+        all(
+            any((column, operator) in fixed for operator in equalities.split(","))
+            for column, equalities in zip(key.columns, key.equalities, strict=True)
+        )
+        for key in keys
+    )
 
 
-def _fixed_columns(scope: Scope, index: int, condition: Node, settled: set[int]) -> set[int]:
-    """The columns of relation *index* that *condition* sets equal to one value."""
-    if condition.tag != "OPEXPR":
+def _fixed_columns(
+    scope: Scope, index: int, condition: Node, settled: set[int]
+) -> set[tuple[int, str]]:
+    """The columns of relation *index* that *condition* compares with one value, and by what.
+
+    Only an equality of the key's own operator family makes them one row: `char(n)` has another
+    than `varchar`, although one looks through the cast between them.
+    """
+    arguments = condition.nodes("args") if condition.tag == "OPEXPR" else []
+    if len(arguments) != 2:
         return set()
-    function = scope.shared.catalogue.function(condition.integer("opfuncid"))
-    if function is None or not is_comparison(function) or "=" not in function.operators:
-        return set()
-    left, right = condition.nodes("args")
-    found: set[int] = set()
+    left, right = arguments
+    found: set[tuple[int, str]] = set()
     for column, value in ((left, right), (right, left)):
         number = _column_of(scope, index, column, condition.integer("inputcollid"))
         if number is not None and _is_fixed(scope, value, settled):
-            found.add(number)
+            found.add((number, condition.text("opno")))
     return found
 
 

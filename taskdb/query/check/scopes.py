@@ -115,6 +115,7 @@ class Context:
             # A join's condition was true of the rows, before a grouping set left columns out.
             kept = self.facts.union(told)
             facts = kept | self.scope.not_left_out(facts - kept)
+            facts = self.scope.not_ambiguous(facts)
         return replace(self, facts=facts)
 
     def at(self, levels: int) -> Context:
@@ -286,6 +287,10 @@ class Scope:
         """Those of *facts* that also hold where a grouping set leaves columns out."""
         return frozenset(key for key in facts if not self._is_about(key, self.left_out))
 
+    def not_ambiguous(self, facts: Facts) -> Facts:
+        """Those of *facts* that are not about columns of which there are two after grouping."""
+        return frozenset(key for key in facts if not self._is_about(key, self.grouped_twice))
+
     def _is_about(self, key: Hashable, columns: set[tuple[int, int]]) -> bool:
         """Whether *key* mentions one of *columns* (relation and number) of this scope."""
         if not isinstance(key, tuple):
@@ -373,6 +378,47 @@ class Scope:
         if not 1 <= number <= len(clauses):
             raise NodeTreeError(f"there is no grouping column {number}")
         return clauses[number - 1].integer("tleSortGroupRef")
+
+    @cached_property
+    def _grouping_expressions(self) -> list[tuple[int, Node]]:
+        """What is grouped by: the sort-group reference of each expression, and the expression."""
+        references = [
+            clause.integer("tleSortGroupRef") for clause in self.query.nodes("groupClause")
+        ]
+        for relation in self.rtable:
+            if relation.integer("rtekind") == GROUP:
+                return list(zip(references, relation.nodes("groupexprs"), strict=True))
+        targets = {entry.integer("ressortgroupref"): entry for entry in self._targets}
+        return [(reference, targets[reference].node("expr")) for reference in references]
+
+    @property
+    def _targets(self) -> list[Node]:
+        return self.query.nodes("targetList")
+
+    @cached_property
+    def grouped_twice(self) -> set[tuple[int, int]]:
+        """The columns of expressions that are grouped by twice, where a set leaves one of them out.
+
+        `select k as a, k as b ... group by a, rollup (b)`: which of the two a `k` elsewhere stands
+        for, of which one may be NULL and the other not, PostgreSQL's versions decide otherwise.
+        """
+        if not self.query.items("groupingSets"):
+            return set()
+        same: dict[Key | None, list[tuple[int, int, Node]]] = {}
+        for number, (reference, expression) in enumerate(self._grouping_expressions, start=1):
+            same.setdefault(self.key(expression), []).append((reference, number, expression))
+        found: set[tuple[int, int]] = set()
+        for group in same.values():
+            left_out = {reference for reference, _, _ in group} - self.always_grouped_by
+            if len(group) > 1 and left_out:
+                for _, number, expression in group:
+                    found |= self._own_columns(expression)
+                    found |= {
+                        (index, number)
+                        for index, relation in enumerate(self.rtable, start=1)
+                        if relation.integer("rtekind") == GROUP
+                    }
+        return found
 
     @cached_property
     def _left_out_expressions(self) -> list[Node]:

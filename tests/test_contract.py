@@ -237,7 +237,9 @@ def test_query_and_function_are_compared_both_ways(
         assert any(expected in finding for finding in found), found
 
 
-CONDITIONAL = "select title, title = :q as exact from tasks where true\n    and title like :q -- if :q\n;"
+CONDITIONAL = (
+    "select title, title = :q as exact from tasks where true\n    and title like :q -- if :q\n;"
+)
 
 
 def test_parameter_is_not_null_only_in_the_variants_with_its_line(

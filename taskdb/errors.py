@@ -205,8 +205,9 @@ class QueriesDoNotFitError(DatabaseError):
 class ValidationError(TaskdbError, ValueError):
     """An argument breaks a rule: *field* names it, *rule* is what must hold of it.
 
-    The message is both: ``ValidationError("priority", "must be between 1 and 10")``. *field* is
-    None only where the server did not say which value it refused.
+    The message is both: ``ValidationError("priority", "must be between 1 and 10")``, unless a
+    function of the database raised the error with a *message* of its own. *field* is None only
+    where the server did not say which value it refused.
     """
 
     def __init__(
@@ -214,13 +215,14 @@ class ValidationError(TaskdbError, ValueError):
         field: str | None,
         rule: str,
         *,
+        message: str | None = None,
         where: str | None = None,
         hint: str | None = None,
         sqlstate: str | None = None,
         constraint: str | None = None,
     ) -> None:
         super().__init__(
-            f"{field or 'a value'} {rule}",
+            message or f"{field or 'a value'} {rule}",
             where=where,
             hint=hint,
             sqlstate=sqlstate,
@@ -264,7 +266,7 @@ def translate(
     or a task that is taken: PostgreSQL's detail may hold a whole row, so it stays with *exc*.
     """
     report = _Report(exc, parameters)
-    understand = _REFUSALS.get(report.code)
+    understand = _in_own_words if report.is_in_own_words else _REFUSALS.get(report.code)
     error = understand(report) if understand else None
     if error is None:
         return exc
@@ -299,6 +301,7 @@ class _Report:
         self.hint = diag.message_hint
         self.context = diag.context or ""
         self.column = diag.column_name
+        self.is_raised = diag.source_function == "exec_stmt_raise"
         self.is_of_domain = bool(diag.datatype_name)
         self.constraint = diag.constraint_name or _first(_CONSTRAINT, self.message)
         self.table = without_shard(diag.table_name or _first(_TABLE, self.message) or "")
@@ -307,6 +310,14 @@ class _Report:
         trigger = _TRIGGER_CODE.match(self.detail)
         self.code = trigger[1] if trigger else exc.sqlstate or type(exc).__name__
         self.told = trigger[2] if trigger else self.detail
+
+    @property
+    def is_in_own_words(self) -> bool:
+        """Whether the message says what no constraint's name does: `raise exception '...'`."""
+        if self.constraint or self.code not in _REFUSALS:
+            return False
+        is_raised = self.is_raised and self.code[:2] in ("22", "23")
+        return is_raised or (self.code.startswith("23") and not self.column)
 
     @property
     def rule(self) -> Rule:
@@ -336,6 +347,13 @@ def _first(pattern: re.Pattern[str], text: str) -> str | None:
 
 def _integrity(field: str | None, rule: str, report: _Report) -> IntegrityError:
     return IntegrityError(f"{field or report.table} {rule}", field=field, rule=rule)
+
+
+def _in_own_words(report: _Report) -> TaskdbError:
+    field, message = report.column, report.message
+    if report.code in ("23502", "23514") or report.code.startswith("22"):
+        return ValidationError(field, message, message=message, hint=report.hint)
+    return IntegrityError(message, field=field, rule=message, hint=report.hint)
 
 
 def _duplicate(report: _Report) -> IntegrityError:

@@ -69,6 +69,61 @@ def plain(conn: Conn) -> Conn:
     return conn
 
 
+# What a function of one's own says, and the class of the error that it becomes.
+IN_OWN_WORDS: list[tuple[str, type[TaskdbError]]] = [
+    ("check_violation", ValidationError),
+    ("not_null_violation", ValidationError),
+    ("unique_violation", IntegrityError),
+    ("foreign_key_violation", IntegrityError),
+    ("restrict_violation", IntegrityError),
+    ("exclusion_violation", IntegrityError),
+    ("string_data_right_truncation", ValidationError),
+    ("numeric_value_out_of_range", ValidationError),
+    ("datetime_field_overflow", ValidationError),
+    ("invalid_datetime_format", ValidationError),
+    ("invalid_text_representation", ValidationError),
+    ("character_not_in_repertoire", ValidationError),
+    ("untranslatable_character", ValidationError),
+    ("invalid_row_count_in_limit_clause", ValidationError),
+    ("invalid_row_count_in_result_offset_clause", ValidationError),
+]
+
+
+@pytest.mark.parametrize(("code", "kind"), IN_OWN_WORDS)
+def test_message_of_ones_own_function_is_kept(
+    conn: Conn, code: str, kind: type[TaskdbError]
+) -> None:
+    error = refused(
+        conn,
+        f"do $$ begin raise exception 'only % left', 3 using errcode = '{code}', "
+        "hint = 'Order fewer'; end $$",
+    )
+
+    assert type(error) is kind
+    assert str(error) == "only 3 left. Order fewer"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_message_of_ones_own_function_is_kept_beside_its_column(conn: Conn) -> None:
+    error = refused(
+        conn,
+        "do $$ begin raise exception 'only 3 left' using errcode = 'check_violation', "
+        "column = 'amount'; end $$",
+    )
+
+    assert isinstance(error, ValidationError)
+    assert (str(error), error.field, error.rule) == ("only 3 left", "amount", "only 3 left")
+
+
+def test_row_without_a_partition_is_refused_in_the_servers_words(conn: Conn) -> None:
+    conn.execute("create table parted (id integer) partition by list (id)")
+
+    error = refused(conn, "insert into parted values (1)")
+
+    assert isinstance(error, ValidationError)
+    assert str(error) == 'no partition of relation "parted" found for row'
+
+
 def test_tree_is_the_one_that_the_docstring_draws() -> None:
     drawn = re.findall(r"^(?:│   |    )*[├└]── (\w+)", taskdb.errors.__doc__ or "", re.MULTILINE)
 

@@ -28,6 +28,10 @@ demo: $(STAMP) ## Import a plan and let four agents work it off. PLAN=path, RESE
 migrate: $(STAMP) ## Bring the database up to date.
 	$(BIN)/taskdb migrate up
 
+.PHONY: squash
+squash: $(STAMP) ## Write the first migrations from sql/ (until 0.1.0; see CONTRIBUTING).
+	$(BIN)/python -m taskdb.migrations.squash
+
 .PHONY: rollback
 rollback: $(STAMP) ## Take the newest workspace migration back. TO=revision for more.
 	$(BIN)/taskdb migrate down $(TO)

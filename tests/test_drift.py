@@ -15,7 +15,7 @@ import pytest
 
 from taskdb import migrations
 from taskdb.errors import DatabaseError, ScriptError
-from taskdb.migrations import drift, schema
+from taskdb.migrations import drift, schema, squash
 from taskdb.migrations.scratch import PREFIX
 from tests.servers import Databases
 
@@ -324,7 +324,7 @@ def test_a_change_made_only_by_migration_is_told_with_both_places(
 ) -> None:
     folder, sql = copies
     (path,) = [
-        path for path in (folder / "workspace").glob("0002.*.sql") if "rollback" not in path.name
+        path for path in (folder / "workspace").glob("0001.*.sql") if "rollback" not in path.name
     ]
     path.write_text(
         path.read_text() + "\nalter table subtasks\n    alter column description set default 'x';\n"
@@ -411,3 +411,9 @@ def test_psql_runs_the_files_as_they_are(databases: Databases, sides: drift.Side
                 assert [d for d in differences if d.aspect not in ("owner", "grants")] == []
     finally:
         databases.drop(url)
+
+
+def test_the_first_migrations_are_what_make_squash_writes() -> None:
+    written = {path: path.read_text(encoding="utf-8") for path in squash.files()}
+
+    assert written == squash.files()

@@ -1,0 +1,57 @@
+-- 0001 back: every object goes.
+-- Generated from sql/shared.sql by `make squash`: edit there.
+-- Locks: access exclusive on what it drops.
+set local lock_timeout = '2s';
+
+drop table design_progress;
+drop table design_decisions;
+drop table design_outputs;
+drop table design_jobs;
+drop function spec_text(jsonb);
+drop function phase_names(jsonb);
+drop function names_files(text[]);
+drop function utf8_bytes(text);
+drop function is_wanted(task_status, timestamptz);
+drop function is_satisfied(dependency_type, task_status, timestamptz);
+drop function shared.uuidv7();
+drop domain option_list;
+drop domain commit_sha;
+drop domain name_list;
+drop domain changes_json;
+drop domain texts_json;
+drop domain percentage;
+drop domain duration;
+drop domain counter;
+drop domain hours;
+drop domain score;
+drop domain priority;
+drop domain object_json;
+drop domain note_text;
+drop domain name_text;
+drop domain title;
+drop domain key;
+drop type conversation_role;
+drop type session_status;
+drop type design_output_type;
+drop type design_job_status;
+drop type phase_status;
+drop type spec_type;
+drop type spec_status;
+drop type complexity;
+drop type template_category;
+drop type modification_status;
+drop type project_status;
+drop type health;
+drop type pull_request_state;
+drop type step_status;
+drop type execution_status;
+drop type error_policy;
+drop type trigger_type;
+drop type workflow_status;
+drop type subtask_status;
+drop type claim_outcome;
+drop type dependency_type;
+drop type level;
+drop type plan_status;
+drop type task_status;
+drop extension pg_trgm;

@@ -1,0 +1,446 @@
+-- 0001: what all workspaces share.
+-- Generated from sql/shared.sql by `make squash`: edit there.
+-- Locks: none beyond new objects.
+-- Check: select 'pending'::shared.task_status;  -- expect pending
+set local lock_timeout = '2s';
+
+-- Trigram similarity, for finding titles that look alike.
+create extension if not exists pg_trgm with schema shared;
+
+-- The enumerated types of all workspaces. They live in one schema so that a
+-- workspace can be moved between databases that have the same `shared`.
+
+create type task_status as enum (
+    'pending', 'blocked', 'in_progress', 'in_review',
+    'completed', 'failed', 'cancelled', 'archived'
+);
+
+comment on type task_status is
+    'Where a task stands. Allowed moves are rows of task_status_transitions.';
+
+create type plan_status as enum ('draft', 'active', 'completed', 'archived');
+
+comment on type plan_status is 'Where an epic or a feature stands.';
+
+create type level as enum ('high', 'medium', 'low');
+
+comment on type level is 'A coarse grade: the priority and business value of an epic.';
+
+create type dependency_type as enum ('requires', 'blocks', 'suggests');
+
+comment on type dependency_type is
+    'What satisfies an edge. requires: its blocker is completed, or archived after completion. '
+    'blocks: completed, cancelled or archived. suggests: always.';
+
+create type claim_outcome as enum (
+    'completed', 'submitted', 'failed', 'released', 'lapsed', 'revoked'
+);
+
+comment on type claim_outcome is
+    'How an attempt at a task ended. lapsed: another agent took over after the lease. '
+    'revoked: the status was changed by someone else.';
+
+create type subtask_status as enum ('pending', 'in_progress', 'completed');
+
+comment on type subtask_status is 'A line of a checklist.';
+
+create type workflow_status as enum ('draft', 'active', 'paused', 'completed', 'failed');
+
+comment on type workflow_status is
+    'Where a workflow stands. Allowed moves are rows of workflow_status_transitions.';
+
+create type trigger_type as enum ('manual', 'webhook', 'schedule', 'event', 'api');
+
+comment on type trigger_type is 'What starts a workflow.';
+
+create type error_policy as enum ('stop', 'continue', 'retry');
+
+comment on type error_policy is
+    'What the failure of a step does. stop: the execution fails. continue: what needs the step '
+    'goes on. retry: it is tried again, and after its last attempt the execution fails.';
+
+create type execution_status as enum ('running', 'completed', 'failed', 'cancelled');
+
+comment on type execution_status is 'Where an execution stands; all but running are its end.';
+
+create type step_status as enum (
+    'pending', 'in_progress', 'retrying', 'completed', 'failed', 'skipped', 'cancelled'
+);
+
+comment on type step_status is
+    'Where a step of an execution stands. skipped: its condition did not hold, or a step that it '
+    'needs was skipped. cancelled: the execution ended before it did.';
+
+create type pull_request_state as enum ('draft', 'open', 'merged', 'closed');
+
+comment on type pull_request_state is 'Where a pull request stands.';
+
+create type health as enum ('unknown', 'healthy', 'unhealthy');
+
+comment on type health is 'What checks say of an external dependency; unknown hinders nothing.';
+
+create type project_status as enum ('active', 'archived', 'deleted');
+
+comment on type project_status is
+    'Where a project stands. deleted: put away, and still there; projects.delete really deletes.';
+
+create type modification_status as enum ('pending', 'approved', 'applied', 'failed', 'rejected');
+
+comment on type modification_status is
+    'Where a modification stands. Allowed moves are rows of modification_status_transitions.';
+
+create type template_category as enum ('api', 'web', 'mobile', 'data', 'microservice');
+
+comment on type template_category is 'What a template makes.';
+
+create type complexity as enum ('simple', 'medium', 'complex');
+
+comment on type complexity is 'How much a template asks of who uses it.';
+
+create type spec_status as enum (
+    'draft', 'in_review', 'approved', 'in_progress', 'completed', 'archived'
+);
+
+comment on type spec_status is
+    'Where a specification stands. Allowed moves are rows of spec_status_transitions.';
+
+create type spec_type as enum ('monolithic', 'hierarchical');
+
+comment on type spec_type is
+    'What a specification is kept as. monolithic: one text. hierarchical: JSON with phases.';
+
+create type phase_status as enum ('in_progress', 'completed');
+
+comment on type phase_status is 'Where the current phase of a specification stands.';
+
+create type design_job_status as enum ('pending', 'in_progress', 'completed', 'failed');
+
+comment on type design_job_status is 'Where a design job stands; completed is its end.';
+
+create type design_output_type as enum (
+    'prd', 'design_system', 'ux_flow', 'screen_specs', 'ai_studio_code_path'
+);
+
+comment on type design_output_type is
+    'What a design job makes. All but ai_studio_code_path are required of it.';
+
+create type session_status as enum ('pending', 'in_progress', 'paused', 'completed', 'failed');
+
+comment on type session_status is
+    'Where a tech-spec session stands. Allowed moves are rows of session_status_transitions.';
+
+create type conversation_role as enum ('user', 'agent', 'system');
+
+comment on type conversation_role is 'Who says something in a conversation.';
+
+-- The rules of single columns, as domains. A CHECK on a table is read from the catalogue
+-- and prepared anew by every UPDATE statement, of whatever column; a domain's is prepared
+-- once a session, and looked at only when the column is written. With twenty such rules
+-- on `tasks` that was half the cost of a claim: docs/decisions/0006-domains.md.
+
+create domain key as text collate "C"
+    constraint key_has_1_to_100_characters check (length(value) between 1 and 100)
+    constraint key_has_no_control_characters check (value !~ '[\u0001-\u001f\u007f-\u009f]');
+
+comment on domain key is
+    'A name among people and tools: up to 100 characters, compared byte for byte.';
+
+create domain title as text
+    constraint title_has_1_to_500_characters check (length(value) between 1 and 500);
+
+comment on domain title is 'One line of text, up to 500 characters.';
+
+create domain name_text as text collate "C"
+    constraint name_is_not_empty check (value <> '');
+
+comment on domain name_text is 'The name of an agent, a type, a file: not empty.';
+
+create domain note_text as text
+    constraint note_is_not_empty check (value <> '');
+
+comment on domain note_text is 'Text that says something, or is null.';
+
+create domain object_json as jsonb
+    constraint object_json_is_object check (jsonb_typeof(value) = 'object');
+
+comment on domain object_json is 'A JSON object.';
+
+create domain priority as smallint
+    constraint priority_is_1_to_10_inclusive check (value between 1 and 10);
+
+comment on domain priority is '1 (most urgent) to 10.';
+
+create domain score as smallint
+    constraint score_is_0_to_100_inclusive check (value between 0 and 100);
+
+comment on domain score is '0 to 100.';
+
+create domain hours as numeric(8, 2)
+    constraint hours_are_not_negative check (value >= 0);
+
+comment on domain hours is 'A duration in hours.';
+
+create domain counter as integer
+    constraint counter_is_not_negative check (value >= 0);
+
+comment on domain counter is 'How many: a negative one would be a bug in a trigger.';
+
+create domain duration as interval
+    constraint duration_is_not_negative check (value >= interval '0');
+
+comment on domain duration is 'A length of time.';
+
+create domain percentage as numeric(5, 2)
+    constraint percentage_is_0_to_100_inclusive check (value between 0 and 100);
+
+comment on domain percentage is '0 to 100, with two decimals.';
+
+-- (strict: in lax mode a list passes for what is in it.)
+create domain texts_json as jsonb
+    constraint texts_json_is_object_of_texts check (
+        jsonb_typeof(value) = 'object'
+        and not jsonb_path_exists(value, 'strict $.* ? (@.type() != "string")')
+    );
+
+comment on domain texts_json is 'A JSON object of texts: files by path, variables by name.';
+
+create domain changes_json as jsonb
+    constraint changes_json_is_object_of_texts_or_nulls check (
+        jsonb_typeof(value) = 'object'
+        and not jsonb_path_exists(
+            value, 'strict $.* ? (@.type() != "string" && @.type() != "null")'
+        )
+    );
+
+comment on domain changes_json is 'Files by path, each with its new content, or null: it goes.';
+
+create domain name_list as text[] collate "C"
+    constraint name_list_has_no_empty_names check (
+        array_position(value, null) is null and array_position(value, '') is null
+    );
+
+comment on domain name_list is 'Names: none is empty or null.';
+
+create domain commit_sha as text collate "C"
+    constraint commit_sha_is_hexadecimal check (value ~ '^[0-9a-f]{4,64}$');
+
+comment on domain commit_sha is 'The name of a commit: 4 to 64 hexadecimal digits.';
+
+-- (lax: a path that an option does not have is no error, and the option not in the list.)
+create domain option_list as jsonb
+    constraint option_list_is_array_of_named_objects check (
+        jsonb_typeof(value) = 'array'
+        and jsonb_array_length(
+            jsonb_path_query_array(
+                value, '$[*] ? (@.type() == "object" && @.name.type() == "string" && @.name != "")'
+            )
+        ) = jsonb_array_length(value)
+    );
+
+comment on domain option_list is 'A JSON array of objects, each with a name that is not empty.';
+
+-- Time-ordered identifiers (RFC 9562, version 7): 48 bits of milliseconds, 12 bits
+-- of their fraction, 62 random bits. New rows land at the right end of an index.
+--
+-- PostgreSQL 18 has a uuidv7() of its own, which an unqualified call finds first.
+-- This one is made on every server all the same, so that a dump of 15 loads into 18.
+create function uuidv7()
+    returns uuid
+    language sql
+    volatile
+    parallel safe
+begin atomic
+    select encode(
+        overlay(
+            uuid_send(gen_random_uuid()),
+            int8send(((moment.us / 1000) << 16) | 28672 | (((moment.us % 1000) * 4096) / 1000)),
+            1,
+            8
+        ),
+        'hex'
+    )::uuid
+    from (select (extract(epoch from clock_timestamp()) * 1000000)::bigint) as moment (us);
+end;
+
+comment on function shared.uuidv7() is
+    'A time-ordered UUID (RFC 9562, version 7) for servers that have none of their own.';
+
+-- The one definition of when a dependency no longer holds its task back.
+create function is_satisfied(
+    dependency_type dependency_type,
+    blocker_status task_status,
+    blocker_completed_at timestamptz
+)
+    returns boolean
+    language sql
+    immutable
+    parallel safe
+return case dependency_type
+    when 'requires' then
+        blocker_status = 'completed'
+        or (blocker_status = 'archived' and blocker_completed_at is not null)
+    when 'blocks' then blocker_status in ('completed', 'cancelled', 'archived')
+    else true
+end;
+
+comment on function is_satisfied(dependency_type, task_status, timestamptz) is
+    'Whether a dependency of this type lets its task go, given the status of its blocker.';
+
+-- The one definition of when a task still passes its urgency on to what it waits for. Only
+-- giving up ends that: claims, completions and failures change nothing.
+create function is_wanted(status task_status, completed_at timestamptz)
+    returns boolean
+    language sql
+    immutable
+    parallel safe
+return case status
+    when 'cancelled' then false
+    when 'archived' then completed_at is not null
+    else true
+end;
+
+comment on function is_wanted(task_status, timestamptz) is
+    'Whether a task has not been given up: neither cancelled, nor archived without completion.';
+
+-- A text's bytes in UTF-8. convert_to is only stable, since someone might redefine a
+-- conversion; for the built-in one it is safe to promise more, as generated columns need.
+create function utf8_bytes(content text)
+    returns bytea
+    language sql
+    immutable
+    strict
+    parallel safe
+return convert_to(content, 'UTF8');
+
+comment on function utf8_bytes(text) is 'The bytes of a text in UTF-8.';
+
+-- Whether a list of paths names each file in one way only, so that two lists overlap exactly
+-- if they have a path in common: no empty path, none with `.`, `..` or nothing between two
+-- slashes, none over 1,000 characters.
+create function names_files(paths text[])
+    returns boolean
+    language sql
+    immutable
+    strict
+    parallel safe
+return not exists (
+    select from unnest(paths) as named (path)
+    where
+        named.path is null
+        or length(named.path) not between 1 and 1000
+        or named.path ~ '(^|/)\.{1,2}(/|$)|//|[\u0001-\u001f\u007f-\u009f]'
+);
+
+comment on function names_files(text[]) is
+    'Whether each path of a list is one that no other path of the same file differs from.';
+
+-- The names of a structure's phases, in the order of its list. (Of what is no list of
+-- objects with names too: a trigger refuses that, and says which phase it is.)
+create function phase_names(structure jsonb)
+    returns text[]
+    language sql
+    immutable
+    strict
+    parallel safe
+return array(
+    select named.name #>> '{}'
+    from jsonb_path_query(structure, 'lax $.phases[*].name') with ordinality as named (name, place)
+    order by named.place
+);
+
+comment on function phase_names(jsonb) is 'The names of the phases of a specification.';
+
+-- All that a hierarchical specification says, for search: every text in it, at any depth.
+create function spec_text(structure jsonb)
+    returns text
+    language sql
+    immutable
+    strict
+    parallel safe
+return (
+    select string_agg(said.value #>> '{}', e'\n' order by said.place)
+    from jsonb_path_query(structure, 'strict $.**') with ordinality as said (value, place)
+    where jsonb_typeof(said.value) = 'string'
+);
+
+comment on function spec_text(jsonb) is 'Every text in a structure, one after the other.';
+
+-- A design job is what the Design Agent was asked for. Tech-spec sessions of every workspace
+-- begin with what it made, so it is shared. As on every shared table there is no trigger: the
+-- queries set updated_at, and look at the status they move from.
+create table design_jobs (
+    id uuid primary key default uuidv7(),
+    project_id uuid not null,
+    status design_job_status not null default 'pending',
+    error_message note_text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    completed_at timestamptz,
+    constraint design_jobs_completed_at_exactly_when_completed
+        check ((status = 'completed') = (completed_at is not null)),
+    constraint design_jobs_error_only_when_failed
+        check (error_message is null or status = 'failed')
+);
+
+-- Serve queries/design.sql: list_jobs, newest first.
+create index design_jobs_by_creation on design_jobs (created_at desc, id desc);
+create index design_jobs_by_status on design_jobs (status, created_at desc, id desc);
+create index design_jobs_by_project on design_jobs (project_id, created_at desc, id desc);
+
+comment on table design_jobs is 'What the Design Agent was asked for.';
+comment on column design_jobs.project_id is
+    'The project that it is for, by the id that all tools know it by: workspaces have the rows.';
+comment on column design_jobs.error_message is 'Why it failed.';
+
+-- What a design job made: one document a type, with all its text.
+create table design_outputs (
+    id uuid primary key default uuidv7(),
+    design_job_id uuid not null,
+    output_type design_output_type not null,
+    content note_text not null,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint design_outputs_design_job_exists
+        foreign key (design_job_id) references design_jobs (id) on delete cascade,
+    -- Serves queries/design.sql: find_outputs, get_output.
+    constraint design_outputs_once_per_type unique (design_job_id, output_type)
+);
+
+comment on table design_outputs is 'What design jobs made.';
+comment on column design_outputs.content is
+    'The document itself; of ai_studio_code_path, where the code lies.';
+
+-- What was decided while a design job ran, and why. Rows are added, never changed.
+create table design_decisions (
+    id uuid primary key default uuidv7(),
+    design_job_id uuid not null,
+    decision_type name_text not null,
+    value note_text not null,
+    reasoning note_text,
+    created_at timestamptz not null default clock_timestamp(),
+    constraint design_decisions_design_job_exists
+        foreign key (design_job_id) references design_jobs (id) on delete cascade
+);
+
+-- Serves queries/design.sql: load_decisions, in the order in which they were made.
+create index design_decisions_in_order on design_decisions (design_job_id, created_at, id);
+
+comment on table design_decisions is 'What was decided in design jobs, and why.';
+
+-- How far a design job is: a row each time that it says so. Rows are added, never changed.
+create table design_progress (
+    id uuid primary key default uuidv7(),
+    design_job_id uuid not null,
+    stage name_text not null,
+    progress_percentage percentage not null,
+    message note_text,
+    created_at timestamptz not null default clock_timestamp(),
+    constraint design_progress_design_job_exists
+        foreign key (design_job_id) references design_jobs (id) on delete cascade
+);
+
+-- Serves queries/design.sql: list_progress, newest first.
+create index design_progress_by_creation
+    on design_progress (design_job_id, created_at desc, id desc);
+
+comment on table design_progress is 'How far design jobs are, each time that they say so.';

@@ -1,0 +1,5883 @@
+-- 0001: one workspace, whole.
+-- Generated from sql/workspace.sql by `make squash`: edit there.
+-- Locks: share row exclusive on shared.design_jobs, for milliseconds (a foreign key).
+-- Check: select count(*) from task_status_transitions;  -- expect 21
+set local lock_timeout = '2s';
+
+-- Moves updated_at forward on every update, even when the clock steps back.
+create function touch_updated_at()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    new.updated_at := greatest(clock_timestamp(), old.updated_at + interval '1 microsecond');
+    return new;
+end;
+$$;
+
+comment on function touch_updated_at() is 'Keeps updated_at: it grows with every update.';
+
+-- A project is what is built: its files, what it depends on, how it is deployed, how good it is.
+-- Its environment variables are secrets, and in a table of their own.
+create table project_contexts (
+    id uuid primary key default uuidv7(),
+    name shared.title not null,
+    type shared.name_text not null,
+    status shared.project_status not null default 'active',
+    owner_id shared.name_text not null,
+    codebase shared.texts_json not null default '{}',
+    dependencies shared.name_list not null default '{}',
+    deployment_config shared.object_json,
+    test_coverage shared.percentage,
+    security_score shared.percentage,
+    performance_score shared.percentage,
+    -- Counted by trigger.
+    version bigint not null default 1,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    last_deployed_at timestamptz
+);
+
+-- Serve queries/projects.sql: list_projects, list_changed.
+create index project_contexts_by_owner on project_contexts (owner_id, created_at, id);
+create index project_contexts_by_owner_and_status
+    on project_contexts (owner_id, status, created_at, id);
+create index project_contexts_by_status on project_contexts (status, created_at, id);
+create index project_contexts_by_type on project_contexts (type, created_at, id);
+create index project_contexts_by_creation on project_contexts (created_at, id);
+create index project_contexts_by_change on project_contexts (updated_at, id);
+
+-- Serve queries/projects.sql: find_by_files, find_by_path, find_by_dependencies.
+create index project_contexts_by_codebase on project_contexts using gin (codebase);
+create index project_contexts_by_dependencies on project_contexts using gin (dependencies);
+
+comment on table project_contexts is 'Projects, with their files.';
+comment on column project_contexts.type is 'What it is, in its owner''s words: api, web_app.';
+comment on column project_contexts.codebase is 'Its files: contents by path.';
+comment on column project_contexts.dependencies is 'The packages that it needs.';
+comment on column project_contexts.test_coverage is 'How much of it is tested, 0 to 100.';
+comment on column project_contexts.version is
+    'One more with every change of the row; who changes it may say which one was seen.';
+
+-- The environment variables of a project: secrets. A table of their own keeps them out of every
+-- row, view and error of project_contexts, and readers have no right to it.
+create table project_environments (
+    id uuid primary key default uuidv7(),
+    project_id uuid not null,
+    variables shared.texts_json not null,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint project_environments_once_per_project unique (project_id),
+    constraint project_environments_project_exists
+        foreign key (project_id) references project_contexts (id) on delete cascade
+);
+
+-- Serves queries/projects.sql: find_by_variable.
+create index project_environments_by_variables on project_environments using gin (variables);
+
+comment on table project_environments is
+    'Environment variables of projects: secrets, which only writers may read.';
+comment on column project_environments.variables is 'Values by name.';
+
+-- The allowed moves of a modification, as rows: a team may allow more, or fewer.
+create table modification_status_transitions (
+    old_status shared.modification_status not null,
+    new_status shared.modification_status not null,
+    meaning text not null,
+    primary key (old_status, new_status),
+    constraint modification_status_transitions_is_a_move check (old_status <> new_status)
+);
+
+comment on table modification_status_transitions is 'The changes of a modification''s status.';
+
+insert into modification_status_transitions (old_status, new_status, meaning) values
+    ('pending', 'approved', 'shall be made'),
+    ('pending', 'rejected', 'shall not be made'),
+    ('approved', 'applied', 'is in the codebase'),
+    ('approved', 'failed', 'could not be made'),
+    ('approved', 'rejected', 'shall not be made after all'),
+    ('failed', 'approved', 'shall be tried again');
+
+-- A modification is a wish to change a project: asked for, decided upon, and applied to its files.
+create table modifications (
+    id uuid primary key default uuidv7(),
+    project_id uuid not null,
+    request shared.note_text not null,
+    requested_by shared.name_text not null,
+    requested_at timestamptz not null default now(),
+    impact_analysis shared.object_json,
+    affected_files shared.name_list not null default '{}',
+    status shared.modification_status not null default 'pending',
+    -- Kept by triggers, as the moments are.
+    base_version bigint not null default 0,
+    approved_at timestamptz,
+    applied_at timestamptz,
+    ended_at timestamptz,
+    modified_files shared.changes_json,
+    test_results shared.object_json,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint modifications_project_exists
+        foreign key (project_id) references project_contexts (id) on delete cascade,
+    constraint modifications_applied_at_exactly_when_applied
+        check ((status = 'applied') = (applied_at is not null)),
+    constraint modifications_ended_exactly_at_an_end
+        check ((status in ('applied', 'failed', 'rejected')) = (ended_at is not null)),
+    constraint modifications_applied_with_files
+        check (status <> 'applied' or modified_files is not null)
+);
+
+-- Serve queries/modifications.sql: list_modifications.
+create index modifications_by_project on modifications (project_id, requested_at, id);
+create index modifications_by_project_and_status
+    on modifications (project_id, status, requested_at, id);
+create index modifications_by_requester on modifications (requested_by, requested_at, id);
+create index modifications_by_status on modifications (status, requested_at, id);
+create index modifications_by_request on modifications (requested_at, id);
+
+-- Serve queries/modifications.sql: find_by_impact, find_by_test_results.
+create index modifications_by_impact on modifications using gin (impact_analysis);
+create index modifications_by_test_results on modifications using gin (test_results);
+
+comment on table modifications is 'Changes to projects: asked for, decided upon, applied.';
+comment on column modifications.base_version is
+    'The project''s version when it was asked for, or approved: it is applied to no other.';
+comment on column modifications.affected_files is 'The paths it is expected to touch.';
+comment on column modifications.ended_at is 'When it was applied or rejected, or failed.';
+comment on column modifications.modified_files is
+    'The files it changed: new contents by path, null for one that goes.';
+
+-- A template is files to begin a project with. {{NAME}} in a file stands for a variable.
+create table templates (
+    id uuid primary key default uuidv7(),
+    name shared.title not null,
+    description text,
+    category shared.template_category not null,
+    files shared.texts_json not null,
+    required_vars shared.name_list not null default '{}',
+    optional_vars shared.name_list not null default '{}',
+    tech_stack shared.name_list not null default '{}',
+    -- Minutes.
+    estimated_setup_time shared.counter,
+    complexity shared.complexity not null default 'medium',
+    tags shared.name_list not null default '{}',
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint templates_variables_required_or_optional
+        check (not required_vars::text[] && optional_vars::text[])
+);
+
+-- Serve queries/templates.sql: search.
+create index templates_by_category on templates (category, created_at, id);
+create index templates_by_complexity on templates (complexity, created_at, id);
+create index templates_by_creation on templates (created_at, id);
+create index templates_by_files on templates using gin (files);
+create index templates_by_tech_stack on templates using gin (tech_stack);
+create index templates_by_tags on templates using gin (tags);
+
+comment on table templates is 'Files to begin projects with.';
+comment on column templates.files is 'Contents by path; {{NAME}} in a content is a variable.';
+comment on column templates.required_vars is 'Variables that must be given.';
+comment on column templates.optional_vars is 'Variables that may be given; empty otherwise.';
+comment on column templates.estimated_setup_time is 'Minutes.';
+
+-- An epic is the largest unit of a plan. Its features, and through them its tasks,
+-- go with it when it is deleted.
+create table epics (
+    id uuid primary key default uuidv7(),
+    key text collate "C" not null,
+    title shared.title not null,
+    description text,
+    status shared.plan_status not null default 'draft',
+    priority shared.level not null default 'medium',
+    business_value shared.level,
+    file_path shared.name_text,
+    metadata shared.object_json,
+    created_by shared.name_text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    project_id uuid,
+    constraint epics_project_exists
+        foreign key (project_id) references project_contexts (id) on delete set null,
+    constraint epics_key_is_unique unique (key),
+    constraint epics_key_is_e_and_digits check (key ~ '^E[0-9]{2,6}$')
+);
+
+-- Serves queries/epics.sql: list_epics.
+create index epics_by_status on epics (status, key);
+
+-- Serves queries/epics.sql: list_epics, and a project's deletion.
+create index epics_by_project on epics (project_id, key) where project_id is not null;
+
+comment on table epics is 'The largest units of a plan.';
+comment on column epics.key is 'Its name among people: E04.';
+comment on column epics.file_path is 'Where its document lies, as the plan''s authors name it.';
+comment on column epics.metadata is 'What other tools know of it, as an object.';
+comment on column epics.project_id is 'What is built by it. A project leaves its plans.';
+
+-- A feature is a part of an epic; tasks belong to features.
+create table features (
+    id uuid primary key default uuidv7(),
+    epic_id uuid not null,
+    key text collate "C" not null,
+    title shared.title not null,
+    description text,
+    status shared.plan_status not null default 'draft',
+    -- A cache. The truth is the view feature_progress; update_progress refreshes it.
+    progress_pct numeric(5, 2) not null default 0,
+    -- What it was computed from, by which taskdb doctor tells a wrong figure from an old one.
+    progress_completed_count integer not null default 0,
+    progress_counted_count integer not null default 0,
+    execution_order integer,
+    file_path shared.name_text,
+    metadata shared.object_json,
+    created_by shared.name_text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint features_epic_exists
+        foreign key (epic_id) references epics (id) on delete cascade,
+    constraint features_key_is_unique unique (key),
+    constraint features_key_is_epic_and_f_and_digits
+        check (key ~ '^E[0-9]{2,6}-F[0-9]{2,6}$'),
+    constraint features_progress_pct_is_0_to_100_per_cent check (progress_pct between 0 and 100)
+);
+
+-- Serves queries/features.sql: list_features, and the deletion of an epic.
+create index features_by_epic on features (epic_id, execution_order, key);
+-- Serves queries/features.sql: list_features.
+create index features_by_status on features (status, key);
+
+comment on table features is 'The parts of an epic, to which tasks belong.';
+comment on column features.key is 'Its epic''s key and a number of its own: E04-F01.';
+comment on column features.progress_pct is
+    'Completed tasks in per cent when update_progress last ran; feature_progress is exact.';
+comment on column features.progress_completed_count is
+    'The completed tasks that progress_pct was computed from.';
+comment on column features.progress_counted_count is
+    'The tasks, without cancelled ones, that progress_pct was computed from.';
+comment on column features.execution_order is 'Its place among its epic''s features; null: none.';
+comment on column features.file_path is 'Where its document lies, as the plan''s authors name it.';
+comment on column features.metadata is 'What other tools know of it, as an object.';
+
+-- A workflow is a recipe: steps, in an order that they say themselves by what they need, and
+-- when to take them. Each run of it is an execution, which keeps the recipe as it was then.
+--
+-- Three columns are the machinery's own:
+--   graph_version           grows with every change of what steps need: the guard against cycles
+--   unhealthy_dependencies  triggers keep it equal to the number of its external dependencies
+--                           that are required and unhealthy
+--   is_healthy              is written with it; its tasks carry the same (sql/tables/tasks.sql).
+--                           (Were it a generated column, every update would lock the row as
+--                           if this changed, and have the creators of tasks wait.)
+create table workflows (
+    id uuid primary key default uuidv7(),
+    name shared.title not null,
+    description text,
+    status shared.workflow_status not null default 'draft',
+    github_repo_url shared.name_text,
+    linear_issue_id shared.name_text,
+    trigger_type shared.trigger_type not null default 'manual',
+    configuration shared.object_json,
+    metadata shared.object_json,
+    created_by shared.name_text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    graph_version bigint not null default 0,
+    unhealthy_dependencies shared.counter not null default 0,
+    is_healthy boolean not null default true,
+    constraint workflows_health_once unique (id, is_healthy),
+    constraint workflows_healthy_exactly_without_unhealthy
+        check (is_healthy = (unhealthy_dependencies = 0))
+);
+
+-- Serve queries/workflows.sql: list_workflows, newest first.
+create index workflows_by_creation on workflows (created_at desc, id desc);
+create index workflows_by_status on workflows (status, created_at desc, id desc);
+create index workflows_by_repository
+    on workflows (github_repo_url, created_at desc, id desc)
+    where github_repo_url is not null;
+-- Serves queries/workflows.sql: find_by_linear_issue.
+create index workflows_by_linear_issue on workflows (linear_issue_id, created_at desc);
+
+comment on table workflows is 'Recipes: steps and what starts them.';
+comment on column workflows.github_repo_url is 'The repository that it works on.';
+comment on column workflows.linear_issue_id is 'The issue that it was made for, as ENG-123.';
+comment on column workflows.configuration is
+    'What its executions need to know, as an object. Each keeps it as it was at its start.';
+comment on column workflows.metadata is 'What other tools know of it, as an object.';
+comment on column workflows.graph_version is
+    'Grows with every change of what its steps need. Kept by trigger.';
+comment on column workflows.unhealthy_dependencies is
+    'How many of its required external dependencies are unhealthy. Kept by trigger.';
+comment on column workflows.is_healthy is
+    'Whether that is none. Its tasks refer to the pair of id and this, so they follow it.';
+
+-- The allowed moves of a workflow, as rows: a team may allow more, or fewer.
+create table workflow_status_transitions (
+    old_status shared.workflow_status not null,
+    new_status shared.workflow_status not null,
+    meaning text not null,
+    primary key (old_status, new_status),
+    constraint workflow_status_transitions_is_a_move check (old_status <> new_status)
+);
+
+comment on table workflow_status_transitions is 'The changes of a workflow''s status.';
+
+insert into workflow_status_transitions (old_status, new_status, meaning) values
+    ('draft', 'active', 'taken into use'),
+    ('active', 'paused', 'starts nothing for a while'),
+    ('active', 'completed', 'has served its purpose'),
+    ('active', 'failed', 'does not work'),
+    ('paused', 'active', 'taken into use again'),
+    ('paused', 'completed', 'has served its purpose'),
+    ('paused', 'failed', 'does not work'),
+    ('failed', 'draft', 'back to the drawing board'),
+    ('failed', 'active', 'mended');
+
+-- A step of a workflow: what is done, on what condition, and what happens if it fails.
+create table workflow_steps (
+    id uuid primary key default uuidv7(),
+    workflow_id uuid not null,
+    key shared.key not null,
+    -- Not unique: the order among steps that may run at the same time; then by key.
+    position integer not null default 1,
+    title shared.title,
+    step_type shared.name_text not null,
+    configuration shared.object_json,
+    condition jsonpath,
+    on_error shared.error_policy not null default 'stop',
+    max_attempts integer not null default 1,
+    retry_delay shared.duration not null default '0',
+    timeout shared.duration,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint workflow_steps_workflow_exists
+        foreign key (workflow_id) references workflows (id) on delete cascade,
+    constraint workflow_steps_key_once_per_workflow unique (workflow_id, key),
+    constraint workflow_steps_known_with_their_workflow unique (workflow_id, id),
+    constraint workflow_steps_position_is_positive check (position > 0),
+    constraint workflow_steps_max_attempts_is_positive check (max_attempts > 0),
+    constraint workflow_steps_only_retry_tries_again
+        check (on_error = 'retry' or max_attempts = 1)
+);
+
+comment on table workflow_steps is 'Steps of workflows.';
+comment on column workflow_steps.key is 'Its name in the workflow: other steps need it by this.';
+comment on column workflow_steps.position is 'Its place among what may run at once, from 1.';
+comment on column workflow_steps.step_type is
+    'What kind of work it is: a team''s own word, which its runners know.';
+comment on column workflow_steps.configuration is 'What its runner needs to know, as an object.';
+comment on column workflow_steps.condition is
+    'A predicate over the execution''s context, such as $.branch == "main"; null: always.';
+comment on column workflow_steps.max_attempts is 'With on_error = retry: how often it is tried.';
+comment on column workflow_steps.retry_delay is 'How long after a failure it is tried again.';
+comment on column workflow_steps.timeout is 'How long an attempt may take; null: as it likes.';
+
+-- A step begins when the steps that it needs are done. Both are of one workflow, which the
+-- foreign keys see to, and the graph has no cycle, which a trigger sees to.
+create table workflow_step_needs (
+    workflow_id uuid not null,
+    step_id uuid not null,
+    needs_id uuid not null,
+    primary key (workflow_id, step_id, needs_id),
+    constraint workflow_step_needs_step_exists
+        foreign key (workflow_id, step_id)
+        references workflow_steps (workflow_id, id) on delete cascade,
+    constraint workflow_step_needs_needs_exists
+        foreign key (workflow_id, needs_id)
+        references workflow_steps (workflow_id, id) on delete cascade
+);
+
+-- Serves queries/workflows.sql: list_steps, and the deletion of a step that others need.
+create index workflow_step_needs_by_needed on workflow_step_needs (workflow_id, needs_id);
+
+comment on table workflow_step_needs is 'step_id begins when needs_id is done.';
+
+-- An execution is one run of a workflow. It keeps the configuration as it was at the start,
+-- and execution_steps the steps; what is changed in the workflow later does not touch it.
+create table workflow_executions (
+    id uuid primary key default uuidv7(),
+    workflow_id uuid not null,
+    status shared.execution_status not null default 'running',
+    trigger_type shared.trigger_type not null default 'manual',
+    triggered_by shared.name_text,
+    configuration shared.object_json,
+    context shared.object_json not null default '{}',
+    branch shared.name_text,
+    commit_sha shared.name_text,
+    pull_request_number integer,
+    pull_request_state shared.pull_request_state,
+    total_tasks shared.counter,
+    completed_tasks shared.counter,
+    failed_tasks shared.counter,
+    resource_usage shared.object_json,
+    error_message text,
+    started_at timestamptz not null default now(),
+    -- Null while it is running.
+    ended_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint workflow_executions_workflow_exists
+        foreign key (workflow_id) references workflows (id) on delete cascade,
+    constraint workflow_executions_known_with_their_workflow unique (workflow_id, id),
+    constraint workflow_executions_ended_exactly_unless_running
+        check ((status = 'running') = (ended_at is null)),
+    constraint workflow_executions_pull_request_number_is_positive
+        check (pull_request_number > 0),
+    constraint workflow_executions_state_is_of_a_pull_request
+        check (pull_request_state is null or pull_request_number is not null)
+);
+
+-- Serves queries/executions.sql: list_executions, and, from the index alone, the views of
+-- statistics: docs/decisions/0012-workflow-statistics.md.
+create index workflow_executions_by_workflow
+    on workflow_executions (workflow_id, started_at desc, id desc)
+    include (status, ended_at, total_tasks, completed_tasks, failed_tasks);
+-- Serves queries/executions.sql: list_executions, of all workflows.
+create index workflow_executions_by_start on workflow_executions (started_at desc, id desc);
+-- Serve queries/executions.sql: list_executions, of a pull request or a branch.
+create index workflow_executions_by_pull_request
+    on workflow_executions (pull_request_number, started_at desc, id desc)
+    where pull_request_number is not null;
+create index workflow_executions_by_branch
+    on workflow_executions (branch, started_at desc, id desc)
+    where branch is not null;
+
+comment on table workflow_executions is 'Runs of workflows.';
+comment on column workflow_executions.triggered_by is 'Who or what started it.';
+comment on column workflow_executions.configuration is 'The workflow''s, as it was at the start.';
+comment on column workflow_executions.context is
+    'What conditions look at: given at the start, and added to by steps.';
+comment on column workflow_executions.total_tasks is
+    'How many tasks it had at its end: as its runner said, else its rows of tasks.';
+comment on column workflow_executions.completed_tasks is 'How many of them were completed.';
+comment on column workflow_executions.failed_tasks is 'How many of them had failed.';
+comment on column workflow_executions.resource_usage is
+    'What it took, as its runner measured it: an object.';
+comment on column workflow_executions.error_message is 'Why it failed, or was cancelled.';
+
+-- The steps of an execution: each as it stood in the workflow at the start, and what became of
+-- it. Who writes one locks the execution's row first, so those who record steps of one
+-- execution at once come one after another; executions don't wait for each other.
+create table execution_steps (
+    execution_id uuid not null,
+    key shared.key not null,
+    position integer not null,
+    title shared.title,
+    step_type shared.name_text not null,
+    configuration shared.object_json,
+    condition jsonpath,
+    on_error shared.error_policy not null,
+    max_attempts integer not null,
+    retry_delay shared.duration not null,
+    timeout shared.duration,
+    needs text[] not null,
+    status shared.step_status not null default 'pending',
+    attempt integer not null default 0,
+    output shared.object_json,
+    error_message text,
+    started_at timestamptz,
+    -- While it is in progress: when its attempt has taken too long.
+    deadline_at timestamptz,
+    -- While it is retrying: when it may be tried again.
+    retry_at timestamptz,
+    ended_at timestamptz,
+    primary key (execution_id, key),
+    constraint execution_steps_execution_exists
+        foreign key (execution_id) references workflow_executions (id) on delete cascade,
+    constraint execution_steps_ended_exactly_at_an_end
+        check ((status in ('pending', 'in_progress', 'retrying')) = (ended_at is null)),
+    constraint execution_steps_retry_at_exactly_while_retrying
+        check ((status = 'retrying') = (retry_at is not null)),
+    constraint execution_steps_deadline_only_in_progress
+        check (status = 'in_progress' or deadline_at is null)
+)
+with (fillfactor = 85);
+
+-- Serves queries/executions.sql: overdue_steps.
+create index execution_steps_by_deadline
+    on execution_steps (deadline_at)
+    where deadline_at is not null;
+
+comment on table execution_steps is 'Steps of executions, and what became of each.';
+comment on column execution_steps.needs is 'The keys of the steps that it needs.';
+comment on column execution_steps.attempt is
+    'How often it was begun. Who ends an attempt names it, and a stale one is refused.';
+comment on column execution_steps.output is 'What it came to, as an object.';
+comment on column execution_steps.deadline_at is 'When the attempt under way has timed out.';
+comment on column execution_steps.retry_at is 'When it may be tried again.';
+
+-- A task is a unit of work that one agent does. This one table serves every kind of
+-- task, so that claims, dependencies and history work alike for all of them.
+--
+-- Seven columns are the machinery's own. Nobody sets them by hand:
+--   open_dependencies       triggers keep it equal to the number of unsatisfied edges
+--   unhealthy_dependencies  triggers keep it equal to the number of its external dependencies
+--                           that are required and unhealthy
+--   workflow_is_healthy     a foreign key keeps it equal to is_healthy of its workflow
+--   effective_priority      as urgent as the most urgent task that waits for it
+--   claim_token             grows by one with every claim: the fence against zombies
+--   graph_rank              a blocker's rank is below that of each task that waits for it
+--   status_seq              grows by one with every change of status
+-- And three are a letterbox: who changes a status, why, and whether by force come in
+-- with the statement itself; a trigger moves them into history and clears them.
+
+-- The distance leaves room to place a task between two others. See
+-- docs/decisions/0001-dependency-graph.md.
+create sequence task_graph_rank as bigint increment by 4294967296 minvalue 0 start with 0;
+
+comment on sequence task_graph_rank is 'The graph_rank of the next task.';
+
+-- Names tasks whose creator has no key for them.
+create sequence task_number as bigint;
+
+comment on sequence task_number is 'The number in the key of the next task without one: T-17.';
+
+create table tasks (
+    id uuid primary key default uuidv7(),
+    key shared.key not null,
+    feature_id uuid,
+    workflow_id uuid,
+    workflow_execution_id uuid,
+    parent_id uuid,
+    title shared.title not null,
+    description text,
+    status shared.task_status not null default 'pending',
+    -- 1 is the most urgent, 10 the least.
+    priority shared.priority not null default 5,
+    effective_priority shared.priority not null default 5,
+    agent_type shared.name_text,
+    assigned_agent shared.name_text,
+    complexity_score shared.score,
+    estimated_hours shared.hours,
+    actual_hours shared.hours,
+    execution_order integer,
+    requirements shared.object_json,
+    context shared.object_json,
+    metadata shared.object_json,
+    file_path shared.name_text,
+    blocked_reason shared.note_text,
+    error_message text,
+    scheduled_at timestamptz,
+    max_attempts shared.counter not null default 10,
+    created_by shared.name_text,
+    started_at timestamptz,
+    blocked_at timestamptz,
+    completed_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    failed_attempts shared.counter not null default 0,
+    open_dependencies shared.counter not null default 0,
+    unhealthy_dependencies integer not null default 0,
+    workflow_is_healthy boolean not null default true,
+    claim_token bigint not null default 0,
+    graph_rank bigint not null default nextval('task_graph_rank'),
+    status_seq integer not null default 1,
+    status_agent text,
+    status_note text,
+    status_forced boolean,
+    constraint tasks_feature_exists
+        foreign key (feature_id) references features (id) on delete cascade,
+    constraint tasks_parent_exists
+        foreign key (parent_id) references tasks (id) on delete cascade,
+    -- A workflow leaves its tasks, and while it is there they follow its health.
+    constraint tasks_workflow_exists
+        foreign key (workflow_id, workflow_is_healthy)
+        references workflows (id, is_healthy)
+        on update cascade on delete set null (workflow_id),
+    constraint tasks_execution_exists
+        foreign key (workflow_execution_id) references workflow_executions (id)
+        on delete set null,
+    constraint tasks_execution_is_of_its_workflow
+        foreign key (workflow_id, workflow_execution_id)
+        references workflow_executions (workflow_id, id)
+        on delete set null (workflow_execution_id),
+    constraint tasks_key_is_unique unique (key),
+    constraint tasks_pending_is_free
+        check (status <> 'pending' or (open_dependencies = 0 and blocked_reason is null)),
+    constraint tasks_blocked_has_gate_or_reason
+        check (status <> 'blocked' or open_dependencies > 0 or blocked_reason is not null),
+    constraint tasks_reason_only_while_blocked
+        check (status = 'blocked' or blocked_reason is null),
+    constraint tasks_blocked_at_exactly_while_blocked
+        check ((status = 'blocked') = (blocked_at is not null)),
+    constraint tasks_completed_at_from_completion_on
+        check (
+            (status <> 'completed' or completed_at is not null)
+            and (status in ('completed', 'archived') or completed_at is null)
+        )
+)
+with (fillfactor = 85);
+
+-- Serve queries/claims.sql: claim_next and claim_batch, in the exact order of the
+-- claim: the first for agents that take every type, the second for those that name one. (One
+-- expression for both columns, so that neither query can be led to the other's index.)
+create index tasks_to_claim
+    on tasks (
+        (coalesce(assigned_agent, '')), effective_priority, execution_order, created_at, id
+    )
+    where
+        status = 'pending'
+        and scheduled_at is null
+        and unhealthy_dependencies = 0
+        and workflow_is_healthy;
+create index tasks_to_claim_by_type
+    on tasks (
+        (coalesce(assigned_agent, '') || '/' || coalesce(agent_type, '')),
+        effective_priority,
+        execution_order,
+        created_at,
+        id
+    )
+    where
+        status = 'pending'
+        and scheduled_at is null
+        and unhealthy_dependencies = 0
+        and workflow_is_healthy;
+-- The planner does not use what it knows of a partial index's expressions.
+create statistics tasks_reservations on (coalesce(assigned_agent, '')) from tasks;
+create statistics tasks_reservations_by_type
+    on (coalesce(assigned_agent, '') || '/' || coalesce(agent_type, '')) from tasks;
+
+comment on statistics tasks_reservations is 'For the plan of claim_next.';
+comment on statistics tasks_reservations_by_type is 'For the plan of claim_next.';
+-- Serves the same: tasks whose time may have come.
+create index tasks_to_claim_later
+    on tasks (scheduled_at)
+    where status = 'pending' and scheduled_at is not null;
+-- Serves queries/tasks.sql: list_blocked.
+create index tasks_blocked_in_order
+    on tasks (effective_priority, key)
+    where status = 'blocked';
+-- Serve queries/tasks.sql: list_tasks, newest first, and the deletion of what tasks belong to.
+create index tasks_by_creation on tasks (created_at desc, id desc);
+create index tasks_by_status on tasks (status, created_at desc, id desc);
+create index tasks_by_feature on tasks (feature_id, created_at desc, id desc);
+create index tasks_by_parent on tasks (parent_id, created_at desc, id desc);
+create index tasks_by_assigned_agent
+    on tasks (assigned_agent, created_at desc, id desc)
+    where assigned_agent is not null;
+create index tasks_by_schedule on tasks (scheduled_at) where scheduled_at is not null;
+create index tasks_by_agent_type
+    on tasks (agent_type, created_at desc, id desc)
+    where agent_type is not null;
+create index tasks_by_creator
+    on tasks (created_by, created_at desc, id desc)
+    where created_by is not null;
+create index tasks_by_priority on tasks (priority, created_at desc, id desc);
+-- Most tasks are of no workflow, and a claim need not write of them.
+create index tasks_by_workflow on tasks (workflow_id, created_at desc, id desc)
+    where workflow_id is not null;
+create index tasks_by_execution on tasks (workflow_execution_id, workflow_id)
+    where workflow_execution_id is not null;
+
+comment on table tasks is 'Units of work, of every kind.';
+comment on column tasks.key is
+    'Its name among people and tools: up to 100 characters, compared byte for byte.';
+comment on column tasks.parent_id is 'The task it is a part of. The parent tree never gates.';
+comment on column tasks.workflow_id is 'The workflow that it serves.';
+comment on column tasks.workflow_execution_id is
+    'The execution that it is a part of, of that workflow.';
+comment on column tasks.priority is '1 (most urgent) to 10.';
+comment on column tasks.effective_priority is
+    'The priority that claims go by: the most urgent of its own and the effective ones of all '
+    'tasks that wait for it by requires or blocks, save those that were given up: cancelled, or '
+    'archived without completion. Kept by triggers.';
+comment on column tasks.agent_type is 'Only agents of this type may claim it; null: all.';
+comment on column tasks.assigned_agent is
+    'A planner''s reservation: only this agent may claim it; null: all.';
+comment on column tasks.complexity_score is 'Estimated complexity, 0 to 100.';
+comment on column tasks.execution_order is 'The planner''s order among equals; null comes last.';
+comment on column tasks.requirements is 'What the work needs, as an object.';
+comment on column tasks.context is 'What the worker should know, as an object.';
+comment on column tasks.metadata is 'What other tools know of it, as an object.';
+comment on column tasks.file_path is 'Where its document lies, as the plan''s authors name it.';
+comment on column tasks.blocked_reason is
+    'Why it is held back by hand, beside what its open dependencies do.';
+comment on column tasks.error_message is 'Why its last attempt failed.';
+comment on column tasks.scheduled_at is 'Not to be claimed before this moment.';
+comment on column tasks.max_attempts is
+    'After so many failed or lapsed attempts it is no longer handed out.';
+comment on column tasks.failed_attempts is 'Attempts that failed or lapsed so far.';
+comment on column tasks.started_at is 'When it last went into progress.';
+comment on column tasks.open_dependencies is
+    'How many of its dependencies are not satisfied. Kept by triggers.';
+comment on column tasks.unhealthy_dependencies is
+    'How many of its required external dependencies are unhealthy. Kept by triggers.';
+comment on column tasks.workflow_is_healthy is
+    'Whether all that its workflow requires outside is well. Kept by the foreign key.';
+comment on column tasks.claim_token is
+    'The fencing token of the latest claim. It only grows; kept by the claim''s statement.';
+comment on column tasks.graph_rank is
+    'A blocker''s rank is below that of each task that waits for it. Kept by triggers.';
+comment on column tasks.status_seq is 'The seq of its latest row in task_history.';
+comment on column tasks.status_agent is
+    'Who changes the status: set together with it; moved into task_history by trigger.';
+comment on column tasks.status_note is
+    'Why the status changes: set together with it; moved into task_history by trigger.';
+comment on column tasks.status_forced is
+    'True overrides the table of moves: set together with status; moved into task_history.';
+
+-- Something outside that a task or a workflow needs: a service, a URL, another resource. While
+-- one that is required is unhealthy its task is not ready, or no task of its workflow.
+--
+-- taskdb does no checking itself: checkers take what is due (due_checks), look, and say what
+-- they saw (record_check). A failure is looked at again after retry_delay, then after twice
+-- that, and so on, until max_retries are used up: then it is unhealthy, until a check succeeds.
+create table external_dependencies (
+    id uuid primary key default uuidv7(),
+    task_id uuid,
+    workflow_id uuid,
+    service shared.name_text not null,
+    resource shared.name_text,
+    validation_rule jsonpath,
+    is_required boolean not null default true,
+    health shared.health not null default 'unknown',
+    check_interval shared.duration not null default '5 minutes',
+    timeout shared.duration not null default '30 seconds',
+    max_retries integer not null default 3,
+    retry_delay shared.duration not null default '10 seconds',
+    failed_checks integer not null default 0,
+    response shared.object_json,
+    error_message text,
+    metadata shared.object_json,
+    checked_at timestamptz,
+    next_check_at timestamptz not null default now(),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint external_dependencies_task_exists
+        foreign key (task_id) references tasks (id) on delete cascade,
+    constraint external_dependencies_workflow_exists
+        foreign key (workflow_id) references workflows (id) on delete cascade,
+    constraint external_dependencies_of_a_task_or_a_workflow
+        check (num_nonnulls(task_id, workflow_id) = 1),
+    constraint external_dependencies_max_retries_is_not_negative check (max_retries >= 0),
+    constraint external_dependencies_check_interval_is_positive
+        check (check_interval > interval '0')
+);
+
+-- Serve queries/externals.sql: list_externals. The first two: the view task_obstacles as well.
+create index external_dependencies_by_task on external_dependencies (task_id);
+create index external_dependencies_by_workflow on external_dependencies (workflow_id);
+create index external_dependencies_by_health on external_dependencies (health, id);
+-- Serves queries/externals.sql: due_checks.
+create index external_dependencies_by_next_check on external_dependencies (next_check_at, id);
+
+comment on table external_dependencies is
+    'What tasks and workflows need that lies outside, and how it is.';
+comment on column external_dependencies.service is 'What it is, by name.';
+comment on column external_dependencies.resource is
+    'Where it is: a URL, or what its checker knows.';
+comment on column external_dependencies.validation_rule is
+    'A predicate over a check''s response that healthy ones satisfy: $.status == "ok".';
+comment on column external_dependencies.is_required is
+    'Whether work waits for its recovery; otherwise its health is only told.';
+comment on column external_dependencies.check_interval is
+    'How long after a check the next one is due, and the longest that a retry waits.';
+comment on column external_dependencies.timeout is
+    'How long a check may take: until then no other checker gets it.';
+comment on column external_dependencies.max_retries is
+    'After so many retries in a row that failed as well it is unhealthy.';
+comment on column external_dependencies.retry_delay is
+    'How long after the first failure it is looked at again; doubled for each further one.';
+comment on column external_dependencies.failed_checks is 'How many checks in a row failed.';
+comment on column external_dependencies.response is 'What the latest check saw.';
+comment on column external_dependencies.checked_at is 'When it was last checked.';
+comment on column external_dependencies.next_check_at is 'When it is due for a check.';
+
+-- The words of a task, apart from the task: a change of status writes a new version of
+-- the task into every index of `tasks`, and a full-text index is the dearest of all.
+create table task_search (
+    task_id uuid primary key,
+    title text not null,
+    document tsvector not null,
+    constraint task_search_task_exists
+        foreign key (task_id) references tasks (id) on delete cascade
+);
+
+-- Serves queries/search.sql: find_tasks.
+create index task_search_by_words on task_search using gin (document);
+-- Serves queries/tasks.sql: find_similar.
+create index task_search_by_trigrams on task_search using gin (title shared.gin_trgm_ops);
+
+comment on table task_search is 'The text of tasks, prepared for search. Written by trigger.';
+comment on column task_search.document is
+    'The title (weight A) and the first 200,000 characters of the description (weight B).';
+
+-- The allowed moves, as rows: a team may allow more, or fewer. What is finished
+-- (completed, failed, cancelled, archived) reopens only by force.
+create table task_status_transitions (
+    old_status shared.task_status not null,
+    new_status shared.task_status not null,
+    meaning text not null,
+    primary key (old_status, new_status),
+    constraint task_status_transitions_is_a_move check (old_status <> new_status)
+);
+
+comment on table task_status_transitions is
+    'The changes of status that need no force.';
+
+insert into task_status_transitions (old_status, new_status, meaning) values
+    ('pending', 'blocked', 'a dependency opened, or someone holds it back'),
+    ('pending', 'in_progress', 'work begins'),
+    ('pending', 'cancelled', 'no longer wanted'),
+    ('blocked', 'pending', 'nothing holds it back any more'),
+    ('blocked', 'cancelled', 'no longer wanted'),
+    ('in_progress', 'pending', 'given back'),
+    ('in_progress', 'blocked', 'something holds it back'),
+    ('in_progress', 'in_review', 'work submitted for review'),
+    ('in_progress', 'completed', 'work done'),
+    ('in_progress', 'failed', 'work failed'),
+    ('in_progress', 'cancelled', 'no longer wanted'),
+    ('in_review', 'in_progress', 'review asks for more work, done at once'),
+    ('in_review', 'pending', 'review asks for more work'),
+    ('in_review', 'blocked', 'something holds it back'),
+    ('in_review', 'completed', 'approved'),
+    ('in_review', 'failed', 'rejected'),
+    ('in_review', 'cancelled', 'no longer wanted'),
+    ('completed', 'archived', 'put away'),
+    ('failed', 'archived', 'put away'),
+    ('failed', 'cancelled', 'given up'),
+    ('cancelled', 'archived', 'put away');
+
+-- Every change of a task's status, and its creation, by whatever route. Only triggers
+-- write it; rows that an importer brings from another tracker carry their source, keep
+-- their own times, and have no seq.
+create table task_history (
+    id uuid primary key default uuidv7(),
+    task_id uuid not null,
+    seq integer,
+    old_status shared.task_status,
+    new_status shared.task_status not null,
+    agent shared.name_text not null,
+    note text,
+    forced boolean not null default false,
+    source shared.name_text,
+    created_at timestamptz not null default clock_timestamp(),
+    constraint task_history_task_exists
+        foreign key (task_id) references tasks (id) on delete cascade,
+    constraint task_history_seq_is_positive check (seq > 0),
+    constraint task_history_numbered_unless_imported check ((seq is null) = (source is not null)),
+    -- Keeps the promise: one row a change.
+    constraint task_history_seq_once_per_task unique (task_id, seq)
+);
+
+-- Serves queries/history.sql: recent.
+create index task_history_by_time on task_history (created_at desc, id desc);
+-- Serves queries/history.sql: list_by_agent.
+create index task_history_by_agent on task_history (agent, created_at desc, id desc);
+-- Serves queries/history.sql: list_for_task, in order of time.
+create index task_history_by_task on task_history (task_id, created_at, id);
+-- Serves queries/flow.sql: reopenings, which are rare.
+create index task_history_reopenings on task_history (created_at desc, id desc)
+    where
+        old_status in ('completed', 'failed', 'cancelled', 'archived')
+        and new_status in ('pending', 'blocked', 'in_progress', 'in_review');
+
+comment on table task_history is 'Every change of status: who, when, why. Written by trigger.';
+comment on column task_history.seq is
+    'Counts a task''s rows from 1 on; the highest is its present status. Null: imported.';
+comment on column task_history.old_status is 'Null: the task was created.';
+comment on column task_history.agent is
+    'Who changed it: as the statement says, else session_user; taskdb for the cascade.';
+comment on column task_history.forced is 'The move was forced past the table of moves.';
+comment on column task_history.source is 'The tracker that an imported row came from.';
+
+-- An edge: the task waits for another. One row a pair. requires and blocks gate, and
+-- their graph has no cycle; suggests only tells. Edges are made and removed, never changed.
+create table task_dependencies (
+    task_id uuid not null,
+    depends_on_id uuid not null,
+    dependency_type shared.dependency_type not null default 'requires',
+    created_by shared.name_text,
+    created_at timestamptz not null default now(),
+    primary key (task_id, depends_on_id),
+    constraint task_dependencies_task_exists
+        foreign key (task_id) references tasks (id) on delete cascade,
+    constraint task_dependencies_depends_on_exists
+        foreign key (depends_on_id) references tasks (id) on delete cascade
+);
+
+-- Serves queries/dependencies.sql: dependents_of, and the trigger that opens gates.
+create index task_dependencies_by_blocker
+    on task_dependencies (depends_on_id, dependency_type, task_id);
+
+comment on table task_dependencies is 'task_id waits for depends_on_id.';
+comment on column task_dependencies.dependency_type is
+    'requires and blocks gate (see the type''s comment); suggests is advice.';
+
+-- A claim is one attempt of one agent at one task. At most one is live.
+create table task_claims (
+    id uuid primary key default uuidv7(),
+    task_id uuid not null,
+    token bigint not null,
+    agent shared.name_text not null,
+    claimed_at timestamptz not null default now(),
+    lease_expires_at timestamptz not null,
+    -- Null while the attempt is live.
+    outcome shared.claim_outcome,
+    ended_at timestamptz,
+    note text,
+    constraint task_claims_task_exists
+        foreign key (task_id) references tasks (id) on delete cascade,
+    constraint task_claims_ended_exactly_with_outcome
+        check ((outcome is null) = (ended_at is null)),
+    constraint task_claims_token_once_per_task unique (task_id, token)
+)
+with (fillfactor = 85);
+
+-- Keeps the promise: at most one live claim a task.
+create unique index task_claims_one_live on task_claims (task_id) where outcome is null;
+-- Serves queries/claims.sql: claim_next, for tasks whose lease has lapsed.
+create index task_claims_by_lease on task_claims (lease_expires_at) where outcome is null;
+-- Serves queries/claims.sql: list_live.
+create index task_claims_by_agent on task_claims (agent, claimed_at desc);
+
+comment on table task_claims is 'Attempts at tasks: who holds or held one, and how it ended.';
+comment on column task_claims.token is
+    'The fencing token: the holder names it with every write, and a stale one is refused.';
+comment on column task_claims.lease_expires_at is
+    'After this moment another agent may take the task.';
+comment on column task_claims.outcome is 'Null while the attempt is live.';
+comment on column task_claims.note is 'What the holder said at its end: the error of a failure.';
+
+-- A subtask is a line of a task's checklist. It never gates anything.
+create table subtasks (
+    id uuid primary key default uuidv7(),
+    task_id uuid not null,
+    -- Not unique: two may share a place; then the older comes first.
+    position integer not null default 1,
+    title shared.title not null,
+    description text,
+    status shared.subtask_status not null default 'pending',
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint subtasks_task_exists
+        foreign key (task_id) references tasks (id) on delete cascade,
+    constraint subtasks_position_is_positive check (position > 0)
+);
+
+-- Serves queries/subtasks.sql: list_subtasks.
+create index subtasks_in_order on subtasks (task_id, position, created_at, id);
+
+comment on table subtasks is 'A task''s checklist.';
+comment on column subtasks.position is 'Its place in the list, counted from 1.';
+
+-- A file that belongs to a task, with its content: what an agent made, or what it needs.
+create table task_files (
+    id uuid primary key default uuidv7(),
+    task_id uuid not null,
+    path text collate "C" not null,
+    content text not null,
+    content_type shared.name_text not null default 'text/plain',
+    size_bytes integer not null generated always as (octet_length(utf8_bytes(content))) stored,
+    sha256 bytea not null generated always as (sha256(utf8_bytes(content))) stored,
+    metadata shared.object_json,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint task_files_task_exists
+        foreign key (task_id) references tasks (id) on delete cascade,
+    constraint task_files_path_once_per_task unique (task_id, path),
+    constraint task_files_path_has_1_to_1000_characters check (length(path) between 1 and 1000)
+);
+
+comment on table task_files is 'Files of a task, content included.';
+comment on column task_files.size_bytes is
+    'The content''s length in bytes of UTF-8. Computed by the server.';
+comment on column task_files.sha256 is 'The content''s SHA-256. Computed by the server.';
+
+-- Moving a task to another parent writes this one row first, so that two moves which
+-- would close a loop together meet here: at READ COMMITTED the second waits and then sees
+-- the first; at the higher levels it fails with 40001. Moves are rare; nothing else waits.
+create table parent_guard (
+    only_row boolean primary key default true,
+    version bigint not null default 0,
+    constraint parent_guard_has_one_row check (only_row)
+);
+
+comment on table parent_guard is 'One row, written by every change of a task''s parent.';
+
+insert into parent_guard (version) values (0);
+
+-- A technical specification, kept whole: as one text (monolithic), or as JSON with phases
+-- (hierarchical), of which one can be read without the rest. Exactly one of the two.
+--
+-- A structure is an object: overview, architecture and technology_stack are texts, phases a
+-- list of objects with number, name, description, hours and content. What else is in it is kept.
+-- With `"verbatim": true` the overview and the phases' contents, put together, are the
+-- document it was made from, to the byte.
+
+-- Numbers specifications whose creator has no number for them.
+create sequence technical_spec_number as integer;
+
+comment on sequence technical_spec_number is
+    'The spec_number of the next specification without one.';
+
+create table technical_specs (
+    id uuid primary key default uuidv7(),
+    spec_number integer not null,
+    key text collate "C" not null generated always as ('SPEC-' || spec_number::text) stored,
+    title shared.title not null,
+    roadmap_item_id shared.name_text,
+    status shared.spec_status not null default 'draft',
+    spec_type shared.spec_type not null default 'monolithic',
+    content text,
+    structure shared.object_json,
+    -- Where an imported one came from. Others are nowhere but here.
+    file_path shared.name_text,
+    total_phases integer generated always as (
+        case
+            when jsonb_typeof(structure -> 'phases') = 'array'
+                then jsonb_array_length(structure -> 'phases')
+        end
+    ) stored,
+    phase_files text[] generated always as (shared.phase_names(structure)) stored,
+    phase integer,
+    current_phase_status shared.phase_status,
+    estimated_hours shared.hours,
+    actual_hours shared.hours,
+    created_by shared.name_text not null default 'architect',
+    updated_by shared.name_text not null default 'architect',
+    started_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint technical_specs_number_is_taken_once unique (spec_number),
+    constraint technical_specs_key_is_taken_once unique (key),
+    constraint technical_specs_number_is_positive check (spec_number > 0),
+    -- What implementation tasks refer to: a specification that has some keeps its type.
+    constraint technical_specs_type_is_for_tasks unique (id, spec_type),
+    constraint technical_specs_content_exactly_if_monolithic
+        check ((spec_type = 'monolithic') = (content is not null)),
+    constraint technical_specs_structure_exactly_if_hierarchical
+        check ((spec_type = 'hierarchical') = (structure is not null)),
+    constraint technical_specs_phase_status_only_with_phase
+        check (current_phase_status is null or phase is not null)
+);
+
+-- Serves queries/specs.sql: list_specs, newest first.
+create index technical_specs_by_status on technical_specs (status, spec_number desc);
+-- Serves queries/specs.sql: get_by_roadmap_item.
+create index technical_specs_by_roadmap_item
+    on technical_specs (roadmap_item_id, spec_number desc);
+-- Serves queries/exchange.sql: specs_by_file, and keeps the promise: a file is imported once.
+create unique index technical_specs_file_is_imported_once on technical_specs (file_path);
+
+comment on table technical_specs is 'Specifications, content included: no files.';
+comment on column technical_specs.key is 'SPEC- and its number. Computed by the server.';
+comment on column technical_specs.roadmap_item_id is 'The roadmap item it specifies, as US-116.';
+comment on column technical_specs.content is 'The text of a monolithic specification.';
+comment on column technical_specs.structure is
+    'A hierarchical specification: overview, phases, architecture, technology_stack.';
+comment on column technical_specs.file_path is
+    'Legacy: the file that an imported specification came from. Never read.';
+comment on column technical_specs.total_phases is 'How many phases it has. Computed by the server.';
+comment on column technical_specs.phase_files is
+    'The names of its phases, in the order of its list. Computed by the server.';
+comment on column technical_specs.phase is
+    'The number of the phase that is worked on; a trigger sees that it is one of them.';
+comment on column technical_specs.current_phase_status is 'Where that phase stands.';
+comment on column technical_specs.started_at is 'When it first went into progress.';
+
+-- The allowed moves of specifications, as rows: a team may allow more, or fewer.
+create table spec_status_transitions (
+    old_status shared.spec_status not null,
+    new_status shared.spec_status not null,
+    meaning text not null,
+    primary key (old_status, new_status),
+    constraint spec_status_transitions_is_a_move check (old_status <> new_status)
+);
+
+comment on table spec_status_transitions is 'The changes of a specification''s status.';
+
+insert into spec_status_transitions (old_status, new_status, meaning) values
+    ('draft', 'in_review', 'ready to be looked at'),
+    ('draft', 'approved', 'good as it is'),
+    ('draft', 'archived', 'put away'),
+    ('in_review', 'draft', 'asks for more work'),
+    ('in_review', 'approved', 'good as it is'),
+    ('in_review', 'archived', 'put away'),
+    ('approved', 'draft', 'to be rewritten'),
+    ('approved', 'in_progress', 'its implementation begins'),
+    ('approved', 'archived', 'put away'),
+    ('in_progress', 'approved', 'its implementation rests'),
+    ('in_progress', 'completed', 'implemented'),
+    ('in_progress', 'archived', 'given up'),
+    ('completed', 'in_progress', 'its implementation goes on'),
+    ('completed', 'archived', 'put away'),
+    ('archived', 'draft', 'taken up again');
+
+-- The phases of hierarchical specifications, by name: what implementation tasks refer to, so
+-- that a phase with tasks can't go away. The phases themselves are in the structure; a trigger
+-- keeps these rows.
+create table spec_phases (
+    spec_id uuid not null,
+    name text collate "C" not null,
+    number integer not null,
+    hours shared.hours,
+    primary key (spec_id, name),
+    constraint spec_phases_spec_exists
+        foreign key (spec_id) references technical_specs (id) on delete cascade
+);
+
+comment on table spec_phases is
+    'The phases of hierarchical specifications, without their contents. Written by trigger.';
+comment on column spec_phases.hours is 'Estimated hours; null where the structure has none.';
+
+-- An edge between specifications: this one builds on the other. The graph has no cycle.
+create table spec_dependencies (
+    spec_id uuid not null,
+    depends_on_id uuid not null,
+    created_by shared.name_text,
+    created_at timestamptz not null default now(),
+    primary key (spec_id, depends_on_id),
+    constraint spec_dependencies_spec_exists
+        foreign key (spec_id) references technical_specs (id) on delete cascade,
+    constraint spec_dependencies_depends_on_exists
+        foreign key (depends_on_id) references technical_specs (id) on delete cascade
+);
+
+-- Serves queries/specs.sql: list_dependents, and the deletion of a specification.
+create index spec_dependencies_by_blocker on spec_dependencies (depends_on_id);
+
+comment on table spec_dependencies is 'spec_id builds on depends_on_id.';
+
+-- Every new dependency between specifications writes this one row first, so that two which
+-- would close a loop together meet here: at READ COMMITTED the second waits and then sees the
+-- first; at the higher levels it fails with 40001. Such edges are few; nothing else waits.
+create table spec_guard (
+    only_row boolean primary key default true,
+    version bigint not null default 0,
+    constraint spec_guard_has_one_row check (only_row)
+);
+
+comment on table spec_guard is 'One row, written by every new dependency between specifications.';
+
+insert into spec_guard (version) values (0);
+
+-- The words of a specification, apart from it: a change of its status leaves them alone.
+create table spec_search (
+    spec_id uuid primary key,
+    document tsvector not null,
+    constraint spec_search_spec_exists
+        foreign key (spec_id) references technical_specs (id) on delete cascade
+);
+
+-- Serves queries/specs.sql: find_specs.
+create index spec_search_by_words on spec_search using gin (document);
+
+comment on table spec_search is 'The text of specifications, prepared for search. By trigger.';
+comment on column spec_search.document is
+    'The title (weight A) and the first 200,000 characters of the content (weight B).';
+
+-- What an implementation task adds to a task, one to one: the part of a specification that it
+-- implements, the files it may change, and what became of them. Without the one the other goes.
+create table implementation_tasks (
+    task_id uuid primary key,
+    spec_id uuid not null,
+    -- Its specification's, which a trigger fills in and a foreign key holds.
+    spec_type shared.spec_type not null,
+    scope text collate "C" not null,
+    -- The scope of a task of a hierarchical specification is one of its phases.
+    phase text collate "C" generated always as (
+        case spec_type when 'hierarchical' then scope end
+    ) stored,
+    scope_description text,
+    assigned_files text[] not null default '{}',
+    branch_name text collate "C" not null,
+    worktree_path shared.name_text,
+    commit_sha shared.commit_sha,
+    merged_at timestamptz,
+    merge_commit_sha shared.commit_sha,
+    created_by shared.name_text not null default 'architect',
+    created_at timestamptz not null default now(),
+    constraint implementation_tasks_task_exists
+        foreign key (task_id) references tasks (id) on delete cascade,
+    constraint implementation_tasks_spec_exists
+        foreign key (spec_id, spec_type) references technical_specs (id, spec_type)
+        on delete cascade,
+    constraint implementation_tasks_scope_is_a_phase
+        foreign key (spec_id, phase) references spec_phases (spec_id, name),
+    constraint implementation_tasks_branch_name_is_unique unique (branch_name),
+    constraint implementation_tasks_scope_has_1_to_200_characters
+        check (length(scope) between 1 and 200),
+    constraint implementation_tasks_branch_has_1_to_250_characters
+        check (length(branch_name) between 1 and 250),
+    constraint implementation_tasks_files_are_named_in_one_way
+        check (shared.names_files(assigned_files)),
+    constraint implementation_tasks_merge_commit_only_if_merged
+        check (merge_commit_sha is null or merged_at is not null)
+);
+
+-- Serves queries/implementation_tasks.sql: list_tasks, and the deletion of a specification.
+create index implementation_tasks_by_spec on implementation_tasks (spec_id, spec_type);
+-- Keeps the foreign key: a phase with tasks stays.
+create index implementation_tasks_by_phase on implementation_tasks (spec_id, phase);
+
+comment on table implementation_tasks is 'Parts of specifications, as tasks.';
+comment on column implementation_tasks.scope is
+    'What it implements: of a hierarchical specification the name of one of its phases.';
+comment on column implementation_tasks.assigned_files is
+    'The files it changes, from the root of the repository. While it is in progress they are '
+    'its own: see held_files.';
+comment on column implementation_tasks.worktree_path is 'Where its branch is checked out.';
+comment on column implementation_tasks.commit_sha is 'The commit that did the work.';
+comment on column implementation_tasks.merged_at is 'When its branch was merged.';
+
+-- The files of implementation tasks in progress, each of one task: the key refuses an overlap,
+-- whoever starts the task, and at the same moment. Written by triggers when a task goes into
+-- progress and out of it. An agent that takes over a lapsed task takes its files with it.
+create table held_files (
+    path text collate "C" primary key,
+    task_id uuid not null,
+    constraint held_files_task_exists
+        foreign key (task_id) references implementation_tasks (task_id) on delete cascade
+);
+
+-- Serves the trigger that gives a task's files back.
+create index held_files_by_task on held_files (task_id);
+
+comment on table held_files is 'Files that tasks in progress change now. Written by trigger.';
+
+-- A tech-spec session turns what a design job made into technical requirements: it researches,
+-- talks with its user, and generates documents. It goes with its design job, in another schema.
+create table tech_spec_sessions (
+    id uuid primary key default uuidv7(),
+    project_id uuid not null,
+    design_job_id uuid not null,
+    user_id uuid,
+    status shared.session_status not null default 'pending',
+    current_stage shared.name_text,
+    progress_percentage shared.percentage not null default 0,
+    session_data shared.object_json,
+    websocket_url shared.name_text,
+    failure_reason shared.note_text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    completed_at timestamptz,
+    newest_version shared.counter not null default 0,
+    constraint tech_spec_sessions_design_job_exists
+        foreign key (design_job_id) references shared.design_jobs (id) on delete cascade,
+    constraint tech_spec_sessions_completed_at_exactly_when_completed
+        check ((status = 'completed') = (completed_at is not null)),
+    constraint tech_spec_sessions_completed_is_all
+        check (status <> 'completed' or progress_percentage = 100),
+    constraint tech_spec_sessions_reason_only_when_failed
+        check (failure_reason is null or status = 'failed')
+);
+
+-- Serve queries/sessions.sql: list_sessions, newest first; by status also list_with_jobs, and by
+-- creation summary.
+create index tech_spec_sessions_by_creation on tech_spec_sessions (created_at desc, id desc);
+create index tech_spec_sessions_by_status
+    on tech_spec_sessions (status, created_at desc, id desc);
+create index tech_spec_sessions_by_project
+    on tech_spec_sessions (project_id, created_at desc, id desc);
+create index tech_spec_sessions_by_design_job
+    on tech_spec_sessions (design_job_id, created_at desc, id desc);
+create index tech_spec_sessions_by_user
+    on tech_spec_sessions (user_id, created_at desc, id desc);
+
+comment on table tech_spec_sessions is 'Work on technical requirements, from what was designed.';
+comment on column tech_spec_sessions.project_id is 'The project of its design job.';
+comment on column tech_spec_sessions.user_id is 'Who asked for it, as the service knows people.';
+comment on column tech_spec_sessions.current_stage is 'Where its agent is, in the agent''s words.';
+comment on column tech_spec_sessions.session_data is
+    'What the agent keeps between its steps, as an object.';
+comment on column tech_spec_sessions.websocket_url is 'Where its progress can be followed.';
+comment on column tech_spec_sessions.failure_reason is 'Why it failed. Cleared by trigger.';
+comment on column tech_spec_sessions.newest_version is
+    'The highest version that a document of it was given, 0 before. Kept by trigger.';
+
+-- The allowed moves of a tech-spec session, as rows: a team may allow more, or fewer.
+create table session_status_transitions (
+    old_status shared.session_status not null,
+    new_status shared.session_status not null,
+    meaning text not null,
+    primary key (old_status, new_status),
+    constraint session_status_transitions_is_a_move check (old_status <> new_status)
+);
+
+comment on table session_status_transitions is 'The changes of a session''s status.';
+
+insert into session_status_transitions (old_status, new_status, meaning) values
+    ('pending', 'in_progress', 'work begins'),
+    ('pending', 'failed', 'it cannot begin'),
+    ('in_progress', 'paused', 'waits for its user'),
+    ('in_progress', 'completed', 'its documents are done'),
+    ('in_progress', 'failed', 'it cannot go on'),
+    ('paused', 'in_progress', 'goes on'),
+    ('paused', 'failed', 'given up'),
+    ('failed', 'in_progress', 'tried again');
+
+-- A gap in the technology of a session, the options that were found for it, and the choice.
+create table tech_research (
+    id uuid primary key default uuidv7(),
+    session_id uuid not null,
+    technology_category shared.name_text not null,
+    gap_description shared.note_text,
+    researched_options shared.option_list,
+    selected_technology shared.name_text,
+    selection_reasoning shared.note_text,
+    decided_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint tech_research_session_exists
+        foreign key (session_id) references tech_spec_sessions (id) on delete cascade,
+    constraint tech_research_known_with_its_session unique (session_id, id),
+    constraint tech_research_selected_is_an_option
+        check (
+            selected_technology is null
+            or coalesce(
+                jsonb_path_query_array(researched_options, '$[*].name') ? selected_technology,
+                false
+            )
+        ),
+    constraint tech_research_decided_at_exactly_with_selection
+        check ((selected_technology is null) = (decided_at is null)),
+    constraint tech_research_reasoning_only_with_selection
+        check (selection_reasoning is null or selected_technology is not null)
+);
+
+-- Serve queries/research.sql: list_for_session, in order, of one category or of all.
+create index tech_research_in_order on tech_research (session_id, created_at, id);
+create index tech_research_by_session_and_category
+    on tech_research (session_id, technology_category, created_at, id);
+-- Serves queries/research.sql: list_by_category, newest first.
+create index tech_research_by_category
+    on tech_research (technology_category, created_at desc, id desc);
+
+comment on table tech_research is 'Gaps in technology, what was found for them, the choices.';
+comment on column tech_research.gap_description is 'What is missing.';
+comment on column tech_research.researched_options is
+    'Objects, each with a name and whatever else was found out about it.';
+comment on column tech_research.selected_technology is 'The name of one of the options.';
+comment on column tech_research.decided_at is 'When it was chosen.';
+
+-- What was said in a session. Rows are added, never changed; they go with their session, or by
+-- `taskdb prune` when they are old.
+create table tech_conversations (
+    id uuid primary key default uuidv7(),
+    session_id uuid not null,
+    research_id uuid,
+    role shared.conversation_role not null,
+    message shared.note_text not null,
+    message_type shared.name_text,
+    metadata shared.object_json,
+    created_at timestamptz not null default clock_timestamp(),
+    constraint tech_conversations_session_exists
+        foreign key (session_id) references tech_spec_sessions (id) on delete cascade,
+    constraint tech_conversations_research_is_of_the_session
+        foreign key (session_id, research_id) references tech_research (session_id, id)
+        on delete cascade
+);
+
+-- Serves queries/conversations.sql: list_messages, newest first.
+create index tech_conversations_by_session
+    on tech_conversations (session_id, created_at desc, id desc);
+-- Serves queries/conversations.sql: list_about_research, newest first.
+create index tech_conversations_by_research
+    on tech_conversations (session_id, research_id, created_at desc, id desc)
+    where research_id is not null;
+-- Serves queries/retention.sql: prune_conversations, count_conversations.
+create index tech_conversations_by_age on tech_conversations (created_at, id);
+
+comment on table tech_conversations is 'What was said in sessions.';
+comment on column tech_conversations.research_id is 'The research of the session it is about.';
+comment on column tech_conversations.message_type is 'What it is, in the agent''s words.';
+comment on column tech_conversations.metadata is 'What the agent keeps with it, as an object.';
+
+-- Technical requirements (TRD) that a session generated, version after version.
+create table generated_trd_documents (
+    id uuid primary key default uuidv7(),
+    session_id uuid not null,
+    version integer not null,
+    trd_content shared.note_text not null,
+    api_specification shared.note_text,
+    database_schema shared.note_text,
+    architecture_diagram shared.note_text,
+    tech_stack_document shared.note_text,
+    quality_score shared.percentage,
+    validation_report shared.object_json,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint generated_trd_documents_session_exists
+        foreign key (session_id) references tech_spec_sessions (id) on delete cascade,
+    -- Serves queries/documents.sql: newest, read backwards.
+    constraint generated_trd_documents_version_once_per_session unique (session_id, version),
+    constraint generated_trd_documents_version_is_positive check (version > 0)
+);
+
+-- Serves queries/documents.sql: list_by_quality, best first.
+create index generated_trd_documents_by_quality
+    on generated_trd_documents (quality_score desc, id desc)
+    where quality_score is not null;
+
+comment on table generated_trd_documents is 'Technical requirements, version by version.';
+comment on column generated_trd_documents.version is
+    'Counted from 1 on within the session, by trigger.';
+comment on column generated_trd_documents.validation_report is
+    'What its validation found, as an object.';
+
+-- An error of an agent in a session, how often it was tried again, and whether that helped.
+create table agent_error_logs (
+    id uuid primary key default uuidv7(),
+    session_id uuid not null,
+    node shared.name_text not null,
+    error_type shared.name_text not null,
+    message shared.note_text not null,
+    stack_trace shared.note_text,
+    retry_count shared.counter not null default 0,
+    recovered boolean not null default false,
+    recovery_strategy shared.name_text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint agent_error_logs_session_exists
+        foreign key (session_id) references tech_spec_sessions (id) on delete cascade
+);
+
+-- Serves queries/agent_errors.sql: list_for_session, newest first.
+create index agent_error_logs_by_session
+    on agent_error_logs (session_id, created_at desc, id desc);
+-- Serve queries/agent_errors.sql: list_errors, newest first.
+create index agent_error_logs_by_node
+    on agent_error_logs (node, created_at desc, id desc);
+create index agent_error_logs_by_recovery
+    on agent_error_logs (recovered, created_at desc, id desc);
+create index agent_error_logs_by_node_and_recovery
+    on agent_error_logs (node, recovered, created_at desc, id desc);
+-- Serves queries/retention.sql: prune_errors, count_errors; and queries/agent_errors.sql:
+-- recovery_since.
+create index agent_error_logs_by_age on agent_error_logs (created_at, id);
+
+comment on table agent_error_logs is 'Errors of agents in sessions, and their recovery.';
+comment on column agent_error_logs.node is 'The step of the agent in which it happened.';
+comment on column agent_error_logs.error_type is 'What kind of error, in the agent''s words.';
+comment on column agent_error_logs.retry_count is 'How often the agent has tried again.';
+comment on column agent_error_logs.recovery_strategy is 'What the agent did about it.';
+
+-- Refuses a loop. *path* begins and ends with the same task's key; each waits for the
+-- next (or is a part of the next). The detail carries all of it, as JSON after the code.
+create function raise_circular_dependency(path text[])
+    returns void
+    language plpgsql
+    immutable
+    set search_path from current
+as $$
+begin
+    raise exception using
+        errcode = 'TD002',
+        message = 'circular dependency: ' || case
+            when cardinality(path) <= 12 then array_to_string(path, ' -> ')
+            else array_to_string(path[1:6], ' -> ')
+                || ' -> ... (' || cardinality(path) - 11 || ' more) -> '
+                || array_to_string(path[cardinality(path) - 4:], ' -> ')
+        end,
+        detail = 'TD002 ' || to_json(path),
+        hint = 'Remove one dependency of this path first.';
+end;
+$$;
+
+comment on function raise_circular_dependency(text[]) is 'Raises TD002 with the loop''s keys.';
+
+-- Walks up from a task whose ancestors go round in a loop, and refuses with their keys.
+create function raise_parent_loop(start_id uuid)
+    returns void
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    at_id uuid := start_id;
+    at_key text;
+    seen uuid[] := '{}';
+    keys text[] := '{}';
+begin
+    while not at_id = any(seen) loop
+        seen := seen || at_id;
+        select task.key, task.parent_id
+        into at_key, at_id
+        from tasks as task
+        where task.id = at_id;
+        keys := keys || at_key;
+    end loop;
+    keys := keys[array_position(seen, at_id):];
+    perform raise_circular_dependency(keys || keys[1]);
+end;
+$$;
+
+comment on function raise_parent_loop(uuid) is 'Raises TD002 with the loop of parents.';
+
+-- What full-text search knows of a task.
+create function task_document(title text, description text)
+    returns tsvector
+    language sql
+    immutable
+    parallel safe
+return setweight(to_tsvector('pg_catalog.english', title), 'A')
+    || setweight(
+        to_tsvector('pg_catalog.english', coalesce(left(description, 200000), '')), 'B'
+    );
+
+comment on function task_document(text, text) is
+    'A task''s title (weight A) and first 200,000 characters of description (weight B).';
+
+-- What full-text search knows of a specification.
+create function spec_document(title text, content text, structure jsonb)
+    returns tsvector
+    language sql
+    immutable
+    parallel safe
+    set search_path from current
+return task_document(title, coalesce(content, shared.spec_text(structure)));
+
+comment on function spec_document(text, text, jsonb) is
+    'A specification''s title (weight A) and first 200,000 characters of content (weight B).';
+
+-- Refuses a value, and says which field breaks which rule.
+create function raise_refusal(field text, rule text)
+    returns void
+    language plpgsql
+    immutable
+    set search_path from current
+as $$
+begin
+    raise exception using
+        errcode = 'TD005',
+        message = format('%s %s', field, rule),
+        detail = format('TD005 %s: %s', field, rule);
+end;
+$$;
+
+comment on function raise_refusal(text, text) is 'Raises TD005 with the field and the rule.';
+
+-- Takes the files of an implementation task for it, all or none, and says whether it has them.
+-- Other tasks have nothing to take. Who claims calls it with the task's row locked, and looks
+-- for another task if the answer is no.
+--
+-- Rows are written in the order of paths, and those of a failure are rolled back at once: so
+-- who waits for a file holds none that comes after it, and two claims can't deadlock.
+create function take_files(for_task uuid)
+    returns boolean
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    wanted text[];
+begin
+    select work.assigned_files into wanted
+    from implementation_tasks as work
+    where work.task_id = for_task;
+    if wanted is null then
+        return true;
+    elsif exists (
+        select from held_files as file
+        where file.path = any(wanted) and file.task_id <> for_task
+    ) then
+        return false;
+    end if;
+
+    begin
+        insert into held_files (path, task_id)
+        select distinct file.path, for_task
+        from unnest(wanted) as file (path)
+        where not exists (
+            select from held_files as own
+            where own.path = file.path and own.task_id = for_task
+        )
+        order by file.path;
+    exception
+        when unique_violation then
+            return false;
+    end;
+    return true;
+end;
+$$;
+
+comment on function take_files(uuid) is
+    'Takes the files of a task that goes into progress, if no other task has one of them.';
+
+-- Whether another task in progress holds a file of this one, as of now. A claim asks it of one
+-- task in line after the other, and what was taken since the claim began must count: so it is
+-- volatile, and at READ COMMITTED looks with a snapshot of its own each time. (The view
+-- file_conflicts says how things were when the claim began.)
+create function files_are_held(for_task uuid)
+    returns boolean
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    return exists (
+        select from file_conflicts as clash where clash.task_id = for_task
+    );
+end;
+$$;
+
+comment on function files_are_held(uuid) is
+    'Whether another task in progress holds a file of this one, now.';
+
+-- Refuses files to a task, as another task in progress has one of them.
+create function raise_held_file(for_task uuid)
+    returns void
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    path text;
+    holder text;
+begin
+    select clash.path, task.key
+    into path, holder
+    from file_conflicts as clash
+    inner join tasks as task on task.id = clash.holder_id
+    where clash.task_id = for_task
+    order by clash.path
+    limit 1;
+    raise exception using
+        errcode = 'TD007',
+        message = format(
+            'the file %s is held by task %s, which is in progress',
+            coalesce(path, 'it needs'),
+            coalesce(holder, 'another')
+        ),
+        detail = 'TD007 assigned_files: must not have a file of another task in progress',
+        hint = 'Wait until that task is done, or assign other files.';
+end;
+$$;
+
+comment on function raise_held_file(uuid) is 'Raises TD007 with the file and its holder.';
+
+-- Refuses a phase that is not as it should be; *place* says which it is.
+create function check_phase(place text, phase jsonb)
+    returns void
+    language plpgsql
+    immutable
+    set search_path from current
+as $$
+declare
+    field text;
+begin
+    if jsonb_typeof(phase -> 'number') <> 'number'
+        or (phase ->> 'number') !~ '^[0-9]{1,4}$' then
+        perform raise_refusal(place || '.number', 'must be a whole number from 0 to 9999');
+    elsif jsonb_typeof(phase -> 'name') is distinct from 'string'
+        or length(phase ->> 'name') not between 1 and 200 then
+        perform raise_refusal(place || '.name', 'must be text of 1 to 200 characters');
+    elsif jsonb_typeof(phase -> 'hours') not in ('number', 'null') then
+        perform raise_refusal(place || '.hours', 'must be a number');
+    elsif (phase ->> 'hours')::numeric not between 0 and 999999 then
+        perform raise_refusal(place || '.hours', 'must be from 0 to 999999');
+    end if;
+    foreach field in array array['description', 'content'] loop
+        if jsonb_typeof(phase -> field) not in ('string', 'null') then
+            perform raise_refusal(place || '.' || field, 'must be text');
+        end if;
+    end loop;
+    if jsonb_typeof(phase -> 'files') not in ('array', 'null')
+        or phase @? '$.files[*] ? (@.type() != "string")' then
+        perform raise_refusal(place || '.files', 'must be a list of texts');
+    end if;
+end;
+$$;
+
+comment on function check_phase(text, jsonb) is 'Raises TD005 for what is wrong with a phase.';
+
+-- The keys on a shortest way from one specification to another along their dependencies;
+-- null if there is none. Breadth first, each specification once.
+create function spec_path(from_id uuid, to_id uuid)
+    returns text[]
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    reached uuid[] := array[from_id];
+    came_from int[] := array[0];
+    n int := 1;
+    keys text[] := '{}';
+begin
+    while reached[n] <> to_id loop
+        select
+            reached || coalesce(array_agg(edge.depends_on_id), '{}'),
+            came_from || coalesce(array_agg(n), '{}')
+        into reached, came_from
+        from spec_dependencies as edge
+        where edge.spec_id = reached[n] and edge.depends_on_id <> all(reached);
+        n := n + 1;
+    end loop;
+    if reached[n] is null then
+        return null;
+    end if;
+    while n > 0 loop
+        keys := array(select spec.key from technical_specs as spec where spec.id = reached[n])
+            || keys;
+        n := came_from[n];
+    end loop;
+    return keys;
+end;
+$$;
+
+comment on function spec_path(uuid, uuid) is
+    'The keys from a specification to another that it depends on, directly or not; or null.';
+
+-- Where each of the *wanted* ids stands in a list; null if it doesn't. The planner can't
+-- know how long the lists will be, and a nested loop over two long ones never ends: so
+-- that way is shut.
+create function positions_of(wanted uuid[], listed uuid[])
+    returns int[]
+    language sql
+    immutable
+    set search_path from current
+    set enable_nestloop = off
+as $$
+    select array_agg(place.position::int order by wish.position)
+    from unnest(wanted) with ordinality as wish (id, position)
+    left join unnest(listed) with ordinality as place (id, position) on place.id = wish.id;
+$$;
+
+comment on function positions_of(uuid[], uuid[]) is
+    'The positions of the first list''s ids in the second.';
+
+-- The tasks that *roots* wait for, directly or not, down to a rank of *lowest*, roots
+-- included. Each is visited once (union), and its blockers are found by index: the
+-- lateral parts with offset 0 and the pinned settings leave the planner no other way,
+-- since a join of whole tables per level costs minutes on a deep chain.
+create function task_graph_region(roots uuid[], lowest bigint)
+    returns table (id uuid, graph_rank bigint)
+    language sql
+    stable
+    rows 100
+    set search_path from current
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    set enable_material = off
+    set enable_seqscan = off
+    set jit = off
+as $$
+    with recursive region (id, graph_rank) as (
+        select root.id, root.graph_rank
+        from tasks as root
+        where root.id = any(roots)
+        union
+        select blocker.id, blocker.graph_rank
+        from region
+        cross join lateral (
+            select other.id, other.graph_rank
+            from task_dependencies as edge
+            inner join tasks as other on other.id = edge.depends_on_id
+            where
+                edge.task_id = region.id
+                and edge.dependency_type <> 'suggests'
+                and other.graph_rank >= lowest
+            offset 0
+        ) as blocker
+    )
+
+    select region.id, region.graph_rank
+    from region;
+$$;
+
+comment on function task_graph_region(uuid[], bigint) is
+    'What these tasks wait for, directly or not, down to a rank.';
+
+-- The gating edges out of the listed tasks, in the order of the list.
+create function task_graph_edges(listed uuid[])
+    returns table (waiting int, blocker_id uuid, blocker_rank bigint)
+    language sql
+    stable
+    rows 100
+    set search_path from current
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    set enable_material = off
+    set enable_seqscan = off
+    set jit = off
+as $$
+    select task.position::int, blocker.id, blocker.graph_rank
+    from unnest(listed) with ordinality as task (id, position)
+    cross join lateral (
+        select other.id, other.graph_rank
+        from task_dependencies as edge
+        inner join tasks as other on other.id = edge.depends_on_id
+        where edge.task_id = task.id and edge.dependency_type <> 'suggests'
+        offset 0
+    ) as blocker
+    order by task.position;
+$$;
+
+comment on function task_graph_edges(uuid[]) is
+    'The requires and blocks edges out of these tasks, with the ranks of their blockers.';
+
+-- Mends the ranks after edges were added whose blocker does not rank below its dependent,
+-- or refuses the edges with TD002 and the path of the loop that they close.
+--
+-- The invariant: for each requires or blocks edge, rank[blocker] < rank[dependent]. It
+-- implies that the graph has no cycle. Ranks of existing tasks are only ever lowered, so
+-- only the edges *into a task's own blockers* can break when a task is lowered; whoever
+-- adds such an edge writes that task's row, and so does this function: the two always
+-- meet there, at every isolation level. docs/decisions/0001-dependency-graph.md tells the
+-- whole argument, after D. J. Pearce and P. H. J. Kelly, "A dynamic topological sort
+-- algorithm for directed acyclic graphs", ACM JEA 11, 2006.
+--
+-- waiting[i] depends on awaited[i]; all given edges break the invariant. The work is
+-- linear in the tasks and edges between the ranks of the two sides.
+create function task_graph_repair(waiting uuid[], awaited uuid[])
+    returns void
+    language plpgsql
+    set search_path from current
+    set enable_seqscan = off
+as $$
+declare
+    lowest bigint;
+    ceiling_ranks bigint[];
+    roots uuid[];
+    locked uuid[];
+    -- The region: its tasks by id, their ranks before and after.
+    ids uuid[];
+    old_ranks bigint[];
+    ranks bigint[];
+    size int;
+    -- Its edges as compressed rows: task n's blockers are those from first[n] up to, but
+    -- not with, first[n + 1]; null where the blocker lies outside.
+    waiters int[];
+    blockers int[];
+    blocker_ids uuid[];
+    blocker_ranks bigint[];
+    first int[];
+    open_dependents int[];
+    -- Task n must rank below ceilings[n], and above floors[n] (its blockers outside).
+    ceilings bigint[];
+    floors bigint[];
+    queue int[];
+    tail int;
+    done int;
+    n int;
+    m int;
+    low bigint;
+    place bigint;
+    exhausted boolean;
+    follower int[];
+    walk int[];
+    seen boolean[];
+    path text[];
+begin
+    select array_agg(task.graph_rank order by edge.position), min(task.graph_rank)
+    into ceiling_ranks, lowest
+    from unnest(waiting) with ordinality as edge (task_id, position)
+    cross join lateral (
+        select waiter.graph_rank from tasks as waiter where waiter.id = edge.task_id offset 0
+    ) as task;
+    select array_agg(distinct edge.id) into roots from unnest(awaited) as edge (id);
+
+    -- Not needed for correctness: two repairs of one region would deadlock more often.
+    perform pg_advisory_xact_lock(hashtextextended('taskdb graph ' || current_schema(), 0));
+
+    <<attempts>>
+    for attempt in 1..3 loop
+        -- Lock the region in the order of ids, and look again, until it stands still: only
+        -- READ COMMITTED sees it move; at the higher levels the lock itself fails with 40001.
+        locked := null;
+        loop
+            select
+                array_agg(region.id order by region.id),
+                array_agg(region.graph_rank order by region.id)
+            into ids, old_ranks
+            from task_graph_region(roots, lowest) as region;
+            exit when ids = locked;
+            perform 1
+            from tasks as task
+            where task.id = any(ids)
+            order by task.id
+            for no key update;
+            locked := ids;
+        end loop;
+        size := cardinality(ids);
+        ranks := old_ranks;
+
+        select
+            array_agg(edge.waiting), array_agg(edge.blocker_id), array_agg(edge.blocker_rank)
+        into waiters, blocker_ids, blocker_ranks
+        from task_graph_edges(ids) as edge;
+        blockers := positions_of(blocker_ids, ids);
+
+        ceilings := array_fill(null::bigint, array[size]);
+        floors := ceilings;
+        open_dependents := array_fill(0, array[size]);
+        first := array_fill(1, array[size + 1]);
+        for i in 1..coalesce(cardinality(waiters), 0) loop
+            n := waiters[i];
+            m := blockers[i];
+            first[n + 1] := i + 1;
+            if m is null then
+                floors[n] := greatest(floors[n], blocker_ranks[i]);
+            else
+                open_dependents[m] := open_dependents[m] + 1;
+            end if;
+        end loop;
+        queue := null;
+        tail := 0;
+        for i in 1..size loop
+            first[i + 1] := greatest(first[i + 1], first[i]);
+            if open_dependents[i] = 0 then
+                tail := tail + 1;
+                queue[tail] := i;
+            end if;
+        end loop;
+        -- The given edges' blockers are the roots; their places come in the same order.
+        walk := positions_of(awaited, ids);
+        for i in 1..cardinality(waiting) loop
+            m := walk[i];
+            ceilings[m] := least(ceilings[m], ceiling_ranks[i]);
+        end loop;
+
+        -- Dependents first: when a task's turn comes, its ceiling is final.
+        exhausted := false;
+        done := 0;
+        while done < tail loop
+            done := done + 1;
+            n := queue[done];
+            if ranks[n] >= ceilings[n] then
+                low := floors[n];
+                for i in first[n]..first[n + 1] - 1 loop
+                    -- (Null outside the region: floors[n] has those.)
+                    if ranks[blockers[i]] < ceilings[n] then
+                        low := greatest(low, ranks[blockers[i]]);
+                    end if;
+                end loop;
+                -- Far below when nothing is in the way; else close above what is, so that
+                -- the next tasks put under the same dependent find room in order.
+                place := case
+                    when attempt > 1 then ceilings[n] - 16777216
+                    when low is null then ceilings[n] - 1073741824
+                    when ceilings[n] - low > 1 then low + greatest((ceilings[n] - low) / 16, 1)
+                    else ceilings[n] - 1
+                end;
+                if place <= floors[n] then
+                    exhausted := true;
+                    exit;
+                end if;
+                ranks[n] := place;
+            end if;
+            for i in first[n]..first[n + 1] - 1 loop
+                m := blockers[i];
+                continue when m is null;
+                ceilings[m] := least(ceilings[m], ranks[n]);
+                open_dependents[m] := open_dependents[m] - 1;
+                if open_dependents[m] = 0 then
+                    tail := tail + 1;
+                    queue[tail] := m;
+                end if;
+            end loop;
+        end loop;
+        exit attempts when not exhausted;
+        -- No room between two ranks: take in what lies below, at last everything.
+        lowest := case attempt
+            when 1 then lowest - 17179869184
+            else -9223372036854775808
+        end;
+    end loop attempts;
+
+    if done < size then
+        -- Each task left over is waited for by another one left over. Following those
+        -- who wait must come back to where it was: that is the loop.
+        for n in 1..size loop
+            if open_dependents[n] > 0 then
+                for i in first[n]..first[n + 1] - 1 loop
+                    if blockers[i] is not null then
+                        follower[blockers[i]] := n;
+                    end if;
+                end loop;
+                m := n;
+            end if;
+        end loop;
+        walk := null;
+        tail := 0;
+        while seen[m] is null loop
+            seen[m] := true;
+            m := follower[m];
+        end loop;
+        n := m;
+        loop
+            tail := tail + 1;
+            walk[tail] := n;
+            n := follower[n];
+            exit when n = m;
+        end loop;
+        walk[tail + 1] := m;
+        -- Followers wait for those before them: backwards, each waits for the next.
+        select array_agg(task.key order by step.position desc)
+        into path
+        from unnest(walk) with ordinality as step (n, position)
+        cross join lateral (
+            select member.key from tasks as member where member.id = ids[step.n] offset 0
+        ) as task;
+        perform raise_circular_dependency(path);
+    end if;
+
+    for i in 1..size loop
+        if ranks[i] <> old_ranks[i] then
+            update tasks as task
+            set graph_rank = ranks[i]
+            where task.id = ids[i];
+        end if;
+    end loop;
+end;
+$$;
+
+comment on function task_graph_repair(uuid[], uuid[]) is
+    'Lowers ranks until blockers rank below their dependents again, or names the cycle.';
+
+-- Of *roots* and what they wait for, directly or not, the tasks that are less urgent than
+-- *urgency*. A task that is as urgent already has passed that on, and one that was given up
+-- passes nothing: the walk ends there. Each is visited once (union), and found by index, for
+-- the reasons that task_graph_region has.
+create function less_urgent_blockers(roots uuid[], urgency int)
+    returns table (id uuid)
+    language sql
+    stable
+    rows 100
+    set search_path from current
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    set enable_material = off
+    set enable_seqscan = off
+    set jit = off
+as $$
+    with recursive late (id, is_wanted) as (
+        select root.id, is_wanted(root.status, root.completed_at)
+        from tasks as root
+        where root.id = any(roots) and root.effective_priority > urgency
+        union
+        select blocker.id, blocker.is_wanted
+        from late
+        cross join lateral (
+            select other.id, is_wanted(other.status, other.completed_at) as is_wanted
+            from task_dependencies as edge
+            inner join tasks as other on other.id = edge.depends_on_id
+            where
+                edge.task_id = late.id
+                and edge.dependency_type <> 'suggests'
+                and other.effective_priority > urgency
+            offset 0
+        ) as blocker
+        where late.is_wanted
+    )
+
+    select late.id
+    from late;
+$$;
+
+comment on function less_urgent_blockers(uuid[], int) is
+    'Those of these tasks, and of what they wait for, that are less urgent than that.';
+
+-- Makes task ids[i], and all that it waits for, at least as urgent as urgencies[i].
+--
+-- The most urgent go first: what they have reached is urgent enough for the rest, so each
+-- task is written once and each edge followed once, however many are given.
+--
+-- What is reached is locked in the order of ids, and looked at again, until it stands still:
+-- whoever adds an edge out of a task has written that task. (docs/decisions/0013.)
+create function spread_urgency(ids uuid[], urgencies int[])
+    returns void
+    language plpgsql
+    set search_path from current
+    set enable_seqscan = off
+as $$
+declare
+    given record;
+    late uuid[];
+    locked uuid[];
+begin
+    for given in
+        select late.urgency, array_agg(late.id) as ids
+        from unnest(ids, urgencies) as late (id, urgency)
+        group by late.urgency
+        order by late.urgency
+    loop
+        locked := null;
+        loop
+            select array_agg(task.id order by task.id)
+            into late
+            from less_urgent_blockers(given.ids, given.urgency) as task;
+            exit when late is not distinct from locked;
+            perform 1
+            from tasks as task
+            where task.id = any(late)
+            order by task.id
+            for no key update;
+            locked := late;
+        end loop;
+        update tasks as task
+        set effective_priority = given.urgency
+        where task.id = any(late);
+    end loop;
+end;
+$$;
+
+comment on function spread_urgency(uuid[], int[]) is
+    'Makes these tasks, and all that they wait for, at least so urgent.';
+
+-- Of *roots* and what they wait for, directly or not, the tasks that are more urgent than
+-- their own priority, and may owe that to a root: along the way they become no more urgent.
+-- (Less urgent only while a statement's changes are still being passed on: then a task may
+-- be held by one that is more urgent than it, and must be found when that one ceases to be.)
+-- Each is visited once (union), and found by index, for the reasons that task_graph_region has.
+create function borrowed_urgency(roots uuid[])
+    returns table (id uuid)
+    language sql
+    stable
+    rows 100
+    set search_path from current
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    set enable_material = off
+    set enable_seqscan = off
+    set jit = off
+as $$
+    with recursive borrower (id, urgency, is_wanted) as (
+        select root.id, root.effective_priority::int, is_wanted(root.status, root.completed_at)
+        from tasks as root
+        where root.id = any(roots) and root.effective_priority < root.priority
+        union
+        select blocker.id, blocker.urgency, blocker.is_wanted
+        from borrower
+        cross join lateral (
+            select
+                other.id,
+                other.effective_priority::int as urgency,
+                is_wanted(other.status, other.completed_at) as is_wanted
+            from task_dependencies as edge
+            inner join tasks as other on other.id = edge.depends_on_id
+            where
+                edge.task_id = borrower.id
+                and edge.dependency_type <> 'suggests'
+                and other.effective_priority >= borrower.urgency
+                and other.effective_priority < other.priority
+            offset 0
+        ) as blocker
+        where borrower.is_wanted
+    )
+
+    select borrower.id
+    from borrower;
+$$;
+
+comment on function borrowed_urgency(uuid[]) is
+    'Those of these tasks, and of what they wait for, whose urgency may come from these.';
+
+-- Who waits for the listed tasks, and how urgent they are; not those that were given up, which
+-- pass nothing on. awaited is the place of the task that is waited for in the list.
+create function waiting_urgencies(listed uuid[])
+    returns table (awaited int, waiting_id uuid, urgency int)
+    language sql
+    stable
+    rows 100
+    set search_path from current
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    set enable_material = off
+    set enable_seqscan = off
+    set jit = off
+as $$
+    select task.position::int, dependent.id, dependent.effective_priority::int
+    from unnest(listed) with ordinality as task (id, position)
+    cross join lateral (
+        select other.id, other.effective_priority
+        from task_dependencies as edge
+        inner join tasks as other on other.id = edge.task_id
+        where
+            edge.depends_on_id = task.id
+            and edge.dependency_type <> 'suggests'
+            and is_wanted(other.status, other.completed_at)
+        offset 0
+    ) as dependent;
+$$;
+
+comment on function waiting_urgencies(uuid[]) is
+    'Who waits for these tasks and was not given up, and how urgent that is.';
+
+-- What withdraw_urgency does, for what lies deep: all that may have to change is found first, and
+-- settled in memory. There is more of it than what changes in the end, and no step for each level.
+--
+-- How urgent they may stay, those say that wait for them: these are locked with them, in the
+-- order of ids, and looked at again until all stands still. And all that was looked at is
+-- written, even where nothing changes: there this meets a transaction with an older snapshot
+-- that changes how urgent one of them is, and sees what it waits for as it no longer is.
+-- (docs/decisions/0013; tests/test_races.py has the mutant.)
+--
+-- The most urgent are settled first, and what waits for a task before the task, as far as it
+-- counts (Dijkstra, with a bucket for each of the ten priorities): linear in the tasks and
+-- edges concerned.
+create function withdraw_deep_urgency(ids uuid[])
+    returns void
+    language plpgsql
+    set search_path from current
+    set enable_seqscan = off
+as $$
+declare
+    unsettled uuid[];
+    around uuid[];
+    locked uuid[];
+    old_urgencies int[];
+    -- How urgent each may be, by all that is known so far.
+    urgencies int[];
+    -- The edges into these tasks: waiting[e] waits for awaited[e]; null: it is none of them.
+    awaited int[];
+    waiting_ids uuid[];
+    demands int[];
+    waiting int[];
+    -- Those out of task n are first[n], next[first[n]] and so on.
+    first int[];
+    next int[];
+    is_settled boolean[];
+    stack int[];
+    height int;
+    n int;
+    m int;
+    e int;
+begin
+    loop
+        select array_agg(task.id) into unsettled from borrowed_urgency(ids) as task;
+        if unsettled is null then
+            return;
+        end if;
+        select array_agg(distinct place.id order by place.id)
+        into around
+        from (
+            select task.id
+            from unnest(unsettled) as task (id)
+            union all
+            select edge.task_id
+            from unnest(unsettled) as task (id)
+            cross join lateral (
+                select dependency.task_id
+                from task_dependencies as dependency
+                where
+                    dependency.depends_on_id = task.id
+                    and dependency.dependency_type <> 'suggests'
+                offset 0
+            ) as edge
+        ) as place;
+        exit when around = locked;
+        perform 1
+        from tasks as task
+        where task.id = any(around)
+        order by task.id
+        for no key update;
+        locked := around;
+    end loop;
+
+    select
+        array_agg(task.effective_priority::int order by given.position),
+        array_agg(task.priority::int order by given.position)
+    into old_urgencies, urgencies
+    from unnest(unsettled) with ordinality as given (id, position)
+    cross join lateral (
+        select other.priority, other.effective_priority
+        from tasks as other
+        where other.id = given.id
+        offset 0
+    ) as task;
+    select array_agg(edge.awaited), array_agg(edge.waiting_id), array_agg(edge.urgency)
+    into awaited, waiting_ids, demands
+    from waiting_urgencies(unsettled) as edge;
+    waiting := positions_of(waiting_ids, unsettled);
+
+    first := array_fill(null::int, array[cardinality(unsettled)]);
+    next := array_fill(null::int, array[coalesce(cardinality(awaited), 0)]);
+    for i in 1..coalesce(cardinality(awaited), 0) loop
+        n := awaited[i];
+        m := waiting[i];
+        if m is null then
+            urgencies[n] := greatest(old_urgencies[n], least(urgencies[n], demands[i]));
+        else
+            next[i] := first[m];
+            first[m] := i;
+        end if;
+    end loop;
+
+    is_settled := array_fill(false, array[cardinality(unsettled)]);
+    for level in 1..10 loop
+        stack := null;
+        height := 0;
+        for i in 1..cardinality(unsettled) loop
+            if urgencies[i] = level and not is_settled[i] then
+                height := height + 1;
+                stack[height] := i;
+            end if;
+        end loop;
+        while height > 0 loop
+            n := stack[height];
+            height := height - 1;
+            continue when is_settled[n];
+            is_settled[n] := true;
+            e := first[n];
+            while e is not null loop
+                m := awaited[e];
+                -- Never more urgent than now.
+                if greatest(old_urgencies[m], level) < urgencies[m] then
+                    urgencies[m] := greatest(old_urgencies[m], level);
+                    if urgencies[m] = level then
+                        height := height + 1;
+                        stack[height] := m;
+                    end if;
+                end if;
+                e := next[e];
+            end loop;
+        end loop;
+    end loop;
+
+    for level in 1..10 loop
+        update tasks as task
+        set effective_priority = level
+        where
+            task.id = any(
+                array(
+                    select settled.id
+                    from unnest(unsettled, urgencies) as settled (id, urgency)
+                    where settled.urgency = level
+                )
+            );
+    end loop;
+    update tasks as task
+    set effective_priority = task.effective_priority
+    where task.id = any(array(select unnest(around) except all select unnest(unsettled)));
+end;
+$$;
+
+comment on function withdraw_deep_urgency(uuid[]) is
+    'Takes back the urgency of tasks, and of all that they wait for, at once.';
+
+-- Takes back what tasks owe to nobody any more: of *ids* and what they wait for, those that
+-- are more urgent than their own priority and than all that wait for them.
+--
+-- A task that another one keeps as urgent as it is, stays so, and nothing below it is looked at.
+-- So a statement that changes many tasks, and comes here for each, costs as much as what changes,
+-- and not each time as much as all that lies below. What is deeper than 32 levels is settled at
+-- once, since a step for each level is slow. (The keeper is looked for from the latest task on:
+-- statements mostly change the oldest first, and those have ceased to keep anything.)
+--
+-- How urgent a task may stay, those say that wait for it: these are locked with it, or of a task
+-- that stays as it is, the one that keeps it, in the order of ids, and looked at again until all
+-- stands still. And they are written, even where nothing changes: there this meets a transaction
+-- with an older snapshot that changes how urgent one of them is, and sees what it waits for as it
+-- no longer is. (docs/decisions/0013; tests/test_races.py has the mutant.) What this transaction
+-- has written already need not be written again: a row with a thousand versions is slow to find.
+--
+-- (Without sorts a keeper comes from the index by blocker, read backwards, and the first one ends
+-- the search. Plans are kept, since a statement may come here for each of its rows.)
+create function withdraw_urgency(ids uuid[])
+    returns void
+    language plpgsql
+    set search_path from current
+    set enable_seqscan = off
+    set enable_sort = off
+    set plan_cache_mode = force_generic_plan
+as $$
+declare
+    given uuid[] := ids;
+    loose uuid[];
+    old_urgencies int[];
+    keepers uuid[];
+    around uuid[];
+    locked uuid[];
+begin
+    for step in 1..32 loop
+        locked := null;
+        loop
+            select
+                array_agg(task.id) filter (where keeper.id is null),
+                array_agg(task.urgency) filter (where keeper.id is null),
+                array_agg(keeper.id) filter (where keeper.id is not null)
+            into loose, old_urgencies, keepers
+            from (select distinct unnest(given) as id) as place
+            cross join lateral (
+                select other.id, other.effective_priority::int as urgency
+                from tasks as other
+                where other.id = place.id and other.effective_priority < other.priority
+                offset 0
+            ) as task
+            left join lateral (
+                select dependent.id
+                from task_dependencies as edge
+                cross join lateral (
+                    select other.id
+                    from tasks as other
+                    where
+                        other.id = edge.task_id
+                        and other.effective_priority <= task.urgency
+                        and is_wanted(other.status, other.completed_at)
+                    offset 0
+                ) as dependent
+                where edge.depends_on_id = task.id and edge.dependency_type <> 'suggests'
+                order by edge.dependency_type desc, edge.task_id desc
+                limit 1
+            ) as keeper on true;
+            if loose is null and keepers is null then
+                return;
+            end if;
+
+            select array_agg(distinct place.id order by place.id)
+            into around
+            from (
+                select unnest(loose || keepers) as id
+                union all
+                select edge.task_id
+                from unnest(loose) as task (id)
+                cross join lateral (
+                    select dependency.task_id
+                    from task_dependencies as dependency
+                    where
+                        dependency.depends_on_id = task.id
+                        and dependency.dependency_type <> 'suggests'
+                    offset 0
+                ) as edge
+            ) as place;
+            exit when around = locked;
+            perform 1
+            from tasks as task
+            where task.id = any(around)
+            order by task.id
+            for no key update;
+            locked := around;
+        end loop;
+
+        update tasks as task
+        set effective_priority = task.effective_priority
+        where
+            task.id = any(array(select unnest(around) except all select unnest(loose)))
+            and task.xmin <> pg_current_xact_id()::xid;
+        if loose is null then
+            return;
+        end if;
+        update tasks as task
+        set
+            effective_priority = least(
+                task.priority,
+                (
+                    select min(dependent.effective_priority)
+                    from task_dependencies as edge
+                    cross join lateral (
+                        select other.effective_priority
+                        from tasks as other
+                        where
+                            other.id = edge.task_id
+                            and is_wanted(other.status, other.completed_at)
+                        offset 0
+                    ) as dependent
+                    where edge.depends_on_id = task.id and edge.dependency_type <> 'suggests'
+                )
+            )
+        where task.id = any(loose);
+
+        select array_agg(distinct blocker.id)
+        into given
+        from unnest(loose, old_urgencies) as task (id, urgency)
+        cross join lateral (
+            select edge.depends_on_id
+            from task_dependencies as edge
+            where edge.task_id = task.id and edge.dependency_type <> 'suggests'
+            offset 0
+        ) as edge
+        cross join lateral (
+            select other.id
+            from tasks as other
+            where
+                other.id = edge.depends_on_id
+                and other.effective_priority >= task.urgency
+                and other.effective_priority < other.priority
+            offset 0
+        ) as blocker;
+    end loop;
+
+    perform withdraw_deep_urgency(given);
+end;
+$$;
+
+comment on function withdraw_urgency(uuid[]) is
+    'Takes back the urgency of tasks, and of what they wait for, that nothing gives them now.';
+
+-- The open ones of these tasks, and the open tasks that they wait for, directly or not.
+-- Satisfied edges and suggestions hold nothing back, so they are not followed.
+--
+-- Each task is visited once (union), and its blockers are found by index, as in
+-- task_graph_region: a join of whole tables per level costs minutes on a deep chain.
+create function open_task_region(roots uuid[])
+    returns setof uuid
+    language sql
+    stable
+    rows 100
+    set search_path from current
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    set enable_material = off
+    set enable_seqscan = off
+    set jit = off
+as $$
+    with recursive region (id) as (
+        select open.id
+        from unnest(roots) as root (id)
+        cross join lateral (
+            select task.id
+            from tasks as task
+            where
+                task.id = root.id
+                and task.status in ('pending', 'blocked', 'in_progress', 'in_review')
+            offset 0
+        ) as open
+        union
+        select blocker.id
+        from region
+        cross join lateral (
+            select other.id
+            from task_dependencies as edge
+            inner join tasks as other on other.id = edge.depends_on_id
+            where
+                edge.task_id = region.id
+                and edge.dependency_type <> 'suggests'
+                and other.status in ('pending', 'blocked', 'in_progress', 'in_review')
+            offset 0
+        ) as blocker
+    )
+
+    select region.id
+    from region;
+$$;
+
+comment on function open_task_region(uuid[]) is
+    'The open ones of these tasks, and the open tasks that they wait for, directly or not.';
+
+-- The unsatisfied edges out of the listed tasks, in the order of the list. A dead gate does
+-- not open by itself: its blocker failed, or was given up under requires.
+create function open_task_gates(listed uuid[])
+    returns table (waiting int, blocker_id uuid, dead boolean)
+    language sql
+    stable
+    rows 100
+    set search_path from current
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    set enable_material = off
+    set enable_seqscan = off
+    set jit = off
+as $$
+    select task.position::int, gate.blocker_id, gate.dead
+    from unnest(listed) with ordinality as task (id, position)
+    cross join lateral (
+        select
+            other.id as blocker_id,
+            other.status not in ('pending', 'blocked', 'in_progress', 'in_review') as dead
+        from task_dependencies as edge
+        inner join tasks as other on other.id = edge.depends_on_id
+        where
+            edge.task_id = task.id
+            and not is_satisfied(edge.dependency_type, other.status, other.completed_at)
+        offset 0
+    ) as gate
+    order by task.position;
+$$;
+
+comment on function open_task_gates(uuid[]) is
+    'The unsatisfied dependencies of these tasks, by their place in the list.';
+
+-- Looks for a cycle in what the steps of a workflow need, in time linear in their number: steps
+-- are taken away as soon as all that they need are (Kahn 1962). Each that is left needs another
+-- that is left, and whoever follows these comes round.
+create function step_cycle(of_workflow uuid)
+    returns text[]
+    language plpgsql
+    stable
+    set search_path from current
+as $$
+declare
+    steps uuid[];
+    waiting int[];
+    needed int[];
+    first int[];
+    still int[];
+    taken int[] := '{}';
+    following int[];
+    seen int[] := '{}';
+    at_step int := 1;
+begin
+    select array_agg(step.id order by step.id)
+    into steps
+    from workflow_steps as step
+    where step.workflow_id = of_workflow;
+
+    select
+        positions_of(array_agg(need.step_id order by need.needs_id), steps),
+        positions_of(array_agg(need.needs_id order by need.needs_id), steps)
+    into waiting, needed
+    from workflow_step_needs as need
+    where need.workflow_id = of_workflow;
+    if needed is null then
+        return null;
+    end if;
+
+    -- first[n] is where the steps that need the nth begin in waiting; the next one's, their end.
+    first := array_fill(0, array[cardinality(steps) + 1]);
+    still := array_fill(0, array[cardinality(steps)]);
+    for i in 1..cardinality(needed) loop
+        first[needed[i] + 1] := first[needed[i] + 1] + 1;
+        still[waiting[i]] := still[waiting[i]] + 1;
+    end loop;
+    first[1] := 1;
+    for n in 1..cardinality(steps) loop
+        first[n + 1] := first[n] + first[n + 1];
+        if still[n] = 0 then
+            taken := taken || n;
+        end if;
+    end loop;
+
+    while at_step <= cardinality(taken) loop
+        for i in first[taken[at_step]]..first[taken[at_step] + 1] - 1 loop
+            still[waiting[i]] := still[waiting[i]] - 1;
+            if still[waiting[i]] = 0 then
+                taken := taken || waiting[i];
+            end if;
+        end loop;
+        at_step := at_step + 1;
+    end loop;
+    if cardinality(taken) = cardinality(steps) then
+        return null;
+    end if;
+
+    following := array_fill(0, array[cardinality(steps)]);
+    for i in 1..cardinality(needed) loop
+        if still[needed[i]] > 0 and still[waiting[i]] > 0 then
+            following[waiting[i]] := needed[i];
+            at_step := waiting[i];
+        end if;
+    end loop;
+    while not at_step = any(seen) loop
+        seen := seen || at_step;
+        at_step := following[at_step];
+    end loop;
+    seen := seen[array_position(seen, at_step):] || at_step;
+    return array(
+        select step.key::text
+        from unnest(seen) with ordinality as visit (n, place)
+        inner join workflow_steps as step on step.id = steps[visit.n]
+        order by visit.place
+    );
+end;
+$$;
+
+comment on function step_cycle(uuid) is
+    'The keys of steps of a workflow that need each other in a circle, the first one again at the '
+    'end; null if there are none.';
+
+-- Counts one more or one less unhealthy dependency at its task, or at its workflow. The
+-- workflow's row is locked first, then, if its tasks must follow, they are, in the order of ids.
+create function change_unhealthy(of_task uuid, of_workflow uuid, change int)
+    returns void
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    old_count int;
+begin
+    if of_task is not null then
+        update tasks as task
+        set unhealthy_dependencies = task.unhealthy_dependencies + change
+        where task.id = of_task;
+        return;
+    end if;
+
+    select workflow.unhealthy_dependencies
+    into old_count
+    from workflows as workflow
+    where workflow.id = of_workflow
+    for update;
+    if (old_count = 0) <> (old_count + change = 0) then
+        perform 1
+        from tasks as task
+        where task.workflow_id = of_workflow
+        order by task.id
+        for no key update;
+    end if;
+    update workflows as workflow
+    set
+        unhealthy_dependencies = workflow.unhealthy_dependencies + change,
+        is_healthy = workflow.unhealthy_dependencies + change = 0
+    where workflow.id = of_workflow;
+end;
+$$;
+
+comment on function change_unhealthy(uuid, uuid, int) is
+    'Changes the count of unhealthy dependencies of a task or a workflow.';
+
+-- The files of a template with its variables put in. Each content is cut at its placeholders once
+-- and put together again, so a value is never read: what it holds of {{NAME}}, of backslashes or
+-- of regular expressions stays as it is. What is no variable of the template stays, too.
+create function fill_template(
+    files jsonb, required_vars text[], optional_vars text[], given jsonb
+)
+    returns jsonb
+    language plpgsql
+    immutable
+    set search_path from current
+as $$
+declare
+    placeholder constant text := '\{\{([A-Za-z_][A-Za-z0-9_]*)\}\}';
+    missing text;
+    unknown text;
+begin
+    select string_agg(variable.name, ', ' order by variable.name)
+    into missing
+    from unnest(required_vars) as variable (name)
+    where not given ? variable.name;
+    select string_agg(variable.name, ', ' order by variable.name)
+    into unknown
+    from jsonb_object_keys(given) as variable (name)
+    where variable.name <> all (required_vars || optional_vars);
+    if missing is not null or unknown is not null then
+        raise exception using
+            errcode = 'TD005',
+            message = 'the variables are not those of the template',
+            detail = 'TD005 variables: '
+                || concat_ws(
+                    ' and ', 'must give ' || missing, 'must not give ' || unknown
+                );
+    end if;
+    return coalesce(
+        (
+            select jsonb_object_agg(file.path, filled.content)
+            from jsonb_each_text(files) as file (path, content)
+            cross join lateral (
+                select
+                    string_agg(
+                        piece.content
+                        || case
+                            when mark.name is null then ''
+                            when mark.name = any (required_vars || optional_vars)
+                                then coalesce(given ->> mark.name, '')
+                            else '{{' || mark.name || '}}'
+                        end,
+                        '' order by piece.place
+                    ) as content
+                from regexp_split_to_table(file.content, placeholder)
+                    with ordinality as piece (content, place)
+                left join (
+                    select found.names[1] as name, found.place
+                    from regexp_matches(file.content, placeholder, 'g')
+                        with ordinality as found (names, place)
+                ) as mark on mark.place = piece.place
+            ) as filled
+        ),
+        '{}'
+    );
+end;
+$$;
+
+comment on function fill_template(jsonb, text[], text[], jsonb) is
+    'The files of a template with its variables put in; refuses missing and unknown ones.';
+
+create trigger project_contexts_50_touch_updated_at
+    before update on project_contexts
+    for each row
+    execute function touch_updated_at();
+
+-- Whoever changes a project makes it another version, whatever the statement says.
+create function count_version()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    new.version := old.version + 1;
+    return new;
+end;
+$$;
+
+comment on function count_version() is 'Counts the changes of a row.';
+
+create trigger project_contexts_51_count_version
+    before update on project_contexts
+    for each row
+    execute function count_version();
+
+create trigger project_environments_50_touch_updated_at
+    before update on project_environments
+    for each row
+    execute function touch_updated_at();
+
+-- A change of a modification's status must be a row of modification_status_transitions. None is
+-- from a status to itself: what is applied is not applied again, with other files.
+create function refuse_modification_move()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if not exists (
+        select from modification_status_transitions as allowed
+        where allowed.old_status = old.status and allowed.new_status = new.status
+    ) then
+        raise exception using
+            errcode = 'TD001',
+            message = format('the modification cannot go from %s to %s', old.status, new.status),
+            detail = format('TD001 %s -> %s', old.status, new.status),
+            hint = coalesce(
+                (
+                    select
+                        'From here it can go to '
+                        || string_agg(allowed.new_status::text, ', ' order by allowed.new_status)
+                        || '.'
+                    from modification_status_transitions as allowed
+                    where allowed.old_status = old.status
+                ),
+                'From here it goes nowhere; ask for another.'
+            );
+    end if;
+    return new;
+end;
+$$;
+
+comment on function refuse_modification_move() is
+    'Refuses a move that is not in modification_status_transitions.';
+
+create trigger modifications_10_refuse_move
+    before update of status on modifications
+    for each row
+    execute function refuse_modification_move();
+
+-- What is asked for, or approved, is so of the project as it is then; the moments are the
+-- server's.
+create function settle_modification()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if tg_op = 'INSERT' or (new.status = 'approved' and old.status <> 'approved') then
+        select project.version
+        into new.base_version
+        from project_contexts as project
+        where project.id = new.project_id;
+        -- No project: the foreign key says so.
+        new.base_version := coalesce(new.base_version, 0);
+    else
+        new.base_version := old.base_version;
+    end if;
+    if tg_op = 'INSERT' or new.status <> old.status then
+        new.approved_at := case
+            when new.status = 'approved' then now()
+            when tg_op = 'UPDATE' then old.approved_at
+        end;
+        new.applied_at := case when new.status = 'applied' then now() end;
+        new.ended_at := case when new.status in ('applied', 'failed', 'rejected') then now() end;
+    else
+        new.approved_at := old.approved_at;
+        new.applied_at := old.applied_at;
+        new.ended_at := old.ended_at;
+    end if;
+    return new;
+end;
+$$;
+
+comment on function settle_modification() is
+    'Fills in the version that a modification is of, and its moments.';
+
+create trigger modifications_50_settle
+    before insert or update on modifications
+    for each row
+    execute function settle_modification();
+
+create trigger modifications_51_touch_updated_at
+    before update on modifications
+    for each row
+    execute function touch_updated_at();
+
+-- To be applied is to be in the codebase, by whatever route. A project that changed since is
+-- refused: its version is looked at again once its row is free.
+create function apply_modification()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    update project_contexts as project
+    set
+        codebase = (
+            project.codebase
+            - array(
+                select file.key
+                from jsonb_each(new.modified_files) as file
+                where file.value = 'null'
+            )
+        )
+        || jsonb_strip_nulls(new.modified_files)
+    where project.id = new.project_id and project.version = new.base_version;
+    if not found then
+        raise exception using
+            errcode = 'TD006',
+            message = 'the project changed since the modification was approved',
+            detail = format('TD006 version %s', new.base_version),
+            hint = 'Look at the project again, and ask for the modification anew.';
+    end if;
+    return null;
+end;
+$$;
+
+comment on function apply_modification() is
+    'Changes the files of the project, unless it changed since.';
+
+create trigger modifications_90_apply
+    after update of status on modifications
+    for each row
+    when (old.status <> new.status and new.status = 'applied')
+    execute function apply_modification();
+
+-- A modification is born pending.
+create function refuse_decided_modification()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    raise exception using
+        errcode = 'TD001',
+        message = format('a modification begins as pending, not %s', new.status),
+        detail = format('TD001 -> %s', new.status),
+        hint = 'Ask for it first.';
+end;
+$$;
+
+comment on function refuse_decided_modification() is
+    'Refuses a modification that nobody has asked for.';
+
+create trigger modifications_10_refuse_decided
+    before insert on modifications
+    for each row
+    when (new.status <> 'pending')
+    execute function refuse_decided_modification();
+
+create trigger templates_50_touch_updated_at
+    before update on templates
+    for each row
+    execute function touch_updated_at();
+
+create trigger epics_50_touch_updated_at
+    before update on epics
+    for each row
+    execute function touch_updated_at();
+
+-- A feature's key begins with its epic's.
+create function refuse_foreign_feature_key()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    epic_key text;
+begin
+    select epics.key into epic_key from epics where epics.id = new.epic_id;
+    if split_part(new.key, '-', 1) <> epic_key then
+        raise exception using
+            errcode = 'TD005',
+            message = format('feature %s belongs to epic %s', new.key, epic_key),
+            detail = 'TD005 key: must be the key of its epic, a hyphen, F and a number',
+            hint = format('Name it %s-F01 or so.', epic_key);
+    end if;
+    return new;
+end;
+$$;
+
+comment on function refuse_foreign_feature_key() is
+    'Refuses a feature whose key does not begin with its epic''s.';
+
+create trigger features_10_refuse_foreign_key
+    before insert or update of key, epic_id on features
+    for each row
+    execute function refuse_foreign_feature_key();
+
+create trigger features_50_touch_updated_at
+    before update on features
+    for each row
+    execute function touch_updated_at();
+
+create trigger subtasks_50_touch_updated_at
+    before update on subtasks
+    for each row
+    execute function touch_updated_at();
+
+create trigger task_files_50_touch_updated_at
+    before update on task_files
+    for each row
+    execute function touch_updated_at();
+
+-- A change of status must be a row of task_status_transitions, or be forced.
+create function refuse_move()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if old.status <> new.status and new.status_forced is not true and not exists (
+        select from task_status_transitions as allowed
+        where allowed.old_status = old.status and allowed.new_status = new.status
+    ) then
+        raise exception using
+            errcode = 'TD001',
+            message = format('task %s cannot go from %s to %s', old.key, old.status, new.status),
+            detail = format('TD001 %s -> %s', old.status, new.status),
+            hint = coalesce(
+                (
+                    select
+                        'From here it can go to '
+                        || string_agg(allowed.new_status::text, ', ' order by allowed.new_status)
+                        || '; anything else must be forced.'
+                    from task_status_transitions as allowed
+                    where allowed.old_status = old.status
+                ),
+                'From here it moves only by force.'
+            );
+    end if;
+    return new;
+end;
+$$;
+
+comment on function refuse_move() is 'Refuses a move that is not in task_status_transitions.';
+
+-- (A column list costs nothing where a WHEN clause is prepared anew by each statement.)
+create trigger tasks_10_refuse_move
+    before update of status on tasks
+    for each row
+    execute function refuse_move();
+
+-- Brings a task's columns into agreement with each other before it is written:
+--   a key and the time of its creation, if it has none (COPY can't leave a column out)
+--   pending with open dependencies is blocked; blocked by nothing is pending
+--   a reason only while blocked; lifting the block by hand drops the reason
+--   the moments of its status; a reopened task counts its attempts anew
+-- so that no statement, by whatever route, can write a wrong pair.
+create function settle_task()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    moment timestamptz := clock_timestamp();
+begin
+    if tg_op = 'INSERT' then
+        while new.key is null loop
+            new.key := 'T-' || nextval('task_number');
+            if exists (select from tasks where tasks.key = new.key) then
+                new.key := null;
+            end if;
+        end loop;
+        new.created_at := coalesce(new.created_at, now());
+        new.updated_at := coalesce(new.updated_at, new.created_at);
+        new.status_seq := 1;
+        new.open_dependencies := 0;
+        new.status_agent := null;
+        new.status_note := null;
+        new.status_forced := null;
+    elsif
+        old.status = 'blocked' and new.status = 'pending'
+        and new.blocked_reason is not distinct from old.blocked_reason
+    then
+        new.blocked_reason := null;
+    elsif old.status in ('completed', 'failed', 'cancelled', 'archived')
+        and new.status not in ('completed', 'failed', 'cancelled', 'archived') then
+        new.failed_attempts := 0;
+    end if;
+
+    if new.status = 'pending' and new.open_dependencies > 0 then
+        new.status := 'blocked';
+    elsif new.status = 'blocked' and new.open_dependencies = 0 and new.blocked_reason is null then
+        new.status := 'pending';
+    end if;
+    if tg_op = 'UPDATE' and new.status <> 'blocked' then
+        -- (A new one the CHECKs refuse: nothing that somebody says is dropped.)
+        if new.blocked_reason is not distinct from old.blocked_reason then
+            new.blocked_reason := null;
+        end if;
+    end if;
+    -- (Less urgent it becomes in pass_urgency, which knows what waits for it.)
+    new.effective_priority := case tg_op
+        when 'INSERT' then new.priority
+        else least(new.effective_priority, new.priority)
+    end;
+
+    if tg_op = 'INSERT' then
+        if new.status = 'in_progress' and new.started_at is null then
+            new.started_at := moment;
+        end if;
+        if new.status = 'completed' and new.completed_at is null then
+            new.completed_at := moment;
+        end if;
+        new.blocked_at := case when new.status = 'blocked' then coalesce(new.blocked_at, moment) end;
+    elsif old.status <> new.status then
+        if new.status = 'in_progress' then
+            new.started_at := moment;
+        end if;
+        new.blocked_at := case when new.status = 'blocked' then moment end;
+        new.completed_at := case new.status
+            when 'completed' then moment
+            when 'archived' then old.completed_at
+        end;
+    end if;
+    return new;
+end;
+$$;
+
+comment on function settle_task() is
+    'Makes status, reason, moments and open dependencies of a task agree.';
+
+create trigger tasks_50_settle
+    before insert or update on tasks
+    for each row
+    execute function settle_task();
+
+create trigger tasks_51_touch_updated_at
+    before update on tasks
+    for each row
+    execute function touch_updated_at();
+
+-- Writes one history row for a change of status, from the letterbox columns, and empties
+-- them. The row is locked while a BEFORE trigger runs, so the numbers have no gaps.
+create function record_move()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if old.status <> new.status then
+        new.status_seq := old.status_seq + 1;
+        insert into task_history (task_id, seq, old_status, new_status, agent, note, forced)
+        values (
+            new.id,
+            new.status_seq,
+            old.status,
+            new.status,
+            coalesce(new.status_agent, session_user),
+            new.status_note,
+            coalesce(new.status_forced, false)
+        );
+    else
+        new.status_seq := old.status_seq;
+    end if;
+    new.status_agent := null;
+    new.status_note := null;
+    new.status_forced := null;
+    return new;
+end;
+$$;
+
+comment on function record_move() is 'Writes a change of status into task_history.';
+
+-- The columns from which a change of status can come, and the letterbox.
+create trigger tasks_90_record_move
+    before update of
+    status, open_dependencies, blocked_reason, status_seq, status_agent, status_note, status_forced
+    on tasks
+    for each row
+    execute function record_move();
+
+-- A load into a table that its statistics call all but empty, and that isn't: they are taken anew.
+--
+-- They say so after a load that was undone, or after everything was deleted, until the table was
+-- vacuumed. Without rows all indexes cost the planner the same, and it may read the whole of one
+-- to find a row by the last of its columns: at each foreign key's check, at each look-up of the
+-- other triggers. For a hundred thousand rows that is hours, and neither a setting nor another way
+-- to write the look-up prevents it. ANALYZE counts the transaction's own rows too.
+--
+-- (It keeps others' ANALYZE waiting for this transaction: so it is for many rows at once only,
+-- as a few are found in any way. Whoever may not analyze the table is warned, and goes without.)
+create function refresh_statistics()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    size bigint;
+begin
+    select count(*) into size from added;
+
+    if
+        size >= 1000
+        and exists (
+            select
+            from pg_class as known
+            where known.oid = tg_relid and known.reltuples between 0 and known.relpages - 1
+        )
+    then
+        execute format('analyze %s', tg_relid::regclass);
+    end if;
+    return null;
+end;
+$$;
+
+comment on function refresh_statistics() is
+    'Analyzes a table that many rows come into while its statistics call it all but empty.';
+
+create trigger tasks_05_refresh_statistics
+    after insert on tasks
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger task_dependencies_05_refresh_statistics
+    after insert on task_dependencies
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+-- Writes the first history row of each new task.
+create function record_creation()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    ids uuid[];
+    statuses shared.task_status[];
+    agents text[];
+begin
+    select
+        array_agg(created.id),
+        array_agg(created.status),
+        array_agg(coalesce(created.created_by, session_user))
+    into ids, statuses, agents
+    from created;
+
+    insert into task_history (task_id, seq, new_status, agent)
+    select row.id, 1, row.status, row.agent
+    from unnest(ids, statuses, agents) as row (id, status, agent);
+    return null;
+end;
+$$;
+
+comment on function record_creation() is 'Writes the creation of tasks into task_history.';
+
+create trigger tasks_90_record_creation
+    after insert on tasks
+    referencing new table as created
+    for each statement
+    execute function record_creation();
+
+-- When a task begins or ceases to satisfy the dependencies on it, those that wait for it
+-- count one open dependency less or more; settle_task does the rest.
+--
+-- Every change of a task's count writes its row, so two blockers that complete at once
+-- meet there. An edge added meanwhile has written this task's row (see add_edges), so the
+-- two can't miss each other; an edge removed meanwhile has written its dependent's row:
+-- lock first, and read the edges in a statement, and so in a snapshot, of its own.
+--
+-- One less or more is right unless this very change was counted already, or the edge was
+-- not yet: one statement can do both, in its CTEs, and add_edges may come before this or
+-- after. So what this transaction has written is counted from scratch. (age tells that, and
+-- now and then takes a younger transaction's row for its own: then it counts in vain.)
+create function open_gates()
+    returns trigger
+    language plpgsql
+    set search_path from current
+    set enable_seqscan = off
+as $$
+declare
+    waiting uuid[];
+    gate record;
+begin
+    if
+        is_satisfied('requires', old.status, old.completed_at)
+        = is_satisfied('requires', new.status, new.completed_at)
+        and is_satisfied('blocks', old.status, old.completed_at)
+        = is_satisfied('blocks', new.status, new.completed_at)
+    then
+        return null;
+    end if;
+
+    select array_agg(edge.task_id)
+    into waiting
+    from task_dependencies as edge
+    where edge.depends_on_id = new.id and edge.dependency_type <> 'suggests';
+    if waiting is null then
+        return null;
+    end if;
+
+    perform 1
+    from tasks as task
+    where task.id = any(waiting)
+    order by task.id
+    for no key update;
+
+    for gate in
+        select
+            edge.task_id,
+            is_satisfied(edge.dependency_type, old.status, old.completed_at)::int
+            - is_satisfied(edge.dependency_type, new.status, new.completed_at)::int as change,
+            age(edge.xmin) > 0 as counted
+        from task_dependencies as edge
+        where edge.depends_on_id = new.id and edge.dependency_type <> 'suggests'
+    loop
+        update tasks as task
+        set
+            open_dependencies = case
+                when gate.counted and age(task.xmin) > 0
+                    then task.open_dependencies + gate.change
+                else (
+                    select count(*)
+                    from task_dependencies as edge
+                    cross join lateral (
+                        select other.status, other.completed_at
+                        from tasks as other
+                        where other.id = edge.depends_on_id
+                        offset 0
+                    ) as blocker
+                    where
+                        edge.task_id = task.id
+                        and not is_satisfied(
+                            edge.dependency_type, blocker.status, blocker.completed_at
+                        )
+                )
+            end,
+            status_agent = 'taskdb',
+            status_note = new.key
+        where task.id = gate.task_id and gate.change <> 0;
+    end loop;
+    return null;
+end;
+$$;
+
+comment on function open_gates() is
+    'Passes a change of a task''s status on to the tasks that wait for it.';
+
+create trigger tasks_90_open_gates
+    after update of status, completed_at on tasks
+    for each row
+    execute function open_gates();
+
+-- A task whose priority changes, which is given up, or taken up again: what it waits for
+-- becomes as urgent, or owes it nothing any more. Claims, completions and failures end in the
+-- first line.
+create function pass_urgency()
+    returns trigger
+    language plpgsql
+    set search_path from current
+    set enable_seqscan = off
+as $$
+declare
+    was_wanted boolean := is_wanted(old.status, old.completed_at);
+    awaited uuid[];
+    urgency int;
+    is_wanted_now boolean;
+begin
+    if
+        old.priority = new.priority
+        and was_wanted = is_wanted(new.status, new.completed_at)
+    then
+        return null;
+    end if;
+
+    if new.priority > old.priority then
+        perform withdraw_urgency(array[new.id]);
+    end if;
+
+    -- (Read anew: another row of the same statement may have changed it since.)
+    select
+        array_agg(edge.depends_on_id),
+        min(task.effective_priority),
+        bool_or(is_wanted(task.status, task.completed_at))
+    into awaited, urgency, is_wanted_now
+    from task_dependencies as edge
+    inner join tasks as task on task.id = edge.task_id
+    where edge.task_id = new.id and edge.dependency_type <> 'suggests';
+    if awaited is null then
+        return null;
+    end if;
+
+    if is_wanted_now then
+        perform spread_urgency(awaited, array_fill(urgency, array[cardinality(awaited)]));
+    elsif was_wanted then
+        perform withdraw_urgency(awaited);
+    end if;
+    return null;
+end;
+$$;
+
+comment on function pass_urgency() is
+    'Passes a change of a task''s urgency on to what it waits for.';
+
+create trigger tasks_90_pass_urgency
+    after update of priority, status, completed_at on tasks
+    for each row
+    execute function pass_urgency();
+
+-- A task that leaves in_progress takes its live claim with it. The statements of the
+-- claim's holder end the claim themselves, before this looks.
+create function revoke_claim()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if old.status = 'in_progress' and new.status <> 'in_progress' then
+        update task_claims as claim
+        set outcome = 'revoked', ended_at = clock_timestamp()
+        where claim.task_id = new.id and claim.outcome is null;
+    end if;
+    return null;
+end;
+$$;
+
+comment on function revoke_claim() is 'Ends the live claim of a task that left in_progress.';
+
+create trigger tasks_90_revoke_claim
+    after update of status on tasks
+    for each row
+    execute function revoke_claim();
+
+-- The tree of parents has no loop. A new task has no children yet, unless they come in
+-- the same statement; a move is rare, and writes the one row of parent_guard first.
+create function refuse_parent_loop_among_new()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    ids uuid[];
+    parents uuid[];
+    above int[];
+    visit int[];
+    n int;
+begin
+    select array_agg(created.id), array_agg(created.parent_id)
+    into ids, parents
+    from created
+    where created.parent_id is not null;
+    if ids is null then
+        return null;
+    end if;
+
+    -- From each walk up to where an earlier walk has been, or out of the new tasks. Coming
+    -- upon one's own steps is the loop.
+    above := positions_of(parents, ids);
+    visit := array_fill(0, array[cardinality(ids)]);
+    for i in 1..cardinality(ids) loop
+        n := i;
+        while visit[n] = 0 loop
+            visit[n] := i;
+            n := above[n];
+        end loop;
+        if visit[n] = i then
+            perform raise_parent_loop(ids[n]);
+        end if;
+    end loop;
+    return null;
+end;
+$$;
+
+comment on function refuse_parent_loop_among_new() is
+    'Refuses tasks of one statement that are each other''s parents.';
+
+create function refuse_parent_loop()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if new.parent_id is null or new.parent_id is not distinct from old.parent_id then
+        return null;
+    end if;
+
+    update parent_guard set version = version + 1 where only_row;
+    if not found then
+        insert into parent_guard (version) values (0) on conflict do nothing;
+        update parent_guard set version = version + 1 where only_row;
+    end if;
+    if exists (
+        with recursive ancestor as (
+            select new.parent_id as id
+            union
+            select task.parent_id
+            from ancestor
+            inner join tasks as task on task.id = ancestor.id
+            where task.parent_id is not null
+        )
+
+        select from ancestor where ancestor.id = new.id
+    ) then
+        perform raise_parent_loop(new.id);
+    end if;
+    return null;
+end;
+$$;
+
+comment on function refuse_parent_loop() is 'Refuses to make a task a part of its own part.';
+
+create trigger tasks_10_refuse_parent_loop_among_new
+    after insert on tasks
+    referencing new table as created
+    for each statement
+    execute function refuse_parent_loop_among_new();
+
+create trigger tasks_10_refuse_parent_loop
+    after update of parent_id on tasks
+    for each row
+    execute function refuse_parent_loop();
+
+-- Keeps task_search: the words of new tasks, and of those whose text changes.
+create function index_new_text()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    ids uuid[];
+begin
+    select array_agg(created.id) into ids from created;
+
+    insert into task_search (task_id, title, document)
+    with text as (
+        select task.id, task.title, task.description
+        from tasks as task
+        where task.id = any(ids)
+    )
+
+    select text.id, text.title, task_document(text.title, text.description)
+    from text;
+    return null;
+end;
+$$;
+
+comment on function index_new_text() is 'Writes the words of new tasks into task_search.';
+
+create function index_text()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if
+        old.title is distinct from new.title
+        or old.description is distinct from new.description
+    then
+        update task_search
+        set title = new.title, document = task_document(new.title, new.description)
+        where task_id = new.id;
+    end if;
+    return null;
+end;
+$$;
+
+comment on function index_text() is 'Writes the changed words of a task into task_search.';
+
+create trigger tasks_90_index_new_text
+    after insert on tasks
+    referencing new table as created
+    for each statement
+    execute function index_new_text();
+
+create trigger tasks_90_index_text
+    after update of title, description on tasks
+    for each row
+    execute function index_text();
+
+-- History is written by triggers, or imported with its source; it is never changed, and
+-- goes only with its task.
+create function refuse_hand_written_history()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    raise exception using
+        errcode = 'TD004',
+        message = 'task_history is written by triggers only',
+        detail = format('TD004 %s', lower(tg_op)),
+        hint = 'Change the status of the task; an importer gives its rows a source.';
+end;
+$$;
+
+comment on function refuse_hand_written_history() is 'Refuses history that no trigger wrote.';
+
+create trigger task_history_10_refuse_hand_written
+    before insert on task_history
+    for each row
+    when (pg_trigger_depth() = 0 and new.source is null)
+    execute function refuse_hand_written_history();
+
+create trigger task_history_10_refuse_change
+    before update on task_history
+    for each row
+    execute function refuse_hand_written_history();
+
+create trigger task_history_10_refuse_removal
+    before delete on task_history
+    for each row
+    when (pg_trigger_depth() = 0)
+    execute function refuse_hand_written_history();
+
+create function refuse_truncated_history()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if exists (select from tasks) then
+        raise exception using
+            errcode = 'TD004',
+            message = 'task_history goes only with its tasks',
+            detail = 'TD004 truncate',
+            hint = 'Delete the tasks; "truncate tasks cascade" empties both.';
+    end if;
+    return null;
+end;
+$$;
+
+comment on function refuse_truncated_history() is
+    'Refuses to empty task_history while there are tasks.';
+
+create trigger task_history_10_refuse_truncation
+    after truncate on task_history
+    for each statement
+    execute function refuse_truncated_history();
+
+-- An edge is made and removed, never changed: a change of its ends or its type would have
+-- to do all that both do. And no task waits for itself.
+create function refuse_changed_edge()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    raise exception using
+        errcode = 'TD003',
+        message = 'a dependency cannot be changed',
+        detail = 'TD003 update',
+        hint = 'Delete it and insert the other one in the same transaction.';
+end;
+$$;
+
+comment on function refuse_changed_edge() is 'Refuses to change a dependency.';
+
+create trigger task_dependencies_10_refuse_change
+    before update on task_dependencies
+    for each row
+    when (
+        (old.task_id, old.depends_on_id, old.dependency_type)
+        is distinct from (new.task_id, new.depends_on_id, new.dependency_type)
+    )
+    execute function refuse_changed_edge();
+
+create function refuse_edge_to_itself()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    perform raise_circular_dependency(
+        (select array[task.key, task.key] from tasks as task where task.id = new.task_id)
+    );
+    return new;
+end;
+$$;
+
+comment on function refuse_edge_to_itself() is 'Refuses a task that waits for itself.';
+
+create trigger task_dependencies_10_refuse_itself
+    before insert on task_dependencies
+    for each row
+    when (new.task_id = new.depends_on_id)
+    execute function refuse_edge_to_itself();
+
+create function refuse_truncated_edges()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if exists (select from tasks) then
+        raise exception using
+            errcode = 'TD003',
+            message = 'dependencies cannot be truncated, since their tasks count them',
+            detail = 'TD003 truncate',
+            hint = 'Delete them; "truncate tasks cascade" empties both.';
+    end if;
+    return null;
+end;
+$$;
+
+comment on function refuse_truncated_edges() is
+    'Refuses to empty task_dependencies while there are tasks.';
+
+create trigger task_dependencies_10_refuse_truncation
+    after truncate on task_dependencies
+    for each statement
+    execute function refuse_truncated_edges();
+
+-- New edges: their dependents count them, the graph stays without a cycle, and what is waited
+-- for becomes as urgent as those that wait.
+--
+-- Both ends of every gating edge are written, even where nothing changes in them. The
+-- dependent's row is where this meets any other change of its count, rank or urgency; the
+-- blocker's row is where it meets the blocker's own completion, reopening or lowering. A
+-- lock without a write is not enough: released by the commit, it leaves no trace for a
+-- REPEATABLE READ transaction with an older snapshot, which would then neither see the
+-- edge nor fail. tests/test_races.py has the mutant.
+--
+-- Rows are locked in the order of ids, as everywhere; and what they hold is read in the
+-- statements after that, which at READ COMMITTED have snapshots of their own.
+--
+-- Tasks are looked up by id one by one (lateral with offset 0): a plan made for one edge, or
+-- from statistics older than a load, must do for a million.
+create function add_edges()
+    returns trigger
+    language plpgsql
+    set search_path from current
+    set enable_seqscan = off
+as $$
+declare
+    waiting uuid[];
+    awaited uuid[];
+    wrong_waiting uuid[];
+    wrong_awaited uuid[];
+    late uuid[];
+    urgencies int[];
+begin
+    select array_agg(added.task_id), array_agg(added.depends_on_id)
+    into waiting, awaited
+    from added
+    where added.dependency_type <> 'suggests';
+    if waiting is null then
+        return null;
+    end if;
+
+    perform 1
+    from tasks as task
+    where task.id = any(waiting || awaited)
+    order by task.id
+    for no key update;
+
+    update tasks as task
+    set
+        (open_dependencies, status_note) = (
+            select count(*), min(blocker.key)
+            from task_dependencies as edge
+            cross join lateral (
+                select other.key, other.status, other.completed_at
+                from tasks as other
+                where other.id = edge.depends_on_id
+                offset 0
+            ) as blocker
+            where
+                edge.task_id = task.id
+                and not is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
+        ),
+        status_agent = 'taskdb'
+    where task.id = any(waiting || awaited);
+
+    select array_agg(edge.task_id), array_agg(edge.blocker_id)
+    into wrong_waiting, wrong_awaited
+    from unnest(waiting, awaited) as edge (task_id, blocker_id)
+    cross join lateral (
+        select task.graph_rank from tasks as task where task.id = edge.task_id offset 0
+    ) as dependent
+    cross join lateral (
+        select task.graph_rank from tasks as task where task.id = edge.blocker_id offset 0
+    ) as blocker
+    where blocker.graph_rank >= dependent.graph_rank;
+
+    if wrong_waiting is not null then
+        perform task_graph_repair(wrong_waiting, wrong_awaited);
+    end if;
+
+    select array_agg(edge.blocker_id), array_agg(dependent.effective_priority)
+    into late, urgencies
+    from unnest(waiting, awaited) as edge (task_id, blocker_id)
+    cross join lateral (
+        select task.effective_priority
+        from tasks as task
+        where task.id = edge.task_id and is_wanted(task.status, task.completed_at)
+        offset 0
+    ) as dependent
+    cross join lateral (
+        select task.effective_priority from tasks as task where task.id = edge.blocker_id offset 0
+    ) as blocker
+    where blocker.effective_priority > dependent.effective_priority;
+
+    if late is not null then
+        perform spread_urgency(late, urgencies);
+    end if;
+    return null;
+end;
+$$;
+
+comment on function add_edges() is
+    'Counts new dependencies at their tasks, passes their urgency on, and refuses those that '
+    'close a cycle.';
+
+create trigger task_dependencies_50_add_edges
+    after insert on task_dependencies
+    referencing new table as added
+    for each statement
+    execute function add_edges();
+
+-- Removed edges: their dependents count again, from scratch, since the blocker's row may be
+-- gone as well. The dependent is written even if nothing changes in it: otherwise the
+-- blocker, reopened by a transaction with an older snapshot, would count the edge it
+-- still sees. And the tasks waited for owe them no urgency any more.
+create function remove_edges()
+    returns trigger
+    language plpgsql
+    set search_path from current
+    set enable_seqscan = off
+as $$
+declare
+    waiting uuid[];
+    awaited uuid[];
+    change record;
+begin
+    select array_agg(removed.task_id), array_agg(removed.depends_on_id)
+    into waiting, awaited
+    from removed
+    where removed.dependency_type <> 'suggests';
+    if waiting is null then
+        return null;
+    end if;
+
+    perform 1
+    from tasks as task
+    where task.id = any(waiting)
+    order by task.id
+    for no key update;
+
+    for change in
+        select
+            edge.task_id,
+            coalesce(
+                min(blocker.key) || ': dependency removed', 'a task it waited for was deleted'
+            ) as note
+        from unnest(waiting, awaited) as edge (task_id, blocker_id)
+        cross join lateral (
+            select from tasks as task where task.id = edge.task_id offset 0
+        ) as dependent
+        left join lateral (
+            select task.key from tasks as task where task.id = edge.blocker_id offset 0
+        ) as blocker on true
+        group by edge.task_id
+    loop
+        update tasks as task
+        set
+            open_dependencies = (
+                select count(*)
+                from task_dependencies as remaining
+                cross join lateral (
+                    select other.status, other.completed_at
+                    from tasks as other
+                    where other.id = remaining.depends_on_id
+                    offset 0
+                ) as blocker
+                where
+                    remaining.task_id = change.task_id
+                    and not is_satisfied(
+                        remaining.dependency_type, blocker.status, blocker.completed_at
+                    )
+            ),
+            status_agent = 'taskdb',
+            status_note = change.note
+        where task.id = change.task_id;
+    end loop;
+
+    perform withdraw_urgency(awaited);
+    return null;
+end;
+$$;
+
+comment on function remove_edges() is 'Counts the remaining dependencies of tasks that lost some.';
+
+create trigger task_dependencies_50_remove_edges
+    after delete on task_dependencies
+    referencing old table as removed
+    for each statement
+    execute function remove_edges();
+
+-- A change of a workflow's status must be a row of workflow_status_transitions.
+create function refuse_workflow_move()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if old.status <> new.status and not exists (
+        select from workflow_status_transitions as allowed
+        where allowed.old_status = old.status and allowed.new_status = new.status
+    ) then
+        raise exception using
+            errcode = 'TD001',
+            message = format('the workflow cannot go from %s to %s', old.status, new.status),
+            detail = format('TD001 %s -> %s', old.status, new.status),
+            hint = coalesce(
+                (
+                    select
+                        'From here it can go to '
+                        || string_agg(allowed.new_status::text, ', ' order by allowed.new_status)
+                        || '.'
+                    from workflow_status_transitions as allowed
+                    where allowed.old_status = old.status
+                ),
+                'From here it goes nowhere; clone it.'
+            );
+    end if;
+    return new;
+end;
+$$;
+
+comment on function refuse_workflow_move() is
+    'Refuses a move that is not in workflow_status_transitions.';
+
+create trigger workflows_10_refuse_move
+    before update of status on workflows
+    for each row
+    execute function refuse_workflow_move();
+
+create trigger workflows_50_touch_updated_at
+    before update on workflows
+    for each row
+    execute function touch_updated_at();
+
+create trigger workflow_steps_50_touch_updated_at
+    before update on workflow_steps
+    for each row
+    execute function touch_updated_at();
+
+-- What steps need has no cycle. Whoever adds to it writes the workflow's row first, so that
+-- two sessions which would close a cycle together meet there: at READ COMMITTED the second
+-- waits and then sees the first's; at the higher levels it fails with 40001. Executions only
+-- read, and share the row among themselves.
+create function refuse_step_cycle()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    ids uuid[];
+    id uuid;
+    path text[];
+begin
+    select array_agg(distinct added.workflow_id) into ids from added;
+    if ids is null then
+        return null;
+    end if;
+
+    perform 1
+    from workflows as workflow
+    where workflow.id = any(ids)
+    order by workflow.id
+    for no key update;
+    update workflows as workflow
+    set graph_version = workflow.graph_version + 1
+    where workflow.id = any(ids);
+
+    foreach id in array ids loop
+        path := step_cycle(id);
+        if path is not null then
+            perform raise_circular_dependency(path);
+        end if;
+    end loop;
+    return null;
+end;
+$$;
+
+comment on function refuse_step_cycle() is 'Refuses steps that need each other in a circle.';
+
+create trigger workflow_step_needs_10_refuse_cycle
+    after insert on workflow_step_needs
+    referencing new table as added
+    for each statement
+    execute function refuse_step_cycle();
+
+-- A need is made and removed, never changed, as a dependency between tasks.
+create trigger workflow_step_needs_10_refuse_change
+    before update on workflow_step_needs
+    for each row
+    when (
+        (old.workflow_id, old.step_id, old.needs_id)
+        is distinct from (new.workflow_id, new.step_id, new.needs_id)
+    )
+    execute function refuse_changed_edge();
+
+-- Only an active workflow is started. The lock is shared: who starts waits for who pauses, and
+-- not for others who start.
+create function refuse_idle_workflow()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    found_status shared.workflow_status;
+begin
+    select workflow.status
+    into found_status
+    from workflows as workflow
+    where workflow.id = new.workflow_id
+    for share;
+    if found_status <> 'active' then
+        raise exception using
+            errcode = 'TD001',
+            message = format('the workflow is %s: it cannot be started', found_status),
+            detail = format('TD001 %s -> running', found_status),
+            hint = 'Activate it first.';
+    end if;
+    return new;
+end;
+$$;
+
+comment on function refuse_idle_workflow() is
+    'Refuses to start a workflow that is not active.';
+
+create trigger workflow_executions_10_refuse_idle_workflow
+    before insert on workflow_executions
+    for each row
+    when (new.status = 'running')
+    execute function refuse_idle_workflow();
+
+-- An execution that has ended stays as it ended.
+create function refuse_revived_execution()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if old.status <> 'running' then
+        raise exception using
+            errcode = 'TD001',
+            message = format('the execution is %s already', old.status),
+            detail = format('TD001 %s -> %s', old.status, new.status),
+            hint = 'Start another one.';
+    end if;
+    return new;
+end;
+$$;
+
+comment on function refuse_revived_execution() is 'Refuses another end of an execution.';
+
+create trigger workflow_executions_10_refuse_revival
+    before update of status on workflow_executions
+    for each row
+    execute function refuse_revived_execution();
+
+-- The end of an execution, by whatever route: its moment, its tasks counted unless the runner
+-- has counted them, and its open steps cancelled. Whoever records a step has locked this row.
+create function settle_execution()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if old.status = 'running' and new.status <> 'running' then
+        new.ended_at := coalesce(new.ended_at, now());
+        select
+            coalesce(new.total_tasks, count(*)),
+            coalesce(
+                new.completed_tasks,
+                count(*) filter (
+                    where task.status in ('completed', 'archived')
+                        and task.completed_at is not null
+                )
+            ),
+            coalesce(new.failed_tasks, count(*) filter (where task.status = 'failed'))
+        into new.total_tasks, new.completed_tasks, new.failed_tasks
+        from tasks as task
+        where task.workflow_execution_id = new.id;
+    end if;
+    return new;
+end;
+$$;
+
+comment on function settle_execution() is 'Fills in what the end of an execution implies.';
+
+create trigger workflow_executions_50_settle
+    before update of status on workflow_executions
+    for each row
+    execute function settle_execution();
+
+create trigger workflow_executions_51_touch_updated_at
+    before update on workflow_executions
+    for each row
+    execute function touch_updated_at();
+
+create function cancel_open_steps()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if old.status = 'running' and new.status <> 'running' then
+        update execution_steps as step
+        set status = 'cancelled', ended_at = new.ended_at, deadline_at = null, retry_at = null
+        where
+            step.execution_id = new.id
+            and step.status in ('pending', 'in_progress', 'retrying');
+    end if;
+    return null;
+end;
+$$;
+
+comment on function cancel_open_steps() is 'Cancels what an execution has left at its end.';
+
+create trigger workflow_executions_90_cancel_open_steps
+    after update of status on workflow_executions
+    for each row
+    execute function cancel_open_steps();
+
+-- A task of a workflow carries the workflow's health: the foreign key tasks_workflow_exists
+-- refers to the pair, and its cascade keeps the pair the same for all tasks at once, at every
+-- isolation level. This fills it in where a task comes to a workflow, or leaves it. The lock is
+-- the foreign key's own: creators don't wait for each other, only a change of health does.
+create function follow_workflow()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if tg_op = 'INSERT' then
+        new.unhealthy_dependencies := 0;
+    end if;
+    if new.workflow_id is null then
+        new.workflow_is_healthy := true;
+    elsif tg_op = 'INSERT' or new.workflow_id is distinct from old.workflow_id then
+        select workflow.is_healthy
+        into new.workflow_is_healthy
+        from workflows as workflow
+        where workflow.id = new.workflow_id
+        for key share;
+        -- (Of a workflow that is not there the foreign key tells.)
+        new.workflow_is_healthy := coalesce(new.workflow_is_healthy, true);
+    end if;
+    return new;
+end;
+$$;
+
+comment on function follow_workflow() is 'Fills in the health of a task''s workflow.';
+
+create trigger tasks_52_follow_workflow
+    before insert or update of workflow_id on tasks
+    for each row
+    execute function follow_workflow();
+
+create trigger external_dependencies_50_touch_updated_at
+    before update on external_dependencies
+    for each row
+    execute function touch_updated_at();
+
+-- What is required and unhealthy is counted where it hinders. One more or one less is always
+-- right: it follows from the old and the new row alone, and every change of a count writes it.
+create function count_unhealthy()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    before_count int := 0;
+    after_count int := 0;
+begin
+    if tg_op <> 'INSERT' then
+        before_count := (old.is_required and old.health = 'unhealthy')::int;
+    end if;
+    if tg_op <> 'DELETE' then
+        after_count := (new.is_required and new.health = 'unhealthy')::int;
+    end if;
+
+    if
+        tg_op = 'UPDATE'
+        and (old.task_id, old.workflow_id) is not distinct from (new.task_id, new.workflow_id)
+    then
+        if after_count <> before_count then
+            perform change_unhealthy(new.task_id, new.workflow_id, after_count - before_count);
+        end if;
+        return null;
+    end if;
+    if before_count > 0 then
+        perform change_unhealthy(old.task_id, old.workflow_id, -1);
+    end if;
+    if after_count > 0 then
+        perform change_unhealthy(new.task_id, new.workflow_id, 1);
+    end if;
+    return null;
+end;
+$$;
+
+comment on function count_unhealthy() is
+    'Counts unhealthy dependencies at their tasks and workflows.';
+
+create trigger external_dependencies_90_count_unhealthy
+    after insert or delete or update of task_id, workflow_id, is_required, health
+    on external_dependencies
+    for each row
+    execute function count_unhealthy();
+
+create function refuse_truncated_externals()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if
+        exists (select from tasks as task where task.unhealthy_dependencies > 0)
+        or exists (select from workflows as workflow where workflow.unhealthy_dependencies > 0)
+    then
+        raise exception using
+            errcode = 'TD003',
+            message = 'external dependencies cannot be truncated while unhealthy ones are counted',
+            detail = 'TD003 truncate',
+            hint = 'Delete them.';
+    end if;
+    return null;
+end;
+$$;
+
+comment on function refuse_truncated_externals() is
+    'Refuses to empty external_dependencies while tasks or workflows count some of them.';
+
+create trigger external_dependencies_10_refuse_truncation
+    after truncate on external_dependencies
+    for each statement
+    execute function refuse_truncated_externals();
+
+-- Numbers a specification that came without a number: the next that nobody has taken by hand.
+create function number_spec()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    while new.spec_number is null loop
+        new.spec_number := nextval('technical_spec_number');
+        if exists (
+            select from technical_specs as spec where spec.spec_number = new.spec_number
+        ) then
+            new.spec_number := null;
+        end if;
+    end loop;
+    return new;
+end;
+$$;
+
+comment on function number_spec() is 'Gives a specification without a number the next one.';
+
+create trigger technical_specs_50_number
+    before insert on technical_specs
+    for each row
+    execute function number_spec();
+
+-- A change of status must be a row of spec_status_transitions. The first time that a
+-- specification goes into progress is kept.
+create function refuse_spec_move()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if not exists (
+        select from spec_status_transitions as allowed
+        where allowed.old_status = old.status and allowed.new_status = new.status
+    ) then
+        raise exception using
+            errcode = 'TD001',
+            message = format('%s cannot go from %s to %s', old.key, old.status, new.status),
+            detail = format('TD001 %s -> %s', old.status, new.status),
+            hint = coalesce(
+                (
+                    select
+                        'From here it can go to '
+                        || string_agg(allowed.new_status::text, ', ' order by allowed.new_status)
+                        || '.'
+                    from spec_status_transitions as allowed
+                    where allowed.old_status = old.status
+                ),
+                'From here it goes nowhere.'
+            );
+    end if;
+    if new.status = 'in_progress' and new.started_at is null then
+        new.started_at := clock_timestamp();
+    end if;
+    return new;
+end;
+$$;
+
+comment on function refuse_spec_move() is
+    'Refuses a move that is not in spec_status_transitions.';
+
+create trigger technical_specs_10_refuse_move
+    before update of status on technical_specs
+    for each row
+    when (old.status <> new.status)
+    execute function refuse_spec_move();
+
+create trigger technical_specs_52_touch_updated_at
+    before update on technical_specs
+    for each row
+    execute function touch_updated_at();
+
+-- The structure of a hierarchical specification is what it should be, or is refused with the
+-- phase that is not:
+--   overview, architecture, technology_stack   texts, if there
+--   phases     a list of at least one object, each with
+--     number       0 to 9,999, each once; without it, its place in the list
+--     name         a text of 1 to 200 characters, each once
+--     description, content   texts, if there
+--     hours        a number, not negative, if there
+--     files        a list of texts, if there: what its task may change
+-- A constraint could refuse as much, and would not say why.
+create function check_structure()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    phases jsonb;
+    phase jsonb;
+    field text;
+    numbers int[] := '{}';
+    names text[] := '{}';
+begin
+    if jsonb_typeof(new.structure) is distinct from 'object' then
+        -- None, or a constraint refuses it.
+        if new.phase is not null then
+            perform raise_refusal('phase', 'must be null unless there are phases');
+        end if;
+        return new;
+    end if;
+    foreach field in array array['overview', 'architecture', 'technology_stack'] loop
+        if jsonb_typeof(new.structure -> field) not in ('string', 'null') then
+            perform raise_refusal('structure.' || field, 'must be text');
+        end if;
+    end loop;
+
+    phases := new.structure -> 'phases';
+    if jsonb_typeof(phases) is distinct from 'array' or jsonb_array_length(phases) = 0 then
+        perform raise_refusal('structure.phases', 'must be a list of at least one phase');
+    end if;
+    for place in 0..jsonb_array_length(phases) - 1 loop
+        phase := phases -> place;
+        field := format('structure.phases[%s]', place);
+        if jsonb_typeof(phase) <> 'object' then
+            perform raise_refusal(field, 'must be an object');
+        end if;
+        if not phase ? 'number' then
+            phase := jsonb_set(phase, '{number}', to_jsonb(place + 1));
+            new.structure := jsonb_set(
+                new.structure, array['phases', place::text, 'number'], to_jsonb(place + 1)
+            );
+        end if;
+        perform check_phase(field, phase);
+        if (phase ->> 'number')::int = any(numbers) then
+            perform raise_refusal(field || '.number', 'must be unique among the phases');
+        elsif phase ->> 'name' = any(names) then
+            perform raise_refusal(field || '.name', 'must be unique among the phases');
+        end if;
+        numbers := numbers || (phase ->> 'number')::int;
+        names := names || (phase ->> 'name');
+    end loop;
+    if new.phase <> all(numbers) then
+        perform raise_refusal('phase', 'must be the number of one of the phases');
+    end if;
+    return new;
+end;
+$$;
+
+comment on function check_structure() is
+    'Refuses a structure that is not as it should be, and numbers phases without a number.';
+
+-- (An insert has no column list to wait for; an update may leave both alone.)
+create trigger technical_specs_51_check_structure
+    before insert or update of structure, phase on technical_specs
+    for each row
+    execute function check_structure();
+
+-- Keeps what is derived from a specification's text: its phases as rows, and its words.
+create function index_spec()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if tg_op = 'UPDATE' then
+        if
+            old.title is not distinct from new.title
+            and old.content is not distinct from new.content
+            and old.structure is not distinct from new.structure
+        then
+            return null;
+        end if;
+        delete from spec_phases as phase
+        where phase.spec_id = new.id and phase.name <> all(coalesce(new.phase_files, '{}'));
+    end if;
+
+    insert into spec_phases (spec_id, name, number, hours)
+    select new.id, phase.name, phase.number, phase.hours
+    from jsonb_to_recordset(new.structure -> 'phases')
+        as phase (name text, number int, hours numeric)
+    on conflict (spec_id, name) do update
+    set number = excluded.number, hours = excluded.hours;
+
+    insert into spec_search (spec_id, document)
+    values (new.id, spec_document(new.title, new.content, new.structure))
+    on conflict (spec_id) do update
+    set document = excluded.document;
+    return null;
+end;
+$$;
+
+comment on function index_spec() is 'Writes a specification''s phases and words beside it.';
+
+create trigger technical_specs_90_index
+    after insert or update of title, content, structure on technical_specs
+    for each row
+    execute function index_spec();
+
+-- The dependencies between specifications have no cycle: each new one writes spec_guard and
+-- then walks, in a statement and so at READ COMMITTED in a snapshot of its own, from what it
+-- depends on. Who comes back to where it began has found the loop.
+create function refuse_spec_cycle()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    back text[];
+begin
+    update spec_guard set version = version + 1 where only_row;
+    if not found then
+        insert into spec_guard (version) values (0) on conflict do nothing;
+        update spec_guard set version = version + 1 where only_row;
+    end if;
+    back := spec_path(new.depends_on_id, new.spec_id);
+    if back is not null then
+        perform raise_circular_dependency(back[cardinality(back):] || back);
+    end if;
+    return null;
+end;
+$$;
+
+comment on function refuse_spec_cycle() is
+    'Refuses a dependency that closes a loop of specifications.';
+
+create trigger spec_dependencies_10_refuse_cycle
+    after insert on spec_dependencies
+    for each row
+    execute function refuse_spec_cycle();
+
+create trigger spec_dependencies_10_refuse_change
+    before update on spec_dependencies
+    for each row
+    when ((old.spec_id, old.depends_on_id) is distinct from (new.spec_id, new.depends_on_id))
+    execute function refuse_changed_edge();
+
+-- An implementation task stays with its task, and has the type of its specification, which the
+-- foreign key then holds.
+create function fill_in_spec_type()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if tg_op = 'UPDATE' and new.task_id <> old.task_id then
+        raise exception using
+            errcode = 'TD003',
+            message = 'an implementation task stays with its task',
+            detail = 'TD003 update',
+            hint = 'Delete it and make another one.';
+    end if;
+    -- (Of no specification at all the foreign key speaks.)
+    new.spec_type := coalesce(
+        (select spec.spec_type from technical_specs as spec where spec.id = new.spec_id),
+        'monolithic'
+    );
+    return new;
+end;
+$$;
+
+comment on function fill_in_spec_type() is
+    'Gives an implementation task the type of its specification.';
+
+create trigger implementation_tasks_50_fill_in_spec_type
+    before insert or update of task_id, spec_id, spec_type on implementation_tasks
+    for each row
+    execute function fill_in_spec_type();
+
+-- Without its part of a specification the task goes too; with a specification, all of its.
+create function delete_task_of()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    ids uuid[];
+begin
+    select array_agg(removed.task_id) into ids from removed;
+    delete from tasks as task where task.id = any(ids);
+    return null;
+end;
+$$;
+
+comment on function delete_task_of() is 'Deletes the tasks of deleted implementation tasks.';
+
+create trigger implementation_tasks_90_delete_task
+    after delete on implementation_tasks
+    referencing old table as removed
+    for each statement
+    execute function delete_task_of();
+
+-- An implementation task that goes into progress has its files, and gives them back when it
+-- leaves, by whatever route: a claim, a start by hand, completion, failure, force. A claim has
+-- taken them before, to look for another task if it can't; who starts a task otherwise is
+-- refused by TD007.
+create function hold_files()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if old.status = new.status then
+        return new;
+    elsif new.status = 'in_progress' then
+        if not take_files(new.id) then
+            perform raise_held_file(new.id);
+        end if;
+    elsif old.status = 'in_progress' then
+        delete from held_files as file where file.task_id = new.id;
+    end if;
+    return new;
+end;
+$$;
+
+comment on function hold_files() is
+    'Takes the files of a task that goes into progress, and gives back those of one that leaves.';
+
+create trigger tasks_10_hold_files
+    before update of status on tasks
+    for each row
+    execute function hold_files();
+
+-- A task whose list of files is new, or changes, while it is in progress has the new ones.
+-- Its row is written even if it is not in progress: that is where this meets a claim which
+-- sees the old list in an older snapshot. (A lock without a write would leave no trace for it.)
+create function hold_changed_files()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    status shared.task_status;
+begin
+    update tasks as task
+    set updated_at = now()
+    where task.id = new.task_id
+    returning task.status into status;
+    if status = 'in_progress' then
+        delete from held_files as file
+        where file.task_id = new.task_id and file.path <> all(new.assigned_files);
+        if not take_files(new.task_id) then
+            perform raise_held_file(new.task_id);
+        end if;
+    end if;
+    return null;
+end;
+$$;
+
+comment on function hold_changed_files() is
+    'Takes the files that a task in progress is newly assigned, and gives the others back.';
+
+create trigger implementation_tasks_90_hold_changed_files
+    after insert or update of assigned_files on implementation_tasks
+    for each row
+    execute function hold_changed_files();
+
+-- A change of a session's status must be a row of session_status_transitions. None is from a
+-- status to itself: of two agents that start a session, one is told.
+create function refuse_session_move()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if not exists (
+        select from session_status_transitions as allowed
+        where allowed.old_status = old.status and allowed.new_status = new.status
+    ) then
+        raise exception using
+            errcode = 'TD001',
+            message = format('the session cannot go from %s to %s', old.status, new.status),
+            detail = format('TD001 %s -> %s', old.status, new.status),
+            hint = coalesce(
+                (
+                    select
+                        'From here it can go to '
+                        || string_agg(allowed.new_status::text, ', ' order by allowed.new_status)
+                        || '.'
+                    from session_status_transitions as allowed
+                    where allowed.old_status = old.status
+                ),
+                'From here it goes nowhere; start another.'
+            );
+    end if;
+    return new;
+end;
+$$;
+
+comment on function refuse_session_move() is
+    'Refuses a move that is not in session_status_transitions.';
+
+create trigger tech_spec_sessions_10_refuse_move
+    before update of status on tech_spec_sessions
+    for each row
+    execute function refuse_session_move();
+
+-- A session goes on with what its design job made, so that job must be completed; it stays so.
+create function refuse_early_session()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    job_status shared.design_job_status;
+begin
+    select job.status
+    into job_status
+    from shared.design_jobs as job
+    where job.id = new.design_job_id;
+    -- No job: the foreign key says so.
+    if job_status <> 'completed' then
+        perform raise_refusal(
+            'design_job_id',
+            format('must name a completed design job; this one is %s', job_status)
+        );
+    end if;
+    return new;
+end;
+$$;
+
+comment on function refuse_early_session() is
+    'Refuses a session in progress whose design job is not completed.';
+
+create trigger tech_spec_sessions_10_refuse_early_start
+    before insert or update of status on tech_spec_sessions
+    for each row
+    when (new.status = 'in_progress')
+    execute function refuse_early_session();
+
+-- What a status implies, by whatever route it came: the moment of completion, with all done, and
+-- no reason of a failure that is over.
+create function settle_session()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if new.status = 'completed' then
+        new.completed_at := coalesce(new.completed_at, now());
+        new.progress_percentage := 100;
+    else
+        new.completed_at := null;
+    end if;
+    if new.status <> 'failed' then
+        new.failure_reason := null;
+    end if;
+    return new;
+end;
+$$;
+
+comment on function settle_session() is 'Fills in what the status of a session implies.';
+
+create trigger tech_spec_sessions_50_settle
+    before insert or update of status on tech_spec_sessions
+    for each row
+    execute function settle_session();
+
+create trigger tech_spec_sessions_51_touch_updated_at
+    before update on tech_spec_sessions
+    for each row
+    execute function touch_updated_at();
+
+create trigger tech_research_50_touch_updated_at
+    before update on tech_research
+    for each row
+    execute function touch_updated_at();
+
+-- What was said stays said.
+create function refuse_changed_message()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    raise exception using
+        errcode = 'TD003',
+        message = 'what was said is not changed',
+        detail = 'TD003 update',
+        hint = 'Append another message.';
+end;
+$$;
+
+comment on function refuse_changed_message() is 'Refuses to change what was said.';
+
+create trigger tech_conversations_10_refuse_change
+    before update on tech_conversations
+    for each row
+    execute function refuse_changed_message();
+
+-- A document gets the version after its session's newest. Writing the session's row is what has
+-- two writers of one session take turns, at every isolation level: a look at the highest version
+-- would show both the same. docs/decisions/0011-document-versions.md
+create function number_document()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    update tech_spec_sessions as session
+    set newest_version = session.newest_version + 1
+    where session.id = new.session_id
+    returning session.newest_version into new.version;
+    -- Of a session that is not there the foreign key tells.
+    new.version := coalesce(new.version, 1);
+    return new;
+end;
+$$;
+
+comment on function number_document() is 'Gives a document its version.';
+
+create trigger generated_trd_documents_50_number_version
+    before insert on generated_trd_documents
+    for each row
+    execute function number_document();
+
+-- The version of a document, and whose it is, are what it is known by.
+create function refuse_renumbered_document()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    raise exception using
+        errcode = 'TD003',
+        message = 'a document keeps its session and its version',
+        detail = 'TD003 update',
+        hint = 'Add another one.';
+end;
+$$;
+
+comment on function refuse_renumbered_document() is
+    'Refuses to change the session or the version of a document.';
+
+create trigger generated_trd_documents_10_refuse_renumbering
+    before update of session_id, version on generated_trd_documents
+    for each row
+    when (
+        old.session_id is distinct from new.session_id
+        or old.version is distinct from new.version
+    )
+    execute function refuse_renumbered_document();
+
+create trigger generated_trd_documents_51_touch_updated_at
+    before update on generated_trd_documents
+    for each row
+    execute function touch_updated_at();
+
+create trigger agent_error_logs_50_touch_updated_at
+    before update on agent_error_logs
+    for each row
+    execute function touch_updated_at();
+
+-- Implementation tasks with files that another task, which is in progress, holds: a row for
+-- each such file. Until it has none a pending task is not handed out.
+create view file_conflicts as
+select
+    work.task_id,
+    held.path,
+    held.task_id as holder_id
+from implementation_tasks as work
+cross join lateral unnest(work.assigned_files) as assigned (path)
+inner join held_files as held on held.path = assigned.path
+where held.task_id <> work.task_id;
+
+comment on view file_conflicts is
+    'Files of implementation tasks that another task in progress holds.';
+
+-- What may be claimed now: the one definition, which claim_next draws from and which
+-- task_obstacles must agree with (an invariant of taskdb doctor). Reservations
+-- (assigned_agent) and agent types are for the claim to match.
+--
+-- The branches are kept apart so that each has its index. They don't come in the order of the
+-- claim: the planner merges no branches of a view. Who wants that order (claim_next,
+-- list_ready) orders and limits branches of its own, and asks the view of each task.
+--
+-- A task whose files a task in progress holds is not among them; one under a lapsed lease
+-- holds its own.
+create view ready_tasks as
+select
+    task.id,
+    task.key,
+    task.title,
+    task.status,
+    task.effective_priority,
+    task.execution_order,
+    task.created_at,
+    task.agent_type,
+    task.assigned_agent,
+    task.feature_id,
+    task.claim_token
+from tasks as task
+where
+    task.status = 'pending'
+    and task.scheduled_at is null
+    and task.unhealthy_dependencies = 0
+    and task.workflow_is_healthy
+    and not exists (
+        select from file_conflicts as clash
+        where clash.task_id = task.id
+    )
+union all
+select
+    task.id,
+    task.key,
+    task.title,
+    task.status,
+    task.effective_priority,
+    task.execution_order,
+    task.created_at,
+    task.agent_type,
+    task.assigned_agent,
+    task.feature_id,
+    task.claim_token
+from tasks as task
+where
+    task.status = 'pending'
+    and task.scheduled_at <= now()
+    and task.unhealthy_dependencies = 0
+    and task.workflow_is_healthy
+    and not exists (
+        select from file_conflicts as clash
+        where clash.task_id = task.id
+    )
+union all
+select
+    task.id,
+    task.key,
+    task.title,
+    task.status,
+    task.effective_priority,
+    task.execution_order,
+    task.created_at,
+    task.agent_type,
+    task.assigned_agent,
+    task.feature_id,
+    task.claim_token
+from task_claims as claim
+inner join tasks as task on task.id = claim.task_id
+where
+    claim.outcome is null
+    and claim.lease_expires_at <= now()
+    and task.status = 'in_progress'
+    and task.failed_attempts + 1 < task.max_attempts;
+
+comment on view ready_tasks is
+    'Tasks that may be claimed now: pending, due, and all well with what they need outside; or '
+    'in progress under a lapsed lease.';
+
+-- What is held back, each task with the keys of its open gates.
+create view blocked_tasks as
+select
+    task.id,
+    task.key,
+    task.title,
+    task.effective_priority,
+    task.blocked_reason,
+    task.blocked_at,
+    task.open_dependencies,
+    array(
+        select blocker.key
+        from task_dependencies as edge
+        inner join tasks as blocker on blocker.id = edge.depends_on_id
+        where
+            edge.task_id = task.id
+            and not is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
+        order by blocker.key
+    ) as open_gates
+from tasks as task
+where task.status = 'blocked';
+
+comment on view blocked_tasks is 'Blocked tasks, each with the keys of the tasks it waits for.';
+comment on column blocked_tasks.open_gates is 'The keys of its unsatisfied dependencies.';
+
+-- Why a task can't be claimed now, a row for each reason; no row, exactly if ready_tasks
+-- has it. A dead gate never opens by itself: its blocker failed, or was given up under
+-- requires.
+create view task_obstacles as
+select
+    task.id as task_id,
+    'finished' as reason,
+    null::uuid as blocker_id,
+    null::text collate "C" as blocker_key,
+    false as dead,
+    'it is ' || task.status::text as detail
+from tasks as task
+where task.status in ('completed', 'failed', 'cancelled', 'archived')
+union all
+select
+    task.id,
+    'in_review',
+    null,
+    null,
+    false,
+    'its work is under review'
+from tasks as task
+where task.status = 'in_review'
+union all
+select
+    task.id,
+    case when claim.id is null then 'started_by_hand' else 'claimed' end,
+    null,
+    null,
+    false,
+    case
+        when claim.id is null then 'it was started without a claim'
+        else 'claimed by ' || claim.agent || ' until ' || claim.lease_expires_at::text
+    end
+from tasks as task
+left join task_claims as claim on claim.task_id = task.id and claim.outcome is null
+where
+    task.status = 'in_progress'
+    and (claim.id is null or claim.lease_expires_at > now())
+union all
+select
+    task.id,
+    'attempts_exhausted',
+    null,
+    null,
+    true,
+    task.failed_attempts + 1 || ' attempts of ' || task.max_attempts || ' failed or lapsed'
+from task_claims as claim
+inner join tasks as task on task.id = claim.task_id
+where
+    claim.outcome is null
+    and claim.lease_expires_at <= now()
+    and task.status = 'in_progress'
+    and task.failed_attempts + 1 >= task.max_attempts
+union all
+select
+    task.id,
+    'held',
+    null,
+    null,
+    false,
+    task.blocked_reason
+from tasks as task
+where task.blocked_reason is not null
+union all
+select
+    task.id,
+    'dependency',
+    blocker.id,
+    blocker.key,
+    blocker.status = 'failed'
+    or (edge.dependency_type = 'requires' and blocker.status in ('cancelled', 'archived')),
+    edge.dependency_type::text || ' ' || blocker.key || ', which is ' || blocker.status::text
+from tasks as task
+inner join task_dependencies as edge on edge.task_id = task.id
+inner join tasks as blocker on blocker.id = edge.depends_on_id
+where
+    task.status in ('pending', 'blocked')
+    and not is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
+union all
+select
+    task.id,
+    'scheduled',
+    null,
+    null,
+    false,
+    'not before ' || task.scheduled_at::text
+from tasks as task
+where task.status in ('pending', 'blocked') and task.scheduled_at > now()
+union all
+select
+    task.id,
+    'external',
+    null,
+    null,
+    false,
+    dependency.service || coalesce(' at ' || dependency.resource, '') || ' is unhealthy'
+    || coalesce(': ' || dependency.error_message, '')
+from external_dependencies as dependency
+inner join tasks as task on task.id = dependency.task_id
+where
+    task.status in ('pending', 'blocked')
+    and dependency.is_required
+    and dependency.health = 'unhealthy'
+union all
+select
+    task.id,
+    'external',
+    null,
+    null,
+    false,
+    dependency.service || coalesce(' at ' || dependency.resource, '')
+    || ', which its workflow needs, is unhealthy'
+    || coalesce(': ' || dependency.error_message, '')
+from external_dependencies as dependency
+inner join tasks as task on task.workflow_id = dependency.workflow_id
+where
+    task.status in ('pending', 'blocked')
+    and dependency.is_required
+    and dependency.health = 'unhealthy'
+union all
+select
+    task.id,
+    'files',
+    holder.id,
+    holder.key,
+    false,
+    string_agg(clash.path, ', ' order by clash.path)
+    || case when count(*) > 1 then ' are' else ' is' end
+    || ' in the hands of ' || holder.key
+from tasks as task
+inner join file_conflicts as clash on clash.task_id = task.id
+inner join tasks as holder on holder.id = clash.holder_id
+where task.status in ('pending', 'blocked')
+group by task.id, holder.id;
+
+comment on view task_obstacles is 'Why a task cannot be claimed now, a row for each reason.';
+comment on column task_obstacles.reason is
+    'finished, in_review, claimed, started_by_hand, attempts_exhausted, held, dependency, '
+    'scheduled, external, files.';
+comment on column task_obstacles.dead is 'It will not go away by itself.';
+
+-- Tasks that went on although something they wait for is open again, or was added later.
+create view ran_early as
+select
+    task.id,
+    task.key,
+    task.title,
+    task.status,
+    task.open_dependencies
+from tasks as task
+where task.open_dependencies > 0 and task.status not in ('pending', 'blocked');
+
+comment on view ran_early is
+    'Tasks in progress, in review or finished while a dependency of theirs is open.';
+
+-- How far each feature is, exactly.
+create view feature_progress as
+select
+    feature.id as feature_id,
+    feature.epic_id,
+    feature.key,
+    count(task.id) as task_count,
+    count(task.id) filter (where task.status <> 'cancelled') as counted_count,
+    count(task.id) filter (
+        where task.status in ('completed', 'archived') and task.completed_at is not null
+    ) as completed_count,
+    coalesce(
+        round(
+            100.0
+            * count(task.id) filter (
+                where task.status in ('completed', 'archived') and task.completed_at is not null
+            )
+            / nullif(count(task.id) filter (where task.status <> 'cancelled'), 0),
+            2
+        ),
+        0
+    ) as progress_pct
+from features as feature
+left join tasks as task on task.feature_id = feature.id
+group by feature.id;
+
+comment on view feature_progress is
+    'Progress of features: 100 x completed / not cancelled; without such tasks, 0.';
+comment on column feature_progress.counted_count is 'Its tasks that are not cancelled.';
+comment on column feature_progress.completed_count is
+    'Its tasks that are completed, or archived after completion.';
+
+-- How far each epic is: the mean of its features, and beside it the figure weighted by tasks.
+create view epic_progress as
+select
+    epic.id as epic_id,
+    epic.key,
+    count(feature.feature_id) as feature_count,
+    coalesce(sum(feature.task_count), 0)::bigint as task_count,
+    coalesce(sum(feature.completed_count), 0)::bigint as completed_count,
+    coalesce(round(avg(feature.progress_pct), 2), 0) as progress_pct,
+    coalesce(
+        round(100.0 * sum(feature.completed_count) / nullif(sum(feature.counted_count), 0), 2), 0
+    ) as weighted_progress_pct
+from epics as epic
+left join feature_progress as feature on feature.epic_id = epic.id
+group by epic.id;
+
+comment on view epic_progress is 'Progress of epics: the mean of their features''.';
+comment on column epic_progress.weighted_progress_pct is
+    'The same over all tasks of the epic: 100 x completed / not cancelled.';
+
+-- How long tasks of each agent type take: what plan_schedule assumes of those that nobody
+-- estimated. Tasks without a type are a type of their own.
+create view task_hours_by_type as
+select
+    task.agent_type,
+    count(*) as finished_count,
+    round(
+        cast(percentile_cont(0.5) within group (order by spent.hours) as numeric), 2
+    ) as median_hours
+from tasks as task
+cross join lateral (
+    select
+        coalesce(
+            cast(task.actual_hours as double precision),
+            cast(
+                extract(epoch from task.completed_at - task.started_at) / 3600
+                as double precision
+            )
+        ) as hours
+) as spent
+where
+    task.status in ('completed', 'archived')
+    and task.completed_at is not null
+    and spent.hours >= 0
+group by task.agent_type;
+
+comment on view task_hours_by_type is
+    'How long completed tasks of each agent type took: actual_hours, else from started_at to '
+    'completed_at. Tasks that name neither, or a completion before the start, do not count.';
+comment on column task_hours_by_type.agent_type is 'Null: the tasks without one.';
+comment on column task_hours_by_type.median_hours is 'The middle one of their durations.';
+
+-- When each open task can begin and end at the earliest, and how much later it may without
+-- making the whole later: the critical path method (J. E. Kelley and M. R. Walker,
+-- "Critical-path planning and scheduling", 1959) over the dependency graph.
+--
+-- What it takes as given:
+--   scope     the tasks whose end is asked for; the open ones among them take part, and so
+--             do the open tasks outside that they wait for, since they come first all the same.
+--             Nothing that is finished takes part, and no satisfied edge.
+--   hours     a task's estimated_hours, else the median of its agent type
+--             (task_hours_by_type), else one hour. What is in progress counts whole.
+--   agents    as many as there is work for. Hours are of work: neither nights nor
+--             scheduled_at count, nor who is free.
+--
+-- A task is stuck if it waits, directly or not, for one that failed or was given up: its
+-- hours hold only once that is mended.
+--
+-- graph_rank is a topological order of unsatisfied edges: one pass forwards and one
+-- backwards, over arrays in that order, are linear in tasks and edges, whatever the depth.
+create function plan_schedule(scope uuid[])
+    returns table (
+        task_id uuid,
+        in_scope boolean,
+        stuck boolean,
+        hours numeric,
+        hours_from text,
+        wave int,
+        earliest_start_hours numeric,
+        earliest_finish_hours numeric,
+        latest_start_hours numeric,
+        latest_finish_hours numeric,
+        slack_hours numeric,
+        path_step int
+    )
+    language plpgsql
+    stable
+    rows 1000
+    set search_path from current
+as $$
+declare
+    medians jsonb;
+    members uuid[];
+    ids uuid[];
+    size int;
+    -- Durations and moments are hundredths of an hour from now, so that sums are exact.
+    durations bigint[];
+    origins text[];
+    scoped boolean[];
+    stuck_ones boolean[];
+    finishes bigint[];
+    late_finishes bigint[];
+    waves int[];
+    steps int[];
+    -- The blocker that a task waits for longest.
+    longest int[];
+    -- The edges as compressed rows: task n's blockers are those from first[n] up to, but not
+    -- with, first[n + 1]; null where the gate is dead.
+    waiters int[];
+    blockers int[];
+    blocker_ids uuid[];
+    first int[];
+    positions int[];
+    n int;
+    m int;
+    last int;
+    begins bigint;
+    level int;
+    ending int;
+    length int;
+begin
+    select jsonb_object_agg(coalesce(typical.agent_type, ''), typical.median_hours)
+    into medians
+    from task_hours_by_type as typical;
+
+    -- Most often nothing outside is waited for: the way out is walked only where it is needed.
+    members := scope;
+    loop
+        select
+            array_agg(task.id order by task.graph_rank, task.id),
+            array_agg(
+                (coalesce(task.estimated_hours, task.median_hours, 1) * 100)::bigint
+                order by task.graph_rank, task.id
+            ),
+            array_agg(
+                case
+                    when task.estimated_hours is not null then 'estimate'
+                    when task.median_hours is not null then 'median'
+                    else 'default'
+                end
+                order by task.graph_rank, task.id
+            )
+        into ids, durations, origins
+        from unnest(members) as member (id)
+        cross join lateral (
+            select
+                other.id,
+                other.graph_rank,
+                other.estimated_hours,
+                (medians ->> coalesce(other.agent_type, ''))::numeric as median_hours
+            from tasks as other
+            where
+                other.id = member.id
+                and other.status in ('pending', 'blocked', 'in_progress', 'in_review')
+            offset 0
+        ) as task;
+        if ids is null then
+            return;
+        end if;
+
+        select
+            array_agg(gate.waiting), array_agg(case when not gate.dead then gate.blocker_id end)
+        into waiters, blocker_ids
+        from open_task_gates(ids) as gate;
+        blockers := positions_of(blocker_ids, ids);
+        exit when not exists (
+            select
+            from unnest(blocker_ids, blockers) as gate (id, position)
+            where gate.id is not null and gate.position is null
+        );
+        select array_agg(region.id) into members from open_task_region(ids) as region (id);
+    end loop;
+    size := cardinality(ids);
+
+    first := array_fill(1, array[size + 1]);
+    for i in 1..coalesce(cardinality(waiters), 0) loop
+        first[waiters[i] + 1] := i + 1;
+    end loop;
+    for i in 1..size loop
+        first[i + 1] := greatest(first[i + 1], first[i]);
+    end loop;
+    scoped := array_fill(false, array[size]);
+    positions := positions_of(scope, ids);
+    foreach n in array positions loop
+        if n is not null then
+            scoped[n] := true;
+        end if;
+    end loop;
+
+    stuck_ones := array_fill(false, array[size]);
+    finishes := array_fill(0::bigint, array[size]);
+    waves := array_fill(1, array[size]);
+    longest := array_fill(null::int, array[size]);
+    for n in 1..size loop
+        begins := 0;
+        level := 1;
+        last := null;
+        for i in first[n]..first[n + 1] - 1 loop
+            m := blockers[i];
+            if m is null then
+                stuck_ones[n] := true;
+                continue;
+            end if;
+            if stuck_ones[m] then
+                stuck_ones[n] := true;
+            end if;
+            if waves[m] >= level then
+                level := waves[m] + 1;
+            end if;
+            if
+                last is null
+                or finishes[m] > begins
+                or (finishes[m] = begins and (waves[m], last) > (waves[last], m))
+            then
+                begins := finishes[m];
+                last := m;
+            end if;
+        end loop;
+        waves[n] := level;
+        longest[n] := last;
+        finishes[n] := begins + durations[n];
+        if
+            scoped[n]
+            and (
+                ending is null
+                or (finishes[n], waves[n]) > (finishes[ending], waves[ending])
+            )
+        then
+            ending := n;
+        end if;
+    end loop;
+
+    late_finishes := array_fill(finishes[ending], array[size]);
+    for n in reverse size..1 loop
+        begins := late_finishes[n] - durations[n];
+        for i in first[n]..first[n + 1] - 1 loop
+            m := blockers[i];
+            if late_finishes[m] > begins then
+                late_finishes[m] := begins;
+            end if;
+        end loop;
+    end loop;
+
+    -- One longest path, from what ends last back to what waits for nothing. What takes no time
+    -- is on it too: of equally long ways the one of more waves.
+    steps := array_fill(null::int, array[size]);
+    length := 0;
+    n := ending;
+    while n is not null loop
+        length := length + 1;
+        n := longest[n];
+    end loop;
+    n := ending;
+    while n is not null loop
+        steps[n] := length;
+        length := length - 1;
+        n := longest[n];
+    end loop;
+
+    return query
+    select
+        planned.id,
+        planned.scoped,
+        planned.stuck,
+        planned.duration * 0.01,
+        planned.origin,
+        planned.wave,
+        (planned.finish - planned.duration) * 0.01,
+        planned.finish * 0.01,
+        (planned.late_finish - planned.duration) * 0.01,
+        planned.late_finish * 0.01,
+        (planned.late_finish - planned.finish) * 0.01,
+        planned.step
+    from unnest(
+        ids, scoped, stuck_ones, durations, origins, waves, finishes, late_finishes, steps
+    ) as planned (id, scoped, stuck, duration, origin, wave, finish, late_finish, step);
+end;
+$$;
+
+comment on function plan_schedule(uuid[]) is
+    'Critical path method over the open ones of these tasks and the open tasks that they wait '
+    'for: earliest and latest start and finish, in hours of work from now with enough agents; '
+    'slack is what a task may slip without making the whole later; wave 1 waits for nothing, '
+    'wave n for something of wave n - 1; path_step numbers the tasks of one longest path. '
+    'hours are estimated_hours, else the median of the agent type, else one (hours_from: '
+    'estimate, median, default). stuck: it waits, directly or not, for a task that failed or '
+    'was given up.';
+
+-- How many open tasks wait for this one, directly or not. Each is visited once; nothing waits
+-- over an edge that is satisfied, so nothing waits for what is completed.
+create function task_unblocks(blocker uuid)
+    returns bigint
+    language sql
+    stable
+    set search_path from current
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    set enable_material = off
+    set enable_seqscan = off
+    set jit = off
+as $$
+    with recursive waiting (id, status, completed_at) as (
+        select task.id, task.status, task.completed_at
+        from tasks as task
+        where task.id = blocker
+        union
+        select dependent.id, dependent.status, dependent.completed_at
+        from waiting
+        cross join lateral (
+            select other.id, other.status, other.completed_at
+            from task_dependencies as edge
+            inner join tasks as other on other.id = edge.task_id
+            where
+                edge.depends_on_id = waiting.id
+                and not is_satisfied(edge.dependency_type, waiting.status, waiting.completed_at)
+                and other.status in ('pending', 'blocked', 'in_progress', 'in_review')
+            offset 0
+        ) as dependent
+    )
+
+    select count(*) - 1
+    from waiting;
+$$;
+
+comment on function task_unblocks(uuid) is
+    'How many open tasks wait for this one, directly or not: each counts once.';
+
+-- The steps that may be begun now, and whether the condition of each holds: of executions that
+-- run, those that wait for nothing more, and those whose time has come to be tried again. A
+-- step is done for those that need it when it is completed, or failed with on_error = continue.
+--
+-- A step whose condition does not hold is skipped, and with it, as in GitHub Actions, all that
+-- needs it, directly or not: queries/executions.sql, next_steps. A path that is no predicate,
+-- or that cannot be followed, does not hold.
+create view startable_steps as
+select
+    step.execution_id,
+    step.key,
+    step.status,
+    step.attempt,
+    step.condition is null or coalesce(execution.context @@ step.condition, false)
+        as condition_holds
+from execution_steps as step
+inner join workflow_executions as execution on execution.id = step.execution_id
+where
+    execution.status = 'running'
+    and step.status = 'pending'
+    and not exists (
+        select from execution_steps as need
+        where
+            need.execution_id = step.execution_id
+            and need.key = any(step.needs)
+            and need.status <> 'completed'
+            and (need.status <> 'failed' or need.on_error <> 'continue')
+    )
+union all
+select
+    step.execution_id,
+    step.key,
+    step.status,
+    step.attempt,
+    true
+from execution_steps as step
+inner join workflow_executions as execution on execution.id = step.execution_id
+where
+    execution.status = 'running'
+    and step.status = 'retrying'
+    and step.retry_at <= now();
+
+comment on view startable_steps is
+    'Steps of running executions that wait for nothing more, or are due to be tried again.';
+comment on column startable_steps.condition_holds is
+    'False: the step is to be skipped. It was begun before: always true.';
+
+-- How the executions of each workflow went. A view is exact whatever runs at the same time, and
+-- a counter in the workflow's row would have its executions wait for each other; nor do
+-- percentiles follow from counters. docs/decisions/0012-workflow-statistics.md has the numbers.
+create view workflow_statistics as
+select
+    workflow.id as workflow_id,
+    workflow.name,
+    count(execution.id) as execution_count,
+    count(*) filter (where execution.status = 'running') as running_count,
+    count(*) filter (where execution.status = 'completed') as completed_count,
+    count(*) filter (where execution.status = 'failed') as failed_count,
+    count(*) filter (where execution.status = 'cancelled') as cancelled_count,
+    round(
+        100.0
+        * count(*) filter (where execution.status = 'completed')
+        / nullif(count(*) filter (where execution.status in ('completed', 'failed')), 0),
+        2
+    ) as success_pct,
+    avg(execution.ended_at - execution.started_at) filter (
+        where execution.status = 'completed'
+    ) as average_duration,
+    percentile_cont(0.5) within group (order by execution.ended_at - execution.started_at)
+        filter (where execution.status = 'completed') as median_duration,
+    percentile_cont(0.95) within group (order by execution.ended_at - execution.started_at)
+        filter (where execution.status = 'completed') as p95_duration,
+    max(execution.started_at) as last_started_at
+from workflows as workflow
+left join workflow_executions as execution on execution.workflow_id = workflow.id
+group by workflow.id;
+
+comment on view workflow_statistics is 'How the executions of each workflow went, exactly.';
+comment on column workflow_statistics.success_pct is
+    '100 x completed / (completed + failed); null before the first such end.';
+comment on column workflow_statistics.average_duration is 'Of completed executions.';
+
+-- The tasks among which a search ranks: all that match, as long as they are no more than
+-- *bound*; of more, about the newest *bound*. Ranking reads each document, so a word that half
+-- the tasks have would cost a second in a million; and nobody reads on past the first pages.
+--
+-- Ids grow with time, so the newest are the last by primary key. Three steps, each of bounded
+-- cost, and each only where it pays (docs/decisions/0014-insight.md has the figures):
+--   1. Look how many of the newest 1,000 tasks match.
+--   2. If it is one in twenty or more, collect from the newest on, through 40 x bound tasks at
+--      most. A full list is the exact newest; GIN would first gather every match.
+--   3. Else ask GIN. Up to bound: all. Up to 10 x bound: the newest of all. Of still more,
+--      the newest of those that are found first.
+create function search_candidates(query tsquery, bound int)
+    returns setof uuid
+    language plpgsql
+    stable
+    rows 1000
+    set search_path from current
+    set enable_seqscan = off
+    set jit = off
+    -- A plan that knows the words would trust the statistics, which know nothing of phrases.
+    set plan_cache_mode = force_generic_plan
+as $$
+declare
+    frequency bigint;
+    ids uuid[];
+begin
+    select count(*)
+    into frequency
+    from (
+        select search.document
+        from task_search as search
+        order by search.task_id desc
+        limit 1000
+    ) as newest
+    where newest.document @@ query;
+
+    if frequency >= 50 then
+        select array_agg(found.task_id)
+        into ids
+        from (
+            select newest.task_id
+            from (
+                select search.task_id, search.document
+                from task_search as search
+                order by search.task_id desc
+                limit 40 * bound
+            ) as newest
+            where newest.document @@ query
+            limit bound
+        ) as found;
+        if cardinality(ids) = bound then
+            return query select newest.id from unnest(ids) as newest (id);
+            return;
+        end if;
+    end if;
+
+    return query
+    select found.task_id
+    from (
+        select search.task_id
+        from task_search as search
+        where search.document @@ query
+        limit 10 * bound
+    ) as found
+    order by found.task_id desc
+    limit bound;
+end;
+$$;
+
+comment on function search_candidates(tsquery, int) is
+    'The tasks that match, if no more than bound do; of more, about the newest bound.';
+
+-- The history of each task as stays in a status, in order: imported rows first, by their own
+-- times, then the recorded ones by their numbers.
+--
+-- Clocks may be wrong, and imported times tie or run backwards. A row that claims to be
+-- earlier than one before it counts as at that one's moment, and is marked skewed; so no stay
+-- is negative, and stays add up to the time between the first and the last.
+--
+-- The lateral part lets a query that names tasks read only their rows.
+create view task_moves as
+select
+    task.id as task_id,
+    move.position,
+    move.previous_status,
+    move.status,
+    move.agent,
+    move.note,
+    move.is_move,
+    move.is_done,
+    move.entered_at,
+    move.left_at,
+    move.skewed
+from tasks as task
+cross join lateral (
+    select
+        stay.position,
+        lag(stay.status) over in_order as previous_status,
+        stay.status,
+        stay.agent,
+        stay.note,
+        stay.is_move,
+        -- The last stay so far that was not in the archive: twice its number, and one more
+        -- if it was completed.
+        max(2 * stay.position + cast(stay.status = 'completed' as int))
+            filter (where stay.status <> 'archived')
+            over in_order
+        % 2 = 1 as is_done,
+        stay.entered_at,
+        lead(stay.entered_at) over in_order as left_at,
+        stay.stated_at < stay.entered_at as skewed
+    from (
+        select
+            row_number() over in_order as position,
+            entry.new_status as status,
+            entry.agent,
+            entry.note,
+            entry.old_status is not null as is_move,
+            entry.created_at as stated_at,
+            max(entry.created_at) over in_order as entered_at
+        from task_history as entry
+        where entry.task_id = task.id
+        window in_order as (order by entry.seq nulls first, entry.created_at, entry.id)
+    ) as stay
+    window in_order as (order by stay.position)
+) as move;
+
+comment on view task_moves is
+    'The history of each task as stays in a status, in order: imported rows by their times, '
+    'then the recorded ones by their numbers.';
+comment on column task_moves.position is 'Counts a task''s stays from 1.';
+comment on column task_moves.previous_status is 'Where it stood before; null: it came.';
+comment on column task_moves.is_move is
+    'Someone moved it there. Else it came there: it was made so, or an importer found it so.';
+comment on column task_moves.is_done is
+    'Its work counts as done: completed, or archived after that.';
+comment on column task_moves.entered_at is
+    'When the stay began: the row''s own time, or that of a row before it, if that is later.';
+comment on column task_moves.left_at is 'When the next stay began; null: it lasts.';
+comment on column task_moves.skewed is 'The row claims to be earlier than one before it.';
+
+-- When each task came, began and was done, from its history alone, but for one thing: it came
+-- at tasks.created_at, which an importer knows from the other tracker, whose history seldom
+-- begins there.
+--
+--   lead time    from when it came to when it was last completed
+--   cycle time   from when it first went into progress to the same
+--
+-- Only a move completes: a task that was made or imported as completed has neither. If times
+-- run backwards, or it moved before it came, it is skewed; figures over many tasks leave its
+-- times out, and say how many these are.
+create view task_flow as
+select
+    task.id as task_id,
+    task.agent_type,
+    flow.status,
+    least(task.created_at, flow.first_at) as came_at,
+    flow.started_at,
+    case when flow.is_done then flow.done_at end as done_at,
+    case when flow.is_done then flow.done_by end as done_by,
+    case when flow.is_done then flow.done_at - least(task.created_at, flow.first_at) end
+        as lead_time,
+    case when flow.is_done then flow.done_at - flow.started_at end as cycle_time,
+    flow.reopened_count,
+    flow.skewed
+    or (flow.moved_at is not null and flow.moved_at < task.created_at) as skewed
+from tasks as task
+cross join lateral (
+    select
+        min(move.entered_at) as first_at,
+        min(move.entered_at) filter (where move.is_move) as moved_at,
+        -- What an importer found in progress after its history ended is no second start.
+        min(move.entered_at) filter (
+            where move.status = 'in_progress' and (move.is_move or move.position = 1)
+        ) as started_at,
+        max(move.entered_at) filter (
+            where move.status = 'completed'
+                and move.is_move
+                and move.previous_status is distinct from 'completed'
+        ) as done_at,
+        (array_agg(move.agent order by move.position desc) filter (
+            where move.status = 'completed'
+                and move.is_move
+                and move.previous_status is distinct from 'completed'
+        ))[1] as done_by,
+        (array_agg(move.status order by move.position desc))[1] as status,
+        (array_agg(move.is_done order by move.position desc))[1] as is_done,
+        count(*) filter (
+            where move.is_move
+                and move.previous_status in ('completed', 'failed', 'cancelled', 'archived')
+                and move.status in ('pending', 'blocked', 'in_progress', 'in_review')
+        ) as reopened_count,
+        bool_or(move.skewed) as skewed
+    from task_moves as move
+    where move.task_id = task.id
+) as flow;
+
+comment on view task_flow is
+    'When each task came, began and was done: lead and cycle times, from its history.';
+comment on column task_flow.came_at is 'tasks.created_at, or its first row if that is earlier.';
+comment on column task_flow.started_at is 'When it first went into progress.';
+comment on column task_flow.done_at is
+    'When it was last completed; null if it is not, or came as completed.';
+comment on column task_flow.done_by is 'Who completed it.';
+comment on column task_flow.lead_time is 'From came_at to done_at.';
+comment on column task_flow.cycle_time is
+    'From started_at to done_at; null if it was completed without being in progress.';
+comment on column task_flow.reopened_count is
+    'How often it went from a finished status back to an open one.';
+comment on column task_flow.skewed is
+    'Times of its history run backwards, or it moved before it came.';
+
+-- How far each specification is, and its hours, from its tasks. Cancelled ones don't count. Asked
+-- of one specification, only its own tasks are read.
+create view spec_progress as
+select
+    spec.id as spec_id,
+    spec.key,
+    spec.title,
+    spec.status,
+    spec.total_phases,
+    task_sums.task_count,
+    task_sums.counted_count,
+    task_sums.completed_count,
+    task_sums.in_progress_count,
+    task_sums.merged_count,
+    coalesce(
+        round(100.0 * task_sums.completed_count / nullif(task_sums.counted_count, 0), 2), 0
+    ) as progress_pct,
+    spec.estimated_hours,
+    phase_sums.hours as phase_hours,
+    task_sums.estimated_hours as task_estimated_hours,
+    spec.actual_hours,
+    task_sums.actual_hours as task_actual_hours
+from technical_specs as spec
+cross join lateral (
+    select
+        count(*) as task_count,
+        count(*) filter (where task.status <> 'cancelled') as counted_count,
+        count(*) filter (
+            where task.status in ('completed', 'archived') and task.completed_at is not null
+        ) as completed_count,
+        count(*) filter (where task.status = 'in_progress') as in_progress_count,
+        count(*) filter (where work.merged_at is not null) as merged_count,
+        sum(task.estimated_hours) filter (where task.status <> 'cancelled') as estimated_hours,
+        sum(task.actual_hours) filter (where task.status <> 'cancelled') as actual_hours
+    from implementation_tasks as work
+    inner join tasks as task on task.id = work.task_id
+    where work.spec_id = spec.id
+) as task_sums
+cross join lateral (
+    select sum(phase.hours) as hours
+    from spec_phases as phase
+    where phase.spec_id = spec.id
+) as phase_sums;
+
+comment on view spec_progress is
+    'Progress and hours of specifications: 100 x completed / not cancelled; without tasks, 0.';
+comment on column spec_progress.phase_hours is 'The sum of its phases'' hours.';
+comment on column spec_progress.task_estimated_hours is 'The sum of its tasks'' estimates.';
+comment on column spec_progress.task_actual_hours is 'The sum of what its tasks took.';
+
+-- Implementation tasks whole: the part of the specification, the task, and its live claim.
+create view spec_tasks as
+select
+    work.task_id,
+    task.key,
+    work.spec_id,
+    spec.key as spec_key,
+    task.title,
+    task.status,
+    task.effective_priority,
+    task.execution_order,
+    work.scope,
+    work.scope_description,
+    work.assigned_files,
+    work.branch_name,
+    work.worktree_path,
+    claim.agent as claimed_by,
+    claim.claimed_at,
+    task.started_at,
+    task.completed_at,
+    work.commit_sha,
+    work.merged_at,
+    work.merge_commit_sha,
+    work.created_by,
+    work.created_at
+from implementation_tasks as work
+inner join tasks as task on task.id = work.task_id
+inner join technical_specs as spec on spec.id = work.spec_id
+left join task_claims as claim on claim.task_id = task.id and claim.outcome is null;
+
+comment on view spec_tasks is 'Implementation tasks, with their tasks and live claims.';
+
+-- Sessions with the design jobs that they began with: one schema joined with the other.
+create view session_jobs as
+select
+    session.id,
+    session.project_id,
+    session.user_id,
+    session.status,
+    session.current_stage,
+    session.progress_percentage,
+    session.created_at,
+    session.design_job_id,
+    job.project_id as design_project_id,
+    job.status as design_status,
+    job.completed_at as design_completed_at
+from tech_spec_sessions as session
+inner join shared.design_jobs as job on job.id = session.design_job_id;
+
+comment on view session_jobs is 'Sessions with their design jobs.';
+
+-- What each session took and what came of it. Each figure is looked up for the session that is
+-- asked for, so that reading few sessions costs little.
+create view session_figures as
+select
+    session.id,
+    session.project_id,
+    session.status,
+    session.created_at,
+    session.completed_at - session.created_at as duration,
+    error.error_count,
+    error.recovered_count,
+    error.retry_count,
+    session.newest_version,
+    document.quality_score
+from tech_spec_sessions as session
+cross join lateral (
+    select
+        count(*) as error_count,
+        count(*) filter (where log.recovered) as recovered_count,
+        coalesce(sum(log.retry_count), 0) as retry_count
+    from agent_error_logs as log
+    where log.session_id = session.id
+) as error
+left join lateral (
+    select newest.quality_score
+    from generated_trd_documents as newest
+    where newest.session_id = session.id
+    order by newest.version desc
+    limit 1
+) as document on true;
+
+comment on view session_figures is
+    'Of each session: how long it took, its errors, the quality of its newest document.';
+comment on column session_figures.duration is
+    'From its creation to its completion, pauses included; null before.';
+
+-- How sessions went, by the status in which they are now.
+create view session_statistics as
+select
+    figures.status,
+    count(*) as session_count,
+    avg(figures.duration) as average_duration,
+    sum(figures.error_count)::bigint as error_count,
+    sum(figures.recovered_count)::bigint as recovered_count,
+    round(100.0 * count(*) filter (where figures.error_count > 0) / count(*), 2)
+        as sessions_with_errors_pct,
+    round(avg(figures.quality_score), 2) as average_quality
+from session_figures as figures
+group by figures.status;
+
+comment on view session_statistics is 'How sessions went, by their status.';
+comment on column session_statistics.sessions_with_errors_pct is
+    '100 x sessions in which there was an error / all.';
+
+-- How often agents get over their errors, by the node in which they happen.
+create view error_recovery as
+select
+    log.node,
+    count(*) as error_count,
+    count(*) filter (where log.recovered) as recovered_count,
+    round(100.0 * count(*) filter (where log.recovered) / count(*), 2) as recovery_pct,
+    round(avg(log.retry_count), 2) as average_retries,
+    max(log.created_at) as last_error_at
+from agent_error_logs as log
+group by log.node;
+
+comment on view error_recovery is 'Errors by node, and how many agents recovered from.';
+comment on column error_recovery.recovery_pct is '100 x recovered / all.';

@@ -262,6 +262,55 @@ def test_parameter_is_not_null_only_in_the_variants_with_its_line(
     assert "exact may be NULL (parameter $1 may be NULL)" in found[0]
 
 
+PLANNED_TABLES = """
+create domain filled as integer not null;
+create table account (
+    id integer primary key,
+    mail text,
+    name text unique,
+    gone timestamptz,
+    fill filled default 1
+);
+create unique index account_by_mail on account (mail) where gone is null;
+create table payment (id integer primary key, account_id integer, spent int4range);
+"""
+
+# A statement that parses, its parameters, and why it can't be planned; None: it can.
+PLANNED: list[tuple[str, str, str | None]] = [
+    ("insert into account (id, mail) values (:id, :m) on conflict (mail) do nothing;", "id: int, m: str", "no unique or exclusion constraint"),
+    ("insert into account (id, mail) values (:id, :m) on conflict (mail) where gone is null do nothing;", "id: int, m: str", None),
+    ("insert into account (id, name) values (:id, :m) on conflict (lower(name)) do nothing;", "id: int, m: str", "no unique or exclusion constraint"),
+    ("insert into account (id, name) values (:id, :m) on conflict (name) do update set mail = excluded.name;", "id: int, m: str", None),
+    ("with a as (insert into account (id, mail) values (:id, :m) on conflict (mail) do nothing returning id) select count(*) from a;", "id: int, m: str", "no unique or exclusion constraint"),
+    ("select a.name from account a left join payment p on p.account_id = a.id for update;", "", "nullable side of an outer join"),
+    ("select a.name from account a left join payment p on p.account_id = a.id for update of a;", "", None),
+    ("select a.name from account a full join payment p on p.account_id < a.id;", "", "FULL JOIN is only supported"),
+    ("select a.name from account a full join payment p on p.account_id = a.id;", "", None),
+    ("select name from account where true\nfor update -- if :lock\n;", "lock: bool | None = None", None),
+    ("select name from (select name, row_number() over (order by id) as n from account) a where n < 9\nfor update -- if :lock\n;", "lock: bool | None = None", "not allowed with window functions"),
+    ("select 1 / 0 as name;", "", "division by zero"),
+    ("insert into account (id, fill) values (:id, :fill);", "id: int, fill: int", None),
+    ("update account set fill = :fill::filled where id = :id;", "id: int, fill: int", None),
+    ("delete from account where id = :id and name is not distinct from :name and gone = :gone;", "id: int, name: str | None, gone: datetime", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sql", "stub", "expected"), PLANNED)
+def test_what_the_planner_refuses_is_found_and_nothing_is_run(
+    conn: Connection, check: Check, sql: str, stub: str, expected: str | None
+) -> None:
+    conn.execute(PLANNED_TABLES)
+    returns = "list[str | None]" if sql.startswith("select") else "int"
+
+    found = check(sql, f"{stub}) -> {returns}")
+
+    planner = [each for each in found if "the server refuses it" in each]
+    assert bool(planner) == bool(expected), found
+    assert all(expected and expected in each for each in planner), found
+    assert conn.execute("select count(*) from account").fetchone() == (0,)
+    assert conn.execute("select count(*) from pg_prepared_statements").fetchone() == (0,)
+
+
 def test_server_error_is_reported_where_it_is_in_the_file(check: Check) -> None:
     (finding,) = check("select key,\n    colour\nfrom tasks;", ") -> list[Row]")
 

@@ -95,6 +95,13 @@ order by id desc;
 -- name: retitle
 update orders set title = :title where id = :id;
 
+-- name: put
+insert into orders (id, title) values (:id, :title)
+on conflict (id) do update set title = excluded.title;
+
+-- name: tag
+insert into "Tags" (name) values (:name) on conflict (lower(name)) where not "Old" do nothing;
+
 -- name: load
 copy orders (id, title) from stdin;
 """
@@ -119,9 +126,17 @@ def list_orders(*, mood: str | None = None) -> list[Order]: ...
 @query
 def retitle(*, id: int, title: str) -> int: ...
 @query
+def put(*, id: int, title: str) -> int: ...
+@query
+def tag(*, name: str) -> int: ...
+@query
 def load(*, id: int, title: str) -> int: ...
 """
-SCHEMA = "create table orders (id integer primary key, title text not null, mood text)"
+SCHEMA = """
+create table orders (id integer primary key, title text not null, mood text);
+create table "Tags" (name text, "Old" boolean);
+create unique index on "Tags" (lower(name)) where not "Old";
+"""
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +186,8 @@ def test_the_file_is_for_review(own: Connection, shop: ModuleType) -> None:
         "reads   orders",
         "writes  orders",
         "needs   insert on orders",
+        "unique  orders (id)",
+        'unique  "Tags" (lower(name)) where (NOT "Old")',
     ):
         assert line in text
 
@@ -267,6 +284,14 @@ def _without_load(shop: ModuleType) -> Queries:
          "column id is bigint, expected is integer"),
         ("alter table orders alter column title drop not null", "list_orders",
          "column title may be NULL, expected is NOT NULL"),
+        ("alter table orders drop constraint orders_pkey", "put",
+         "on conflict finds no unique index on orders (id)"),
+        ('drop index "Tags_lower_idx"', "tag",
+         'on conflict finds no unique index on "Tags" (lower(name)) where (NOT "Old")'),
+        ('drop index "Tags_lower_idx"; create unique index on "Tags" (lower(name)) where "Old"',
+         "tag", "on conflict finds no unique index"),
+        ('alter table "Tags" alter column name type varchar(9)', "tag",
+         ":name is character varying, expected is text"),
     ],
 )  # fmt: skip
 def test_what_no_longer_fits_is_named(
@@ -375,7 +400,7 @@ def test_command_writes_and_compares(
     done = call("check", "--package", "orders", "contract")
 
     assert done.status == 1
-    assert "contract: 4 findings" in done.out
+    assert "contract: 6 findings" in done.out
     assert 'relation "orders" does not exist' in done.out
     assert "Do these queries stand on taskdb's tables? Name their --workspace." in done.out
     assert call("check", "--write", "drift").status == 2

@@ -16,6 +16,15 @@ select
         end
     ) as settings;
 
+-- name: plan_generically
+-- Until the transaction ends, statements are planned without regard to arguments, and none writes.
+select
+    concat_ws(
+        ' ',
+        set_config('plan_cache_mode', 'force_generic_plan', true),
+        set_config('transaction_read_only', 'on', true)
+    ) as settings;
+
 -- name: functions
 -- What is known of functions. One is built in if it came with initdb.
 select
@@ -226,7 +235,8 @@ order by pg_index.indrelid, pg_index.indexrelid;
 
 -- name: types
 -- What is known of types: whether PostgreSQL's own code reads and prints their values, and
--- whether a cast to the type refuses NULL, as one to a domain NOT NULL does.
+-- whether a cast to the type refuses NULL, as one to a domain NOT NULL does; and on which type a
+-- domain stands.
 with recursive base (root, oid) as (
     select
         root.oid,
@@ -253,7 +263,18 @@ select
         where
             base.root = pg_type.oid
             and link.typnotnull
-    ) as cast_refuses_null
+    ) as cast_refuses_null,
+    format_type(
+        (
+            select base.oid
+            from base
+            inner join pg_type as link on base.oid = link.oid
+            where
+                base.root = pg_type.oid
+                and link.typtype <> 'd'
+        ),
+        null
+    ) as "base_name!"  -- each domain stands on a type that is none
 from pg_type
 where pg_type.oid = any(:oids::oid[])
 order by pg_type.oid;

@@ -55,6 +55,34 @@ where
     and not pg_attribute.attisdropped
     and not pg_attribute.attnotnull;
 
+-- name: unique_indexes
+-- By what rows of these relations can conflict: the columns or expressions of each unique index
+-- (or exclusion constraint), in order of their text, and the condition of a partial one.
+select
+    wanted.name as relation,
+    index_class.relname::text as index_name,
+    concat(
+        wanted.name,
+        ' (',
+        (
+            select string_agg(key.text, ', ' order by key.text)
+            from (
+                select pg_get_indexdef(pg_index.indexrelid, number, false) as text
+                from generate_series(1, pg_index.indnkeyatts) as number
+            ) as key
+        ),
+        ')',
+        ' where ' || pg_get_expr(pg_index.indpred, pg_index.indrelid)
+    ) as definition
+from unnest(:relations::text[]) as wanted (name)
+inner join pg_index on pg_index.indrelid = to_regclass(wanted.name)
+inner join pg_class as index_class on pg_index.indexrelid = index_class.oid
+where
+    (pg_index.indisunique or pg_index.indisexclusion)
+    and pg_index.indisvalid
+    and pg_index.indimmediate
+    and wanted.name is not null;
+
 -- name: copied_columns
 -- The columns that a COPY into this relation may name.
 select

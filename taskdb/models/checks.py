@@ -55,8 +55,12 @@ class UniqueKey:
 
 @dataclass(slots=True)
 class TypeInfo:
-    """A type: does built-in code convert it from and to text, does a cast to it refuse NULL."""
+    """A type: does built-in code convert it from and to text, does a cast to it refuse NULL.
+
+    `base_name` is the type that a domain stands on, else its own.
+    """
 
     oid: int
     built_in_text: bool
     cast_refuses_null: bool
+    base_name: str

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["CopiedColumn", "ExpectedType", "MissingPrivilege", "NullableColumn", "TypeName"]
+__all__ = [
+    "CopiedColumn",
+    "ExpectedType",
+    "MissingPrivilege",
+    "NullableColumn",
+    "TypeName",
+    "UniqueIndex",
+]
 
 
 @dataclass(slots=True)
@@ -30,6 +37,15 @@ class NullableColumn:
 
     relation: int
     number: int
+
+
+@dataclass(slots=True)
+class UniqueIndex:
+    """What no two rows of a relation have in common: `orders (customer, day) where ...`."""
+
+    relation: str
+    index_name: str
+    definition: str
 
 
 @dataclass(slots=True)

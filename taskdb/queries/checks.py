@@ -5,12 +5,28 @@ from __future__ import annotations
 from taskdb.models.checks import Function, Relation, TypeInfo, UniqueKey
 from taskdb.queries import query
 
-__all__ = ["functions", "print_rewritten_trees", "relations", "types", "unique_keys"]
+__all__ = [
+    "functions",
+    "plan_generically",
+    "print_rewritten_trees",
+    "relations",
+    "types",
+    "unique_keys",
+]
 
 
 @query
 def print_rewritten_trees() -> str:
     """Have PostgreSQL send back every statement's analysed tree until the transaction ends.
+
+    Returns the settings that do it.
+    """
+    ...
+
+
+@query
+def plan_generically() -> str:
+    """Have statements planned without their arguments, and none write, until the transaction ends.
 
     Returns the settings that do it.
     """

@@ -8,6 +8,7 @@ from taskdb.models.expectations import (
     MissingPrivilege,
     NullableColumn,
     TypeName,
+    UniqueIndex,
 )
 from taskdb.queries import query
 
@@ -18,6 +19,7 @@ __all__ = [
     "nullable_columns",
     "search_path",
     "type_names",
+    "unique_indexes",
 ]
 
 
@@ -42,6 +44,12 @@ def missing_privileges(*, relations: list[str], privileges: list[str]) -> list[M
 @query
 def nullable_columns(*, relations: list[str]) -> list[NullableColumn]:
     """Return the columns of these relations that may hold NULL."""
+    ...
+
+
+@query
+def unique_indexes(*, relations: list[str]) -> list[UniqueIndex]:
+    """Return by what rows of these relations can conflict."""
     ...
 
 

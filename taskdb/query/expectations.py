@@ -107,7 +107,10 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What is expected of one query; `reads` and `writes` name tables, `through` views."""
+    """What is expected of one query; `reads` and `writes` name tables, `through` views.
+
+    `unique` are the unique indexes by which its `on conflict` knows a conflict.
+    """
 
     name: str
     text: str = ""
@@ -117,6 +120,7 @@ class Expectation:
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     through: tuple[str, ...] = ()
+    unique: tuple[str, ...] = ()
     needs: tuple[Need, ...] = ()
 
     def lines(self) -> Iterator[str]:
@@ -127,7 +131,7 @@ class Expectation:
             yield from (f"    {word:<7} {each}" for each in getattr(self, word))
 
 
-_LISTS: Final = ("takes", "gives", "reads", "writes", "through", "needs")
+_LISTS: Final = ("takes", "gives", "reads", "writes", "through", "unique", "needs")
 _READERS: Final = {"takes": Value.of, "gives": Value.of, "needs": Need.of}
 
 

@@ -1,10 +1,11 @@
 """At a service's start: do the queries still fit the database they will run on?
 
 `verify` has the live server parse and describe one text of each query, the one with all its
-lines, and compares parameters, columns, types, enum labels, NOT NULLs and privileges with the
-expectations of the package (`taskdb.query.expectations`). All goes in one pipeline, each statement
-up to a Sync of its own, so that one that fails does not keep the others from being looked at.
-Nothing is executed but four questions to the catalogue.
+lines, and compares parameters, columns, types, enum labels, NOT NULLs, unique indexes and
+privileges with the expectations of the package (`taskdb.query.expectations`). All goes in one
+pipeline, each statement up to a Sync of its own, so that one that fails does not keep the others
+from being looked at.
+Nothing is executed but five questions to the catalogue, and nothing is planned.
 """
 
 from __future__ import annotations
@@ -177,6 +178,7 @@ class _Verification:
         self.labels: dict[str, tuple[str, ...]] = {}
         self.lacking: set[tuple[str, str]] = set()
         self.nullable: set[tuple[int, int]] = set()
+        self.unique: set[str | None] = set()
 
     def _expected(self) -> Iterator[tuple[str, tuple[AnyQuery, Expectation]]]:
         for query in self.queries:
@@ -211,6 +213,10 @@ class _Verification:
                     [need.privilege for need in needs],
                 ),
                 _catalogue(self.catalogue.nullable_columns, tables),
+                _catalogue(
+                    self.catalogue.unique_indexes,
+                    sorted({_indexed(unique) for each in found for unique in each.unique}),
+                ),
                 *(self._question(query, each) for query, each in self.expected.values()),
             ],
         )
@@ -229,12 +235,13 @@ class _Verification:
 
     def take(self, answers: list[list[PGresult]]) -> None:
         """Compare the answers with what is expected."""
-        types, privileges, columns, *described = answers
+        types, privileges, columns, unique, *described = answers
         for name, oid, labels in _rows(types):
             if oid is not None:
                 self.types[name] = int(oid)
                 self.labels[name] = tuple(orjson.loads(labels or "[]"))
         self.lacking = {(privilege or "", relation) for relation, privilege in _rows(privileges)}
+        self.unique = {definition for _, _, definition in _rows(unique)}
         self.nullable = {(int(oid or 0), int(number or 0)) for oid, number in _rows(columns)}
         for (query, expected), results in zip(self.expected.values(), described, strict=True):
             self._compare(query, expected, results)
@@ -252,6 +259,9 @@ class _Verification:
         for need in expected.needs:
             if (need.privilege, need.relation) in self.lacking:
                 self._misfit(query, f"the role may not {need}")
+        for unique in expected.unique:
+            if unique not in self.unique:
+                self._misfit(query, f"on conflict finds no unique index on {unique}")
 
     def _refused(self, query: AnyQuery, result: PGresult) -> None:
         position = result.error_field(DiagnosticField.STATEMENT_POSITION)
@@ -331,6 +341,11 @@ class _Verification:
 
     def _misfit(self, query: AnyQuery, message: str, where: str | None = None) -> None:
         self.misfits.append(Misfit(query.name, where or query.where, query.called_at, message))
+
+
+def _indexed(unique: str) -> str:
+    """The relation of a unique index, as the expectations write both."""
+    return unique.partition(" (")[0]
 
 
 def _catalogue(query: AnyQuery, *arguments: object) -> _Question:

@@ -17,6 +17,7 @@ _FIELDS = {
     "aggfnoid": "function",
     "funcid": "function",
     "opfuncid": "function",
+    "paramtype": "type",
     "winfnoid": "function",
     "relid": "relation",
     "resulttype": "type",

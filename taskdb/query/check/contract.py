@@ -1,6 +1,6 @@
 """The contract check: every text of every query, against a migrated database and its stub.
 
-Each variant of a query is parsed and described by the server, never run. What the server
+Each variant of a query is parsed, described and planned by the server, never run. What the server
 then knows of parameters and columns is compared with the stub's annotations, both ways:
 names, types, NULLs, and whether more than one row can come.
 """
@@ -8,7 +8,7 @@ names, types, NULLs, and whether more than one row can come.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -29,6 +29,7 @@ from taskdb.query._results import Field, Size, bare_name
 from taskdb.query._statements import Variant
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.describe import Column, Description, describe
+from taskdb.query.check.planning import EXPLAIN, plan
 
 __all__ = [
     "MOST_VARIANTS",
@@ -198,17 +199,40 @@ def _describe(
         or (name in variant.present and not by_name[name].unsettable)
     ]
     try:
-        return describe(conn, variant.text, parameters_not_null=not_null, catalogue=catalogue)
+        found = describe(conn, variant.text, parameters_not_null=not_null, catalogue=catalogue)
     except psycopg.Error as exc:
-        position = exc.diag.statement_position
-        offset = variant.offset(int(position) - 1) if position else query.statement.at
-        return Finding(
-            query.name,
-            f"the server refuses it: {exc.diag.message_primary or exc}",
-            query.statement.source.where(offset),
-            place_of(query.function),
-            exc.diag.message_hint or "Mend the statement, or the schema it was written for",
-        )
+        return _refused(query, variant, exc)
+    if _is_utility(query):
+        return found
+    try:
+        return replace(found, arbiters=plan(conn, variant.text, found.parameters, catalogue))
+    except psycopg.Error as exc:
+        return _refused(query, variant, exc, len(EXPLAIN))
+
+
+# What has a plan begins with one of these, or with a parenthesis.
+_PLANNED: Final = frozenset(
+    {"select", "insert", "update", "delete", "merge", "with", "values", "table"}
+)
+
+
+def _is_utility(query: AnyQuery) -> bool:
+    source, first = query.statement.source, query.statement.tokens[0]
+    word = source.text[first.start : first.end].lower()
+    return word not in _PLANNED and word != "("
+
+
+def _refused(query: AnyQuery, variant: Variant, exc: psycopg.Error, before: int = 0) -> Finding:
+    """The finding of what the server refuses; its position counts what stands *before* the text."""
+    position = exc.diag.statement_position
+    offset = variant.offset(int(position) - 1 - before) if position else query.statement.at
+    return Finding(
+        query.name,
+        f"the server refuses it: {exc.diag.message_primary or exc}",
+        query.statement.source.where(offset),
+        place_of(query.function),
+        exc.diag.message_hint or "Mend the statement, or the schema it was written for",
+    )
 
 
 def type_facts(

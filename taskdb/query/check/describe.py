@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from psycopg import Connection, InterfaceError
 from psycopg.errors import error_from_result
@@ -26,7 +26,15 @@ from taskdb.query.check.nullability import Nullability, Verdict, may
 from taskdb.query.check.rowcount import at_most_one_row
 from taskdb.query.check.scopes import SELECT
 
-__all__ = ["TESTED_MAJORS", "Column", "Description", "Parameter", "describe"]
+__all__ = [
+    "TESTED_MAJORS",
+    "Arbiter",
+    "Column",
+    "Description",
+    "Parameter",
+    "describe",
+    "inside_transaction",
+]
 
 # The major versions whose trees the analysis was tested on (docs/decisions/0005-nullability.md).
 TESTED_MAJORS: Final = frozenset({15, 16, 17, 18})
@@ -60,6 +68,14 @@ class Parameter:
     type_oid: int
 
 
+class Arbiter(NamedTuple):
+    """The index by which an INSERT knows a conflict: its schema and table, and its name."""
+
+    schema: str
+    relation: str
+    index_name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Description:
     """What is known of a statement.
@@ -69,7 +85,8 @@ class Description:
     children stand behind their parent's name. `at_most_one_row` says that no more rows can
     come back (or, without RETURNING, be written). `compared` has the column that a parameter is
     compared with, by the parameter's number. `needs` are the privileges that who runs it must
-    have, each with its relation; what views do, their owners must. All are empty-handed for
+    have, each with its relation; what views do, their owners must. `arbiters` are the indexes by
+    which it knows a conflict, where it was planned. All are empty-handed for
     utility statements and on versions of PostgreSQL that are not among TESTED_MAJORS.
     """
 
@@ -82,6 +99,7 @@ class Description:
     views: tuple[Relation, ...] = ()
     compared: Mapping[int, TableColumn] = field(default_factory=dict[int, TableColumn])
     needs: tuple[tuple[str, Relation], ...] = ()
+    arbiters: tuple[Arbiter, ...] = ()
 
 
 def describe(
@@ -104,7 +122,7 @@ def describe(
     """
     _refuse_unusable(conn)
     known = catalogue or Catalogue()
-    with _inside_transaction(conn):
+    with inside_transaction(conn):
         with _notices(conn.pgconn) as notices, conn.transaction(force_rollback=True):
             checks.print_rewritten_trees(conn)
             notices.clear()
@@ -143,7 +161,7 @@ def _refuse_unusable(conn: Connection) -> None:
         raise InterfaceError("can't describe a statement in a failed transaction; roll it back")
 
 
-def _inside_transaction(conn: Connection) -> AbstractContextManager[object]:
+def inside_transaction(conn: Connection) -> AbstractContextManager[object]:
     """A transaction that ends again, for a connection that is in none."""
     if conn.pgconn.transaction_status == TransactionStatus.IDLE:
         return conn.transaction(force_rollback=True)

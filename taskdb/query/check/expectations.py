@@ -7,11 +7,12 @@ diff, and a service compares its database with them when it starts (`taskdb.veri
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from psycopg import Connection
 
@@ -26,7 +27,7 @@ from taskdb.query._parameters import Parameter
 from taskdb.query._results import bare_name
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.contract import AnyQuery, Described, Finding, overrides, type_facts
-from taskdb.query.check.describe import Column, Description
+from taskdb.query.check.describe import Arbiter, Column, Description
 from taskdb.query.expectations import (
     FOLDER,
     REMEDY,
@@ -41,6 +42,8 @@ from taskdb.query.expectations import (
 )
 
 __all__ = ["compare", "derive", "write"]
+
+_PLAIN: Final = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 def derive(
@@ -67,7 +70,14 @@ def derive(
     good = [each.result for each in described if isinstance(each.result, Description)]
     others = {each.type_oid for found in columns.values() for each in found.values()}
     types = type_facts(conn, good, others)
-    reader = _Reader(types, catalogue, queries_of_the_catalogue.search_path(conn))
+    path = queries_of_the_catalogue.search_path(conn)
+    arbiters = {one for each in good for one in each.arbiters}
+    relations = sorted({_relation_of(one, path) for one in arbiters})
+    unique = {
+        (each.relation, each.index_name): each.definition
+        for each in queries_of_the_catalogue.unique_indexes(conn, relations=relations)
+    }
+    reader = _Reader(types, catalogue, path, unique)
     areas: dict[str, Area] = {}
     for query in queries:
         if query.statement.copy_columns is not None:
@@ -80,6 +90,16 @@ def derive(
     for each in areas.values():
         each.labels.update(reader.labels(each))
     return areas
+
+
+def _relation_of(arbiter: Arbiter, path: Collection[str]) -> str:
+    return _spelled(arbiter.schema, arbiter.relation, path)
+
+
+def _spelled(schema: str, name: str, path: Collection[str]) -> str:
+    """A relation as a statement names it: without a schema of the search path, quoted if odd."""
+    parts = [name] if schema in path else [schema, name]
+    return ".".join(part if _PLAIN.fullmatch(part) else f'"{part}"' for part in parts)
 
 
 def _only_when_given(query: AnyQuery, parameter: Parameter) -> bool:
@@ -107,6 +127,7 @@ class _Reader:
     types: dict[int, TypeFacts]
     catalogue: Catalogue
     path: Collection[str]
+    unique: Mapping[tuple[str, str], str]
 
     def query(self, query: AnyQuery, described: Sequence[Described]) -> Expectation | None:
         results = [each.result for each in described if isinstance(each.result, Description)]
@@ -122,6 +143,15 @@ class _Reader:
             self._names(one for each in results for one in each.tables_read),
             self._names(one for each in results for one in each.tables_written),
             self._names(one for each in results for one in each.views),
+            tuple(
+                sorted(
+                    {
+                        self.unique[_relation_of(one, self.path), one.index_name]
+                        for each in results
+                        for one in each.arbiters
+                    }
+                )
+            ),
             self._needs(one for each in results for one in each.needs),
         )
 
@@ -211,9 +241,7 @@ class _Reader:
     def _name(self, relation: Relation) -> str:
         if relation.schema in ("pg_catalog", "information_schema"):
             return ""
-        return (
-            relation.name if relation.schema in self.path else f"{relation.schema}.{relation.name}"
-        )
+        return _spelled(relation.schema, relation.name, self.path)
 
 
 def compare(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import re
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -256,17 +257,26 @@ async def test_asynchronous_code_awaits_the_same(
     aconn: psycopg.AsyncConnection, shop: ModuleType
 ) -> None:
     await taskdb.verify(aconn)
-    with pytest.raises(QueriesDoNotFitError, match="2 queries do not fit"):
-        await taskdb.verify(aconn, _without_load(shop))
+    with pytest.raises(QueriesDoNotFitError, match="5 queries do not fit"):
+        await taskdb.verify(aconn, shop.query)
 
 
-def _without_load(shop: ModuleType) -> Queries:
-    """The shop's queries but one, in a database that has no orders."""
+def test_a_recorded_query_that_was_not_imported_is_named(own: Connection, shop: ModuleType) -> None:
     some = Queries(shop.query.folder, name="shop")
-    some._queries.update(
-        {name: shop.query[name] for name in ("orders.list_orders", "orders.retitle")}
-    )
-    return some
+    some._queries["orders.put"] = shop.query["orders.put"]
+
+    told = {each.query: each.message for each in misfits(own, some)}
+
+    assert told.keys() == {f"orders.{name}" for name in ("list_orders", "retitle", "tag", "load")}
+    assert all("has expectations, but no function" in message for message in told.values())
+
+
+def test_queries_without_any_function_do_not_fit(own: Connection, tmp_path: Path) -> None:
+    (tmp_path / "orders.sql").write_text(SQL)
+
+    (misfit,) = misfits(own, Queries(tmp_path))
+
+    assert "no query has a function" in misfit.message
 
 
 @pytest.mark.parametrize(
@@ -364,7 +374,7 @@ def test_verify_leaves_an_idle_connection_idle(
     with connect(shared_database_url, autocommit=autocommit) as conn:
         taskdb.verify(conn)
         assert conn.info.transaction_status is TransactionStatus.IDLE
-        misfits(conn, _without_load(shop))
+        misfits(conn, shop.query)
         assert conn.info.transaction_status is TransactionStatus.IDLE
         assert conn.execute("select count(*) from pg_prepared_statements").fetchone() == (0,)
 
@@ -388,6 +398,84 @@ def test_a_failed_transaction_and_pipeline_mode_are_refused(shared_database_url:
         with pytest.raises(psycopg.InterfaceError, match="failed transaction"):
             taskdb.verify(conn)
         conn.rollback()
+
+
+# What a package's modules make
+
+
+@pytest.fixture
+def lazy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
+    """A package that makes its Queries in its first module, and its functions in others."""
+    folder = tmp_path / "lazy"
+    (folder / "sql").mkdir(parents=True)
+    (folder / "sql" / "orders.sql").write_text(SQL)
+    (folder / "__init__.py").write_text(
+        "from pathlib import Path\nfrom taskdb.queries import query as theirs\n"
+        "from taskdb.query import Queries\n"
+        "query = Queries(Path(__file__).parent / 'sql', name='lazy')\n"
+    )
+    (folder / "__main__.py").write_text("raise SystemExit('this would run the program')\n")
+    (folder / "deeper").mkdir()
+    (folder / "deeper" / "__init__.py").touch()
+    imported = PYTHON.replace("from taskdb.query import Queries", "from lazy import query")
+    stubs = "\n".join(line for line in imported.splitlines() if "Queries(" not in line)
+    (folder / "deeper" / "orders.py").write_text(stubs)
+    monkeypatch.chdir(tmp_path)
+    yield folder
+    for name in [each for each in sys.modules if each.partition(".")[0] == "lazy"]:
+        del sys.modules[name]
+
+
+def test_all_modules_of_a_package_are_imported(
+    database_url: str, capsys: pytest.CaptureFixture[str], lazy: Path
+) -> None:
+    with psycopg.connect(database_url) as conn:
+        conn.execute(SCHEMA)
+
+    done = Caller(capsys, database_url)("check", "--package", "lazy", "--write")
+
+    assert done.status == 0, done.out
+    assert "looked at: 5 queries, 5 variants, 3 columns" in done.out
+    written = (lazy / "sql" / FOLDER / "orders.txt").read_text()
+    assert written.count("\nquery ") == 5
+
+
+@pytest.mark.parametrize("parts", [(), ("contract",), ("expectations",), ("--write",)])
+def test_a_statement_without_a_function_is_found(
+    database_url: str, capsys: pytest.CaptureFixture[str], lazy: Path, parts: tuple[str, ...]
+) -> None:
+    (lazy / "sql" / "customers.sql").write_text("-- name: count_all\nselect 1;\n")
+
+    done = Caller(capsys, database_url)("check", "--package", "lazy", *parts)
+
+    assert done.status == 1
+    assert re.search(r"customers\.sql:1:1: customers\.count_all: has no function", done.out)
+    assert not (lazy / "sql" / FOLDER).exists()
+
+
+@pytest.mark.parametrize("parts", [(), ("contract",), ("expectations",), ("--write",)])
+def test_a_check_that_looked_at_nothing_fails(
+    database_url: str, capsys: pytest.CaptureFixture[str], lazy: Path, parts: tuple[str, ...]
+) -> None:
+    (lazy / "deeper" / "orders.py").unlink()
+    (lazy / "sql" / "orders.sql").unlink()
+
+    done = Caller(capsys, database_url)("check", "--package", "lazy", *parts)
+
+    assert done.status == 1
+    assert "no query has a function, so nothing was checked" in done.out
+    assert "looked at: 0 queries" in done.out
+
+
+def test_a_module_that_cannot_be_imported_is_named(
+    database_url: str, capsys: pytest.CaptureFixture[str], lazy: Path
+) -> None:
+    (lazy / "deeper" / "__init__.py").write_text("import there_is_no_such_module\n")
+
+    done = Caller(capsys, database_url)("check", "--package", "lazy")
+
+    assert done.status == 2
+    assert "there_is_no_such_module" in done.err
 
 
 def test_command_writes_and_compares(

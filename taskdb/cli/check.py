@@ -104,7 +104,9 @@ def _check_queries(
     if package is not None:
         of_package = queries_of(package)
         with target.connect_for(package) as conn:
-            return query_check.check(conn, of_package, parts, write=write)
+            return query_check.combined(
+                [query_check.check(conn, each, parts, write=write) for each in of_package]
+            )
     conninfo, _ = target.place()
     with scratch_databases(conninfo, 1) as (scratch,):
         migrations.up(scratch)
@@ -121,7 +123,12 @@ def _extras(
 ) -> dict[str, object]:
     extras: dict[str, object] = {}
     if of_queries:
-        extras |= {"overrides": of_queries.overrides, "column_count": of_queries.column_count}
+        extras |= {
+            "overrides": of_queries.overrides,
+            "query_count": of_queries.query_count,
+            "variant_count": of_queries.variant_count,
+            "column_count": of_queries.column_count,
+        }
         if of_queries.written is not None:
             extras["written"] = of_queries.written
     if of_plans:
@@ -145,6 +152,10 @@ def _tell(
 
 
 def _tell_of_queries(report: query_check.Report) -> None:
+    click.echo(
+        f"looked at: {report.query_count} queries, {report.variant_count} variants, "
+        f"{report.column_count} columns"
+    )
     count, share = len(report.overrides), 100 * report.override_share
     if count:
         click.echo(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib
 import os
-import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -29,6 +27,7 @@ from taskdb.database.settings import Settings, is_configured
 from taskdb.embedded import DIRECTORY, Server
 from taskdb.errors import DatabaseNotFoundError, NotFoundError
 from taskdb.query import Queries
+from taskdb.query.check import packages
 from taskdb.text import clean
 
 __all__ = [
@@ -113,23 +112,20 @@ class Target:
             raise not_found(settings, exc) from exc
 
 
-def queries_of(package: str) -> Queries:
-    """Return the `Queries` that a module made. Raises `click.BadParameter` if it has none."""
-    # As `python -m` has it: a project's own package lies in the folder one works in.
-    if "" not in sys.path:
-        sys.path.insert(0, "")
+def queries_of(package: str) -> list[Queries]:
+    """Return what the modules of a package make. Raises `click.BadParameter` if it is nothing."""
     try:
-        module = importlib.import_module(package)
-    except ModuleNotFoundError as exc:
+        found = packages.queries_of(package)
+    except ImportError as exc:
         raise click.BadParameter(
             f"{package} cannot be imported: {exc}", param_hint="--package"
         ) from exc
-    for value in vars(module).values():
-        if isinstance(value, Queries):
-            return value
-    raise click.BadParameter(
-        f"{package} makes no Queries; name the module that does", param_hint="--package"
-    )
+    if not found:
+        raise click.BadParameter(
+            f"{package} makes no Queries; name the package or module that does",
+            param_hint="--package",
+        )
+    return found
 
 
 @contextmanager

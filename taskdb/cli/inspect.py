@@ -70,12 +70,12 @@ def show(
         _tell(shown)
 
 
-def _queries(package: str | None) -> Queries:
-    return queries.query if package is None else queries_of(package)
+def _queries(package: str | None) -> list[Queries]:
+    return [queries.query] if package is None else queries_of(package)
 
 
-def _chosen(of: Queries, name: str) -> Query[Any, Any]:
-    names = {query.name: query for query in of}
+def _chosen(of: list[Queries], name: str) -> Query[Any, Any]:
+    names = {query.name: query for each in of for query in each}
     if name not in names:
         near = [each for each in names if name.rpartition(".")[2] in each]
         near = near or difflib.get_close_matches(name, names)
@@ -135,7 +135,8 @@ def stats(target: Target, *, limit: int, package: str | None, as_json: bool) -> 
     """
     of = _queries(package)
     with target.connect_for(package) as conn:
-        costs = _costs(conn, of.name)[:limit]
+        costs = [cost for name in {each.name: None for each in of} for cost in _costs(conn, name)]
+    costs = sorted(costs, key=lambda cost: -cost.total_ms)[:limit]
     if as_json:
         print_json([{**dataclasses.asdict(cost), "where": _where(of, cost)} for cost in costs])
         return
@@ -150,9 +151,10 @@ def stats(target: Target, *, limit: int, package: str | None, as_json: bool) -> 
     )
 
 
-def _where(of: Queries, cost: StatementCost) -> str:
+def _where(of: list[Queries], cost: StatementCost) -> str:
     """The query's place, or that there is no such query any more."""
-    return next((query.where for query in of if query.name == cost.name), "(gone)")
+    places = (query.where for each in of for query in each if query.name == cost.name)
+    return next(places, "(gone)")
 
 
 def _costs(conn: Connection[Any], application: str) -> list[StatementCost]:

@@ -97,16 +97,21 @@ class Queries:
 
         Call it when the modules of the package are imported.
         """
+        for area, statement in self.without_function():
+            raise statement.source.error(
+                f"{statement.name} has no function",
+                statement.at,
+                f"Write a stub of that name in the module {area}, or take it out",
+            )
+
+    def without_function(self) -> Iterator[tuple[str, Statement]]:
+        """Yield each statement that no function was made for, and the area of its file."""
         for entry in self._entries():
             area, dot, suffix = entry.name.rpartition(".")
             if dot and suffix == "sql":
                 for statement in self._statements(area).values():
                     if f"{area}.{statement.name}" not in self._queries:
-                        raise statement.source.error(
-                            f"{statement.name} has no function",
-                            statement.at,
-                            f"Write a stub of that name in the module {area}, or take it out",
-                        )
+                        yield area, statement
 
     def _entries(self) -> list[Any]:
         try:

@@ -208,14 +208,18 @@ def label_of(queries: Queries, area: str) -> str:
     return f"{queries.label}/{FOLDER}/{area}.txt"
 
 
-def read(queries: Queries, areas: Iterable[str]) -> dict[str, Area]:
-    """Read the files of *areas*; one that is not there is left out.
+def read(queries: Queries, areas: Iterable[str] | None = None) -> dict[str, Area]:
+    """Read the files of *areas*, of all without; one that is not there is left out.
 
     Raises QueryDefinitionError for one that can't be read.
     """
     found: dict[str, Area] = {}
+    folder = queries.folder / FOLDER
+    if areas is None:
+        names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+        areas = sorted(name.removesuffix(".txt") for name in names if name.endswith(".txt"))
     for area in dict.fromkeys(areas):
-        entry = queries.folder / FOLDER / f"{area}.txt"
+        entry = folder / f"{area}.txt"
         if entry.is_file():
             text = entry.read_text(encoding="utf-8")
             found[area] = Area.of(area, text, label_of(queries, area))

@@ -26,7 +26,16 @@ from taskdb.query import Queries
 from taskdb.query._execution import Query
 from taskdb.query._results import bare_name
 from taskdb.query._statements import Variant
-from taskdb.query.expectations import REMEDY, Area, Expectation, Value, area_of, read, text_hash
+from taskdb.query.expectations import (
+    REMEDY,
+    Area,
+    Expectation,
+    Value,
+    area_of,
+    label_of,
+    read,
+    text_hash,
+)
 
 __all__ = ["verify"]
 
@@ -169,8 +178,8 @@ class _Verification:
 
         self.catalogue = catalogue
         self.queries = list(queries)
-        self.areas = read(queries, (area_of(query)[0] for query in self.queries))
-        self.misfits: list[Misfit] = []
+        self.areas = read(queries)
+        self.misfits: list[Misfit] = list(self._unseen(queries))
         self.differing: list[tuple[AnyQuery, str, Value, int]] = []
         self.expected = dict(self._expected())
         self.texts: dict[str, Variant] = {}
@@ -179,6 +188,26 @@ class _Verification:
         self.lacking: set[tuple[str, str]] = set()
         self.nullable: set[tuple[int, int]] = set()
         self.unique: set[str | None] = set()
+
+    def _unseen(self, queries: Queries) -> Iterator[Misfit]:
+        """What was recorded of queries that no module made here, and so is not compared."""
+        made = {query.name for query in self.queries}
+        for area in self.areas.values():
+            for name in area.queries:
+                if f"{area.name}.{name}" not in made:
+                    yield Misfit(
+                        f"{area.name}.{name}",
+                        label_of(queries, area.name),
+                        "no module that was imported",
+                        "has expectations, but no function: import its module before",
+                    )
+        if not made:
+            yield Misfit(
+                queries.name,
+                queries.label,
+                "no module that was imported",
+                "no query has a function: import the modules of the stubs before",
+            )
 
     def _expected(self) -> Iterator[tuple[str, tuple[AnyQuery, Expectation]]]:
         for query in self.queries:

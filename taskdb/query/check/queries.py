@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,20 @@ from taskdb.query.check import contract, expectations
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.contract import Finding, Override
 
-__all__ = ["Report", "check"]
+__all__ = ["Report", "check", "combined"]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found by part, the columns whose author knows better, and the files written."""
+    """What was found by part, the columns whose author knows better, and the files written.
+
+    The counts say how much was looked at.
+    """
 
     findings: dict[str, list[Finding]]
     overrides: list[Override] = field(default_factory=list[Override])
+    query_count: int = 0
+    variant_count: int = 0
     column_count: int = 0
     written: list[Path] | None = None
 
@@ -38,19 +43,58 @@ def check(
     """Check *queries* against the database of *conn*: `contract`, `expectations`, or both.
 
     With *write* the expectations are written instead of compared, unless the contract check
-    finds something: what it finds is not to become what is expected. Nothing is run.
+    finds something: what it finds is not to become what is expected. Nothing is run. A statement
+    without a function, which can't be checked, is found in any case, and so is a lack of queries.
     """
+    unseen = list(_unseen(queries))
     catalogue = Catalogue()
     described = contract.describe_all(conn, queries, catalogue)
     findings: dict[str, list[Finding]] = {}
     if "contract" in parts or write:
-        findings["contract"] = contract.compare(conn, queries, described)
+        findings["contract"] = unseen + contract.compare(conn, queries, described)
     derived = expectations.derive(conn, queries, described, catalogue)
     written = None
     if write and not findings["contract"]:
         written = expectations.write(queries, derived)
     elif "expectations" in parts and not write:
-        findings["expectations"] = expectations.compare(queries, derived)
+        found = expectations.compare(queries, derived)
+        findings["expectations"] = found if "contract" in findings else unseen + found
     columns = sum(len(each.gives) for area in derived.values() for each in area.queries.values())
     marked = [mark for query in queries for mark in contract.overrides(query)]
-    return Report(findings, marked, columns, written)
+    return Report(findings, marked, len(list(queries)), len(described), columns, written)
+
+
+def _unseen(queries: Queries) -> Iterator[Finding]:
+    """What could not be looked at for want of a function."""
+    for area, statement in queries.without_function():
+        yield Finding(
+            f"{area}.{statement.name}",
+            "has no function, so it was not checked",
+            statement.where,
+            "no module that was imported",
+            f"Write its stub in the module {area}; --package names the package with that module",
+        )
+    if not list(queries):
+        yield Finding(
+            queries.name,
+            "no query has a function, so nothing was checked",
+            queries.label,
+            "no module that was imported",
+            "Name the package whose modules have the stubs",
+        )
+
+
+def combined(reports: Sequence[Report]) -> Report:
+    """Return the reports of several `Queries` as one."""
+    written = [each.written for each in reports if each.written is not None]
+    return Report(
+        {
+            part: [finding for each in reports for finding in each.findings.get(part, [])]
+            for part in dict.fromkeys(part for each in reports for part in each.findings)
+        },
+        [override for each in reports for override in each.overrides],
+        sum(each.query_count for each in reports),
+        sum(each.variant_count for each in reports),
+        sum(each.column_count for each in reports),
+        [path for paths in written for path in paths] if written else None,
+    )

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from taskdb import errors
     from taskdb.database import AsyncDatabase, Database, Health, connect, connect_async
     from taskdb.database.settings import Settings
+    from taskdb.database.verification import verify
     from taskdb.query import UNSET, Queries, Unset
-    from taskdb.query.verification import verify
 
 __all__ = [
     "UNSET",
@@ -47,7 +47,7 @@ _HOMES = {
     "Unset": "query",
     "connect": "database",
     "connect_async": "database",
-    "verify": "query.verification",
+    "verify": "database.verification",
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from taskdb.queries import query
+from taskdb.queries import admin, query
 
 Connection = psycopg.Connection[Any]
 
@@ -427,7 +427,7 @@ def test_named_queries_list_their_columns() -> None:
     star = re.compile(r"(\bselect\s+|\breturning\s+|,\s*)(\w+\.)?\*", re.IGNORECASE)
     lazy = [
         file.name
-        for file in (SQL / "queries").glob("*.sql")
+        for file in (SQL / "queries").rglob("*.sql")
         if star.search(re.sub(r"--.*", "", file.read_text("utf-8")))
     ]
     assert lazy == []
@@ -437,7 +437,7 @@ def test_the_indexes_that_queries_plan_with_exist(conn: Connection) -> None:
     indexes = set(listed(conn, f"select indexname from pg_indexes where schemaname in {SCHEMAS}"))
     planned = {
         name
-        for file in (SQL / "queries").glob("*.sql")
+        for file in (SQL / "queries").rglob("*.sql")
         for line in re.findall(r"^-- plan: (.+)$", file.read_text("utf-8"), re.MULTILINE)
         if not line.startswith(("whole tables", "long sorts"))
         for name in re.findall(r"\w+", line)
@@ -451,11 +451,12 @@ def test_the_readers_that_indexes_name_exist() -> None:
         (area, name)
         for file in (*SQL.glob("tables/*.sql"), *SQL.glob("shared/*.sql"))
         for area, names in re.findall(
-            r"-- Serves? (?:the same|queries/(\w+)\.sql: ([\w, ]+))", file.read_text("utf-8")
+            r"-- Serves? (?:the same|queries/(?:admin/)?(\w+)\.sql: ([\w, ]+))",
+            file.read_text("utf-8"),
         )
         if area
         for name in re.findall(r"[a-z]+_\w+", names)
     }
-    known = {tuple(one.name.split(".")) for one in query}
+    known = {tuple(one.name.split(".")) for each in (query, admin.query) for one in each}
     assert named
     assert named - known == set()

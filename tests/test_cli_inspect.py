@@ -13,8 +13,10 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from taskdb import queries
+from taskdb.cli.common import queries_of
 from taskdb.database import connect
-from taskdb.queries import statements, tasks
+from taskdb.queries import tasks
+from taskdb.queries.admin import statements
 from taskdb.query.check import contract
 from taskdb.query.check.inspection import literal, show
 from tests.command_line import Caller
@@ -125,8 +127,9 @@ def test_a_value_that_the_server_refuses_is_one_line(call: Caller) -> None:
 
 
 def test_a_copy_and_a_utility_statement_have_no_plan(conn: Connection) -> None:
-    for name in ("dependencies.copy_dependencies", "plans.vacuum"):
-        shown = show(conn, queries.query[name], {})
+    for name in ("dependencies.copy_dependencies", "datasets.vacuum"):
+        chosen = next(query for each in queries_of(None) for query in each if query.name == name)
+        shown = show(conn, chosen, {})
 
         assert shown.text.count(f"/* taskdb:{name} */") == 1
         assert shown.plan == []

@@ -26,9 +26,10 @@ from taskdb.demo.display import LiveDisplay, Picture, PlainDisplay
 from taskdb.demo.summary import Check, Summary
 from taskdb.errors import DatabaseError, TaskdbError
 from taskdb.exchange import import_plan
-from taskdb.models.demo import AgentAtWork, LeftOpen, Takeover, Violation
+from taskdb.models.admin.demo import AgentAtWork, LeftOpen, Takeover, Violation
 from taskdb.models.types import ClaimOutcome, TaskStatus
-from taskdb.queries import claims, demo, dependencies, history, tasks
+from taskdb.queries import claims, dependencies, history, tasks
+from taskdb.queries.admin import demo
 from tests.command_line import command, environment, interrupt, run, run_on_terminal
 from tests.plans import Plan, make_plan
 
@@ -486,7 +487,7 @@ def test_on_a_terminal_each_agent_has_a_line() -> None:
 
 def summary(**changes: object) -> Summary:
     from taskdb.demo.watch import Standing
-    from taskdb.models.demo import WorkCount
+    from taskdb.models.admin.demo import WorkCount
 
     usual = Summary(
         elapsed=timedelta(seconds=4.21),

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
-from taskdb.queries import checks
+from taskdb.query.catalogue import checks
 from taskdb.query.check import describe as module
 from taskdb.query.check import nullability
 from taskdb.query.check.catalogue import Catalogue

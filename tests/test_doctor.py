@@ -17,7 +17,7 @@ from taskdb.admin import doctor
 from taskdb.database import connect, connect_async
 from taskdb.errors import ValidationError
 from taskdb.models import NewDependency, NewTask, SpecType, TaskStatus
-from taskdb.models.doctor import Finding
+from taskdb.models.admin.doctor import Finding
 from taskdb.queries import (
     claims,
     dependencies,

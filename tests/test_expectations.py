@@ -17,6 +17,7 @@ from psycopg.pq import TransactionStatus
 
 import taskdb
 from taskdb import queries
+from taskdb.cli.common import queries_of
 from taskdb.database import connect
 from taskdb.errors import Misfit, QueriesDoNotFitError, QueryDefinitionError
 from taskdb.query import Queries
@@ -25,28 +26,33 @@ from taskdb.query.expectations import FOLDER, Area, Value, area_of, read
 from tests.command_line import Caller
 
 Connection = psycopg.Connection[Any]
+SHIPPED = queries_of(None)
 
 
 @pytest.fixture(scope="module")
 def report(shared_database_url: str) -> query_check.Report:
     with connect(shared_database_url) as conn:
-        return query_check.check(conn, queries.query, ["expectations"])
+        return query_check.combined(
+            [query_check.check(conn, each, ["expectations"]) for each in SHIPPED]
+        )
 
 
 def test_the_shipped_expectations_hold_on_this_server(report: query_check.Report) -> None:
     assert [str(finding) for finding in report.findings["expectations"]] == []
 
 
-def test_every_query_has_expectations() -> None:
-    areas = read(queries.query, (area_of(query)[0] for query in queries.query))
+@pytest.mark.parametrize("shipped", SHIPPED, ids=lambda shipped: shipped.label)
+def test_every_query_has_expectations(shipped: Queries) -> None:
+    areas = read(shipped, (area_of(query)[0] for query in shipped))
 
     recorded = {f"{area}.{name}" for area, each in areas.items() for name in each.queries}
-    assert recorded == {query.name for query in queries.query}
+    assert recorded == {query.name for query in shipped}
 
 
-def test_a_file_says_the_same_after_it_was_read() -> None:
-    assert isinstance(queries.query.folder, Path)
-    for path in (queries.query.folder / FOLDER).glob("*.txt"):
+@pytest.mark.parametrize("shipped", SHIPPED, ids=lambda shipped: shipped.label)
+def test_a_file_says_the_same_after_it_was_read(shipped: Queries) -> None:
+    assert isinstance(shipped.folder, Path)
+    for path in (shipped.folder / FOLDER).glob("*.txt"):
         text = path.read_text(encoding="utf-8")
         assert str(Area.of(path.stem, text, path.name)) == text
 

@@ -279,7 +279,7 @@ def test_a_failure_of_the_watcher_is_not_kept_quiet(
         looked.set()
         raise RuntimeError("no view of the locks")
 
-    monkeypatch.setattr("taskdb.queries.locks.list_locks", fail)
+    monkeypatch.setattr("taskdb.queries.admin.locks.list_locks", fail)
 
     with (
         pytest.raises(RuntimeError, match="no view of the locks"),

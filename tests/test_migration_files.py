@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from taskdb.database.versions import ids
 from taskdb.errors import MigrationError
-from taskdb.migrations.files import Migration, ids, lint, new_files, read_train
+from taskdb.migrations.files import Migration, lint, new_files, read_train
 from taskdb.migrations.header import Lock
 from tests.trains import Trains
 

@@ -18,7 +18,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from taskdb import migrations
-from taskdb.database import connect, connect_async, workspaces
+from taskdb.database import connect, connect_async, versions, workspaces
 from taskdb.errors import (
     DatabaseError,
     DatabaseNotFoundError,
@@ -840,10 +840,11 @@ def test_a_breaking_migration_refuses_older_packages(
 ) -> None:
     trains.add("shared", "0002.break", "create table a (id int);", extra="-- breaking: 1.4.0")
     monkeypatch.setattr(migrations, "PACKAGE", "1.4.0")
+    monkeypatch.setattr(versions, "PACKAGE", "1.4.0")
     migrations.up(empty_database_url, folder=trains.folder)
     # The older package does not have the file.
     trains.remove("shared", "0002.break")
-    monkeypatch.setattr(migrations, "PACKAGE", package)
+    monkeypatch.setattr(versions, "PACKAGE", package)
 
     with connect(empty_database_url) as conn:
         if works:

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from taskdb.models.checks import Function
+from taskdb.query.catalogue.checks import Function
 from taskdb.query.check import nullability, scopes
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.describe import describe

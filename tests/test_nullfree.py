@@ -9,8 +9,8 @@ from collections.abc import Generator, Iterable
 import psycopg
 import pytest
 
-from taskdb.models.checks import Function
-from taskdb.queries import checks
+from taskdb.query.catalogue import checks
+from taskdb.query.catalogue.checks import Function
 from taskdb.query.check.describe import describe
 from taskdb.query.check.nullfree import Promise, null_free_columns, promise, signature
 from tests.servers import Databases

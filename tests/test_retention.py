@@ -13,7 +13,7 @@ from taskdb.admin import retention
 from taskdb.database import connect
 from taskdb.errors import ValidationError
 from taskdb.models import ConversationRole
-from taskdb.models.retention import Pruned
+from taskdb.models.admin.retention import Pruned
 from taskdb.queries import agent_errors, conversations, design, documents, research, sessions
 from tests.command_line import Caller
 

@@ -21,7 +21,7 @@ from taskdb.models.dependencies import NewDependency
 from taskdb.models.tasks import NewTask
 from taskdb.models.types import TaskStatus
 from taskdb.queries import claims, epics, features, planning, search, tasks
-from taskdb.queries import doctor as invariants
+from taskdb.queries.admin import doctor as invariants
 from taskdb.queries.claims import claim_batch, claim_next
 from taskdb.query import Query
 from tests.servers import Databases

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 
 from taskdb.admin import erdiagram
-from taskdb.queries import pages
+from taskdb.queries.admin import pages
 
 PAGE = Path(__file__).parent.parent / "docs" / "schema.md"
 

@@ -16,7 +16,8 @@ import pytest
 
 from taskdb.database import connect
 from taskdb.models import SessionStatus
-from taskdb.queries import conversations, documents, research, seed, sessions
+from taskdb.queries import conversations, documents, research, sessions
+from taskdb.queries.admin import seed
 from tests.servers import Databases
 from tests.test_figures import FACTOR, median_ms
 

@@ -15,7 +15,7 @@ MAIN_JOB = """
 import sys
 from pathlib import Path
 import taskdb
-from taskdb import Database, exchange, migrations
+from taskdb import Database, exchange, migrations, places
 from taskdb.queries import claims
 
 site, url = sys.argv[1:]
@@ -23,7 +23,7 @@ package = Path(taskdb.__file__).resolve().parent
 assert package.is_relative_to(Path(site).resolve()), package
 migrations.up(url)
 with Database(url) as database, database.transaction() as conn:
-    exchange.import_plan(conn, "shark", package / "roadmap")
+    exchange.import_plan(conn, "shark", places.ROADMAP)
     print(claims.claim_next(conn, agent="me").key)
 """
 

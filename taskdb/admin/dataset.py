@@ -20,8 +20,8 @@ from taskdb.admin import seed
 from taskdb.database import workspaces
 from taskdb.migrations.runner import connect
 from taskdb.migrations.scratch import scratch_databases
-from taskdb.queries import plans
-from taskdb.queries import query as queries
+from taskdb.queries.admin import datasets
+from taskdb.queries.admin import query as queries
 
 __all__ = ["PREFIX", "prepare"]
 
@@ -47,7 +47,7 @@ def prepare(
     current = f"{prefix}_{fingerprint(folder)}"
     name = f"{current}_{tasks}"
     with connect(conninfo, lambda _line: None) as conn:
-        kept = plans.list_datasets(conn, prefix=prefix)
+        kept = datasets.list_datasets(conn, prefix=prefix)
         for each in kept:
             if not each.name.startswith(f"{current}_") and not each.in_use:
                 show(f"dropping {each.name}, which is stale")
@@ -83,7 +83,7 @@ def _build(conninfo: str, tasks: int, folder: Path, show: Show) -> None:
             show(f"  {made.row_count:>9,} by {made.statement}, {made.seconds:.1f} s")
         conn.commit()
     with connect(conninfo, lambda _line: None) as conn:
-        plans.vacuum(conn)
+        datasets.vacuum(conn)
 
 
 def _keep(conninfo: str, scratch: str, name: str) -> None:

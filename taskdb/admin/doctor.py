@@ -18,8 +18,8 @@ from uuid import UUID
 from psycopg import AsyncConnection, Connection
 
 from taskdb.exchange.graph import closing_edges
-from taskdb.models.doctor import Finding, Link, PlanSettings, Rank, Repair, Urgency, WrongRank
-from taskdb.queries import doctor as queries
+from taskdb.models.admin.doctor import Finding, Link, PlanSettings, Rank, Repair, Urgency, WrongRank
+from taskdb.queries.admin import doctor as queries
 from taskdb.queries.steps import Steps, call
 from taskdb.queries.steps import run as run_steps
 

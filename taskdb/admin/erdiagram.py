@@ -17,8 +17,8 @@ from psycopg import Connection
 from taskdb import migrations
 from taskdb.database import connect, workspaces
 from taskdb.embedded import throwaway
-from taskdb.models.pages import ForeignKey, TableColumn, TypeMeaning
-from taskdb.queries import pages
+from taskdb.models.admin.pages import ForeignKey, TableColumn, TypeMeaning
+from taskdb.queries.admin import pages
 
 __all__ = ["main", "page"]
 

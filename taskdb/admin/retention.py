@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from psycopg import Connection
 
-from taskdb.models.retention import Pruned
-from taskdb.queries import retention as queries
+from taskdb.models.admin.retention import Pruned
+from taskdb.queries.admin import retention as queries
 
 __all__ = ["BATCH", "TABLES", "count_old", "cutoff", "prune"]
 

@@ -5,7 +5,7 @@
     for made in seed.steps(conn, tasks=1_000_000):
         print(made.statement, made.row_count)
 
-The statements stand in `sql/queries/seed.sql`; triggers run, so all that must hold holds
+The statements stand in `sql/queries/admin/seed.sql`; triggers run, so all that must hold holds
 afterwards (`taskdb doctor`).
 """
 
@@ -18,9 +18,9 @@ from typing import Any, Final
 from psycopg import Connection
 
 from taskdb.errors import DatabaseError, ValidationError
-from taskdb.models.seed import Seeded
-from taskdb.queries import seed as queries
+from taskdb.models.admin.seed import Seeded
 from taskdb.queries import session
+from taskdb.queries.admin import seed as queries
 from taskdb.query._execution import Query
 
 __all__ = ["MOST_TASKS", "steps"]

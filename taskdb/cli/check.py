@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 import click
 from click.exceptions import Exit
 
-from taskdb import migrations, queries
+from taskdb import migrations
 from taskdb.admin.seed import MOST_TASKS
 from taskdb.cli.common import Target, json_option, print_json, queries_of, with_target
 from taskdb.cli.plans import FEWEST_TASKS, FULL_SIZE, plan_report
@@ -102,16 +102,17 @@ def _check_queries(
     target: Target, parts: Collection[str], package: str | None, write: bool
 ) -> query_check.Report:
     if package is not None:
-        of_package = queries_of(package)
         with target.connect_for(package) as conn:
             return query_check.combined(
-                [query_check.check(conn, each, parts, write=write) for each in of_package]
+                [query_check.check(conn, each, parts, write=write) for each in queries_of(package)]
             )
     conninfo, _ = target.place()
     with scratch_databases(conninfo, 1) as (scratch,):
         migrations.up(scratch)
         with connect(scratch, workspace=workspaces.DEFAULT) as conn:
-            return query_check.check(conn, queries.query, parts, write=write)
+            return query_check.combined(
+                [query_check.check(conn, each, parts, write=write) for each in queries_of(None)]
+            )
 
 
 def _misses_tables(findings: dict[str, list[object]]) -> bool:

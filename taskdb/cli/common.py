@@ -20,13 +20,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from taskdb import database, migrations
+from taskdb import database, migrations, queries
 from taskdb.database import workspaces
 from taskdb.database.connections import not_found
 from taskdb.database.settings import Settings, is_configured
 from taskdb.embedded import DIRECTORY, Server
 from taskdb.errors import DatabaseNotFoundError, NotFoundError
-from taskdb.query import Queries
+from taskdb.queries import admin
+from taskdb.query import Queries, catalogue
 from taskdb.query.check import packages
 from taskdb.text import clean
 
@@ -112,8 +113,13 @@ class Target:
             raise not_found(settings, exc) from exc
 
 
-def queries_of(package: str) -> list[Queries]:
-    """Return what the modules of a package make. Raises `click.BadParameter` if it is nothing."""
+def queries_of(package: str | None) -> list[Queries]:
+    """Return what the modules of a package make, for None all of taskdb's own.
+
+    Raises `click.BadParameter` if it is nothing.
+    """
+    if package is None:
+        return [queries.query, admin.query, catalogue.query]
     try:
         found = packages.queries_of(package)
     except ImportError as exc:

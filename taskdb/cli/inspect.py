@@ -10,7 +10,6 @@ from typing import Any
 import click
 from psycopg import Connection, errors
 
-from taskdb import queries
 from taskdb.cli.common import (
     Target,
     heading,
@@ -21,7 +20,7 @@ from taskdb.cli.common import (
     with_target,
 )
 from taskdb.errors import DatabaseError
-from taskdb.models.statements import StatementCost
+from taskdb.models.admin.statements import StatementCost
 from taskdb.query import Queries, Query
 from taskdb.query.check import inspection
 from taskdb.query.check.inspection import Shown
@@ -58,7 +57,7 @@ def show(
 
     Example: taskdb show tasks.list_tasks --plan status=pending
     """
-    chosen = _chosen(_queries(package), query)
+    chosen = _chosen(queries_of(package), query)
     given = _given(chosen, arguments)
     with target.connect_for(package) as conn:
         shown = inspection.show(conn, chosen, given)
@@ -68,10 +67,6 @@ def show(
         click.echo("\n".join(shown.plan))
     else:
         _tell(shown)
-
-
-def _queries(package: str | None) -> list[Queries]:
-    return [queries.query] if package is None else queries_of(package)
 
 
 def _chosen(of: list[Queries], name: str) -> Query[Any, Any]:
@@ -133,7 +128,7 @@ def stats(target: Target, *, limit: int, package: str | None, as_json: bool) -> 
 
     Example: taskdb stats --limit 5
     """
-    of = _queries(package)
+    of = queries_of(package)
     with target.connect_for(package) as conn:
         costs = [cost for name in {each.name: None for each in of} for cost in _costs(conn, name)]
     costs = sorted(costs, key=lambda cost: -cost.total_ms)[:limit]
@@ -159,7 +154,7 @@ def _where(of: list[Queries], cost: StatementCost) -> str:
 
 def _costs(conn: Connection[Any], application: str) -> list[StatementCost]:
     """Return what queries cost. Raises DatabaseError where the extension is missing."""
-    from taskdb.queries import extensions, migrations, statements
+    from taskdb.queries.admin import extensions, migrations, statements
 
     schema = extensions.schema_of(conn, EXTENSION)
     if schema is None:

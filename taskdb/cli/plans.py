@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import click
 
-from taskdb import queries
 from taskdb.admin import dataset, seed
-from taskdb.cli.common import Target, json_option, print_json, with_target
+from taskdb.cli.common import Target, json_option, print_json, queries_of, with_target
 from taskdb.database import connect, workspaces
-from taskdb.models.seed import Seeded
+from taskdb.models.admin.seed import Seeded
 from taskdb.query.check import plans
 
 __all__ = ["FEWEST_TASKS", "FULL_SIZE", "plan_report", "seed_command"]
@@ -20,9 +19,10 @@ FEWEST_TASKS = 20_000
 
 def plan_report(conninfo: str, tasks: int) -> plans.Report:
     """Check all plans on a data set of so many tasks, on the server of *conninfo*."""
+    every = [query for queries in queries_of(None) for query in queries]
     database = dataset.prepare(conninfo, tasks=tasks, show=lambda line: click.echo(line, err=True))
     with connect(database, workspace=workspaces.DEFAULT) as conn:
-        return plans.check(conn, queries.query, scale=tasks / FULL_SIZE)
+        return plans.check(conn, every, scale=tasks / FULL_SIZE)
 
 
 @click.command("seed")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -15,6 +14,7 @@ from psycopg.types.json import set_json_dumps, set_json_loads
 
 from taskdb.database.settings import Settings
 from taskdb.errors import DatabaseError, DatabaseNotFoundError, ValidationError
+from taskdb.places import SQL
 
 __all__ = ["AnyConnection", "AsyncConnection", "Connection", "connect", "connect_async"]
 
@@ -22,7 +22,7 @@ Connection: TypeAlias = psycopg.Connection[TupleRow]
 AsyncConnection: TypeAlias = psycopg.AsyncConnection[TupleRow]
 AnyConnection: TypeAlias = psycopg.Connection[Any] | psycopg.AsyncConnection[Any]
 
-SERVER: Final = (Path(__file__).parent.parent / "sql" / "session" / "server.sql").read_bytes()
+SERVER: Final = (SQL / "session" / "server.sql").read_bytes()
 
 
 def connect(

@@ -153,12 +153,12 @@ class Database(Pooled):
 
     def health(self) -> Health:
         """Ask the server how it is, through the pool. Raises as `connection` does."""
-        from taskdb import migrations
+        from taskdb.database import versions
 
         self._opened()
         figures = self.pool_figures()
         with self.connection() as conn:
-            return run(self._ask(conn, migrations.version, figures))
+            return run(self._ask(conn, versions.version, figures))
 
     def pool_figures(self) -> PoolFigures:
         """Return the figures of the pool, without asking the server anything."""
@@ -287,12 +287,12 @@ class AsyncDatabase(Pooled):
 
     async def health(self) -> Health:
         """Ask the server how it is, through the pool. Raises as `connection` does."""
-        from taskdb import migrations
+        from taskdb.database import versions
 
         await self._opened()
         figures = self.pool_figures()
         async with self.connection() as conn:
-            return await run_async(self._ask(conn, migrations.version_async, figures))
+            return await run_async(self._ask(conn, versions.version_async, figures))
 
     def pool_figures(self) -> PoolFigures:
         """Return the figures of the pool, without asking the server anything."""

@@ -15,7 +15,6 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -27,17 +26,17 @@ from psycopg_pool import PoolTimeout
 from taskdb.database.connections import SERVER, AnyConnection, open_connection
 from taskdb.database.settings import Settings
 from taskdb.errors import DatabaseError, ValidationError
+from taskdb.places import SQL
 
 if TYPE_CHECKING:
-    from taskdb.migrations import SchemaVersion
+    from taskdb.database.versions import SchemaVersion
 
 __all__ = ["Health", "PoolFigures", "Pooled", "Steps", "run", "run_async"]
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[Any, Any, T]
 
-_SQL: Final = Path(__file__).parent.parent / "sql" / "session"
-_RESET: Final = (_SQL / "reset.sql").read_bytes()
+_RESET: Final = (SQL / "session" / "reset.sql").read_bytes()
 
 # A request that waits longer while no connection is in use asks whether the server is there.
 _PATIENCE: Final = 0.5
@@ -175,9 +174,9 @@ class Pooled:
         """Connect once, outside the pool: raises at once what the pool would only wait for."""
         with open_connection(self.settings, autocommit=True) as conn:
             if self._check_schema:
-                from taskdb import migrations
+                from taskdb.database import versions
 
-                migrations.require(conn)
+                versions.require(conn)
 
     def _refuse_if_closed(self) -> None:
         if self._closed:

@@ -28,7 +28,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from taskdb.errors import DatabaseNotFoundError, ValidationError
 
-__all__ = ["Settings", "is_configured"]
+__all__ = ["DEFAULT", "SHARED", "Settings", "check_name", "is_configured"]
 
 PARTS: Final = {
     "DB_HOST": "host",
@@ -53,8 +53,13 @@ COURTESIES: Final = {
     "tcp_user_timeout": "30000",
     "fallback_application_name": "taskdb",
 }
-WORKSPACE: Final = "taskdb"
+DEFAULT: Final = "taskdb"
+"""The workspace where nothing says another."""
+SHARED: Final = "shared"
+"""The schema of what all workspaces use."""
 STATEMENT_TIMEOUT: Final = timedelta(seconds=60)
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_RESERVED = frozenset({SHARED, "public", "information_schema"})
 # PostgreSQL keeps its timeouts as signed 32-bit numbers of milliseconds.
 LARGEST: Final = 2**31 - 1
 
@@ -76,7 +81,7 @@ class Settings:
 
     parameters: Mapping[str, str] = field(repr=False)
     source: str = "conninfo"
-    workspace: str = WORKSPACE
+    workspace: str = DEFAULT
     pool_min: int = 2
     pool_max: int = 20
     pool_timeout: timedelta = timedelta(seconds=30)
@@ -224,9 +229,7 @@ class _Given:
 
     def workspace(self, argument: str | None) -> str:
         # Late, for the module brings all queries with it.
-        from taskdb.database.workspaces import check_name
-
-        return check_name(argument or self.variable("TASKDB_WORKSPACE") or WORKSPACE)
+        return check_name(argument or self.variable("TASKDB_WORKSPACE") or DEFAULT)
 
     def number(
         self,
@@ -320,3 +323,22 @@ def _is_torn(parameters: Mapping[str, str]) -> bool:
 
 def _is_port(text: str) -> bool:
     return re.fullmatch("[0-9]{1,5}", text) is not None and 1 <= int(text) <= 65535
+
+
+def check_name(name: str) -> str:
+    """Return *name* if a workspace may be called so; else raise `ValidationError`.
+
+    A name is a lowercase letter or underscore, then up to 62 letters, digits or
+    underscores. ``shared``, ``public``, ``information_schema`` and ``pg_*`` are taken.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValidationError(
+            "workspace",
+            f"must be lowercase letters, digits and underscores, 63 at most, and not begin with "
+            f"a digit; {name!r} is not",
+        )
+    if name in _RESERVED or name.startswith("pg_"):
+        raise ValidationError(
+            "workspace", f"must not be a name that PostgreSQL or taskdb uses itself, as {name!r} is"
+        )
+    return name

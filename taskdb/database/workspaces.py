@@ -6,16 +6,15 @@ database cannot be a parameter. Each name is quoted by psycopg.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, Final, Literal, LiteralString, TypeAlias, get_args
 
 from psycopg import Connection, sql
 
+from taskdb.database.settings import DEFAULT, SHARED, check_name
 from taskdb.errors import DatabaseError, ValidationError
-from taskdb.models.migrations import SearchedSchema
-from taskdb.queries import migrations as log_queries
-from taskdb.queries import workspaces as queries
+from taskdb.queries.admin import migrations as log_queries
+from taskdb.queries.admin import workspaces as queries
 
 __all__ = [
     "DEFAULT",
@@ -29,14 +28,9 @@ __all__ = [
     "names",
 ]
 
-DEFAULT: Final = "taskdb"
-SHARED: Final = "shared"
 MARK: Final = "A taskdb workspace."
 
 Access: TypeAlias = Literal["read", "write"]
-
-_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_RESERVED = frozenset({SHARED, "public", "information_schema"})
 
 # Of both: what a role may do in a schema. Each statement is run for the schema and the role.
 _READ: Final[tuple[LiteralString, ...]] = (
@@ -65,25 +59,6 @@ _LOG_TABLES: Final = ("_taskdb_migration", "_yoyo_migration", "_yoyo_log", "_yoy
 _SECRET_TABLES: Final = ("project_environments",)
 _HIDE: Final = "revoke all on {schema}.{table} from {role}"
 _PROTECT: Final = "revoke insert, update, delete on {schema}.{table} from {role}"
-
-
-def check_name(name: str) -> str:
-    """Return *name* if a workspace may be called so; else raise `ValidationError`.
-
-    A name is a lowercase letter or underscore, then up to 62 letters, digits or
-    underscores. ``shared``, ``public``, ``information_schema`` and ``pg_*`` are taken.
-    """
-    if not _NAME.fullmatch(name):
-        raise ValidationError(
-            "workspace",
-            f"must be lowercase letters, digits and underscores, 63 at most, and not begin with "
-            f"a digit; {name!r} is not",
-        )
-    if name in _RESERVED or name.startswith("pg_"):
-        raise ValidationError(
-            "workspace", f"must not be a name that PostgreSQL or taskdb uses itself, as {name!r} is"
-        )
-    return name
 
 
 def create(conn: Connection[Any], name: str) -> bool:
@@ -161,21 +136,6 @@ def grant(conn: Connection[Any], name: str, role: str, access: Access = "read") 
                 f"role {role} may not use schema shared, which is not yours to grant",
                 hint="Let the owner of schema shared grant a workspace to it as well",
             )
-
-
-def closed(role: str, searched: Sequence[SearchedSchema]) -> DatabaseError | None:
-    """The error of a *role* that is kept out of a schema of the search path, or None.
-
-    The server passes over such a schema, as if nothing were there.
-    """
-    for schema in searched:
-        if schema.is_closed:
-            return DatabaseError(
-                f"role {role} may not use schema {schema.name}",
-                hint="Connect as its owner, or let the owner grant the workspace: "
-                f"taskdb.workspaces.grant(conn, WORKSPACE, {role!r})",
-            )
-    return None
 
 
 def set_search_path(conn: Connection[Any], name: str) -> str:

@@ -4,12 +4,10 @@ It works on the embedded server in a folder, in a workspace of its own, which is
 time. It never reads DATABASE_URL. `agent` is a worker to copy; `play` starts four of them.
 """
 
-from pathlib import Path
 from typing import Final
 
-__all__ = ["ROADMAP", "WORKSPACE"]
+from taskdb.places import ROADMAP
 
-ROADMAP: Final = Path(__file__).resolve().parent.parent / "roadmap"
-"""The plan that ships with taskdb: its own roadmap, as a shark tracker's files."""
+__all__ = ["ROADMAP", "WORKSPACE"]
 
 WORKSPACE: Final = "demo"

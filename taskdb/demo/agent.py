@@ -21,7 +21,8 @@ from psycopg.conninfo import make_conninfo
 from taskdb.database import Database
 from taskdb.errors import ClaimLostError
 from taskdb.models.claims import Claim
-from taskdb.queries import claims, demo
+from taskdb.queries import claims
+from taskdb.queries.admin import demo
 
 __all__ = ["Job", "application_name", "run"]
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from taskdb.demo.summary import Summary
-from taskdb.models.demo import LeftOpen
+from taskdb.models.admin.demo import LeftOpen
 from taskdb.text import clean, shorten
 
 __all__ = ["QUERIES", "tell"]
@@ -72,7 +72,7 @@ def _results(page: _Page, summary: Summary) -> None:
 
 
 def _checks(page: _Page, summary: Summary) -> None:
-    page.title("Checked by SQL, over task_history and task_claims (sql/queries/demo.sql)")
+    page.title("Checked by SQL, over task_history and task_claims (sql/queries/admin/demo.sql)")
     for check in summary.checks:
         verdict, style = ("BROKEN", "red") if check.violations else ("ok", "green")
         page.line(f"  {verdict:6} {check.rule} ({check.looked_at})", style)

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from taskdb.models.demo import AgentAtWork
+from taskdb.models.admin.demo import AgentAtWork
 from taskdb.models.types import TaskStatus
 from taskdb.text import clean
 

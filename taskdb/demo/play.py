@@ -21,7 +21,7 @@ from taskdb.demo.crew import Crew
 from taskdb.demo.summary import Summary, summarise
 from taskdb.demo.watch import Standing, watch
 from taskdb.errors import DatabaseError
-from taskdb.queries import demo
+from taskdb.queries.admin import demo
 
 __all__ = ["CREW", "Pace", "prepare", "reserve", "work_off"]
 

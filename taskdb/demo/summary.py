@@ -11,8 +11,8 @@ import psycopg
 from taskdb.admin import doctor
 from taskdb.demo.crew import Member
 from taskdb.demo.watch import Standing
-from taskdb.models.demo import AgentAtWork, LeftOpen, Takeover, Violation, WorkCount
-from taskdb.queries import demo
+from taskdb.models.admin.demo import AgentAtWork, LeftOpen, Takeover, Violation, WorkCount
+from taskdb.queries.admin import demo
 
 __all__ = ["Check", "Summary", "summarise"]
 

@@ -13,7 +13,8 @@ from taskdb.demo.agent import application_name
 from taskdb.demo.crew import Crew, Member
 from taskdb.demo.display import Display, Picture
 from taskdb.models.types import TaskStatus
-from taskdb.queries import demo, tasks
+from taskdb.queries import tasks
+from taskdb.queries.admin import demo
 
 __all__ = ["Standing", "watch"]
 

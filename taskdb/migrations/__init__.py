@@ -10,38 +10,41 @@ seconds another runner is waited for. docs/migrations.md says how to write a fil
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from psycopg import AsyncConnection, Connection, pq
+from psycopg import Connection, pq
 from psycopg.conninfo import conninfo_to_dict
 
 from taskdb.database import workspaces
+from taskdb.database.versions import (
+    FOLDER,
+    PACKAGE,
+    TRAINS,
+    SchemaVersion,
+    Train,
+    require,
+    require_async,
+    version,
+    version_async,
+)
 from taskdb.errors import (
-    DatabaseError,
     DatabaseNotFoundError,
     MigrationError,
-    SchemaVersionMismatchError,
 )
 from taskdb.migrations.backend import Backend, Show
-from taskdb.migrations.files import Migration, ids, new_files, read_train
+from taskdb.migrations.files import Migration, new_files, read_train
 from taskdb.migrations.runner import (
-    TRAINS,
     Run,
     Step,
-    Train,
     connect,
     open_run,
     position,
 )
-from taskdb.models.migrations import RecordedMigration, SearchedSchema
-from taskdb.queries import migrations as queries
 
 __all__ = [
     "FOLDER",
@@ -68,18 +71,11 @@ __all__ = [
     "version_async",
 ]
 
-FOLDER = Path(__file__).resolve().parent.parent / "migrations_sql"
-"""The trains that ship with taskdb."""
-
-PACKAGE = package_version("taskdb")
-"""The version of this package."""
-
 WAIT_SECONDS = 60.0
 """How long a run waits for another."""
 
 State: TypeAlias = Literal["applied", "pending", "edited", "no file", "disputed"]
 
-_RELEASE = re.compile(r"(\d+(?:\.\d+)*)\.?(.*)")
 _logger = logging.getLogger(__name__)
 
 
@@ -135,17 +131,6 @@ class Check:
 
     exit_status: Literal[0, 1, 2]
     findings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SchemaVersion:
-    """The newest migration that ``shared`` and a workspace have; None before the first."""
-
-    shared: str | None
-    workspace: str | None
-
-    def __str__(self) -> str:
-        return f"{self.workspace or 'nothing'} on {self.shared or 'nothing'}"
 
 
 def target(conninfo: str, *, workspace: str = workspaces.DEFAULT) -> Target:
@@ -285,39 +270,6 @@ def new(name: str, *, shared: bool = False, folder: Path = FOLDER) -> tuple[Path
     return new_files(folder / ("shared" if shared else "workspace"), name)
 
 
-def version(conn: Connection[Any]) -> SchemaVersion:
-    """The newest migrations of ``shared`` and of the connection's workspace."""
-    logged = queries.logged_schemas(conn)
-    return _version(queries.list_recorded(conn) if _is_migrated(logged) else [])
-
-
-async def version_async(conn: AsyncConnection[Any]) -> SchemaVersion:
-    """What `version` does, over an asynchronous connection."""
-    logged = await queries.logged_schemas(conn)
-    return _version(await queries.list_recorded(conn) if _is_migrated(logged) else [])
-
-
-def require(conn: Connection[Any], *, folder: Path = FOLDER) -> None:
-    """Refuse to work on a schema that this package does not fit; two short queries.
-
-    Raises `SchemaVersionMismatchError` where the schema lacks a migration of this package, or
-    has one whose head says ``breaking:`` a later package, `DatabaseError` where the role may
-    not use it. Other newer migrations are fine.
-    """
-    logged = queries.logged_schemas(conn)
-    if not _is_migrated(logged):
-        raise _unmigrated(conn.info.user, logged, queries.searched_schemas(conn))
-    _refuse_misfit(logged, queries.list_recorded(conn), folder)
-
-
-async def require_async(conn: AsyncConnection[Any], *, folder: Path = FOLDER) -> None:
-    """What `require` does, over an asynchronous connection."""
-    logged = await queries.logged_schemas(conn)
-    if not _is_migrated(logged):
-        raise _unmigrated(conn.info.user, logged, await queries.searched_schemas(conn))
-    _refuse_misfit(logged, await queries.list_recorded(conn), folder)
-
-
 def _run(
     conninfo: str, workspace: str, folder: Path, show: Show, wait: float
 ) -> AbstractContextManager[Run]:
@@ -360,67 +312,3 @@ def _status_of(backend: Backend, files: Sequence[Migration]) -> Iterator[Migrati
             state = "edited"
         title = migration.head.title if migration else ""
         yield MigrationStatus(train, migration_id, title, state, row.applied_at if row else None)
-
-
-def _is_migrated(logged: Sequence[str]) -> bool:
-    """Whether both `shared` and the workspace have a log."""
-    return len(logged) == len(TRAINS)
-
-
-def _version(recorded: Sequence[RecordedMigration]) -> SchemaVersion:
-    newest = {row.train: row.id for row in recorded}
-    return SchemaVersion(newest.get("shared"), newest.get("workspace"))
-
-
-def _unmigrated(
-    role: str, logged: Sequence[str], searched: Sequence[SearchedSchema]
-) -> DatabaseError:
-    """Say why no log was found: the role may not look, or there is none."""
-    refusal = workspaces.closed(role, searched)
-    if refusal:
-        return refusal
-    workspace = searched[0].name
-    missing = f"workspace {workspace}" if logged else "this database"
-    return SchemaVersionMismatchError(
-        f"{missing} has no taskdb schema yet",
-        hint=f"Run: taskdb migrate up{_option([workspace])}",
-    )
-
-
-def _refuse_misfit(
-    logged: Sequence[str], recorded: Sequence[RecordedMigration], folder: Path
-) -> None:
-    for row in recorded:
-        if row.breaking and _release(row.breaking) > _release(PACKAGE):
-            raise SchemaVersionMismatchError(
-                f"the database has {row.train} migration {row.id}, which needs taskdb "
-                f"{row.breaking} or later; this is {PACKAGE}",
-                hint=f"Install taskdb {row.breaking} or later",
-            )
-    have = {(row.train, row.id) for row in recorded}
-    for train in TRAINS:
-        for migration_id in ids(folder / train):
-            if (train, migration_id) not in have:
-                raise SchemaVersionMismatchError(
-                    f"the database lacks {train} migration {migration_id} of taskdb {PACKAGE}",
-                    hint=f"Run: taskdb migrate up{_option(logged)}",
-                )
-
-
-def _option(logged: Sequence[str]) -> str:
-    """How the command line is told which workspace, where that is not the default one."""
-    others = set(logged) - {workspaces.SHARED, workspaces.DEFAULT}
-    return "".join(f" --workspace {name}" for name in others)
-
-
-def _release(text: str) -> tuple[tuple[int, ...], bool]:
-    """A version in its order: a pre-release or development version comes before its release."""
-    match = _RELEASE.match(text)
-    if match is None:
-        raise SchemaVersionMismatchError(
-            f"{text!r} is no version that taskdb {PACKAGE} understands"
-        )
-    numbers = [int(part) for part in match[1].split(".")]
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return tuple(numbers), not re.match(r"[-_.]?(a|b|c|rc|alpha|beta|pre|dev)", match[2])

@@ -22,7 +22,6 @@ import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from psycopg import Connection
@@ -32,13 +31,14 @@ from yoyo.migrations import Migration as YoyoMigration
 from yoyo.migrations import default_migration_table
 
 from taskdb.database import workspaces
+from taskdb.database.versions import closed
 from taskdb.errors import DatabaseError, MigrationError, ScriptError
 from taskdb.migrations.files import Migration, Script
 from taskdb.migrations.scripts import run, run_file
-from taskdb.models.migrations import AppliedMigration, MigrationLogEntry
-from taskdb.queries import migrations as queries
-
-SQL = Path(__file__).parent.parent / "sql"
+from taskdb.models.admin.migrations import AppliedMigration, MigrationLogEntry
+from taskdb.places import SQL
+from taskdb.queries import versions
+from taskdb.queries.admin import migrations as queries
 
 # "taskdb" in ASCII. An advisory lock belongs to one database: one runner a database.
 LOCK_KEY = 0x7461736B6462
@@ -74,7 +74,7 @@ class Backend(PostgresqlPsycopgBackend):
         """Set the session up as each file is to find it."""
         run_file(connection, SQL / "session" / "migration.sql")
         workspaces.set_search_path(connection, self.schema_name)
-        refusal = workspaces.closed(connection.info.user, queries.searched_schemas(connection))
+        refusal = closed(connection.info.user, versions.searched_schemas(connection))
         if refusal:
             raise refusal
 

@@ -19,17 +19,16 @@ from psycopg import Connection
 
 from taskdb import migrations
 from taskdb.database import workspaces
+from taskdb.database.versions import TRAINS, Train
 from taskdb.migrations import schema
 from taskdb.migrations.files import read_train
-from taskdb.migrations.runner import TRAINS, Train, connect
+from taskdb.migrations.runner import connect
 from taskdb.migrations.scratch import scratch_databases
 from taskdb.migrations.scripts import Statement, place, run_file, statements_of
+from taskdb.places import SQL
 from taskdb.query._lexer import Kind, tokenize
 
 __all__ = ["SQL", "Finding", "Sides", "State", "build", "check", "read"]
-
-SQL = Path(__file__).resolve().parent.parent / "sql"
-"""The folder with ``shared.sql`` and ``workspace.sql``."""
 
 _WORDS = frozenset({Kind.IDENTIFIER, Kind.QUOTED_IDENTIFIER})
 

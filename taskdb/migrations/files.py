@@ -83,11 +83,6 @@ def lint(folder: Path) -> list[Problem]:
     return _read(folder)[1]
 
 
-def ids(folder: Path) -> list[str]:
-    """The migrations' ids, in order, from the file names alone."""
-    return [path.name.removesuffix(".sql") for path in _files(folder) if not _is_rollback(path)]
-
-
 def _error(problems: list[Problem]) -> MigrationError:
     first = problems[0]
     if len(problems) == 1:

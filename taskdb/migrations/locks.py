@@ -20,8 +20,8 @@ from taskdb.database import workspaces
 from taskdb.migrations.files import Migration
 from taskdb.migrations.header import LOCK_MODES, Lock
 from taskdb.migrations.runner import connect
-from taskdb.models.locks import LockableRelation, RelationLock
-from taskdb.queries import locks as queries
+from taskdb.models.admin.locks import LockableRelation, RelationLock
+from taskdb.queries.admin import locks as queries
 
 __all__ = ["Taken", "undeclared", "unknown", "watch"]
 

@@ -21,14 +21,15 @@ from psycopg import Connection
 
 from taskdb import migrations
 from taskdb.database import workspaces
+from taskdb.database.versions import TRAINS, Train, ids
 from taskdb.errors import MigrationError, TaskdbError
 from taskdb.migrations import locks, schema
-from taskdb.migrations.files import Migration, ids, lint
+from taskdb.migrations.files import Migration, lint
 from taskdb.migrations.header import Problem
-from taskdb.migrations.runner import TRAINS, Run, Train, open_run
+from taskdb.migrations.runner import Run, open_run
 from taskdb.migrations.scratch import scratch_databases
 from taskdb.migrations.scripts import place
-from taskdb.queries import locks as lock_queries
+from taskdb.queries.admin import locks as lock_queries
 
 __all__ = ["Finding", "check"]
 

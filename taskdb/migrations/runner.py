@@ -10,13 +10,14 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import psycopg
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from taskdb.database import workspaces
+from taskdb.database.versions import TRAINS, Train
 from taskdb.errors import (
     DatabaseError,
     DatabaseNotFoundError,
@@ -26,10 +27,7 @@ from taskdb.errors import (
 )
 from taskdb.migrations.backend import Backend, Show, runner_lock
 from taskdb.migrations.files import Migration, read_train
-from taskdb.models.migrations import AppliedMigration
-
-Train: TypeAlias = Literal["shared", "workspace"]
-TRAINS: tuple[Train, ...] = ("shared", "workspace")
+from taskdb.models.admin.migrations import AppliedMigration
 
 NOTHING = "0000"
 """The revision before the first."""

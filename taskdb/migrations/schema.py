@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 from psycopg import Connection
 
 from taskdb.database import workspaces
-from taskdb.queries import migrations as migration_queries
-from taskdb.queries import schema as queries
+from taskdb.queries.admin import migrations as migration_queries
+from taskdb.queries.admin import schema as queries
 
 Objects: TypeAlias = Mapping[tuple[str, str], Mapping[str, str | None]]
 """Aspects by object: ``("column", "tasks.status")`` has ``{"type": "shared.task_status", ...}``."""

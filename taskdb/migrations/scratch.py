@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 from taskdb.database import workspaces
 from taskdb.errors import DatabaseError
 from taskdb.migrations.runner import connect
-from taskdb.queries import scratch as queries
+from taskdb.queries.admin import scratch as queries
 
 PREFIX = "taskdb_scratch"
 

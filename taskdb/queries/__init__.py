@@ -3,105 +3,23 @@
 Every function takes a psycopg connection first. With a `Connection` it returns the
 result, with an `AsyncConnection` what awaits it. None commits: the caller owns the
 connection and the transaction.
+
+An area is imported with its module, and its stubs are compared with its file then. `query`
+holds them all: going through it imports the rest.
 """
 
-from importlib.resources import files as _files
+from importlib import import_module
+from types import ModuleType
 
+from taskdb.places import QUERIES
 from taskdb.query import Queries
 
-query = Queries(_files("taskdb").joinpath("sql", "queries"))
+query = Queries(QUERIES, package=__name__)
 
-from taskdb.queries import (  # noqa: E402
-    agent_errors,
-    checks,
-    claims,
-    contract,
-    conversations,
-    demo,
-    dependencies,
-    design,
-    doctor,
-    documents,
-    epics,
-    exchange,
-    executions,
-    expectations,
-    extensions,
-    externals,
-    features,
-    files,
-    flow,
-    graph,
-    history,
-    implementation_tasks,
-    locks,
-    migrations,
-    modifications,
-    pages,
-    planning,
-    plans,
-    projects,
-    research,
-    retention,
-    schema,
-    scratch,
-    search,
-    seed,
-    session,
-    sessions,
-    specs,
-    subtasks,
-    tasks,
-    templates,
-    workflows,
-    workspaces,
-)
 
-query.complete()
-
-__all__ = [
-    "agent_errors",
-    "checks",
-    "claims",
-    "contract",
-    "conversations",
-    "demo",
-    "dependencies",
-    "design",
-    "doctor",
-    "documents",
-    "epics",
-    "exchange",
-    "executions",
-    "expectations",
-    "extensions",
-    "externals",
-    "features",
-    "files",
-    "flow",
-    "graph",
-    "history",
-    "implementation_tasks",
-    "locks",
-    "migrations",
-    "modifications",
-    "pages",
-    "planning",
-    "plans",
-    "projects",
-    "query",
-    "research",
-    "retention",
-    "schema",
-    "scratch",
-    "search",
-    "seed",
-    "session",
-    "sessions",
-    "specs",
-    "subtasks",
-    "tasks",
-    "templates",
-    "workflows",
-    "workspaces",
-]
+def __getattr__(name: str) -> ModuleType:
+    """Import an area where it is named as `queries.tasks`."""
+    try:
+        return import_module(f"{__name__}.{name}")
+    except ModuleNotFoundError as exc:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from exc

@@ -22,6 +22,7 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, overload
@@ -48,25 +49,36 @@ class Queries:
     each statement carries (`/* taskdb:tasks.list_tasks */`), *label* is how messages spell the
     folder; left out, it is the folder's last two names.
 
-    Whatever does not fit raises QueryDefinitionError when the module is imported.
+    Whatever does not fit raises QueryDefinitionError when its module is imported. *package* names
+    the package whose modules have the stubs, if they are to be imported one by one, as they are
+    needed: going through all queries then imports the rest.
     """
 
     def __init__(
-        self, folder: str | Path | Traversable, *, name: str = "taskdb", label: str | None = None
+        self,
+        folder: str | Path | Traversable,
+        *,
+        name: str = "taskdb",
+        label: str | None = None,
+        package: str | None = None,
     ) -> None:
         if not re.fullmatch(r"[\w.-]+", name):
             raise ValueError(f"{name!r} does not fit into a comment: use letters, digits, - _ .")
         self.name = name
         self.folder = Path(folder) if isinstance(folder, str) else folder
         self.label = label if label is not None else _label(self.folder)
+        self._package = package
         self._files: dict[str, dict[str, Statement]] = {}
         self._queries: dict[str, Query[Any, Any]] = {}
 
     def __iter__(self) -> Iterator[Query[Any, Any]]:
+        self._import_modules()
         return iter(tuple(self._queries.values()))
 
     def __getitem__(self, name: str) -> Query[Any, Any]:
         """Return the query of a name such as "tasks.list_tasks". Raises KeyError."""
+        if name not in self._queries:
+            self._import_modules()
         return self._queries[name]
 
     @overload
@@ -95,7 +107,7 @@ class Queries:
     def complete(self) -> None:
         """Raise QueryDefinitionError for a query that no function was made for.
 
-        Call it when the modules of the package are imported.
+        Call it when the modules of the package are imported; those of `package=` it imports.
         """
         for area, statement in self.without_function():
             raise statement.source.error(
@@ -106,12 +118,29 @@ class Queries:
 
     def without_function(self) -> Iterator[tuple[str, Statement]]:
         """Yield each statement that no function was made for, and the area of its file."""
+        self._import_modules()
+        for area in self._areas():
+            for statement in self._statements(area).values():
+                if f"{area}.{statement.name}" not in self._queries:
+                    yield area, statement
+
+    def _import_modules(self) -> None:
+        """Import the modules of `package=`, which make the queries; a file may have none."""
+        if self._package is None:
+            return
+        for module in [f"{self._package}.{area}" for area in self._areas()]:
+            try:
+                import_module(module)
+            except ModuleNotFoundError as exc:
+                if exc.name != module:
+                    raise
+        self._package = None
+
+    def _areas(self) -> Iterator[str]:
         for entry in self._entries():
             area, dot, suffix = entry.name.rpartition(".")
             if dot and suffix == "sql":
-                for statement in self._statements(area).values():
-                    if f"{area}.{statement.name}" not in self._queries:
-                        yield area, statement
+                yield area
 
     def _entries(self) -> list[Any]:
         try:

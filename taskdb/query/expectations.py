@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from taskdb.errors import QueryDefinitionError
-from taskdb.query import Queries
 from taskdb.query._execution import Query
+from taskdb.query._queries import Queries
 
 __all__ = [
     "FOLDER",

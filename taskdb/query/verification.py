@@ -22,10 +22,11 @@ from psycopg.pq import DiagnosticField, ExecStatus, PipelineStatus, TransactionS
 from psycopg.pq.abc import PGconn, PGresult
 
 from taskdb.errors import Misfit, QueriesDoNotFitError
-from taskdb.query import Queries
 from taskdb.query._execution import Query
+from taskdb.query._queries import Queries
 from taskdb.query._results import bare_name
 from taskdb.query._statements import Variant
+from taskdb.query.catalogue import expectations as catalogue
 from taskdb.query.expectations import (
     REMEDY,
     Area,
@@ -52,15 +53,13 @@ _MENDING: Final = (
 
 
 @overload
-def verify(conn: Connection[Any], queries: Queries | None = None) -> None: ...
+def verify(conn: Connection[Any], queries: Queries) -> None: ...
 @overload
+def verify(conn: AsyncConnection[Any], queries: Queries) -> Coroutine[Any, Any, None]: ...
 def verify(
-    conn: AsyncConnection[Any], queries: Queries | None = None
-) -> Coroutine[Any, Any, None]: ...
-def verify(
-    conn: Connection[Any] | AsyncConnection[Any], queries: Queries | None = None
+    conn: Connection[Any] | AsyncConnection[Any], queries: Queries
 ) -> Coroutine[Any, Any, None] | None:
-    """Compare the database of *conn* with the expectations of *queries* (default: taskdb's own).
+    """Compare the database of *conn* with the expectations of *queries*.
 
     Raises QueriesDoNotFitError, whose `misfits` name each query that no longer fits, with its
     places and what differs. An idle connection stays idle, and in a transaction that is open
@@ -71,7 +70,7 @@ def verify(
     What it can't see: NULLs behind joins, views and functions, and how many rows there are.
     `taskdb check` proves these of the schema that the migrations make.
     """
-    verification = _Verification(_shipped() if queries is None else queries)
+    verification = _Verification(queries)
     _refuse_unusable(conn)
     if isinstance(conn, Connection):
         with conn.lock:
@@ -89,12 +88,6 @@ async def _verify_async(conn: AsyncConnection[Any], verification: _Verification)
         unknown = verification.unknown_types()
         names = await conn.wait(verification.ask_names(conn.pgconn, unknown)) if unknown else []
     verification.report(names)
-
-
-def _shipped() -> Queries:
-    from taskdb.queries import query
-
-    return query
 
 
 def _refuse_unusable(conn: Connection[Any] | AsyncConnection[Any]) -> None:
@@ -174,9 +167,6 @@ class _Verification:
     """What is asked about some queries, and what the answers come to."""
 
     def __init__(self, queries: Queries) -> None:
-        from taskdb.queries import expectations as catalogue
-
-        self.catalogue = catalogue
         self.queries = list(queries)
         self.areas = read(queries)
         self.misfits: list[Misfit] = list(self._unseen(queries))
@@ -235,15 +225,15 @@ class _Verification:
         return _ask(
             pgconn,
             [
-                _catalogue(self.catalogue.expected_types, sorted(names)),
+                _catalogue(catalogue.expected_types, sorted(names)),
                 _catalogue(
-                    self.catalogue.missing_privileges,
+                    catalogue.missing_privileges,
                     [need.relation for need in needs],
                     [need.privilege for need in needs],
                 ),
-                _catalogue(self.catalogue.nullable_columns, tables),
+                _catalogue(catalogue.nullable_columns, tables),
                 _catalogue(
-                    self.catalogue.unique_indexes,
+                    catalogue.unique_indexes,
                     sorted({_indexed(unique) for each in found for unique in each.unique}),
                 ),
                 *(self._question(query, each) for query, each in self.expected.values()),
@@ -252,7 +242,7 @@ class _Verification:
 
     def _question(self, query: AnyQuery, expected: Expectation) -> _Question:
         if query.statement.copy_columns is not None:
-            return _catalogue(self.catalogue.copied_columns, expected.writes[0])
+            return _catalogue(catalogue.copied_columns, expected.writes[0])
         return _Question(self._whole(query).text.encode())
 
     def _whole(self, query: AnyQuery) -> Variant:
@@ -357,7 +347,7 @@ class _Verification:
 
     def ask_names(self, pgconn: PGconn, oids: Sequence[int]) -> _Results:
         """Ask what these types are called."""
-        return _ask(pgconn, [_catalogue(self.catalogue.type_names, oids)])
+        return _ask(pgconn, [_catalogue(catalogue.type_names, oids)])
 
     def report(self, answers: list[list[PGresult]]) -> None:
         """Raise QueriesDoNotFitError if anything differs."""

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator
 
 from psycopg import Connection
 
-from taskdb.models.checks import Function, Relation, TypeInfo, UniqueKey
-from taskdb.queries import checks
+from taskdb.query.catalogue import checks
+from taskdb.query.catalogue.checks import Function, Relation, TypeInfo, UniqueKey
 from taskdb.query.check.nodetree import Node, Value
 
 # Fields of a printed tree that hold OIDs, by what they are of.

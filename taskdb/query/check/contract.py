@@ -18,8 +18,6 @@ from uuid import UUID
 import psycopg
 from psycopg import Connection
 
-from taskdb.models.contract import TypeFacts
-from taskdb.queries import contract
 from taskdb.query import Unset
 from taskdb.query._annotations import NONE, is_any, is_class, members, spelled, unwrapped
 from taskdb.query._execution import Query, place_of
@@ -27,6 +25,8 @@ from taskdb.query._lexer import Kind
 from taskdb.query._parameters import Parameter
 from taskdb.query._results import Field, Size, bare_name
 from taskdb.query._statements import Variant
+from taskdb.query.catalogue import contract
+from taskdb.query.catalogue.contract import TypeFacts
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.describe import Column, Description, describe
 from taskdb.query.check.planning import EXPLAIN, plan

@@ -17,8 +17,8 @@ from psycopg.errors import error_from_result
 from psycopg.pq import DiagnosticField, ExecStatus, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
-from taskdb.models.checks import Relation
-from taskdb.queries import checks
+from taskdb.query.catalogue import checks
+from taskdb.query.catalogue.checks import Relation
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.comparisons import TableColumn, compared_columns
 from taskdb.query.check.nodetree import Node, NodeTreeError, Tree, parse

@@ -17,14 +17,14 @@ from typing import Any, Final
 from psycopg import Connection
 
 from taskdb.errors import QueryDefinitionError
-from taskdb.models.checks import Relation
-from taskdb.models.contract import TypeFacts
-from taskdb.queries import contract as contract_queries
-from taskdb.queries import expectations as queries_of_the_catalogue
 from taskdb.query import Queries
 from taskdb.query._execution import place_of
 from taskdb.query._parameters import Parameter
 from taskdb.query._results import bare_name
+from taskdb.query.catalogue import contract as contract_queries
+from taskdb.query.catalogue import expectations as queries_of_the_catalogue
+from taskdb.query.catalogue.checks import Relation
+from taskdb.query.catalogue.contract import TypeFacts
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.contract import AnyQuery, Described, Finding, overrides, type_facts
 from taskdb.query.check.describe import Arbiter, Column, Description

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from taskdb.models.checks import Function
+from taskdb.query.catalogue.checks import Function
 
 
 class Promise(Enum):

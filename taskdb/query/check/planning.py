@@ -14,7 +14,7 @@ from typing import Any, Final, LiteralString, cast
 from psycopg import Connection, RawCursor
 from psycopg.rows import tuple_row
 
-from taskdb.queries import checks
+from taskdb.query.catalogue import checks
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.describe import Arbiter, Parameter, inside_transaction
 

@@ -25,10 +25,10 @@ from psycopg import Connection, RawCursor
 from psycopg.rows import tuple_row
 
 from taskdb.errors import DatabaseError
-from taskdb.models.plans import RelationSize
-from taskdb.queries import plans
 from taskdb.query._execution import Query
 from taskdb.query._statements import Variant
+from taskdb.query.catalogue import plans
+from taskdb.query.catalogue.plans import RelationSize
 from taskdb.query.check import plantree
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.contract import variants

@@ -20,11 +20,11 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.pq import ExecStatus
 
-from taskdb.models.contract import TypeFacts
-from taskdb.models.plans import ColumnSample
-from taskdb.queries import plans
 from taskdb.query._execution import Query
 from taskdb.query._parameters import Parameter
+from taskdb.query.catalogue import plans
+from taskdb.query.catalogue.contract import TypeFacts
+from taskdb.query.catalogue.plans import ColumnSample
 from taskdb.query.check.comparisons import TableColumn
 from taskdb.query.check.contract import type_facts
 from taskdb.query.check.describe import Description

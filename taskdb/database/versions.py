@@ -1,0 +1,175 @@
+"""Which migrations a database has, and whether this package fits them: asked on connecting.
+
+It needs nothing that the migration runner does, so a service can do without the runner.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+from psycopg import AsyncConnection, Connection
+
+from taskdb.database.settings import DEFAULT, SHARED
+from taskdb.errors import DatabaseError, SchemaVersionMismatchError
+from taskdb.models.versions import RecordedMigration, SearchedSchema
+from taskdb.places import MIGRATIONS
+from taskdb.queries import versions as queries
+
+__all__ = [
+    "FOLDER",
+    "PACKAGE",
+    "TRAINS",
+    "SchemaVersion",
+    "Train",
+    "closed",
+    "ids",
+    "require",
+    "require_async",
+    "version",
+    "version_async",
+]
+
+Train: TypeAlias = Literal["shared", "workspace"]
+TRAINS: Final[tuple[Train, ...]] = ("shared", "workspace")
+
+FOLDER: Final = MIGRATIONS
+"""The trains that ship with taskdb."""
+
+PACKAGE = package_version("taskdb")
+"""The version of this package."""
+
+_RELEASE = re.compile(r"(\d+(?:\.\d+)*)\.?(.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaVersion:
+    """The newest migration that ``shared`` and a workspace have; None before the first."""
+
+    shared: str | None
+    workspace: str | None
+
+    def __str__(self) -> str:
+        return f"{self.workspace or 'nothing'} on {self.shared or 'nothing'}"
+
+
+def version(conn: Connection[Any]) -> SchemaVersion:
+    """The newest migrations of ``shared`` and of the connection's workspace."""
+    logged = queries.logged_schemas(conn)
+    return _version(queries.list_recorded(conn) if _is_migrated(logged) else [])
+
+
+async def version_async(conn: AsyncConnection[Any]) -> SchemaVersion:
+    """What `version` does, over an asynchronous connection."""
+    logged = await queries.logged_schemas(conn)
+    return _version(await queries.list_recorded(conn) if _is_migrated(logged) else [])
+
+
+def require(conn: Connection[Any], *, folder: Path = FOLDER) -> None:
+    """Refuse to work on a schema that this package does not fit; two short queries.
+
+    Raises `SchemaVersionMismatchError` where the schema lacks a migration of this package, or
+    has one whose head says ``breaking:`` a later package, `DatabaseError` where the role may
+    not use it. Other newer migrations are fine.
+    """
+    logged = queries.logged_schemas(conn)
+    if not _is_migrated(logged):
+        raise _unmigrated(conn.info.user, logged, queries.searched_schemas(conn))
+    _refuse_misfit(logged, queries.list_recorded(conn), folder)
+
+
+async def require_async(conn: AsyncConnection[Any], *, folder: Path = FOLDER) -> None:
+    """What `require` does, over an asynchronous connection."""
+    logged = await queries.logged_schemas(conn)
+    if not _is_migrated(logged):
+        raise _unmigrated(conn.info.user, logged, await queries.searched_schemas(conn))
+    _refuse_misfit(logged, await queries.list_recorded(conn), folder)
+
+
+def closed(role: str, searched: Sequence[SearchedSchema]) -> DatabaseError | None:
+    """The error of a *role* that is kept out of a schema of the search path, or None.
+
+    The server passes over such a schema, as if nothing were there.
+    """
+    for schema in searched:
+        if schema.is_closed:
+            return DatabaseError(
+                f"role {role} may not use schema {schema.name}",
+                hint="Connect as its owner, or let the owner grant the workspace: "
+                f"taskdb.workspaces.grant(conn, WORKSPACE, {role!r})",
+            )
+    return None
+
+
+def ids(folder: Path) -> list[str]:
+    """The migrations' ids, in order, from the file names alone."""
+    names = sorted(path.name for path in folder.glob("*.sql"))
+    return [name.removesuffix(".sql") for name in names if not name.endswith(".rollback.sql")]
+
+
+def _is_migrated(logged: Sequence[str]) -> bool:
+    """Whether both `shared` and the workspace have a log."""
+    return len(logged) == len(TRAINS)
+
+
+def _version(recorded: Sequence[RecordedMigration]) -> SchemaVersion:
+    newest = {row.train: row.id for row in recorded}
+    return SchemaVersion(newest.get("shared"), newest.get("workspace"))
+
+
+def _unmigrated(
+    role: str, logged: Sequence[str], searched: Sequence[SearchedSchema]
+) -> DatabaseError:
+    """Say why no log was found: the role may not look, or there is none."""
+    refusal = closed(role, searched)
+    if refusal:
+        return refusal
+    workspace = searched[0].name
+    missing = f"workspace {workspace}" if logged else "this database"
+    return SchemaVersionMismatchError(
+        f"{missing} has no taskdb schema yet",
+        hint=f"Run: taskdb migrate up{_option([workspace])}",
+    )
+
+
+def _refuse_misfit(
+    logged: Sequence[str], recorded: Sequence[RecordedMigration], folder: Path
+) -> None:
+    for row in recorded:
+        if row.breaking and _release(row.breaking) > _release(PACKAGE):
+            raise SchemaVersionMismatchError(
+                f"the database has {row.train} migration {row.id}, which needs taskdb "
+                f"{row.breaking} or later; this is {PACKAGE}",
+                hint=f"Install taskdb {row.breaking} or later",
+            )
+    have = {(row.train, row.id) for row in recorded}
+    for train in TRAINS:
+        for migration_id in ids(folder / train):
+            if (train, migration_id) not in have:
+                raise SchemaVersionMismatchError(
+                    f"the database lacks {train} migration {migration_id} of taskdb {PACKAGE}",
+                    hint=f"Run: taskdb migrate up{_option(logged)}",
+                )
+
+
+def _option(logged: Sequence[str]) -> str:
+    """How the command line is told which workspace, where that is not the default one."""
+    others = set(logged) - {SHARED, DEFAULT}
+    return "".join(f" --workspace {name}" for name in others)
+
+
+def _release(text: str) -> tuple[tuple[int, ...], bool]:
+    """A version in its order: a pre-release or development version comes before its release."""
+    match = _RELEASE.match(text)
+    if match is None:
+        raise SchemaVersionMismatchError(
+            f"{text!r} is no version that taskdb {PACKAGE} understands"
+        )
+    numbers = [int(part) for part in match[1].split(".")]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers), not re.match(r"[-_.]?(a|b|c|rc|alpha|beta|pre|dev)", match[2])

@@ -1,0 +1,9 @@
+"""Queries of operators and developers: one module an area, named as in `sql/queries/admin`.
+
+A service calls none of them, so its `taskdb.verify` does not answer for them.
+"""
+
+from taskdb.places import QUERIES
+from taskdb.query import Queries
+
+query = Queries(QUERIES / "admin", label="sql/queries/admin", package=__name__)

@@ -1,0 +1,24 @@
+"""What docs/schema.md shows of the catalogue: `sql/queries/admin/pages.sql`."""
+
+from taskdb.models.admin.pages import ForeignKey, TableColumn, TypeMeaning
+from taskdb.queries.admin import query
+
+__all__ = ["columns", "foreign_keys", "types"]
+
+
+@query
+def columns(*, schemas: list[str]) -> list[TableColumn]:
+    """Return the columns of the tables of *schemas*, then of the views, each in its order."""
+    ...
+
+
+@query
+def foreign_keys(*, schemas: list[str]) -> list[ForeignKey]:
+    """Return the foreign keys of the tables of *schemas*."""
+    ...
+
+
+@query
+def types(*, schemas: list[str]) -> list[TypeMeaning]:
+    """Return the enumerated types and domains of *schemas*, in the order of their names."""
+    ...

@@ -1,0 +1,66 @@
+"""What a schema is made of, for `taskdb check`: each query gives aspects of objects."""
+
+from __future__ import annotations
+
+from taskdb.models.admin.schema import Aspect
+from taskdb.queries.admin import query
+
+
+@query
+def schema_aspects(*, schema: str) -> list[Aspect]:
+    """Return the schema's owner, and what it grants."""
+    ...
+
+
+@query
+def extension_aspects(*, schema: str) -> list[Aspect]:
+    """Return the extensions installed in the schema."""
+    ...
+
+
+@query
+def type_aspects(*, schema: str) -> list[Aspect]:
+    """Return enumerated, domain, range and composite types."""
+    ...
+
+
+@query
+def relation_aspects(*, schema: str) -> list[Aspect]:
+    """Return tables, views and sequences."""
+    ...
+
+
+@query
+def column_aspects(*, schema: str) -> list[Aspect]:
+    """Return the columns of tables and views."""
+    ...
+
+
+@query
+def constraint_aspects(*, schema: str) -> list[Aspect]:
+    """Return the constraints of tables and domains."""
+    ...
+
+
+@query
+def index_aspects(*, schema: str) -> list[Aspect]:
+    """Return indexes, those of constraints too."""
+    ...
+
+
+@query
+def trigger_aspects(*, schema: str) -> list[Aspect]:
+    """Return triggers."""
+    ...
+
+
+@query
+def function_aspects(*, schema: str) -> list[Aspect]:
+    """Return functions, procedures and aggregates."""
+    ...
+
+
+@query
+def rule_aspects(*, schema: str) -> list[Aspect]:
+    """Return rules, policies and extended statistics."""
+    ...

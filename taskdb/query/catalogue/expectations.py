@@ -1,0 +1,115 @@
+"""What is asked of the catalogue about expectations: `sql/queries/catalogue/expectations.sql`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from taskdb.query.catalogue import query
+
+__all__ = [
+    "CopiedColumn",
+    "ExpectedType",
+    "MissingPrivilege",
+    "NullableColumn",
+    "TypeName",
+    "UniqueIndex",
+    "copied_columns",
+    "expected_types",
+    "missing_privileges",
+    "nullable_columns",
+    "search_path",
+    "type_names",
+    "unique_indexes",
+]
+
+
+@dataclass(slots=True)
+class ExpectedType:
+    """A type by its name; without `oid` there is none. Only an enum has `labels`."""
+
+    name: str
+    oid: int | None
+    labels: list[str]
+
+
+@dataclass(slots=True)
+class MissingPrivilege:
+    """What the session's role may not do, although a statement does it."""
+
+    relation: str
+    privilege: str
+
+
+@dataclass(slots=True)
+class NullableColumn:
+    """A column without NOT NULL, by numbers."""
+
+    relation: int
+    number: int
+
+
+@dataclass(slots=True)
+class UniqueIndex:
+    """What no two rows of a relation have in common: `orders (customer, day) where ...`."""
+
+    relation: str
+    index_name: str
+    definition: str
+
+
+@dataclass(slots=True)
+class CopiedColumn:
+    """A column that COPY may fill."""
+
+    name: str
+    type_oid: int
+
+
+@dataclass(slots=True)
+class TypeName:
+    """What a type is called."""
+
+    oid: int
+    name: str
+
+
+@query
+def search_path() -> list[str]:
+    """Return the schemas whose tables need no schema before their name."""
+    ...
+
+
+@query
+def expected_types(*, names: list[str]) -> list[ExpectedType]:
+    """Return what the search path finds under these names of types."""
+    ...
+
+
+@query
+def missing_privileges(*, relations: list[str], privileges: list[str]) -> list[MissingPrivilege]:
+    """Return which of these privileges the session's role lacks, pair by pair."""
+    ...
+
+
+@query
+def nullable_columns(*, relations: list[str]) -> list[NullableColumn]:
+    """Return the columns of these relations that may hold NULL."""
+    ...
+
+
+@query
+def unique_indexes(*, relations: list[str]) -> list[UniqueIndex]:
+    """Return by what rows of these relations can conflict."""
+    ...
+
+
+@query
+def copied_columns(*, relation: str) -> list[CopiedColumn]:
+    """Return the columns that a COPY may fill; none if there is no such relation."""
+    ...
+
+
+@query
+def type_names(*, oids: list[int]) -> list[TypeName]:
+    """Return what these types are called."""
+    ...

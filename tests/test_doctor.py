@@ -24,10 +24,10 @@ from taskdb.queries import (
     features,
     history,
     implementation_tasks,
-    query,
     specs,
     tasks,
 )
+from taskdb.queries.admin import query
 from tests.plans import LargePlan, Plan
 
 TABLES = (

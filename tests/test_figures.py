@@ -40,11 +40,11 @@ from taskdb.queries import (
     modifications,
     projects,
     search,
-    seed,
     specs,
     tasks,
     templates,
 )
+from taskdb.queries.admin import seed
 from tests.plans import LARGE, LargePlan
 from tests.servers import Databases
 

@@ -21,6 +21,7 @@ from taskdb.admin import dataset, seed
 from taskdb.cli.common import queries_of
 from taskdb.cli.plans import FULL_SIZE
 from taskdb.database import connect
+from taskdb.queries.admin import datasets
 from taskdb.query import Queries
 from taskdb.query.check import plans, plantree
 from taskdb.query.check.describe import describe
@@ -40,7 +41,7 @@ def fill(url: str) -> None:
         list(seed.steps(conn, tasks=TASKS))
         conn.commit()
         conn.autocommit = True
-        queries.plans.vacuum(conn)
+        datasets.vacuum(conn)
 
 
 @pytest.fixture(scope="session")
@@ -427,7 +428,7 @@ def test_data_set_is_kept_and_a_stale_one_dropped(
     with databases.admin() as conn:
         conn.execute(f"create database {prefix}_0123456789ab_40".encode())
         made = prepare(40)
-        names = [each.name for each in queries.plans.list_datasets(conn, prefix=prefix)]
+        names = [each.name for each in datasets.list_datasets(conn, prefix=prefix)]
         first = list(told)
         told.clear()
 

@@ -8,18 +8,7 @@ An area is imported with its module, and its stubs are compared with its file th
 holds them all: going through it imports the rest.
 """
 
-from importlib import import_module
-from types import ModuleType
-
 from taskdb.places import QUERIES
 from taskdb.query import Queries
 
 query = Queries(QUERIES, package=__name__)
-
-
-def __getattr__(name: str) -> ModuleType:
-    """Import an area where it is named as `queries.tasks`."""
-    try:
-        return import_module(f"{__name__}.{name}")
-    except ModuleNotFoundError as exc:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from exc

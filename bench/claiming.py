@@ -1,254 +1,232 @@
 """Claiming: jobs that do nothing, claimed and completed by one worker or several.
 
-A worker is a process of its own with its own connection, which works until its time is over or
-the queue is empty. What was done, and in which time, is read from each one's own tables: from
-the first claim to the last completion, so that starting up does not count. taskdb and pgbench
-are here, procrastinate and pgqueuer in claiming_others.py.
+A worker is a process of its own with its own connection. The contestants: pgbench and psycopg with
+the same in plain SQL, taskdb, the taskdb of other checkouts, and other queues with their own
+workers.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import subprocess
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing.synchronize import Barrier
-from typing import Final, TypeAlias
+from typing import Any, Final
+from urllib.parse import urlsplit
 
-from bench import WORKSPACE, Table, connected, named, query
+from bench import WORKSPACE, connected, named, query
+from bench.contest import Contestant
+from bench.crews import Clients, Crew, command, workers
+from bench.jobs import finish, finish_and_lease, finish_many, lease, lease_many
 from bench.pgbench import Pgbench
-from taskdb.database import Connection, Database
-from taskdb.models.claims import Claim
-from taskdb.queries import claims
+from taskdb.database import connect
+from taskdb.database.workspaces import create_database
 from taskdb.query import Query
 
-WORKERS: Final = (1, 4)
-BATCH: Final = 10
-START_SECONDS: Final = 60
+CEILING: Final = "pgbench, two commits"
+PLAIN: Final = "psycopg, plain SQL"
+NOBODY: Final = "00000000-0000-0000-0000-000000000000"
+
+
+@query
+def empty_tasks() -> None: ...
+
+
+@query
+def fill_tasks(*, jobs: int) -> int: ...
+
+
+@query
+def tasks_done() -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    jobs: int
-    seconds: float | None
-
-
-@query
-def empty_taskdb() -> None: ...
-
-
-@query
-def fill_taskdb(*, jobs: int) -> int: ...
-
-
-@query
-def vacuum_all() -> None: ...
-
-
-@query
-def taskdb_done() -> Done: ...
-
-
-@query
-def empty_procrastinate() -> None: ...
-
-
-@query
-def procrastinate_done() -> Done: ...
-
-
-@query
-def pgqueuer_done() -> Done: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What one worker is told: where, as who, for how long."""
-
-    url: str
-    name: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What one run is told: where, how many workers, for how long."""
-
-    url: str
-    workers: int
-    seconds: float
-
-
-Start: TypeAlias = Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """One way to work jobs off. *refill* leaves so many jobs and nothing else."""
+class Subject:
+    """A taskdb that is measured: its name, its interpreter, its database, what it can do."""
 
     name: str
-    does: str
-    refill: Callable[[str, int], None]
-    run: Callable[[Round], None]
-    done: Query[[], Done]
+    python: str
+    url: str
+    ways: Sequence[str]
+
+    def label(self, way: str) -> str:
+        """Return how the report names a way of this taskdb."""
+        return f"{self.name}, {WAYS[way][0]}"
 
 
-def in_processes(work: Callable[[Work, Start], None], given: Round) -> None:
-    """Let so many processes do *work*; when all are ready to start, they start."""
-    context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(given.workers)
-    with ProcessPoolExecutor(given.workers, context, _keep, (barrier,)) as pool:
-        jobs = [Work(given.url, f"worker-{n}", given.seconds) for n in range(given.workers)]
-        for finished in [pool.submit(_work, work, job) for job in jobs]:
-            finished.result()
+WAYS: Final = {
+    "one": ("one by one", "`claim_next` and `complete`: 2 statements, 2 commits", 2500),
+    "chain": ("chained", "`complete_and_claim_next`: 1 statement, 1 commit", 3500),
+    "batch": ("batches of 100", "`claim_batch` and completion of 100: 2 commits for 100", 8000),
+    "pool": ("through the pool", "as one by one, each through `Database.retrying`", 2000),
+}
 
 
-def _keep(barrier: Barrier) -> None:
-    global _barrier  # noqa: PLW0603 -- a barrier can only be inherited
-    _barrier = barrier
+def database(url: str, name: str) -> str:
+    """Create a database beside that of *url*; return its URL."""
+    made = beside(url, name)
+    with connect(url, autocommit=True) as conn:
+        create_database(conn, urlsplit(made).path[1:])
+    return made
 
 
-_barrier: Barrier
+def beside(url: str, name: str) -> str:
+    """Return the URL of a database named after that of *url* and *name*."""
+    parts = urlsplit(url)
+    return parts._replace(path=f"{parts.path}_{name}").geturl()
 
 
-def _start() -> None:
-    _barrier.wait(START_SECONDS)
+def subject(url: str, name: str, python: str = sys.executable) -> Subject:
+    """Set up a database by the taskdb of that interpreter."""
+    made = database(url, name)
+    migrate = [python, "-P", "-m", "taskdb", "migrate", "up", f"--workspace={WORKSPACE}"]
+    _output([*migrate, f"--url={made}"])
+    ways = _output(command(python, "bench.worker", "ways")).split()
+    return Subject(name, python, made, [way for way in WAYS if way in ways])
 
 
-def _work(work: Callable[[Work, Start], None], job: Work) -> None:
-    try:
-        work(job, _start)
-    except BaseException:
-        _barrier.abort()
-        raise
+def _output(arguments: list[str]) -> str:
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(arguments)} failed: {done.stderr}{done.stdout}")
+    return done.stdout
 
 
-def refill_taskdb(url: str, jobs: int) -> None:
+def refill(url: str, jobs: int) -> None:
+    """Leave that many ready tasks and nothing else."""
     with connected(url) as conn:
-        empty_taskdb(conn)
-        fill_taskdb(conn, jobs=jobs)
+        empty_tasks(conn)
+        fill_tasks(conn, jobs=jobs)
 
 
-def one_by_one(job: Work, start: Start) -> None:
-    """Claim and complete, each statement a transaction by itself."""
-    with connected(job.url) as conn:
-        start()
-        end = time.monotonic() + job.seconds
-        while time.monotonic() < end:
-            claim = claims.claim_next(conn, agent=job.name)
-            if claim is None:
-                break
-            claims.complete(conn, task_id=claim.task_id, token=claim.token)
-
-
-def through_the_pool(job: Work, start: Start) -> None:
-    """Claim and complete as the demo's agent does: a checked connection and `retrying`."""
-    with Database(job.url, workspace=WORKSPACE, pool_min=1, pool_max=1) as database:
-
-        def step(conn: Connection) -> Claim | None:
-            return claims.claim_next(conn, agent=job.name)
-
-        start()
-        end = time.monotonic() + job.seconds
-        while time.monotonic() < end and (claim := database.retrying(step)):
-            database.retrying(partial(_complete, claim))
-
-
-def _complete(claim: Claim, conn: Connection) -> None:
-    claims.complete(conn, task_id=claim.task_id, token=claim.token)
-
-
-def ten_at_a_time(job: Work, start: Start) -> None:
-    """Claim ten at once, and complete them in one pipeline."""
-    with connected(job.url) as conn:
-        start()
-        end = time.monotonic() + job.seconds
-        while time.monotonic() < end:
-            batch = claims.claim_batch(conn, agent=job.name, limit=BATCH)
-            if not batch:
-                break
-            ends = [{"task_id": claim.task_id, "token": claim.token} for claim in batch]
-            claims.complete.batch(conn, ends)
-
-
-def by_pgbench(pgbench: Pgbench, given: Round) -> None:
-    """Claim and complete with the same two statements; an empty queue changes nothing."""
-    script = f"{named(claims.claim_next)} \\aset\n{named(claims.complete, note='null')};"
-    values = {"agent": "pgbench", "lease": "15 minutes", "task_id": UNKNOWN, "token": "0"}
-    pgbench.run(script, values, seconds=given.seconds, clients=given.workers)
-
-
-UNKNOWN: Final = "00000000-0000-0000-0000-000000000000"
-
-
-def queues(pgbench: Pgbench) -> list[Queue]:
-    """Return taskdb's ways and pgbench's; the first is what the others are compared with."""
-    ours = [
-        (
-            "**taskdb**, `claim_next`, `complete`",
-            "claim row, token, lease, history; 2 statements, 2 commits",
-            partial(in_processes, one_by_one),
-        ),
-        (
-            "**taskdb**, the same through `Database.retrying`",
-            "the same; each in a transaction of a pooled connection: check, begin, commit, reset",
-            partial(in_processes, through_the_pool),
-        ),
-        (
-            f"**taskdb**, `claim_batch` and `complete.batch` of {BATCH}",
-            f"the same; 2 round trips, 2 commits for {BATCH} jobs",
-            partial(in_processes, ten_at_a_time),
-        ),
-        (
-            "pgbench, taskdb's two statements: the ceiling",
-            "the same as the first; nothing is decoded",
-            partial(by_pgbench, pgbench),
-        ),
-    ]
-    return [Queue(name, does, refill_taskdb, run, taskdb_done) for name, does, run in ours]
-
-
-def table(compared: Sequence[Queue], url: str, *, jobs: int, seconds: float, rounds: int) -> Table:
-    """Let each queue be worked off, in turns; return the best of each one's jobs per second.
-
-    Whatever else the machine does only makes a run slower.
-    """
-    rates: dict[tuple[int, int], list[float]] = {}
-    for _ in range(rounds):
-        for workers in WORKERS:
-            for number, queue in enumerate(compared):
-                rate = _rate(queue, Round(url, workers, seconds), jobs)
-                rates.setdefault((number, workers), []).append(rate)
-    best = {place: max(found) for place, found in rates.items()}
-    rows = [
-        (
-            queue.name,
-            *(
-                cell
-                for workers in WORKERS
-                for cell in (
-                    f"{best[number, workers]:.0f}/s",
-                    f"{best[number, workers] / best[0, workers]:.2f}",
-                )
-            ),
-            queue.does,
+def contestants_of(subject: Subject, ways: Sequence[str]) -> list[Contestant]:
+    """Return those of the ways that one taskdb can do."""
+    return [
+        Contestant(
+            subject.label(way),
+            WAYS[way][1],
+            subject.url,
+            refill,
+            workers(subject.url, way, python=subject.python),
+            tasks_done,
+            WAYS[way][2],
         )
-        for number, queue in enumerate(compared)
+        for way in subject.ways
+        if way in ways
     ]
-    counted = [f"{n} worker{'s' if n > 1 else ''}" for n in WORKERS]
-    head = tuple(cell for count in counted for cell in (count, "ratio"))
-    return Table(f"Claiming, {jobs:,} ready jobs", ("way", *head, "per job"), rows)
 
 
-def _rate(queue: Queue, given: Round, jobs: int) -> float:
-    queue.refill(given.url, jobs)
-    with connected(given.url) as conn:
-        vacuum_all(conn)
-    queue.run(given)
-    with connected(given.url) as conn:
-        done = queue.done(conn)
-    if not done.seconds:
-        raise RuntimeError(f"{queue.name} completed no job")
-    return done.jobs / done.seconds
+def baselines(url: str, binaries: Pgbench) -> list[Contestant]:
+    """Return the contestants without taskdb; pgbench with two commits comes first."""
+    from bench.jobs import jobs_done, prepare
+    from bench.jobs import refill as refill_jobs
+
+    prepare(url)
+    agent = {"agent": "pgbench"}
+    none = {**agent, "id": NOBODY, "token": "0"}
+    two = f"{_aset(lease)}\n{named(finish)};"
+    many = f"{named(lease_many)} \\gset\n{named(finish_many)};"
+    ways = [
+        (CEILING, "lease and completion in plain SQL", two, none, 10_000),
+        ("pgbench, chained", "the two in one statement", _aset(finish_and_lease), none, 15_000),
+        ("pgbench, batches of 100", "2 statements for 100", many, agent, 60_000),
+    ]
+    return [
+        *(
+            Contestant(
+                name,
+                does,
+                url,
+                refill_jobs,
+                partial(_clients, binaries, script, values),
+                jobs_done,
+                expected,
+            )
+            for name, does, script, values, expected in ways
+        ),
+        Contestant(
+            PLAIN,
+            "the same two statements, two commits",
+            url,
+            refill_jobs,
+            workers(url, "plain"),
+            jobs_done,
+            6_000,
+        ),
+    ]
+
+
+def _aset(function: Query[..., Any]) -> str:
+    """Return a line that leaves the variables as they are where there is no row."""
+    return f"{named(function)} \\aset"
+
+
+def _clients(binaries: Pgbench, script: str, values: dict[str, str], count: int) -> Crew:
+    return Clients(binaries, script, values, count)
+
+
+def others(url: str) -> list[Contestant]:
+    """Return the other queues, through their own workers."""
+    from bench import worker_others as other
+
+    other.prepare(url)
+    ways: list[tuple[str, str, str, Any, Any, int, int]] = [
+        (
+            "procrastinate",
+            "procrastinate",
+            "worker and events by trigger; 2 statements, 2 commits",
+            other.refill_procrastinate,
+            other.procrastinate_done,
+            1,
+            2000,
+        ),
+        (
+            "pgqueuer, batch size 1",
+            "pgqueuer",
+            "heartbeat, log; finished jobs are deleted",
+            other.refill_pgqueuer,
+            other.pgqueuer_done,
+            1,
+            2000,
+        ),
+        (
+            "pgqueuer, batches of 100",
+            "pgqueuer",
+            "the same, 100 at a time",
+            other.refill_pgqueuer,
+            other.pgqueuer_done,
+            100,
+            20_000,
+        ),
+        (
+            "awa, 1 worker",
+            "awa",
+            "leases and receipts, append-only; 1 job at a time",
+            other.refill_awa,
+            other.awa_done,
+            1,
+            200,
+        ),
+        (
+            "awa, 100 workers",
+            "awa",
+            "the same, up to 100 jobs at a time",
+            other.refill_awa,
+            other.awa_done,
+            100,
+            8000,
+        ),
+    ]
+    return [
+        Contestant(
+            name,
+            does,
+            url,
+            refill,
+            workers(url, way, str(size), module="bench.worker_others"),
+            done,
+            expected,
+        )
+        for name, way, does, refill, done, size, expected in ways
+    ]

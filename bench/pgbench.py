@@ -28,12 +28,13 @@ class Pgbench:
         with tempfile.TemporaryDirectory() as folder:
             prefix = Path(folder, "calls")
             options = ["--log", f"--log-prefix={prefix}"]
-            self.run(f"{named(function)};", values, seconds=seconds, options=options)
+            script = f"{named(function)};"
+            wait(self.start(script, values, seconds=seconds, options=options))
             logs = [log.read_text() for log in Path(folder).iterdir()]
         # client, number, microseconds, script, when
         return [int(line.split()[2]) / 1e6 for log in logs for line in log.splitlines()]
 
-    def run(
+    def start(
         self,
         script: str,
         values: Mapping[str, str],
@@ -41,23 +42,31 @@ class Pgbench:
         seconds: float,
         clients: int = 1,
         options: list[str] | None = None,
-    ) -> None:
+    ) -> subprocess.Popen[str]:
         """Run *script*, prepared, over and over; pgbench counts in whole seconds."""
-        with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
-            file.write(script)
-            file.flush()
-            command = [
-                str(self.binaries / "pgbench"),
-                "--no-vacuum",
-                "--protocol=prepared",
-                f"--client={clients}",
-                f"--jobs={clients}",
-                f"--time={max(1, round(seconds))}",
-                f"--file={file.name}",
-                *(f"--define={name}={value}" for name, value in values.items()),
-                *(options or []),
-                Settings.read(self.url, workspace=WORKSPACE).conninfo,
-            ]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise RuntimeError(f"pgbench failed: {done.stderr}")
+        command = [
+            str(self.binaries / "pgbench"),
+            "--no-vacuum",
+            "--protocol=prepared",
+            f"--client={clients}",
+            f"--jobs={clients}",
+            f"--time={max(1, round(seconds))}",
+            "--file=-",
+            *(f"--define={name}={value}" for name, value in values.items()),
+            *(options or []),
+            Settings.read(self.url, workspace=WORKSPACE).conninfo,
+        ]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        assert process.stdin is not None
+        process.stdin.write(script)
+        process.stdin.close()
+        process.stdin = None
+        return process
+
+
+def wait(process: subprocess.Popen[str]) -> None:
+    """Wait for pgbench to end; raise if it failed."""
+    _, errors = process.communicate()
+    if process.returncode != 0 or "aborted" in errors:
+        raise RuntimeError(f"pgbench failed: {errors}")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Generator
 from dataclasses import replace
@@ -10,26 +13,31 @@ from pathlib import Path
 
 import pytest
 
-from bench import Table, named
-from bench.__main__ import OTHERS, report
+from bench import Table, bars, claiming, connected, features, named
+from bench.__main__ import OTHERS, Asked, main, report
+from bench.accounts import inspect_wal, settled, wal_bytes, wal_position
+from bench.bars import BARS
+from bench.crews import command
 from bench.reading import Way, ways
+from taskdb.embedded import throwaway
 from taskdb.queries import claims
-from tests.servers import Databases
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "benchmarks.md").read_text()
 
 
 @pytest.fixture(scope="module")
-def url(databases: Databases) -> Generator[str]:
-    url = databases.empty()
-    yield url
-    databases.drop(url)
+def url() -> Generator[str]:
+    """Return the URL of a server of its own: checkpoints and extensions need a superuser."""
+    with throwaway() as server:
+        yield server.url
 
 
 @pytest.fixture(scope="module")
 def tables(url: str) -> list[Table]:
-    return list(report(url, own=True, jobs=60, seconds=0.2, rounds=1))
+    asked = Asked(own=True, sections=("reading", "claiming"), ways=("one",), workers=(1,))
+    asked.seconds, asked.rounds = 0.2, 1
+    return list(report(url, asked))
 
 
 def test_tables_are_whole(tables: list[Table]) -> None:
@@ -40,7 +48,7 @@ def test_tables_are_whole(tables: list[Table]) -> None:
         "Machine and settings",
         "One row by its key",
         "1,000 rows",
-        "Claiming, 60 ready jobs",
+        "Claiming, 1 worker",
     ]
     assert widths == {(title, True) for title in titles}
 
@@ -57,15 +65,14 @@ def test_ratios_are_those_of_the_figures_to_the_first(tables: list[Table]) -> No
 
 
 def figure(printed: str) -> float:
-    found = re.fullmatch(r"([\d.]+)( us| ms|/s)", printed)
+    found = re.fullmatch(r"([\d.]+)( us| ms| \(\d+-\d+\))?", printed)
     assert found, printed
-    return float(found[1]) * {" us": 1e-6, " ms": 1e-3, "/s": 1}[found[2]]
+    return float(found[1]) * {" us": 1e-6, " ms": 1e-3}.get(found[2], 1)
 
 
 def test_page_has_the_tables_that_are_printed(tables: list[Table]) -> None:
     for table in tables:
-        lines = str(table).replace("60 ready", "5,000 ready").splitlines()
-        names = [line.split(" | ")[0] for line in lines]
+        names = [line.split(" | ")[0] for line in str(table).splitlines()]
         assert [name for name in names if name not in PAGE] == []
 
 
@@ -113,3 +120,77 @@ def test_what_is_compared_is_pinned_and_no_developer_needs_it() -> None:
     assert set(OTHERS) <= wanted
     assert wanted - pins == set()
     assert [name for name in wanted if name in developers] == []
+
+
+@pytest.mark.usefixtures("tables")
+def test_every_feature_is_used_by_every_task_of_its_queue(url: str) -> None:
+    own = claiming.beside(url, "taskdb")
+    with connected(own) as conn:
+        for fill in features.FEATURES.values():
+            claiming.empty_tasks(conn)
+            fill(conn, 5)
+            taken = [claims.claim_next(conn, agent="a") for _ in range(6)]
+            used = [
+                conn.execute(f"select count(*) from {table}").fetchone()
+                for table in ("held_files", "tasks where workflow_id is not null", "tasks")
+            ]
+            jobs = [claim.key for claim in taken if claim]
+
+            assert jobs == [f"JOB-{n}" for n in range(1, 6)]
+            assert used in ([(10,), (0,), (5,)], [(0,), (5,), (5,)], [(0,), (0,), (10,)])
+
+
+@pytest.mark.usefixtures("tables")
+def test_wal_is_counted_without_the_images_of_pages(url: str) -> None:
+    with connected(claiming.beside(url, "taskdb")) as conn:
+        inspect_wal(conn)
+        conn.execute("set synchronous_commit = on")
+        conn.execute("create table public.bench_wal as select 1 as one")
+        conn.execute("checkpoint")
+        since = wal_position(conn)
+        conn.execute("insert into public.bench_wal values (2)")
+
+        assert 50 < wal_bytes(conn, since=since, until=wal_position(conn)) < 1000
+
+
+def test_processor_time_is_that_of_the_process_that_worked(url: str) -> None:
+    with connected(url) as conn:
+        before = settled(conn.info.backend_pid)
+        conn.execute("select count(*) from generate_series(1, 300000)")
+        worked = settled(conn.info.backend_pid) - before
+        conn.execute("select 1")
+
+        assert settled(conn.info.backend_pid) - before - worked < worked / 3
+
+
+def test_worker_of_another_interpreter_says_what_it_can_do(tmp_path: Path) -> None:
+    line = command(sys.executable, "bench.worker", "ways")
+    told = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    assert {"one", "batch", "pool", "plain"} <= set(told.stdout.split())
+
+
+def test_compared_files_give_the_ratio_of_what_both_have(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [tmp_path / "old.json", tmp_path / "new.json"]
+    files[0].write_text(json.dumps({"old": {"scale": {"1000": {"claim": 400, "gone": 1}}}}))
+    files[1].write_text(json.dumps({"taskdb": {"scale": {"1000": {"claim": 100, "new": 1}}}}))
+
+    main(["compare", f"{files[0]}:old", str(files[1])])
+
+    assert capsys.readouterr().out.splitlines()[4:] == [
+        "| scale / 1000 / claim | 400 | 100 | 0.25 |"
+    ]
+
+
+def test_figure_below_its_floor_is_named() -> None:
+    ours = {"snapshot": {"one by one": {"ratio": 0.01}}}
+    [bar] = [bar for bar in BARS if "snapshot" in bar.name]
+
+    assert [line.partition(":")[0] for line in bars.below_floor(ours, {})] == [bar.name]
+    assert [row[-1] for row in bars.table("taskdb", ours, {}).rows] == ["missed"]
+
+
+def test_floors_ask_for_less_than_goals() -> None:
+    assert [bar.name for bar in BARS if not bar.holds(bar.goal, bar.floor)] == []

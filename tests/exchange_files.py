@@ -11,9 +11,10 @@ import pytest
 from taskdb.exchange.plan import Plan, PlanTask
 from taskdb.exchange.report import Action, Findings
 
-__all__ = ["DATA", "by_key", "changed", "needs_data", "refused", "stats", "write_lines"]
+__all__ = ["CASES", "DATA", "by_key", "changed", "needs_data", "refused", "stats", "write_lines"]
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+CASES = DATA.parent / "cases" / "exchange"
 
 needs_data = pytest.mark.skipif(
     not DATA.is_dir(), reason=f"the real trackers' files are not here: {DATA}"

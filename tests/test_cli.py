@@ -67,7 +67,7 @@ def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
         (["raedy"], "No such command 'raedy'. Did you mean 'ready'? `taskdb --help`"),
         (["ready", "--limit", "0"], "--limit"),
         (["why"], "KEY"),
-        (["import", "jira", "."], "jira"),
+        (["import", "trello", "."], "trello"),
         (["import", "shark", "/nowhere"], "/nowhere"),
         (["--workspace", "team_a", "demo"], "a workspace of its own"),
     ],

@@ -64,7 +64,7 @@ def test_strict_refuses_the_whole_and_imports_nothing(taskdb: Caller, dirty: Pat
     assert "tasks.jsonl:2: refused dependency T-E01-F01-002: " in refused.out
     assert refused.err == (
         "taskdb: Nothing was imported: --strict, and 0 rows to change, 1 to refuse. "
-        "Mend the file, or leave --strict out\n"
+        "Repair the file, or leave --strict out\n"
     )
     assert taskdb("ready", "--json").data == []
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from taskdb.errors import ValidationError
-from taskdb.exchange import read_plan
+from taskdb.exchange import ReadOptions, read_plan
 from taskdb.exchange.plan import Plan
 from taskdb.models.types import DependencyType, TaskStatus
 from tests.exchange_files import by_key, changed, refused, write_lines
@@ -68,12 +68,254 @@ def test_each_status_of_theirs_means_one_of_ours(read: Read, word: str, status: 
     assert not len(plan.findings)
 
 
-@pytest.mark.parametrize("word", ["pinned", "", None])
-def test_any_other_status_counts_as_pending_and_is_reported(read: Read, word: object) -> None:
+def test_an_issue_of_an_unknown_status_is_on_hold_and_reported(read: Read) -> None:
+    plan = read(issue(1, status="awaiting_review"))
+
+    assert plan.tasks[0].status is TaskStatus.BLOCKED
+    assert plan.tasks[0].blocked_reason == "awaiting_review"
+    assert "its status 'awaiting_review' is unknown" in changed(plan.findings)[0]
+
+
+@pytest.mark.parametrize("word", ["", None])
+def test_an_absent_status_is_open_as_for_the_tool_itself(read: Read, word: object) -> None:
     plan = read(issue(1, status=word))
 
     assert plan.tasks[0].status is TaskStatus.PENDING
-    assert "it counts as pending" in changed(plan.findings)[0]
+    assert not len(plan.findings)
+
+
+def test_an_unknown_status_with_a_time_of_closing_is_closed(read: Read) -> None:
+    plan = read(issue(1, status="verified", closed_at="2025-10-17T00:00:00Z"))
+
+    assert plan.tasks[0].status is TaskStatus.COMPLETED
+    assert not len(plan.findings)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"status": "pinned"}, "pinned"),
+        ({"pinned": True}, "pinned"),
+        ({"ephemeral": True}, "ephemeral"),
+        ({"is_template": True}, "template"),
+        ({"issue_type": "gate"}, "gate"),
+        ({"issue_type": "message"}, "message"),
+        ({"issue_type": "agent"}, "agent"),
+        ({"issue_type": "molecule"}, "molecule"),
+        ({"issue_type": "merge-request"}, "merge-request"),
+        ({"pinned": True, "issue_type": "gate"}, "pinned; gate"),
+    ],
+)
+def test_what_is_no_work_is_on_hold_without_a_finding(
+    read: Read, fields: dict[str, Any], reason: str
+) -> None:
+    plan = read(issue(1, **fields))
+
+    assert plan.tasks[0].status is TaskStatus.BLOCKED
+    assert plan.tasks[0].blocked_reason == reason
+    assert not len(plan.findings)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"), [({"issue_type": "probe"}, "probe"), ({"frozen": True}, "frozen")]
+)
+def test_an_unknown_type_or_flag_is_a_hold_and_reported(
+    read: Read, fields: dict[str, Any], reason: str
+) -> None:
+    plan = read(issue(1, **fields))
+
+    assert (plan.tasks[0].status, plan.tasks[0].blocked_reason) == (TaskStatus.BLOCKED, reason)
+    assert repr(reason) in changed(plan.findings)[0]
+    assert "it is on hold for that reason" in changed(plan.findings)[0]
+
+
+@pytest.mark.parametrize("fields", [{"pinned": False}, {"crystallizes": True}, {"ephemeral": 0}])
+def test_flags_that_are_off_or_harmless_hold_nothing_back(
+    read: Read, fields: dict[str, Any]
+) -> None:
+    assert read(issue(1, **fields)).tasks[0].status is TaskStatus.PENDING
+
+
+def test_a_closed_gate_is_closed(read: Read) -> None:
+    assert read(issue(1, issue_type="gate", status="closed")).tasks[0].blocked_reason is None
+
+
+def test_a_blocker_in_another_project_is_a_hold(read: Read) -> None:
+    plan = read(issue(1, dependencies=[on("external:web:3")]), issue(2), issue(3))
+
+    (task, *_) = plan.tasks
+    assert (task.status, task.blocked_reason) == (TaskStatus.BLOCKED, "waits for external:web:3")
+    assert task.metadata["relations"] == [{"type": "blocks", "key": "external:web:3"}]
+    assert not len(plan.findings)
+
+
+def waits(plan: Plan) -> list[tuple[str, str]]:
+    return [(edge.task, edge.depends_on) for edge in plan.waits]
+
+
+def child(number: object, parent: object, **values: Any) -> dict[str, Any]:
+    return issue(number, parent=f"bd-{parent}", **values)
+
+
+def test_children_of_a_blocked_parent_wait_for_what_blocks_it(read: Read) -> None:
+    plan = read(
+        issue(1),
+        issue(2, issue_type="epic", dependencies=[on("bd-1")]),
+        child(3, 2),
+        child(4, 3),
+        child(5, 2, status="closed"),
+        issue(6),
+    )
+
+    assert waits(plan) == [("bd-3", "bd-1"), ("bd-4", "bd-1")]
+    assert all(edge.derived for edge in plan.waits)
+    assert [(edge.task, edge.depends_on) for edge in plan.edges] == [("bd-2", "bd-1")]
+
+
+def test_a_closed_blocker_or_parent_holds_no_child_back(read: Read) -> None:
+    plan = read(
+        issue(1, status="closed"),
+        issue(2, dependencies=[on("bd-1")]),
+        child(3, 2),
+        issue(4, status="closed", dependencies=[on("bd-3")]),
+        child(5, 4),
+    )
+
+    assert waits(plan) == []
+
+
+def test_children_of_a_deferred_parent_wait_for_its_time_or_its_release(read: Read) -> None:
+    dated, undated, below = (
+        by_key(
+            read(
+                issue(1, status="deferred", defer_until="2099-01-01T00:00:00Z"),
+                child("1.1", 1),
+                issue(2, status="deferred"),
+                child("2.1", 2),
+                child("2.1.1", "2.1"),
+            )
+        ),
+        "bd-2.1",
+        "bd-2.1.1",
+    )
+
+    assert dated["bd-1.1"].scheduled_at == datetime(2099, 1, 1, tzinfo=UTC)
+    assert dated[undated].blocked_reason == "its parent bd-2 is on hold: deferred"
+    assert dated[below].blocked_reason == "its parent bd-2.1 is on hold: deferred"
+
+
+def test_children_of_a_pinned_parent_are_work(read: Read) -> None:
+    plan = read(issue(1, pinned=True), child(2, 1), issue(3, issue_type="molecule"), child(4, 3))
+
+    tasks = by_key(plan)
+    assert tasks["bd-2"].status is tasks["bd-4"].status is TaskStatus.PENDING
+
+
+def test_a_child_that_its_parent_waits_for_is_on_hold_and_closes_no_loop(read: Read) -> None:
+    plan = read(
+        issue(1, dependencies=[on("bd-2")]), issue(2, dependencies=[on("bd-3")]), child(3, 1)
+    )
+
+    assert waits(plan) == []
+    assert by_key(plan)["bd-3"].blocked_reason == (
+        "its parent bd-1 waits for bd-2, which waits for it"
+    )
+
+
+def test_children_beyond_the_limit_of_derived_edges_are_on_hold(read: Read) -> None:
+    blockers = [issue(f"b{n}") for n in range(60)]
+    parent = issue("p", dependencies=[on(f"bd-b{n}") for n in range(60)])
+    children = [child(f"c{n}", "p") for n in range(60)]
+
+    plan = read(*blockers, parent, *children)
+
+    rows = len(plan.tasks) + len(plan.edges)
+    assert len(plan.waits) <= 8 * rows
+    held = [task for task in plan.tasks if task.blocked_reason == "its parent bd-p is blocked"]
+    assert len(plan.waits) == 60 * (60 - len(held))
+    assert len(held) > 0
+
+
+def test_lines_of_memories_are_kept_and_unknown_kinds_refused(read: Read) -> None:
+    plan = read(
+        {"_type": "issue", **issue(1)},
+        {"_type": "memory", "key": "k", "value": "v"},
+        {"_type": "mood", "id": "bd-9", "title": "x"},
+    )
+
+    assert [task.key for task in plan.tasks] == ["bd-1"]
+    assert plan.about == {"memories": [{"key": "k", "value": "v"}]}
+    assert "is of the unknown kind 'mood'" in refused(plan.findings)[0]
+
+
+def test_different_issues_under_one_id_can_be_renamed(tmp_path: Path) -> None:
+    path = write_lines(
+        tmp_path / "issues.jsonl",
+        issue(1, title="one", created_at="2025-01-01T00:00:00Z"),
+        issue(1, title="other", created_at="2025-02-01T00:00:00Z"),
+        issue(1, title="other, later", created_at="2025-02-01T00:00:00Z"),
+    )
+
+    plan = read_plan("beads", path, options=ReadOptions(rename_duplicates=True))
+
+    assert {task.key: task.title for task in plan.tasks} == {
+        "bd-1~2": "one",
+        "bd-1": "other, later",
+    }
+    assert plan.renamed == {"bd-1~2": "bd-1 at issues.jsonl:1"}
+    assert refused(plan.findings) == [
+        "issues.jsonl:2: refused task bd-1: line 3 has the same id, and the last one counts"
+    ]
+
+
+def test_labels_are_data(read: Read) -> None:
+    assert read(issue(1, labels=["ui", "p:1", "ui"])).tasks[0].labels == ("ui", "p:1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "edge", "parent"),
+    [
+        ("requires", ("bd-2", "bd-1"), None),
+        ("blocks", ("bd-2", "bd-1"), None),
+        ("requires-reversed", ("bd-1", "bd-2"), None),
+        ("parent", None, ("bd-2", "bd-1")),
+        ("parent-reversed", None, ("bd-1", "bd-2")),
+    ],
+)
+def test_edges_by_other_words_can_be_taken(
+    tmp_path: Path, kind: str, edge: tuple[str, str] | None, parent: tuple[str, str] | None
+) -> None:
+    path = write_lines(
+        tmp_path / "issues.jsonl", issue(1), issue(2, dependencies=[on("bd-1", "needs")])
+    )
+
+    plan = read_plan("beads", path, options=ReadOptions(edges={"needs": kind}))
+
+    assert [(e.task, e.depends_on) for e in plan.edges] == ([edge] if edge else [])
+    parents = [(task.key, task.parent) for task in plan.tasks if task.parent]
+    assert parents == ([parent] if parent else [])
+    assert plan.remarks == []
+
+
+def test_edges_by_other_words_are_named_with_number_direction_and_option(read: Read) -> None:
+    plan = read(
+        issue(1),
+        issue(2, dependencies=[on("bd-1", "depends-on"), on("bd-3", "subtask-of")]),
+        issue(3, dependencies=[on("bd-1", "depends-on"), on("bd-1", "related")]),
+    )
+
+    assert plan.remarks == [
+        "2 edges of type depends-on and 1 of subtask-of hold nothing back "
+        "(depends-on: bd-2 -> bd-1; subtask-of: bd-2 -> bd-3); "
+        "take them with --edge depends-on=requires --edge subtask-of=parent"
+    ]
+
+
+def test_a_kind_of_edge_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "issues.jsonl", issue(1))
+
+    with pytest.raises(ValidationError, match=r"edges must be requires, .*and not 'maybe'"):
+        read_plan("beads", path, options=ReadOptions(edges={"x": "maybe"}))
 
 
 def test_a_deferred_issue_is_pending_at_its_time_or_blocked_without_one(read: Read) -> None:
@@ -177,7 +419,6 @@ def test_edges_that_cannot_be_taken_are_refused_one_by_one(read: Read) -> None:
     assert [(e.task, e.depends_on) for e in plan.edges] == [("bd-3", "bd-1")]
     assert sorted(line.split(" refused ")[1] for line in refused(plan.findings)) == [
         "dependency bd-2: on bd-9 (blocks): bd-9 is no task of this file",
-        "dependency bd-2: on external:web:3 (blocks): external:web:3 is no task of this file",
         "dependency bd-2: related: names no issue that it depends on",
         "dependency bd-3: blocks bd-1: belongs to bd-2, not to the issue of its line",
     ]

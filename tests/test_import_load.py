@@ -450,7 +450,7 @@ def test_hostile_texts_are_stored_exactly_or_reported(
 
 def test_an_unknown_kind_is_refused(conn: Conn, tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="kind must be one of shark, shark-plan, "):
-        import_plan(conn, "jira", tmp_path)
+        import_plan(conn, "trello", tmp_path)
 
 
 @pytest.mark.parametrize("prefix", ["a\x00", "\n", "x" * 101])
@@ -499,7 +499,7 @@ def test_a_report_reads_as_text_and_as_json(conn: Conn, beads: Callable[..., Pat
 
     assert report.as_text().split("\n") == [
         f"beads plan {path}",
-        "  taken      2 tasks, 2 labels, 1 relations",
+        "  taken      2 tasks, 2 labels, 1 relation",
         "  metadata   1 owner",
         "  note       1 completed tasks name no time; this import's stands as their completion",
         "  changed    none",

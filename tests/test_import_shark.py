@@ -84,8 +84,18 @@ def tables(tmp_path: Path) -> Tables:
         ("in_approval", TaskStatus.IN_REVIEW),
         ("completed", TaskStatus.COMPLETED),
         ("blocked", TaskStatus.BLOCKED),
-        ("in_refinement", None),
-        ("Todo", None),
+        ("in_security_review", TaskStatus.IN_REVIEW),
+        ("ready_for_compliance_check", TaskStatus.IN_REVIEW),
+        ("approved", TaskStatus.IN_REVIEW),
+        ("done", TaskStatus.COMPLETED),
+        ("cancelled", TaskStatus.CANCELLED),
+        ("rejected", TaskStatus.CANCELLED),
+        ("on_hold", TaskStatus.BLOCKED),
+        ("in_refinement", TaskStatus.BLOCKED),
+        ("in_refinement_ba", TaskStatus.BLOCKED),
+        ("in_research", TaskStatus.BLOCKED),
+        ("Todo", TaskStatus.PENDING),
+        ("ready", None),
         ("", None),
         (None, None),
     ],
@@ -96,17 +106,17 @@ def test_each_status_of_theirs_means_one_of_ours(
     assert task_status(word) is status
 
 
-def test_an_unknown_status_counts_as_pending_and_is_reported(tables: Tables) -> None:
+def test_a_task_of_an_unknown_status_is_on_hold_and_reported(tables: Tables) -> None:
     tables.task(status="abandoned")
 
     plan = tables.plan()
 
     (task,) = plan.tasks
-    assert task.status is TaskStatus.PENDING
+    assert (task.status, task.blocked_reason) == (TaskStatus.BLOCKED, "abandoned")
     assert task.metadata["source"]["status"] == "abandoned"
     assert changed(plan.findings) == [
-        "tasks.jsonl:1: changed task T-1: its status 'abandoned' is none that is known; "
-        "it counts as pending"
+        "tasks.jsonl:1: changed task T-1: its status 'abandoned' is unknown; "
+        "it is on hold, for the reason 'abandoned'"
     ]
 
 
@@ -444,18 +454,18 @@ def test_history_that_cannot_be_taken_is_reported_row_by_row(tables: Tables) -> 
     tables.add("task_history", task_id=1, **moved | {"new_status": "", "notes": "Imported"})
     tables.add("task_history", task_id=1, **moved | {"timestamp": "never"})
     tables.add("task_history", task_id=1, **moved | {"new_status": "in_refinement"})
+    tables.add("task_history", task_id=1, **moved | {"new_status": "perhaps"})
 
     plan = tables.plan()
 
-    assert [row.new_status for row in plan.history] == [TaskStatus.PENDING]
+    assert [row.new_status for row in plan.history] == [TaskStatus.BLOCKED, TaskStatus.BLOCKED]
     assert by_key(plan)["T-1"].metadata["source_history"][0]["note"] == "Imported"
     assert [finding.as_text().split(": ", 1)[1] for finding in plan.findings] == [
         "refused history: its task is not in tasks.jsonl, or was refused",
         "changed history T-1: names no status; it stands in metadata.source_history",
         "changed history T-1: timestamp 'never' is not a date and time; left out",
         "refused history T-1: has no time",
-        "changed history T-1: its status 'in_refinement' is none that is known; "
-        "it counts as pending",
+        "changed history T-1: its status 'perhaps' is unknown; it counts as on hold",
     ]
 
 
@@ -485,6 +495,7 @@ def test_rows_without_an_owner_or_a_place_are_refused(tables: Tables) -> None:
     tables.add("feature_documents", feature_id=9, document_id=7)
     tables.add("task_documents", task_id=1, document_id=8)
     tables.add("ideas", id=1, key="I-1", title="Perhaps")
+    tables.add("moods", id=1, key="I-2")
 
     plan = tables.plan()
 
@@ -493,8 +504,9 @@ def test_rows_without_an_owner_or_a_place_are_refused(tables: Tables) -> None:
         "document: its feature_id names no row that was taken",
         "document: belongs to no epic, feature or task",
         "document T-1: document 8 does not exist",
-        "idea I-1: taskdb has no place for the rows of ideas",
+        "mood I-2: taskdb has no place for the rows of moods",
     ]
+    assert plan.about == {"ideas": [{"id": 1, "key": "I-1", "title": "Perhaps"}]}
 
 
 def test_a_field_with_a_name_that_the_importer_needs_gives_way(tables: Tables) -> None:

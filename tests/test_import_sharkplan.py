@@ -308,7 +308,7 @@ def test_the_command_line_imports_a_plan_folder(
     report = taskdb("import", "shark-plan", plan)
 
     assert report.status == 0
-    assert "1 epics, 2 features, 3 tasks, 1 dependencies, 1 claims, 7 specs" in report.out
+    assert "1 epic, 2 features, 3 tasks, 1 dependency, 1 claim, 7 specs" in report.out
     assert taskdb("spec", "show", "SPEC-7").out == "# All plans\n"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from taskdb.errors import ValidationError
-from taskdb.exchange import read_plan
+from taskdb.exchange import ReadOptions, read_plan
 from taskdb.exchange.plan import Plan
 from taskdb.models.types import DependencyType, TaskStatus
 from tests.exchange_files import by_key, changed, refused
@@ -118,7 +118,7 @@ def test_ids_with_a_point_are_what_is_written(read: Read) -> None:
         '{"id": 27.1, "title": "a"}, {"id": 27.10, "title": "b"}]}]}'
     )
 
-    assert [t.key for t in plan.tasks] == ["master.27", "master.27.27.1", "master.27.27.10"]
+    assert [t.key for t in plan.tasks] == ["master.27", "master.27.1", "master.27.10"]
 
 
 @pytest.mark.parametrize(
@@ -147,12 +147,89 @@ def test_a_deferred_task_without_a_time_is_blocked_for_that_reason(read: Read) -
     assert read([task(1, status="deferred")]).tasks[0].blocked_reason == "deferred"
 
 
-@pytest.mark.parametrize("word", [None, "", "to-do"])
-def test_any_other_status_counts_as_pending_and_is_reported(read: Read, word: object) -> None:
+@pytest.mark.parametrize("word", [None, ""])
+def test_an_absent_status_is_pending_as_for_the_tool_itself(read: Read, word: object) -> None:
     plan = read([task(1, status=word)])
 
     assert plan.tasks[0].status is TaskStatus.PENDING
-    assert "it counts as pending" in changed(plan.findings)[0]
+    assert not len(plan.findings)
+
+
+def test_a_task_of_an_unknown_status_or_flag_is_on_hold_and_reported(read: Read) -> None:
+    plan = read([task(1, status="parked"), task(2, frozen=True)])
+
+    assert [(t.status, t.blocked_reason) for t in plan.tasks] == [
+        (TaskStatus.BLOCKED, "parked"),
+        (TaskStatus.BLOCKED, "frozen"),
+    ]
+    assert len(changed(plan.findings)) == 2
+
+
+def test_a_subtask_may_carry_its_whole_id(read: Read) -> None:
+    plan = read(
+        [
+            task(
+                "1",
+                subtasks=[task("1.1", dependencies=["1.2"]), task("1.2", subtasks=[task("1.2.1")])],
+            )
+        ]
+    )
+
+    assert [t.key for t in plan.tasks] == ["master.1", "master.1.1", "master.1.2", "master.1.2.1"]
+    assert edges(plan) == [("master.1.1", "master.1.2")]
+
+
+def test_subtasks_are_not_offered_beside_their_open_task(read: Read) -> None:
+    plan = read(
+        [
+            task(1, subtasks=[task(1), task(2, status="done")]),
+            task(2, status="done", subtasks=[task(1)]),
+            task(3, status="cancelled", subtasks=[task(1)]),
+        ]
+    )
+
+    assert {t.key: t.blocked_reason for t in plan.tasks if t.blocked_reason} == {
+        "master.1.1": "a part of master.1",
+        "master.3.1": "its task master.3 is cancelled",
+    }
+    assert by_key(plan)["master.2.1"].status is TaskStatus.PENDING
+
+
+def test_subtasks_first_lets_the_task_wait_for_its_open_subtasks(tmp_path: Path) -> None:
+    path = tmp_path / "tasks.json"
+    rows = [
+        task(1),
+        task(2, dependencies=[1], subtasks=[task(1), task(2, status="done"), task(3)]),
+        task(3, subtasks=[task(1, dependencies=["3"]), task(2, dependencies=[100])]),
+        task(100, dependencies=[3]),
+    ]
+    path.write_text(json.dumps({"tasks": rows}))
+
+    plan = read_plan("taskmaster", path, options=ReadOptions(subtasks_first=True))
+
+    # What its task waits for, a subtask waits for; and no loop with task 100.
+    assert {(edge.task, edge.depends_on) for edge in plan.waits} == {
+        ("master.2.1", "master.1"),
+        ("master.2.3", "master.1"),
+        ("master.2", "master.2.1"),
+        ("master.2", "master.2.3"),
+        ("master.3", "master.3.1"),
+    }
+    assert all(task.blocked_reason is None for task in plan.tasks)
+
+
+def test_different_tasks_under_one_id_can_be_renamed(tmp_path: Path) -> None:
+    path = tmp_path / "tasks.json"
+    path.write_text(json.dumps({"tasks": [task(1), task(1, title="other")]}))
+
+    plan = read_plan("taskmaster", path, options=ReadOptions(rename_duplicates=True))
+
+    assert [(t.key, t.title) for t in plan.tasks] == [
+        ("master.1", "Task 1"),
+        ("master.1~2", "other"),
+    ]
+    assert plan.renamed == {"master.1~2": "master.1 at tasks.json:1"}
+    assert not len(plan.findings)
 
 
 @pytest.mark.parametrize(
@@ -246,20 +323,16 @@ def test_dependencies_that_are_no_ids_are_refused(read: Read) -> None:
     assert "is not a list; left out" in changed(plan.findings)[0]
 
 
-def test_what_the_file_says_about_itself_has_no_place(read: Read) -> None:
+def test_what_the_file_says_about_itself_is_kept(read: Read) -> None:
     plan = read(
         {
-            "master": {"tasks": [task(1)], "metadata": {"created": "2025-01-01"}},
+            "master": {"tasks": [task(1)], "metadata": {"description": "Main"}},
             "version": "1.0",
         }
     )
 
-    assert refused(plan.findings) == [
-        "tasks.json:2: refused field: master.metadata is about the file, not about a task; "
-        "taskdb has no place for it",
-        "tasks.json:1: refused field: version is about the file, not about a task; "
-        "taskdb has no place for it",
-    ]
+    assert plan.about == {"master": {"metadata": {"description": "Main"}}, "version": "1.0"}
+    assert not len(plan.findings)
 
 
 def test_a_prefix_goes_before_every_key(read: Read) -> None:

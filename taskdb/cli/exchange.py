@@ -13,8 +13,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 
 from taskdb.cli.common import Target, json_option, stderr, with_target
-from taskdb.exchange import KINDS, ImportRefusedError, Progress, Report, Stage, import_plan
+from taskdb.exchange import (
+    EDGE_KINDS,
+    KINDS,
+    ImportRefusedError,
+    Progress,
+    ReadOptions,
+    Report,
+    Stage,
+    import_plan,
+)
+from taskdb.exchange.detection import KNOWN
+from taskdb.exchange.files import STDIN
+from taskdb.exchange.options import LARGEST
 from taskdb.exchange.progress import silent
+from taskdb.exchange.records import FIELDS
 from taskdb.text import clean, shorten
 
 __all__ = ["abridged", "import_", "progress_bars"]
@@ -22,12 +35,38 @@ __all__ = ["abridged", "import_", "progress_bars"]
 LONGEST_REASON = 140
 
 
+def _existing(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
+    """Refuse a path where nothing is, before there is a connection."""
+    if path != STDIN and not path.exists():
+        raise click.BadParameter(f"{path} does not exist. {KNOWN}", context, parameter)
+    return path
+
+
 @click.command("import")
 @click.argument("kind", type=click.Choice(KINDS))
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path), callback=_existing)
 @click.option("--strict", is_flag=True, help="Take all or nothing.")
-@click.option("--reset", is_flag=True, help="Import every task as pending.")
+@click.option("--reset", is_flag=True, help="Import every task as pending, but cancelled ones.")
 @click.option("--prefix", default="", metavar="TEXT", help="Goes before the keys of tasks.")
+@click.option(
+    "--edge",
+    "edges",
+    multiple=True,
+    metavar="WORD=KIND",
+    help=f"Take the tracker's relation WORD as {', '.join(EDGE_KINDS[:4])}, or -reversed.",
+)
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="FIELD=NAME",
+    help=f"The column NAME of a table is FIELD: {', '.join(FIELDS)}.",
+)
+@click.option(
+    "--rename-duplicates", is_flag=True, help="Take different tasks under one id by new keys."
+)
+@click.option("--subtasks-first", is_flag=True, help="Offer a task's subtasks before the task.")
+@click.option("--no-size-limit", is_flag=True, help=f"Read more than {LARGEST // 2**20} MiB.")
 @json_option
 @with_target
 def import_(
@@ -38,26 +77,45 @@ def import_(
     strict: bool,
     reset: bool,
     prefix: str,
+    edges: tuple[str, ...],
+    columns: tuple[str, ...],
+    rename_duplicates: bool,
+    subtasks_first: bool,
+    no_size_limit: bool,
     as_json: bool,
 ) -> None:
     """Import another tracker's plan.
 
-    What was taken, changed and refused is reported, row by row, with the reason. PATH is a
-    folder of tables for shark, a folder of epics for shark-plan, a tasks.json for taskmaster, an
-    issues.jsonl for beads. To import it again changes nothing. With --strict exit status 1 and
-    nothing imported if there is anything to change or refuse.
+    What was taken, changed and refused is reported, row by row, with the reason. PATH is a file
+    or a folder of the tracker, or - for standard input. To import it again changes nothing. With
+    --strict exit status 1 and nothing imported if there is anything to change or refuse.
 
     \b
-    Example: taskdb import beads .beads/issues.jsonl --prefix web-
-             taskdb import taskmaster .taskmaster/tasks/tasks.json
-             taskdb import shark exported-database/
+    Example: taskdb import beads .beads
+             taskdb import taskmaster .taskmaster --subtasks-first
+             taskdb import shark shark-tasks.db
              taskdb import shark-plan docs/plan --strict
+             taskdb import backlog-md backlog
+             gh issue list --state all --json number,title,state,labels,blockedBy |
+               taskdb import github -
+             taskdb import linear export.csv
+             taskdb import jira export.csv --prefix jira-
+             taskdb import csv plan.csv --column key=No --column blocked_by=After
+             taskdb import jsonl plan.jsonl --edge precedes=requires-reversed
     """
+    options = ReadOptions(
+        prefix=prefix,
+        largest=None if no_size_limit else LARGEST,
+        edges=_pairs("--edge", edges),
+        columns=_pairs("--column", columns),
+        rename_duplicates=rename_duplicates,
+        subtasks_first=subtasks_first,
+    )
     refused: ImportRefusedError | None = None
     with target.connect(patient=True) as conn, progress_bars() as progress:
         try:
             report = import_plan(
-                conn, kind, path, reset=reset, strict=strict, prefix=prefix, progress=progress
+                conn, kind, path, reset=reset, strict=strict, options=options, progress=progress
             )
         except ImportRefusedError as error:
             refused, report = error, error.report
@@ -68,8 +126,16 @@ def import_(
     if refused is not None:
         raise click.ClickException(
             f"Nothing was imported: --strict, and {len(report.changed)} rows to change, "
-            f"{len(report.refused)} to refuse. Mend the file, or leave --strict out"
+            f"{len(report.refused)} to refuse. Repair the file, or leave --strict out"
         )
+
+
+def _pairs(option: str, said: tuple[str, ...]) -> dict[str, str]:
+    """Return what stands before and after the = of each value."""
+    for each in said:
+        if "=" not in each:
+            raise click.BadParameter(f"{each!r} lacks a =", param_hint=option)
+    return {name: value for name, _, value in (each.partition("=") for each in said)}
 
 
 @contextmanager

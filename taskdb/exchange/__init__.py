@@ -11,26 +11,41 @@ with file, line and reason. See docs/importing.md.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import psycopg
 
 from taskdb.errors import ValidationError
-from taskdb.exchange import beads, shark, sharkplan, taskmaster
+from taskdb.exchange import (
+    backlogmd,
+    beads,
+    github,
+    shark,
+    sharkplan,
+    taskmaster,
+    trackertables,
+)
+from taskdb.exchange.detection import detect, kind_at
+from taskdb.exchange.files import STDIN, TooLargeError
 from taskdb.exchange.graph import settle
 from taskdb.exchange.load import load
+from taskdb.exchange.options import EDGE_KINDS, ReadOptions
 from taskdb.exchange.plan import Plan
 from taskdb.exchange.progress import Progress, Stage, silent
+from taskdb.exchange.relations import check_edges, take_relations
 from taskdb.exchange.report import Action, Finding, ImportRefusedError, Report
 from taskdb.exchange.rows import is_text, key_fault
 
 __all__ = [
+    "EDGE_KINDS",
     "KINDS",
     "Action",
     "Finding",
     "ImportRefusedError",
     "Progress",
+    "ReadOptions",
     "Report",
     "Stage",
     "detect",
@@ -40,7 +55,7 @@ __all__ = [
 
 
 class _Reader(Protocol):
-    def __call__(self, path: Path, *, prefix: str = "") -> Plan: ...
+    def __call__(self, path: Path, options: ReadOptions) -> Plan: ...
 
 
 READERS: Final[dict[str, _Reader]] = {
@@ -48,6 +63,9 @@ READERS: Final[dict[str, _Reader]] = {
     sharkplan.KIND: sharkplan.read,
     taskmaster.KIND: taskmaster.read,
     beads.KIND: beads.read,
+    backlogmd.KIND: backlogmd.read,
+    github.KIND: github.read,
+    **trackertables.READERS,
 }
 KINDS: Final = tuple(READERS)
 
@@ -60,14 +78,16 @@ def import_plan(
     reset: bool = False,
     strict: bool = False,
     prefix: str = "",
+    options: ReadOptions | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Import the plan at *path*, of *kind* (one of `KINDS`), and report what became of each row.
 
-    The import is one transaction, or one savepoint of the caller's. *reset* takes every task as
-    pending, without history and claims. *strict* takes all or nothing. *prefix* goes before the
-    keys of tasks, so that two files' keys do not meet. *progress* is told, stage by stage, how
-    far it is.
+    The import is one transaction, or one savepoint of the caller's. *path* may be ``-`` for
+    standard input. *reset* takes every task as pending, without history and claims, except the
+    deleted and cancelled ones. *strict* takes all or nothing. *prefix* goes before the keys of
+    tasks, so that two files' keys do not meet; it is short for the same of *options*, which say
+    how the file is read. *progress* is told, stage by stage, how far it is.
 
     A task that an earlier import of the same file made is left as it is, so importing twice
     changes nothing; one that something else made is refused.
@@ -75,58 +95,48 @@ def import_plan(
     Raises ValidationError if the file can't be read (naming line and column) or *kind* is
     unknown, and its subclass `ImportRefusedError` if *strict* met anything to change or refuse.
     """
-    plan = _read(kind, path, prefix)
+    plan = _read(kind, path, prefix, options)
     if reset:
         plan.reset()
     return load(conn, plan, strict=strict, progress=progress or silent)
 
 
-def read_plan(kind: str, path: str | Path, *, prefix: str = "") -> Plan:
+def read_plan(
+    kind: str, path: str | Path, *, prefix: str = "", options: ReadOptions | None = None
+) -> Plan:
     """Return what the file at *path* says, its edges settled, without any database.
 
     Raises ValidationError as `import_plan` does.
     """
-    plan = _read(kind, path, prefix)
+    plan = _read(kind, path, prefix, options)
     settle(plan)
     return plan
 
 
-def _read(kind: str, path: str | Path, prefix: str) -> Plan:
+def _read(kind: str, path: str | Path, prefix: str, options: ReadOptions | None) -> Plan:
     if kind not in READERS:
         raise ValidationError("kind", f"must be one of {', '.join(KINDS)}, and not {kind!r}")
-    if prefix and key_fault(prefix):
+    options = options or ReadOptions()
+    options = replace(options, prefix=prefix or options.prefix)
+    if options.prefix and key_fault(options.prefix):
         raise ValidationError(
             "prefix", "must be at most 100 characters, none of them a control character"
         )
-    place = Path(path).resolve()
+    check_edges(options.edges)
+    place = Path(path)
+    if place != STDIN:
+        place = place.resolve()
     if not is_text(str(place)):
         raise ValidationError("path", "must be UTF-8", where=repr(place), hint="Rename the file")
-    return READERS[kind](place, prefix=prefix)
-
-
-def detect(path: str | Path) -> str:
-    """Return the kind of the plan at *path*: a folder of shark, a taskmaster or a beads file.
-
-    Raises ValidationError if it is none of them.
-    """
-    place = Path(path)
-    if place.is_dir():
-        if (place / "tasks.jsonl").is_file():
-            return shark.KIND
-        if sharkplan.is_plan(place):
-            return sharkplan.KIND
-        rule = "is a folder without tasks.jsonl, and without folders of epics such as E04-login"
-    elif not place.exists():
-        rule = "does not exist"
-    elif place.suffix == ".jsonl":
-        return beads.KIND
-    elif place.suffix == ".json":
-        return taskmaster.KIND
-    else:
-        rule = "ends in neither .json nor .jsonl"
-    raise ValidationError(
-        "path",
-        rule,
-        where=str(place),
-        hint="Name a shark folder, a taskmaster tasks.json or a beads issues.jsonl",
-    )
+    try:
+        plan = READERS[kind](place, options)
+    except TooLargeError:
+        raise
+    except ValidationError as error:
+        found = kind_at(place)
+        if found in (None, kind):
+            raise
+        hint = f"{error.hint or 'Name another path'}; or is it a plan of the kind {found}?"
+        raise ValidationError(error.field, error.rule, where=error.where, hint=hint) from error
+    take_relations(plan, options.edges)
+    return plan

@@ -1,4 +1,8 @@
-"""Reads a beads tracker's ``issues.jsonl``: one issue a line, each with the edges that leave it."""
+"""Reads a beads tracker: an ``issues.jsonl``, a ``.beads`` folder or a backup of its tables.
+
+A file has one issue a line, each with the edges that leave it. What beads itself would not list
+as ready (`bd ready`) is not offered here either.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +10,73 @@ from pathlib import Path
 from typing import Any, Final
 
 from taskdb.errors import ValidationError
-from taskdb.exchange.graph import note_relation
+from taskdb.exchange.beadsbackup import assemble, is_backup
+from taskdb.exchange.duplicates import new_key
+from taskdb.exchange.files import Files
 from taskdb.exchange.jsonfiles import JsonObject, read_lines
-from taskdb.exchange.plan import RELATIONS, Plan, PlanEdge, PlanParent, PlanTask
+from taskdb.exchange.options import ReadOptions
+from taskdb.exchange.plan import (
+    RELATIONS,
+    Plan,
+    PlanEdge,
+    PlanParent,
+    PlanRelation,
+    PlanTask,
+)
 from taskdb.exchange.rows import Row, key_fault
-from taskdb.exchange.shaping import settle_moments, settle_status, source_of, whole_text
-from taskdb.models.types import DependencyType
+from taskdb.exchange.shaping import (
+    hold,
+    label_names,
+    not_work,
+    settle_moments,
+    settle_status,
+    source_of,
+    whole_text,
+)
+from taskdb.models.types import DependencyType, TaskStatus
 
-__all__ = ["KIND", "read"]
+__all__ = ["KIND", "is_folder", "read"]
 
 KIND: Final = "beads"
+FILES: Final = ("issues.jsonl", "beads.jsonl")
 PRIORITIES: Final = {0: 1, 1: 3, 2: 5, 3: 7, 4: 9}
 # Left out by Go's omitempty, so absent means zero: the most urgent.
 ABSENT_PRIORITY: Final = 0
 ORDINARY_PRIORITY: Final = 5
+WORK: Final = frozenset(
+    {"task", "bug", "feature", "epic", "chore", "decision", "spike", "story", "milestone"}
+)
+# What beads and the tools on it keep as issues, and never list as ready work.
+NO_WORK: Final = frozenset(
+    {"gate", "molecule", "message", "agent", "role", "rig", "merge-request", "event", "convoy"}
+)
+# Issues with these flags are never listed as ready either; the reason is the second word.
+FLAGS: Final = {"pinned": "pinned", "ephemeral": "ephemeral", "is_template": "template"}
+# Flags that say nothing about whether somebody may work on an issue.
+HARMLESS_FLAGS: Final = frozenset({"crystallizes", "no_history"})
 GATING: Final = frozenset({"blocks", "conditional-blocks", "waits-for"})
 PARENT: Final = "parent-child"
+ELSEWHERE: Final = "external:"
 # Texts that say what the work must meet.
 REQUIREMENTS: Final = ("design", "acceptance_criteria")
-LISTS: Final = ("labels", "comments")
+LISTS: Final = ("labels", "comments", "events")
 # Moments without a column: they go to metadata, if they are moments.
 OTHER_MOMENTS: Final = ("due_at", "deleted_at")
+# The lines of an export that are no issues, by their _type.
+MEMORY: Final = "memory"
 
 
-def read(path: Path, *, prefix: str = "") -> Plan:
-    """Return the plan in the file *path*; *prefix* goes before every key.
+def is_folder(path: Path) -> bool:
+    """Whether *path* is a folder of beads, or holds one."""
+    return _home(path) is not None
 
-    Raises ValidationError if the file can't be read, or holds no issue.
+
+def read(path: Path, options: ReadOptions) -> Plan:
+    """Return the plan in the file or folder *path*.
+
+    Raises ValidationError if it can't be read, or holds no issue.
     """
-    reader = _Reader(path, prefix)
+    reader = _Reader(path, options)
     for values in reader.last_of_each():
         reader.take(values)
     if not reader.plan.tasks:
@@ -47,16 +89,40 @@ def read(path: Path, *, prefix: str = "") -> Plan:
     return reader.plan
 
 
+def _home(path: Path) -> Path | None:
+    """Return the file with the issues, or the folder of a backup, in the folder *path*."""
+    for folder in (path, path / ".beads"):
+        if is_backup(folder):
+            return folder
+        for name in FILES:
+            if (folder / name).is_file():
+                return folder / name
+    return next(
+        (each for each in (path / "backup", path / ".beads/backup") if is_backup(each)), None
+    )
+
+
 class _Reader:
-    def __init__(self, path: Path, prefix: str) -> None:
-        self.path = path
-        self.prefix = prefix
-        self.plan = Plan(KIND, str(path), (RELATIONS, *LISTS))
+    def __init__(self, path: Path, options: ReadOptions) -> None:
+        self.options = options
+        self.prefix = options.prefix
+        self.files = Files(path, options.largest)
+        self.plan = Plan(KIND, str(path), (RELATIONS, *LISTS), children_wait=True)
+        self.home = (_home(path) or path / FILES[0]) if path.is_dir() else path
         self.issues: dict[str, JsonObject] = {}
+        # The keys of different issues under one id, by their places.
+        self.new_keys: dict[str, str] = {}
 
     def last_of_each(self) -> list[JsonObject]:
         """Read the file; of lines with the same id the last counts, the others are refused."""
-        for values in read_lines(self.path, self.plan.findings):
+        if self.home.is_dir():
+            lines = assemble(self.home, self.files, self.plan, self.prefix)
+        else:
+            lines = read_lines(self.home, self.plan.findings, self.files)
+        apart: list[JsonObject] = []
+        for values in lines:
+            if self._is_no_issue(values):
+                continue
             row = self._row(values)
             said: object = values.get("id")
             fault = key_fault(f"{self.prefix}{said}" if isinstance(said, str) and said else said)
@@ -66,13 +132,21 @@ class _Reader:
             earlier = self.issues.pop(said, None)
             if earlier is not None:
                 replaced = self._row(earlier)
-                replaced.refused(f"line {values.line} has the same id, and the last one counts")
+                if self.options.rename_duplicates and _differ(earlier, values):
+                    self.new_keys[replaced.where] = new_key(
+                        self.plan, self._key(said), replaced.where
+                    )
+                    apart.append(earlier)
+                else:
+                    reason = f"line {values.line} has the same id, and the last one counts"
+                    replaced.refused(reason)
             self.issues[said] = values
-        return list(self.issues.values())
+        return [*apart, *self.issues.values()]
 
     def take(self, values: JsonObject) -> None:
         row = self._row(values)
-        key = self._key(row.raw("id"))
+        said_id: str = row.raw("id")
+        key = row.key = self.new_keys.get(row.where) or self._key(said_id)
         title, head = row.title("title", key)
         word = row.text("status")
         said_priority: Any = row.take("priority")
@@ -91,10 +165,15 @@ class _Reader:
             completed_at=row.time("closed_at"),
         )
         assignee, updated_at = row.text("assignee"), row.time("updated_at")
-        settle_status(row, task, word)
+        # Go leaves out what is empty, and the tool takes that for open.
+        settle_status(row, task, word, absent=TaskStatus.PENDING)
+        self._dependencies(row, task, said_id)
+        if task.blocked_reason is not None:
+            self.plan.holding[key] = task.blocked_reason
+        self._hold_back(row, task)
         settle_moments(row, task, assignee, updated_at)
-        self._dependencies(row, task)
         lists = {name: value for name in LISTS if (value := row.take(name)) is not None}
+        task.labels = label_names(lists.get("labels"))
         moments = {name: at.isoformat() for name in OTHER_MOMENTS if (at := row.time(name))}
         rest = self.plan.keep({**moments, **row.rest()})
         source = source_of(
@@ -106,13 +185,21 @@ class _Reader:
             defer_until=task.scheduled_at and task.scheduled_at.isoformat(),
             updated_at=updated_at and updated_at.isoformat(),
         )
-        # Until here its metadata holds its relations, and nothing else.
-        task.metadata = {"source": source, **lists, **rest, **task.metadata}
+        task.metadata = {"source": source, **lists, **rest}
         self.plan.tasks.append(task)
 
+    def _is_no_issue(self, values: JsonObject) -> bool:
+        """Keep a memory, which is a line of its own kind; refuse a kind that is unknown."""
+        kind = values.pop("_type", "issue")
+        if kind == MEMORY:
+            self.plan.about.setdefault("memories", []).append(dict(values))
+        elif kind != "issue":
+            self._row(values).refused(f"is of the unknown kind {kind!r:.60}")
+        return bool(kind != "issue")
+
     def _row(self, values: JsonObject) -> Row:
-        where = f"{self.path.name}:{values.line}"
-        row = Row(values, where, "task", self.plan.findings)
+        name = "issues.jsonl" if self.home.is_dir() else self.home.name
+        row = Row(values, f"{name}:{values.line}", "task", self.plan.findings)
         said = values.get("id")
         if not key_fault(said):
             row.key = self._key(str(said))
@@ -121,25 +208,43 @@ class _Reader:
     def _key(self, said: str) -> str:
         return f"{self.prefix}{said}"
 
-    def _dependencies(self, row: Row, task: PlanTask) -> None:
+    def _hold_back(self, row: Row, task: PlanTask) -> None:
+        """Put on hold what is no work: by its flags, by its type, by what nobody knows of it."""
+        for flag, reason in FLAGS.items():
+            if row.take(flag) in (True, 1):
+                not_work(task, reason)
+        kind = row.peek("issue_type")
+        if isinstance(kind, str) and kind and kind not in WORK:
+            not_work(task, kind)
+            if kind not in NO_WORK:
+                row.changed(f"its type {kind!r} is unknown; it is on hold for that reason")
+        for flag in row.flags():
+            if flag not in HARMLESS_FLAGS:
+                not_work(task, flag)
+                row.changed(f"has the unknown flag {flag!r}; it is on hold for that reason")
+
+    def _dependencies(self, row: Row, task: PlanTask, own: str) -> None:
         for said in row.objects("dependencies"):
-            self._dependency(Row(said, row.where, "dependency", self.plan.findings), task)
+            self._dependency(Row(said, row.where, "dependency", self.plan.findings), task, own)
         parent = row.take("parent")
         if isinstance(parent, str):
             self.plan.parents.append(PlanParent(task.key, self._key(parent), row.where))
         elif parent is not None:
             row.refuse_value("parent", parent, "is not an id; left out")
 
-    def _dependency(self, said: Row, task: PlanTask) -> None:
+    def _dependency(self, said: Row, task: PlanTask, own: str) -> None:
         said.key = task.key
         owner, target = said.text("issue_id"), said.text("depends_on_id")
         kind = said.text("type") or "unnamed"
         if target is None:
             said.refused(f"{kind}: names no issue that it depends on")
-        elif owner is not None and self._key(owner) != task.key:
+        elif owner is not None and owner != own:
             said.refused(f"{kind} {target}: belongs to {owner}, not to the issue of its line")
         elif kind == PARENT:
             self.plan.parents.append(PlanParent(task.key, self._key(target), said.where))
+        elif kind in GATING and target.startswith(ELSEWHERE):
+            hold(task, f"waits for {target}")
+            self._relate(task, target, kind, said)
         elif kind in GATING:
             created_at, created_by = said.time("created_at"), said.text("created_by")
             self.plan.edges.append(
@@ -154,8 +259,16 @@ class _Reader:
                 )
             )
         else:
-            known = self._key(target) if target in self.issues else target
-            note_relation(task, {"type": kind, "key": known, **said.rest()})
+            self._relate(task, target, kind, said)
+
+    def _relate(self, task: PlanTask, target: str, kind: str, said: Row) -> None:
+        known = self._key(target) if target in self.issues else target
+        self.plan.relations.append(PlanRelation(task.key, known, kind, said.where, said.rest()))
+
+
+def _differ(one: JsonObject, other: JsonObject) -> bool:
+    """Whether two lines with one id are different issues, and not two states of one."""
+    return str(one.get("created_at")) != str(other.get("created_at"))
 
 
 def _priority(row: Row, said: object) -> int:

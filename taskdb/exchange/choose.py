@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from taskdb.exchange.graph import is_satisfied, note_relation
+from taskdb.exchange.graph import is_satisfied
 from taskdb.exchange.plan import (
     Plan,
     PlanEdge,
@@ -22,6 +22,7 @@ from taskdb.exchange.plan import (
     PlanSpec,
     PlanTask,
 )
+from taskdb.exchange.relations import note_relation
 from taskdb.models.exchange import KnownRow, KnownSpec, KnownTask
 from taskdb.models.types import TaskStatus
 
@@ -94,6 +95,7 @@ def choose(plan: Plan, known: Known) -> Selection:
     for task in selection.tasks:
         _without_foreign(plan, task, usable_features, usable_tasks)
     selection.edges = list(_new_edges(plan, known, new_tasks, usable_tasks, selection.unchanged))
+    selection.edges += _new_waits(plan, new_tasks, usable_tasks)
     selection.history = [row for row in plan.history if row.task in new_tasks]
     _explain_blocked(plan, selection, known)
     _choose_specs(plan, known, selection, usable_tasks)
@@ -189,6 +191,15 @@ def _new_edges(
             plan.findings.refused(
                 "dependency", edge.where, edge.task, f"on {edge.depends_on}: its task was refused"
             )
+
+
+def _new_waits(
+    plan: Plan, new_tasks: Mapping[str, PlanTask], usable: frozenset[str]
+) -> Iterator[PlanEdge]:
+    """Yield the derived edges of new tasks; what they would wait for may have been refused."""
+    for edge in plan.waits:
+        if edge.task in new_tasks and edge.depends_on in usable:
+            yield edge
 
 
 def _choose_specs(plan: Plan, known: Known, selection: Selection, usable: frozenset[str]) -> None:

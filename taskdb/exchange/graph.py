@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Final
 
-from taskdb.exchange.plan import RELATIONS, Plan, PlanEdge, PlanParent, PlanTask
+from taskdb.exchange.plan import Plan, PlanEdge, PlanParent, PlanTask
+from taskdb.exchange.relations import note_relation
+from taskdb.exchange.waiting import settle_waits
 from taskdb.models.types import DependencyType, TaskStatus
 
-__all__ = ["closing_edges", "is_satisfied", "note_relation", "settle"]
+__all__ = ["closing_edges", "is_satisfied", "settle"]
 
 # Of a long loop the reason shows this many keys, and the finding's `path` twice as many of its
 # beginning and of its end: a file may hold thousands of loops of thousands of keys.
@@ -38,6 +40,7 @@ def settle(plan: Plan, left_alone: Container[str] = frozenset()) -> None:
     edges = list(_strongest(plan, _between_known(plan, tasks)))
     plan.edges = list(_without_loops(plan, tasks, edges, left_alone))
     _settle_parents(plan, tasks, left_alone)
+    settle_waits(plan, _blockers(plan, tasks))
 
 
 def closing_edges(
@@ -83,9 +86,15 @@ def is_satisfied(kind: DependencyType, status: TaskStatus, completed: bool) -> b
     return status in (TaskStatus.CANCELLED, TaskStatus.ARCHIVED)
 
 
-def note_relation(task: PlanTask, relation: dict[str, object]) -> None:
-    """Write a relation that is not a dependency into a task's ``metadata.relations``."""
-    task.metadata.setdefault(RELATIONS, []).append(relation)
+def _blockers(plan: Plan, tasks: Mapping[str, PlanTask]) -> dict[str, list[str]]:
+    """Return what each task waits for, as far as it is not finished."""
+    blockers: dict[str, list[str]] = {}
+    for edge in plan.edges:
+        blocker = tasks[edge.depends_on]
+        completed = blocker.completed_at is not None
+        if not is_satisfied(edge.dependency_type, blocker.status, completed):
+            blockers.setdefault(edge.task, []).append(edge.depends_on)
+    return blockers
 
 
 def _between_known(plan: Plan, tasks: dict[str, PlanTask]) -> Iterator[PlanEdge]:

@@ -11,9 +11,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from taskdb.errors import ValidationError
+from taskdb.exchange.files import Files
 from taskdb.exchange.report import Findings
 
-__all__ = ["JsonNumber", "JsonObject", "parse_json", "read_document", "read_lines"]
+__all__ = [
+    "JsonNumber",
+    "JsonObject",
+    "decode_file",
+    "parse_json",
+    "read_document",
+    "read_lines",
+    "read_value",
+]
 
 STRING_OR_BRACE: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}]', re.DOTALL)
 UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -44,13 +53,13 @@ class JsonNumber(float):
         return number
 
 
-def read_lines(path: Path, findings: Findings) -> Iterator[JsonObject]:
+def read_lines(path: Path, findings: Findings, files: Files | None = None) -> Iterator[JsonObject]:
     """Yield the objects of a JSON Lines file, one a line.
 
     A line that is no JSON object is refused, with its line and column; invalid UTF-8 in it
     becomes U+FFFD, and both are recorded. Raises ValidationError if the file can't be read.
     """
-    for number, line in enumerate(_bytes_of(path).split(b"\n"), start=1):
+    for number, line in enumerate(_bytes_of(path, files).split(b"\n"), start=1):
         if not line.strip():
             continue
         text = _decode(line, path.name, number, findings)
@@ -65,24 +74,37 @@ def read_lines(path: Path, findings: Findings) -> Iterator[JsonObject]:
             findings.refused("line", f"{path.name}:{number}", None, "is JSON, but not an object")
 
 
-def read_document(path: Path, findings: Findings) -> JsonObject:
+def read_document(path: Path, findings: Findings, files: Files | None = None) -> JsonObject:
     """Return the one JSON object that a file holds.
 
     Raises ValidationError, with line and column, if it does not hold exactly that.
     """
-    text = _decode(_bytes_of(path), path.name, None, findings)
+    value = read_value(path, findings, files)
+    if not isinstance(value, JsonObject):
+        raise ValidationError("plan", "must hold a JSON object", where=f"{path}:1")
+    return value
+
+
+def read_value(path: Path, findings: Findings, files: Files | None = None) -> Any:
+    """Return the one JSON value that a file holds.
+
+    Raises ValidationError, with line and column, if it does not hold exactly that.
+    """
+    text = decode_file(path, findings, files)
     try:
-        value = _parse(text, list(_lines_of_objects(text)), _recorder(path.name, findings))
+        return _parse(text, list(_lines_of_objects(text)), _recorder(path.name, findings))
     except _NotJsonError as error:
         raise ValidationError(
             "plan",
             f"is not JSON: {error.reason} at line {error.line} column {error.column}",
             where=f"{path}:{error.line}:{error.column}",
-            hint="Mend the file there; a merge that went wrong often looks like this",
+            hint="Repair the file there; a merge that went wrong often looks like this",
         ) from error
-    if not isinstance(value, JsonObject):
-        raise ValidationError("plan", "must hold a JSON object", where=f"{path}:1")
-    return value
+
+
+def decode_file(path: Path, findings: Findings, files: Files | None = None) -> str:
+    """Return the text of a file; invalid UTF-8 in it becomes U+FFFD, which is recorded."""
+    return _decode(_bytes_of(path, files), path.name, None, findings)
 
 
 def parse_json(text: str, changed: Callable[[str], None]) -> Any:
@@ -170,16 +192,8 @@ def _lines_of_objects(text: str) -> Iterator[int]:
             yield bisect_right(newlines, open_at.pop()) + 1
 
 
-def _bytes_of(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ValidationError(
-            "path",
-            f"cannot be read: {error.strerror or error}",
-            where=str(path),
-            hint="Name a file that this user may read",
-        ) from error
+def _bytes_of(path: Path, files: Files | None) -> bytes:
+    content = (files or Files(path)).read(path)
     if content.startswith(UTF16_MARKS):
         raise ValidationError(
             "plan", "is in UTF-16", where=f"{path}:1", hint="Save the file as UTF-8"

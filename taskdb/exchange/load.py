@@ -12,7 +12,7 @@ import psycopg
 
 from taskdb.exchange.choose import Known, Selection, choose
 from taskdb.exchange.graph import settle
-from taskdb.exchange.plan import SOURCE, LapsedClaim, Plan, PlanEpic, PlanFeature, PlanTask
+from taskdb.exchange.plan import ABOUT, SOURCE, LapsedClaim, Plan, PlanEpic, PlanFeature, PlanTask
 from taskdb.exchange.progress import Progress, Stage, counted
 from taskdb.exchange.report import ImportRefusedError, Report
 from taskdb.exchange.rows import is_list
@@ -233,7 +233,8 @@ def _report(plan: Plan, new: Selection) -> Report:
         "features": len(new.features),
         "tasks": len(new.tasks),
         "parents": sum(task.parent is not None for task in new.tasks),
-        "dependencies": len(new.edges),
+        "dependencies": sum(not edge.derived for edge in new.edges),
+        "derived dependencies": sum(edge.derived for edge in new.edges),
         "history": len(new.history),
         "claims": len(list(_claims(new))),
         "specs": len(new.specs),
@@ -249,6 +250,9 @@ def _report(plan: Plan, new: Selection) -> Report:
                 listed[name] += len(value) if is_list(value) else 1
             elif name != SOURCE:
                 kept[name] += 1
+    if rows and plan.about:
+        rows[0].metadata[ABOUT] = plan.about
+        listed.update({name: len(said) for name, said in plan.about.items() if is_list(said)})
     remarks = list(plan.remarks)
     untimed = sum(
         task.status is TaskStatus.COMPLETED and task.completed_at is None for task in new.tasks
@@ -263,6 +267,7 @@ def _report(plan: Plan, new: Selection) -> Report:
         taken={name: count for name, count in {**taken, **listed}.items() if count},
         unchanged=dict(new.unchanged),
         kept=dict(kept),
+        renamed=plan.renamed,
         remarks=remarks,
         findings=plan.findings.rows,
     )

@@ -17,6 +17,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from taskdb.errors import ValidationError
+from taskdb.exchange.files import Files
 from taskdb.text import shorten
 
 __all__ = ["LEVELS", "Heading", "Part", "body_start", "divide", "headings", "read_markdown"]
@@ -32,10 +33,13 @@ FRONT_MATTER: Final = re.compile(
     r"\ufeff?---[ \t]*(?>\r\n|\r|\n)(?=\w[\w .-]*:)"
     r"(?P<fields>(?:[^\r\n]*(?>\r\n|\r|\n))*?)---[ \t]*(?>\r\n|\r|\n|\Z)"
 )
-# A phase; and one with a number, which may be whole (of up to four digits, as in the database).
-PHASE: Final = re.compile(r"(?:phase|milestone|stage)\b", re.IGNORECASE)
+# The number of a section may stand before a phase: 1. Phase 1, 10.3 Phase 3.
+SECTION: Final = r"(?:\d{1,4}(?:\.\d{1,4})*[.)]?\s+)?"
+SECTIONED: Final = re.compile(f"^{SECTION}")
+PHASE: Final = re.compile(rf"{SECTION}(?:phase|milestone|stage)\b", re.IGNORECASE)
+# Its own number may be whole, of up to four digits, as in the database.
 NUMBERED: Final = re.compile(
-    r"(?i:phase|milestone|stage)\s*[#№]?\s*"
+    rf"{SECTION}(?i:phase|milestone|stage)\s*[#№]?\s*"
     r"(?:(?P<number>\d{1,4})(?![\d.]*\d|\w)|\d[\w.]*|[IVX]+\b|[A-Z]\b"
     r"|(?i:one|two|three|four|five|six|seven|eight|nine|ten)\b)"
 )
@@ -62,13 +66,13 @@ class Part:
     content: str
 
 
-def read_markdown(path: Path) -> str:
+def read_markdown(path: Path, files: Files | None = None) -> str:
     """Return the text of a file, with its line ends and its byte order mark.
 
     Raises ValidationError, with line and column, if it is not UTF-8 or holds a NUL character.
     """
     try:
-        content = path.read_bytes()
+        content = files.read(path) if files else path.read_bytes()
     except OSError as error:
         raise ValidationError(
             "file",
@@ -114,17 +118,18 @@ def divide(text: str, level: int | None = None) -> tuple[str, list[Part]]:
     """Return what comes before the first phase of a document, and its phases.
 
     Together they are the document, to the byte: a phase goes on to the next, the last one to the
-    end. Phases begin at headings, of level 2 to 4, whose first word is Phase, Milestone or Stage.
-    Those with a number count, or, where there are none, two or more without. Of several levels
-    the outermost counts, or *level*. Without any phase the list is empty.
+    end. Phases begin at headings, of level 2 to 4, whose first word is Phase, Milestone or Stage,
+    perhaps after the number of a section (``1. Phase 1``), which is not part of the name. Those
+    with a number count, or, where there are none, two or more without. Of several levels the
+    outermost counts, or *level*. Without any phase the list is empty.
 
     Numbers are the headings' own, if each has one of its own, or else their places. Names are
     the headings' texts; of two alike the second gets a ``(2)``.
     """
     points = _points(headings(text), level)
     starts = [point.start for point in points] + [len(text)]
-    names = _unique([point.text for point in points])
-    numbers = _numbers([point.text for point in points])
+    texts = [SECTIONED.sub("", point.text) for point in points]
+    names, numbers = _unique(texts), _numbers(texts)
     parts = [
         Part(number, name, text[start:end])
         for number, name, start, end in zip(numbers, names, starts, starts[1:], strict=False)

@@ -16,6 +16,7 @@ from taskdb.exchange.specfile import SpecText
 from taskdb.models.types import DependencyType, Level, PlanStatus, TaskStatus
 
 __all__ = [
+    "ABOUT",
     "RELATIONS",
     "SOURCE",
     "LapsedClaim",
@@ -27,6 +28,7 @@ __all__ = [
     "PlanHistory",
     "PlanParent",
     "PlanPart",
+    "PlanRelation",
     "PlanSpec",
     "PlanTask",
 ]
@@ -35,6 +37,8 @@ Metadata = dict[str, Any]
 
 # Where in metadata the source's own words stand, and relations that are no dependencies.
 SOURCE: Final = "source"
+# Where the first row of a plan has what the file says of itself.
+ABOUT: Final = "about_file"
 RELATIONS: Final = "relations"
 
 
@@ -108,11 +112,17 @@ class PlanTask:
     blocked_at: datetime | None = None
     completed_at: datetime | None = None
     claim: LapsedClaim | None = None
+    labels: tuple[str, ...] = ()
+    # Why nobody is to work on it, whatever its status: a gate, a template, an unknown type.
+    no_work: str | None = None
 
 
 @dataclass(slots=True)
 class PlanEdge:
-    """`task` waits for `depends_on`, which in the file's own words is `said`."""
+    """`task` waits for `depends_on`, which in the file's own words is `said`.
+
+    A `derived` edge is not in the file: it follows from the task's place under its parent.
+    """
 
     task: str
     depends_on: str
@@ -121,6 +131,18 @@ class PlanEdge:
     where: str
     created_by: str | None = None
     created_at: datetime | None = None
+    derived: bool = False
+
+
+@dataclass(slots=True)
+class PlanRelation:
+    """`task` is related to `other`, whose key may be that of no task; `more` is the rest of it."""
+
+    task: str
+    other: str
+    said: str
+    where: str
+    more: Metadata = field(default_factory=Metadata)
 
 
 @dataclass(slots=True)
@@ -181,6 +203,13 @@ class Plan:
     `edges` and `parents` are in the order of the file and, until `settle` has seen them, as
     they stand there: dangling, twice, in loops. `lists` are the names in metadata under which
     the importer collects rows of other tables (notes, comments, ...).
+
+    `relations` are what may become edges or parents by the caller's choice. `waits` are derived
+    edges. `children_wait`: in this tracker nobody begins a task whose parent is blocked or put
+    off; `holding` names the parents on hold that hold back their children, with the reason.
+    `whole_parents`: a task is offered whole, without its subtasks, unless `subtasks_first`.
+    `about` is what the file says of itself. `renamed` are the new keys of different tasks under
+    one id, with that id and the place.
     """
 
     kind: str
@@ -192,28 +221,43 @@ class Plan:
     tasks: list[PlanTask] = field(default_factory=list[PlanTask])
     edges: list[PlanEdge] = field(default_factory=list[PlanEdge])
     parents: list[PlanParent] = field(default_factory=list[PlanParent])
+    relations: list[PlanRelation] = field(default_factory=list[PlanRelation])
+    waits: list[PlanEdge] = field(default_factory=list[PlanEdge])
     history: list[PlanHistory] = field(default_factory=list[PlanHistory])
     specs: list[PlanSpec] = field(default_factory=list[PlanSpec])
     files: list[PlanFile] = field(default_factory=list[PlanFile])
     parts: list[PlanPart] = field(default_factory=list[PlanPart])
     remarks: list[str] = field(default_factory=list[str])
+    about: Metadata = field(default_factory=Metadata)
+    renamed: dict[str, str] = field(default_factory=dict[str, str])
+    holding: dict[str, str] = field(default_factory=dict[str, str])
+    children_wait: bool = False
+    whole_parents: bool = False
+    subtasks_first: bool = False
 
     def keep(self, fields: Metadata) -> Metadata:
         """Return *fields* for metadata; one with a name that the importer needs gets a ``_``."""
-        taken = {SOURCE, *self.lists}
+        taken = {SOURCE, ABOUT, *self.lists}
         return {f"{name}_" if name in taken else name: value for name, value in fields.items()}
 
     def reset(self) -> None:
-        """Make every task pending, as if no one had begun: without history, claims and moments."""
+        """Make every task pending, as if no one had begun: without history, claims and moments.
+
+        Deleted and cancelled tasks stay what they are, and what is no work stays on hold.
+        """
         for task in self.tasks:
-            task.status = TaskStatus.PENDING
-            task.blocked_reason = None
-            task.scheduled_at = None
-            task.started_at = task.blocked_at = task.completed_at = None
             task.claim = None
+            task.started_at = None
+            if task.status in (TaskStatus.CANCELLED, TaskStatus.ARCHIVED):
+                continue
+            task.scheduled_at = task.blocked_at = task.completed_at = None
+            task.status = TaskStatus.BLOCKED if task.no_work else TaskStatus.PENDING
+            task.blocked_reason = task.no_work
         if self.history:
             self.remarks.append(f"reset: {len(self.history)} rows of history were left out")
         self.history.clear()
+        self.holding.clear()
+        self.subtasks_first = self.whole_parents
 
     def tasks_by_key(self) -> dict[str, PlanTask]:
         """Return the tasks by their keys."""

@@ -89,7 +89,8 @@ class Report:
 
     `taken` counts the rows that are now in the database, by kind; `unchanged` those that an
     earlier import of the same file had brought; `kept` the fields without a column of their
-    own, by name, that went to `metadata`. `remarks` are sentences about the file as a whole.
+    own, by name, that went to `metadata`. `renamed` are the new keys of different tasks under
+    one id, with that id and the place. `remarks` are sentences about the file as a whole.
     """
 
     kind: str
@@ -97,6 +98,7 @@ class Report:
     taken: dict[str, int] = field(default_factory=dict[str, int])
     unchanged: dict[str, int] = field(default_factory=dict[str, int])
     kept: dict[str, int] = field(default_factory=dict[str, int])
+    renamed: dict[str, str] = field(default_factory=dict[str, str])
     remarks: list[str] = field(default_factory=list[str])
     findings: list[Finding] = field(default_factory=list[Finding])
 
@@ -117,6 +119,7 @@ class Report:
             lines.append(f"  unchanged  {_counts(self.unchanged)}")
         if self.kept:
             lines.append(f"  metadata   {_counts(self.kept)}")
+        lines += [f"  renamed    {key}: {said}" for key, said in self.renamed.items()]
         lines += [f"  note       {remark}" for remark in self.remarks]
         lines.append(f"  changed    {_by_what(self.changed)}")
         lines.append(f"  refused    {_by_what(self.refused)}")
@@ -131,6 +134,7 @@ class Report:
             "taken": self.taken,
             "unchanged": self.unchanged,
             "kept": self.kept,
+            "renamed": self.renamed,
             "remarks": self.remarks,
             "findings": [finding.as_dict() for finding in self.findings],
         }
@@ -156,14 +160,20 @@ class ImportRefusedError(ValidationError):
             f"holds {len(report.changed)} rows to change and {len(report.refused)} to refuse, "
             "and a strict import takes all or nothing:\n" + "\n".join(listed),
             where=report.path,
-            hint="Mend the file, or import without strict",
+            hint="Repair the file, or import without strict",
         )
         self.report = report
 
 
 def _counts(counts: dict[str, int]) -> str:
-    """Render counts as ``385 tasks, 60 dependencies``."""
-    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "nothing"
+    """Render counts as ``385 tasks, 1 dependency``."""
+    return ", ".join(f"{count} {_noun(name, count)}" for name, count in counts.items()) or "nothing"
+
+
+def _noun(name: str, count: int) -> str:
+    if count != 1:
+        return name
+    return f"{name[:-3]}y" if name.endswith("ies") else name.removesuffix("s")
 
 
 def _by_what(findings: list[Finding]) -> str:

@@ -12,7 +12,7 @@ from taskdb.exchange.jsonfiles import parse_json
 from taskdb.exchange.report import Findings
 from taskdb.exchange.times import parse_time
 
-__all__ = ["Row", "is_list", "is_text", "key_fault"]
+__all__ = ["Row", "is_dict", "is_list", "is_text", "key_fault"]
 
 CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -44,6 +44,18 @@ class Row:
     def raw(self, name: str) -> Any:
         """Take the value of a field as it stands in the file, NUL characters and all."""
         return self._left.pop(name, None)
+
+    def peek(self, name: str) -> Any:
+        """Return the value of a field as it stands in the file, and leave it there."""
+        return self._left.get(name)
+
+    def put(self, name: str, value: Any) -> None:
+        """Replace the value of a field by one that means the same."""
+        self._left[name] = value
+
+    def flags(self) -> list[str]:
+        """Return the names of the fields that are left and true."""
+        return [name for name, value in self._left.items() if value is True]
 
     def take(self, name: str) -> Any:
         """Take the value of a field, or None where it is empty."""
@@ -180,7 +192,7 @@ class Row:
             return self._text(name, value)
         if is_list(value):
             return [self._storable(name, item, depth + 1) for item in value]
-        if _is_dict(value):
+        if is_dict(value):
             return {
                 self._text(name, key): self._storable(name, item, depth + 1)
                 for key, item in value.items()
@@ -215,7 +227,8 @@ def is_text(value: str) -> bool:
     return "\x00" not in value and SURROGATE.search(value) is None
 
 
-def _is_dict(value: object) -> TypeGuard[dict[str, Any]]:
+def is_dict(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether *value* is an object of JSON."""
     return isinstance(value, dict)
 
 

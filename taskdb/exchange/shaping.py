@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from taskdb.exchange.plan import LapsedClaim, Plan, PlanTask
-from taskdb.exchange.rows import Row
+from taskdb.exchange.rows import Row, is_dict, is_list
+from taskdb.exchange.words import HOLD, LATER, normalize_word, status_of
 from taskdb.models.types import TaskStatus
 
 __all__ = [
     "UNKNOWN_AGENT",
+    "hold",
+    "is_open",
+    "label_names",
+    "not_work",
     "settle_moments",
     "settle_status",
     "source_of",
@@ -18,21 +24,9 @@ __all__ = [
 ]
 
 UNKNOWN_AGENT: Final = "unknown"
-DEFERRED: Final = "deferred"
-STATUSES: Final = {
-    "open": TaskStatus.PENDING,
-    "pending": TaskStatus.PENDING,
-    "in_progress": TaskStatus.IN_PROGRESS,
-    "in-progress": TaskStatus.IN_PROGRESS,
-    "hooked": TaskStatus.IN_PROGRESS,
-    "review": TaskStatus.IN_REVIEW,
-    "blocked": TaskStatus.BLOCKED,
-    "closed": TaskStatus.COMPLETED,
-    "done": TaskStatus.COMPLETED,
-    "completed": TaskStatus.COMPLETED,
-    "cancelled": TaskStatus.CANCELLED,
-    "tombstone": TaskStatus.CANCELLED,
-}
+BLOCKED: Final = "blocked"
+NO_STATUS: Final = "no status"
+CLOSED: Final = frozenset({TaskStatus.COMPLETED, TaskStatus.CANCELLED, TaskStatus.ARCHIVED})
 
 
 def source_of(plan: Plan, row: Row, **words: Any) -> dict[str, Any]:
@@ -44,22 +38,55 @@ def source_of(plan: Plan, row: Row, **words: Any) -> dict[str, Any]:
     return {"kind": plan.kind, "file": plan.path, "at": row.where, **said, **row.odd}
 
 
-def settle_status(row: Row, task: PlanTask, word: str | None) -> None:
-    """Give a task the status that *word* means in beads and in claude-task-master.
+def is_open(task: PlanTask) -> bool:
+    """Whether a task is still to be finished."""
+    return task.status not in CLOSED
 
-    A deferred task is pending until its `scheduled_at`, or else blocked for that reason. A word
-    that neither tracker has counts as pending, and is recorded.
+
+def hold(task: PlanTask, reason: str) -> None:
+    """Put an open task on hold; each of several reasons stands there."""
+    if is_open(task):
+        task.status = TaskStatus.BLOCKED
+        task.claim = None
+        task.blocked_reason = "; ".join(filter(None, (task.blocked_reason, reason)))
+
+
+def not_work(task: PlanTask, reason: str) -> None:
+    """Put an open task on hold that nobody is ever to work on, not even after a reset."""
+    task.no_work = "; ".join(filter(None, (task.no_work, reason)))
+    hold(task, reason)
+
+
+def settle_status(
+    row: Row,
+    task: PlanTask,
+    word: str | None,
+    *,
+    absent: TaskStatus | None = None,
+    own: Mapping[str, TaskStatus] | None = None,
+) -> None:
+    """Give a task the status that *word* means, or *absent* if the file says nothing.
+
+    *own* are words that the tracker uses in its own way. A task of an unknown word is completed
+    if it has a time of completion, and else on hold: the word is the reason, and a finding. A
+    deferred task is pending until its `scheduled_at`, if it has one.
     """
-    if word == DEFERRED:
-        if task.scheduled_at is None:
-            task.status = TaskStatus.BLOCKED
-            task.blocked_reason = DEFERRED
-        return
-    status = STATUSES.get(word or "")
+    status = absent if word is None else status_of(word, own)
     if status is None:
-        row.changed(f"its status {word!r} is none that is known; it counts as pending")
-    else:
+        if task.completed_at is not None:
+            task.status = TaskStatus.COMPLETED
+            return
+        reason = NO_STATUS if word is None else word
+        hold(task, reason)
+        row.changed(f"its status {word!r} is unknown; it is on hold, for the reason {reason!r}")
+    elif word is None or status is not HOLD:
         task.status = status
+    elif normalize_word(word) != LATER or task.scheduled_at is None:
+        # A blocked task may have its reason in its dependencies.
+        if normalize_word(word) == BLOCKED:
+            task.status = TaskStatus.BLOCKED
+        else:
+            hold(task, word)
 
 
 def settle_moments(
@@ -78,16 +105,28 @@ def settle_moments(
         _settle_completion(row, task)
     elif task.completed_at is not None:
         row.odd["completed_at"] = task.completed_at.isoformat()
-        row.changed(
-            f"has a time of completion, {task.completed_at.isoformat()}, but is {task.status}; "
-            "the time stands in metadata.source"
-        )
+        # A cancelled task was closed at some time, too.
+        if is_open(task):
+            row.changed(
+                f"has a time of completion, {task.completed_at.isoformat()}, but is "
+                f"{task.status}; the time stands in metadata.source"
+            )
         task.completed_at = None
+
+
+def label_names(value: Any) -> tuple[str, ...]:
+    """Return the labels in a list, each once and in order: texts, or objects with a name."""
+    named = [item.get("name") if is_dict(item) else item for item in _items(value)]
+    return tuple(dict.fromkeys(name for name in named if isinstance(name, str) and name))
 
 
 def whole_text(head: str | None, description: str | None) -> str | None:
     """Return a description with what would not fit into the title at its head."""
     return "\n\n".join(part for part in (head, description) if part) or None
+
+
+def _items(value: Any) -> list[Any]:
+    return value if is_list(value) else []
 
 
 def _settle_completion(row: Row, task: PlanTask) -> None:

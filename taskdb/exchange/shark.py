@@ -1,19 +1,20 @@
-"""Reads a shark-task-manager database, exported table by table as JSON Lines.
+"""Reads a shark-task-manager database: its SQLite file, or its tables as JSON Lines.
 
-`read` takes the folder. ``tasks.jsonl`` must be there; a table that is not is empty.
+`read` takes the file, a folder that holds it, or the folder of the tables. There must be a table
+of tasks; any other that is not there is empty.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from taskdb.errors import ValidationError
-from taskdb.exchange.graph import note_relation
-from taskdb.exchange.jsonfiles import read_lines
+from taskdb.exchange.duplicates import new_key
+from taskdb.exchange.files import Files
+from taskdb.exchange.options import ReadOptions
 from taskdb.exchange.plan import (
     RELATIONS,
     Plan,
@@ -21,15 +22,27 @@ from taskdb.exchange.plan import (
     PlanEpic,
     PlanFeature,
     PlanHistory,
+    PlanRelation,
     PlanTask,
 )
 from taskdb.exchange.rows import Row, key_fault
-from taskdb.exchange.shaping import UNKNOWN_AGENT, settle_moments, source_of, whole_text
+from taskdb.exchange.shaping import (
+    UNKNOWN_AGENT,
+    settle_moments,
+    settle_status,
+    source_of,
+    whole_text,
+)
+from taskdb.exchange.tables import LineTables, SqliteTables, Tables, is_sqlite
+from taskdb.exchange.words import HOLD, status_of
 from taskdb.models.types import DependencyType, Level, PlanStatus, TaskStatus
 
-__all__ = ["KIND", "plan_status", "plan_task_status", "read", "task_status"]
+__all__ = ["KIND", "is_folder", "plan_status", "read", "task_status"]
 
 KIND: Final = "shark"
+TASKS: Final = "tasks"
+IDEAS: Final = "ideas"
+DATABASE: Final = "shark-tasks.db"
 LARGEST_ORDER: Final = 2**31 - 1
 EPIC_KEY: Final = re.compile("E[0-9]{2,6}")
 FEATURE_KEY: Final = re.compile("E[0-9]{2,6}-F[0-9]{2,6}")
@@ -41,24 +54,6 @@ HISTORY_WORDS: Final = 3
 Id = int | str
 Planned = PlanEpic | PlanFeature | PlanTask
 Kept = TypeVar("Kept", PlanEpic, PlanFeature, PlanTask)
-
-# The words of its three workflows; the first pattern that fits counts.
-STATUSES: Final = (
-    ("todo", TaskStatus.PENDING),
-    ("draft", TaskStatus.PENDING),
-    ("ready_for_refinement*", TaskStatus.PENDING),
-    ("ready_for_development", TaskStatus.PENDING),
-    ("in_progress", TaskStatus.IN_PROGRESS),
-    ("in_development", TaskStatus.IN_PROGRESS),
-    ("ready_for_*review", TaskStatus.IN_REVIEW),
-    ("ready_for_*qa", TaskStatus.IN_REVIEW),
-    ("ready_for_*approval", TaskStatus.IN_REVIEW),
-    ("in_code_review", TaskStatus.IN_REVIEW),
-    ("in_qa", TaskStatus.IN_REVIEW),
-    ("in_approval", TaskStatus.IN_REVIEW),
-    ("completed", TaskStatus.COMPLETED),
-    ("blocked", TaskStatus.BLOCKED),
-)
 
 # Tables whose rows go into their task's metadata, under this name.
 TASK_TABLES: Final = {
@@ -80,34 +75,39 @@ READ_TABLES: Final = frozenset(
 )
 
 
-def read(path: Path, *, prefix: str = "") -> Plan:
-    """Return the plan in the folder *path*.
+def is_folder(path: Path) -> bool:
+    """Whether *path* is a folder of tables, or holds the tracker's database."""
+    return (path / f"{TASKS}.jsonl").is_file() or (path / DATABASE).is_file()
 
-    *prefix* goes before the keys of tasks; those of epics and features have a fixed form
-    (``E04``, ``E04-F01``) and stay. Raises ValidationError if the folder can't be read.
+
+def read(path: Path, options: ReadOptions) -> Plan:
+    """Return the plan in the file or folder *path*.
+
+    The prefix goes before the keys of tasks; those of epics and features have a fixed form
+    (``E04``, ``E04-F01``) and stay. Raises ValidationError if *path* can't be read.
     """
-    if not (path / "tasks.jsonl").is_file():
+    if path.is_dir() and not is_folder(path):
         raise ValidationError(
             "path",
-            "holds no tasks.jsonl",
+            f"holds no {TASKS}.jsonl and no {DATABASE}",
             where=str(path),
-            hint="Name the folder with a tracker's tables, each as <table>.jsonl",
+            hint=f"Name the tracker's {DATABASE}, or a folder with its tables as <table>.jsonl",
         )
-    return _Reader(path, prefix).plan()
-
-
-def task_status(word: str | None) -> TaskStatus | None:
-    """Return what a status of theirs means here, or None if it is none of theirs."""
-    for pattern, status in STATUSES:
-        if word is not None and fnmatchcase(word, pattern):
-            return status
-    return None
+    files = Files(path, options.largest)
+    if is_sqlite(path):
+        tables: Tables = SqliteTables(path, files)
+    elif path.is_dir() and not (path / f"{TASKS}.jsonl").is_file():
+        tables = SqliteTables(path / DATABASE, files)
+    else:
+        tables = LineTables(path, files)
+    return _Reader(path, tables, options).plan()
 
 
 class _Reader:
-    def __init__(self, path: Path, prefix: str) -> None:
-        self.path = path
-        self.prefix = prefix
+    def __init__(self, path: Path, tables: Tables, options: ReadOptions) -> None:
+        self.tables = tables
+        self.prefix = options.prefix
+        self.options = options
         self.read = Plan(KIND, str(path), LISTS)
         self.findings = self.read.findings
         # Rows refer to each other by the ids of the tracker's own database.
@@ -134,10 +134,8 @@ class _Reader:
             take(row)
 
     def _rows(self, table: str, what: str) -> Iterator[Row]:
-        path = self.path / f"{table}.jsonl"
-        if path.is_file():
-            for values in read_lines(path, self.findings):
-                yield Row(values, f"{path.name}:{values.line}", what, self.findings)
+        for values, where in self.tables.rows(table, self.findings):
+            yield Row(values, where, what, self.findings)
 
     def _epic(self, row: Row) -> None:
         key = self._key(row, form=EPIC_KEY)
@@ -213,7 +211,6 @@ class _Reader:
             title=title,
             where=row.where,
             description=whole_text(head, row.text("description")),
-            status=plan_task_status(row, word),
             priority=priority or 5,
             feature=feature.key if feature else None,
             agent_type=row.name("agent_type"),
@@ -226,9 +223,10 @@ class _Reader:
             blocked_at=row.time("blocked_at"),
             completed_at=row.time("completed_at"),
         )
+        settle_status(row, task, word)
         assignee, reason = row.text("assigned_agent"), row.text("blocked_reason")
         if task.status is TaskStatus.BLOCKED:
-            task.blocked_reason = reason
+            task.blocked_reason = reason or task.blocked_reason
         self._depends_on(row, task)
         updated_at = row.time("updated_at")
         settle_moments(row, task, assignee, updated_at)
@@ -252,7 +250,9 @@ class _Reader:
         fault = key_fault(key)
         if fault is None:
             row.key = str(key)
-            if row.key in self.places:
+            if row.key in self.places and form is None and self.options.rename_duplicates:
+                row.key = new_key(self.read, row.key, row.where)
+            elif row.key in self.places:
                 fault = f"its key stands at {self.places[row.key]} already"
             elif form is not None and form.fullmatch(row.key) is None:
                 fault = "its key must be E04, or E04-F01 for a feature, with 2 to 6 digits"
@@ -303,7 +303,9 @@ class _Reader:
             waiting, blocker, kind = end, start, DependencyType.BLOCKS
         else:
             row.take("id")
-            note_relation(start, {"type": said, "key": end.key, **row.rest()})
+            self.read.relations.append(
+                PlanRelation(start.key, end.key, said, row.where, row.rest())
+            )
             return
         created_at = row.time("created_at")
         self.read.edges.append(
@@ -329,8 +331,8 @@ class _Reader:
         if at is None:
             row.refused("has no time")
             return
-        new = plan_task_status(row, said["to"])
-        old = None if said["from"] is None else plan_task_status(row, said["from"])
+        new = history_status(row, said["to"])
+        old = None if said["from"] is None else history_status(row, said["from"])
         if len(more) > HISTORY_WORDS or said != {"from": old, "to": new}:
             _note_history(task, more)
         self.read.history.append(
@@ -378,20 +380,28 @@ class _Reader:
                 )
 
     def _other_tables(self) -> None:
-        for path in sorted(self.path.glob("*.jsonl")):
-            if path.stem not in READ_TABLES:
-                for row in self._rows(path.stem, path.stem.rstrip("s")):
+        for table in self.tables.names():
+            if table == IDEAS:
+                ideas = [row.rest() for row in self._rows(table, "idea")]
+                self.read.about.update({table: ideas} if ideas else {})
+            elif table not in READ_TABLES:
+                for row in self._rows(table, table.rstrip("s")):
                     key = row.raw("key")
                     row.key = None if key_fault(key) else key
-                    row.refused(f"taskdb has no place for the rows of {path.stem}")
+                    row.refused(f"taskdb has no place for the rows of {table}")
 
 
-def plan_task_status(row: Row, word: str | None) -> TaskStatus:
-    """Return what a task's status means here; an unknown one is recorded, and is pending."""
+def task_status(word: str | None) -> TaskStatus | None:
+    """Return what a status of theirs means here, or None if it is none of theirs."""
+    return status_of(word) if word else None
+
+
+def history_status(row: Row, word: str) -> TaskStatus:
+    """Return what a status in the history means here; an unknown one is recorded as a hold."""
     status = task_status(word)
     if status is None:
-        row.changed(f"its status {word!r} is none that is known; it counts as pending")
-        return TaskStatus.PENDING
+        row.changed(f"its status {word!r} is unknown; it counts as on hold")
+        return HOLD
     return status
 
 

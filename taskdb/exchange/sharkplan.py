@@ -22,8 +22,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from taskdb.errors import ValidationError
+from taskdb.exchange.duplicates import new_key
+from taskdb.exchange.files import Files, TooLargeError
 from taskdb.exchange.frontmatter import FieldsError, parse_fields
 from taskdb.exchange.markdown import body_start, headings, read_markdown
+from taskdb.exchange.options import ReadOptions
 from taskdb.exchange.plan import (
     Plan,
     PlanEdge,
@@ -35,8 +38,8 @@ from taskdb.exchange.plan import (
     PlanTask,
 )
 from taskdb.exchange.rows import Row, is_list, is_text, key_fault
-from taskdb.exchange.shaping import settle_moments, source_of
-from taskdb.exchange.shark import plan_status, plan_task_status
+from taskdb.exchange.shaping import settle_moments, settle_status, source_of
+from taskdb.exchange.shark import plan_status
 from taskdb.exchange.specfile import LONGEST_PATH, spec_text
 from taskdb.models.types import DependencyType, SpecType, TaskStatus
 
@@ -70,10 +73,10 @@ class _Document:
     heading: str | None
 
 
-def read(path: Path, *, prefix: str = "") -> Plan:
+def read(path: Path, options: ReadOptions) -> Plan:
     """Return the plan in the folder *path*.
 
-    *prefix* goes before the keys of tasks; those of epics and features have a fixed form
+    The prefix goes before the keys of tasks; those of epics and features have a fixed form
     (``E04``, ``E04-F01``) and stay. Raises ValidationError if it holds no epic's folder.
     """
     if not is_plan(path):
@@ -83,7 +86,7 @@ def read(path: Path, *, prefix: str = "") -> Plan:
             where=str(path),
             hint="Name the folder that holds folders such as E04-login, or one of those",
         )
-    return _Reader(path, prefix).plan()
+    return _Reader(path, options).plan()
 
 
 def is_plan(path: Path) -> bool:
@@ -107,9 +110,11 @@ def _first_of(folder: Path, names: tuple[str, ...]) -> Path | None:
 
 
 class _Reader:
-    def __init__(self, path: Path, prefix: str) -> None:
+    def __init__(self, path: Path, options: ReadOptions) -> None:
         self.path = path
-        self.prefix = prefix
+        self.prefix = options.prefix
+        self.options = options
+        self.files = Files(path, options.largest)
         self.read = Plan(KIND, str(path))
         self.findings = self.read.findings
         # Where each key was first met.
@@ -241,6 +246,8 @@ class _Reader:
             row.refused(fault)
             return None
         row.key = key
+        if key in self.places and self.options.rename_duplicates:
+            key = row.key = new_key(self.read, key, row.where)
         if not self._is_first(row, key):
             return None
         if said and other and said != other:
@@ -256,7 +263,6 @@ class _Reader:
             title=self._title(row, key, document),
             where=row.where,
             description=document.body.strip("\r\n") or None,
-            status=plan_task_status(row, word),
             priority=row.integer("priority", 1, 10) or 5,
             feature=feature.key,
             agent_type=row.name("agent") or row.name("agent_type"),
@@ -267,9 +273,10 @@ class _Reader:
             started_at=_time(row, "started"),
             completed_at=_time(row, "completed"),
         )
+        settle_status(row, task, word)
         assignee, reason = row.text("assigned_agent"), row.text("blocked_reason")
         if task.status is TaskStatus.BLOCKED:
-            task.blocked_reason = reason
+            task.blocked_reason = reason or task.blocked_reason
         updated_at = _time(row, "updated")
         for name in ("dependencies", "depends_on"):
             self._depends_on(row, task, name)
@@ -354,7 +361,9 @@ class _Reader:
         """Read a file, or refuse it; *with_fields* its fields must be in order."""
         where = self._where(path)
         try:
-            text = read_markdown(path)
+            text = read_markdown(path, self.files)
+        except TooLargeError:
+            raise
         except ValidationError as error:
             place = (error.where or where).removeprefix(f"{self.path}/")
             self.findings.refused("file", place, None, error.rule)

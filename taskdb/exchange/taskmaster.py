@@ -1,4 +1,9 @@
-"""Reads a claude-task-master ``tasks.json``, flat or tagged; subtasks become child tasks."""
+"""Reads a claude-task-master ``tasks.json``, flat or tagged; subtasks become child tasks.
+
+A ``.taskmaster`` folder is read with its reports on complexity. As the tool itself does
+(`task-master next`), a task is offered whole: its subtasks are on hold until it is completed, or
+are offered first if the caller says so.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +12,23 @@ from pathlib import Path
 from typing import Any, Final
 
 from taskdb.errors import ValidationError
+from taskdb.exchange.duplicates import new_key
+from taskdb.exchange.files import Files
 from taskdb.exchange.jsonfiles import JsonNumber, JsonObject, read_document
+from taskdb.exchange.options import ReadOptions
 from taskdb.exchange.plan import Plan, PlanEdge, PlanParent, PlanTask
 from taskdb.exchange.rows import Row, is_list, key_fault
-from taskdb.exchange.shaping import settle_moments, settle_status, source_of, whole_text
-from taskdb.models.types import DependencyType
+from taskdb.exchange.shaping import (
+    label_names,
+    not_work,
+    settle_moments,
+    settle_status,
+    source_of,
+    whole_text,
+)
+from taskdb.models.types import DependencyType, TaskStatus
 
-__all__ = ["KIND", "read"]
+__all__ = ["KIND", "is_folder", "read"]
 
 KIND: Final = "taskmaster"
 # The tag that task-master itself puts a flat file's tasks under.
@@ -27,29 +42,62 @@ REQUIREMENTS: Final = {
     "acceptanceCriteria": "acceptance_criteria",
 }
 PARENT_NAMES: Final = ("parentTaskId", "parentId")
+# Where a project has its tasks: today's place, and the one before.
+PLACES: Final = (
+    "tasks.json",
+    "tasks/tasks.json",
+    ".taskmaster/tasks/tasks.json",
+)
+REPORTS: Final = "reports/task-complexity-report*.json"
+COMPLEXITY: Final = "complexity_report"
 
 
-def read(path: Path, *, prefix: str = "") -> Plan:
-    """Return the plan in the file *path*; keys are ``<tag>.<id>[.<sub>]``, *prefix* before them.
+def is_folder(path: Path) -> bool:
+    """Whether *path* is a folder of task-master, or holds one."""
+    return _home(path) is not None
+
+
+def read(path: Path, options: ReadOptions) -> Plan:
+    """Return the plan in the file or folder *path*; keys are ``<tag>.<id>[.<sub>]``.
 
     Raises ValidationError, with line and column, if the file is not JSON, and if it holds no
     list of tasks.
     """
-    plan = Plan(KIND, str(path))
-    document = read_document(path, plan.findings)
+    plan = Plan(KIND, str(path), whole_parents=True, subtasks_first=options.subtasks_first)
+    files = Files(path, options.largest)
+    home = (_home(path) or path / PLACES[0]) if path.is_dir() else path
+    document = read_document(home, plan.findings, files)
     tags = list(_tags(document))
     if not tags:
         raise ValidationError(
             "plan",
             "holds no list of tasks",
-            where=f"{path}:1",
+            where=f"{home}:1",
             hint='Name a file with {"tasks": [...]}, flat or under a tag',
         )
-    reader = _Reader(plan, path.name, prefix)
+    reader = _Reader(plan, home.name, options)
     for tag, tasks in tags:
         reader.take_tag(tag, tasks)
-    reader.refuse_rest(document)
+    plan.about.update(_about(document))
+    if path.is_dir():
+        for report in sorted(home.parent.parent.glob(REPORTS)):
+            reader.take_report(report, read_document(report, plan.findings, files))
     return plan
+
+
+def _home(path: Path) -> Path | None:
+    return next((path / place for place in PLACES if (path / place).is_file()), None)
+
+
+def _about(document: JsonObject) -> dict[str, Any]:
+    """Return what a file says of itself, and of its tags, by the names of the tags."""
+    about: dict[str, Any] = {}
+    for name, value in document.items():
+        if _is_tag(value):
+            about[name] = {field: said for field, said in value.items() if field != "tasks"}
+        elif name != "tasks" or not isinstance(value, list):
+            about[name] = value
+    return {name: value for name, value in about.items() if value}
 
 
 def _tags(document: JsonObject) -> Iterator[tuple[str, list[Any]]]:
@@ -65,31 +113,34 @@ def _is_tag(value: object) -> bool:
 
 
 class _Reader:
-    def __init__(self, plan: Plan, name: str, prefix: str) -> None:
+    def __init__(self, plan: Plan, name: str, options: ReadOptions) -> None:
         self.plan = plan
         self.name = name
-        self.prefix = prefix
+        self.prefix = options.prefix
+        self.options = options
         self.places: dict[str, str] = {}
+        self.tasks: dict[str, PlanTask] = {}
 
     def take_tag(self, tag: str, tasks: list[Any]) -> None:
         for number, values in enumerate(tasks, start=1):
             self._take(values, f"{self.prefix}{tag}", None, f"task {number} of tag {tag}")
 
-    def refuse_rest(self, document: JsonObject) -> None:
-        """Record what the file says about itself and its tags: no table has a place for it."""
-        for name, value in document.items():
-            if name == "tasks" and isinstance(value, list):
-                continue
-            if _is_tag(value):
-                for field in value:
-                    if field != "tasks":
-                        self._refuse_field(f"{name}.{field}", value.line)
+    def take_report(self, path: Path, report: JsonObject) -> None:
+        """Take a report on complexity: ``..._<tag>.json``, or that of the tag master."""
+        tag = path.stem.partition("report_")[2] or FLAT_TAG
+        listed = report.get("complexityAnalysis")
+        for values in listed if is_list(listed) else []:
+            said = _id(values.get("taskId")) if isinstance(values, JsonObject) else None
+            task = self.tasks.get(f"{self.prefix}{tag}.{said}")
+            if task is None:
+                where = (
+                    f"{path.name}:{values.line}" if isinstance(values, JsonObject) else path.name
+                )
+                reason = f"is about task {said} of tag {tag}, which is not there"
+                self.plan.findings.refused("complexity", where, None, reason)
             else:
-                self._refuse_field(name, document.line)
-
-    def _refuse_field(self, name: str, line: int) -> None:
-        reason = f"{name} is about the file, not about a task; taskdb has no place for it"
-        self.plan.findings.refused("field", f"{self.name}:{line}", None, reason)
+                row = Row(values, f"{path.name}:{values.line}", "complexity", self.plan.findings)
+                task.metadata[COMPLEXITY] = row.rest()
 
     def _take(self, values: Any, tag: str, parent: PlanTask | None, place: str) -> None:
         """Take a task of a tag, or a subtask of its parent, and what is below it."""
@@ -99,7 +150,8 @@ class _Reader:
             )
             return
         row = Row(values, f"{self.name}:{values.line}", "task", self.plan.findings)
-        key = self._key(row, parent.key if parent else tag, place)
+        above = parent.key if parent else tag
+        key = self._key(row, above, above.removeprefix(f"{tag}.") if parent else "", place)
         if key is None:
             return
         title, head = row.title("title", key)
@@ -113,9 +165,14 @@ class _Reader:
             requirements=_requirements(row),
         )
         assignee, updated_at = row.text("assignee"), row.time("updatedAt")
-        settle_status(row, task, word)
+        # The tool itself takes a task without a status for a pending one.
+        settle_status(row, task, word, absent=TaskStatus.PENDING)
+        for flag in row.flags():
+            not_work(task, flag)
+            row.changed(f"has the unknown flag {flag!r}; it is on hold for that reason")
         settle_moments(row, task, assignee, updated_at)
         self._dependencies(row, key, tag, parent)
+        task.labels = label_names(row.peek("tags"))
         # As it stands: its objects know their lines.
         subtasks = row.raw("subtasks")
         if parent is not None:
@@ -132,17 +189,21 @@ class _Reader:
         rest = self.plan.keep(row.rest())
         task.metadata = {"source": source_of(self.plan, row, **source), **rest}
         self.plan.tasks.append(task)
+        self.tasks[key] = task
         for number, subtask in enumerate(subtasks if is_list(subtasks) else [], start=1):
             self._take(subtask, tag, task, f"subtask {number} of {key}")
 
-    def _key(self, row: Row, above: str, place: str) -> str | None:
+    def _key(self, row: Row, above: str, inside: str, place: str) -> str | None:
         said = _id(row.raw("id"))
         if said is None:
             row.refused(f"{place} has no id that is a number or a text")
             return None
-        key = f"{above}.{said}"
+        # A subtask may carry its whole id: 1.1 inside task 1.
+        key = f"{above}.{said.removeprefix(f'{inside}.')}"
         fault = key_fault(key)
-        if fault is None and key in self.places:
+        if fault is None and key in self.places and self.options.rename_duplicates:
+            key = new_key(self.plan, key, row.where)
+        elif fault is None and key in self.places:
             row.key = key
             fault = f"its id stands at {self.places[key]} already"
         if fault is not None:

@@ -17,18 +17,33 @@ TIME: Final = re.compile(
     re.VERBOSE | re.ASCII,
 )
 MICROSECOND_DIGITS: Final = 6
+# "Wed May 13 2026 11:21:41 GMT+0000 (GMT+00:00)", as JavaScript writes it and Linear exports it.
+SPOKEN: Final = re.compile(
+    r"(?:\w{3} )?(?P<month>\w{3}) (?P<day>\d{1,2}) (?P<year>\d{4}) (?P<clock>[\d:]{8})"
+    r" GMT(?P<zone>[+-]\d{4})(?: \(.*\))?",
+    re.ASCII,
+)
+# "05/Sep/26 11:00 AM", as Jira exports it.
+SLASHED: Final = re.compile(
+    r"(?P<day>\d{1,2})/(?P<month>\w{3})/(?P<year>\d{2}(?:\d{2})?)"
+    r"(?: (?P<hour>\d{1,2}):(?P<minute>\d{2})(?: (?P<half>AM|PM))?)?",
+    re.ASCII | re.IGNORECASE,
+)
+MONTH_NAMES: Final = "jan feb mar apr may jun jul aug sep oct nov dec"
+MONTHS: Final = {name: f"{number:02}" for number, name in enumerate(MONTH_NAMES.split(), start=1)}
 
 
 def parse_time(text: str) -> datetime:
     """Return the moment that *text* names, in UTC.
 
     Takes ``2025-12-20 17:45:04`` (no zone: UTC), ``2025-12-25 21:25:56.162784375-06:00``, RFC
-    3339 and plain dates; of nanoseconds the microseconds are kept.
+    3339 and plain dates, and the exports of Linear and Jira; of nanoseconds the microseconds are
+    kept.
 
     Raises ValueError, saying what is wrong, for anything else, and for the year 1, by which
     Go programs mean "never".
     """
-    match = TIME.fullmatch(text.strip())
+    match = TIME.fullmatch(_plain(text.strip()))
     if match is None:
         raise ValueError("is not a date and time")
     clock = match["clock"] or "00:00:00"
@@ -44,6 +59,24 @@ def parse_time(text: str) -> datetime:
         return moment.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("is no moment of the calendar in UTC") from error
+
+
+def _plain(text: str) -> str:
+    """Return a moment in words as one in numbers; any other text as it is."""
+    spoken, slashed = SPOKEN.fullmatch(text), SLASHED.fullmatch(text)
+    said = spoken or slashed
+    month = MONTHS.get(said["month"].casefold()) if said else None
+    if month is None:
+        return text
+    if spoken:
+        date = f"{spoken['year']}-{month}-{spoken['day']:0>2}"
+        return f"{date} {spoken['clock']}{spoken['zone']}"
+    assert slashed is not None
+    year = slashed["year"] if len(slashed["year"]) > 2 else f"20{slashed['year']}"
+    hour = int(slashed["hour"] or 0)
+    if slashed["half"]:
+        hour = hour % 12 + (12 if slashed["half"].upper() == "PM" else 0)
+    return f"{year}-{month}-{slashed['day']:0>2} {hour:02}:{slashed['minute'] or '00'}"
 
 
 def _zone(text: str | None) -> timezone:

@@ -1,0 +1,304 @@
+"""Reads a Backlog.md folder: a Markdown file a task, with its fields at the head.
+
+::
+
+    config.yml
+    tasks/task-7 - Title.md       work
+    completed/, archive/tasks/    what is over, and what was given up
+    drafts/, archive/drafts/      what is not decided yet, on hold
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from taskdb.errors import ValidationError
+from taskdb.exchange.duplicates import new_key
+from taskdb.exchange.files import Files, TooLargeError
+from taskdb.exchange.frontmatter import FieldsError, parse_fields
+from taskdb.exchange.markdown import body_start, headings, read_markdown
+from taskdb.exchange.options import ReadOptions
+from taskdb.exchange.plan import RELATIONS, Plan, PlanEdge, PlanParent, PlanTask
+from taskdb.exchange.rows import Row, is_list, is_text, key_fault
+from taskdb.exchange.shaping import (
+    hold,
+    is_open,
+    label_names,
+    settle_moments,
+    settle_status,
+    source_of,
+    whole_text,
+)
+from taskdb.exchange.words import priority_of
+from taskdb.models.types import DependencyType, TaskStatus
+
+__all__ = ["KIND", "is_folder", "read"]
+
+KIND: Final = "backlog-md"
+HOMES: Final = ("", "backlog", ".backlog")
+DRAFT: Final = "draft"
+# In the order of their precedence: of tasks with one id the first counts.
+FOLDERS: Final = ("tasks", "completed", "drafts", "archive/tasks", "archive/drafts")
+OTHERS: Final = ("docs", "decisions", "milestones")
+CONFIG: Final = ("config.yml", "config.yaml")
+README: Final = "readme"
+LARGEST_ORDER: Final = 2**31 - 1
+ORDINARY_PRIORITY: Final = 5
+# The tool itself reads a bare @name there, which YAML does not allow.
+BARE_NAMES: Final = re.compile(r"^(\s*(?:assignee|reporter):\s*)(.*?)\s*$", re.MULTILINE)
+BARE_NAME: Final = re.compile(r"(?<![\"'\w])@[^\s,\]\"']+")
+SHORT_DATE: Final = re.compile(r"(\d\d)[-/.](\d\d)[-/.](\d\d)")
+MARKERS: Final = re.compile(r"^[ \t]*<!-- (?:SECTION:\w+|AC|DOD):(?:BEGIN|END) -->[ \t]*$\n?", re.M)
+# The sections of a task, and where each goes: to a column, or under this name to another.
+DESCRIPTION: Final = "description"
+REQUIREMENTS: Final = {
+    "acceptance criteria": "acceptance_criteria",
+    "definition of done": "definition_of_done",
+}
+CONTEXT: Final = {"implementation plan": "implementation_plan"}
+NOTES: Final = {
+    "implementation notes": "implementation_notes",
+    "notes": "implementation_notes",
+    "final summary": "final_summary",
+}
+
+
+def is_folder(path: Path) -> bool:
+    """Whether *path* is a Backlog.md folder, or holds one."""
+    return _home(path) is not None
+
+
+def read(path: Path, options: ReadOptions) -> Plan:
+    """Return the plan in the folder *path*; the keys are the ids, as they are written.
+
+    Raises ValidationError if it is no such folder.
+    """
+    home = _home(path)
+    if home is None:
+        raise ValidationError(
+            "path",
+            "is no Backlog.md folder",
+            where=str(path),
+            hint="Name the folder that holds config.yml and tasks",
+        )
+    return _Reader(path, home, options).plan()
+
+
+def _home(path: Path) -> Path | None:
+    for name in HOMES:
+        home = path / name
+        if (home / "tasks").is_dir() and any((home / each).is_file() for each in CONFIG):
+            return home
+    return None
+
+
+class _Reader:
+    def __init__(self, path: Path, home: Path, options: ReadOptions) -> None:
+        self.home = home
+        self.options = options
+        self.files = Files(path, options.largest)
+        self.read = Plan(KIND, str(path), (RELATIONS, "labels"))
+        self.findings = self.read.findings
+        # By their ids without regard to case: their keys, and their places.
+        self.keys: dict[str, str] = {}
+        self.places: dict[str, str] = {}
+        self.links: list[tuple[PlanTask, str, str]] = []
+
+    def plan(self) -> Plan:
+        for folder in FOLDERS:
+            for path in self._markdown(folder):
+                self._file(path, folder)
+        for task, name, said in self.links:
+            other = self._key_of(task, said)
+            if name == "parent_task_id":
+                self.read.parents.append(PlanParent(task.key, other, task.where))
+            else:
+                self.read.edges.append(
+                    PlanEdge(task.key, other, DependencyType.REQUIRES, name, task.where)
+                )
+        for folder in OTHERS:
+            if count := len(list(self._markdown(folder))):
+                remark = f"{count} {'files' if count > 1 else 'file'} of {folder} are no tasks"
+                self.read.remarks.append(f"{remark}; not taken")
+        return self.read
+
+    def _markdown(self, folder: str) -> Iterator[Path]:
+        """Yield the Markdown files of a folder, but its readme."""
+        place = self.home / folder
+        for path in sorted(place.iterdir()) if place.is_dir() else []:
+            if path.suffix == ".md" and path.stem.casefold() != README:
+                if is_text(path.name):
+                    yield path
+                else:
+                    reason = "its name must be UTF-8"
+                    self.findings.refused("file", ascii(path.name), None, reason)
+
+    def _file(self, path: Path, folder: str) -> None:
+        where = str(path.relative_to(self.home))
+        try:
+            text = read_markdown(path, self.files)
+        except TooLargeError:
+            raise
+        except ValidationError as error:
+            place = (error.where or where).removeprefix(f"{self.home}/")
+            self.findings.refused("file", place, None, error.rule)
+            return
+        said, start = body_start(text)
+        fields = self._fields(said, where)
+        if fields is not None:
+            self._task(Row(fields, where, "task", self.findings), text[start:], folder)
+
+    def _fields(self, said: str, where: str) -> dict[str, Any] | None:
+        """Return the fields at the head of a file, read as the tool reads them if need be."""
+        try:
+            return self._parsed(said, where)
+        except FieldsError as error:
+            place = f"{where}:{error.line + 1}:{error.column}"
+            try:
+                fields = self._parsed(BARE_NAMES.sub(_quoted, said), where)
+            except FieldsError:
+                self.findings.refused("file", place, None, f"its front matter {error.rule}")
+                return None
+            reason = f"its front matter {error.rule}; read as Backlog.md does, names in quotes"
+            self.findings.changed("file", place, None, reason)
+            return fields
+
+    def _parsed(self, said: str, where: str) -> dict[str, Any]:
+        return parse_fields(said, lambda rule: self.findings.changed("file", where, None, rule))
+
+    def _task(self, row: Row, body: str, folder: str) -> None:
+        key = self._key(row)
+        if key is None:
+            return
+        title, head = row.title("title", key)
+        word, said_priority = row.text("status"), row.text("priority")
+        sections = _sections(body)
+        task = PlanTask(
+            key=key,
+            title=title,
+            where=row.where,
+            description=whole_text(head, sections.pop(DESCRIPTION, None)),
+            priority=_priority(row, said_priority),
+            execution_order=row.integer("ordinal", -LARGEST_ORDER, LARGEST_ORDER),
+            requirements=_taken(sections, REQUIREMENTS),
+            context=_taken(sections, CONTEXT),
+            created_at=_date(row, "created_date"),
+            completed_at=_date(row, "completed_date"),
+        )
+        updated_at = _date(row, "updated_date")
+        self._status(row, task, word, folder)
+        if task.status is TaskStatus.COMPLETED and task.completed_at is None:
+            # The tool keeps no other time, and its last change was that one, or soon after.
+            task.completed_at = updated_at
+        assignees = row.take("assignee")
+        names = [each for each in (assignees if is_list(assignees) else [assignees]) if each]
+        task.created_by = row.name("reporter")
+        settle_moments(row, task, str(names[0]) if names else None, updated_at)
+        task.labels = label_names(row.take("labels"))
+        for name in ("dependencies", "parent_task_id"):
+            said = row.take(name)
+            for each in said if is_list(said) else [said]:
+                if isinstance(each, str | int):
+                    self.links.append((task, name, str(each)))
+        row.take("subtasks")
+        source = source_of(
+            self.read,
+            row,
+            status=word,
+            folder=folder,
+            priority=said_priority,
+            assignee=", ".join(map(str, names)) or None,
+            updated_at=updated_at and updated_at.isoformat(),
+        )
+        rest = {**row.rest(), **(_taken(sections, NOTES) or {}), **sections}
+        labels = {"labels": list(task.labels)} if task.labels else {}
+        task.metadata = {"source": source, **labels, **self.read.keep(rest)}
+        self.read.tasks.append(task)
+
+    def _key(self, row: Row) -> str | None:
+        said = row.text("id")
+        key = f"{self.options.prefix}{said}" if said else said
+        fault = key_fault(key)
+        if fault is not None or said is None or key is None:
+            row.refused(fault or "has no key")
+            return None
+        row.key = key
+        plain = said.casefold()
+        if plain in self.places and self.options.rename_duplicates:
+            row.key = new_key(self.read, key, row.where)
+        elif plain in self.places:
+            row.key = self.keys[plain]
+            row.refused(f"its id stands at {self.places[plain]} already")
+            return None
+        else:
+            self.keys[plain] = key
+            self.places[plain] = row.where
+        return row.key
+
+    def _key_of(self, task: PlanTask, said: str) -> str:
+        """Return the key of the task with an id, which may lack the prefix that all ids have."""
+        plain = said.strip().casefold()
+        common = task.key.removeprefix(self.options.prefix).partition("-")[0].casefold()
+        known = self.keys.get(plain) or self.keys.get(f"{common}-{plain}")
+        return known or f"{self.options.prefix}{said.strip()}"
+
+    def _status(self, row: Row, task: PlanTask, word: str | None, folder: str) -> None:
+        if (word or "").casefold() == DRAFT:
+            hold(task, word or DRAFT)
+        else:
+            settle_status(row, task, word)
+        if folder == "completed" and is_open(task):
+            task.status = TaskStatus.COMPLETED
+            task.blocked_reason = None
+        elif folder.startswith("archive") and is_open(task):
+            task.status = TaskStatus.ARCHIVED
+            task.blocked_reason = None
+        elif folder == "drafts" and task.blocked_reason is None:
+            hold(task, DRAFT)
+
+
+def _quoted(line: re.Match[str]) -> str:
+    return line[1] + BARE_NAME.sub(lambda name: f'"{name[0]}"', line[2])
+
+
+def _sections(body: str) -> dict[str, str]:
+    """Return the texts under the headings of level 2, by their names in lower case.
+
+    What stands before the first belongs to the description.
+    """
+    found = [each for each in headings(body) if each.level == 2]
+    starts = [*(each.start for each in found), len(body)]
+    texts = {DESCRIPTION: body[: starts[0]]}
+    for heading, end in zip(found, starts[1:], strict=True):
+        name = heading.text.rstrip(":").casefold()
+        text = body[heading.start : end].partition("\n")[2]
+        texts[name] = f"{texts[name]}\n\n{text}" if texts.get(name, "").strip() else text
+    cleaned = {name: MARKERS.sub("", text).strip() for name, text in texts.items()}
+    return {name: text for name, text in cleaned.items() if text}
+
+
+def _taken(sections: dict[str, str], names: dict[str, str]) -> dict[str, Any] | None:
+    return {
+        ours: sections.pop(theirs) for theirs, ours in names.items() if theirs in sections
+    } or None
+
+
+def _date(row: Row, name: str) -> Any:
+    said = row.peek(name)
+    short = SHORT_DATE.fullmatch(said.strip()) if isinstance(said, str) else None
+    if short:
+        row.put(name, f"20{short[3]}-{short[2]}-{short[1]}")
+    return row.time(name)
+
+
+def _priority(row: Row, said: str | None) -> int:
+    if said is None:
+        return ORDINARY_PRIORITY
+    priority = priority_of(said)
+    if priority is None:
+        row.changed(f"its priority {said!r} is unknown; it counts as {ORDINARY_PRIORITY}")
+        return ORDINARY_PRIORITY
+    return priority

@@ -1,0 +1,43 @@
+"""What the caller of an import asks of its reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+__all__ = ["EDGE_KINDS", "LARGEST", "ReadOptions"]
+
+# Of one file, or of all files of a folder together.
+LARGEST: Final = 64 * 1024 * 1024
+# What a tracker's word for an edge may be taken as: a dependency, in its own direction or the
+# opposite one, or the parent.
+EDGE_KINDS: Final = (
+    "requires",
+    "blocks",
+    "suggests",
+    "parent",
+    "requires-reversed",
+    "blocks-reversed",
+    "suggests-reversed",
+    "parent-reversed",
+)
+
+
+@dataclass(slots=True, frozen=True)
+class ReadOptions:
+    """How a plan is read.
+
+    `prefix` goes before the keys of tasks. `largest` is the most bytes that are read, None for
+    any number. `edges` says, by a tracker's word for a relation, which of `EDGE_KINDS` it is.
+    `columns` says, by taskdb's name of a field, which column of a table holds it.
+    `rename_duplicates` takes a different task under the id of another one under a key of its
+    own. `subtasks_first` offers a task's subtasks before the task itself.
+    """
+
+    prefix: str = ""
+    largest: int | None = LARGEST
+    edges: Mapping[str, str] = field(default_factory=dict[str, str])
+    columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    rename_duplicates: bool = False
+    subtasks_first: bool = False

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from taskdb import errors
-    from taskdb.database import AsyncDatabase, Database, Health, connect, connect_async
+    from taskdb.database import AsyncDatabase, Database, DatabaseHealth, connect, connect_async
     from taskdb.database.settings import Settings
     from taskdb.database.verification import verify
     from taskdb.query import UNSET, Queries, Unset
@@ -27,7 +27,7 @@ __all__ = [
     "UNSET",
     "AsyncDatabase",
     "Database",
-    "Health",
+    "DatabaseHealth",
     "Queries",
     "Settings",
     "Unset",
@@ -41,7 +41,7 @@ _HOMES = {
     "UNSET": "query",
     "AsyncDatabase": "database",
     "Database": "database",
-    "Health": "database",
+    "DatabaseHealth": "database",
     "Queries": "query",
     "Settings": "database.settings",
     "Unset": "query",

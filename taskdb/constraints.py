@@ -1,26 +1,19 @@
-"""What a refusing constraint means, in words, from its name.
+"""What the task database's constraints mean, in words, where their names do not say it all.
 
-The schema names its constraints as facts: `priority_is_1_to_10_inclusive` of a domain,
-`tasks_key_is_unique` of a table. So most names say their field and rule themselves, and those
-of any other schema that keeps the custom do too. `CONSTRAINTS` holds the rest: facts about
-several columns, and formats.
+The schema names its constraints as facts, `priority_is_1_to_10_inclusive` of a domain: most say
+their field and rule themselves (`taskdb.query.translation`). These are the rest: facts about
+several columns, and formats. A key that people call a row by is shown in the message.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
-__all__ = ["CONSTRAINTS", "Rule", "describe", "without_shard"]
+from taskdb.query.translation import ConstraintRule as Rule
 
-
-class Rule(NamedTuple):
-    """What must hold of *field*: "priority" and "must be 1 to 10" make a sentence together."""
-
-    field: str | None
-    rule: str
-
+__all__ = ["CONSTRAINTS", "without_shard"]
 
 CONSTRAINTS: Final[Mapping[str, Rule]] = {
     "changes_json_is_object_of_texts_or_nulls": Rule(
@@ -34,6 +27,7 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     ),
     "design_outputs_once_per_type": Rule("output_type", "must be unique among its job's outputs"),
     "epics_key_is_e_and_digits": Rule("key", "must be E and two to six digits, as in E04"),
+    "epics_key_is_unique": Rule("key", "must be unique in epics", shows_value=True),
     "execution_steps_deadline_only_in_progress": Rule(
         "deadline_at", "must be null unless status is in_progress"
     ),
@@ -50,6 +44,7 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     "features_key_is_epic_and_f_and_digits": Rule(
         "key", "must be its epic's key, a hyphen, F and two to six digits, as in E04-F01"
     ),
+    "features_key_is_unique": Rule("key", "must be unique in features", shows_value=True),
     "generated_trd_documents_version_once_per_session": Rule(
         "version", "must be unique among its session's documents"
     ),
@@ -112,6 +107,7 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     "task_history_seq_once_per_task": Rule("seq", "must be unique among its task's history"),
     "task_status_transitions_is_a_move": Rule("new_status", "must differ from old_status"),
     "task_status_transitions_pkey": Rule("new_status", "must follow an old_status only once"),
+    "tasks_key_is_unique": Rule("key", "must be unique in tasks", shows_value=True),
     "tech_conversations_research_is_of_the_session": Rule(
         "research_id", "must name research of the same session"
     ),
@@ -205,36 +201,8 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
 # Citus names the parts of a distributed table, and their constraints, with a number behind;
 # the numbers begin at 102008.
 _SHARD: Final = re.compile(r"_\d{6,}$")
-# `key_has_1_to_100_characters`: field, verb, what must hold.
-_FACT: Final = re.compile(r"(?P<field>\w+?)_(?P<verb>is|are|has)_(?P<what>\w+)")
-_REFERENCE: Final = re.compile(r"(?P<stem>\w+)_exists")
-# PostgreSQL's own names for constraints that were given none.
-_UNNAMED: Final = re.compile(r"(?P<field>\w+?)_(?:key|fkey|check|excl|idx|not_null)\d*")
-_VERBS: Final = {"is": "must be", "are": "must be", "has": "must have"}
 
 
 def without_shard(name: str) -> str:
     """Return *name* without the number that Citus appends to the names of a shard."""
     return _SHARD.sub("", name)
-
-
-def describe(constraint: str, table: str) -> Rule:
-    """Return what *constraint* of *table* (or of a domain) demands: listed, or read from its name.
-
-    A name that says neither field nor rule gives its bare fact: ``breaks the rule "..."``.
-    """
-    name = without_shard(constraint)
-    if name in CONSTRAINTS:
-        return CONSTRAINTS[name]
-    fact = name.removeprefix(f"{without_shard(table)}_")
-    if match := _FACT.fullmatch(fact):
-        rule = f"{_VERBS[match['verb']]} {match['what'].replace('_', ' ')}"
-        return Rule(match["field"], rule.replace("must be not ", "must not be "))
-    return Rule(_field(fact), f'breaks the rule "{fact.replace("_", " ")}"')
-
-
-def _field(fact: str) -> str | None:
-    if match := _REFERENCE.fullmatch(fact):
-        return f"{match['stem']}_id"
-    match = _UNNAMED.fullmatch(fact)
-    return match["field"] if match else None

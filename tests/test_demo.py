@@ -23,7 +23,7 @@ from taskdb.database import connect
 from taskdb.demo import ROADMAP, WORKSPACE, agent, closing, display, play
 from taskdb.demo.crew import Crew
 from taskdb.demo.display import LiveDisplay, Picture, PlainDisplay
-from taskdb.demo.summary import Check, Summary
+from taskdb.demo.summary import DemoCheck, Summary
 from taskdb.errors import DatabaseError, TaskdbError
 from taskdb.exchange import import_plan
 from taskdb.models.admin.demo import AgentAtWork, LeftOpen, Takeover, Violation
@@ -520,7 +520,7 @@ def test_the_last_page_has_the_count_and_what_to_try_next() -> None:
 
 def test_a_broken_rule_is_shown_with_its_first_rows() -> None:
     rows = [Violation(f"T-{number}", "went wrong") for number in range(12)]
-    broken = summary(checks=[Check("nothing goes wrong", "12 tasks", rows)])
+    broken = summary(checks=[DemoCheck("nothing goes wrong", "12 tasks", rows)])
 
     page = told(broken)
 

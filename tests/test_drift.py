@@ -220,7 +220,7 @@ def untouched(sides: drift.Sides) -> tuple[drift.State, drift.State]:
     return drift.read(sides.migrated), drift.read(sides.built)
 
 
-def named(findings: list[drift.Finding]) -> set[Named]:
+def named(findings: list[drift.SchemaDifference]) -> set[Named]:
     return {(finding.kind, finding.name, finding.aspect) for finding in findings}
 
 

@@ -19,9 +19,10 @@ import taskdb
 from taskdb import queries
 from taskdb.cli.common import queries_of
 from taskdb.database import connect
-from taskdb.errors import Misfit, QueriesDoNotFitError, QueryDefinitionError
+from taskdb.errors import QueriesDoNotFitError, QueryDefinitionError
 from taskdb.query import Queries
 from taskdb.query.check import queries as query_check
+from taskdb.query.errors import Misfit
 from taskdb.query.expectations import FOLDER, Area, Value, area_of, read
 from tests.command_line import Caller
 
@@ -30,14 +31,14 @@ SHIPPED = queries_of(None)
 
 
 @pytest.fixture(scope="module")
-def report(shared_database_url: str) -> query_check.Report:
+def report(shared_database_url: str) -> query_check.QueryReport:
     with connect(shared_database_url) as conn:
         return query_check.combined(
             [query_check.check(conn, each, ["expectations"]) for each in SHIPPED]
         )
 
 
-def test_the_shipped_expectations_hold_on_this_server(report: query_check.Report) -> None:
+def test_the_shipped_expectations_hold_on_this_server(report: query_check.QueryReport) -> None:
     assert [str(finding) for finding in report.findings["expectations"]] == []
 
 

@@ -17,7 +17,7 @@ from tests.trains import Trains
 
 NO_TRANSACTION = "-- transactional: false"
 SESSION_TIMEOUT = "set lock_timeout = '2s';"
-Check = Callable[[], list[migration_check.Finding]]
+Check = Callable[[], list[migration_check.RehearsalFailure]]
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def check(databases: Databases, trains: Trains) -> Check:
     return lambda: migration_check.check(databases.admin_url, folder=trains.folder)
 
 
-def told(findings: list[migration_check.Finding]) -> list[tuple[str, str]]:
+def told(findings: list[migration_check.RehearsalFailure]) -> list[tuple[str, str]]:
     return [(finding.where.rpartition("/")[2], finding.message) for finding in findings]
 
 

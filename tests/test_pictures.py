@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskdb.admin.diagrams import (
-    Edge,
+    Arrow,
+    Box,
+    Diagram,
     Line,
-    Node,
-    Picture,
     as_dot,
     as_mermaid,
     draw_features,
@@ -61,7 +61,7 @@ def other_epic(conn: Conn, plan: Plan) -> str:
     return "far"
 
 
-def drawn(picture: Picture) -> dict[tuple[str, str], Line]:
+def drawn(picture: Diagram) -> dict[tuple[str, str], Line]:
     return {(edge.first, edge.then): edge.line for edge in picture.edges}
 
 
@@ -130,18 +130,18 @@ def test_every_feature_is_drawn_without_an_epic(conn: Conn, plan: Plan, other_ep
 
 
 def test_an_empty_plan_is_an_empty_picture(conn: Conn) -> None:
-    assert draw_tasks(conn) == draw_features(conn) == Picture()
-    assert as_mermaid(Picture()) == "flowchart LR\n"
-    assert as_dot(Picture()).startswith("digraph plan {")
+    assert draw_tasks(conn) == draw_features(conn) == Diagram()
+    assert as_mermaid(Diagram()) == "flowchart LR\n"
+    assert as_dot(Diagram()).startswith("digraph plan {")
 
 
-EXAMPLE = Picture(
+EXAMPLE = Diagram(
     [
-        Node("A", ("A (completed)", "First"), "completed", "E01-F01"),
-        Node("B", ("B (pending)", "Second"), "pending", "E01-F02", critical=True),
-        Node("C", ("C (blocked)", "Third"), "blocked", None, outside=True),
+        Box("A", ("A (completed)", "First"), "completed", "E01-F01"),
+        Box("B", ("B (pending)", "Second"), "pending", "E01-F02", critical=True),
+        Box("C", ("C (blocked)", "Third"), "blocked", None, outside=True),
     ],
-    [Edge("A", "B", Line.SATISFIED), Edge("B", "C", Line.CRITICAL, "2")],
+    [Arrow("A", "B", Line.SATISFIED), Arrow("B", "C", Line.CRITICAL, "2")],
 )
 
 
@@ -179,8 +179,8 @@ def test_dot_has_boxes_clusters_and_edges() -> None:
     assert 'n1 -> n2 [label="2", color="#c4161c", penwidth=3];' in text
 
 
-def one(title: str) -> Picture:
-    return Picture([Node(title, (title,), "pending")], [Edge(title, title, Line.HOLDS, title)])
+def one(title: str) -> Diagram:
+    return Diagram([Box(title, (title,), "pending")], [Arrow(title, title, Line.HOLDS, title)])
 
 
 def mermaid_label(title: str) -> str:
@@ -221,7 +221,7 @@ def test_long_titles_are_cut() -> None:
 
 
 def test_a_suggestion_does_not_move_boxes() -> None:
-    picture = Picture(EXAMPLE.nodes, [Edge("A", "B", Line.SUGGESTS)])
+    picture = Diagram(EXAMPLE.nodes, [Arrow("A", "B", Line.SUGGESTS)])
 
     assert "n0 -> n1 [style=dashed, constraint=false];" in as_dot(picture)
     assert "n0 -.-> n1" in as_mermaid(picture)

@@ -443,9 +443,11 @@ def test_data_set_is_kept_and_a_stale_one_dropped(
 def test_command_prints_findings_and_what_is_allowed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    finding = plans.Finding("a.b", "a.sql:1:1", "with :c", "generic", "sorts much", "Sort less", 2)
+    finding = plans.PlanFinding(
+        "a.b", "a.sql:1:1", "with :c", "generic", "sorts much", "Sort less", 2
+    )
     exemption = plans.Exemption("a.c", "a.sql:9:1", "whole tables", "it counts")
-    report = plans.Report([finding], [exemption], 2, 6)
+    report = plans.PlanReport([finding], [exemption], 2, 6)
     monkeypatch.setattr("taskdb.cli.check.plan_report", lambda *_: report)
 
     done = Caller(capsys, "postgresql:///nowhere")("check", "plans")

@@ -25,10 +25,10 @@ __all__ = [
     "MERMAID_CHARACTERS",
     "MERMAID_EDGES",
     "MOST",
-    "Edge",
+    "Arrow",
+    "Box",
+    "Diagram",
     "Line",
-    "Node",
-    "Picture",
     "as_dot",
     "as_mermaid",
     "draw_features",
@@ -71,7 +71,7 @@ class Line(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class Box:
     """A box: `name` tells it from others, `colour` is a status."""
 
     name: str
@@ -83,7 +83,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class Arrow:
     """An arrow from what comes first to what waits for it."""
 
     first: str
@@ -93,23 +93,23 @@ class Edge:
 
 
 @dataclass(slots=True)
-class Picture:
+class Diagram:
     """Boxes in the order of work, and arrows between them."""
 
-    nodes: list[Node] = field(default_factory=list[Node])
-    edges: list[Edge] = field(default_factory=list[Edge])
+    nodes: list[Box] = field(default_factory=list[Box])
+    edges: list[Arrow] = field(default_factory=list[Arrow])
 
 
-def draw_tasks(conn: psycopg.Connection[Any], *, epic: str | None = None) -> Picture:
+def draw_tasks(conn: psycopg.Connection[Any], *, epic: str | None = None) -> Diagram:
     """Return a picture of the tasks of an epic, or of all: 10,000 at most."""
     path = [task.key for task in planning.critical_path(conn, epic=epic)]
     steps = set(pairwise(path))
-    picture = Picture()
+    picture = Diagram()
     for task in graph.nodes(conn, epic=epic, limit=MOST):
         label = (f"{task.key} ({task.status})", task.title)
         group = task.feature_key
         critical = task.key in path
-        picture.nodes.append(Node(task.key, label, task.status, group, critical))
+        picture.nodes.append(Box(task.key, label, task.status, group, critical))
     known = {node.name for node in picture.nodes}
     for edge in graph.edges(conn, epic=epic, limit=MOST):
         if edge.key not in known:
@@ -119,7 +119,7 @@ def draw_tasks(conn: psycopg.Connection[Any], *, epic: str | None = None) -> Pic
             label = (f"{edge.blocker_key} ({edge.blocker_status})", edge.blocker_title)
             critical = edge.blocker_key in path
             picture.nodes.append(
-                Node(edge.blocker_key, label, edge.blocker_status, None, critical, outside=True)
+                Box(edge.blocker_key, label, edge.blocker_status, None, critical, outside=True)
             )
         line = Line.HOLDS
         if edge.dependency_type is DependencyType.SUGGESTS:
@@ -128,11 +128,11 @@ def draw_tasks(conn: psycopg.Connection[Any], *, epic: str | None = None) -> Pic
             line = Line.SATISFIED
         elif (edge.blocker_key, edge.key) in steps:
             line = Line.CRITICAL
-        picture.edges.append(Edge(edge.blocker_key, edge.key, line))
+        picture.edges.append(Arrow(edge.blocker_key, edge.key, line))
     return picture
 
 
-def draw_features(conn: psycopg.Connection[Any], *, epic: str | None = None) -> Picture:
+def draw_features(conn: psycopg.Connection[Any], *, epic: str | None = None) -> Diagram:
     """Return a picture of the features of an epic, or of all, with how far each is.
 
     A feature is on the critical path if one of its tasks is. Tasks of no feature are left out.
@@ -140,11 +140,11 @@ def draw_features(conn: psycopg.Connection[Any], *, epic: str | None = None) -> 
     path = [task.id for task in planning.critical_path(conn, epic=epic)]
     passed = [key for key, _ in groupby(graph.features_of(conn, path))] if path else []
     steps = set(pairwise(passed))
-    picture = Picture()
+    picture = Diagram()
     for feature in graph.feature_nodes(conn, epic=epic, limit=MOST):
         done = f"{feature.completed_count} of {feature.counted_count} done"
         picture.nodes.append(
-            Node(
+            Box(
                 feature.key,
                 (feature.key, feature.title, done),
                 _colour_of(feature.completed_count, feature.counted_count),
@@ -160,13 +160,13 @@ def draw_features(conn: psycopg.Connection[Any], *, epic: str | None = None) -> 
             label = (edge.blocker_key, edge.blocker_title)
             critical = edge.blocker_key in passed
             picture.nodes.append(
-                Node(edge.blocker_key, label, "pending", None, critical, outside=True)
+                Box(edge.blocker_key, label, "pending", None, critical, outside=True)
             )
         line = Line.HOLDS if edge.open_count else Line.SATISFIED
         if edge.open_count and (edge.blocker_key, edge.key) in steps:
             line = Line.CRITICAL
         number = str(edge.open_count or edge.edge_count)
-        picture.edges.append(Edge(edge.blocker_key, edge.key, line, number))
+        picture.edges.append(Arrow(edge.blocker_key, edge.key, line, number))
     return picture
 
 
@@ -176,9 +176,9 @@ def _colour_of(completed: int, counted: int) -> str:
     return "completed" if completed == counted else "in_progress"
 
 
-def _grouped(picture: Picture) -> Iterator[tuple[str | None, list[Node]]]:
+def _grouped(picture: Diagram) -> Iterator[tuple[str | None, list[Box]]]:
     """Yield the boxes of each group; the group is None where there is none, or only one."""
-    groups: dict[str | None, list[Node]] = {}
+    groups: dict[str | None, list[Box]] = {}
     for node in picture.nodes:
         groups.setdefault(node.group, []).append(node)
     named = [group for group in groups if group is not None]
@@ -193,7 +193,7 @@ def _line(text: str) -> str:
 # Mermaid
 
 
-def as_mermaid(picture: Picture) -> str:
+def as_mermaid(picture: Diagram) -> str:
     """Return *picture* as a Mermaid flowchart.
 
     In labels every character that could mean something to Mermaid, or to the browser, is
@@ -235,7 +235,7 @@ def as_mermaid(picture: Picture) -> str:
     return "\n".join(lines) + "\n"
 
 
-def too_large_for_mermaid(picture: Picture, text: str) -> bool:
+def too_large_for_mermaid(picture: Diagram, text: str) -> bool:
     """Whether Mermaid, as it comes, refuses to draw *text*, which is *picture*."""
     return len(picture.edges) > MERMAID_EDGES or len(text) > MERMAID_CHARACTERS
 
@@ -247,7 +247,7 @@ def _mermaid_text(text: str) -> str:
 # Graphviz
 
 
-def as_dot(picture: Picture) -> str:
+def as_dot(picture: Diagram) -> str:
     """Return *picture* in Graphviz's language; `dot -Tsvg` draws it."""
     names = {node.name: f"n{number}" for number, node in enumerate(picture.nodes)}
     lines = [
@@ -278,7 +278,7 @@ def as_dot(picture: Picture) -> str:
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _dot_attributes(node: Node) -> str:
+def _dot_attributes(node: Box) -> str:
     attributes = [f"label={_dot_label(*node.label)}", f'fillcolor="{COLOURS[node.colour]}"']
     if node.critical:
         attributes += [f'color="{CRITICAL}"', "penwidth=3"]

@@ -100,7 +100,7 @@ def _chosen(parts: tuple[str, ...], write: bool, package: str | None) -> Collect
 
 def _check_queries(
     target: Target, parts: Collection[str], package: str | None, write: bool
-) -> query_check.Report:
+) -> query_check.QueryReport:
     if package is not None:
         with target.connect_for(package) as conn:
             return query_check.combined(
@@ -120,7 +120,7 @@ def _misses_tables(findings: dict[str, list[object]]) -> bool:
 
 
 def _extras(
-    of_queries: query_check.Report | None, of_plans: plan_check.Report | None
+    of_queries: query_check.QueryReport | None, of_plans: plan_check.PlanReport | None
 ) -> dict[str, object]:
     extras: dict[str, object] = {}
     if of_queries:
@@ -139,8 +139,8 @@ def _extras(
 
 def _tell(
     findings: dict[str, list[object]],
-    of_queries: query_check.Report | None,
-    of_plans: plan_check.Report | None,
+    of_queries: query_check.QueryReport | None,
+    of_plans: plan_check.PlanReport | None,
 ) -> None:
     for part, found in findings.items():
         click.echo(f"{part}: {len(found) or 'no'} {'finding' if len(found) == 1 else 'findings'}")
@@ -152,7 +152,7 @@ def _tell(
         _tell_exemptions(of_plans)
 
 
-def _tell_of_queries(report: query_check.Report) -> None:
+def _tell_of_queries(report: query_check.QueryReport) -> None:
     click.echo(
         f"looked at: {report.query_count} queries, {report.variant_count} variants, "
         f"{report.column_count} columns"
@@ -172,7 +172,7 @@ def _tell_of_queries(report: query_check.Report) -> None:
         click.echo(f"  {path}")
 
 
-def _tell_exemptions(report: plan_check.Report) -> None:
+def _tell_exemptions(report: plan_check.PlanReport) -> None:
     click.echo(
         f"{report.plan_count} plans of {report.query_count} queries; "
         f"{len(report.exemptions)} lines allow by reason what a plan must not do:"

@@ -17,7 +17,7 @@ FULL_SIZE = 1_000_000
 FEWEST_TASKS = 20_000
 
 
-def plan_report(conninfo: str, tasks: int) -> plans.Report:
+def plan_report(conninfo: str, tasks: int) -> plans.PlanReport:
     """Check all plans on a data set of so many tasks, on the server of *conninfo*."""
     every = [query for queries in queries_of(None) for query in queries]
     database = dataset.prepare(conninfo, tasks=tasks, show=lambda line: click.echo(line, err=True))

@@ -2,7 +2,7 @@
 
 from taskdb.database.connections import AsyncConnection, Connection, connect, connect_async
 from taskdb.database.pool import AsyncDatabase, Database
-from taskdb.database.pooling import Health, PoolFigures
+from taskdb.database.pooling import DatabaseHealth, PoolFigures
 from taskdb.database.settings import is_configured
 
 __all__ = [
@@ -10,7 +10,7 @@ __all__ = [
     "AsyncDatabase",
     "Connection",
     "Database",
-    "Health",
+    "DatabaseHealth",
     "PoolFigures",
     "connect",
     "connect_async",

@@ -36,7 +36,7 @@ from taskdb.database.connections import (
     set_cursors_async,
     set_json,
 )
-from taskdb.database.pooling import Health, Pooled, PoolFigures, run, run_async
+from taskdb.database.pooling import DatabaseHealth, Pooled, PoolFigures, run, run_async
 
 __all__ = ["AsyncDatabase", "Database"]
 
@@ -151,7 +151,7 @@ class Database(Pooled):
         result: T = run(self._retry(attempt, time.sleep, attempts))
         return result
 
-    def health(self) -> Health:
+    def health(self) -> DatabaseHealth:
         """Ask the server how it is, through the pool. Raises as `connection` does."""
         from taskdb.database import versions
 
@@ -285,7 +285,7 @@ class AsyncDatabase(Pooled):
         result: T = await run_async(self._retry(attempt, asyncio.sleep, attempts))
         return result
 
-    async def health(self) -> Health:
+    async def health(self) -> DatabaseHealth:
         """Ask the server how it is, through the pool. Raises as `connection` does."""
         from taskdb.database import versions
 

@@ -31,7 +31,7 @@ from taskdb.places import SQL
 if TYPE_CHECKING:
     from taskdb.database.versions import SchemaVersion
 
-__all__ = ["Health", "PoolFigures", "Pooled", "Steps", "run", "run_async"]
+__all__ = ["DatabaseHealth", "PoolFigures", "Pooled", "Steps", "run", "run_async"]
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[Any, Any, T]
@@ -63,7 +63,7 @@ class PoolFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class DatabaseHealth:
     """What `Database.health` found. `latency` is one round trip on a pooled connection."""
 
     server_version: str
@@ -283,12 +283,12 @@ class Pooled:
 
     def _ask(
         self, conn: AnyConnection, version: Callable[[Any], Any], figures: PoolFigures
-    ) -> Steps[Health]:
+    ) -> Steps[DatabaseHealth]:
         start = time.perf_counter()
         cursor = yield conn.execute(SERVER)
         row = yield cursor.fetchone()
         latency = timedelta(seconds=time.perf_counter() - start)
-        return Health(
+        return DatabaseHealth(
             server_version=row[0],
             is_standby=row[1],
             workspace=self.workspace,

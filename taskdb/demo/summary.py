@@ -14,11 +14,11 @@ from taskdb.demo.watch import Standing
 from taskdb.models.admin.demo import AgentAtWork, LeftOpen, Takeover, Violation, WorkCount
 from taskdb.queries.admin import demo
 
-__all__ = ["Check", "Summary", "summarise"]
+__all__ = ["DemoCheck", "Summary", "summarise"]
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class DemoCheck:
     """A rule, how much of it there was to look at, and the rows that break it."""
 
     rule: str
@@ -37,7 +37,7 @@ class Summary:
     agents: Sequence[AgentAtWork]
     killed: Member | None
     takeovers: Sequence[Takeover]
-    checks: Sequence[Check]
+    checks: Sequence[DemoCheck]
     left_open: Sequence[LeftOpen]
 
     @property
@@ -73,33 +73,35 @@ def _checks(
     work: WorkCount,
     killed: Member | None,
     takeovers: Sequence[Takeover],
-) -> list[Check]:
+) -> list[DemoCheck]:
     completions = f"{work.completed_count} completions"
     found = [Violation(finding.subject, finding.message) for finding in doctor.run(conn)]
     return [
-        Check(
+        DemoCheck(
             "no task was started before what it waits for",
             f"{work.gate_count} dependencies",
             demo.started_too_early(conn),
         ),
-        Check("none was completed twice", completions, demo.not_completed_once(conn)),
-        Check(
+        DemoCheck("none was completed twice", completions, demo.not_completed_once(conn)),
+        DemoCheck(
             "none was completed without the newest claim",
             completions,
             demo.completed_by_another(conn),
         ),
-        Check(
+        DemoCheck(
             "none was held by two agents at a time",
             f"{work.claim_count} claims",
             demo.held_by_two(conn),
         ),
-        Check(
+        DemoCheck(
             "the killed agent's task was taken over",
             "1 kill" if killed else "no kill",
             _lost(killed, takeovers),
         ),
-        Check("nothing that these agents may claim is left", "all tasks", _forgotten(conn, names)),
-        Check("the invariants hold", "taskdb doctor", found),
+        DemoCheck(
+            "nothing that these agents may claim is left", "all tasks", _forgotten(conn, names)
+        ),
+        DemoCheck("the invariants hold", "taskdb doctor", found),
     ]
 
 

@@ -51,12 +51,12 @@ __all__ = [
     "PACKAGE",
     "WAIT_SECONDS",
     "Check",
+    "Destination",
     "Happening",
     "MigrationError",
     "MigrationStatus",
     "SchemaVersion",
     "Step",
-    "Target",
     "check",
     "down",
     "history",
@@ -80,7 +80,7 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Destination:
     """What a command is about to act on; its text is the line to print before."""
 
     server: str
@@ -133,7 +133,7 @@ class Check:
     findings: tuple[str, ...]
 
 
-def target(conninfo: str, *, workspace: str = workspaces.DEFAULT) -> Target:
+def target(conninfo: str, *, workspace: str = workspaces.DEFAULT) -> Destination:
     """Say what *conninfo* and libpq's environment lead to, without connecting."""
     found = {
         option.keyword.decode(): (option.val or b"").decode()
@@ -143,7 +143,7 @@ def target(conninfo: str, *, workspace: str = workspaces.DEFAULT) -> Target:
     host = found["host"] or found["hostaddr"] or "the local socket"
     port = found["port"] or "5432"
     user = found["user"]
-    return Target(f"{host}:{port}", found["dbname"] or user, user, workspace)
+    return Destination(f"{host}:{port}", found["dbname"] or user, user, workspace)
 
 
 def up(

@@ -24,17 +24,17 @@ from taskdb.migrations import schema
 from taskdb.migrations.files import read_train
 from taskdb.migrations.runner import connect
 from taskdb.migrations.scratch import scratch_databases
-from taskdb.migrations.scripts import Statement, place, run_file, statements_of
+from taskdb.migrations.scripts import ScriptStatement, place, run_file, statements_of
 from taskdb.places import SQL
 from taskdb.query._lexer import Kind, tokenize
 
-__all__ = ["SQL", "Finding", "Sides", "State", "build", "check", "read"]
+__all__ = ["SQL", "SchemaDifference", "Sides", "State", "build", "check", "read"]
 
 _WORDS = frozenset({Kind.IDENTIFIER, Kind.QUOTED_IDENTIFIER})
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SchemaDifference:
     """One difference: the object, its aspect, and what each side has of it.
 
     *aspect* is None where one side lacks the object. The places are ``file:line``, or None
@@ -64,7 +64,9 @@ class Finding:
         return f"{text} ({', '.join(places)})" if places else text
 
 
-def check(conninfo: str, *, folder: Path = migrations.FOLDER, sql: Path = SQL) -> list[Finding]:
+def check(
+    conninfo: str, *, folder: Path = migrations.FOLDER, sql: Path = SQL
+) -> list[SchemaDifference]:
     """Build both sides on the server of *conninfo* and return where they differ.
 
     The role must be allowed to create databases; nothing else on the server is touched, and
@@ -89,11 +91,11 @@ class Sides:
         self.built = built
         self._places = [_Places(train, folder, sql) for train in TRAINS]
 
-    def compare(self) -> list[Finding]:
+    def compare(self) -> list[SchemaDifference]:
         """Every difference, `shared` first."""
         return self.findings(read(self.migrated), read(self.built))
 
-    def findings(self, migrated: State, built: State) -> list[Finding]:
+    def findings(self, migrated: State, built: State) -> list[SchemaDifference]:
         """Every difference between what was read of the two sides."""
         return [
             places.finding(found)
@@ -154,9 +156,9 @@ class _Places:
             _Source(path, statement) for path, statement in statements_of(sql / f"{train}.sql")
         ]
 
-    def finding(self, found: schema.Difference) -> Finding:
+    def finding(self, found: schema.Difference) -> SchemaDifference:
         words = re.findall(r"\w+", found.name.partition("(")[0])
-        return Finding(
+        return SchemaDifference(
             train=self.train,
             kind=found.kind,
             name=found.name,
@@ -173,7 +175,7 @@ class _Source:
     """A statement and its file."""
 
     path: Path
-    statement: Statement
+    statement: ScriptStatement
 
     @cached_property
     def lines(self) -> Mapping[str, int]:

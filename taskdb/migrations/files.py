@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskdb.errors import MigrationError
-from taskdb.migrations.header import Findings, Head, Problem, directive, head_length, read_head
-from taskdb.migrations.scripts import Statement, place, split
+from taskdb.migrations.header import Head, Problem, Problems, directive, head_length, read_head
+from taskdb.migrations.scripts import ScriptStatement, place, split
 from taskdb.query._lexer import Kind, LexicalError, tokenize
 
 _FILE_NAME = re.compile(r"(\d{4})\.[a-z0-9]+(-[a-z0-9]+)*\.sql")
@@ -38,7 +38,7 @@ class Script:
 
     path: Path
     text: str
-    statements: tuple[Statement, ...]
+    statements: tuple[ScriptStatement, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ def _rollback_of(path: Path) -> Path:
 
 
 def _read_migration(path: Path) -> tuple[Migration | None, list[Problem]]:
-    findings = Findings(path)
+    findings = Problems(path)
     up = _read_script(path, findings)
     head = read_head(up.text, path.name[:4], findings)
     _lint_lock_timeout(up, head.transactional, findings)
@@ -171,7 +171,7 @@ def _read_migration(path: Path) -> tuple[Migration | None, list[Problem]]:
     rollback = _rollback_of(path)
     if not rollback.is_file():
         return None, findings.found
-    back = Findings(rollback)
+    back = Problems(rollback)
     down = _read_script(rollback, back)
     _lint_rollback(down, path.name[:4], head.transactional, back)
     migration_id = path.name.removesuffix(".sql")
@@ -179,7 +179,7 @@ def _read_migration(path: Path) -> tuple[Migration | None, list[Problem]]:
     return migration, findings.found + back.found
 
 
-def _read_script(path: Path, findings: Findings) -> Script:
+def _read_script(path: Path, findings: Problems) -> Script:
     raw = path.read_bytes()
     try:
         text = raw.decode()
@@ -202,7 +202,7 @@ def _read_script(path: Path, findings: Findings) -> Script:
     return script
 
 
-def _lint_comments(text: str, findings: Findings) -> None:
+def _lint_comments(text: str, findings: Problems) -> None:
     for token in tokenize(text):
         nested = text.find("/*", token.start + 2, token.end)
         if token.kind is Kind.BLOCK_COMMENT and nested >= 0:
@@ -213,7 +213,7 @@ def _lint_comments(text: str, findings: Findings) -> None:
             )
 
 
-def _lint_transaction_control(script: Script, findings: Findings) -> None:
+def _lint_transaction_control(script: Script, findings: Problems) -> None:
     for statement in script.statements:
         match = _TRANSACTION_CONTROL.match(statement.text)
         if match:
@@ -224,7 +224,7 @@ def _lint_transaction_control(script: Script, findings: Findings) -> None:
             )
 
 
-def _lint_late_directives(text: str, findings: Findings) -> None:
+def _lint_late_directives(text: str, findings: Problems) -> None:
     lines = text.split("\n")
     for number, line in enumerate(lines, start=1):
         written = directive(line)
@@ -236,7 +236,7 @@ def _lint_late_directives(text: str, findings: Findings) -> None:
             )
 
 
-def _lint_lock_timeout(script: Script, transactional: bool, findings: Findings) -> None:
+def _lint_lock_timeout(script: Script, transactional: bool, findings: Problems) -> None:
     if not script.statements:
         return
     first = script.statements[0]
@@ -248,7 +248,7 @@ def _lint_lock_timeout(script: Script, transactional: bool, findings: Findings) 
         findings.add(first.line, "lock_timeout is not set as this file needs it", f"use: {wanted}")
 
 
-def _lint_rollback(script: Script, number: str, transactional: bool, findings: Findings) -> None:
+def _lint_rollback(script: Script, number: str, transactional: bool, findings: Problems) -> None:
     if not script.text.startswith(f"-- {number}"):
         findings.add(
             1, f"does not begin with '-- {number}'", f"begin: -- {number} back: what is undone."
@@ -266,7 +266,7 @@ def _lint_rollback(script: Script, number: str, transactional: bool, findings: F
         _lint_repeatable(script, findings)
 
 
-def _lint_repeatable(script: Script, findings: Findings) -> None:
+def _lint_repeatable(script: Script, findings: Problems) -> None:
     """Where no transaction cleans up after a failure, the rollback must be able to."""
     for statement in script.statements[1:]:
         if "if exists" not in " ".join(statement.text.lower().split()):

@@ -22,10 +22,10 @@ from taskdb.migrations.scripts import place
 
 __all__ = [
     "LOCK_MODES",
-    "Findings",
     "Head",
     "Lock",
     "Problem",
+    "Problems",
     "directive",
     "head_length",
     "read_head",
@@ -94,7 +94,7 @@ class Head:
 
 
 @dataclass(slots=True)
-class Findings:
+class Problems:
     """The problems of one file, gathered while it is read."""
 
     path: Path
@@ -119,7 +119,7 @@ def head_length(lines: list[str]) -> int:
     return len(lines)
 
 
-def read_head(text: str, number: str, findings: Findings) -> Head:
+def read_head(text: str, number: str, findings: Problems) -> Head:
     """Read the head of migration *number*; what is wrong with it goes to *findings*."""
     lines = text.split("\n")
     lines = lines[: head_length(lines)]
@@ -149,7 +149,7 @@ def _comment(line: str) -> str:
     return line.removeprefix("--").strip()
 
 
-def _head_fields(lines: list[str], findings: Findings) -> dict[str, tuple[str, int]]:
+def _head_fields(lines: list[str], findings: Problems) -> dict[str, tuple[str, int]]:
     """The head's ``Name: value`` lines: value, with lines indented under it, and line number."""
     fields: dict[str, tuple[str, int]] = {}
     current: str | None = None
@@ -173,7 +173,7 @@ def _head_fields(lines: list[str], findings: Findings) -> dict[str, tuple[str, i
     return fields
 
 
-def _read_locks(value: str, line: int, findings: Findings) -> tuple[Lock, ...]:
+def _read_locks(value: str, line: int, findings: Problems) -> tuple[Lock, ...]:
     text = value
     while _REMARK.search(text):
         text = _REMARK.sub("", text)
@@ -195,7 +195,7 @@ def _read_locks(value: str, line: int, findings: Findings) -> tuple[Lock, ...]:
     return tuple(locks)
 
 
-def _read_breaking(fields: dict[str, tuple[str, int]], findings: Findings) -> str | None:
+def _read_breaking(fields: dict[str, tuple[str, int]], findings: Problems) -> str | None:
     if "breaking" not in fields:
         return None
     value, line = fields["breaking"]
@@ -208,7 +208,7 @@ def _read_breaking(fields: dict[str, tuple[str, int]], findings: Findings) -> st
     return match[0]
 
 
-def _read_transactional(fields: dict[str, tuple[str, int]], findings: Findings) -> bool:
+def _read_transactional(fields: dict[str, tuple[str, int]], findings: Problems) -> bool:
     if "depends" in fields:
         findings.add(
             fields["depends"][1], "depends: is not used", "a train runs in the order of its numbers"

@@ -31,7 +31,7 @@ from taskdb.migrations.scratch import scratch_databases
 from taskdb.migrations.scripts import place
 from taskdb.queries.admin import locks as lock_queries
 
-__all__ = ["Finding", "check"]
+__all__ = ["RehearsalFailure", "check"]
 
 WAIT_SECONDS = 60.0
 
@@ -39,7 +39,7 @@ _EXPECTATION = re.compile(r"(select\b.*);\s*--\s*expect\s+(.*\S)", re.IGNORECASE
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RehearsalFailure:
     """One thing wrong: where (``file:line``), what, and what to do about it."""
 
     where: str
@@ -50,7 +50,9 @@ class Finding:
         return f"{self.where}: {self.message}. {self.hint}"
 
 
-def check(conninfo: str, *, folder: Path = migrations.FOLDER, runners: int = 4) -> list[Finding]:
+def check(
+    conninfo: str, *, folder: Path = migrations.FOLDER, runners: int = 4
+) -> list[RehearsalFailure]:
     """Try all migrations of *folder* on the server of *conninfo*; an empty list is success.
 
     The role must be allowed to create databases; raises `DatabaseError` where it may not.
@@ -66,15 +68,15 @@ def check(conninfo: str, *, folder: Path = migrations.FOLDER, runners: int = 4) 
         return list(_try_crowd(scratch, folder, runners))
 
 
-def _of_problem(problem: Problem) -> Finding:
-    return Finding(problem.where, problem.message, problem.remedy)
+def _of_problem(problem: Problem) -> RehearsalFailure:
+    return RehearsalFailure(problem.where, problem.message, problem.remedy)
 
 
-def _of_error(error: MigrationError) -> Finding:
-    return Finding(error.where or "", error.message, error.hint or "Mend the statement")
+def _of_error(error: MigrationError) -> RehearsalFailure:
+    return RehearsalFailure(error.where or "", error.message, error.hint or "Mend the statement")
 
 
-def _try_steps(conninfo: str, folder: Path) -> Iterator[Finding]:
+def _try_steps(conninfo: str, folder: Path) -> Iterator[RehearsalFailure]:
     with open_run(
         conninfo,
         workspace=workspaces.DEFAULT,
@@ -122,12 +124,12 @@ class _Trial:
             snapshot.append((objects, schema.read_rows(self.run.conn, name, objects)))
         return snapshot
 
-    def up_down_up(self, train: Train, migration: Migration) -> Iterator[Finding]:
+    def up_down_up(self, train: Train, migration: Migration) -> Iterator[RehearsalFailure]:
         before = self.last
         taken = self._up(train, migration)
         for message in (*locks.undeclared(migration, taken), *locks.unknown(migration, taken)):
             hint = "Write the head's Locks: line as docs/migrations.md says"
-            yield Finding(migration.where, message, hint)
+            yield RehearsalFailure(migration.where, message, hint)
         yield from self._try_expectation(migration)
         after = self.state()
         self.run.down(train, migration)
@@ -157,7 +159,7 @@ class _Trial:
         self.run.backends[train].before_commit = None
         return taken
 
-    def _try_expectation(self, migration: Migration) -> Iterator[Finding]:
+    def _try_expectation(self, migration: Migration) -> Iterator[RehearsalFailure]:
         match = _EXPECTATION.fullmatch(migration.head.check)
         if match is None:
             return
@@ -166,7 +168,9 @@ class _Trial:
         got = _first_value(self.run.conn, match[1])
         if got != match[2]:
             message = f"its Check: line expects {match[2]} and gets {got}"
-            yield Finding(migration.where, message, "Mend the migration, or the expectation")
+            yield RehearsalFailure(
+                migration.where, message, "Mend the migration, or the expectation"
+            )
 
 
 def _first_value(conn: Connection[Any], query: str) -> str:
@@ -179,12 +183,12 @@ def _first_value(conn: Connection[Any], query: str) -> str:
 
 def _differences(
     before: _Snapshot, after: _Snapshot, where: str, when: str, hint: str
-) -> Iterator[Finding]:
+) -> Iterator[RehearsalFailure]:
     for (objects, rows), (objects_after, rows_after) in zip(before, after, strict=True):
         for found in schema.compare(objects, objects_after):
-            yield Finding(where, f"{when}, {_told(found)}", hint)
+            yield RehearsalFailure(where, f"{when}, {_told(found)}", hint)
         for found in schema.compare_rows(rows, rows_after):
-            yield Finding(where, f"{when}, {_told(found)}", hint)
+            yield RehearsalFailure(where, f"{when}, {_told(found)}", hint)
 
 
 def _told(found: schema.Difference) -> str:
@@ -194,7 +198,7 @@ def _told(found: schema.Difference) -> str:
     return f"the {found.aspect} of {what} is {found.right!r}, and was {found.left!r}"
 
 
-def _try_crowd(conninfo: str, folder: Path, runners: int) -> Iterator[Finding]:
+def _try_crowd(conninfo: str, folder: Path, runners: int) -> Iterator[RehearsalFailure]:
     steps: list[migrations.Step] = []
     errors: list[Exception] = []
 
@@ -211,14 +215,14 @@ def _try_crowd(conninfo: str, folder: Path, runners: int) -> Iterator[Finding]:
         thread.join()
     hint = "One runner must do the work while the others wait"
     for error in errors:
-        yield Finding(str(folder), f"{runners} runners at once: {error}", hint)
+        yield RehearsalFailure(str(folder), f"{runners} runners at once: {error}", hint)
     ran = Counter((step.train, step.id) for step in steps)
     for train in TRAINS:
         for migration_id in ids(folder / train):
             times = ran[train, migration_id]
             if times != 1 and not errors:
                 message = f"{runners} runners at once ran {migration_id} {times} times"
-                yield Finding(str(folder / train), message, hint)
+                yield RehearsalFailure(str(folder / train), message, hint)
 
 
 def _ignore(line: str) -> None:

@@ -19,7 +19,7 @@ from taskdb.query._lexer import Kind, LexicalError, tokenize
 
 __all__ = [
     "ScriptError",
-    "Statement",
+    "ScriptStatement",
     "place",
     "run",
     "run_file",
@@ -33,7 +33,7 @@ _BLANK = frozenset({Kind.WHITESPACE, Kind.LINE_COMMENT, Kind.BLOCK_COMMENT})
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class ScriptStatement:
     """One statement, from its first word on, and the line that word stands on."""
 
     text: str
@@ -51,12 +51,12 @@ def shown(path: Path) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
-def split(text: str) -> list[Statement]:
+def split(text: str) -> list[ScriptStatement]:
     """The statements of *text*: semicolons in strings, bodies and rules do not end one.
 
     Raises `LexicalError` where the server could not read it either.
     """
-    statements: list[Statement] = []
+    statements: list[ScriptStatement] = []
     start: int | None = None
     end = 0
     blocks = _Blocks()
@@ -79,8 +79,8 @@ def split(text: str) -> list[Statement]:
     return statements
 
 
-def _statement(text: str, start: int, end: int) -> Statement:
-    return Statement(text[start:end], text.count("\n", 0, start) + 1)
+def _statement(text: str, start: int, end: int) -> ScriptStatement:
+    return ScriptStatement(text[start:end], text.count("\n", 0, start) + 1)
 
 
 class _Blocks:
@@ -105,7 +105,7 @@ class _Blocks:
         self.last = word
 
 
-def run(conn: Connection[Any], statement: Statement, path: Path) -> None:
+def run(conn: Connection[Any], statement: ScriptStatement, path: Path) -> None:
     """Run one statement; raises `ScriptError` that names file and line, with the server's cause."""
     try:
         conn.execute(statement.text.encode())
@@ -113,7 +113,7 @@ def run(conn: Connection[Any], statement: Statement, path: Path) -> None:
         raise _failed(exc, statement, path) from exc
 
 
-def _failed(exc: Error, statement: Statement, path: Path) -> ScriptError:
+def _failed(exc: Error, statement: ScriptStatement, path: Path) -> ScriptError:
     reason = exc.diag.message_primary or str(exc).strip() or type(exc).__name__
     if exc.diag.message_detail:
         reason = f"{reason}: {exc.diag.message_detail}"
@@ -139,7 +139,7 @@ def run_file(conn: Connection[Any], path: Path) -> None:
         run(conn, statement, file)
 
 
-def statements_of(path: Path) -> Iterator[tuple[Path, Statement]]:
+def statements_of(path: Path) -> Iterator[tuple[Path, ScriptStatement]]:
     """The statements of a file, those of included files where their ``\\ir`` line stands."""
     text = path.read_text(encoding="utf-8")
     position = 0
@@ -152,7 +152,7 @@ def statements_of(path: Path) -> Iterator[tuple[Path, Statement]]:
 
 def _own_statements(
     path: Path, text: str, start: int, end: int
-) -> Iterator[tuple[Path, Statement]]:
+) -> Iterator[tuple[Path, ScriptStatement]]:
     above = text.count("\n", 0, start)
     try:
         statements = split(text[start:end])
@@ -160,4 +160,4 @@ def _own_statements(
         line = above + text.count("\n", start, start + exc.position) + 1
         raise ScriptError(str(exc), where=place(path, line), hint=exc.remedy) from exc
     for statement in statements:
-        yield path, Statement(statement.text, above + statement.line)
+        yield path, ScriptStatement(statement.text, above + statement.line)

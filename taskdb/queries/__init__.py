@@ -8,7 +8,11 @@ An area is imported with its module, and its stubs are compared with its file th
 holds them all: going through it imports the rest.
 """
 
+from taskdb.constraints import CONSTRAINTS, without_shard
+from taskdb.errors import ERRORS
 from taskdb.places import QUERIES
 from taskdb.query import Queries
 
-query = Queries(QUERIES, package=__name__)
+query = Queries(
+    QUERIES, package=__name__, errors=ERRORS, constraints=CONSTRAINTS, real_name=without_shard
+)

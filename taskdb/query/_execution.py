@@ -51,17 +51,16 @@ from psycopg import (
 from psycopg.pq import ExecStatus, PipelineStatus, TransactionStatus
 from psycopg.rows import tuple_row
 
-from taskdb.errors import (
+from taskdb.query._parameters import Parameter, binder, row_binder
+from taskdb.query._results import Loader, Result, ResultColumn, Size
+from taskdb.query._statements import Statement, Variant
+from taskdb.query.errors import (
     NotFoundError,
     QueryDefinitionError,
     TaskdbError,
     TooManyRowsError,
     ValidationError,
-    translate,
 )
-from taskdb.query._parameters import Parameter, binder, row_binder
-from taskdb.query._results import Column, Loader, Result, Size
-from taskdb.query._statements import Statement, Variant
 from taskdb.query.rules import UNSET
 
 __all__ = ["MAX_VARIANTS", "STREAM_SIZE", "Query", "made", "place_of"]
@@ -129,7 +128,7 @@ class Query(Generic[P, R]):
 
     Every call may raise ValidationError for an argument, NotFoundError (or what `missing=`
     named) and TooManyRowsError for the number of rows, QueryDefinitionError where columns and
-    return type do not fit, what `taskdb.errors.translate` makes of a server's error, and
+    return type do not fit, what the `Queries` make of a server's error, and
     psycopg's own errors with a note of the file, line and column.
     """
 
@@ -143,6 +142,7 @@ class Query(Generic[P, R]):
         parameters: Sequence[Parameter],
         result: Result,
         missing: type[Exception] | None,
+        translate: Callable[..., Exception],
     ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
@@ -152,6 +152,7 @@ class Query(Generic[P, R]):
         self.result = result
         self.mark = f"/* {application}:{self.name} */"
         self._missing = missing
+        self._translate = translate
         self._bind = binder(function, parameters, statement.where)
         self._index = {parameter.name: i for i, parameter in enumerate(parameters)}
         self._switches = tuple(
@@ -624,7 +625,7 @@ class Query(Generic[P, R]):
         shape = (*map(result.fname, fields), *map(result.ftype, fields))
         if reader is None or reader.shape != shape:
             columns = [
-                Column((result.fname(i) or b"").decode(errors="replace"), result.ftype(i))
+                ResultColumn((result.fname(i) or b"").decode(errors="replace"), result.ftype(i))
                 for i in fields
             ]
             load = self.result.loader(columns, cursor.adapters, self.name, self.where)
@@ -671,7 +672,7 @@ class Query(Generic[P, R]):
                 "A table changed under this connection's prepared statements. Roll back and run "
                 "the transaction again: they are prepared anew."
             )
-        error = translate(exc, where=where, parameters=plan.variant.parameters)
+        error = self._translate(exc, where=where, parameters=plan.variant.parameters)
         if excerpt or error is exc:
             error.add_note(f"{self.name} at {where}{excerpt}")
         if error is exc:

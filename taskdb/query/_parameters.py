@@ -9,9 +9,9 @@ from enum import Enum
 from typing import Any, cast
 from uuid import UUID
 
-from taskdb.errors import ValidationError
 from taskdb.query._annotations import NONE, is_class, members, unwrapped
 from taskdb.query._encoding import Encoder, RefusedError, UnsupportedError, encoder
+from taskdb.query.errors import ValidationError
 from taskdb.query.rules import UNSET, Unset
 
 __all__ = ["Parameter", "binder", "parameters_of", "row_binder"]

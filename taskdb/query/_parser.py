@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
-from taskdb.errors import QueryDefinitionError
 from taskdb.query._lexer import Kind, LexicalError, Token, tokenize
 from taskdb.query._statements import Condition, SourceFile, Statement
+from taskdb.query.errors import QueryDefinitionError
 
 __all__ = ["parse"]
 

@@ -21,19 +21,21 @@ import difflib
 import inspect
 import re
 import typing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar, overload
 
-from taskdb.errors import QueryDefinitionError, TaskdbError
 from taskdb.query._encoding import UnsupportedError
 from taskdb.query._execution import Query, made, place_of
 from taskdb.query._parameters import Parameter, parameters_of
 from taskdb.query._parser import parse
 from taskdb.query._results import Result, Size, UnsupportedResultError, result_of
 from taskdb.query._statements import SourceFile, Statement
+from taskdb.query.errors import QueryDefinitionError, TaskdbError
+from taskdb.query.translation import ConstraintRule, Translator, Understand
 
 __all__ = ["Queries"]
 
@@ -52,6 +54,9 @@ class Queries:
     Whatever does not fit raises QueryDefinitionError when its module is imported. *package* names
     the package whose modules have the stubs, if they are to be imported one by one, as they are
     needed: going through all queries then imports the rest.
+
+    *errors*, *constraints* and *real_name* are the project's words for what its database
+    refuses: see `taskdb.query.translation`.
     """
 
     def __init__(
@@ -61,12 +66,16 @@ class Queries:
         name: str = "taskdb",
         label: str | None = None,
         package: str | None = None,
+        errors: Mapping[str, type[Exception] | Understand] = MappingProxyType({}),
+        constraints: Mapping[str, ConstraintRule] = MappingProxyType({}),
+        real_name: Callable[[str], str] = str,
     ) -> None:
         if not re.fullmatch(r"[\w.-]+", name):
             raise ValueError(f"{name!r} does not fit into a comment: use letters, digits, - _ .")
         self.name = name
         self.folder = Path(folder) if isinstance(folder, str) else folder
         self.label = label if label is not None else _label(self.folder)
+        self._translator = Translator(errors, constraints, real_name)
         self._package = package
         self._files: dict[str, dict[str, Statement]] = {}
         self._queries: dict[str, Query[Any, Any]] = {}
@@ -181,6 +190,7 @@ class Queries:
             parameters=parameters,
             result=result,
             missing=missing,
+            translate=self._translator.translate,
         )
         self._queries[query.name] = query
         return query

@@ -23,14 +23,14 @@ import psycopg
 from psycopg.adapt import AdaptersMap
 from psycopg.pq import Format
 
-from taskdb.errors import QueryDefinitionError
 from taskdb.query._annotations import NONE, is_any, is_class, members, spelled, unwrapped
+from taskdb.query.errors import QueryDefinitionError
 
 __all__ = [
-    "Column",
     "Field",
     "Loader",
     "Result",
+    "ResultColumn",
     "Size",
     "UnsupportedResultError",
     "bare_name",
@@ -91,7 +91,7 @@ class Size(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ResultColumn:
     """A column of a result, as the server describes it."""
 
     name: str
@@ -127,7 +127,7 @@ class Result:
         return self.size is Size.ONE and self.row is None and self.fields[0].annotation is int
 
     def loader(
-        self, columns: Sequence[Column], adapters: AdaptersMap, query: str, where: str
+        self, columns: Sequence[ResultColumn], adapters: AdaptersMap, query: str, where: str
     ) -> Loader:
         """Return the function that turns tuples of *columns* into what the stub promises.
 
@@ -172,7 +172,7 @@ class Result:
             )
         return [names.index(name) for name in wanted]
 
-    def _check(self, field: Field, column: Column, adapters: AdaptersMap) -> None:
+    def _check(self, field: Field, column: ResultColumn, adapters: AdaptersMap) -> None:
         """Refuse a column whose values are of another type than the field's."""
         default = _AS_SHIPPED.get_loader(column.oid, Format.TEXT)
         if adapters.get_loader(column.oid, Format.TEXT) is not default and column.oid not in _JSON:
@@ -299,7 +299,7 @@ class _Loop:
     """The loop over the rows: its source reads as if written by hand for this one result."""
 
     result: Result
-    columns: Sequence[Column]
+    columns: Sequence[ResultColumn]
     order: Sequence[int]
     query: str
     where: str

@@ -14,8 +14,8 @@ from functools import cached_property
 from itertools import compress, product
 from typing import Final
 
-from taskdb.errors import QueryDefinitionError
 from taskdb.query._lexer import Kind, Token
+from taskdb.query.errors import QueryDefinitionError
 
 __all__ = ["Condition", "SourceFile", "Statement", "Variant"]
 

@@ -24,9 +24,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from taskdb.errors import QueryDefinitionError
 from taskdb.query._execution import Query
 from taskdb.query._queries import Queries
+from taskdb.query.errors import QueryDefinitionError
 
 __all__ = [
     "FOLDER",

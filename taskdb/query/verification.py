@@ -21,12 +21,12 @@ from psycopg import AsyncConnection, Connection, InterfaceError, OperationalErro
 from psycopg.pq import DiagnosticField, ExecStatus, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
-from taskdb.errors import Misfit, QueriesDoNotFitError
 from taskdb.query._execution import Query
 from taskdb.query._queries import Queries
 from taskdb.query._results import bare_name
 from taskdb.query._statements import Variant
 from taskdb.query.catalogue import expectations as catalogue
+from taskdb.query.errors import Misfit, QueriesDoNotFitError
 from taskdb.query.expectations import (
     REMEDY,
     Area,

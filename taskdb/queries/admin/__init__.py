@@ -3,7 +3,16 @@
 A service calls none of them, so its `taskdb.verify` does not answer for them.
 """
 
+from taskdb.constraints import CONSTRAINTS, without_shard
+from taskdb.errors import ERRORS
 from taskdb.places import QUERIES
 from taskdb.query import Queries
 
-query = Queries(QUERIES / "admin", label="sql/queries/admin", package=__name__)
+query = Queries(
+    QUERIES / "admin",
+    label="sql/queries/admin",
+    package=__name__,
+    errors=ERRORS,
+    constraints=CONSTRAINTS,
+    real_name=without_shard,
+)

@@ -31,7 +31,7 @@ __all__ = [
     "Arbiter",
     "Column",
     "Description",
-    "Parameter",
+    "ServerParameter",
     "describe",
     "inside_transaction",
 ]
@@ -61,7 +61,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class ServerParameter:
     """A parameter, `$1` having number 1."""
 
     number: int
@@ -92,7 +92,7 @@ class Description:
 
     command: str
     columns: tuple[Column, ...]
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[ServerParameter, ...]
     at_most_one_row: bool = False
     tables_read: tuple[Relation, ...] = ()
     tables_written: tuple[Relation, ...] = ()
@@ -187,7 +187,7 @@ def _notices(pgconn: PGconn) -> Generator[list[tuple[bytes, bytes]]]:
 
 @dataclass(frozen=True, slots=True)
 class _Described:
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[ServerParameter, ...]
     columns: tuple[tuple[str, int, int, int, int], ...]
 
 
@@ -196,7 +196,7 @@ def _parse_and_describe(conn: Connection, sql: str) -> _Described:
     _succeeded(conn.pgconn.prepare(b"", sql.encode(encoding)), encoding)
     result = _succeeded(conn.pgconn.describe_prepared(b""), encoding)
     parameters = tuple(
-        Parameter(number + 1, result.param_type(number)) for number in range(result.nparams)
+        ServerParameter(number + 1, result.param_type(number)) for number in range(result.nparams)
     )
     columns = tuple(
         (

@@ -16,7 +16,6 @@ from typing import Any, Final
 
 from psycopg import Connection
 
-from taskdb.errors import QueryDefinitionError
 from taskdb.query import Queries
 from taskdb.query._execution import place_of
 from taskdb.query._parameters import Parameter
@@ -28,6 +27,7 @@ from taskdb.query.catalogue.contract import TypeFacts
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.contract import AnyQuery, Described, Finding, overrides, type_facts
 from taskdb.query.check.describe import Arbiter, Column, Description
+from taskdb.query.errors import QueryDefinitionError
 from taskdb.query.expectations import (
     FOLDER,
     REMEDY,

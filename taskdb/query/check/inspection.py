@@ -12,7 +12,6 @@ from typing import Any, Final, LiteralString, cast
 from psycopg import Connection, RawCursor
 from psycopg.rows import tuple_row
 
-from taskdb.errors import DatabaseError
 from taskdb.query._statements import Variant
 from taskdb.query.check import plantree
 from taskdb.query.check.catalogue import Catalogue
@@ -21,6 +20,7 @@ from taskdb.query.check.describe import Description, describe
 from taskdb.query.check.expectations import derive
 from taskdb.query.check.plans import described
 from taskdb.query.check.samples import find_arguments
+from taskdb.query.errors import DatabaseError
 from taskdb.query.expectations import Expectation, area_of
 
 __all__ = ["Shown", "literal", "show"]

@@ -37,8 +37,8 @@ from taskdb.query.check.scopes import (
     Context,
     Facts,
     Key,
-    Phase,
     Scope,
+    ScopePhase,
     Shared,
     item,
 )
@@ -183,7 +183,7 @@ class Nullability:
         """The verdict on the expression *node* standing at *place*."""
         if place.facts and place.scope.key(node) in place.facts:
             return never("the conditions of the query exclude NULL")
-        if place.phase is Phase.GROUPED and self._is_left_out(place.scope, node):
+        if place.phase is ScopePhase.GROUPED and self._is_left_out(place.scope, node):
             return may("a grouping set leaves it out")
         judge = _JUDGES.get(node.tag)
         if judge is None:
@@ -225,10 +225,10 @@ class Nullability:
             return self.judge(here, inner)
         if kind == GROUP:
             return self._grouping_column(here, index, relation, number)
-        if here.phase is Phase.GROUPED and (index, number) in scope.left_out:
+        if here.phase is ScopePhase.GROUPED and (index, number) in scope.left_out:
             return may("a grouping set leaves it out")
         name = _name(relation, number)
-        if index == scope.result and here.phase is Phase.RETURNING:
+        if index == scope.result and here.phase is ScopePhase.RETURNING:
             return self._returned(here, node, name)
         if not scope.is_there(index, here.facts):
             return may(f"{name} is on the side of an outer join that may have no match")

@@ -16,7 +16,7 @@ from psycopg.rows import tuple_row
 
 from taskdb.query.catalogue import checks
 from taskdb.query.check.catalogue import Catalogue
-from taskdb.query.check.describe import Arbiter, Parameter, inside_transaction
+from taskdb.query.check.describe import Arbiter, ServerParameter, inside_transaction
 
 __all__ = ["EXPLAIN", "plan"]
 
@@ -27,7 +27,7 @@ _GENERIC_PLAN: Final = 16
 
 
 def plan(
-    conn: Connection[Any], sql: str, parameters: Sequence[Parameter], catalogue: Catalogue
+    conn: Connection[Any], sql: str, parameters: Sequence[ServerParameter], catalogue: Catalogue
 ) -> tuple[Arbiter, ...]:
     """Have *sql* planned, as described with *parameters*, and return what its conflicts go by.
 
@@ -52,7 +52,7 @@ def _run(conn: Connection[Any], statement: str) -> list[tuple[Any, ...]]:
 
 
 def _run_prepared(
-    conn: Connection[Any], sql: str, parameters: Sequence[Parameter], catalogue: Catalogue
+    conn: Connection[Any], sql: str, parameters: Sequence[ServerParameter], catalogue: Catalogue
 ) -> list[tuple[Any, ...]]:
     types = ", ".join(_declared(parameter, catalogue) for parameter in parameters)
     nulls = ", ".join("null" for _ in parameters)
@@ -66,7 +66,7 @@ def _run_prepared(
         cursor.execute(f"deallocate {_PREPARED}", prepare=False)
 
 
-def _declared(parameter: Parameter, catalogue: Catalogue) -> str:
+def _declared(parameter: ServerParameter, catalogue: Catalogue) -> str:
     """The type to declare: that of a domain NOT NULL would refuse the NULL that is passed."""
     known = catalogue.type(parameter.type_oid)
     return known.base_name if known and known.cast_refuses_null else "unknown"

@@ -24,7 +24,6 @@ from typing import Any, Final, LiteralString, cast
 from psycopg import Connection, RawCursor
 from psycopg.rows import tuple_row
 
-from taskdb.errors import DatabaseError
 from taskdb.query._execution import Query
 from taskdb.query._statements import Variant
 from taskdb.query.catalogue import plans
@@ -35,8 +34,9 @@ from taskdb.query.check.contract import variants
 from taskdb.query.check.describe import TESTED_MAJORS, describe
 from taskdb.query.check.plantree import LARGE, Reading
 from taskdb.query.check.samples import Arguments, Described, find_arguments
+from taskdb.query.errors import DatabaseError
 
-__all__ = ["Exemption", "Finding", "Report", "check", "described"]
+__all__ = ["Exemption", "PlanFinding", "PlanReport", "check", "described"]
 
 AnyQuery = Query[Any, Any]
 
@@ -48,7 +48,7 @@ _EXEMPTION: Final = re.compile(rf"({_WHOLE}|{_SORTS})((?: without(?: :\w+)+)?)(?
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class PlanFinding:
     """One thing wrong with a plan: of which query and text, what it does, and what to do.
 
     `plan` is custom or generic, or empty where no plan is to blame; `more` counts further plans
@@ -80,10 +80,10 @@ class Exemption:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class PlanReport:
     """What was found, what was let pass with which reason, and how much was looked at."""
 
-    findings: list[Finding]
+    findings: list[PlanFinding]
     exemptions: list[Exemption]
     query_count: int
     plan_count: int
@@ -138,7 +138,7 @@ class _Lines:
             self.unread.append(text)
 
 
-def check(conn: Connection[Any], queries: Iterable[AnyQuery], *, scale: float = 1.0) -> Report:
+def check(conn: Connection[Any], queries: Iterable[AnyQuery], *, scale: float = 1.0) -> PlanReport:
     """Take the plans of *queries* in the database of *conn*, which has much data, analyzed.
 
     *scale* is how much of the whole data set it has. At a twentieth a query needs a `-- plan:`
@@ -163,7 +163,7 @@ def check(conn: Connection[Any], queries: Iterable[AnyQuery], *, scale: float = 
             for query, _, _ in known.values()
         ]
         findings = [finding for each in checks for finding in each.findings()]
-    return Report(
+    return PlanReport(
         findings,
         [exemption for each in checks for exemption in each.exemptions()],
         len(checks),
@@ -220,9 +220,9 @@ class _Check:
         for each in self.lines.exemptions:
             yield Exemption(self.query.name, self.query.where, str(each), each.reason)
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[PlanFinding]:
         """Take all plans, and return what is wrong: each thing once, with how often it is."""
-        found: dict[tuple[str, str], Finding] = {}
+        found: dict[tuple[str, str], PlanFinding] = {}
         for variant in variants(self.query):
             for finding in self._of_variant(variant):
                 self._count(found, finding)
@@ -230,11 +230,11 @@ class _Check:
             self._count(found, finding)
         return list(found.values())
 
-    def _count(self, found: dict[tuple[str, str], Finding], finding: Finding) -> None:
+    def _count(self, found: dict[tuple[str, str], PlanFinding], finding: PlanFinding) -> None:
         key = (re.sub(r"\d+", "", finding.message), finding.remedy)
         if key in found:
             first = found[key]
-            finding = Finding(
+            finding = PlanFinding(
                 first.query,
                 first.where,
                 first.variant,
@@ -245,7 +245,7 @@ class _Check:
             )
         found[key] = finding
 
-    def _of_variant(self, variant: Variant) -> Iterator[Finding]:
+    def _of_variant(self, variant: Variant) -> Iterator[PlanFinding]:
         for kind, explained in self._explained(variant):
             plan = _Plan(variant, kind, plantree.read(explained, self.sizes))
             self.plans.append(plan)
@@ -279,7 +279,7 @@ class _Check:
         cursor = RawCursor(self.conn, row_factory=tuple_row)
         return cursor.execute(cast("LiteralString", statement), values, prepare=False)
 
-    def _of_plan(self, plan: _Plan) -> Iterator[Finding]:
+    def _of_plan(self, plan: _Plan) -> Iterator[PlanFinding]:
         allowed = {each.allows for each in self.lines.exemptions if each.covers(plan.variant)}
         reading = plan.reading
         if _WHOLE not in allowed:
@@ -304,7 +304,7 @@ class _Check:
         tables = [self.tables[name] for name in group if name in self.tables]
         return any(self.sizes.get(table, 0) <= LARGE for table in tables)
 
-    def _of_lines(self) -> Iterator[Finding]:
+    def _of_lines(self) -> Iterator[PlanFinding]:
         for text in self.lines.unread:
             yield self._finding(
                 None,
@@ -343,7 +343,7 @@ class _Check:
                 if name in self.tables and self.tables[name] not in served:
                     yield name
 
-    def _of_exemptions(self) -> Iterator[Finding]:
+    def _of_exemptions(self) -> Iterator[PlanFinding]:
         for each in self.lines.exemptions:
             covered = [plan.reading for plan in self.plans if each.covers(plan.variant)]
             if not each.reason:
@@ -361,8 +361,8 @@ class _Check:
         tables = set[str]().union(*(plan.reading.tables for plan in self.plans))
         return {name for name in tables if self.sizes.get(name, 0) > LARGE * self.scale}
 
-    def _finding(self, plan: _Plan | None, message: str, remedy: str) -> Finding:
-        return Finding(
+    def _finding(self, plan: _Plan | None, message: str, remedy: str) -> PlanFinding:
+        return PlanFinding(
             self.query.name,
             self.query.where,
             _shown(plan.variant) if plan else "",

@@ -14,11 +14,11 @@ from taskdb.query.check import contract, expectations
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.contract import Finding, Override
 
-__all__ = ["Report", "check", "combined"]
+__all__ = ["QueryReport", "check", "combined"]
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class QueryReport:
     """What was found by part, the columns whose author knows better, and the files written.
 
     The counts say how much was looked at.
@@ -39,7 +39,7 @@ class Report:
 
 def check(
     conn: Connection[Any], queries: Queries, parts: Collection[str], *, write: bool = False
-) -> Report:
+) -> QueryReport:
     """Check *queries* against the database of *conn*: `contract`, `expectations`, or both.
 
     With *write* the expectations are written instead of compared, unless the contract check
@@ -61,7 +61,7 @@ def check(
         findings["expectations"] = found if "contract" in findings else unseen + found
     columns = sum(len(each.gives) for area in derived.values() for each in area.queries.values())
     marked = [mark for query in queries for mark in contract.overrides(query)]
-    return Report(findings, marked, len(list(queries)), len(described), columns, written)
+    return QueryReport(findings, marked, len(list(queries)), len(described), columns, written)
 
 
 def _unseen(queries: Queries) -> Iterator[Finding]:
@@ -84,10 +84,10 @@ def _unseen(queries: Queries) -> Iterator[Finding]:
         )
 
 
-def combined(reports: Sequence[Report]) -> Report:
+def combined(reports: Sequence[QueryReport]) -> QueryReport:
     """Return the reports of several `Queries` as one."""
     written = [each.written for each in reports if each.written is not None]
-    return Report(
+    return QueryReport(
         {
             part: [finding for each in reports for finding in each.findings.get(part, [])]
             for part in dict.fromkeys(part for each in reports for part in each.findings)

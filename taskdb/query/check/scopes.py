@@ -89,7 +89,7 @@ _WRAPPERS = frozenset(
 )
 
 
-class Phase(Enum):
+class ScopePhase(Enum):
     """Which values columns have: before grouping, after it, or as RETURNING shows them."""
 
     ROW = "row"
@@ -103,7 +103,7 @@ class Context:
 
     scope: Scope
     facts: Facts
-    phase: Phase
+    phase: ScopePhase
     # The subquery of the ANY or ALL whose comparison this is.
     subselect: Scope | None = None
 
@@ -111,7 +111,7 @@ class Context:
         """This place where *keys* hold as well, and all that follows from them."""
         told = list(keys)
         facts = self.scope.learn(self.facts, told)
-        if self.phase is Phase.GROUPED:
+        if self.phase is ScopePhase.GROUPED:
             # A join's condition was true of the rows, before a grouping set left columns out.
             kept = self.facts.union(told)
             facts = kept | self.scope.not_left_out(facts - kept)
@@ -237,7 +237,7 @@ class Scope:
     @cached_property
     def around(self) -> Context:
         """The place of a CTE: it does not see this level's rows, nor what WHERE says."""
-        return Context(self, self.outer_facts, Phase.ROW)
+        return Context(self, self.outer_facts, ScopePhase.ROW)
 
     @cached_property
     def row(self) -> Context:
@@ -247,7 +247,7 @@ class Scope:
             facts = self.learn(facts, ())
             for condition in self.conditions:
                 facts = self.learn(facts, self.if_true(condition))
-        return Context(self, facts, Phase.ROW)
+        return Context(self, facts, ScopePhase.ROW)
 
     @cached_property
     def output(self) -> Context:
@@ -256,7 +256,7 @@ class Scope:
             return self.row
         # A group without rows is there although WHERE was true of nothing.
         facts = self.row.facts if self.groups_have_rows else self.outer_facts
-        grouped = Context(self, self.not_left_out(facts), Phase.GROUPED)
+        grouped = Context(self, self.not_left_out(facts), ScopePhase.GROUPED)
         having = self.query.maybe("havingQual")
         return grouped.knowing(self.if_true(having)) if having else grouped
 
@@ -266,7 +266,7 @@ class Scope:
         facts = self.row.facts
         if self.command in (UPDATE, DELETE):
             facts = frozenset(key for key in facts if not self._is_about(key, self.changed))
-        return Context(self, facts, Phase.RETURNING)
+        return Context(self, facts, ScopePhase.RETURNING)
 
     @cached_property
     def changed(self) -> set[tuple[int, int]]:

@@ -51,7 +51,6 @@ def unpaid(refusal: Refusal) -> DeliveryError:
     return DeliveryError(f"{refusal.code}: {refusal.message}")
 
 
-
 @pytest.fixture
 def shop(
     tmp_path: Path, conn: Connection, monkeypatch: pytest.MonkeyPatch

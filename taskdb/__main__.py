@@ -6,7 +6,14 @@ import sys
 def main() -> int:
     """Run the command line and return its status: 130, too, for who interrupts its import."""
     try:
-        from taskdb import cli
+        from taskdb.errors import MissingExtraError, needing
+
+        try:
+            with needing("cli"):
+                from taskdb import cli
+        except MissingExtraError as exc:
+            print(f"taskdb: {exc}", file=sys.stderr)
+            return 1
     except KeyboardInterrupt:
         print("\ntaskdb: Interrupted", file=sys.stderr)
         return 130

@@ -15,6 +15,7 @@
     │   ├── SchemaVersionMismatchError      database and package do not fit each other
     │   └── QueriesDoNotFitError            the database is not what queries expect; has .misfits
     ├── ValidationError (also ValueError)   an argument breaks a rule; has .field and .rule
+    ├── MissingExtraError (also ImportError)   an extra of the package is not installed
     ├── QueryDefinitionError                a .sql file and its stubs disagree; found at import
     └── ScriptError                         a statement of a .sql file failed
         └── MigrationError                  a migration's file is wrong, was edited, or failed
@@ -25,7 +26,8 @@ What taskdb does not understand passes through as psycopg's own error.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from taskdb.constraints import CONSTRAINTS, without_shard
@@ -49,6 +51,7 @@ __all__ = [
     "IntegrityError",
     "InvalidTransitionError",
     "MigrationError",
+    "MissingExtraError",
     "NotFoundError",
     "QueriesDoNotFitError",
     "QueryDefinitionError",
@@ -108,6 +111,21 @@ class DatabaseNotFoundError(DatabaseError):
 
 class SchemaVersionMismatchError(DatabaseError):
     """The database's schema and this package do not fit each other."""
+
+
+class MissingExtraError(TaskdbError, ImportError):
+    """A part of taskdb was asked for whose dependencies are an extra that is not installed."""
+
+
+@contextmanager
+def needing(extra: str) -> Generator[None]:
+    """Name the *extra* of taskdb that an import of the block needs, if it fails."""
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        raise MissingExtraError(
+            f"{exc.name} is not installed", hint=f"Run: pip install 'taskdb[{extra}]'"
+        ) from exc
 
 
 class ScriptError(TaskdbError):

@@ -6,7 +6,11 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-import yaml
+from taskdb.errors import needing
+
+with needing("cli"):
+    import yaml
+
 
 __all__ = ["FieldsError", "parse_fields"]
 

@@ -13,12 +13,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
-
-from taskdb.errors import ValidationError
+from taskdb.errors import ValidationError, needing
 from taskdb.exchange.files import Files
 from taskdb.text import shorten
+
+with needing("cli"):
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 __all__ = ["LEVELS", "Heading", "Part", "body_start", "divide", "headings", "read_markdown"]
 

@@ -26,19 +26,21 @@ from typing import Any, TypeAlias
 
 from psycopg import Connection
 from psycopg import errors as server
-from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
-from yoyo.migrations import Migration as YoyoMigration
-from yoyo.migrations import default_migration_table
 
 from taskdb.database import workspaces
 from taskdb.database.versions import closed
-from taskdb.errors import DatabaseError, MigrationError, ScriptError
+from taskdb.errors import DatabaseError, MigrationError, ScriptError, needing
 from taskdb.migrations.files import Migration, Script
 from taskdb.migrations.scripts import run, run_file
 from taskdb.models.admin.migrations import AppliedMigration, MigrationLogEntry
 from taskdb.places import SQL
 from taskdb.queries import versions
 from taskdb.queries.admin import migrations as queries
+
+with needing("cli"):
+    from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
+    from yoyo.migrations import Migration as YoyoMigration
+    from yoyo.migrations import default_migration_table
 
 # "taskdb" in ASCII. An advisory lock belongs to one database: one runner a database.
 LOCK_KEY = 0x7461736B6462

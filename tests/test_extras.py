@@ -1,0 +1,52 @@
+"""What works without the extras, and what is said where one is missing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+OF_CLI = ("click", "markdown_it", "rich", "yaml", "yoyo")
+
+SERVICE = """
+from taskdb import Database, verify
+from taskdb.database import versions
+from taskdb.queries import claims, tasks
+
+with Database({url!r}) as database, database.connection() as conn:
+    tasks.create(conn, key="T-1", title="Write the manual")
+    assert claims.claim_next(conn, agent="dev-1").key == "T-1"
+    verify(conn)
+    assert versions.version(conn).workspace
+    assert database.health().schema.workspace
+"""
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    """Run *code* as if nothing of the extra `cli` were installed."""
+    hidden = f"import sys; sys.modules.update(dict.fromkeys({OF_CLI!r}))\n"
+    command = [sys.executable, "-c", hidden + code]
+    return subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
+
+
+def test_a_service_needs_no_extra(database_url: str) -> None:
+    done = run(SERVICE.format(url=database_url))
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import taskdb.migrations",
+        "from taskdb.exchange import import_plan",
+        "from taskdb.__main__ import main; sys.exit(main())",
+    ],
+)
+def test_a_missing_extra_is_named(code: str) -> None:
+    done = run(code)
+
+    assert done.returncode == 1
+    assert "is not installed" in done.stderr.splitlines()[-1]
+    assert done.stderr.endswith("Run: pip install 'taskdb[cli]'\n")

@@ -22,7 +22,7 @@ import pytest
 
 from taskdb import models, queries
 from taskdb.cli.common import queries_of
-from taskdb.query import UNSET, Queries, Unset
+from taskdb.query import UNSET, Naive, Queries, Unset
 from taskdb.query.check import contract
 from tests.command_line import run
 from tests.servers import Databases
@@ -174,7 +174,18 @@ def check(conn: Connection, tmp_path: Path) -> Check:
 
 NAMES: dict[str, object] = {
     each.__name__: each
-    for each in (Decimal, LongRow, LooseRow, Mood, Row, StrictRow, Unset, datetime, timedelta)
+    for each in (
+        Decimal,
+        LongRow,
+        LooseRow,
+        Mood,
+        Naive,
+        Row,
+        StrictRow,
+        Unset,
+        datetime,
+        timedelta,
+    )
 } | {"UNSET": UNSET, "typing": typing, "uuid": uuid}
 BY_KEY = "select key, title, parent_id from tasks where key = :key;"
 
@@ -190,14 +201,30 @@ QUERIES: list[tuple[str, str, str | None]] = [
     ("select key, title, parent_id from tasks where title = :title;", "title: str) -> Row", "more than one"),
     ("select key, title, parent_id from tasks where title = :title limit 1;", "title: str) -> Row", None),
     ("select priority as key, title, parent_id from tasks limit 1;", ") -> Row", "is smallint"),
-    ("select status from tasks where key = :key;", "key: str) -> str", "is task_status"),
+    # As psycopg, which does not know the type, gives it.
+    ("select status from tasks where key = :key;", "key: str) -> str", None),
+    ("select status from tasks where key = :key;", "key: str) -> int", "is task_status (pending"),
+    ("select status from tasks where key = :key;", "key: str) -> typing.Literal['pending']", "is task_status"),
+    ("select title from tasks where status = :status;", "status: typing.Literal['pending']) -> list[str]", None),
+    ("select title from tasks where status = :status;", "status: typing.Literal['stuck']) -> list[str]", "is task_status"),
+    ("select id, key as id, parent_id from tasks where key = :key;", "key: str) -> Row", "has 2 columns of the name id"),
+    ("select context from tasks where key = :key;", "key: str) -> int | None", "is jsonb"),
+    ("select context from tasks where key = :key;", "key: str) -> dict[str, datetime] | None", "is jsonb"),
+    ("select 1 as key, title, parent_id from tasks where requirements = :list limit 1;", "list: list[str]) -> Row", ":list is jsonb"),
+    ("select title from tasks where requirements = any (:all);", "all: list[dict[str, int]]) -> list[str]", ":all is jsonb[]"),
+    ("select title from tasks where requirements = :one;", "one: list[dict[str, int]]) -> list[str]", None),
+    ("select title from tasks where complexity_score = :n;", "n: int | str) -> list[str]", ":n is smallint"),
+    ("select title from tasks where actual_hours > :n;", "n: int) -> list[str]", None),
+    ("select now()::timestamp;", ") -> typing.Annotated[datetime, Naive()]", None),
+    ("select created_at from tasks where created_at > :at::timestamp;", "at: datetime) -> list[datetime]", ":at is timestamp without"),
     ("select status from tasks where key = :key;", "key: str) -> TaskStatus", None),
     ("select status from tasks where key = :key;", "key: str) -> Mood", "is task_status"),
     ("select created_at from tasks where key = :key;", "key: str) -> datetime", None),
     ("select created_at::timestamp from tasks where key = :key;", "key: str) -> datetime", "without time zone"),
     ("select estimated_hours from tasks where key = :key;", "key: str) -> Decimal | None", None),
     ("select estimated_hours from tasks where key = :key;", "key: str) -> Decimal", "may be NULL"),
-    ("select array_agg(key) from tasks;", ") -> list[list[str] | None]", "is key[]"),
+    ("select array_agg(key) from tasks;", ") -> list[list[str] | None]", None),
+    ("select array_agg(key) from tasks;", ") -> list[list[int] | None]", "is key[]"),
     ("select array_agg(key::text) from tasks;", ") -> list[list[str] | None]", None),
     ("select count(*) from tasks;", ") -> int", None),
     ("select sum(priority) from tasks;", ") -> int", "may be NULL"),

@@ -19,10 +19,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import RawCursor
+from psycopg.types.range import Range as PgRange
 from typing_extensions import TypeAliasType
 
 from taskdb.errors import ValidationError
-from taskdb.query import UNSET, Json, Length, Matches, Queries, Range, Unset
+from taskdb.query import UNSET, Json, Length, Matches, Naive, Queries, Range, Unset
 from taskdb.query._encoding import RefusedError, encoder
 from taskdb.query._parameters import Parameter, binder, parameters_of
 
@@ -88,6 +89,8 @@ TAKEN = [
     ),
     (date, date(2026, 3, 1), "2026-03-01"),
     (time, time(12, 30), "12:30:00"),
+    (Annotated[datetime, Naive()], datetime(2026, 3, 1), "2026-03-01T00:00:00"),
+    (PgRange[int], PgRange(1, None), PgRange(1, None)),
     (timedelta, timedelta(days=-1, microseconds=5), "P-1DT0.000005S"),
     (bytes, b"\0\xff", b"\0\xff"),
     (bytes, memoryview(b"a"), b"a"),
@@ -161,6 +164,10 @@ REFUSED = [
     ),
     (date, NOON, "must be a date, not datetime"),
     (time, "12:00", "must be a time, not str"),
+    (time, time(12, tzinfo=UTC), "must have no time zone"),
+    (Annotated[datetime, Naive()], NOON, "must have no time zone"),
+    (PgRange[int], PgRange("a", None), ".lower must be an int, not str"),
+    (PgRange[datetime], PgRange(None, datetime(2026, 3, 1)), ".upper must have a time zone"),
     (timedelta, 5, "must be a timedelta, not int"),
     (bytes, "a", "must be bytes, not str"),
     (Colour, "blue", "must be one of red, green, or so"),

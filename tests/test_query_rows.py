@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import IntEnum, StrEnum
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, NewType, TypedDict
 from uuid import UUID
@@ -172,7 +174,7 @@ async def test_a_function_called_for_its_effect_gives_none(make: Make, call: Any
         ("select 'a' as name, 1 as number, 2 as number", Pair, "column number comes twice"),
         ("select 'a' as nmae, 1 as number", Pair, "column nmae has no field; field name has no"),
         ("select 1 as name, 1 as number", Pair, "column name as int4, but Pair.name is annotated"),
-        ("select 1.5", int, "column ?column? as numeric, but the result is annotated int"),
+        ("select 1.5", float, "column ?column? as numeric, but the result is annotated float"),
         ("select 1", Decimal, "as int4, but the result is annotated Decimal"),
         ("select 'a'::text", Literal[1, 2], "as text, but the result is annotated Literal[1, 2]"),
         ("select 'a'::text", Weight, "as text, but the result is annotated Weight"),
@@ -402,7 +404,7 @@ def test_a_constructor_may_have_other_places_than_the_fields(
     assert query(file="q")(turned)(conn) == Turned(a=1, b=2)
 
 
-@pytest.mark.parametrize("annotation", [list[str], list[list[Mood]], tuple[int, str], int])
+@pytest.mark.parametrize("annotation", [list[int], list[dict[str, Any]], tuple[int, str], int])
 def test_what_comes_as_text_is_taken_for_nothing_else(
     conn: Connection[Any], make: Make, annotation: Any
 ) -> None:
@@ -419,6 +421,65 @@ def test_what_comes_as_text_is_taken_for_nothing_else(
     Row.__annotations__["moods"] = annotation
     get.__annotations__["return"] = Row
     with pytest.raises(QueryDefinitionError, match="moods as text, of a type that psycopg does no"):
+        query(file="q")(get)(conn)
+
+
+ARRAYS = [
+    ("array['glad', null]::pg_temp.mood[]", list[str | None], ["glad", None]),
+    ("array['glad', 'so, \"so\"']::pg_temp.mood[]", list[str], ["glad", 'so, "so"']),
+    ("array[array['glad'], array['so, \"so\"']]::pg_temp.mood[]", list[list[Mood]],
+     [[Mood.GLAD], [Mood.SO_SO]]),
+    ("'{}'::pg_temp.mood[]", list[list[Mood]], []),
+    ("'[0:0]={glad}'::pg_temp.mood[]", list[str], ["glad"]),
+    ("array['a\\b', '{', 'NULL', '', ' ', null, 'q\"']::pg_temp.short[]", list[str | None],
+     ["a\\b", "{", "NULL", "", " ", None, 'q"']),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "annotation", "expected"), ARRAYS)
+def test_an_array_of_a_type_that_psycopg_does_not_know_becomes_a_list(
+    conn: Connection[Any], make: Make, value: str, annotation: Any, expected: Any
+) -> None:
+    conn.execute("create type pg_temp.mood as enum ('glad', 'so, \"so\"')")
+    conn.execute("create domain pg_temp.short as text")
+    query = make(f"-- name: get\nselect {value};")
+
+    def get() -> Any: ...
+
+    get.__annotations__["return"] = list[annotation]
+    assert query(file="q")(get)(conn) == [expected]
+
+
+# A value that is not what is annotated, although its type may be, and what is said of it.
+MISREAD = [
+    ("array[1, null]", list[int], "NULL inside an array"),
+    ("array[array[1]]", list[int], "not the dimensions of list"),
+    ("array[1]", list[list[int]], "not the dimensions of list"),
+    ("7.5", int, "7.5 in column v of row 1, which is no whole number"),
+    ("'NaN'::numeric", int, "NaN in column v of row 1, which is no whole number"),
+    ("'Infinity'::numeric", int, "Infinity in column v of row 1, which is no whole number"),
+    ("array[7.5]", list[int], "7.5 in column v of row 1, which is no whole number"),
+    ("'::1'::inet", IPv4Address, "which is no IPv4Address"),
+    ("'c'::text", Literal["a", "b"], "'c' in column v of row 1, which Literal"),
+    ("array['c']", list[Literal["a", "b"]], "'c' in column v of row 1, which Literal"),
+    ("'[]'::jsonb", dict[str, Any], "which is no dict"),
+    ("'{}'::jsonb", list[Any], "which is no list"),
+    ("'null'::jsonb", dict[str, Any], "JSON's null, or NULL, in column v of row 1"),
+    ("'glad'::pg_temp.mood", list[str], "'glad' in column v of row 1, which is no array"),
+]
+
+
+@pytest.mark.parametrize(("value", "annotation", "expected"), MISREAD)
+def test_a_value_that_is_not_what_is_annotated_is_named(
+    conn: Connection[Any], make: Make, value: str, annotation: Any, expected: str
+) -> None:
+    conn.execute("create type pg_temp.mood as enum ('glad')")
+    query = make(f"-- name: get\nselect {value} as v;")
+
+    def get() -> Any: ...
+
+    get.__annotations__["return"] = list[annotation]
+    with pytest.raises(QueryDefinitionError, match=re.escape(expected)):
         query(file="q")(get)(conn)
 
 

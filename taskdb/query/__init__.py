@@ -10,7 +10,7 @@ from taskdb.query._annotations import Rule
 from taskdb.query._execution import Query
 from taskdb.query._queries import Queries
 from taskdb.query._statements import Variant
-from taskdb.query.rules import UNSET, Json, Length, Matches, Range, Unset
+from taskdb.query.rules import UNSET, Json, Length, Matches, Naive, Range, Unset
 from taskdb.query.translation import ConstraintRule, Refusal
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ __all__ = [
     "Json",
     "Length",
     "Matches",
+    "Naive",
     "Queries",
     "Query",
     "Range",

@@ -9,9 +9,7 @@ psycopg alone knows (addresses, ranges), go through psycopg's own adaptation.
 from __future__ import annotations
 
 import math
-import typing
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -21,9 +19,12 @@ from uuid import UUID
 import orjson
 import psycopg
 from psycopg.adapt import PyFormat
+from psycopg.types.multirange import Multirange
+from psycopg.types.range import Range
 
 from taskdb.query._annotations import NONE, Rule, is_any, is_class, members, spelled, unwrapped
-from taskdb.query.rules import Json, Unset
+from taskdb.query._types import encodes_json, is_sequence
+from taskdb.query.rules import Json, Naive, Unset
 
 __all__ = ["Encoder", "RefusedError", "UnsupportedError", "encoder"]
 
@@ -73,14 +74,18 @@ def _single(annotation: Any, rules: tuple[Rule, ...]) -> Encoder:
     origin: Any = get_origin(annotation) or annotation
     if origin is Literal:
         return _literal(get_args(annotation), rules)
-    if _is_object(annotation):
-        return _composed(_accept_object, rules, _dump_json)
-    if origin in _SEQUENCES:
+    if is_sequence(annotation):
         return _sequence(annotation, rules)
+    if encodes_json(annotation):
+        return _composed(_accept_object, rules, _dump_json)
     if not isinstance(origin, type) or is_any(origin):
         raise UnsupportedError(f"annotated {spelled(annotation)}, which says nothing to check")
     if is_class(origin, Enum):
         return _enum(cast("type[Enum]", origin), rules)
+    if origin is datetime and any(isinstance(rule, Naive) for rule in rules):
+        return _composed(_instance(datetime), rules, datetime.isoformat)
+    if origin in (Range, Multirange):
+        return _range(annotation, rules)
     if origin in _SCALARS:
         accept, dump = _SCALARS[origin]
         return _composed(accept, rules, dump)
@@ -195,6 +200,15 @@ def _accept_date(value: Any) -> date:
     return value
 
 
+def _accept_time(value: Any) -> time:
+    if not isinstance(value, time):
+        raise RefusedError(f"must be a time, not {_kind(value)}")
+    if value.tzinfo is not None:
+        # A column of type time would drop it without a word.
+        raise RefusedError("must have no time zone")
+    return value
+
+
 def _accept_bytes(value: Any) -> bytes:
     if not isinstance(value, bytes | bytearray | memoryview):
         raise RefusedError(f"must be bytes, not {_kind(value)}")
@@ -230,11 +244,32 @@ _SCALARS: Final[dict[Any, tuple[Encoder, Encoder | None]]] = {
     UUID: (_accept_uuid, str),
     datetime: (_accept_datetime, datetime.isoformat),
     date: (_accept_date, date.isoformat),
-    time: (_instance(time), time.isoformat),
+    time: (_accept_time, time.isoformat),
     timedelta: (_instance(timedelta), _dump_timedelta),
     bytes: (_accept_bytes, None),
 }
-_SEQUENCES: Final = (list, tuple, set, frozenset, Sequence, Collection, Iterable, AbstractSet)
+
+
+def _range(annotation: Any, rules: tuple[Rule, ...]) -> Encoder:
+    """Check a range's bounds, and leave the rest of it to psycopg."""
+    cls: type[Any] = get_origin(annotation) or annotation
+    arguments = get_args(annotation)
+    check_bound = encoder(arguments[0]) if arguments else None
+    accept_class = _instance(cls)
+
+    def accept(value: Any) -> Any:
+        accept_class(value)
+        ranges: list[Any] = list(value) if cls is Multirange else [value]
+        for name in ("lower", "upper"):
+            for bound in (getattr(each, name) for each in ranges):
+                if bound is not None and check_bound is not None:
+                    try:
+                        check_bound(bound)
+                    except RefusedError as refused:
+                        raise RefusedError(refused.rule, f".{name}{refused.at}") from None
+        return value
+
+    return _composed(accept, rules, None)
 
 
 def _foreign(cls: type[Any], rules: tuple[Rule, ...]) -> Encoder:
@@ -286,12 +321,12 @@ def _sequence(annotation: Any, rules: tuple[Rule, ...]) -> Encoder:
         if arguments[1:] != (Ellipsis,):
             raise UnsupportedError(f"annotated {spelled(annotation)}: items of one type are sent")
         arguments = arguments[:1]
-    kinds = [member for member in members(arguments[0]) if member is not NONE]
-    if any(_is_object(kind) or is_any(kind) or _is_json(kind) for kind in kinds):
+    if encodes_json(annotation):
         return _composed(_accept_array, rules, _dump_json)
+    kinds = [member for member in members(arguments[0]) if member is not NONE]
     for kind in kinds:
         _check_item(kind)
-    nested = any(_is_sequence(kind) for kind in kinds)
+    nested = any(is_sequence(kind) for kind in kinds)
     return _array(encoder(arguments[0]), rules, len(kinds) < len(members(arguments[0])), nested)
 
 
@@ -314,28 +349,13 @@ def _array(encode_item: Encoder, rules: tuple[Rule, ...], nullable: bool, nested
     return encode
 
 
-def _is_sequence(annotation: Any) -> bool:
-    meant, _ = unwrapped(annotation)
-    return (get_origin(meant) or meant) in _SEQUENCES
-
-
-def _is_json(annotation: Any) -> bool:
-    _, rules = unwrapped(annotation)
-    return any(isinstance(rule, Json) for rule in rules)
-
-
-def _is_object(annotation: Any) -> bool:
-    meant, _ = unwrapped(annotation)
-    return (get_origin(meant) or meant) in (dict, Mapping) or typing.is_typeddict(meant)
-
-
 def _check_item(annotation: Any) -> None:
     meant, _ = unwrapped(annotation)
     if not (
         meant in _SCALARS
         or is_class(meant, Enum)
         or get_origin(meant) is Literal
-        or _is_sequence(meant)
+        or is_sequence(meant)
     ):
         raise UnsupportedError(f"a list of {spelled(meant)}, which taskdb cannot write as an array")
 

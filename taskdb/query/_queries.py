@@ -28,6 +28,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar, overload
 
+from psycopg import Connection
+
 from taskdb.query._encoding import UnsupportedError
 from taskdb.query._execution import Query, made, place_of
 from taskdb.query._parameters import Parameter, parameters_of
@@ -56,7 +58,8 @@ class Queries:
     needed: going through all queries then imports the rest.
 
     *errors*, *constraints* and *real_name* are the project's words for what its database
-    refuses: see `taskdb.query.translation`.
+    refuses: see `taskdb.query.translation`. *configure* registers types with a psycopg connection,
+    as the service does with its own: the check must know of them.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Queries:
         errors: Mapping[str, type[Exception] | Understand] = MappingProxyType({}),
         constraints: Mapping[str, ConstraintRule] = MappingProxyType({}),
         real_name: Callable[[str], str] = str,
+        configure: Callable[[Connection[Any]], object] | None = None,
     ) -> None:
         if not re.fullmatch(r"[\w.-]+", name):
             raise ValueError(f"{name!r} does not fit into a comment: use letters, digits, - _ .")
@@ -76,6 +80,7 @@ class Queries:
         self.folder = Path(folder) if isinstance(folder, str) else folder
         self.label = label if label is not None else _label(self.folder)
         self._translator = Translator(errors, constraints, real_name)
+        self.configure = configure
         self._package = package
         self._files: dict[str, dict[str, Statement]] = {}
         self._queries: dict[str, Query[Any, Any]] = {}

@@ -9,21 +9,17 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import re
 import typing
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from enum import Enum, auto
-from typing import Any, Final, Literal, TypeAlias, cast, get_args, get_origin
-from uuid import UUID
+from typing import Any, Final, TypeAlias, get_args, get_origin
 
-import psycopg
 from psycopg.adapt import AdaptersMap
-from psycopg.pq import Format
 
 from taskdb.query._annotations import NONE, is_any, is_class, members, spelled, unwrapped
+from taskdb.query._conversions import MisreadError, conversion
+from taskdb.query._types import Kind, ServerType, fits, server_type
 from taskdb.query.errors import QueryDefinitionError
 
 __all__ = [
@@ -37,42 +33,10 @@ __all__ = [
     "result_of",
 ]
 
-# What psycopg makes of each type of the server that has a fixed number. Types that a database
-# defines itself (enums and their arrays, extensions) are not in it and pass as they come.
-_PYTHON_TYPES: Final[dict[int, type]] = {
-    16: bool,
-    17: bytes,
-    **dict.fromkeys((20, 21, 23, 26), int),
-    **dict.fromkeys((700, 701), float),
-    **dict.fromkeys((18, 19, 25, 1042, 1043), str),
-    **dict.fromkeys((1114, 1184), datetime),
-    **dict.fromkeys((1083, 1266), time),
-    1082: date,
-    1186: timedelta,
-    1700: Decimal,
-    2950: UUID,
-}
-_ITEM_TYPES: Final[dict[int, type]] = {
-    1000: bool,
-    1001: bytes,
-    **dict.fromkeys((1005, 1007, 1016, 1028), int),
-    **dict.fromkeys((1021, 1022), float),
-    **dict.fromkeys((1002, 1003, 1009, 1014, 1015), str),
-    **dict.fromkeys((1115, 1185), datetime),
-    **dict.fromkeys((1183, 1270), time),
-    1182: date,
-    1187: timedelta,
-    1231: Decimal,
-    2951: UUID,
-}
-_JSON: Final = frozenset({114, 3802})
 _POSITIONAL: Final = (
     inspect.Parameter.POSITIONAL_ONLY,
     inspect.Parameter.POSITIONAL_OR_KEYWORD,
 )
-
-# What psycopg reads by itself, whatever is registered with it later.
-_AS_SHIPPED: Final = AdaptersMap(psycopg.adapters)
 
 Loader: TypeAlias = Callable[[Sequence[tuple[Any, ...]], int], list[Any]]
 
@@ -136,15 +100,16 @@ class Result:
         """
         try:
             order = self._match([column.name for column in columns])
+            types = [server_type(column.oid, adapters) for column in columns]
             for field, index in zip(self.fields, order, strict=True):
-                self._check(field, columns[index], adapters)
+                self._check(field, columns[index], types[index])
         except UnsupportedResultError as exc:
             raise QueryDefinitionError(
                 f"{query} {exc}",
                 where=where,
                 hint="Change the statement's columns, or what its function returns",
             ) from None
-        return _Loop(self, columns, order, query, where).compiled()
+        return _Loop(self, columns, types, order, query, where).compiled()
 
     def named(self, field: Field) -> str:
         """Return how a message calls a field."""
@@ -172,14 +137,11 @@ class Result:
             )
         return [names.index(name) for name in wanted]
 
-    def _check(self, field: Field, column: ResultColumn, adapters: AdaptersMap) -> None:
+    def _check(self, field: Field, column: ResultColumn, of: ServerType) -> None:
         """Refuse a column whose values are of another type than the field's."""
-        default = _AS_SHIPPED.get_loader(column.oid, Format.TEXT)
-        if adapters.get_loader(column.oid, Format.TEXT) is not default and column.oid not in _JSON:
-            return  # The connection, or the whole service, reads this type in a way of its own.
-        if not any(_takes(member, column.oid) for member in members(field.annotation)):
+        if not fits(field.annotation, of):
             raise UnsupportedResultError(
-                f"returns column {column.name} as {_type_name(column.oid)}, but "
+                f"returns column {column.name} as {of.name}, but "
                 f"{self.named(field)} is annotated {spelled(field.annotation)}"
             )
 
@@ -251,55 +213,13 @@ def _fields(cls: type) -> list[Field]:
     return found
 
 
-def _type_name(oid: int) -> str:
-    try:
-        info = psycopg.adapters.types[oid]
-    except KeyError:
-        return "text, of a type that psycopg does not know"
-    return info.name if info.oid == oid else f"{info.name}[]"
-
-
-def _takes(annotation: Any, oid: int) -> bool:
-    """Tell whether psycopg's values of the server's type *oid* are what is annotated."""
-    meant, _ = unwrapped(annotation)
-    origin: Any = get_origin(meant) or meant
-    if is_any(meant):
-        return True
-    if origin is Literal:
-        return any(_takes(type(value), oid) for value in get_args(meant))
-    if is_class(meant, Enum):
-        values: list[Any] = [member.value for member in cast("type[Enum]", meant)]
-        kinds = list(map(type, values))
-        return oid not in _ITEM_TYPES and (oid not in _PYTHON_TYPES or _PYTHON_TYPES[oid] in kinds)
-    if oid in _PYTHON_TYPES:
-        return origin is _PYTHON_TYPES[oid]
-    if oid in _ITEM_TYPES:
-        return origin in (list, Sequence) and _takes_items(meant, _ITEM_TYPES[oid])
-    if oid in _JSON:
-        return origin in (dict, list, Mapping, Sequence) or typing.is_typeddict(origin)
-    if _AS_SHIPPED.get_loader(oid, Format.TEXT) is None:
-        # It comes as the server's text, of which only arrays of enums are made more.
-        return origin is str or _conversion(meant) is not None
-    return True
-
-
-def _takes_items(annotation: Any, kind: type) -> bool:
-    (items,) = get_args(annotation) or (Any,)
-    oid = next(oid for oid, made in _PYTHON_TYPES.items() if made is kind)
-    return any(
-        _takes_items(unwrapped(item)[0], kind)
-        if get_origin(unwrapped(item)[0]) is list
-        else _takes(item, oid)
-        for item in members(items)
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Loop:
     """The loop over the rows: its source reads as if written by hand for this one result."""
 
     result: Result
     columns: Sequence[ResultColumn]
+    types: Sequence[ServerType]
     order: Sequence[int]
     query: str
     where: str
@@ -309,7 +229,7 @@ class _Loop:
         names: dict[str, Any] = {
             "make": self.result.row,
             "refuse": self.refuse,
-            "UnknownMember": _UnknownMemberError,
+            "Misread": MisreadError,
         }
         checks: list[str] = []
         positional: list[str] = []
@@ -317,7 +237,7 @@ class _Loop:
         for field, index in zip(self.result.fields, self.order, strict=True):
             if not field.nullable:
                 checks.append(f"c{index} is None")
-            value = _converted(field, index, names)
+            value = _converted(field, self.types[index], index, names)
             if field.keyword:
                 keywords.append(f"{field.name}={value}")
             else:
@@ -332,7 +252,7 @@ class _Loop:
             f"            if {' or '.join(checks) or 'False'}:",
             "                refuse(rows, len(loaded), before)",
             f"            append({f'make({arguments})' if self.result.row else arguments})",
-            "    except UnknownMember:",
+            "    except Misread:",
             "        refuse(rows, len(loaded), before)",
             "    return loaded",
         ]
@@ -346,84 +266,30 @@ class _Loop:
             value = rows[index][column]
             place = f"column {self.columns[column].name} of row {before + index + 1}"
             if value is None and not field.nullable:
+                null = "JSON's null, or NULL," if self.types[column].kind is Kind.JSON else "NULL"
                 raise QueryDefinitionError(
-                    f"{self.query} returned NULL in {place}, but {self.result.named(field)} is not "
-                    "Optional",
+                    f"{self.query} returned {null} in {place}, but {self.result.named(field)} is "
+                    "not Optional",
                     where=self.where,
                     hint="Annotate it with | None, or let the statement return no NULL",
                 )
-            convert = _conversion(field.annotation)
+            convert = conversion(field.annotation, self.types[column])
             if value is not None and convert is not None:
                 try:
                     convert(value)
-                except _UnknownMemberError as unknown:
+                except MisreadError as misread:
                     raise QueryDefinitionError(
-                        f"{self.query} returned {unknown} in {place}, which "
-                        f"{spelled(field.annotation)} does not have",
+                        f"{self.query} returned {misread.value} in {place}, {misread.problem}",
                         where=self.where,
-                        hint="Add it to the enumeration, or correct the data",
+                        hint=misread.remedy,
                     ) from None
 
 
-def _converted(field: Field, index: int, names: dict[str, Any]) -> str:
+def _converted(field: Field, of: ServerType, index: int, names: dict[str, Any]) -> str:
     """Return the source of a field's value; what it needs goes to *names*."""
-    convert = _conversion(field.annotation)
+    convert = conversion(field.annotation, of)
     if convert is None:
         return f"c{index}"
     names[f"convert{index}"] = convert
     value = f"convert{index}(c{index})"
     return f"(None if c{index} is None else {value})" if field.nullable else value
-
-
-class _UnknownMemberError(Exception):
-    """A value that an enumeration does not have."""
-
-
-class _Members(dict[Any, Any]):
-    """An enumeration's members by value, and by themselves: psycopg gives those if registered."""
-
-    def __init__(self, cls: type[Enum]) -> None:
-        super().__init__({member.value: member for member in cls})
-        self.update({member: member for member in cls})
-
-    def __missing__(self, value: Any) -> Any:
-        raise _UnknownMemberError(repr(value)[:80])
-
-
-def _conversion(annotation: Any) -> Callable[[Any], Any] | None:
-    """Return what turns psycopg's value into the annotated one, or None if it is that already."""
-    kinds = [unwrapped(member)[0] for member in members(annotation) if member is not NONE]
-    if len(kinds) != 1:
-        return None
-    if is_class(kinds[0], Enum):
-        return _Members(kinds[0]).__getitem__
-    if get_origin(kinds[0]) is list:
-        items = [item for item in members(get_args(kinds[0])[0]) if item is not NONE]
-        if len(items) == 1 and is_class(items[0], Enum):
-            return _enum_list(unwrapped(items[0])[0])
-    return None
-
-
-def _enum_list(cls: type[Enum]) -> Callable[[Any], list[Any]]:
-    table = _Members(cls)
-    table[None] = None
-
-    def convert(value: Any) -> list[Any]:
-        # The array of an enum that is not registered comes as the server's text: {a,"b c",NULL}.
-        items = _array_items(value) if isinstance(value, str) else value
-        return [table[item] for item in items]
-
-    return convert
-
-
-_ITEM: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,{}"]+)')
-
-
-def _array_items(text: str) -> list[str | None]:
-    items: list[str | None] = []
-    for quoted, bare in _ITEM.findall(text):
-        if bare:
-            items.append(None if bare == "NULL" else bare)
-        else:
-            items.append(re.sub(r"\\(.)", r"\1", quoted))
-    return items

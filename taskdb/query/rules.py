@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
-__all__ = ["UNSET", "Json", "Length", "Matches", "Range", "Unset"]
+__all__ = ["UNSET", "Json", "Length", "Matches", "Naive", "Range", "Unset"]
 
 _UNITS: Final = {
     "day": timedelta(days=1),
@@ -95,6 +95,15 @@ class Json:
     def refuse(self, value: Any, /) -> str | None:
         """Return None: what JSON cannot hold is refused while the value is encoded."""
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Naive:
+    """`Annotated[datetime, Naive()]`: without a time zone, as the type `timestamp` has none."""
+
+    def refuse(self, value: Any, /) -> str | None:
+        """Return the rule if *value* has a time zone."""
+        return None if value.tzinfo is None else "must have no time zone"
 
 
 def _unit(value: object, number: int) -> str:

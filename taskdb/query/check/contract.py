@@ -7,29 +7,24 @@ names, types, NULLs, and whether more than one row can come.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from enum import Enum
-from typing import Any, Final, NamedTuple, cast, get_args, get_origin
-from uuid import UUID
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg import Connection
 
-from taskdb.query import Unset
-from taskdb.query._annotations import NONE, is_any, is_class, members, spelled, unwrapped
+from taskdb.query._annotations import is_any, spelled
 from taskdb.query._execution import Query, place_of
 from taskdb.query._lexer import Kind
-from taskdb.query._parameters import Parameter
 from taskdb.query._results import Field, Size, bare_name
 from taskdb.query._statements import Variant
+from taskdb.query._types import fits, sends
 from taskdb.query.catalogue import contract
-from taskdb.query.catalogue.contract import TypeFacts
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.describe import Column, Description, describe
 from taskdb.query.check.planning import EXPLAIN, plan
+from taskdb.query.check.servertypes import Types, type_facts
 
 __all__ = [
     "MOST_VARIANTS",
@@ -40,7 +35,6 @@ __all__ = [
     "compare",
     "describe_all",
     "overrides",
-    "type_facts",
     "variants",
 ]
 
@@ -48,24 +42,6 @@ MOST_VARIANTS: Final = 64
 """Up to so many, all combinations of a query's `-- if` lines are checked; beyond, pairwise."""
 
 AnyQuery = Query[Any, Any]
-
-# What each Python type is sent as and read from, by the server's number of the type.
-_OIDS: Final[dict[type, frozenset[int]]] = {
-    bool: frozenset({16}),
-    bytes: frozenset({17}),
-    int: frozenset({20, 21, 23, 26}),
-    float: frozenset({700, 701}),
-    # 4072 is jsonpath.
-    str: frozenset({18, 19, 25, 1042, 1043, 4072}),
-    Decimal: frozenset({1700}),
-    UUID: frozenset({2950}),
-    date: frozenset({1082}),
-    time: frozenset({1083}),
-    datetime: frozenset({1184}),
-    timedelta: frozenset({1186}),
-}
-_JSON: Final = frozenset({114, 3802})
-_TEXT: Final = _OIDS[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +129,8 @@ def compare(
     conn: Connection[Any], queries: Iterable[AnyQuery], described: Sequence[Described]
 ) -> list[Finding]:
     """Compare *queries* with what was *described* of them, and each COPY with its table."""
-    types = type_facts(conn, (each for _, _, each in described if isinstance(each, Description)))
+    good = [each for _, _, each in described if isinstance(each, Description)]
+    types = Types(type_facts(conn, good), conn.adapters)
     findings: dict[Finding, None] = {}
     for query, variant, result in described:
         if isinstance(result, Finding):
@@ -235,33 +212,6 @@ def _refused(query: AnyQuery, variant: Variant, exc: psycopg.Error, before: int 
     )
 
 
-def type_facts(
-    conn: Connection[Any], described: Iterable[Description], others: Collection[int] = ()
-) -> dict[int, TypeFacts]:
-    """Return what is known of the types of parameters and columns, and of what they stand on."""
-    wanted: set[int] = set(others) | {
-        oid
-        for each in described
-        for oid in (
-            *(column.type_oid for column in each.columns),
-            *(parameter.type_oid for parameter in each.parameters),
-        )
-    }
-    known: dict[int, TypeFacts] = {}
-    while missing := sorted(wanted - known.keys()):
-        rows: list[TypeFacts] = contract.types(conn, oids=missing)
-        found = {facts.oid: facts for facts in rows}
-        known |= {oid: found.get(oid, _nothing(oid)) for oid in missing}
-        wanted |= {
-            oid for facts in found.values() for oid in (facts.element_oid, facts.base_oid) if oid
-        }
-    return known
-
-
-def _nothing(oid: int) -> TypeFacts:
-    return TypeFacts(oid, f"type {oid}", "b", 0, 0, [])
-
-
 class _Comparison:
     """One variant, as the server describes it, beside the annotations of its stub."""
 
@@ -270,7 +220,7 @@ class _Comparison:
         query: AnyQuery,
         variant: Variant,
         description: Description,
-        types: dict[int, TypeFacts],
+        types: Types,
     ) -> None:
         self.query = query
         self.variant = variant
@@ -297,7 +247,7 @@ class _Comparison:
         by_name = {each.name: each for each in self.query.parameters}
         for name, seen in zip(self.variant.parameters, self.description.parameters, strict=True):
             parameter = by_name[name]
-            problem = self.problem(_meant(parameter), seen.type_oid)
+            problem = self.argument_problem(parameter.annotation, seen.type_oid)
             if problem:
                 yield self.finding(
                     f":{name} {problem}, its argument is annotated {spelled(parameter.annotation)}",
@@ -334,6 +284,12 @@ class _Comparison:
         self, row: type, fields: tuple[Field, ...], columns: tuple[Column, ...]
     ) -> Iterator[Finding]:
         by_name = {bare_name(column.name): column for column in columns}
+        names = [bare_name(column.name) for column in columns]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield self.finding(
+                f"has {names.count(name)} columns of the name {name}",
+                "Give each a name of its own: select a.id, b.id as b_id",
+            )
         for field in fields:
             if field.name in by_name:
                 yield from self._column(field, by_name[field.name])
@@ -350,7 +306,7 @@ class _Comparison:
 
     def _column(self, field: Field, column: Column) -> Iterator[Finding]:
         named = self.query.result.named(field)
-        problem = self.problem(members(field.annotation), column.type_oid)
+        problem = self.column_problem(field.annotation, column.type_oid)
         if problem:
             yield self.finding(
                 f"column {column.name} {problem}, {named} is annotated {spelled(field.annotation)}",
@@ -382,46 +338,15 @@ class _Comparison:
                 "Compare a unique key, add limit 1, or return a list",
             )
 
-    def problem(self, annotations: list[Any], oid: int) -> str | None:
-        """Say what *oid* is, if none of the annotations is that."""
-        wanted = [each for each in annotations if unwrapped(each)[0] not in (NONE, Unset)]
-        if any(self._fits(annotation, oid) for annotation in wanted):
-            return None
-        facts = self.types[oid]
-        labels = f" ({', '.join(facts.labels)})" if facts.labels else ""
-        return f"is {facts.name}{labels}"
+    def column_problem(self, annotation: Any, oid: int) -> str | None:
+        """Say what a column is, if it is not what is annotated."""
+        of = self.types.server_type(oid, reading=True)
+        return None if fits(annotation, of) else f"is {of}"
 
-    def _fits(self, annotation: Any, oid: int) -> bool:
-        facts = self.types[oid]
-        if facts.base_oid:
-            return self._fits(annotation, facts.base_oid)
-        if is_any(annotation):
-            return True
-        meant, _ = unwrapped(annotation)
-        if is_class(annotation, Enum):
-            if facts.kind == "e":
-                return {each.value for each in cast("type[Enum]", meant)} == set(facts.labels)
-            return oid in _TEXT
-        origin = get_origin(meant) or meant
-        if oid in _JSON:
-            return origin in (dict, list) or meant in (str, int, float, bool)
-        if origin is list:
-            items = get_args(meant) or (Any,)
-            # (An array of a domain has a type of its own, which psycopg reads as text.)
-            return (
-                bool(facts.element_oid)
-                and self.types[facts.element_oid].kind != "d"
-                and any(
-                    self._fits(member, facts.element_oid)
-                    for member in members(items[0])
-                    if unwrapped(member)[0] is not NONE
-                )
-            )
-        return isinstance(meant, type) and oid in _OIDS.get(meant, ())
-
-
-def _meant(parameter: Parameter) -> list[Any]:
-    return members(parameter.annotation)
+    def argument_problem(self, annotation: Any, oid: int) -> str | None:
+        """Say what a parameter is, if not every annotated value can be sent as that."""
+        to = self.types.server_type(oid)
+        return None if sends(annotation, to, self.types.adapters) else f"is {to}"
 
 
 def _copy_findings(conn: Connection[Any], query: AnyQuery) -> Iterator[Finding]:
@@ -432,10 +357,7 @@ def _copy_findings(conn: Connection[Any], query: AnyQuery) -> Iterator[Finding]:
     columns = {each.name: each for each in contract.copied_columns(conn, relation=relation)}
     described = Description("copy", (), (), False, (), (), ())
     oids = sorted({each.type_oid for each in columns.values()})
-    types = type_facts(
-        conn,
-        [Description("copy", tuple(_as_column(oid) for oid in oids), (), False, (), (), ())],
-    )
+    types = Types(type_facts(conn, [], oids), conn.adapters)
     comparison = _Comparison(query, next(query.variants()), described, types)
     for parameter in query.parameters:
         column = columns.get(parameter.name)
@@ -446,7 +368,7 @@ def _copy_findings(conn: Connection[Any], query: AnyQuery) -> Iterator[Finding]:
                 query.statement.start,
             )
             continue
-        problem = comparison.problem(_meant(parameter), column.type_oid)
+        problem = comparison.argument_problem(parameter.annotation, column.type_oid)
         if problem:
             yield comparison.finding(
                 f"{relation}.{column.name} {problem}, its argument is annotated "
@@ -454,10 +376,6 @@ def _copy_findings(conn: Connection[Any], query: AnyQuery) -> Iterator[Finding]:
                 "Change the annotation",
                 query.statement.start,
             )
-
-
-def _as_column(oid: int) -> Column:
-    return Column("", oid, -1, None, None, True, "")
 
 
 def _needless_overrides(described: Iterable[Described]) -> Iterator[Finding]:

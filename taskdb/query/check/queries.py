@@ -47,6 +47,8 @@ def check(
     without a function, which can't be checked, is found in any case, and so is a lack of queries.
     """
     unseen = list(_unseen(queries))
+    if queries.configure is not None:
+        queries.configure(conn)
     catalogue = Catalogue()
     described = contract.describe_all(conn, queries, catalogue)
     findings: dict[str, list[Finding]] = {}

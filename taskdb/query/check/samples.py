@@ -26,8 +26,8 @@ from taskdb.query.catalogue import plans
 from taskdb.query.catalogue.contract import TypeFacts
 from taskdb.query.catalogue.plans import ColumnSample
 from taskdb.query.check.comparisons import TableColumn
-from taskdb.query.check.contract import type_facts
 from taskdb.query.check.describe import Description
+from taskdb.query.check.servertypes import type_facts
 from taskdb.query.rules import UNSET
 
 __all__ = ["Arguments", "Described", "find_arguments"]

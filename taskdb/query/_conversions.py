@@ -1,0 +1,175 @@
+"""What psycopg gives, made into what is annotated, or refused where it is something else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final, Literal, cast, get_args, get_origin
+
+from taskdb.query._annotations import NONE, is_any, is_class, members, spelled, unwrapped
+from taskdb.query._types import LISTS, Kind, ServerType, fits, is_json, is_sequence, item_of
+
+__all__ = ["MisreadError", "conversion"]
+
+Conversion = Callable[[Any], Any]
+
+_SHOWN: Final = 80
+
+
+class MisreadError(Exception):
+    """A value that is not what is annotated: how to show it, what is wrong, what to do."""
+
+    def __init__(self, value: str, problem: str, remedy: str) -> None:
+        super().__init__(value, problem, remedy)
+        self.value = value
+        self.problem = problem
+        self.remedy = remedy
+
+
+def conversion(annotation: Any, of: ServerType) -> Conversion | None:
+    """Return what turns psycopg's value into the annotated one, or None if it is that already."""
+    fitting = [one for one in members(annotation) if one is not NONE and fits(one, of)]
+    if any(is_any(one) for one in fitting):
+        return None
+    if len(fitting) == 1 and (convert := _single(fitting[0], of)):
+        return convert
+    if of.kind is Kind.JSON and not any(is_json(one) for one in fitting):
+        lists = [is_sequence(one, LISTS) for one in fitting]
+        if all(lists) or not any(lists):
+            return _instances(annotation, (list if lists[0] else dict,))
+    kinds = {get_origin(unwrapped(one)[0]) or unwrapped(one)[0] for one in fitting}
+    if len(of.classes) > 1 and not kinds.issuperset(of.classes):
+        return _instances(annotation, tuple(kinds))
+    return None
+
+
+def _single(annotation: Any, of: ServerType) -> Conversion | None:
+    meant, _ = unwrapped(annotation)
+    if is_class(meant, Enum):
+        return _Members(annotation, list(cast("type[Enum]", meant))).__getitem__
+    if get_origin(meant) is Literal and of.kind is not Kind.REGISTERED:
+        return _Members(annotation, get_args(meant)).__getitem__
+    if meant is int and of.classes == (Decimal,):
+        return _whole
+    if is_sequence(annotation, LISTS) and of.kind is not Kind.JSON:
+        return _list(annotation, of)
+    return None
+
+
+class _Members(dict[Any, Any]):
+    """Values by themselves, and an enumeration's members by their values as well.
+
+    psycopg gives members where the enumeration is registered with it.
+    """
+
+    def __init__(self, annotation: Any, values: Collection[Any]) -> None:
+        super().__init__({value: value for value in values})
+        self.update({each.value: each for each in values if isinstance(each, Enum)})
+        self._annotation = annotation
+
+    def __missing__(self, value: Any) -> Any:
+        raise MisreadError(
+            repr(value)[:_SHOWN],
+            f"which {spelled(self._annotation)} does not have",
+            "Add it there, or correct the data",
+        )
+
+
+def _whole(value: Decimal) -> int:
+    if not value.is_finite() or value != value.to_integral_value():
+        raise MisreadError(str(value), "which is no whole number", "Round it, or annotate Decimal")
+    return int(value)
+
+
+def _instances(annotation: Any, kinds: tuple[type, ...]) -> Conversion:
+    def check(value: Any) -> Any:
+        if type(value) not in kinds:
+            problem = f"which is no {spelled(annotation)}"
+            raise MisreadError(repr(value)[:_SHOWN], problem, "Annotate what it may be")
+        return value
+
+    return check
+
+
+# Arrays
+
+
+def _list(annotation: Any, of: ServerType) -> Conversion | None:
+    """Check that items are there, and as deep as annotated; convert them if need be."""
+    items = members(item_of(annotation))
+    if any(is_any(item) for item in items):
+        return _read_array if of.is_unknown else None
+    inner = next((item for item in items if is_sequence(item, LISTS)), None)
+    nullable = NONE in items
+    item_type = of.item or ServerType("text", 0, Kind.TEXT, (str,))
+    if of.kind is Kind.REGISTERED:
+        item_type = of
+    convert = _list(inner, of) if inner else conversion(item_of(annotation), item_type)
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str):
+            value = _read_array(value)
+        if not nullable and None in value:
+            raise MisreadError(
+                "NULL inside an array",
+                f"but the items of {spelled(annotation)} are not Optional",
+                "Annotate the items with | None, or leave NULL out",
+            )
+        if value and isinstance(value[0], list) is not (inner is not None):
+            raise MisreadError(
+                repr(value)[:_SHOWN],
+                f"which has not the dimensions of {spelled(annotation)}",
+                "Annotate a list for each dimension",
+            )
+        if convert is None:
+            return value
+        return [None if item is None else convert(item) for item in value]
+
+    return check
+
+
+def _read_array(text: str) -> list[Any]:
+    """Read an array of a type that psycopg does not know, as the server writes it: `{a,"b c"}`.
+
+    Source: PostgreSQL's manual, "Array Input and Output Syntax".
+    """
+    try:
+        start = text.index("{")
+        items, end = _read_items(text, start)
+    except (IndexError, ValueError):
+        end, items = -1, []
+    if end != len(text) or (text[0] != "{" and text[0] != "["):
+        problem = "which is no array, or one of which psycopg must be told"
+        raise MisreadError(repr(text)[:_SHOWN], problem, "Annotate str")
+    return items
+
+
+def _read_items(text: str, at: int) -> tuple[list[Any], int]:
+    """The items of the array that begins at *at*, and where it ends."""
+    items: list[Any] = []
+    at += 1
+    while text[at] != "}":
+        item: Any
+        if text[at] == "{":
+            item, at = _read_items(text, at)
+        elif text[at] == '"':
+            item, at = _read_quoted(text, at)
+        else:
+            end = min(place for place in (text.find(",", at), text.find("}", at)) if place >= 0)
+            item, at = None if text[at:end] == "NULL" else text[at:end], end
+        items.append(item)
+        if text[at] == ",":
+            at += 1
+    return items, at + 1
+
+
+def _read_quoted(text: str, at: int) -> tuple[str, int]:
+    characters: list[str] = []
+    at += 1
+    while text[at] != '"':
+        if text[at] == "\\":
+            at += 1
+        characters.append(text[at])
+        at += 1
+    return "".join(characters), at + 1

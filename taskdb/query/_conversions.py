@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any, Final, Literal, cast, get_args, get_origin
 
 from taskdb.query._annotations import NONE, is_any, is_class, members, spelled, unwrapped
-from taskdb.query._types import LISTS, Kind, ServerType, fits, is_json, is_sequence, item_of
+from taskdb.query._types import LISTS, ServerType, TypeKind, fits, is_json, is_sequence, item_of
 
 __all__ = ["MisreadError", "conversion"]
 
@@ -34,7 +34,7 @@ def conversion(annotation: Any, of: ServerType) -> Conversion | None:
         return None
     if len(fitting) == 1 and (convert := _single(fitting[0], of)):
         return convert
-    if of.kind is Kind.JSON and not any(is_json(one) for one in fitting):
+    if of.kind is TypeKind.JSON and not any(is_json(one) for one in fitting):
         lists = [is_sequence(one, LISTS) for one in fitting]
         if all(lists) or not any(lists):
             return _instances(annotation, (list if lists[0] else dict,))
@@ -48,11 +48,11 @@ def _single(annotation: Any, of: ServerType) -> Conversion | None:
     meant, _ = unwrapped(annotation)
     if is_class(meant, Enum):
         return _Members(annotation, list(cast("type[Enum]", meant))).__getitem__
-    if get_origin(meant) is Literal and of.kind is not Kind.REGISTERED:
+    if get_origin(meant) is Literal and of.kind is not TypeKind.REGISTERED:
         return _Members(annotation, get_args(meant)).__getitem__
     if meant is int and of.classes == (Decimal,):
         return _whole
-    if is_sequence(annotation, LISTS) and of.kind is not Kind.JSON:
+    if is_sequence(annotation, LISTS) and of.kind is not TypeKind.JSON:
         return _list(annotation, of)
     return None
 
@@ -102,8 +102,8 @@ def _list(annotation: Any, of: ServerType) -> Conversion | None:
         return _read_array if of.is_unknown else None
     inner = next((item for item in items if is_sequence(item, LISTS)), None)
     nullable = NONE in items
-    item_type = of.item or ServerType("text", 0, Kind.TEXT, (str,))
-    if of.kind is Kind.REGISTERED:
+    item_type = of.item or ServerType("text", 0, TypeKind.TEXT, (str,))
+    if of.kind is TypeKind.REGISTERED:
         item_type = of
     convert = _list(inner, of) if inner else conversion(item_of(annotation), item_type)
 

@@ -19,7 +19,7 @@ from psycopg.adapt import AdaptersMap
 
 from taskdb.query._annotations import NONE, is_any, is_class, members, spelled, unwrapped
 from taskdb.query._conversions import MisreadError, conversion
-from taskdb.query._types import Kind, ServerType, fits, server_type
+from taskdb.query._types import ServerType, TypeKind, fits, server_type
 from taskdb.query.errors import QueryDefinitionError
 
 __all__ = [
@@ -266,7 +266,9 @@ class _Loop:
             value = rows[index][column]
             place = f"column {self.columns[column].name} of row {before + index + 1}"
             if value is None and not field.nullable:
-                null = "JSON's null, or NULL," if self.types[column].kind is Kind.JSON else "NULL"
+                null = (
+                    "JSON's null, or NULL," if self.types[column].kind is TypeKind.JSON else "NULL"
+                )
                 raise QueryDefinitionError(
                     f"{self.query} returned {null} in {place}, but {self.result.named(field)} is "
                     "not Optional",

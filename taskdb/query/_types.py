@@ -37,8 +37,8 @@ from taskdb.query.rules import Json, Naive, Unset
 __all__ = [
     "LISTS",
     "OBJECTS",
-    "Kind",
     "ServerType",
+    "TypeKind",
     "encodes_json",
     "fits",
     "is_json",
@@ -87,7 +87,7 @@ _SENT_LISTS: Final = (*LISTS, tuple, set, frozenset, AbstractSet)
 _FIRST_USER_OID: Final = 16384
 
 
-class Kind(Enum):
+class TypeKind(Enum):
     """How psycopg reads values of a type."""
 
     PLAIN = auto()
@@ -111,7 +111,7 @@ class ServerType:
 
     name: str
     oid: int
-    kind: Kind
+    kind: TypeKind
     classes: tuple[type, ...] = ()
     item: ServerType | None = None
     labels: tuple[str, ...] | None = None
@@ -129,20 +129,20 @@ def server_type(oid: int, adapters: AdaptersMap | None = None) -> ServerType:
     if adapters is not None and not (info and info.name in _JSON):
         shipped = _AS_SHIPPED.get_loader(oid, Format.TEXT)
         if adapters.get_loader(oid, Format.TEXT) is not shipped:
-            return ServerType(name, oid, Kind.REGISTERED)
+            return ServerType(name, oid, TypeKind.REGISTERED)
     if info is None:
-        return ServerType(name, oid, Kind.TEXT, _TEXT, is_unknown=oid >= _FIRST_USER_OID)
+        return ServerType(name, oid, TypeKind.TEXT, _TEXT, is_unknown=oid >= _FIRST_USER_OID)
     if info.oid != oid:
-        return ServerType(f"{name}[]", oid, Kind.ARRAY, item=server_type(info.oid))
+        return ServerType(f"{name}[]", oid, TypeKind.ARRAY, item=server_type(info.oid))
     if isinstance(info, RangeInfo):
-        return ServerType(name, oid, Kind.RANGE, item=server_type(info.subtype_oid))
+        return ServerType(name, oid, TypeKind.RANGE, item=server_type(info.subtype_oid))
     if isinstance(info, MultirangeInfo):
-        return ServerType(name, oid, Kind.MULTIRANGE, item=server_type(info.subtype_oid))
+        return ServerType(name, oid, TypeKind.MULTIRANGE, item=server_type(info.subtype_oid))
     if name in _JSON:
-        return ServerType(name, oid, Kind.JSON)
+        return ServerType(name, oid, TypeKind.JSON)
     if name in _CLASSES:
-        return ServerType(name, oid, Kind.PLAIN, _CLASSES[name])
-    return ServerType(name, oid, Kind.TEXT, _TEXT)
+        return ServerType(name, oid, TypeKind.PLAIN, _CLASSES[name])
+    return ServerType(name, oid, TypeKind.TEXT, _TEXT)
 
 
 # Results
@@ -155,14 +155,14 @@ def fits(annotation: Any, of: ServerType) -> bool:
 
 def _fits(annotation: Any, of: ServerType) -> bool:
     meant, _ = unwrapped(annotation)
-    if is_json(annotation) or is_any(meant) or of.kind is Kind.REGISTERED:
-        return not is_json(annotation) or of.kind in (Kind.JSON, Kind.REGISTERED)
+    if is_json(annotation) or is_any(meant) or of.kind is TypeKind.REGISTERED:
+        return not is_json(annotation) or of.kind in (TypeKind.JSON, TypeKind.REGISTERED)
     origin: Any = get_origin(meant) or meant
-    if of.kind is Kind.JSON:
+    if of.kind is TypeKind.JSON:
         return (origin in (*OBJECTS, *LISTS) or _is_typed_dict(origin)) and _is_of_json(annotation)
-    if of.kind in (Kind.RANGE, Kind.MULTIRANGE):
+    if of.kind in (TypeKind.RANGE, TypeKind.MULTIRANGE):
         return origin is _range_class(of) and _fits_bounds(meant, of)
-    if of.kind is Kind.ARRAY:
+    if of.kind is TypeKind.ARRAY:
         if of.comes_as_text and meant is str:
             return True
         return origin in LISTS and _fits_items(meant, of)
@@ -200,11 +200,11 @@ def _fits_items(annotation: Any, of: ServerType) -> bool:
 def _as_text(item: ServerType | None) -> ServerType:
     """The type of an item that comes as text: no array, if nothing more is known of it."""
     name, labels = (item.name, item.labels) if item else ("text", None)
-    return ServerType(name, 0, Kind.TEXT, _TEXT, labels=labels)
+    return ServerType(name, 0, TypeKind.TEXT, _TEXT, labels=labels)
 
 
 def _range_class(of: ServerType) -> type:
-    return Range if of.kind is Kind.RANGE else Multirange
+    return Range if of.kind is TypeKind.RANGE else Multirange
 
 
 def _fits_bounds(annotation: Any, of: ServerType) -> bool:
@@ -254,9 +254,9 @@ def _sends(annotation: Any, to: ServerType, adapters: AdaptersMap) -> bool:
     if is_any(meant) and not is_json(annotation):
         return True
     if encodes_json(annotation):
-        return to.kind is Kind.JSON
+        return to.kind is TypeKind.JSON
     if is_sequence(annotation):
-        return to.kind is Kind.ARRAY and _sends_items(meant, to, adapters)
+        return to.kind is TypeKind.ARRAY and _sends_items(meant, to, adapters)
     if get_origin(meant) is Literal:
         values = get_args(meant)
         if to.labels is not None:
@@ -285,7 +285,7 @@ def _sends_items(annotation: Any, to: ServerType, adapters: AdaptersMap) -> bool
 
 def _sends_scalar(annotation: Any, to: ServerType, adapters: AdaptersMap) -> bool:
     kind = _class_of(annotation)
-    if to.kind in (Kind.RANGE, Kind.MULTIRANGE):
+    if to.kind in (TypeKind.RANGE, TypeKind.MULTIRANGE):
         if kind is not _range_class(to):
             return _has_dumper(kind, to, adapters)
         meant, _ = unwrapped(annotation)

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.adapt import AdaptersMap
 
-from taskdb.query._types import Kind, ServerType, server_type
+from taskdb.query._types import ServerType, TypeKind, server_type
 from taskdb.query.catalogue import contract
 from taskdb.query.catalogue.contract import TypeFacts
 from taskdb.query.check.describe import Description
@@ -65,5 +65,5 @@ class Types:
             return replace(known, name=facts.name, labels=labels)
         if facts.element_oid:
             item = self.server_type(facts.element_oid)
-            return ServerType(facts.name, oid, Kind.ARRAY, item=item, comes_as_text=True)
+            return ServerType(facts.name, oid, TypeKind.ARRAY, item=item, comes_as_text=True)
         return replace(known, name=facts.name, labels=labels, is_unknown=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from uuid import UUID
 
 import psycopg
@@ -13,10 +14,11 @@ import pytest
 from taskdb.admin import diagrams
 from taskdb.cli.insight import span
 from taskdb.database import connect
+from taskdb.models.dependencies import NewDependency
 from taskdb.models.tasks import NewTask
 from taskdb.models.types import TaskStatus
 from taskdb.queries import claims, tasks
-from tests.command_line import Caller
+from tests.command_line import Caller, run_on_terminal
 from tests.plans import Plan, make_plan
 from tests.servers import Databases
 
@@ -212,4 +214,122 @@ def test_where_nothing_is_open_that_is_said(
 
     assert taskdb("critical-path").err == "Nothing is open.\n"
     assert taskdb("waves").err == "Nothing is open.\n"
-    assert taskdb("graph").out.count("done") == 1
+    assert taskdb("graph").err == "No task is chosen; --all draws finished ones too.\n"
+    assert taskdb("graph", "--all").out.count("done") == 1
+
+
+@pytest.fixture(scope="module")
+def filtered(databases: Databases, template: str) -> Generator[str]:
+    """Forty finished tasks around three open ones, and a part of one of those."""
+    url = databases.clone(template)
+    with connect(url) as conn:
+        old = [
+            NewTask(key=f"old-{n}", title=f"Old {n}", status=TaskStatus.COMPLETED)
+            for n in range(40)
+        ]
+        new = [
+            NewTask(key="api", title="The API", agent_type="backend"),
+            NewTask(key="api.1", title="A part", parent="api", metadata={"labels": ["ui", "x"]}),
+            NewTask(key="docs", title="Docs", agent_type="writer"),
+        ]
+        edges = [NewDependency(task=f"old-{n + 1}", depends_on=f"old-{n}") for n in range(39)]
+        edges += [
+            NewDependency(task="api", depends_on="old-39"),
+            NewDependency(task="docs", depends_on="api"),
+        ]
+        tasks.create_many(conn, [*old, *new], edges)
+    yield url
+    databases.drop(url)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], {"api", "api.1", "docs"}),
+        (["--under", "api"], {"api.1"}),
+        (["--label", "ui"], {"api.1"}),
+        (["--label", "u"], set()),
+        (["--type", "backend"], {"api"}),
+        (["--near", "api.1", "--steps", "1"], {"api", "api.1"}),
+        (["--near", "api.1", "--steps", "0"], {"api.1"}),
+        (["--near", "api.1", "--type", "writer"], {"docs"}),
+        (["--under", "api", "--near", "docs", "--steps", "1"], set()),
+    ],
+)
+def test_lists_and_pictures_take_the_same_filters(
+    capsys: pytest.CaptureFixture[str], filtered: str, options: list[str], expected: set[str]
+) -> None:
+    taskdb = Caller(capsys, filtered)
+
+    listed = {row["key"] for row in taskdb("tasks", *options, "--json").data}
+    drawn = taskdb("graph", *options, "--format", "dot").out
+    planned = taskdb("critical-path", "--all", *options, "--json").data
+    waves = taskdb("waves", *options, "--json").data
+
+    assert listed == expected
+    assert {key for key in ("api", "api.1", "docs") if f"{key} (" in drawn} >= expected
+    assert "old-" not in drawn
+    assert {row["key"] for row in planned if row["in_scope"]} == expected
+    assert expected <= {key for wave in waves for key in wave["keys"]}
+
+
+def test_ready_takes_them_too(capsys: pytest.CaptureFixture[str], filtered: str) -> None:
+    taskdb = Caller(capsys, filtered)
+
+    def ready(*options: str) -> list[str]:
+        return [row["key"] for row in taskdb("ready", *options, "--json").data]
+
+    assert ready() == ["api", "api.1"]
+    assert ready("--under", "api") == ["api.1"]
+    assert ready("--label", "ui", "--type", "writer") == ["api.1"]
+    assert ready("--near", "docs", "--steps", "1") == ["api"]
+    assert ready("--label", "nobody") == []
+
+
+def test_finished_tasks_are_drawn_and_listed_on_demand_only(
+    capsys: pytest.CaptureFixture[str], filtered: str
+) -> None:
+    taskdb = Caller(capsys, filtered)
+
+    everything = taskdb("graph", "--all", "--format", "dot").out
+    listed = taskdb("tasks", "--all", "--limit", "10")
+
+    assert everything.count("old-") == 40
+    assert len(listed.out.splitlines()) == 11
+    assert listed.err == "10 of 43 tasks; --limit shows more.\n"
+    assert len(taskdb("tasks", "--status", "completed", "--json").data) == 40
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [(["--under", "T-404"], "T-404"), (["--near", "T-404"], "T-404"), (["--epic", "E99"], "E99")],
+)
+@pytest.mark.parametrize("command", ["ready", "tasks", "graph", "waves", "critical-path"])
+def test_a_filter_that_names_nothing_is_refused(
+    capsys: pytest.CaptureFixture[str], filtered: str, command: str, options: list[str], named: str
+) -> None:
+    refused = Caller(capsys, filtered)(command, *options)
+
+    assert refused.status == 1
+    assert named in refused.err
+
+
+@pytest.mark.parametrize("command", ["ready", "tasks", "critical-path", "waves"])
+def test_on_a_terminal_of_80_columns_a_task_is_one_line(
+    databases: Databases, template: str, tmp_path: Path, command: str
+) -> None:
+    url = databases.clone(template)
+    with connect(url) as conn:
+        tasks.create(conn, key="T-E01-F01-001", title="A title that goes on " * 10)
+        tasks.create(conn, key="short", title="short")
+
+    screen = run_on_terminal("--url", url, command, folder=tmp_path, columns=80)
+
+    lines = [line for line in screen.text.splitlines() if line.strip()]
+    databases.drop(url)
+    assert max(map(len, lines)) <= 80
+    if command != "waves":
+        (line,) = [line for line in lines if "T-E01-F01-001" in line]
+        assert "A title" in line
+        assert line.rstrip().endswith("…")
+    assert not [line for line in lines if "goes on" in line and "T-E01" not in line]

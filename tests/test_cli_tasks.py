@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator
 from pathlib import Path
 
@@ -232,3 +233,55 @@ def test_no_color_is_heeded(planned: str, tmp_path: Path) -> None:
 
     assert "\x1b[31m" in coloured.sent
     assert "\x1b[3" not in plain.sent
+
+
+def test_a_task_shows_all_that_was_imported(
+    capsys: pytest.CaptureFixture[str], database_url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "issues.jsonl"
+    rows = [
+        {"id": "bd-1", "title": "Parent", "status": "open"},
+        {
+            "id": "bd-2",
+            "title": "Middle",
+            "status": "open",
+            "description": "What",
+            "acceptance_criteria": "It works",
+            "priority": 0,
+            "labels": ["ui", "p:1"],
+            "comments": [{"id": 1, "author": "ann", "text": "Why?", "created_at": "2026-01-01"}],
+            "created_by": "bob",
+            "created_at": "2026-01-01T00:00:00Z",
+            "external_ref": "gh-9",
+            "dependencies": [
+                {"depends_on_id": "bd-1", "type": "parent-child"},
+                {"depends_on_id": "bd-1", "type": "discovered-from"},
+                {"depends_on_id": "bd-9", "type": "blocks"},
+            ],
+        },
+        {"id": "bd-3", "title": "Child", "parent": "bd-2", "status": "open"},
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    taskdb = Caller(capsys, database_url)
+    taskdb("import", "beads", path)
+
+    shown = taskdb("task", "bd-2").out
+    data = taskdb("task", "bd-2", "--json").data
+
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    for line in (
+        "labels ui, p:1",
+        "created by bob",
+        f"imported from beads {path}, issues.jsonl:2",
+        "It works",
+        "Comment by ann 2026-01-01",
+        "Why?",
+        "bd-1 pending Parent",
+        "bd-3 pending Child",
+        "discovered-from bd-1",
+        "blocks bd-9 bd-9 is no task of this file",
+        "external_ref gh-9",
+    ):
+        assert line in lines
+    assert data["parent"] == {"key": "bd-1", "title": "Parent"}
+    assert [row["key"] for row in data["children"]] == ["bd-3"]

@@ -13,7 +13,8 @@ where
         from epics as epic                                          -- if :epic
         inner join features as feature on feature.epic_id = epic.id  -- if :epic
         where epic.key = :epic                                      -- if :epic
-    );                                                              -- if :epic
+    )                                                               -- if :epic
+    and task.id = any(:task_ids);                                   -- if :task_ids
 
 -- name: nodes
 -- The tasks of an epic, or all, each after what it waits for.
@@ -33,6 +34,7 @@ where
         from epics as epic                                          -- if :epic
         where epic.key = :epic                                      -- if :epic
     )                                                               -- if :epic
+    and task.id = any(:task_ids)                                    -- if :task_ids
 order by task.graph_rank, task.id
 limit :limit;
 
@@ -59,6 +61,7 @@ where
         inner join features as feature on feature.epic_id = epic.id  -- if :epic
         where epic.key = :epic                                      -- if :epic
     )                                                               -- if :epic
+    and waiting.id = any(:task_ids)                                 -- if :task_ids
 order by waiting.graph_rank, waiting.id, blocker.graph_rank, blocker.id
 limit :limit;
 

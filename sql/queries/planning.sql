@@ -4,7 +4,7 @@
 -- The open tasks of an epic, a feature, a workflow or the whole plan, and those outside that
 -- they wait for, with their earliest and latest times and slack.
 --
--- plan: tasks_by_status, tasks_by_feature, tasks_by_workflow
+-- plan: tasks_by_status, tasks_by_feature, tasks_by_workflow, tasks_pkey
 -- plan: tasks_pkey
 with scope as (
     select array_agg(task.id) as task_ids
@@ -23,6 +23,7 @@ with scope as (
             where feature.key = :feature                            -- if :feature
         )                                                           -- if :feature
         and task.workflow_id = :workflow_id                         -- if :workflow_id
+        and task.id = any(:task_ids)                                -- if :task_ids
 )
 
 select
@@ -50,7 +51,7 @@ order by planned.earliest_start_hours, planned.slack_hours, task.graph_rank, tas
 -- name: critical_path
 -- One longest chain of open tasks, in the order of work: what decides when all is done.
 --
--- plan: tasks_by_status, tasks_by_feature, tasks_by_workflow
+-- plan: tasks_by_status, tasks_by_feature, tasks_by_workflow, tasks_pkey
 -- plan: tasks_pkey
 with scope as (
     select array_agg(task.id) as task_ids
@@ -69,6 +70,7 @@ with scope as (
             where feature.key = :feature                            -- if :feature
         )                                                           -- if :feature
         and task.workflow_id = :workflow_id                         -- if :workflow_id
+        and task.id = any(:task_ids)                                -- if :task_ids
 )
 
 select
@@ -98,7 +100,7 @@ order by planned.path_step;
 -- What can run in parallel: wave 1 waits for nothing, wave n for something of wave n - 1.
 -- Stuck tasks wait for what failed or was given up; they are counted apart.
 --
--- plan: tasks_by_status, tasks_by_feature, tasks_by_workflow
+-- plan: tasks_by_status, tasks_by_feature, tasks_by_workflow, tasks_pkey
 -- plan: tasks_pkey
 with scope as (
     select array_agg(task.id) as task_ids
@@ -117,6 +119,7 @@ with scope as (
             where feature.key = :feature                            -- if :feature
         )                                                           -- if :feature
         and task.workflow_id = :workflow_id                         -- if :workflow_id
+        and task.id = any(:task_ids)                                -- if :task_ids
 ),
 
 planned_task as (

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import groupby, pairwise
 from typing import Any, Final
+from uuid import UUID
 
 import psycopg
 
@@ -100,19 +101,29 @@ class Diagram:
     edges: list[Arrow] = field(default_factory=list[Arrow])
 
 
-def draw_tasks(conn: psycopg.Connection[Any], *, epic: str | None = None) -> Diagram:
-    """Return a picture of the tasks of an epic, or of all: 10,000 at most."""
-    path = [task.key for task in planning.critical_path(conn, epic=epic)]
+def draw_tasks(
+    conn: psycopg.Connection[Any],
+    *,
+    epic: str | None = None,
+    task_ids: list[UUID] | None = None,
+    only_open: bool = False,
+) -> Diagram:
+    """Return a picture of the tasks of an epic, of these, or of all: 10,000 at most.
+
+    With *only_open* what they wait for is drawn only where it is not finished.
+    """
+    path = [task.key for task in planning.critical_path(conn, epic=epic, task_ids=task_ids)]
     steps = set(pairwise(path))
     picture = Diagram()
-    for task in graph.nodes(conn, epic=epic, limit=MOST):
+    for task in graph.nodes(conn, epic=epic, task_ids=task_ids, limit=MOST):
         label = (f"{task.key} ({task.status})", task.title)
         group = task.feature_key
         critical = task.key in path
         picture.nodes.append(Box(task.key, label, task.status, group, critical))
     known = {node.name for node in picture.nodes}
-    for edge in graph.edges(conn, epic=epic, limit=MOST):
-        if edge.key not in known:
+    for edge in graph.edges(conn, epic=epic, task_ids=task_ids, limit=MOST):
+        finished = edge.satisfied and edge.blocker_key not in known
+        if edge.key not in known or (only_open and finished):
             continue
         if edge.blocker_key not in known:
             known.add(edge.blocker_key)

@@ -39,7 +39,8 @@ COMMANDS = {
     "show": "inspect.show",
     "spec": "specs.spec",
     "stats": "inspect.stats",
-    "task": "tasks.task",
+    "task": "taskview.task",
+    "tasks": "tasks.list_",
     "waves": "insight.waves",
     "why": "tasks.why",
 }

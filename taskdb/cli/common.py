@@ -50,6 +50,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # Text in fewer cells than these breaks within its words.
 NARROW = 24
+# A title that is cut keeps so many cells.
+LEAST = 12
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -225,11 +227,16 @@ def _json_ready(value: object) -> object:
 
 
 def print_table(
-    headings: Sequence[str], rows: Iterable[Sequence[object]], *, beneath: bool = False
+    headings: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    beneath: bool = False,
+    one_line: bool = False,
 ) -> None:
     """Print *rows* under *headings*; the last column takes the room that a terminal leaves.
 
     With *beneath* the last column stands beneath the one before where that room is too narrow.
+    With *one_line* it is cut with an ellipsis to that room, so that each row is one line.
     Where no terminal limits the line nothing is cut off, and columns are two spaces apart.
     """
     shown = [[clean(cell) for cell in row] for row in rows]
@@ -237,16 +244,28 @@ def print_table(
     if console.is_terminal:
         if beneath and _room_of_last(console, [headings, *shown]) < NARROW:
             headings, shown = _beneath(headings), [_beneath(row) for row in shown]
-        _print_fitted(console, headings, shown)
+        _print_fitted(console, headings, shown, one_line=one_line)
     else:
         _print_aligned([list(headings), *shown])
 
 
-def _print_fitted(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _print_fitted(
+    console: Console,
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    one_line: bool,
+) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    room = max(_room_of_last(console, [headings, *rows]), LEAST) if one_line else None
     for place, heading in enumerate(headings):
         last = place == len(headings) - 1
-        table.add_column(Text(heading), no_wrap=not last, overflow="fold" if last else "ellipsis")
+        table.add_column(
+            Text(heading),
+            no_wrap=one_line or not last,
+            overflow="fold" if last and not one_line else "ellipsis",
+            width=room if last else None,
+        )
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)

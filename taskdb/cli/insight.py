@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import click
@@ -14,56 +15,38 @@ from taskdb.cli.common import (
     Target,
     heading,
     json_option,
-    naming,
     print_json,
     print_table,
     with_target,
 )
+from taskdb.cli.filters import OPEN, Filters, filter_options
 from taskdb.models.flow import FlowFigures, FlowGroup
 from taskdb.models.planning import PlannedTask
-from taskdb.queries import epics, features, planning, workflows
 from taskdb.queries import flow as flows
 from taskdb.queries import graph as drawn
+from taskdb.queries import planning
 
 __all__ = ["critical_path", "flow", "graph", "span", "waves"]
 
 KEYS_SHOWN = 6
 
-epic_option = click.option("--epic", metavar="KEY", help="Of this epic.")
-feature_option = click.option("--feature", metavar="KEY", help="Of this feature.")
-workflow_option = click.option(
-    "--workflow", "workflow_id", type=click.UUID, metavar="ID", help="Of this workflow."
-)
-
 
 @click.command("critical-path")
-@epic_option
-@feature_option
-@workflow_option
+@filter_options
 @click.option("--all", "everything", is_flag=True, help="Every open task, with its slack.")
 @json_option
 @with_target
-def critical_path(
-    target: Target,
-    *,
-    epic: str | None,
-    feature: str | None,
-    workflow_id: UUID | None,
-    everything: bool,
-    as_json: bool,
-) -> None:
+def critical_path(target: Target, *, filters: Filters, everything: bool, as_json: bool) -> None:
     """Show the longest chain of open tasks: it decides when all is done.
 
     Hours are of work, from now, with agents enough: a task's estimate, else the median of its
-    agent type, else one. Tasks outside that those of the epic, feature or workflow wait for
-    count too.
+    agent type, else one. Tasks outside that those of the filters wait for count too.
 
-    Example: taskdb critical-path --epic E04 --all
+    Example: taskdb critical-path --under E04-login --all
     """
     with target.connect() as conn:
-        _refuse_unknown(target, conn, epic, feature, workflow_id)
         ask = planning.schedule if everything else planning.critical_path
-        found = ask(conn, epic=epic, feature=feature, workflow_id=workflow_id)
+        found = ask(conn, task_ids=_scope(filters, target, conn))
     if as_json:
         print_json(found)
         return
@@ -73,6 +56,7 @@ def critical_path(
     print_table(
         ["", "key", "status", "hours", "start", "finish", "slack", "", "title"],
         [_planned(row) for row in found],
+        one_line=True,
     )
     last = max(row.earliest_finish_hours for row in found if row.in_scope)
     click.echo(f"{last} hours of work, one after the other, at the least.", err=True)
@@ -94,28 +78,18 @@ def _planned(row: PlannedTask) -> tuple[object, ...]:
 
 
 @click.command()
-@epic_option
-@feature_option
-@workflow_option
+@filter_options
 @json_option
 @with_target
-def waves(
-    target: Target,
-    *,
-    epic: str | None,
-    feature: str | None,
-    workflow_id: UUID | None,
-    as_json: bool,
-) -> None:
+def waves(target: Target, *, filters: Filters, as_json: bool) -> None:
     """Show what can run in parallel, wave by wave, and how many agents it can feed.
 
     Wave 1 waits for nothing, wave 2 for something of wave 1, and so on.
 
-    Example: taskdb waves --epic E04
+    Example: taskdb waves --epic E04 --label backend
     """
     with target.connect() as conn:
-        _refuse_unknown(target, conn, epic, feature, workflow_id)
-        found = planning.execution_waves(conn, epic=epic, feature=feature, workflow_id=workflow_id)
+        found = planning.execution_waves(conn, task_ids=_scope(filters, target, conn))
     if as_json:
         print_json(found)
         return
@@ -132,9 +106,15 @@ def waves(
             )
             for row in found
         ],
+        one_line=True,
     )
     if not found:
         click.echo("Nothing is open.", err=True)
+
+
+def _scope(filters: Filters, target: Target, conn: psycopg.Connection[Any]) -> list[UUID] | None:
+    """Return the open tasks that the filters choose, None for the whole plan."""
+    return filters.task_ids(target, conn) if filters.any else None
 
 
 def _some(keys: Sequence[str]) -> str:
@@ -252,7 +232,13 @@ def _section(title: str, headings: Sequence[str], rows: Sequence[Sequence[object
 
 
 @click.command()
-@click.option("--epic", metavar="KEY", help="Of this epic only.")
+@filter_options
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Finished and cancelled tasks too, not only open ones.",
+)
 @click.option(
     "--format",
     "kind",
@@ -267,29 +253,31 @@ def _section(title: str, headings: Sequence[str], rows: Sequence[Sequence[object
     help=f"What a box is. Default: a feature, if of over {diagrams.LARGE} tasks most have one.",
 )
 @with_target
-def graph(target: Target, *, epic: str | None, kind: str, by: str | None) -> None:
-    """Draw what waits for what, as text for Mermaid or Graphviz.
+def graph(target: Target, *, filters: Filters, everything: bool, kind: str, by: str | None) -> None:
+    """Draw what waits for what among open tasks, as text for Mermaid or Graphviz.
 
     Colours are statuses; the critical path is red and thick; what is dashed lies outside the
-    epic, or is a suggestion.
+    filters, or is a suggestion.
 
-    Example: taskdb graph --epic E04 --format dot | dot -Tsvg > E04.svg
+    Example: taskdb graph --near bd-17 --format dot | dot -Tsvg > around.svg
     """
     with target.connect() as conn:
-        _refuse_unknown(target, conn, epic)
-        count = drawn.size(conn, epic=epic)
+        task_ids = filters.task_ids(target, conn, None if everything else OPEN)
+        count = len(task_ids)
+        # Features are of an epic: other filters choose tasks within them.
         featured = sum(
-            row.task_count for row in drawn.feature_nodes(conn, epic=epic, limit=diagrams.MOST)
+            row.task_count
+            for row in drawn.feature_nodes(conn, epic=filters.epic, limit=diagrams.MOST)
         )
         # A picture by feature of a plan that has none would be empty.
         by_feature = by == "feature" or (
             by is None and count > diagrams.LARGE and 2 * featured > count
         )
         if by_feature:
-            picture = diagrams.draw_features(conn, epic=epic)
-            left_out = count - featured
+            picture = diagrams.draw_features(conn, epic=filters.epic)
+            left_out = max(count - featured, 0)
         else:
-            picture = diagrams.draw_tasks(conn, epic=epic)
+            picture = diagrams.draw_tasks(conn, task_ids=task_ids, only_open=not everything)
             left_out = max(count - diagrams.MOST, 0)
     text = diagrams.as_dot(picture) if kind == "dot" else diagrams.as_mermaid(picture)
     click.echo(text, nl=False)
@@ -298,33 +286,13 @@ def graph(target: Target, *, epic: str | None, kind: str, by: str | None) -> Non
             f"Mermaid draws {diagrams.MERMAID_EDGES} arrows and {diagrams.MERMAID_CHARACTERS}"
             f" characters at most, unless its page sets maxEdges and maxTextSize; these are"
             f" {len(picture.edges)} and {len(text)}. --format dot has no such limit;"
-            " --epic and --by feature draw less.",
+            " --epic, --near and --by feature draw less.",
             err=True,
         )
+    if not count:
+        click.echo("No task is chosen; --all draws finished ones too.", err=True)
     if by_feature and by is None:
         click.echo(f"{count} tasks, drawn by feature; --by task draws each.", err=True)
     if left_out:
         reason = "of no feature" if by_feature else "too many"
         click.echo(f"{left_out} tasks are not in the picture: {reason}.", err=True)
-
-
-def _refuse_unknown(
-    target: Target,
-    conn: psycopg.Connection,
-    epic: str | None,
-    feature: str | None = None,
-    workflow_id: UUID | None = None,
-) -> None:
-    if epic is not None:
-        with naming(target, "epic", epic, listing=_listing("key, title", "epics")):
-            epics.get_by_key(conn, epic)
-    if feature is not None:
-        with naming(target, "feature", feature, listing=_listing("key, title", "features")):
-            features.get_by_key(conn, feature)
-    if workflow_id is not None:
-        with naming(target, "workflow", workflow_id, listing=_listing("id, name", "workflows")):
-            workflows.get(conn, workflow_id)
-
-
-def _listing(columns: str, table: str) -> str:
-    return f"db psql -c 'select {columns} from {table}'"

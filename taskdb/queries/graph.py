@@ -10,20 +10,24 @@ __all__ = ["edges", "feature_edges", "feature_nodes", "features_of", "nodes", "s
 
 
 @query
-def size(*, epic: Key | None = None) -> int:
-    """Return how many tasks an epic has, or the whole plan."""
+def size(*, epic: Key | None = None, task_ids: list[UUID] | None = None) -> int:
+    """Return how many tasks an epic has, there are among these, or in the whole plan."""
     ...
 
 
 @query
-def nodes(*, epic: Key | None = None, limit: Limit = 1000) -> list[DrawnTask]:
-    """Return the tasks of an epic, or all, each after what it waits for."""
+def nodes(
+    *, epic: Key | None = None, task_ids: list[UUID] | None = None, limit: Limit = 1000
+) -> list[DrawnTask]:
+    """Return the tasks of an epic, these, or all, each after what it waits for."""
     ...
 
 
 @query
-def edges(*, epic: Key | None = None, limit: Limit = 5000) -> list[DrawnEdge]:
-    """Return what the tasks of an epic, or all, wait for; some of it may be of other epics."""
+def edges(
+    *, epic: Key | None = None, task_ids: list[UUID] | None = None, limit: Limit = 5000
+) -> list[DrawnEdge]:
+    """Return what the tasks of an epic, these, or all, wait for; it may be of other epics."""
     ...
 
 

@@ -28,20 +28,29 @@ Keys = Annotated[list[str], Length(0, 1000)]
 
 @query
 def schedule(
-    *, epic: Key | None = None, feature: Key | None = None, workflow_id: UUID | None = None
+    *,
+    epic: Key | None = None,
+    feature: Key | None = None,
+    workflow_id: UUID | None = None,
+    task_ids: list[UUID] | None = None,
 ) -> list[PlannedTask]:
     """Return when each open task can begin and end, the earliest first.
 
-    Of an epic, a feature, a workflow, or of the whole plan. The open tasks outside that they
-    wait for are there too, without `in_scope`: they come first all the same. What is in
-    progress counts with all its hours; neither calendars nor `scheduled_at` are looked at.
+    Of an epic, a feature, a workflow, of *task_ids*, or of the whole plan. The open tasks
+    outside that they wait for are there too, without `in_scope`: they come first all the same.
+    What is in progress counts with all its hours; neither calendars nor `scheduled_at` are
+    looked at.
     """
     ...
 
 
 @query
 def critical_path(
-    *, epic: Key | None = None, feature: Key | None = None, workflow_id: UUID | None = None
+    *,
+    epic: Key | None = None,
+    feature: Key | None = None,
+    workflow_id: UUID | None = None,
+    task_ids: list[UUID] | None = None,
 ) -> list[PlannedTask]:
     """Return one longest chain of open tasks, in the order of work; its scope is `schedule`'s.
 
@@ -53,7 +62,11 @@ def critical_path(
 
 @query
 def execution_waves(
-    *, epic: Key | None = None, feature: Key | None = None, workflow_id: UUID | None = None
+    *,
+    epic: Key | None = None,
+    feature: Key | None = None,
+    workflow_id: UUID | None = None,
+    task_ids: list[UUID] | None = None,
 ) -> list[Wave]:
     """Return what can run in parallel, wave by wave; its scope is `schedule`'s."""
     ...

@@ -1,0 +1,108 @@
+-- Which tasks a list or a picture is of, and the lists of those.
+
+-- name: chosen
+-- The tasks that all the filters given choose, in no order.
+--
+-- plan: whole tables: without a selective filter it chooses all
+select task.id
+from tasks as task
+where
+    true
+    and task.status = any(:statuses)                                -- if :statuses
+    and task.id = any(:within)                                      -- if :within
+    and task.feature_id in (                                        -- if :epic
+        select feature.id                                           -- if :epic
+        from epics as epic                                          -- if :epic
+        inner join features as feature on feature.epic_id = epic.id  -- if :epic
+        where epic.key = :epic                                      -- if :epic
+    )                                                               -- if :epic
+    and task.feature_id in (                                        -- if :feature
+        select feature.id                                           -- if :feature
+        from features as feature                                    -- if :feature
+        where feature.key = :feature                                -- if :feature
+    )                                                               -- if :feature
+    and task.workflow_id = :workflow_id                             -- if :workflow_id
+    and task.agent_type = :agent_type                               -- if :agent_type
+    and task.metadata @> jsonb_build_object(                        -- if :label
+        'labels', jsonb_build_array(:label::text)                   -- if :label
+    );                                                              -- if :label
+
+-- name: around
+-- A task and those that so many steps lead to: an edge in either direction, a parent or a child.
+--
+-- plan: tasks_key_is_unique, tasks_pkey, tasks_by_parent, task_dependencies_pkey
+with recursive around as (
+    select
+        task.id,
+        task.parent_id,
+        0 as distance
+    from tasks as task
+    where task.key = :key
+    union
+    select
+        task.id,
+        task.parent_id,
+        around.distance + 1 as distance
+    from around
+    cross join lateral (
+        select edge.depends_on_id as id
+        from task_dependencies as edge
+        where edge.task_id = around.id
+        union all
+        select edge.task_id as id
+        from task_dependencies as edge
+        where edge.depends_on_id = around.id
+        union all
+        select child.id
+        from tasks as child
+        where child.parent_id = around.id
+        union all
+        select around.parent_id as id
+    ) as neighbour
+    inner join tasks as task on task.id = neighbour.id
+    where around.distance < :steps
+)
+
+select distinct around.id from around;
+
+-- name: ready_among
+-- Which of these tasks may be claimed now, in the order of the claim.
+--
+-- plan: tasks_pkey
+select
+    ready.id,
+    ready.key,
+    ready.title,
+    ready.status,
+    ready.effective_priority,
+    ready.agent_type,
+    ready.assigned_agent,
+    ready.feature_id
+from ready_tasks as ready
+where
+    ready.id = any(:task_ids)
+    and coalesce(ready.assigned_agent, '') in ('', :agent)          -- if :agent
+    and coalesce(ready.agent_type, '') in ('', :agent_type)         -- if :agent_type
+order by ready.effective_priority, ready.execution_order, ready.created_at, ready.id
+limit :limit;
+
+-- name: list_among
+-- These tasks, what comes first in the work before what waits for it.
+--
+-- plan: tasks_pkey
+select
+    task.id,
+    task.key,
+    task.title,
+    task.status,
+    task.effective_priority,
+    task.agent_type,
+    parent.key as parent_key,
+    feature.key as feature_key,
+    task.blocked_reason
+from tasks as task
+left join tasks as parent on parent.id = task.parent_id
+left join features as feature on feature.id = task.feature_id
+where task.id = any(:task_ids)
+order by task.graph_rank, task.id
+limit :limit;

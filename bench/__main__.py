@@ -9,14 +9,12 @@ interpreter too, in turns with this one. `--short` asserts the floors of `bench.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +32,7 @@ from bench import (
 )
 from bench.claiming import Subject
 from bench.crews import command
+from bench.options import Asked, asked_by, parser
 from bench.pgbench import Pgbench
 from taskdb import migrations
 from taskdb.embedded import Server
@@ -48,44 +47,9 @@ OTHERS: Final = [
     "awa-pg",
     "uvloop",
 ]
-SECTIONS: Final = ("reading", "claiming", "features", "snapshot", "scale", "bulk")
-# No checkpoint in a run, and the WAL of a run is there to be read when it is over.
-SETTINGS: Final = {"checkpoint_timeout": "1h", "max_wal_size": "8GB", "wal_keep_size": "2GB"}
-
-
-@dataclass
-class Asked:
-    """What to measure, and how long."""
-
-    own: bool = False
-    sections: Sequence[str] = SECTIONS
-    seconds: float = 2
-    rounds: int = 3
-    workers: Sequence[int] = (1, 4)
-    sizes: Sequence[int] = (1_000, 1_000_000)
-    snapshot_seconds: float = 60
-    clean_seconds: float = 10
-    bulk_seconds: float = 600
-    blockers: int = 1_000
-    ways: Sequence[str] = tuple(claiming.WAYS)
-    only_bars: bool = False
-    also: Sequence[tuple[str, str]] = ()
-    results: results.Results = field(default_factory=results.Results)
-
-
-# In under a minute on two idle processors, with nothing but what `make setup` installs.
-SHORT: Final = Asked(
-    own=True,
-    sections=("claiming", "features", "scale", "bulk"),
-    seconds=0.5,
-    rounds=2,
-    workers=(4,),
-    sizes=(1_000, 5_000),
-    bulk_seconds=5,
-    blockers=250,
-    ways=("one", "chain", "batch"),
-    only_bars=True,
-)
+# No checkpoint in a run, so that its WAL is there to be read when it is over; and files of WAL are
+# used again, since to make a new one takes the time of many commits.
+SETTINGS: Final = {"checkpoint_timeout": "1h", "max_wal_size": "8GB", "min_wal_size": "1GB"}
 
 
 @contextmanager
@@ -120,7 +84,12 @@ def report(url: str, asked: Asked) -> Iterator[Table]:
     if "features" in asked.sections:
         loops = [one for subject in subjects for one in features.contestants(subject)]
         found = contest.contest(
-            loops, workers=1, seconds=asked.seconds, rounds=asked.rounds, said=_say
+            loops,
+            workers=1,
+            seconds=asked.seconds,
+            rounds=asked.rounds,
+            tries=asked.tries,
+            said=_say,
         )
         asked.results.add("features", subjects, found)
         yield features.table(subjects, found)
@@ -165,7 +134,12 @@ def _claiming(url: str, subjects: Sequence[Subject], asked: Asked) -> Iterator[T
         compared += claiming.others(claiming.database(url, "others"))
     for workers in asked.workers:
         found = contest.contest(
-            compared, workers=workers, seconds=asked.seconds, rounds=asked.rounds, said=_say
+            compared,
+            workers=workers,
+            seconds=asked.seconds,
+            rounds=asked.rounds,
+            tries=asked.tries,
+            said=_say,
         )
         asked.results.add("claiming", subjects, found)
         title = f"Claiming, {workers} worker{'s' if workers > 1 else ''}"
@@ -229,23 +203,13 @@ def _run(module: str, subject: Subject, *arguments: str) -> dict[str, Any]:
     return found
 
 
-def _asked(given: argparse.Namespace) -> Asked:
-    asked = SHORT if given.short else Asked()
-    asked.own = given.own or asked.own
-    asked.also = [tuple(pair.rsplit("=", 1)) for pair in given.also]
-    for name in ("sections", "seconds", "rounds", "sizes", "snapshot_seconds", "bulk_seconds"):
-        if value := getattr(given, name):
-            setattr(asked, name, value)
-    return asked
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["compare"]:
         print(results.compare(*given[1:]))
         return 0
-    options = _parser().parse_args(given)
-    asked = _asked(options)
+    options = parser(__doc__).parse_args(given)
+    asked = asked_by(options)
     with server() as url:
         for table in report(url, asked):
             print(f"{table}\n", flush=True)
@@ -257,21 +221,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     below = bars.below_floor(found["taskdb"], found.get(results.OTHERS, {}))
     print(*below, sep="\n", file=sys.stderr)
     return 1 if below else 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m bench", description=__doc__)
-    parser.add_argument("sections", nargs="*", help=f"of {', '.join(SECTIONS)} (default: all)")
-    parser.add_argument("--own", action="store_true", help="only psycopg, taskdb and pgbench")
-    parser.add_argument("--short", action="store_true", help="a minute; fails below the floors")
-    parser.add_argument("--seconds", type=float, help="of a run (default: 2)")
-    parser.add_argument("--rounds", type=int, help="the medians of so many (default: 3)")
-    parser.add_argument("--sizes", type=int, nargs=2, help="of plans (1000 1000000)")
-    parser.add_argument("--snapshot-seconds", type=float, help="how long it is held (60)")
-    parser.add_argument("--bulk-seconds", type=float, help="no load longer than this (600)")
-    parser.add_argument("--also", action="append", default=[], metavar="PYTHON=NAME")
-    parser.add_argument("--json", type=Path, help="write the figures there")
-    return parser
 
 
 if __name__ == "__main__":

@@ -60,6 +60,10 @@ def checkpoint() -> None: ...
 def vacuum_all() -> None: ...
 
 
+@query
+def lift_timeout() -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One moment of a run. Processor times are nanoseconds, by thread."""

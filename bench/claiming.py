@@ -16,6 +16,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bench import WORKSPACE, connected, named, query
+from bench.accounts import lift_timeout
 from bench.contest import Contestant
 from bench.crews import Clients, Crew, command, workers
 from bench.jobs import finish, finish_and_lease, finish_many, lease, lease_many
@@ -96,6 +97,7 @@ def _output(arguments: list[str]) -> str:
 def refill(url: str, jobs: int) -> None:
     """Leave that many ready tasks and nothing else."""
     with connected(url) as conn:
+        lift_timeout(conn)
         empty_tasks(conn)
         fill_tasks(conn, jobs=jobs)
 

@@ -31,6 +31,8 @@ from taskdb.query import Query
 
 WARM_SECONDS: Final = 0.4
 SPARE_SECONDS: Final = 0.3
+# So many processors that others have are no disturbance.
+CALM: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +100,40 @@ def contest(
     workers: int,
     seconds: float,
     rounds: int,
+    tries: int = 1,
     said: Callable[[str], None] = lambda line: None,
 ) -> list[Result]:
-    """Let all contestants run in turns, as often as *rounds* says; return the medians."""
+    """Let all contestants run in turns, as often as *rounds* says; return the medians.
+
+    A run that others on the machine disturbed is tried again, up to *tries* times in all; the
+    calmest counts.
+    """
     lengths = {c.name: _length(c.expected, seconds) for c in contestants}
     found: dict[str, list[Figures]] = {c.name: [] for c in contestants}
     for number in range(rounds):
         for contestant in contestants:
-            while True:
-                got, long_enough = run(contestant, workers, seconds, lengths[contestant.name])
-                if long_enough:
-                    break
-                lengths[contestant.name] *= 2
+            got = _calmest(contestant, workers, seconds, lengths, tries)
             lengths[contestant.name] = _length(got.rate, seconds)
             found[contestant.name].append(got)
             said(f"{number + 1}/{rounds} {contestant.name}, {workers} w: {got.rate:.0f}/s")
     return [_result(name, workers, runs) for name, runs in found.items()]
+
+
+def _calmest(
+    contestant: Contestant, workers: int, seconds: float, lengths: dict[str, int], tries: int
+) -> Figures:
+    """Run until nobody disturbs, or the tries are used up; keep the queue long enough."""
+    best: Figures | None = None
+    while tries > 0 and (best is None or best.foreign > CALM):
+        got, long_enough = run(contestant, workers, seconds, lengths[contestant.name])
+        if not long_enough:
+            lengths[contestant.name] *= 2
+            continue
+        tries -= 1
+        if best is None or got.foreign < best.foreign:
+            best = got
+    assert best is not None
+    return best
 
 
 def _length(rate: float, seconds: float) -> int:

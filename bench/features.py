@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from bench import Table, connected, query
+from bench.accounts import lift_timeout
 from bench.claiming import Subject, empty_tasks, fill_tasks, refill, tasks_done
 from bench.contest import Contestant, Result
 from bench.crews import workers
@@ -79,6 +80,7 @@ FEATURES: Final[Mapping[str, Callable[[Connection, int], Any]]] = {
 
 def _refill(fill: Callable[[Connection, int], Any], url: str, jobs: int) -> None:
     with connected(url) as conn:
+        lift_timeout(conn)
         empty_tasks(conn)
         fill(conn, jobs)
 

@@ -10,7 +10,7 @@ from typing import Final
 from psycopg import IsolationLevel
 
 from bench import WORKSPACE, Table, connected
-from bench.accounts import checkpoint, vacuum_all
+from bench.accounts import checkpoint, lift_timeout, vacuum_all
 from bench.claiming import Subject, contestants_of, empty_tasks, tasks_done
 from bench.contest import run
 from bench.crews import workers
@@ -51,6 +51,7 @@ def measure(subject: Subject, way: str, *, seconds: float, clean: float = CLEAN_
     jobs = int(found.rate * 1.6 * (clean + seconds + 5)) + 5000
     window = min(5.0, seconds / 2)
     with connected(subject.url) as conn, _reader(subject.url) as reader:
+        lift_timeout(conn)
         empty_tasks(conn)
         fill_mixed(conn, jobs=jobs)
         vacuum_all(conn)

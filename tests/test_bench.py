@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from bench import Table, bars, claiming, connected, features, named
-from bench.__main__ import OTHERS, Asked, main, report
+from bench.__main__ import OTHERS, main, report
 from bench.accounts import inspect_wal, settled, wal_bytes, wal_position
 from bench.bars import BARS
 from bench.crews import command
+from bench.options import Asked
 from bench.reading import Way, ways
 from taskdb.embedded import throwaway
 from taskdb.queries import claims
@@ -194,3 +195,8 @@ def test_figure_below_its_floor_is_named() -> None:
 
 def test_floors_ask_for_less_than_goals() -> None:
     assert [bar.name for bar in BARS if not bar.holds(bar.goal, bar.floor)] == []
+
+
+def test_misspelt_section_is_refused() -> None:
+    with pytest.raises(SystemExit, match="claimings"):
+        main(["claimings"])

@@ -39,3 +39,7 @@ checkpoint; -- noqa: PRS
 
 -- name: vacuum_all
 vacuum (analyze);
+
+-- name: lift_timeout
+-- A connection of taskdb's gives a statement a minute, which filling a long queue may exceed.
+set statement_timeout = 0;

@@ -53,14 +53,19 @@ coverage: $(STAMP) ## Run every test and report what of taskdb/ they reach.
 	$(BIN)/pytest -n auto --cov --cov-report=term
 
 .PHONY: check
-check: $(STAMP) ## ruff, mypy, pyright, sqlfluff, squawk, taskdb check.
+check: $(STAMP) ## ruff, sync, mypy, pyright, sqlfluff, squawk, taskdb check.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python tools/sync.py --check
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/sqlfluff lint --quiet sql migrations bench/sql
 	$(BIN)/squawk migrations/shared/*.sql migrations/workspace/*.sql
 	$(BIN)/taskdb check
+
+.PHONY: sync
+sync: $(STAMP) ## Write the synchronous modules from the asynchronous ones.
+	$(BIN)/python tools/sync.py
 
 # What the bench compares with is not for those who only test.
 $(BENCH_STAMP): $(STAMP)

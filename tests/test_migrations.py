@@ -806,14 +806,14 @@ async def test_a_service_is_refused_an_older_schema_and_given_a_newer_one(
         with pytest.raises(
             SchemaVersionMismatchError, match=r"lacks workspace migration 0002\.add"
         ):
-            await migrations.require_async(aconn, folder=trains.folder)
+            await migrations.require(aconn, folder=trains.folder)
 
     migrations.up(empty_database_url, folder=trains.folder)
     trains.remove("workspace", "0002.add")
 
     async with await connect_async(empty_database_url) as aconn:
-        await migrations.require_async(aconn, folder=trains.folder)
-        version = await migrations.version_async(aconn)
+        await migrations.require(aconn, folder=trains.folder)
+        version = await migrations.version(aconn)
     assert version == migrations.SchemaVersion("0001.create-mood", "0002.add")
     assert str(version) == "0002.add on 0001.create-mood"
 

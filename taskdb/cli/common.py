@@ -22,7 +22,7 @@ from rich.text import Text
 
 from taskdb import database, migrations, queries
 from taskdb.database import workspaces
-from taskdb.database.connections import not_found
+from taskdb.database.connecting import not_found
 from taskdb.database.settings import Settings, is_configured
 from taskdb.embedded import DIRECTORY, Server
 from taskdb.errors import DatabaseNotFoundError, NotFoundError

@@ -1,7 +1,10 @@
 """Connections to a task database: its settings, one connection, a pool of them, its workspaces."""
 
-from taskdb.database.connections import AsyncConnection, Connection, connect, connect_async
-from taskdb.database.pool import AsyncDatabase, Database
+from taskdb.database.connecting import AsyncConnection, Connection
+from taskdb.database.connections import connect
+from taskdb.database.connections_async import connect_async
+from taskdb.database.pool import Database
+from taskdb.database.pool_async import AsyncDatabase
 from taskdb.database.pooling import DatabaseHealth, PoolFigures
 from taskdb.database.settings import is_configured
 

@@ -1,130 +1,214 @@
-"""One connection, set up as taskdb's queries expect it; and the place for what that takes."""
+# From taskdb/database/connections_async.py by tools/sync.py (`make sync`): edit that.
+"""One connection, set up as those of a pool are, that does not wait for its server for ever.
+
+`tools/sync.py` writes the synchronous form, `taskdb.database.connections`.
+"""
 
 from __future__ import annotations
 
-import json
-from typing import Any, Final, TypeAlias
+import time
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
 
-import orjson
 import psycopg
-from psycopg import AsyncRawServerCursor, RawServerCursor
-from psycopg.raw_cursor import AsyncRawCursor, RawCursor
-from psycopg.rows import TupleRow
-from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg import RawCursor, RawServerCursor, generators
+from psycopg.abc import PQGen
+from psycopg.rows import TupleRow, tuple_row
 
+from taskdb.database.connecting import (
+    CHECK_SECONDS,
+    GRACE_SECONDS,
+    PREPARE_THRESHOLD,
+    RESET,
+    SERVER,
+    WAIT_INTERVAL,
+    WaitTimeout,
+    in_block_error,
+    limit_of,
+    may_be_dead,
+    not_found,
+    refuse_dropped,
+    refuse_failed,
+    set_json,
+    sets_timeout,
+    unanswered,
+)
 from taskdb.database.settings import Settings
-from taskdb.errors import DatabaseError, DatabaseNotFoundError, ValidationError
-from taskdb.places import SQL
 
-__all__ = ["AnyConnection", "AsyncConnection", "Connection", "connect", "connect_async"]
+__all__ = ["GuardedConnection", "connect", "open_connection"]
 
-Connection: TypeAlias = psycopg.Connection[TupleRow]
-AsyncConnection: TypeAlias = psycopg.AsyncConnection[TupleRow]
-AnyConnection: TypeAlias = psycopg.Connection[Any] | psycopg.AsyncConnection[Any]
+T = TypeVar("T")
 
-SERVER: Final = (SQL / "session" / "server.sql").read_bytes()
+
+class HeededCursor(RawCursor[Any]):
+    """A cursor of the user's: what it runs may change the session, other than a named query."""
+
+    def __init__(self, connection: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(connection, *args, **kwargs)
+        connection.changed = True
+
+    def execute(self, query: Any, *args: Any, **kwargs: Any) -> Self:
+        """Run a statement, as psycopg does."""
+        self.connection.heed(query)  # type: ignore[attr-defined]
+        return super().execute(query, *args, **kwargs)
+
+
+class HeededServerCursor(RawServerCursor[Any]):
+    """A server-side cursor of the user's."""
+
+    def __init__(self, connection: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(connection, *args, **kwargs)
+        connection.changed = True
+
+
+class GuardedConnection(psycopg.Connection[TupleRow]):
+    """A connection that gives a silent server up, and knows whether its session was changed.
+
+    `limit` is how many seconds it waits for an answer: the statement timeout and a little more,
+    or None where a statement changed that timeout. `changed` says that its user ran something
+    past the named queries. `in_block` says that `Database.transaction` ends its transaction, and
+    nobody else.
+    """
+
+    place = ""
+    limit: float | None = GRACE_SECONDS
+    usual_limit: float | None = GRACE_SECONDS
+    changed = False
+    in_block = False
+    made_at = 0.0
+    used_at = 0.0
+
+    @classmethod
+    def connect(  # type: ignore[override]
+        cls,
+        conninfo: str = "",
+        *,
+        refused: Callable[[psycopg.OperationalError], None] | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Connect as psycopg does; *refused* is told why that failed."""
+        try:
+            return super().connect(conninfo, **kwargs)
+        except psycopg.OperationalError as exc:
+            if refused is not None:
+                refused(exc)
+            raise
+
+    def set_up(self, settings: Settings, limit: float | None) -> None:
+        """Make it one of *settings* that waits for *limit* seconds."""
+        self.place = settings.place
+        self.limit = self.usual_limit = limit
+        self.made_at = self.used_at = time.monotonic()
+        self._set_factories()
+        set_json(self)
+
+    def _set_factories(self) -> None:
+        self.row_factory = tuple_row
+        self.prepare_threshold = PREPARE_THRESHOLD
+        self.cursor_factory = HeededCursor
+        self.server_cursor_factory = HeededServerCursor
+
+    def heed(self, query: object) -> None:
+        """Note a statement that may change the session."""
+        self.changed = True
+        if sets_timeout(query):
+            self.limit = None
+
+    def wait(
+        self, gen: PQGen[T], interval: float = WAIT_INTERVAL, timeout: float | None = None
+    ) -> T:
+        """Wait for the server, as psycopg does, and close the connection if it stays silent."""
+        if timeout is not None or self.limit is None:
+            return psycopg.Connection.wait(self, gen, interval, timeout)
+        try:
+            return psycopg.Connection.wait(self, gen, interval, self.limit)
+        except WaitTimeout as exc:
+            self.pgconn.finish()
+            raise unanswered(self.place, self.limit) from exc
+
+    def commit(self) -> None:
+        """Commit, unless it is in a block of one transaction."""
+        if self.in_block:
+            raise in_block_error("commit()")
+        psycopg.Connection.commit(self)
+
+    def rollback(self) -> None:
+        """Roll back, unless it is in a block of one transaction."""
+        if self.in_block:
+            raise in_block_error("rollback()")
+        psycopg.Connection.rollback(self)
+
+    def set_autocommit(self, value: bool) -> None:
+        """Set autocommit, unless it is in a block of one transaction."""
+        if self.in_block:
+            raise in_block_error("autocommit")
+        super().set_autocommit(value)
+
+    def check(self) -> None:
+        """Raise an error if the server may be gone, and is."""
+        if may_be_dead(self.pgconn, self.used_at):
+            self._send(b"", CHECK_SECONDS)
+
+    def reset(self) -> None:
+        """Undo what the last user did to the session, the transaction being over.
+
+        Named queries leave nothing behind; after them there is nothing to ask the server for.
+        """
+        self.used_at = time.monotonic()
+        if (
+            not self.changed
+            and not self.autocommit
+            and self.isolation_level is None
+            and self.read_only is None
+            and self.deferrable is None
+            and self.row_factory is tuple_row
+            and self.prepare_threshold == PREPARE_THRESHOLD
+            and self.cursor_factory is HeededCursor
+            and self.server_cursor_factory is HeededServerCursor
+        ):
+            return
+        self._send(RESET, CHECK_SECONDS)
+        self.set_autocommit(False)
+        self.set_isolation_level(None)
+        self.set_read_only(None)
+        self.set_deferrable(None)
+        self._set_factories()
+        self.limit = self.usual_limit
+        self.changed = False
+
+    def _send(self, statements: bytes, limit: float) -> None:
+        """Run statements outside any transaction, waiting for *limit* seconds."""
+        self.limit = limit
+        self.pgconn.send_query(statements)
+        refuse_failed(self.wait(generators.execute(self.pgconn)))
+        self.limit = self.usual_limit
 
 
 def connect(
     conninfo: str | None = None, *, workspace: str | None = None, autocommit: bool = False
-) -> Connection:
+) -> psycopg.Connection[TupleRow]:
     """Open one connection, set up as those of a pool are; the caller closes it.
 
     The arguments are those of `Database`, and so are the errors.
     """
-    return open_connection(Settings.read(conninfo, workspace=workspace), autocommit=autocommit)
-
-
-async def connect_async(
-    conninfo: str | None = None, *, workspace: str | None = None, autocommit: bool = False
-) -> AsyncConnection:
-    """Open one asynchronous connection: `connect`, awaited."""
     settings = Settings.read(conninfo, workspace=workspace)
+    return open_connection(settings, autocommit=autocommit)
+
+
+def open_connection(settings: Settings, *, autocommit: bool = False) -> GuardedConnection:
+    """Open one connection and see that its session is what *settings* ask for."""
     try:
-        conn = await psycopg.AsyncConnection.connect(
-            settings.conninfo, autocommit=True, cursor_factory=AsyncRawCursor
-        )
+        conn = GuardedConnection.connect(settings.conninfo, autocommit=True)
     except psycopg.OperationalError as exc:
         raise not_found(settings, exc) from exc
     try:
-        _refuse_dropped(settings, await (await conn.execute(SERVER)).fetchone())
-    except BaseException:
-        await conn.close()
-        raise
-    await conn.set_autocommit(autocommit)
-    await set_cursors_async(conn)
-    set_json(conn)
-    return conn
-
-
-def open_connection(settings: Settings, *, autocommit: bool = False) -> Connection:
-    try:
-        conn = psycopg.connect(settings.conninfo, autocommit=True, cursor_factory=RawCursor)
-    except psycopg.OperationalError as exc:
-        raise not_found(settings, exc) from exc
-    try:
-        _refuse_dropped(settings, conn.execute(SERVER).fetchone())
+        conn.place = settings.place
+        row = (conn.execute(SERVER)).fetchone()
+        refuse_dropped(settings, row)
+        conn.set_autocommit(autocommit)
     except BaseException:
         conn.close()
         raise
-    conn.autocommit = autocommit
-    set_cursors(conn)
-    set_json(conn)
+    conn.set_up(settings, limit_of(row))
+    conn.changed = False
     return conn
-
-
-def _refuse_dropped(settings: Settings, row: TupleRow | None) -> None:
-    """Refuse a session that is not as *settings* ask: queries would look in another schema."""
-    if row is None or (_names(row[2]), row[3]) != (_names(settings.search_path), "UTC"):
-        raise DatabaseError(
-            f"{settings.place} did not take the settings of the session",
-            hint="A pooler drops them: see docs/integration.md, Poolers",
-        )
-
-
-def _names(search_path: str) -> list[str]:
-    """The schemas of a search path, whether the server quoted them or not."""
-    return [name.strip().strip('"') for name in search_path.split(",")]
-
-
-def not_found(settings: Settings, exc: psycopg.OperationalError) -> DatabaseNotFoundError:
-    # libpq's advice comes on indented lines of their own.
-    lines = [line for line in str(exc).splitlines() if not line.startswith("\t")]
-    reason = " ".join(" ".join(lines).split()).removeprefix("connection failed: ")
-    source = "the connection string given" if settings.source == "conninfo" else settings.source
-    if exc.pgconn and exc.pgconn.needs_password:
-        hint = f"Give the password in {source}, in PGPASSWORD or in ~/.pgpass"
-    elif "startup parameter" in reason:
-        hint = "A pooler refuses what taskdb sets: see docs/integration.md, Poolers"
-    elif "FATAL: " in reason:
-        hint = f"The server answers; mend the user, the password or the database in {source}"
-    else:
-        hint = f"The address comes from {source}; is the server running there?"
-    return DatabaseNotFoundError(f"{settings.place} cannot be reached: {reason}", hint=hint)
-
-
-def set_cursors(conn: psycopg.Connection[Any]) -> None:
-    conn.cursor_factory = RawCursor
-    conn.server_cursor_factory = RawServerCursor
-
-
-async def set_cursors_async(conn: psycopg.AsyncConnection[Any]) -> None:
-    conn.cursor_factory = AsyncRawCursor
-    conn.server_cursor_factory = AsyncRawServerCursor
-
-
-def set_json(conn: AnyConnection) -> None:
-    # Once a connection: psycopg derives each dumper from the one before.
-    set_json_loads(orjson.loads, conn)
-    set_json_dumps(_dumps, conn)
-
-
-def _dumps(value: object) -> bytes:
-    try:
-        text = orjson.dumps(value)
-        if b"null" in text:
-            # orjson writes null for NaN and infinity too: json refuses them.
-            json.dumps(value, allow_nan=False, default=str)
-    except (TypeError, ValueError) as exc:
-        raise ValidationError(None, f"cannot be stored as JSON: {exc}") from exc
-    return text

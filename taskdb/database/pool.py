@@ -1,4 +1,5 @@
-"""Connections: one plain one, or a pool of them, sync or async, all set up the same way.
+# From taskdb/database/pool_async.py by tools/sync.py (`make sync`): edit that.
+"""Pools of connections, sync or async, all set up the same way.
 
 ::
 
@@ -10,35 +11,34 @@
 
 A connection sends `$1`-style statements (psycopg's `RawCursor`), looks names up in its workspace
 and then in ``shared``, speaks UTC, reads and writes JSON with orjson, and gives a statement 60
-seconds. It is checked when it is lent, and when it comes back all that its user set in the session
-is undone; adapters and notice handlers registered with the object stay.
-docs/integration.md shows it in a service.
+seconds. It is checked when it is checked out after it sat idle, and when it comes back all that
+its user set in the session is undone; adapters and notice handlers registered with the object
+stay. Named queries leave nothing to undo. A server that stays silent for the statement timeout
+and five seconds more is given up. docs/integration.md shows it in a service.
+
+`tools/sync.py` writes `taskdb.database.pool` from `taskdb.database.pool_async`.
 """
 
 from __future__ import annotations
 
-import asyncio
+import threading
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import timedelta
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from psycopg import IsolationLevel
-from psycopg.raw_cursor import AsyncRawCursor, RawCursor
-from psycopg_pool import AsyncConnectionPool, ConnectionPool
+from psycopg.errors import DeadlockDetected, SerializationFailure
+from psycopg_pool import ConnectionPool, PoolTimeout
 
-from taskdb.database.connections import (
-    AsyncConnection,
-    Connection,
-    set_cursors,
-    set_cursors_async,
-    set_json,
-)
-from taskdb.database.pooling import DatabaseHealth, Pooled, PoolFigures, run, run_async
+from taskdb.database import versions
+from taskdb.database.connecting import SERVER, Connection
+from taskdb.database.connections import GuardedConnection, open_connection
+from taskdb.database.pooling import DatabaseHealth, Pooled, PoolFigures, check_attempts
 
-__all__ = ["AsyncDatabase", "Database"]
+__all__ = ["Database"]
 
 T = TypeVar("T")
 
@@ -46,10 +46,15 @@ T = TypeVar("T")
 class Database(Pooled):
     """A pool of connections to one workspace of one database, for threads to share.
 
-    Use it as a context manager, or call `close` in the end. After a fork make a new one.
+    Use it as a context manager, or call `close` in the end. After a fork make
+    a new one.
     """
 
-    _pool: ConnectionPool[Connection] | None = None
+    _pool: ConnectionPool[GuardedConnection] | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._opening = threading.Lock()
 
     def open(self) -> Self:
         """Connect, unless that is done; entering the context and the first use do it too.
@@ -62,11 +67,10 @@ class Database(Pooled):
                 self._probe()
                 pool = ConnectionPool(
                     self.settings.conninfo,
-                    kwargs={"cursor_factory": RawCursor},
+                    connection_class=GuardedConnection,
                     configure=self._configure,
-                    check=lambda conn: run(
-                        self._check(conn, ConnectionPool.check_connection, pool.drain)
-                    ),
+                    check=self._check,
+                    reconnect_failed=self._reconnect_failed,
                     **self._limits(),
                 )
                 pool.open()
@@ -94,18 +98,17 @@ class Database(Pooled):
 
     @contextmanager
     def connection(self, *, timeout: timedelta | None = None) -> Generator[Connection]:
-        """Lend a connection. Commits at the end of the block, rolls back if it raises.
+        """Check a connection out. Commits at the end of the block, rolls back if it raises.
 
         Raises `DatabaseNotFoundError` if the server is gone, psycopg's `PoolTimeout` if all
         connections stay in use for *timeout* (default: ``DB_POOL_TIMEOUT``).
         """
-        pool = self._opened()
-        conn = run(self._borrow(pool.getconn, self._probe, timeout))
+        conn = self._check_out(timeout)
         try:
             with conn:
                 yield conn
         finally:
-            run(self._give_back(conn, set_cursors, pool.putconn))
+            self._take_back(conn)
 
     @contextmanager
     def transaction(
@@ -116,17 +119,27 @@ class Database(Pooled):
         deferrable: bool | None = None,
         timeout: timedelta | None = None,
     ) -> Generator[Connection]:
-        """Lend a connection for exactly one transaction, which the block cannot end itself.
+        """Check a connection out for exactly one transaction, which the block cannot end itself.
 
         None leaves a property as the server has it. Raises as `connection` does, and
         whatever the commit raises: see `retrying`.
         """
-        with self.connection(timeout=timeout) as conn:
-            conn.set_isolation_level(isolation)
-            conn.set_read_only(read_only)
-            conn.set_deferrable(deferrable)
-            with conn.transaction():
-                yield conn
+        conn = self._check_out(timeout)
+        try:
+            with conn:
+                if isolation is not None:
+                    conn.set_isolation_level(isolation)
+                if read_only is not None:
+                    conn.set_read_only(read_only)
+                if deferrable is not None:
+                    conn.set_deferrable(deferrable)
+                conn.in_block = True
+                try:
+                    yield conn
+                finally:
+                    conn.in_block = False
+        finally:
+            self._take_back(conn)
 
     def retrying(
         self,
@@ -143,171 +156,115 @@ class Database(Pooled):
         *attempts* times in all, with a short random pause between; the last failure is
         raised. So *fn* must not do outside the database what must not be done twice.
         """
-
-        def attempt() -> T:
-            with self.transaction(isolation, read_only=read_only, deferrable=deferrable) as conn:
-                return fn(conn)
-
-        result: T = run(self._retry(attempt, time.sleep, attempts))
-        return result
+        check_attempts(attempts)
+        number = 1
+        while True:
+            try:
+                with self.transaction(
+                    isolation, read_only=read_only, deferrable=deferrable
+                ) as conn:
+                    return fn(conn)
+            except (SerializationFailure, DeadlockDetected) as exc:
+                pause = self._pause(number, attempts, exc)
+            time.sleep(pause)
+            number += 1
 
     def health(self) -> DatabaseHealth:
         """Ask the server how it is, through the pool. Raises as `connection` does."""
-        from taskdb.database import versions
-
         self._opened()
         figures = self.pool_figures()
         with self.connection() as conn:
-            return run(self._ask(conn, versions.version, figures))
+            start = time.perf_counter()
+            row = (conn.execute(SERVER)).fetchone()
+            latency = timedelta(seconds=time.perf_counter() - start)
+            assert row is not None
+            return DatabaseHealth(
+                server_version=row[0],
+                is_standby=row[1],
+                workspace=self.workspace,
+                schema=versions.version(conn),
+                latency=latency,
+                pool=figures,
+            )
 
     def pool_figures(self) -> PoolFigures:
         """Return the figures of the pool, without asking the server anything."""
         return self._figures(self._pool.get_stats() if self._pool else {})
 
-    def _opened(self) -> ConnectionPool[Connection]:
+    def _opened(self) -> ConnectionPool[GuardedConnection]:
         while (pool := self._pool) is None:
             self._refuse_if_closed()
             self.open()
         return pool
 
-    def _configure(self, conn: Connection) -> None:
-        self._made_now(conn)
-        set_cursors(conn)
-        set_json(conn)
+    def _probe(self) -> None:
+        """Connect once, outside the pool: raises at once what the pool would only wait for."""
+        with open_connection(self.settings, autocommit=True) as conn:
+            self._limit = conn.usual_limit
+            if self._check_schema:
+                versions.require(conn)
 
+    def _configure(self, conn: GuardedConnection) -> None:
+        conn.set_up(self.settings, self._limit)
 
-class AsyncDatabase(Pooled):
-    """`Database` for asyncio: the same, awaited. It belongs to the event loop that opened it."""
+    def _check(self, conn: GuardedConnection) -> None:
+        """Refuse a dead connection, and with it all that are as old: they died together.
 
-    _pool: AsyncConnectionPool[AsyncConnection] | None = None
-
-    async def open(self) -> Self:
-        """Connect, unless that is done; entering the context and the first use do it too.
-
-        Raises `DatabaseNotFoundError` within seconds where the server doesn't answer, and
-        `SchemaVersionMismatchError` where schema and package don't fit each other.
+        The pool alone would meet them one by one, and sleep longer after each.
         """
-        async with self._opening_async:
-            if self._pool is None:
-                await self._probe_async()
-                pool = AsyncConnectionPool(
-                    self.settings.conninfo,
-                    kwargs={"cursor_factory": AsyncRawCursor},
-                    configure=self._configure,
-                    check=lambda conn: run_async(
-                        self._check(conn, AsyncConnectionPool.check_connection, pool.drain)
-                    ),
-                    **self._limits(),
-                )
-                await pool.open()
-                self._pool = pool
-                self._closed = False
-        return self
-
-    async def close(self) -> None:
-        """Close the pool's connections; one still in use is closed when it comes back."""
-        async with self._opening_async:
-            pool, self._pool, self._closed = self._pool, None, True
-        if pool:
-            await pool.close()
-
-    async def __aenter__(self) -> Self:
-        return await self.open()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    @asynccontextmanager
-    async def connection(
-        self, *, timeout: timedelta | None = None
-    ) -> AsyncGenerator[AsyncConnection]:
-        """Lend a connection. Commits at the end of the block, rolls back if it raises.
-
-        Raises `DatabaseNotFoundError` if the server is gone, psycopg's `PoolTimeout` if all
-        connections stay in use for *timeout* (default: ``DB_POOL_TIMEOUT``).
-        """
-        pool = await self._opened()
-        conn = await run_async(self._borrow(pool.getconn, self._probe_async, timeout))
         try:
-            async with conn:
-                yield conn
+            conn.check()
+        except Exception:
+            if conn.made_at > self._drained and self._pool is not None:
+                self._drained = time.monotonic()
+                self._pool.drain()
+            raise
+
+    def _check_out(self, timeout: timedelta | None) -> GuardedConnection:
+        """Take a connection from the pool, or find out why none comes."""
+        pool = self._pool or self._opened()
+        limit = (self.settings.pool_timeout if timeout is None else timeout).total_seconds()
+        try:
+            conn = pool.getconn(limit)
+        except PoolTimeout as exc:
+            error = self._none_came(exc, limit)
+            raise error from None if error is exc else exc
+        self._count(+1)
+        return conn
+
+    def _take_back(self, conn: GuardedConnection) -> None:
+        """Return a connection as it was when it was made, or closed.
+
+        The pool could do that with its `reset` callback, but in another thread: meanwhile the
+        next request finds no connection free, and the pool grows.
+        """
+        self._count(-1)
+        try:
+            conn.reset()
+        except BaseException as exc:
+            # The pool replaces a closed one. One that was reset by half, its user being cancelled
+            # meanwhile, would commit each statement of the next.
+            conn.close()
+            # What the server says against the reset is nothing to the user, who is done.
+            if not isinstance(exc, Exception):
+                raise
         finally:
-            await run_async(self._give_back(conn, set_cursors_async, pool.putconn))
+            if self._pool is not None:
+                self._pool.putconn(conn)
+            else:
+                conn.close()
 
-    @asynccontextmanager
-    async def transaction(
-        self,
-        isolation: IsolationLevel | None = None,
-        *,
-        read_only: bool | None = None,
-        deferrable: bool | None = None,
-        timeout: timedelta | None = None,
-    ) -> AsyncGenerator[AsyncConnection]:
-        """Lend a connection for exactly one transaction, which the block cannot end itself.
+    def _reconnect_failed(self, pool: ConnectionPool[Any]) -> None:
+        """Tell those who wait for a connection that the server is gone, rather than let them wait.
 
-        None leaves a property as the server has it. Raises as `connection` does, and
-        whatever the commit raises: see `retrying`.
+        The pool has no way to do that, so its queue is emptied here.
         """
-        async with self.connection(timeout=timeout) as conn:
-            await conn.set_isolation_level(isolation)
-            await conn.set_read_only(read_only)
-            await conn.set_deferrable(deferrable)
-            async with conn.transaction():
-                yield conn
-
-    async def retrying(
-        self,
-        fn: Callable[[AsyncConnection], Awaitable[T]],
-        *,
-        attempts: int = 10,
-        isolation: IsolationLevel | None = None,
-        read_only: bool | None = None,
-        deferrable: bool | None = None,
-    ) -> T:
-        """Await *fn* of a connection in a transaction of its own, and return what it returns.
-
-        After a serialization failure (40001) or a deadlock (40P01) it is all done again, up to
-        *attempts* times in all, with a short random pause between; the last failure is
-        raised. So *fn* must not do outside the database what must not be done twice.
-        """
-
-        async def attempt() -> T:
-            async with self.transaction(
-                isolation, read_only=read_only, deferrable=deferrable
-            ) as conn:
-                return await fn(conn)
-
-        result: T = await run_async(self._retry(attempt, asyncio.sleep, attempts))
-        return result
-
-    async def health(self) -> DatabaseHealth:
-        """Ask the server how it is, through the pool. Raises as `connection` does."""
-        from taskdb.database import versions
-
-        await self._opened()
-        figures = self.pool_figures()
-        async with self.connection() as conn:
-            return await run_async(self._ask(conn, versions.version_async, figures))
-
-    def pool_figures(self) -> PoolFigures:
-        """Return the figures of the pool, without asking the server anything."""
-        return self._figures(self._pool.get_stats() if self._pool else {})
-
-    async def _opened(self) -> AsyncConnectionPool[AsyncConnection]:
-        while (pool := self._pool) is None:
-            self._refuse_if_closed()
-            await self.open()
-        return pool
-
-    async def _configure(self, conn: AsyncConnection) -> None:
-        self._made_now(conn)
-        await set_cursors_async(conn)
-        set_json(conn)
-
-    async def _probe_async(self) -> None:
-        await asyncio.to_thread(self._probe)
+        inside: Any = pool
+        with inside._lock:
+            error = self._refusal_of_waiting(inside._nconns)
+            if error is None:
+                return
+            waiting = list(inside._waiting)
+            inside._waiting.clear()
+        for client in waiting:
+            client.fail(error)

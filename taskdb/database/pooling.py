@@ -1,45 +1,26 @@
-"""What a pool does, sync or async: lend, check, reset, take back, try again, count.
-
-Each is written once, as a generator that yields what it calls. `run` is given results and sends
-them back; `run_async` is given awaitables, and sends back what they come to.
-"""
+"""What both kinds of pool have in common: all but the waiting."""
 
 from __future__ import annotations
 
-import asyncio
 import math
 import random
 import threading
-import time
-from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import count
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
-from psycopg.errors import DeadlockDetected, SerializationFailure
-from psycopg.rows import tuple_row
 from psycopg_pool import PoolTimeout
 
-from taskdb.database.connections import SERVER, AnyConnection, open_connection
+from taskdb.database.connecting import not_found
 from taskdb.database.settings import Settings
-from taskdb.errors import DatabaseError, ValidationError
-from taskdb.places import SQL
+from taskdb.errors import DatabaseError, DatabaseNotFoundError, ValidationError
 
 if TYPE_CHECKING:
     from taskdb.database.versions import SchemaVersion
 
-__all__ = ["DatabaseHealth", "PoolFigures", "Pooled", "Steps", "run", "run_async"]
+__all__ = ["DatabaseHealth", "PoolFigures", "Pooled", "check_attempts"]
 
-T = TypeVar("T")
-Steps: TypeAlias = Generator[Any, Any, T]
-
-_RESET: Final = (SQL / "session" / "reset.sql").read_bytes()
-
-# A request that waits longer while no connection is in use asks whether the server is there.
-_PATIENCE: Final = 0.5
 # The pauses between attempts: random, up to 10 ms doubled with each, at most a second.
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 1.0
@@ -72,33 +53,6 @@ class DatabaseHealth:
     schema: SchemaVersion
     latency: timedelta
     pool: PoolFigures
-
-
-def run(steps: Steps[T]) -> T:
-    """Take the steps one by one and return what they return."""
-    try:
-        result = next(steps)
-        while True:
-            result = steps.send(result)
-    except StopIteration as stop:
-        value: T = stop.value
-        return value
-
-
-async def run_async(steps: Steps[T]) -> T:
-    """Await the steps one by one and return what they return."""
-    try:
-        pending = next(steps)
-        while True:
-            try:
-                result = await pending
-            except BaseException as exc:  # noqa: BLE001 - the steps decide
-                pending = steps.throw(exc)
-            else:
-                pending = steps.send(result)
-    except StopIteration as stop:
-        value: T = stop.value
-        return value
 
 
 class Pooled:
@@ -137,14 +91,13 @@ class Pooled:
         )
         self._check_schema = check_schema
         self._closed = False
-        self._opening = threading.Lock()
-        self._opening_async = asyncio.Lock()
         self._counting = threading.Lock()
         self._lent = 0
         self._retries = 0
         self._given_up = 0
-        self._made: WeakKeyDictionary[AnyConnection, float] = WeakKeyDictionary()
         self._drained = -math.inf
+        self._limit: float | None = None
+        self._refusal: psycopg.OperationalError | None = None
 
     @property
     def workspace(self) -> str:
@@ -166,136 +119,53 @@ class Pooled:
             # Don't go on trying in the background at growing intervals: the next request
             # tries at once, so service resumes as soon as the server does.
             "reconnect_timeout": 0.0,
+            "kwargs": {"refused": self._refused},
             "name": "taskdb",
             "open": False,
         }
 
-    def _probe(self) -> None:
-        """Connect once, outside the pool: raises at once what the pool would only wait for."""
-        with open_connection(self.settings, autocommit=True) as conn:
-            if self._check_schema:
-                from taskdb.database import versions
+    def _refused(self, exc: psycopg.OperationalError) -> None:
+        """Keep why the pool's last attempt to connect failed."""
+        self._refusal = exc
 
-                versions.require(conn)
+    def _refusal_of_waiting(self, connections: int) -> DatabaseNotFoundError | None:
+        """What those who wait for a connection are to be told, the pool having this many."""
+        if self._refusal is None or (connections and "FATAL: " in str(self._refusal)):
+            # The server answers: one of those in use will come back.
+            return None
+        return not_found(self.settings, self._refusal)
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
             raise DatabaseError(f"{self!r} is closed", hint="Open it again with open()")
 
-    def _made_now(self, conn: AnyConnection) -> None:
-        self._made[conn] = time.monotonic()
-
-    def _check(
-        self, conn: AnyConnection, check: Callable[[Any], Any], drain: Callable[[], Any]
-    ) -> Steps[None]:
-        """Refuse a dead connection, and with it all that are as old: they died together.
-
-        The pool alone would meet them one by one, and sleep longer after each.
-        """
-        try:
-            yield check(conn)
-        except Exception:
-            if self._made[conn] > self._drained:
-                self._drained = time.monotonic()
-                yield drain()
-            raise
-
-    def _reset(self, conn: AnyConnection, set_cursors: Callable[[Any], Any]) -> Steps[None]:
-        """Undo what the last user did to the session, the transaction being over."""
-        yield conn.set_autocommit(True)
-        yield conn.execute(_RESET, prepare=False)
-        yield conn.set_autocommit(False)
-        yield conn.set_isolation_level(None)
-        yield conn.set_read_only(None)
-        yield conn.set_deferrable(None)
-        conn.row_factory = tuple_row
-        conn.prepare_threshold = 5
-        yield set_cursors(conn)
-
-    def _borrow(
-        self,
-        getconn: Callable[[float], Any],
-        probe: Callable[[], Any],
-        timeout: timedelta | None,
-    ) -> Steps[Any]:
-        """Take a connection from the pool; if none comes, find out whether any could."""
-        limit = (self.settings.pool_timeout if timeout is None else timeout).total_seconds()
-        patience = min(_PATIENCE, limit)
-        try:
-            conn = yield getconn(patience)
-        except PoolTimeout:
-            if not self._lent:
-                yield probe()
-            try:
-                conn = yield getconn(limit - patience)
-            except PoolTimeout as exc:
-                if not self._lent:
-                    yield probe()
-                exc.add_note(
-                    f"All {self.settings.pool_max} connections were in use for {limit:g} s:"
-                    " raise DB_POOL_MAX, or hold them for less time"
-                )
-                raise
+    def _count(self, change: int) -> None:
         with self._counting:
-            self._lent += 1
-        return conn
+            self._lent += change
 
-    def _give_back(
-        self, conn: Any, set_cursors: Callable[[Any], Any], putconn: Callable[[Any], Any]
-    ) -> Steps[None]:
-        """Return a connection as it was when it was made, or closed.
-
-        The pool could do that with its `reset` callback, but in another thread: meanwhile the
-        next request finds no connection free, and the pool grows.
-        """
-        with self._counting:
-            self._lent -= 1
-        try:
-            yield from self._reset(conn, set_cursors)
-        except BaseException as exc:
-            # The pool replaces a closed one. One that was reset by half, its user being cancelled
-            # meanwhile, would commit each statement of the next.
-            yield conn.close()
-            # What the server says against the reset is nothing to the user, who is done.
-            if not isinstance(exc, psycopg.Error):
-                raise
-        finally:
-            yield putconn(conn)
-
-    def _retry(
-        self, attempt: Callable[[], Any], sleep: Callable[[float], Any], attempts: int
-    ) -> Steps[Any]:
-        if attempts < 1:
-            raise ValidationError("attempts", "must be at least 1")
-        for number in count(1):
-            try:
-                return (yield attempt())
-            except (SerializationFailure, DeadlockDetected) as exc:
-                with self._counting:
-                    if number == attempts:
-                        self._given_up += 1
-                        exc.add_note(f"taskdb gave up after {attempts} attempts")
-                        raise
-                    self._retries += 1
-            longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (number - 1))
-            yield sleep(random.uniform(0, longest))
-        return None
-
-    def _ask(
-        self, conn: AnyConnection, version: Callable[[Any], Any], figures: PoolFigures
-    ) -> Steps[DatabaseHealth]:
-        start = time.perf_counter()
-        cursor = yield conn.execute(SERVER)
-        row = yield cursor.fetchone()
-        latency = timedelta(seconds=time.perf_counter() - start)
-        return DatabaseHealth(
-            server_version=row[0],
-            is_standby=row[1],
-            workspace=self.workspace,
-            schema=(yield version(conn)),
-            latency=latency,
-            pool=figures,
+    def _none_came(self, exc: PoolTimeout, limit: float) -> Exception:
+        """Return the error of a request that no connection came for."""
+        most = self.settings.pool_max
+        if self._lent < most:
+            return DatabaseNotFoundError(
+                f"{self.settings.place} took no connection within {limit:g} s",
+                hint="Is the server stopped, or the network? connect_timeout ends an attempt",
+            )
+        exc.add_note(
+            f"All {most} connections were in use for {limit:g} s:"
+            " raise DB_POOL_MAX, or hold them for less time"
         )
+        return exc
+
+    def _pause(self, number: int, attempts: int, exc: psycopg.Error) -> float:
+        """Count a lost race and return how long to wait, or raise if that was the last attempt."""
+        with self._counting:
+            if number >= attempts:
+                self._given_up += 1
+                exc.add_note(f"taskdb gave up after {attempts} attempts")
+                raise exc
+            self._retries += 1
+        return random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (number - 1)))
 
     def _figures(self, counted: dict[str, int]) -> PoolFigures:
         return PoolFigures(
@@ -311,3 +181,9 @@ class Pooled:
             retries=self._retries,
             retries_given_up=self._given_up,
         )
+
+
+def check_attempts(attempts: int) -> None:
+    """Refuse to try less than once."""
+    if attempts < 1:
+        raise ValidationError("attempts", "must be at least 1")

@@ -6,11 +6,11 @@ It needs nothing that the migration runner does, so a service can do without the
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, overload
 
 from psycopg import AsyncConnection, Connection
 
@@ -19,6 +19,7 @@ from taskdb.errors import DatabaseError, SchemaVersionMismatchError
 from taskdb.models.versions import RecordedMigration, SearchedSchema
 from taskdb.places import MIGRATIONS
 from taskdb.queries import versions as queries
+from taskdb.queries.steps import Steps, call, run
 
 __all__ = [
     "FOLDER",
@@ -29,9 +30,7 @@ __all__ = [
     "closed",
     "ids",
     "require",
-    "require_async",
     "version",
-    "version_async",
 ]
 
 Train: TypeAlias = Literal["shared", "workspace"]
@@ -57,37 +56,31 @@ class SchemaVersion:
         return f"{self.workspace or 'nothing'} on {self.shared or 'nothing'}"
 
 
-def version(conn: Connection[Any]) -> SchemaVersion:
+@overload
+def version(conn: Connection[Any]) -> SchemaVersion: ...
+@overload
+def version(conn: AsyncConnection[Any]) -> Awaitable[SchemaVersion]: ...
+def version(
+    conn: Connection[Any] | AsyncConnection[Any],
+) -> SchemaVersion | Awaitable[SchemaVersion]:
     """The newest migrations of ``shared`` and of the connection's workspace."""
-    logged = queries.logged_schemas(conn)
-    return _version(queries.list_recorded(conn) if _is_migrated(logged) else [])
+    return run(conn, _version_steps())
 
 
-async def version_async(conn: AsyncConnection[Any]) -> SchemaVersion:
-    """What `version` does, over an asynchronous connection."""
-    logged = await queries.logged_schemas(conn)
-    return _version(await queries.list_recorded(conn) if _is_migrated(logged) else [])
-
-
-def require(conn: Connection[Any], *, folder: Path = FOLDER) -> None:
+@overload
+def require(conn: Connection[Any], *, folder: Path = FOLDER) -> None: ...
+@overload
+def require(conn: AsyncConnection[Any], *, folder: Path = FOLDER) -> Awaitable[None]: ...
+def require(
+    conn: Connection[Any] | AsyncConnection[Any], *, folder: Path = FOLDER
+) -> Awaitable[None] | None:
     """Refuse to work on a schema that this package does not fit; two short queries.
 
     Raises `SchemaVersionMismatchError` where the schema lacks a migration of this package, or
     has one whose head says ``breaking:`` a later package, `DatabaseError` where the role may
     not use it. Other newer migrations are fine.
     """
-    logged = queries.logged_schemas(conn)
-    if not _is_migrated(logged):
-        raise _unmigrated(conn.info.user, logged, queries.searched_schemas(conn))
-    _refuse_misfit(logged, queries.list_recorded(conn), folder)
-
-
-async def require_async(conn: AsyncConnection[Any], *, folder: Path = FOLDER) -> None:
-    """What `require` does, over an asynchronous connection."""
-    logged = await queries.logged_schemas(conn)
-    if not _is_migrated(logged):
-        raise _unmigrated(conn.info.user, logged, await queries.searched_schemas(conn))
-    _refuse_misfit(logged, await queries.list_recorded(conn), folder)
+    return run(conn, _require_steps(conn.info.user, folder))
 
 
 def closed(role: str, searched: Sequence[SearchedSchema]) -> DatabaseError | None:
@@ -109,6 +102,21 @@ def ids(folder: Path) -> list[str]:
     """The migrations' ids, in order, from the file names alone."""
     names = sorted(path.name for path in folder.glob("*.sql"))
     return [name.removesuffix(".sql") for name in names if not name.endswith(".rollback.sql")]
+
+
+def _version_steps() -> Steps[SchemaVersion]:
+    logged: list[str] = yield call(queries.logged_schemas)
+    if not _is_migrated(logged):
+        return _version([])
+    recorded: list[RecordedMigration] = yield call(queries.list_recorded)
+    return _version(recorded)
+
+
+def _require_steps(role: str, folder: Path) -> Steps[None]:
+    logged: list[str] = yield call(queries.logged_schemas)
+    if not _is_migrated(logged):
+        raise _unmigrated(role, logged, (yield call(queries.searched_schemas)))
+    _refuse_misfit(logged, (yield call(queries.list_recorded)), folder)
 
 
 def _is_migrated(logged: Sequence[str]) -> bool:

@@ -28,9 +28,7 @@ from taskdb.database.versions import (
     SchemaVersion,
     Train,
     require,
-    require_async,
     version,
-    version_async,
 )
 from taskdb.errors import (
     DatabaseNotFoundError,
@@ -62,13 +60,11 @@ __all__ = [
     "history",
     "new",
     "require",
-    "require_async",
     "stamp",
     "status",
     "target",
     "up",
     "version",
-    "version_async",
 ]
 
 WAIT_SECONDS = 60.0

@@ -1,0 +1,167 @@
+"""What connections of both kinds have in common: all but the waiting."""
+
+from __future__ import annotations
+
+import json
+import select
+import time
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+
+import orjson
+import psycopg
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn, PGresult
+from psycopg.rows import TupleRow
+from psycopg.types.json import set_json_dumps, set_json_loads
+
+from taskdb.database.settings import Settings
+from taskdb.errors import DatabaseError, DatabaseNotFoundError, ValidationError
+from taskdb.places import SQL
+
+__all__ = [
+    "CHECK_SECONDS",
+    "GRACE_SECONDS",
+    "PREPARE_THRESHOLD",
+    "RESET",
+    "SERVER",
+    "WAIT_INTERVAL",
+    "AnyConnection",
+    "AsyncConnection",
+    "Connection",
+    "WaitTimeout",
+    "in_block_error",
+    "limit_of",
+    "may_be_dead",
+    "not_found",
+    "refuse_dropped",
+    "refuse_failed",
+    "set_json",
+    "sets_timeout",
+    "unanswered",
+]
+
+Connection: TypeAlias = psycopg.Connection[TupleRow]
+AsyncConnection: TypeAlias = psycopg.AsyncConnection[TupleRow]
+AnyConnection: TypeAlias = psycopg.Connection[Any] | psycopg.AsyncConnection[Any]
+
+# psycopg raises it where a wait takes too long, and gives it no public name.
+WaitTimeout: Final[type[psycopg.OperationalError]] = psycopg.errors._WaitTimeout  # pyright: ignore[reportPrivateUsage]
+
+SERVER: Final = (SQL / "session" / "server.sql").read_bytes()
+RESET: Final = (SQL / "session" / "reset.sql").read_bytes()
+
+# The client waits this much longer than the server takes at most, for the network's sake.
+GRACE_SECONDS: Final = 5.0
+# A connection that is checked answers at once, or not at all.
+CHECK_SECONDS: Final = 3.0
+# One that was used just now is checked only if something came from the server meanwhile.
+IDLE_SECONDS: Final = 10.0
+# How often a wait looks for Ctrl-C; psycopg's own.
+WAIT_INTERVAL: Final = 0.1
+PREPARE_THRESHOLD: Final = 5
+
+# What a server says while it lets nobody, or nobody else, in.
+BUSY: Final = {
+    "starting up": "The server is starting: try again in a moment",
+    "in recovery": "The server recovers from a crash, or follows another: try again in a moment",
+    "not yet accepting": "The server is starting: try again in a moment",
+    "shutting down": "The server is shutting down",
+    "too many": "All of the server's connections are in use: lower DB_POOL_MAX of its clients, "
+    "or raise max_connections",
+    "connection slots": "All of the server's connections are in use: lower DB_POOL_MAX of its "
+    "clients, or raise max_connections",
+}
+
+
+def may_be_dead(pgconn: PGconn, used_at: float) -> bool:
+    """Whether a connection was idle for long, or its server said something, if only goodbye."""
+    if time.monotonic() - used_at > IDLE_SECONDS:
+        return True
+    poll = select.poll()
+    poll.register(pgconn.socket, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def sets_timeout(query: object) -> bool:
+    """Whether a statement may change how long the server takes at most."""
+    text = query.decode("utf-8", "replace") if isinstance(query, bytes) else str(query)
+    return "statement_timeout" in text.lower()
+
+
+def in_block_error(what: str) -> psycopg.ProgrammingError:
+    """Return the error of who would end a transaction that is the pool's to end."""
+    return psycopg.ProgrammingError(f"{what} is forbidden within Database.transaction()")
+
+
+def unanswered(place: str, limit: float) -> DatabaseNotFoundError:
+    """Return the error of a server that is silent."""
+    return DatabaseNotFoundError(
+        f"{place} did not answer within {limit:g} seconds",
+        hint="Is the server stopped, or the network? Whether the statement was done is unknown",
+    )
+
+
+def limit_of(row: TupleRow | None) -> float | None:
+    """Return how many seconds to wait for an answer, by what `server.sql` returned."""
+    milliseconds = row[4] if row else 0
+    return milliseconds / 1000 + GRACE_SECONDS if milliseconds else None
+
+
+def refuse_failed(results: Sequence[PGresult]) -> None:
+    """Raise the error that is among the results of statements sent past a cursor."""
+    for result in results:
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise psycopg.errors.error_from_result(result)
+
+
+def refuse_dropped(settings: Settings, row: TupleRow | None) -> None:
+    """Refuse a session that is not as *settings* ask: queries would look in another schema."""
+    if row is None or (_names(row[2]), row[3]) != (_names(settings.search_path), "UTC"):
+        raise DatabaseError(
+            f"{settings.place} did not take the settings of the session",
+            hint="A pooler drops them: see docs/integration.md, Poolers",
+        )
+
+
+def _names(search_path: str) -> list[str]:
+    """The schemas of a search path, whether the server quoted them or not."""
+    return [name.strip().strip('"') for name in search_path.split(",")]
+
+
+def not_found(settings: Settings, exc: psycopg.OperationalError) -> DatabaseNotFoundError:
+    """Return the error of a connection that could not be made, with what to do about it."""
+    # libpq's advice comes on indented lines of their own.
+    lines = [line for line in str(exc).splitlines() if not line.startswith("\t")]
+    reason = " ".join(" ".join(lines).split()).removeprefix("connection failed: ")
+    source = "the connection string given" if settings.source == "conninfo" else settings.source
+    busy = next((hint for words, hint in BUSY.items() if words in reason), None)
+    if exc.pgconn and exc.pgconn.needs_password:
+        hint = f"Give the password in {source}, in PGPASSWORD or in ~/.pgpass"
+    elif "startup parameter" in reason:
+        hint = "A pooler refuses what taskdb sets: see docs/integration.md, Poolers"
+    elif "FATAL: " in reason and busy:
+        hint = busy
+    elif "FATAL: " in reason:
+        hint = f"The server answers; mend the user, the password or the database in {source}"
+    else:
+        hint = f"The address comes from {source}; is the server running there?"
+    return DatabaseNotFoundError(f"{settings.place} cannot be reached: {reason}", hint=hint)
+
+
+def set_json(conn: AnyConnection) -> None:
+    """Have a connection read and write JSON with orjson."""
+    # Once a connection: psycopg derives each dumper from the one before.
+    set_json_loads(orjson.loads, conn)
+    set_json_dumps(_dumps, conn)
+
+
+def _dumps(value: object) -> bytes:
+    try:
+        text = orjson.dumps(value)
+        if b"null" in text:
+            # orjson writes null for NaN and infinity too: json refuses them.
+            json.dumps(value, allow_nan=False, default=str)
+    except (TypeError, ValueError) as exc:
+        raise ValidationError(None, f"cannot be stored as JSON: {exc}") from exc
+    return text

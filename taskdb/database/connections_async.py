@@ -1,0 +1,215 @@
+"""One connection, set up as those of a pool are, that does not wait for its server for ever.
+
+`tools/sync.py` writes the synchronous form, `taskdb.database.connections`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
+
+import psycopg
+from psycopg import AsyncRawCursor, AsyncRawServerCursor, generators
+from psycopg.abc import PQGen
+from psycopg.rows import TupleRow, tuple_row
+
+from taskdb.database.connecting import (
+    CHECK_SECONDS,
+    GRACE_SECONDS,
+    PREPARE_THRESHOLD,
+    RESET,
+    SERVER,
+    WAIT_INTERVAL,
+    WaitTimeout,
+    in_block_error,
+    limit_of,
+    may_be_dead,
+    not_found,
+    refuse_dropped,
+    refuse_failed,
+    set_json,
+    sets_timeout,
+    unanswered,
+)
+from taskdb.database.settings import Settings
+
+__all__ = ["AsyncGuardedConnection", "connect_async", "open_connection_async"]
+
+T = TypeVar("T")
+
+
+class AsyncHeededCursor(AsyncRawCursor[Any]):
+    """A cursor of the user's: what it runs may change the session, other than a named query."""
+
+    def __init__(self, connection: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(connection, *args, **kwargs)
+        connection.changed = True
+
+    async def execute(self, query: Any, *args: Any, **kwargs: Any) -> Self:
+        """Run a statement, as psycopg does."""
+        self.connection.heed(query)  # type: ignore[attr-defined]
+        return await super().execute(query, *args, **kwargs)
+
+
+class AsyncHeededServerCursor(AsyncRawServerCursor[Any]):
+    """A server-side cursor of the user's."""
+
+    def __init__(self, connection: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(connection, *args, **kwargs)
+        connection.changed = True
+
+
+class AsyncGuardedConnection(psycopg.AsyncConnection[TupleRow]):
+    """A connection that gives a silent server up, and knows whether its session was changed.
+
+    `limit` is how many seconds it waits for an answer: the statement timeout and a little more,
+    or None where a statement changed that timeout. `changed` says that its user ran something
+    past the named queries. `in_block` says that `Database.transaction` ends its transaction, and
+    nobody else.
+    """
+
+    place = ""
+    limit: float | None = GRACE_SECONDS
+    usual_limit: float | None = GRACE_SECONDS
+    changed = False
+    in_block = False
+    made_at = 0.0
+    used_at = 0.0
+
+    @classmethod
+    async def connect(  # type: ignore[override]
+        cls,
+        conninfo: str = "",
+        *,
+        refused: Callable[[psycopg.OperationalError], None] | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Connect as psycopg does; *refused* is told why that failed."""
+        try:
+            return await super().connect(conninfo, **kwargs)
+        except psycopg.OperationalError as exc:
+            if refused is not None:
+                refused(exc)
+            raise
+
+    def set_up(self, settings: Settings, limit: float | None) -> None:
+        """Make it one of *settings* that waits for *limit* seconds."""
+        self.place = settings.place
+        self.limit = self.usual_limit = limit
+        self.made_at = self.used_at = time.monotonic()
+        self._set_factories()
+        set_json(self)
+
+    def _set_factories(self) -> None:
+        self.row_factory = tuple_row
+        self.prepare_threshold = PREPARE_THRESHOLD
+        self.cursor_factory = AsyncHeededCursor
+        self.server_cursor_factory = AsyncHeededServerCursor
+
+    def heed(self, query: object) -> None:
+        """Note a statement that may change the session."""
+        self.changed = True
+        if sets_timeout(query):
+            self.limit = None
+
+    async def wait(
+        self, gen: PQGen[T], interval: float = WAIT_INTERVAL, timeout: float | None = None
+    ) -> T:
+        """Wait for the server, as psycopg does, and close the connection if it stays silent."""
+        if timeout is not None or self.limit is None:
+            return await psycopg.AsyncConnection.wait(self, gen, interval, timeout)
+        try:
+            return await psycopg.AsyncConnection.wait(self, gen, interval, self.limit)
+        except WaitTimeout as exc:
+            self.pgconn.finish()
+            raise unanswered(self.place, self.limit) from exc
+
+    async def commit(self) -> None:
+        """Commit, unless it is in a block of one transaction."""
+        if self.in_block:
+            raise in_block_error("commit()")
+        await psycopg.AsyncConnection.commit(self)
+
+    async def rollback(self) -> None:
+        """Roll back, unless it is in a block of one transaction."""
+        if self.in_block:
+            raise in_block_error("rollback()")
+        await psycopg.AsyncConnection.rollback(self)
+
+    async def set_autocommit(self, value: bool) -> None:
+        """Set autocommit, unless it is in a block of one transaction."""
+        if self.in_block:
+            raise in_block_error("autocommit")
+        await super().set_autocommit(value)
+
+    async def check(self) -> None:
+        """Raise an error if the server may be gone, and is."""
+        if may_be_dead(self.pgconn, self.used_at):
+            await self._send(b"", CHECK_SECONDS)
+
+    async def reset(self) -> None:
+        """Undo what the last user did to the session, the transaction being over.
+
+        Named queries leave nothing behind; after them there is nothing to ask the server for.
+        """
+        self.used_at = time.monotonic()
+        if (
+            not self.changed
+            and not self.autocommit
+            and self.isolation_level is None
+            and self.read_only is None
+            and self.deferrable is None
+            and self.row_factory is tuple_row
+            and self.prepare_threshold == PREPARE_THRESHOLD
+            and self.cursor_factory is AsyncHeededCursor
+            and self.server_cursor_factory is AsyncHeededServerCursor
+        ):
+            return
+        await self._send(RESET, CHECK_SECONDS)
+        await self.set_autocommit(False)
+        await self.set_isolation_level(None)
+        await self.set_read_only(None)
+        await self.set_deferrable(None)
+        self._set_factories()
+        self.limit = self.usual_limit
+        self.changed = False
+
+    async def _send(self, statements: bytes, limit: float) -> None:
+        """Run statements outside any transaction, waiting for *limit* seconds."""
+        self.limit = limit
+        self.pgconn.send_query(statements)
+        refuse_failed(await self.wait(generators.execute(self.pgconn)))
+        self.limit = self.usual_limit
+
+
+async def connect_async(
+    conninfo: str | None = None, *, workspace: str | None = None, autocommit: bool = False
+) -> psycopg.AsyncConnection[TupleRow]:
+    """Open one connection, set up as those of a pool are; the caller closes it.
+
+    The arguments are those of `Database`, and so are the errors.
+    """
+    settings = Settings.read(conninfo, workspace=workspace)
+    return await open_connection_async(settings, autocommit=autocommit)
+
+
+async def open_connection_async(
+    settings: Settings, *, autocommit: bool = False
+) -> AsyncGuardedConnection:
+    """Open one connection and see that its session is what *settings* ask for."""
+    try:
+        conn = await AsyncGuardedConnection.connect(settings.conninfo, autocommit=True)
+    except psycopg.OperationalError as exc:
+        raise not_found(settings, exc) from exc
+    try:
+        conn.place = settings.place
+        row = await (await conn.execute(SERVER)).fetchone()
+        refuse_dropped(settings, row)
+        await conn.set_autocommit(autocommit)
+    except BaseException:
+        await conn.close()
+        raise
+    conn.set_up(settings, limit_of(row))
+    conn.changed = False
+    return conn

@@ -24,7 +24,6 @@ from taskdb.query.check.nullfree import (
 from taskdb.query.check.scopes import (
     CTE,
     DELETE,
-    FULL,
     FUNCTION,
     GROUP,
     INSERT,
@@ -81,6 +80,23 @@ _START_FOLLOWING, _END_PRECEDING = 0x2000, 0x1000
 _EXCLUDE_CURRENT_ROW, _EXCLUDE_GROUP = 0x8000, 0x10000
 
 
+# A place is judged for so many sets of facts that are known there; in a query that is written by
+# hand there are one or two.
+MOST_CASES = 16
+TOO_DEEP = "the query is nested too deeply to be judged"
+
+
+@dataclass(slots=True)
+class _Budget:
+    """How often a case may still be divided into two."""
+
+    left: int
+
+    def is_left(self) -> bool:
+        self.left -= 1
+        return self.left >= 0
+
+
 @dataclass(slots=True)
 class _Assumed:
     """What is assumed of a recursive CTE's columns while its own term is judged."""
@@ -101,9 +117,14 @@ class Nullability:
         self.parameters_not_null = frozenset(parameters_not_null)
         self.scope = Scope(query, None, Shared(catalogue))
         self._assumed: dict[int, _Assumed] = {}
-        self._ctes: dict[tuple[int, int], Scope] = {}
-        self._recursive_ctes: dict[tuple[int, int], list[Verdict]] = {}
-        self._judged: dict[tuple[int, int], Verdict] = {}
+        # Verdicts hold while the same is assumed: the last number of `_assume`.
+        self._assumption = 0
+        self._assumptions = 0
+        self._ctes: dict[tuple[int, int, int], Scope] = {}
+        self._recursive_ctes: dict[tuple[int, int, int], list[Verdict]] = {}
+        self._columns: dict[tuple[int, int, int], dict[Facts, Verdict]] = {}
+        self._choices: dict[tuple[int, ...], dict[Facts, Verdict]] = {}
+        self._subqueries: dict[int, dict[tuple[int, Facts], Scope]] = {}
 
     def columns(self) -> list[Verdict]:
         """A verdict for each column of the result, in order."""
@@ -115,19 +136,23 @@ class Nullability:
         except NodeTreeError as exc:
             return may(f"PostgreSQL's tree of the query has a part that is not understood: {exc}")
         except RecursionError:
-            return may("the query is nested too deeply to be judged")
+            return may(TOO_DEEP)
 
     # Columns of queries.
 
     def column(self, scope: Scope, number: int, extra: Facts = NOTHING) -> Verdict:
-        """The verdict on column *number* of *scope*, where *extra* is known of the rows around."""
-        place = (scope.number, number)
-        if not extra and place in self._judged:
-            return self._judged[place]
-        verdict = self._column(scope, number, extra)
-        if not extra and not self._assumed:
-            self._judged[place] = verdict
-        return verdict
+        """The verdict on column *number* of *scope*, where *extra* is known of the rows around.
+
+        What is known around differs by the way that led here. After MOST_CASES of them nothing is
+        taken as known: the verdict is then the same or more careful, and no column is judged over
+        and over again.
+        """
+        known = self._columns.setdefault((self._assumption, scope.number, number), {})
+        if extra not in known and len(known) >= MOST_CASES:
+            extra = NOTHING
+        if extra not in known:
+            known[extra] = self._column(scope, number, extra)
+        return known[extra]
 
     def _column(self, scope: Scope, number: int, extra: Facts) -> Verdict:
         if operation := scope.query.maybe("setOperations"):
@@ -327,15 +352,13 @@ class Nullability:
             return never(f"no earlier row of {name} holds NULL")
         if cte.flag("cterecursive"):
             return self._recursive_column(owner, cte, number)
-        place = (owner.number, id(cte))
+        place = (self._assumption, owner.number, id(cte))
         if place not in self._ctes:
             self._ctes[place] = Scope(cte.node("ctequery"), owner.around, owner.shared)
         return self.column(self._ctes[place], number)
 
     def _recursive_column(self, owner: Scope, cte: Node, number: int) -> Verdict:
-        if self._assumed:
-            return self._recursive(owner, cte)[number - 1]
-        place = (owner.number, id(cte))
+        place = (self._assumption, owner.number, id(cte))
         if place not in self._recursive_ctes:
             self._recursive_ctes[place] = self._recursive(owner, cte)
         return self._recursive_ctes[place][number - 1]
@@ -347,14 +370,18 @@ class Nullability:
         for which it holds.
         """
         assumed = _Assumed([False] * len(strings(cte.items("ctecolnames"))))
+        before = self._assumption
         while True:
             self._assumed[id(cte)] = assumed
+            self._assumptions += 1
+            self._assumption = self._assumptions
             try:
                 scope = Scope(cte.node("ctequery"), owner.around, owner.shared)
                 columns = range(1, len(assumed.nullable) + 1)
                 found = [self.column(scope, number) for number in columns]
             finally:
                 del self._assumed[id(cte)]
+                self._assumption = before
             nullable = [verdict.nullable for verdict in found]
             if nullable == assumed.nullable:
                 return found
@@ -477,7 +504,8 @@ class Nullability:
             case "CONST" if _has_no_null_bitmap(array):
                 return never("the array holds no NULL")
             case "SUBLINK" if array.integer("subLinkType") == _ARRAY:
-                return self.column(Scope(array.node("subselect"), place, place.scope.shared), 1)
+                inner = self._inside(place, array)
+                return self.column(inner, 1) if inner else may(TOO_DEEP)
             case _:
                 return may("the array may hold NULL")
 
@@ -499,24 +527,35 @@ class Nullability:
 
     def coalesce(self, place: Context, node: Node) -> Verdict:
         """COALESCE: one argument is enough, or one for each side of a full join."""
-        arguments = node.nodes("args")
-        found = self._any(place, arguments, "all arguments of COALESCE may be NULL")
-        if not found.nullable:
-            return found
-        for join in place.scope.joins:
-            if join.kind == FULL and self._covers(place, arguments, join.index):
-                return never("a row of a full join has one side or the other")
-        return found
+        key = (self._assumption, place.scope.number, id(node), id(place.phase), id(place.subselect))
+        known = self._choices.setdefault(key, {})
+        if place.facts not in known:
+            arguments = node.nodes("args")
+            found = self._any(place, arguments, "all arguments of COALESCE may be NULL")
+            if found.nullable and len(known) < MOST_CASES:
+                budget = _Budget(4 * len(place.scope.joins))
+                if self._is_covered(place, arguments, budget):
+                    found = never("a row of a full join has one side or the other")
+            known[place.facts] = found
+        return known[place.facts]
 
-    def _covers(self, place: Context, arguments: list[Node], join: int) -> bool:
-        """Whether one of *arguments* is there with each side of the full join alone."""
+    def _is_covered(self, place: Context, arguments: list[Node], budget: _Budget) -> bool:
+        """Whether one of *arguments* is there with each side of some full join alone.
+
+        For want of one, on a side that has full joins itself, perhaps with each side of these.
+        """
         number = place.scope.number
-        return all(
-            any(
-                not self.judge(place.knowing([("side", number, join, side)]), argument).nullable
-                for argument in arguments
+        return any(
+            budget.is_left()
+            and all(
+                not self._any(there, arguments, "").nullable
+                or self._is_covered(there, arguments, budget)
+                for there in (
+                    place.knowing([("side", number, join.index, side)])
+                    for side in ("left", "right")
+                )
             )
-            for side in ("left", "right")
+            for join in place.scope.dividing(arguments, place.facts)
         )
 
     def greatest(self, place: Context, node: Node) -> Verdict:
@@ -579,7 +618,9 @@ class Nullability:
             return never("EXISTS is true or false")
         if kind == _ARRAY:
             return never("ARRAY of no rows is an empty array")
-        inner = Scope(node.node("subselect"), place, place.scope.shared)
+        inner = self._inside(place, node)
+        if inner is None:
+            return may(TOO_DEEP)
         if kind in (_ANY, _ALL):
             return self.judge(replace(place, subselect=inner), node.node("testexpr"))
         if kind != _SCALAR:
@@ -587,6 +628,16 @@ class Nullability:
         if not self.gives_a_row(inner):
             return may("a subquery that finds no row gives NULL")
         return self.column(inner, 1)
+
+    def _inside(self, place: Context, sublink: Node) -> Scope | None:
+        """The scope of the subquery in *sublink* at *place*, None after MOST_CASES of them."""
+        scopes = self._subqueries.setdefault(id(sublink), {})
+        key = (place.scope.number, place.facts)
+        if key not in scopes:
+            if len(scopes) >= MOST_CASES:
+                return None
+            scopes[key] = Scope(sublink.node("subselect"), place, place.scope.shared)
+        return scopes[key]
 
     # Aggregates and window functions.
 

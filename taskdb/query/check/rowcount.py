@@ -48,6 +48,13 @@ def at_most_one_row(query: Node, catalogue: Catalogue) -> bool:
 
 
 def _is_single(scope: Scope) -> bool:
+    known = scope.shared.is_single
+    if scope.number not in known:
+        known[scope.number] = _is_single_query(scope)
+    return known[scope.number]
+
+
+def _is_single_query(scope: Scope) -> bool:
     query = scope.query
     if _is_limited_to_one(query):
         return True
@@ -168,11 +175,15 @@ def _has_one_row(scope: Scope, index: int, settled: set[int]) -> bool:
 
 
 def _cte_is_single(scope: Scope, relation: Node) -> bool:
-    place: Context = scope.row
-    owner = place.at(relation.integer("ctelevelsup")).scope
+    here: Context = scope.row
+    owner = here.at(relation.integer("ctelevelsup")).scope
     for cte in owner.query.nodes("cteList"):
         if cte.text("ctename") == relation.text("ctename") and not cte.flag("cterecursive"):
-            return _is_single(Scope(cte.node("ctequery"), owner.around, owner.shared))
+            place = (owner.number, id(cte))
+            ctes = owner.shared.ctes
+            if place not in ctes:
+                ctes[place] = Scope(cte.node("ctequery"), owner.around, owner.shared)
+            return _is_single(ctes[place])
     return False
 
 

@@ -14,7 +14,7 @@ match, HAVING, the WHEN above a result.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
@@ -168,6 +168,9 @@ class Shared:
 
     catalogue: Catalogue
     counter: Counter = field(default_factory=Counter)
+    # What `rowcount` found out, by the number of the scope.
+    is_single: dict[int, bool] = field(default_factory=dict[int, bool])
+    ctes: dict[tuple[int, int], Scope] = field(default_factory=dict[tuple[int, int], "Scope"])
 
 
 class Scope:
@@ -182,6 +185,7 @@ class Scope:
         self.rtable = query.nodes("rtable")
         self.result = query.integer("resultRelation")
         self.children: dict[int, Scope] = {}
+        self._column_sources: dict[tuple[int, int], frozenset[int]] = {}
         self.joins: list[Join] = []
         self.nulled_by: dict[int, frozenset[tuple[int, str]]] = {}
         self.conditions: list[Node] = []
@@ -331,6 +335,43 @@ class Scope:
                 known.add(done)
                 found.extend(self.if_true(join.quals))
         return found
+
+    def dividing(self, expressions: list[Node], facts: Facts) -> Iterator[Join]:
+        """Yield full joins that are there, each with some of *expressions* on either side.
+
+        Of one that is there it is known that it has a row; that of both sides not yet.
+        """
+        mentioned = self._sources_of_all(expressions)
+        for join in self.joins:
+            if (
+                join.kind == FULL
+                and mentioned & join.left
+                and mentioned & join.right
+                and all(("side", self.number, *side) in facts for side in join.nulled_by)
+                and not any(
+                    ("side", self.number, join.index, side) in facts for side in ("left", "right")
+                )
+            ):
+                yield join
+
+    def _sources_of_all(self, nodes: Iterable[Node]) -> frozenset[int]:
+        return frozenset[int]().union(*(self._sources(node) for node in nodes))
+
+    def _sources(self, expression: Node) -> frozenset[int]:
+        """The relations, joins looked through, that *expression* mentions at this level."""
+        columns = {
+            (node.integer("varno"), node.integer("varattno"))
+            for node in walk(expression)
+            if node.tag == "VAR" and node.integer("varlevelsup") == 0
+        }
+        return frozenset[int]().union(*(self._sources_of_column(*column) for column in columns))
+
+    def _sources_of_column(self, index: int, number: int) -> frozenset[int]:
+        if (index, number) not in self._column_sources:
+            inner = self.behind(index, number)
+            found = frozenset([index]) if inner is None else self._sources(inner)
+            self._column_sources[index, number] = found
+        return self._column_sources[index, number]
 
     def is_there(self, index: int, facts: Facts) -> bool:
         """Whether relation *index* has a row, not NULLs for want of a match."""

@@ -75,13 +75,15 @@ def batches(url: str, name: str) -> Iterator[Step]:
 
         def step() -> bool:
             batch = claims.claim_batch(conn, agent=name, limit=BATCH)
+            if not batch:
+                return False
             if hasattr(claims, "complete_many"):
                 ids, tokens = [c.task_id for c in batch], [c.token for c in batch]
                 claims.complete_many(conn, task_ids=ids, tokens=tokens)
             else:
                 ends = [{"task_id": claim.task_id, "token": claim.token} for claim in batch]
                 claims.complete.batch(conn, ends)
-            return bool(batch)
+            return True
 
         yield step
 

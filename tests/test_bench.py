@@ -8,19 +8,22 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
-from bench import Table, bars, claiming, connected, features, named
+from bench import Table, bars, claiming, connected, features, named, worker
 from bench.__main__ import OTHERS, main, report
 from bench.accounts import inspect_wal, settled, wal_bytes, wal_position
 from bench.bars import BARS
 from bench.crews import command
 from bench.options import Asked
 from bench.reading import Way, ways
+from taskdb.database import Connection
 from taskdb.embedded import throwaway
+from taskdb.models.claims import Claim
 from taskdb.queries import claims
 
 ROOT = Path(__file__).parent.parent
@@ -139,6 +142,37 @@ def test_every_feature_is_used_by_every_task_of_its_queue(url: str) -> None:
 
             assert jobs == [f"JOB-{n}" for n in range(1, 6)]
             assert used in ([(10,), (0,), (5,)], [(0,), (5,), (5,)], [(0,), (0,), (10,)])
+
+
+@pytest.mark.usefixtures("tables")
+@pytest.mark.parametrize("way", ["one", "chain", "batch", "pool"])
+def test_worker_completes_every_task_and_stops(
+    url: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = claiming.beside(url, "taskdb")
+    # What a version may lack, by what all have.
+    monkeypatch.setattr(claims, "complete_and_claim_next", complete_and_claim_next, raising=False)
+    claiming.refill(own, 5)
+
+    with worker.WAYS[way](own, "a") as step:
+        steps = [step() for _ in range(7)]
+
+    assert steps[0]
+    assert not steps[-1]
+    with connected(own) as conn:
+        assert claiming.tasks_done(conn) == 5
+
+
+@dataclass
+class EndAndNext:
+    claim: Claim | None
+
+
+def complete_and_claim_next(
+    conn: Connection, *, task_id: UUID, token: int, agent: str
+) -> EndAndNext:
+    claims.complete(conn, task_id=task_id, token=token)
+    return EndAndNext(claims.claim_next(conn, agent=agent))
 
 
 @pytest.mark.usefixtures("tables")

@@ -34,6 +34,16 @@ truncate bare_tasks, bare_edges;
 -- name: empty_plan
 truncate epics, tasks cascade;
 
+-- name: forget_statistics
+-- As in a database that was just set up. Only a superuser may.
+delete from pg_statistic
+where
+    starelid in (
+        select class.oid
+        from pg_class as class
+        where class.relnamespace = current_schema()::regnamespace
+    );
+
 -- name: analyze_all
 vacuum (analyze);
 

@@ -1116,3 +1116,193 @@ select n from plain;
 -- first: alter table plain add constraint filled check (n is not null)
 select n from plain;
 -- n: not null, by a CHECK constraint, but that is beyond the check
+
+-- # What users reported to other tools
+
+-- ts-safeql/safeql#499: a left join inside a CTE
+with s as (select n.body, t.id from task as t left join note as n on false)
+select s.body, s.id from s;
+-- body: NULL
+-- id: not null, the left side stays
+
+-- ts-safeql/safeql#418: a lateral subquery that finds no row
+with v (id) as (values (1)), e (v_id, is_new) as (values (2, true))
+select v.id, last.is_new
+from v left join lateral (select e.is_new from e where e.v_id = v.id) as last on true;
+-- id: not null, a constant
+-- is_new: NULL
+
+-- ts-safeql/safeql#498: CASE with ELSE NULL, and without ELSE
+select
+    case when r.value > 1 then r.value = 2 else null end as a,
+    case when r.value > 1 then r.value = 2 end as b,
+    case when r.value > 1 then r.value = 2 else false end as c
+from (values (1), (2)) as r (value);
+-- a: NULL
+-- b: NULL
+-- c: not null, both results are
+
+-- ts-safeql/safeql#171: two outer joins in a row
+select f.id, n.id as note, l.id as link
+from task as f
+left join note as n on f.id = n.task_id
+left join link as l on n.task_id = l.task_id and l.w > 100;
+-- id: not null, the left side stays
+-- note: NULL
+-- link: NULL
+
+-- ts-safeql/safeql#167: an aggregate of nullable values
+select max(n) as a, max(k) as b, count(n) as c from task where id = 1 group by k;
+-- a: NULL
+-- b: not null, of a row at least
+-- c: not null, a count
+
+-- ts-safeql/safeql#199: times that are not null, compared
+select made < now() as a, made + interval '1 day' < now() as b, due < now() as c from task;
+-- a: not null, two times are compared
+-- b: not null, two times are compared
+-- c: NULL
+
+-- ts-safeql/safeql#273: an alias before IS NOT NULL
+select x.n, x.n as other from task as x where x.n is not null;
+-- n: not null, WHERE says so
+-- other: not null, WHERE says so
+
+-- ts-safeql/safeql#190: what json_agg gives of a row without a match is no NULL
+select t.id, jsonb_agg(n.body) as bodies, jsonb_agg(n.body) -> 0 as first, array_agg(n.id) as ids
+from task as t left join note as n on t.id = n.task_id group by t.id;
+-- id: not null, primary key
+-- bodies: not null, of a row at least
+-- first: not null, but -> may find nothing, so this is beyond the check
+-- ids: not null, of a row at least
+
+-- ts-safeql/safeql#427: an array_agg behind a left join
+with s as (select task_id, array_agg(id) as ids from note group by task_id)
+select t.id, s.ids from task as t left join s on s.task_id = t.id;
+-- id: not null, primary key
+-- ids: NULL
+
+-- ts-safeql/safeql#463: subqueries in the place of a value, of one row at least or not
+select
+    (select 1) as a,
+    (select 1 where false) as b,
+    (select 1 from nothing) as c,
+    (select count(*) from nothing) as d,
+    (select max(v) from nothing) as e;
+-- a: not null, a constant
+-- b: NULL
+-- c: NULL
+-- d: not null, a count
+-- e: NULL
+
+-- sqlc-dev/sqlc#3667: a subquery on the nullable side, grouped
+select ad.title, ad.id
+from note as n
+left join (select title, id from task where due is null) as ad on ad.id = n.task_id
+group by ad.title, ad.id;
+-- title: NULL
+-- id: NULL
+
+-- sqlc-dev/sqlc#2806: a column of an enum in a subquery on the nullable side
+select n.id, s.mood
+from note as n left join (select id, mood from task where mood = 'cross') as s on s.id = n.task_id;
+-- id: not null, primary key
+-- mood: NULL
+
+-- sqlc-dev/sqlc#1334: a view with DISTINCT ON on the nullable side
+-- first: create view latest as select t.id, t.title, x.body, x.task_id from task as t left join (select distinct on (task_id) task_id, body from note order by task_id, id desc) as x on x.task_id = t.id
+select id, title, body, task_id from latest;
+-- id: not null, the left side stays
+-- title: not null, the left side stays
+-- body: NULL
+-- task_id: NULL
+
+-- sqlc-dev/sqlc#1758: a subquery by key in the place of a value
+select (select title from task where id = 99) as a, (select t.title) as b from task as t;
+-- a: NULL
+-- b: not null, a value of the row around
+
+-- transact-rs/sqlx#2796: left joins one behind the other; the first table stays
+select foo.id, foo.title, bar.id as bar_id, bar.body, baz.id as baz_id, baz.title as baz_title
+from task as foo
+left join note as bar on bar.task_id = foo.id
+left join task as baz on baz.id = bar.task_id and baz.k > 1;
+-- id: not null, the first table stays
+-- title: not null, the first table stays
+-- bar_id: NULL
+-- body: NULL
+-- baz_id: NULL
+-- baz_title: NULL
+
+-- transact-rs/sqlx#2127: a star beside a column of the nullable side
+select t.*, n.body from (select id, k from task) as t left join note as n on n.task_id = t.id;
+-- id: not null, primary key
+-- k: not null, by its constraint
+-- body: NULL
+
+-- transact-rs/sqlx#367: a left join on an expression
+select o.id, c.id as first, d.id as second
+from task as o left join note as c on c.id = o.marks[1] left join note as d on d.id = o.marks[9];
+-- id: not null, the left side stays
+-- first: NULL
+-- second: NULL
+
+-- transact-rs/sqlx#3202: an inner and a left join, which the planner turns round
+select s.id, r.id as receiver
+from link as l
+join task as s on s.id = l.task_id
+left join task as r on lower(r.title) = lower(s.title) and r.id <> s.id and r.k = 99;
+-- id: not null, both sides of an inner join are there
+-- receiver: NULL
+
+-- on 18
+-- transact-rs/sqlx#4332: the old row of an INSERT
+insert into plain (id, k) values (1, 9), (7, 7) on conflict (id) do update set k = excluded.k
+returning old.id, new.id as other, id as same;
+-- id: NULL
+-- other: not null, there is a new row, but this is beyond the check
+-- same: not null, primary key
+
+-- adelsz/pgtyped#431: UNION keeps what both have
+select id, n from task union select id, v from nothing;
+-- id: not null, in both
+-- n: NULL
+
+-- adelsz/pgtyped#201: a right join, and a full one
+select t.id, n.body, n.id as note from note as n right outer join task as t on n.task_id = t.id;
+-- id: not null, the right side stays
+-- body: NULL
+-- note: NULL
+
+-- Goldziher/scythe#77: a recursive CTE whose later rows hold NULL
+with recursive r (id, parent, title, depth) as (
+    select id, id, title, 0 from task where parent_id is null
+    union all
+    select t.id, t.parent_id, n.body, r.depth + 1
+    from r join task as t on t.parent_id = r.id left join note as n on n.id = t.id and n.id = 1
+)
+select id, parent, title, depth from r;
+-- id: not null, primary key in both
+-- parent: not null, an equality was true of it
+-- title: NULL
+-- depth: not null, a number and one more
+
+-- Goldziher/scythe#76: a subquery of a NOT NULL column, and EXISTS
+select
+    (select body from note where task_id = t.id limit 1) as body,
+    exists(select 1 from note where task_id = t.id) as has_note
+from task as t;
+-- body: NULL
+-- has_note: not null, true or false
+
+-- simolus3/drift#3812: COALESCE in a view over a full join
+-- first: create view both_sides as select coalesce(t.id, l.id) as id, coalesce(t.id, l.task_id) as other, coalesce(l.w, t.rate) as w from task as t full join link as l on t.id = l.task_id
+select id, other, w from both_sides;
+-- id: not null, one side is there, with its key
+-- other: NULL
+-- w: NULL
+
+-- giacomocavalieri/squirrel#41: the nullable side, not the other
+select t.id, n.body from task as t left join note as n on n.task_id = t.id;
+-- id: not null, the left side stays
+-- body: NULL

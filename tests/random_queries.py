@@ -54,6 +54,14 @@ create table g (
     s text default 'new'
 );
 create table w (id integer primary key, n integer, k integer not null, s text);
+create table f (
+    id integer not null,
+    n integer,
+    k integer not null,
+    s varchar(3) primary key,
+    z char(3) not null unique,
+    y char(3)
+);
 create function w_clears() returns trigger language plpgsql as $$
 begin
     new.s := null;
@@ -86,6 +94,9 @@ insert into h values (1, null, 1, 'x'), (2, 2, 2, null);
 insert into h1 values (3, 1, 3, null, 'm'), (4, null, 1, 'y', null);
 insert into g (id, n, k, s) values (1, 1, 1, 'x'), (2, null, 2, null), (3, 3, 3, 'y');
 insert into w values (1, 1, 1, 'x'), (2, null, 2, 'y');
+insert into f values
+(1, 1, 1, 'x', 'x', 'y'), (2, null, 2, 'x ', 'p', null), (3, 2, 1, '', '', 'x'),
+(1, 3, 3, 'y', 'y', 'x');
 """
 
 _SCHEMA_18 = "alter table g add column virt integer not null generated always as (k * 2) virtual;"
@@ -108,6 +119,7 @@ TABLES: dict[str, dict[str, str]] = {
     "h": _COMMON,
     "g": {**_COMMON, "twice": INT},
     "w": _COMMON,
+    "f": {**_COMMON, "z": TEXT, "y": TEXT},
     "va": {**_COMMON, "nk": INT},
     "vb": {**_COMMON, "az": TEXT},
     "vg": _COMMON,
@@ -153,6 +165,31 @@ class Generator:
         self.major = major
         self.aliases = 0
         self.ctes: list[dict[str, dict[str, str]]] = [{}]
+        self.parameters: list[str] = []
+
+    def conditional(self) -> tuple[str, list[str]]:
+        """A query with parameters, some with lines of their own, and the parameters' names."""
+        self.aliases = 0
+        self.ctes = [{}]
+        self.parameters = ["p", "q", "r"]
+        level = Level()
+        tables = self.from_clause(level, 1) or " from a as t0"
+        items = [f"{self.typed(self.any_type(), level, 2)} as c{number}" for number in range(3)]
+        lines = [f"select {', '.join(items)}{tables}", "where true"]
+        for name in self.parameters[: self.random.randint(1, 3)]:
+            self.parameters.remove(name)
+            named = level.columns(INT) or ["1"]
+            test = self.random.choice(["=", "<>", ">=", "is not distinct from"])
+            condition = f"{self.random.choice(named)} {test} :{name}::integer"
+            if self.one_in(3):
+                condition = f"({condition} or {self.condition(level, 1)})"
+            lines.append(f"    and {condition}  -- if :{name}")
+            self.parameters.append(name)
+        if self.one_in(4):
+            lines.append("limit 1  -- if :p")
+        self.parameters = []
+        text = "\n".join(lines)
+        return text, [name for name in ("p", "q", "r") if f":{name}" in text]
 
     def statement(self) -> str:
         """A statement that returns rows."""
@@ -264,6 +301,8 @@ class Generator:
 
     def many_groups(self, level: Level, columns: dict[str, str], rest: str) -> str:
         """GROUP BY of columns or expressions, perhaps with grouping sets."""
+        if text := self.grouped_twice(level, columns, rest):
+            return text
         kinds = [INT, self.random.choice((INT, TEXT, BOOL))]
         keys: list[tuple[str, str]] = []
         for kind in kinds[: self.random.randint(1, 2)]:
@@ -286,6 +325,36 @@ class Generator:
         texts = [text for _, text in keys]
         group = self.grouping(texts)
         having = f" having {self.condition(after, 1)}" if self.one_in(4) else ""
+        return f"select {', '.join(items)}{rest} group by {group}{having}"
+
+    def grouped_twice(self, level: Level, columns: dict[str, str], rest: str) -> str:
+        """GROUP BY of two items that are one key, if there are two of one type."""
+        kinds = list(columns.values())
+        several = [kind for kind in (INT, TEXT) if kinds.count(kind) > 1 and level.columns(kind)]
+        if not several or self.one_in(3):
+            return ""
+        kind = several[0]
+        text = self.random.choice(level.columns(kind))
+        text = self.wrapped(kind, text) if self.one_in(4) else text
+        numbers = [number for number, of in enumerate(kinds, 1) if of == kind][:2]
+        after = Level(level.sources, level.outer, {kind: [text]})
+        items: list[str] = []
+        for number, (name, of) in enumerate(columns.items(), 1):
+            inside = of == kind and self.one_in(3)
+            item = self.typed(kind, after, 1) if inside else self.aggregate(of, level)
+            items.append(f"{text if number in numbers else item} as {name}")
+        first, second = self.random.sample(numbers, 2)
+        group = self.random.choice(
+            [
+                f"{first}, rollup ({second})",
+                f"rollup ({second}), {first}",
+                f"grouping sets (({first}, {second}), ({first}))",
+                f"grouping sets (({second}), ({first}))",
+                f"{first}, {second}",
+                f"cube ({first}, {second})",
+            ]
+        )
+        having = f" having {self.condition(after, 1)}" if self.one_in(3) else ""
         return f"select {', '.join(items)}{rest} group by {group}{having}"
 
     def grouping(self, texts: list[str]) -> str:
@@ -351,9 +420,14 @@ class Generator:
 
     def on(self, before: list[Source], added: list[Source], level: Level, kind: str) -> str:
         left, right = Level(before).columns(INT), Level(added).columns(INT)
+        cast = ""
+        if kind != "full join" and self.one_in(4):
+            texts = Level(before).columns(TEXT), Level(added).columns(TEXT)
+            left, right = texts if all(texts) else (left, right)
+            cast = f"::{self.text_type()}" if all(texts) and self.one_in(2) else ""
         if not left or not right:
             return "true"
-        equal = f"{self.random.choice(left)} = {self.random.choice(right)}"
+        equal = f"{self.random.choice(left)} = {self.random.choice(right)}{cast}"
         if kind == "full join" or not self.one_in(4):
             return equal
         return f"{equal} and {self.condition(Level(before + added, level.outer), 1)}"
@@ -373,6 +447,10 @@ class Generator:
             text, columns = self.query(depth - 1, around)
             level.sources.append(Source(alias, columns))
             return f"{'lateral ' if beside else ''}({text}) as {alias}"
+        if choice == 8 and self.one_in(3):
+            text, columns = self.chain()
+            level.sources.append(Source(alias, columns))
+            return f"({text}) as {alias}"
         if choice == 7 and self.one_in(2):
             level.sources.append(Source(alias, {"v": INT, "o": INT}))
             calls = ["generate_series(1, 2)", "unnest(array[1, null])", "unnest(array[1, 2])"]
@@ -382,6 +460,28 @@ class Generator:
         only = "only " if name == "h" and self.one_in(3) else ""
         return f"{only}{name} as {alias}"
 
+    def chain(self) -> tuple[str, dict[str, str]]:
+        """Tables joined one after the other by USING, most of them by full joins."""
+        name = self.random.choice(("id", "k", "n"))
+        tables = [self.random.choice(("a", "b", "c", "e", "f")) for _ in range(3)]
+        aliases = [self.alias() for _ in tables]
+        text = f"{tables[0]} as {aliases[0]}"
+        for table, alias in zip(tables[1:], aliases[1:], strict=True):
+            kind = self.random.choice(["full join", "full join", "full join", "left join", "join"])
+            text = f"{text} {kind} {table} as {alias} using ({name})"
+        first, second, third = aliases
+        columns = {
+            "id": name,
+            "n": f"coalesce({second}.n, {name})",
+            "k": f"coalesce({first}.k, {third}.k)",
+            "m": f"coalesce({first}.k, {second}.k, {third}.k)",
+            "s": f"coalesce({third}.s, {first}.s)",
+        }
+        where = f" where {first}.k is not null" if self.one_in(5) else ""
+        items = ", ".join(f"{expression} as {alias}" for alias, expression in columns.items())
+        kinds = dict.fromkeys(("id", "n", "k", "m"), INT) | {"s": TEXT}
+        return f"select {items} from {text}{where}", kinds
+
     # Expressions.
 
     def any_type(self) -> str:
@@ -390,6 +490,8 @@ class Generator:
     def typed(self, kind: str, level: Level, depth: int) -> str:
         """An expression of type *kind*."""
         named = level.columns(kind)
+        if kind == INT and self.parameters and self.one_in(4):
+            return f":{self.random.choice(self.parameters)}::integer"
         if named and (depth <= 0 or self.one_in(2)):
             return self.random.choice(named)
         outer = level.outer
@@ -400,6 +502,17 @@ class Generator:
         if depth <= 0:
             return self.literal(kind)
         return self.compound(kind, level, depth)
+
+    def text_type(self) -> str:
+        return self.random.choice(["varchar", "varchar(2)", "char(2)", "bpchar", "name", "text"])
+
+    def compared_text(self, level: Level) -> str:
+        """An equality of texts, of which one type may call more equal than another."""
+        named = level.columns(TEXT) or ["'x'"]
+        left = self.random.choice(named)
+        right = self.random.choice([*named, "'x'", "'x '", f"'x'::{self.text_type()}"])
+        left = f"{left}::{self.text_type()}" if self.one_in(4) else left
+        return f"{left} = {right}"
 
     def literal(self, kind: str) -> str:
         if self.one_in(4):
@@ -457,6 +570,7 @@ class Generator:
                     lambda: f"array_length({one(ARRAY)}, 1)",
                     lambda: f"({one(ARRAY)})[1]",
                     lambda: f"abs({one(INT)})",
+                    lambda: f"({one(INT)})::{self.random.choice(['bigint', 'numeric'])}::integer",
                     lambda: f"odd_is_null({one(INT)})",
                     lambda: f"num_nulls({one(INT)}, {one(TEXT)})",
                     lambda: f"({one(DOC)} ->> 'v')::integer",
@@ -466,6 +580,8 @@ class Generator:
             case "text":
                 return self.pick(
                     lambda: f"({one(TEXT)} || {one(TEXT)})",
+                    lambda: f"({one(TEXT)})::{self.text_type()}::text",
+                    lambda: f"({one(TEXT)})::{self.text_type()}",
                     lambda: f"concat({one(TEXT)}, {one(INT)})",
                     lambda: f"concat_ws({one(TEXT)}, {one(TEXT)}, 'y')",
                     lambda: f"({one(INT)})::text",
@@ -547,6 +663,8 @@ class Generator:
             lambda: f"{one(kind)} {operator} {one(kind)}",
             lambda: f"{one(INT)} {operator} {one(INT)}",
             lambda: f"{one(TEXT)} like '%'",
+            lambda: self.compared_text(level),
+            lambda: self.compared_text(level),
             lambda: f"{one(INT)} in (1, 2, {one(INT)})",
             lambda: f"{one(INT)} = any ({one(ARRAY)}::integer[])",
             lambda: f"{one(INT)} <> all ({one(ARRAY)}::integer[])",

@@ -167,13 +167,10 @@ def variants(query: AnyQuery) -> Iterator[Variant]:
 def _describe(
     conn: Connection[Any], query: AnyQuery, variant: Variant, catalogue: Catalogue
 ) -> Description | Finding:
-    by_name = {each.name: each for each in query.parameters}
     not_null = [
         number
         for number, name in enumerate(variant.parameters, start=1)
-        if not by_name[name].nullable
-        # Its lines are in, so it is not None, unless None is a value beside UNSET.
-        or (name in variant.present and not by_name[name].unsettable)
+        if _is_never_null(query, variant, name)
     ]
     try:
         found = describe(conn, variant.text, parameters_not_null=not_null, catalogue=catalogue)
@@ -185,6 +182,15 @@ def _describe(
         return replace(found, arbiters=plan(conn, variant.text, found.parameters, catalogue))
     except psycopg.Error as exc:
         return _refused(query, variant, exc, len(EXPLAIN))
+
+
+def _is_never_null(query: AnyQuery, variant: Variant, name: str) -> bool:
+    """Whether a parameter is never sent as NULL in this variant."""
+    parameter = next(each for each in query.parameters if each.name == name)
+    if not parameter.nullable:
+        return True
+    # Its lines are in, so it is not None, unless None is a value beside UNSET.
+    return name in variant.present and not parameter.unsettable
 
 
 # What has a plan begins with one of these, or with a parenthesis.

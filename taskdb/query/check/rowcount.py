@@ -232,11 +232,15 @@ def _is_found_by_key(
     keys = scope.shared.catalogue.unique_keys(relation.integer("relid"))
     return any(
         all(
-            any((column, operator) in fixed for operator in equalities.split(","))
+            any(one == column and _is_of_family(operator, equalities) for one, operator in fixed)
             for column, equalities in zip(key.columns, key.equalities, strict=True)
         )
         for key in keys
     )
+
+
+def _is_of_family(operator: str, equalities: str) -> bool:
+    return operator in equalities.split(",")
 
 
 def _fixed_columns(

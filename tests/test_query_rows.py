@@ -26,6 +26,7 @@ from taskdb.errors import (
     NotFoundError,
     QueryDefinitionError,
     TooManyRowsError,
+    ValidationError,
 )
 from taskdb.query import Length, Queries, Query
 
@@ -481,6 +482,116 @@ def test_a_value_that_is_not_what_is_annotated_is_named(
     get.__annotations__["return"] = list[annotation]
     with pytest.raises(QueryDefinitionError, match=re.escape(expected)):
         query(file="q")(get)(conn)
+
+
+# What the server has and Python has not.
+UNREADABLE = [
+    ("'infinity'::timestamptz", datetime, "'infinity'"),
+    ("'-infinity'::date", date, "'-infinity'"),
+    ("'0044-03-15 BC'::date", date, "'0044-03-15 BC'"),
+    ("'24:00'::time", time, "'24:00:00'"),
+    ("array['infinity']::date[]", list[date], "'{infinity}'"),
+]
+
+
+@pytest.mark.parametrize(("value", "annotation", "shown"), UNREADABLE)
+async def test_a_value_that_python_cannot_hold_is_named(
+    make: Make, call: Any, value: str, annotation: Any, shown: str
+) -> None:
+    query = make(f"-- name: get\nselect 1 as n, {value} as v union all select 2, {value};")
+
+    @dataclass
+    class Row:
+        n: int
+        v: Any
+
+    def get() -> Any: ...
+
+    Row.__annotations__["v"] = annotation
+    get.__annotations__["return"] = list[Row]
+    with pytest.raises(QueryDefinitionError) as caught:
+        await call(query(file="q")(get))
+    assert f"q.get returned {shown} in column v of row 1, which Python can't" in str(caught.value)
+    assert "v::text" in (caught.value.hint or "")
+
+
+def test_a_value_that_python_cannot_hold_is_named_in_a_stream(
+    conn: Connection[Any], make: Make
+) -> None:
+    query = make(
+        "-- name: get\nselect case n when 700 then 'infinity' else '2030-01-01' end::date "
+        "from generate_series(1, 900) as n;"
+    )
+
+    @query(file="q")
+    def get() -> list[date]: ...
+
+    with pytest.raises(QueryDefinitionError, match="'infinity' in column case of row 700"):
+        list(get.stream(conn))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "delete from shape returning 1",
+        "with d as (delete from shape returning 1) select * from d",
+        "with d as materialized (update shape set n = 2 returning n) select n from d",
+        "insert into shape values (1) returning n",
+    ],
+)
+def test_a_statement_that_writes_cannot_be_streamed(
+    conn: Connection[Any], make: Make, sql: str
+) -> None:
+    query = make(f"-- name: get\n{sql};")
+
+    @query(file="q")
+    def get() -> list[int]: ...
+
+    with pytest.raises(TypeError, match=r"q\.get writes, and a cursor only reads"):
+        get.stream(conn)
+
+
+def test_a_column_may_be_called_as_a_command_is(conn: Connection[Any], make: Make) -> None:
+    query = make("-- name: get\nselect (update), (delete) from (values (1, 2)) v (update, delete);")
+
+    @query(file="q")
+    def get() -> list[Any]: ...
+
+    assert not get.statement.writes
+
+
+FLAG = "-- name: get\nselect 1 as n\nwhere true\n    and false  -- if :none\n;"
+
+
+def test_a_line_of_a_flag_is_left_out_for_false(conn: Connection[Any], make: Make) -> None:
+    query = make(FLAG)
+
+    @query(file="q")
+    def get(*, none: bool = False) -> list[int]: ...
+
+    assert (get(conn), get(conn, none=False), get(conn, none=True)) == ([1], [1], [])
+    wrong: list[Any] = [0, None]
+    for value, rule in zip(wrong, ("must be a bool", "must not be None"), strict=True):
+        with pytest.raises(ValidationError, match=f"none {rule}"):
+            get(conn, none=value)
+
+
+def test_a_line_of_a_flag_is_left_out_for_none_as_well(conn: Connection[Any], make: Make) -> None:
+    query = make(FLAG)
+
+    @query(file="q")
+    def get(*, none: bool | None = None) -> list[int]: ...
+
+    assert (get(conn), get(conn, none=False), get(conn, none=True)) == ([1], [1], [])
+
+
+def test_a_bool_that_is_sent_keeps_its_line_for_false(conn: Connection[Any], make: Make) -> None:
+    query = make("-- name: get\nselect 1 as n\nwhere true\n    and :is_there  -- if :is_there\n;")
+
+    @query(file="q")
+    def get(*, is_there: bool | None = None) -> list[int]: ...
+
+    assert (get(conn), get(conn, is_there=False), get(conn, is_there=True)) == ([1], [], [1])
 
 
 def test_a_mark_that_speaks_of_null_is_no_part_of_a_name(conn: Connection[Any], make: Make) -> None:

@@ -7,10 +7,14 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, Literal, cast, get_args, get_origin
 
+import psycopg
+from psycopg.pq import ExecStatus, Format
+
 from taskdb.query._annotations import NONE, is_any, is_class, members, spelled, unwrapped
 from taskdb.query._types import LISTS, ServerType, TypeKind, fits, is_json, is_sequence, item_of
+from taskdb.query.errors import QueryDefinitionError
 
-__all__ = ["MisreadError", "conversion"]
+__all__ = ["MisreadError", "conversion", "refuse_unreadable"]
 
 Conversion = Callable[[Any], Any]
 
@@ -90,6 +94,40 @@ def _instances(annotation: Any, kinds: tuple[type, ...]) -> Conversion:
         return value
 
     return check
+
+
+def refuse_unreadable(
+    cursor: psycopg.Cursor[Any] | psycopg.AsyncCursor[Any],
+    query: str,
+    where: str,
+    cause: psycopg.Error,
+    before: int = 0,
+) -> None:
+    """Raise what is wrong with the value that psycopg could not read, if there is one.
+
+    *before* is the number of rows that came before those of the cursor's result.
+
+    A server knows times that Python does not: infinity, before our era, 24:00.
+    """
+    result = cursor.pgresult
+    if result is None or result.status != ExecStatus.TUPLES_OK:
+        return
+    for row in range(result.ntuples):
+        for number in range(result.nfields):
+            data, oid = result.get_value(row, number), result.ftype(number)
+            loader = cursor.adapters.get_loader(oid, Format.TEXT)
+            if data is None or loader is None:
+                continue
+            try:
+                loader(oid, cursor).load(data)
+            except psycopg.DataError as exc:
+                name = (result.fname(number) or b"").decode(errors="replace")
+                raise QueryDefinitionError(
+                    f"{query} returned {data.decode(errors='replace')[:_SHOWN]!r} in column {name} "
+                    f"of row {before + row + 1}, which Python can't hold: {exc}",
+                    where=where,
+                    hint=f"Leave it out, or cast it: {name}::text",
+                ) from cause
 
 
 # Arrays

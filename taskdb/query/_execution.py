@@ -51,6 +51,7 @@ from psycopg import (
 from psycopg.pq import ExecStatus, PipelineStatus, TransactionStatus
 from psycopg.rows import tuple_row
 
+from taskdb.query._conversions import refuse_unreadable
 from taskdb.query._parameters import Parameter, binder, row_binder
 from taskdb.query._results import Loader, Result, ResultColumn, Size
 from taskdb.query._statements import Statement, Variant
@@ -248,6 +249,8 @@ class Query(Generic[P, R]):
         if self.result.size is not Size.MANY:
             raise TypeError(f"{self.name} returns no list: there is nothing to stream")
         self._refuse_copy()
+        if self.statement.writes:
+            raise TypeError(f"{self.name} writes, and a cursor only reads: call it without .stream")
         if isinstance(conn, Connection):
             return self._stream(conn, self._bind(*args, **kwargs))
         _refuse_stranger(conn)
@@ -355,7 +358,7 @@ class Query(Generic[P, R]):
                 return self._from_rows(cursor, plan, cursor.fetchall())
             return self._from_count(cursor, values)
         except psycopg.Error as exc:
-            self._raise(exc, plan, conn)
+            self._raise(exc, plan, conn, cursor=cursor)
 
     def _execute(
         self,
@@ -391,7 +394,7 @@ class Query(Generic[P, R]):
                 return self._from_rows(cursor, plan, await cursor.fetchall())
             return self._from_count(cursor, values)
         except psycopg.Error as exc:
-            self._raise(exc, plan, conn)
+            self._raise(exc, plan, conn, cursor=cursor)
 
     async def _execute_async(
         self,
@@ -426,7 +429,7 @@ class Query(Generic[P, R]):
                 if _needs_transaction(conn):
                     stack.enter_context(conn.transaction())
                 cursor = RawServerCursor(conn, name, row_factory=tuple_row)
-                with cursor:
+                with cursor, self._readable(cursor, lambda: before):
                     cursor.execute(plan.text, plan.pick(values))
                     while rows := cursor.fetchmany(STREAM_SIZE):
                         yield from self._load(cursor, plan, rows, before)
@@ -449,11 +452,12 @@ class Query(Generic[P, R]):
                     await stack.enter_async_context(conn.transaction())
                 cursor = AsyncRawServerCursor(conn, name, row_factory=tuple_row)
                 async with cursor:
-                    await cursor.execute(plan.text, plan.pick(values))
-                    while rows := await cursor.fetchmany(STREAM_SIZE):
-                        for row in self._load(cursor, plan, rows, before):
-                            yield row
-                        before += len(rows)
+                    with self._readable(cursor, lambda: before):
+                        await cursor.execute(plan.text, plan.pick(values))
+                        while rows := await cursor.fetchmany(STREAM_SIZE):
+                            for row in self._load(cursor, plan, rows, before):
+                                yield row
+                            before += len(rows)
             except psycopg.Error as exc:
                 self._raise(exc, plan, conn, prefix=_declaration(name))
             except GeneratorExit:
@@ -634,6 +638,15 @@ class Query(Generic[P, R]):
             reader.kinds.add(kinds)
         return reader.load(rows, before)
 
+    @contextlib.contextmanager
+    def _readable(self, cursor: _AnyCursor, before: Callable[[], int]) -> Generator[None]:
+        """Name the value that psycopg can't read, while the cursor still has it."""
+        try:
+            yield
+        except psycopg.DataError as exc:
+            refuse_unreadable(cursor, self.name, self.where, exc, before())
+            raise
+
     # Saying what went wrong
 
     def _mismatch(self, message: str) -> QueryDefinitionError:
@@ -657,9 +670,17 @@ class Query(Generic[P, R]):
         return f" for {', '.join(shown)}" if shown else ""
 
     def _raise(
-        self, exc: psycopg.Error, plan: _Plan, conn: object, *, prefix: str = ""
+        self,
+        exc: psycopg.Error,
+        plan: _Plan,
+        conn: object,
+        *,
+        prefix: str = "",
+        cursor: _AnyCursor | None = None,
     ) -> NoReturn:
         """Raise the server's error as taskdb's, with the place in the file it points at."""
+        if cursor is not None and isinstance(exc, psycopg.DataError):
+            refuse_unreadable(cursor, self.name, self.where, exc)
         source = self.statement.source
         where, excerpt = self.where, ""
         position = exc.diag.statement_position

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, cast
 from uuid import UUID
@@ -22,7 +22,8 @@ class Parameter:
     """One parameter of a stub: what it may be, and how it is sent.
 
     `nullable` and `unsettable` say whether its annotation has None and Unset; `is_key` whether
-    its value may be named in a message ("no row for key='T-1'").
+    its value may be named in a message ("no row for key='T-1'"); `is_flag` whether it is a bool
+    that only keeps lines.
     """
 
     name: str
@@ -31,6 +32,17 @@ class Parameter:
     unsettable: bool
     is_key: bool
     encode: Encoder
+    is_flag: bool = False
+
+    def as_flag(self) -> Parameter:
+        """Return it as one that is not sent and only keeps lines: for False they are left out."""
+        encode, absent = self.encode, UNSET if self.unsettable else None
+
+        def encode_flag(value: Any) -> Any:
+            encoded = encode(value)
+            return absent if value is False else encoded
+
+        return replace(self, encode=encode_flag, is_flag=True)
 
     def converter(self, where: str) -> Encoder:
         """Return the function that checks and encodes a value, or raises ValidationError.

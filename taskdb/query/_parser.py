@@ -21,6 +21,7 @@ __all__ = ["parse"]
 
 _NAME: Final = re.compile(r"--[ \t]*name[ \t]*:(.*)", re.IGNORECASE)
 _PLAN: Final = re.compile(r"--[ \t]*plan[ \t]*:(.*)", re.IGNORECASE)
+_EVERY_ROW: Final = re.compile(r"--[ \t]*every row[ \t]*:(.*)", re.IGNORECASE)
 _IF: Final = re.compile(r"--[ \t]*if\b(.*)", re.IGNORECASE)
 _IF_NAMES: Final = re.compile(r"(?:[ \t]+:[^\W\d]\w*)+[ \t]*")
 _QUOTED_VARIABLE: Final = re.compile(r""":(['"])([^\W\d]\w*)\1""")
@@ -123,7 +124,7 @@ def _statement(source: SourceFile, name_token: Token, block: list[Token]) -> Sta
         if token.kind is Kind.PARAMETER:
             parameter = source.text[token.start + 1 : token.end]
             parameters[parameter] = (*parameters.get(parameter, ()), token.start)
-    doc, plans = _remarks(source, tokens[:start])
+    doc, plans, every_row = _remarks(source, tokens[:start])
     return Statement(
         source=source,
         name=name,
@@ -136,6 +137,7 @@ def _statement(source: SourceFile, name_token: Token, block: list[Token]) -> Sta
         conditions=conditions,
         parameters=parameters,
         copy_columns=_copy_columns(source, body),
+        every_row=every_row,
     )
 
 
@@ -206,19 +208,28 @@ def _is_remark(token: Token) -> bool:
     return token.kind in (Kind.WHITESPACE, Kind.LINE_COMMENT)
 
 
-def _remarks(source: SourceFile, tokens: Iterable[Token]) -> tuple[str, tuple[str, ...]]:
-    """Return the comment between name and statement, and its `-- plan:` lines apart from it."""
+def _remarks(
+    source: SourceFile, tokens: Iterable[Token]
+) -> tuple[str, tuple[str, ...], str | None]:
+    """Return the comment below the name, and apart from it `-- plan:` and `-- every row:` lines."""
     doc: list[str] = []
     plans: list[str] = []
+    every_row: str | None = None
     for token in tokens:
         if token.kind is Kind.LINE_COMMENT:
             comment = source.text[token.start : token.end]
             plan = _PLAN.match(comment)
             if plan:
                 plans.append(plan.group(1).strip())
+            elif mark := _EVERY_ROW.match(comment):
+                every_row = mark.group(1).strip()
+                if not every_row:
+                    raise source.error(
+                        "the mark gives no reason", token.start, "Write -- every row: and why"
+                    )
             else:
                 doc.append(comment[2:].removeprefix(" ").rstrip())
-    return "\n".join(doc).strip("\n"), tuple(plans)
+    return "\n".join(doc).strip("\n"), tuple(plans), every_row
 
 
 def _refuse_strangers(source: SourceFile, tokens: Iterable[Token]) -> None:

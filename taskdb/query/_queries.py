@@ -30,6 +30,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from psycopg import Connection
 
+from taskdb.query._annotations import members, unwrapped
 from taskdb.query._encoding import UnsupportedError
 from taskdb.query._execution import Query, made, place_of
 from taskdb.query._parameters import Parameter, parameters_of
@@ -178,6 +179,7 @@ class Queries:
         area = file or function.__module__.rpartition(".")[2]
         statement = self._statement(function, area)
         parameters, result = _described(function, statement)
+        parameters = [each.as_flag() if _is_flag(each, statement) else each for each in parameters]
         _check_parameters(function, statement, parameters)
         if missing and result.size in (Size.MANY, Size.AT_MOST_ONE):
             raise _definition(
@@ -302,6 +304,16 @@ def _has_body(function: Callable[..., Any]) -> bool:
     return bool(code.co_names) or not constants.issuperset(code.co_consts)
 
 
+def _is_flag(parameter: Parameter, statement: Statement) -> bool:
+    """Tell whether a parameter is a bool that `-- if` lines name, and no line sends."""
+    kinds = {unwrapped(each)[0] for each in members(parameter.annotation)}
+    return (
+        parameter.name in statement.conditional
+        and parameter.name not in statement.parameters
+        and bool in kinds
+    )
+
+
 def _check_parameters(
     function: Callable[..., Any], statement: Statement, parameters: Sequence[Parameter]
 ) -> None:
@@ -351,7 +363,9 @@ def _check_parameter(
             statement.start,
             f"Use it, or take it out of the function{_similar(name, statement.parameters)}",
         )
-    if name in statement.conditional and not (parameter.nullable or parameter.unsettable):
+    if name in statement.conditional and not (
+        parameter.nullable or parameter.unsettable or parameter.is_flag
+    ):
         line = next(line for line in statement.conditions if name in line.names)
         raise statement.source.error(
             f"{name} is never absent, so the line is never left out",

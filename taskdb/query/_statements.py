@@ -20,6 +20,7 @@ from taskdb.query.errors import QueryDefinitionError
 __all__ = ["Condition", "SourceFile", "Statement", "Variant"]
 
 _BLANK: Final = frozenset({Kind.WHITESPACE, Kind.LINE_COMMENT, Kind.BLOCK_COMMENT})
+_WRITING: Final = frozenset({("insert", "into"), ("delete", "from"), ("merge", "into")})
 _NEWLINE: Final = re.compile(r"\r\n|\n|\r")
 
 
@@ -124,7 +125,8 @@ class Statement:
 
     `doc` is the comment below its name, `plans` the texts of its `-- plan:` lines, `parameters`
     each parameter with the offsets at which it stands in the file, `conditions` its `-- if`
-    lines. `copy_columns` is None unless the statement is `copy t (a, b) from stdin`.
+    lines. `every_row` is why it may write to every row of a table, if it says so.
+    `copy_columns` is None unless the statement is `copy t (a, b) from stdin`.
     """
 
     source: SourceFile
@@ -138,6 +140,7 @@ class Statement:
     conditions: tuple[Condition, ...]
     parameters: dict[str, tuple[int, ...]]
     copy_columns: tuple[str, ...] | None = None
+    every_row: str | None = None
 
     @property
     def where(self) -> str:
@@ -168,6 +171,20 @@ class Statement:
         """
         words = [self.source.text[token.start : token.end].lower() for token in self.tokens]
         return "*" in words or "table" in words
+
+    @cached_property
+    def writes(self) -> bool:
+        """Tell whether it, or a CTE of it, writes to a table."""
+        words = [
+            self.source.text[token.start : token.end].lower()
+            for token in self.tokens
+            if token.kind not in _BLANK
+        ]
+        return any(
+            before == "("
+            and ((word, after) in _WRITING or (word == "update" and after[0] not in ",).:;"))
+            for before, word, after in zip(["(", *words], words, [*words[1:], ";"], strict=False)
+        )
 
     def unconditional_use(self, name: str) -> int | None:
         """Return an offset at which *name* is sent although its own `-- if` lines are left out."""

@@ -27,7 +27,7 @@ select
 --
 -- plan: task_claims_by_agent
 select
-    agent.name as "name!",  -- the demo's agents have names
+    agent.name,
     (
         select count(*)
         from task_claims as done

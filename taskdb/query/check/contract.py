@@ -8,98 +8,36 @@ names, types, NULLs, and whether more than one row can come.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from dataclasses import replace
+from typing import Any, Final
 
 import psycopg
 from psycopg import Connection
 
-from taskdb.query._annotations import is_any, spelled
-from taskdb.query._execution import Query, place_of
-from taskdb.query._lexer import Kind
+from taskdb.query._annotations import NONE, members, spelled
+from taskdb.query._execution import place_of
+from taskdb.query._parameters import Parameter
 from taskdb.query._results import Field, Size, bare_name
 from taskdb.query._statements import Variant
-from taskdb.query._types import fits, sends
+from taskdb.query._types import encodes_json, fits, is_sequence, item_of, sends
 from taskdb.query.catalogue import contract
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.describe import Column, Description, describe
+from taskdb.query.check.findings import AnyQuery, Described, Finding, Override, overrides
 from taskdb.query.check.planning import EXPLAIN, plan
 from taskdb.query.check.servertypes import Types, type_facts
+from taskdb.query.check.variants import of_all_variants
 
 __all__ = [
     "MOST_VARIANTS",
-    "Described",
-    "Finding",
-    "Override",
     "check",
     "compare",
     "describe_all",
-    "overrides",
     "variants",
 ]
 
 MOST_VARIANTS: Final = 64
 """Up to so many, all combinations of a query's `-- if` lines are checked; beyond, pairwise."""
-
-AnyQuery = Query[Any, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One disagreement: where it is on either side, what each has, and how to mend it."""
-
-    query: str
-    message: str
-    sql_where: str
-    python_where: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return (
-            f"{self.sql_where}: {self.query}: {self.message} ({self.python_where}). {self.remedy}."
-        )
-
-
-class Described(NamedTuple):
-    """One text of a query, and what the server says of it, or why it refuses it."""
-
-    query: AnyQuery
-    variant: Variant
-    result: Description | Finding
-
-
-@dataclass(frozen=True, slots=True)
-class Override:
-    """A column whose author knows better: `as "name!"` is never NULL, `as "name?"` may be."""
-
-    query: str
-    column: str
-    nullable: bool
-    reason: str
-    where: str
-    offset: int
-
-
-def overrides(query: AnyQuery) -> list[Override]:
-    """Return the overrides in a query's text; the reason is the comment that ends the line."""
-    source = query.statement.source
-    found: list[Override] = []
-    for token in query.statement.tokens:
-        text = source.text[token.start : token.end]
-        if token.kind is Kind.QUOTED_IDENTIFIER and text.endswith(('!"', '?"')):
-            rest = source.text[token.end : source.line_end(token.end)]
-            reason = rest.partition("--")[2].strip()
-            found.append(
-                Override(
-                    query.name,
-                    text[1:-1],
-                    text.endswith('?"'),
-                    reason,
-                    source.where(token.start),
-                    token.start,
-                )
-            )
-    return found
 
 
 def check(conn: Connection[Any], queries: Iterable[AnyQuery]) -> list[Finding]:
@@ -140,8 +78,7 @@ def compare(
     for query in queries:
         if query.statement.copy_columns is not None:
             findings.update(dict.fromkeys(_copy_findings(conn, query)))
-    findings.update(dict.fromkeys(_needless_overrides(described)))
-    findings.update(dict.fromkeys(_needless_options(described)))
+    findings.update(dict.fromkeys(of_all_variants(described)))
     return list(findings)
 
 
@@ -172,8 +109,19 @@ def _describe(
         for number, name in enumerate(variant.parameters, start=1)
         if _is_never_null(query, variant, name)
     ]
+    items = [
+        number
+        for number, name in enumerate(variant.parameters, start=1)
+        if _has_no_null(_parameter(query, name).annotation)
+    ]
     try:
-        found = describe(conn, variant.text, parameters_not_null=not_null, catalogue=catalogue)
+        found = describe(
+            conn,
+            variant.text,
+            parameters_not_null=not_null,
+            items_not_null=items,
+            catalogue=catalogue,
+        )
     except psycopg.Error as exc:
         return _refused(query, variant, exc)
     if _is_utility(query):
@@ -184,9 +132,22 @@ def _describe(
         return _refused(query, variant, exc, len(EXPLAIN))
 
 
+def _parameter(query: AnyQuery, name: str) -> Parameter:
+    return next(each for each in query.parameters if each.name == name)
+
+
+def _has_no_null(annotation: Any) -> bool:
+    """Whether arrays of this annotation hold no NULL, as far as the encoder lets them through."""
+    lists = [each for each in members(annotation) if is_sequence(each) and not encodes_json(each)]
+    return bool(lists) and all(
+        NONE not in items and all(_has_no_null(each) for each in items if is_sequence(each))
+        for items in (members(item_of(each)) for each in lists)
+    )
+
+
 def _is_never_null(query: AnyQuery, variant: Variant, name: str) -> bool:
     """Whether a parameter is never sent as NULL in this variant."""
-    parameter = next(each for each in query.parameters if each.name == name)
+    parameter = _parameter(query, name)
     if not parameter.nullable:
         return True
     # Its lines are in, so it is not None, unless None is a value beside UNSET.
@@ -236,6 +197,7 @@ class _Comparison:
 
     def findings(self) -> Iterator[Finding]:
         yield from self._parameters()
+        yield from self._sorting()
         yield from self._columns()
         yield from self._rows()
 
@@ -260,6 +222,15 @@ class _Comparison:
                     "Change the annotation, or cast the parameter in the statement",
                     self.query.statement.parameters[name][0],
                 )
+
+    def _sorting(self) -> Iterator[Finding]:
+        for number in self.description.sorted_by:
+            name = self.variant.parameters[number - 1]
+            yield self.finding(
+                f"order by :{name} sorts by nothing: it is one value, the same for all rows",
+                f"Choose the column: order by case :{name} when 'title' then title end",
+                self.query.statement.parameters[name][0],
+            )
 
     def _columns(self) -> Iterator[Finding]:
         result, columns = self.query.result, self.description.columns
@@ -381,62 +352,4 @@ def _copy_findings(conn: Connection[Any], query: AnyQuery) -> Iterator[Finding]:
                 f"{spelled(parameter.annotation)}",
                 "Change the annotation",
                 query.statement.start,
-            )
-
-
-def _needless_overrides(described: Iterable[Described]) -> Iterator[Finding]:
-    """Marks that say what the analysis finds by itself, of all variants taken together."""
-    found: dict[tuple[str, int], bool] = {}
-    marks: dict[tuple[str, int], tuple[AnyQuery, Override]] = {}
-    for query, _, result in described:
-        if isinstance(result, Finding):
-            continue
-        columns = {column.name: column.nullable for column in result.columns}
-        for mark in overrides(query):
-            if mark.column in columns:
-                key = (query.name, mark.offset)
-                found[key] = found.get(key, False) or columns[mark.column]
-                marks[key] = (query, mark)
-    for key, nullable in found.items():
-        query, mark = marks[key]
-        if mark.nullable == nullable:
-            yield Finding(
-                query.name,
-                f"{mark.column} overrides nothing: the analysis finds the same",
-                mark.where,
-                place_of(query.function),
-                "Name the column without the mark",
-            )
-
-
-def _needless_options(
-    described: Iterable[Described],
-) -> Iterator[Finding]:
-    """A field that takes None although no query that fills it can return NULL there."""
-    nullable: dict[tuple[type, str], bool] = {}
-    first: dict[tuple[type, str], AnyQuery] = {}
-    for query, _, result in described:
-        row = query.result.row
-        if row is None or isinstance(result, Finding):
-            continue
-        marked = {each.column: each.nullable for each in overrides(query)}
-        seen = {
-            bare_name(column.name): marked.get(column.name, column.nullable)
-            for column in result.columns
-        }
-        for field in query.result.fields:
-            if field.name in seen and field.nullable and not is_any(field.annotation):
-                key = (row, field.name)
-                nullable[key] = nullable.get(key, False) or seen[field.name]
-                first.setdefault(key, query)
-    for key, may_be_null in nullable.items():
-        if not may_be_null:
-            query = first[key]
-            yield Finding(
-                query.name,
-                f"column {key[1]} is never NULL, in any query that returns {key[0].__name__}, "
-                f"but {key[0].__name__}.{key[1]} takes None",
-                query.where,
-                place_of(query.function),
-                "Drop | None from the field",
             )

@@ -25,6 +25,7 @@ from taskdb.query.check.nodetree import Node, NodeTreeError, Tree, parse
 from taskdb.query.check.nullability import Nullability, Verdict, may
 from taskdb.query.check.rowcount import at_most_one_row
 from taskdb.query.check.scopes import SELECT
+from taskdb.query.check.traps import sorting_parameters, writes_every_row
 
 __all__ = [
     "TESTED_MAJORS",
@@ -86,7 +87,8 @@ class Description:
     come back (or, without RETURNING, be written). `compared` has the column that a parameter is
     compared with, by the parameter's number. `needs` are the privileges that who runs it must
     have, each with its relation; what views do, their owners must. `arbiters` are the indexes by
-    which it knows a conflict, where it was planned. All are empty-handed for
+    which it knows a conflict, where it was planned; `sorted_by` are parameters that stand alone in
+    ORDER BY; `writes_every_row` says that an UPDATE or DELETE has no condition. All are empty for
     utility statements and on versions of PostgreSQL that are not among TESTED_MAJORS.
     """
 
@@ -100,6 +102,8 @@ class Description:
     compared: Mapping[int, TableColumn] = field(default_factory=dict[int, TableColumn])
     needs: tuple[tuple[str, Relation], ...] = ()
     arbiters: tuple[Arbiter, ...] = ()
+    sorted_by: tuple[int, ...] = ()
+    writes_every_row: bool = False
 
 
 def describe(
@@ -107,12 +111,13 @@ def describe(
     sql: str,
     *,
     parameters_not_null: Collection[int] = (),
+    items_not_null: Collection[int] = (),
     catalogue: Catalogue | None = None,
 ) -> Description:
     """Describe *sql*, one statement with parameters `$1`, `$2`, ..., without running it.
 
-    *parameters_not_null* are numbers of parameters that are never NULL. A *catalogue* passed
-    to several calls is asked only once for each thing.
+    *parameters_not_null* are numbers of parameters that are never NULL, *items_not_null* of arrays
+    in which nothing is. A *catalogue* passed to several calls is asked only once for each thing.
 
     The connection is left as it was: idle or in its transaction, all settings as before.
     Raises what PostgreSQL says of the statement (`psycopg.Error`), and
@@ -141,7 +146,7 @@ def describe(
     query = None if problem else tree.nodes[0]
     return Description(
         command,
-        _judged(described, query, known, parameters_not_null)
+        _judged(described, Nullability(query, known, parameters_not_null, items_not_null))
         if query
         else _unjudged(described, problem),
         described.parameters,
@@ -151,6 +156,8 @@ def describe(
         views,
         compared_columns(tree) if described.parameters else {},
         tuple(_needs(tree.queries, known)),
+        sorted_by=sorting_parameters(tree),
+        writes_every_row=writes_every_row(tree),
     )
 
 
@@ -242,10 +249,8 @@ def _unjudged(described: _Described, problem: str) -> tuple[Column, ...]:
     return _columns(described, [may(problem)] * len(described.columns))
 
 
-def _judged(
-    described: _Described, query: Node, catalogue: Catalogue, parameters_not_null: Collection[int]
-) -> tuple[Column, ...]:
-    return _columns(described, Nullability(query, catalogue, parameters_not_null).columns())
+def _judged(described: _Described, nullability: Nullability) -> tuple[Column, ...]:
+    return _columns(described, nullability.columns())
 
 
 def _columns(described: _Described, verdicts: list[Verdict]) -> tuple[Column, ...]:

@@ -25,8 +25,8 @@ from taskdb.query.catalogue import expectations as queries_of_the_catalogue
 from taskdb.query.catalogue.checks import Relation
 from taskdb.query.catalogue.contract import TypeFacts
 from taskdb.query.check.catalogue import Catalogue
-from taskdb.query.check.contract import AnyQuery, Described, Finding, overrides
 from taskdb.query.check.describe import Arbiter, Column, Description
+from taskdb.query.check.findings import AnyQuery, Described, Finding, overrides
 from taskdb.query.check.servertypes import type_facts
 from taskdb.query.errors import QueryDefinitionError
 from taskdb.query.expectations import (

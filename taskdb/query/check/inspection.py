@@ -15,9 +15,10 @@ from psycopg.rows import tuple_row
 from taskdb.query._statements import Variant
 from taskdb.query.check import plantree
 from taskdb.query.check.catalogue import Catalogue
-from taskdb.query.check.contract import AnyQuery, describe_all
+from taskdb.query.check.contract import describe_all
 from taskdb.query.check.describe import Description, describe
 from taskdb.query.check.expectations import derive
+from taskdb.query.check.findings import AnyQuery
 from taskdb.query.check.plans import described
 from taskdb.query.check.samples import find_arguments
 from taskdb.query.check.servertypes import type_facts

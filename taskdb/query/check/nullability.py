@@ -107,14 +107,20 @@ class _Assumed:
 class Nullability:
     """Judges the columns of one analysed query.
 
-    *parameters_not_null* are the numbers of parameters that are never NULL.
+    *parameters_not_null* are the numbers of parameters that are never NULL, *items_not_null* of
+    arrays in which nothing is.
     """
 
     def __init__(
-        self, query: Node, catalogue: Catalogue, parameters_not_null: Collection[int] = ()
+        self,
+        query: Node,
+        catalogue: Catalogue,
+        parameters_not_null: Collection[int] = (),
+        items_not_null: Collection[int] = (),
     ) -> None:
         self.catalogue = catalogue
         self.parameters_not_null = frozenset(parameters_not_null)
+        self.items_not_null = frozenset(items_not_null)
         self.scope = Scope(query, None, Shared(catalogue))
         self._assumed: dict[int, _Assumed] = {}
         # Verdicts hold while the same is assumed: the last number of `_assume`.
@@ -501,6 +507,11 @@ class Nullability:
                 return self._all(place, array.nodes("elements"), "all elements are given")
             case "RELABELTYPE":
                 return self._elements(place, array.node("arg"))
+            case "PARAM" if (
+                array.integer("paramkind") == _EXTERNAL_PARAMETER
+                and array.integer("paramid") in self.items_not_null
+            ):
+                return never(f"no item of parameter ${array.integer('paramid')} is NULL")
             case "CONST" if _has_no_null_bitmap(array):
                 return never("the array holds no NULL")
             case "SUBLINK" if array.integer("subLinkType") == _ARRAY:

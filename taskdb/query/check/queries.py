@@ -12,7 +12,7 @@ from psycopg import Connection
 from taskdb.query import Queries
 from taskdb.query.check import contract, expectations
 from taskdb.query.check.catalogue import Catalogue
-from taskdb.query.check.contract import Finding, Override
+from taskdb.query.check.findings import Finding, Override, overrides
 
 __all__ = ["QueryReport", "check", "combined"]
 
@@ -62,7 +62,7 @@ def check(
         found = expectations.compare(queries, derived)
         findings["expectations"] = found if "contract" in findings else unseen + found
     columns = sum(len(each.gives) for area in derived.values() for each in area.queries.values())
-    marked = [mark for query in queries for mark in contract.overrides(query)]
+    marked = [mark for query in queries for mark in overrides(query)]
     return QueryReport(findings, marked, len(list(queries)), len(described), columns, written)
 
 

@@ -1,0 +1,73 @@
+"""What the checks of queries speak of: a finding, a described variant, a mark on a column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from taskdb.query._execution import Query
+from taskdb.query._lexer import Kind
+from taskdb.query._statements import Variant
+from taskdb.query.check.describe import Description
+
+__all__ = ["AnyQuery", "Described", "Finding", "Override", "overrides"]
+
+AnyQuery = Query[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One disagreement: where it is on either side, what each has, and how to mend it."""
+
+    query: str
+    message: str
+    sql_where: str
+    python_where: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.sql_where}: {self.query}: {self.message} ({self.python_where}). {self.remedy}."
+        )
+
+
+class Described(NamedTuple):
+    """One text of a query, and what the server says of it, or why it refuses it."""
+
+    query: AnyQuery
+    variant: Variant
+    result: Description | Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A column whose author knows better: `as "name!"` is never NULL, `as "name?"` may be."""
+
+    query: str
+    column: str
+    nullable: bool
+    reason: str
+    where: str
+    offset: int
+
+
+def overrides(query: AnyQuery) -> list[Override]:
+    """Return the overrides in a query's text; the reason is the comment that ends the line."""
+    source = query.statement.source
+    found: list[Override] = []
+    for token in query.statement.tokens:
+        text = source.text[token.start : token.end]
+        if token.kind is Kind.QUOTED_IDENTIFIER and text.endswith(('!"', '?"')):
+            rest = source.text[token.end : source.line_end(token.end)]
+            reason = rest.partition("--")[2].strip()
+            found.append(
+                Override(
+                    query.name,
+                    text[1:-1],
+                    text.endswith('?"'),
+                    reason,
+                    source.where(token.start),
+                    token.start,
+                )
+            )
+    return found

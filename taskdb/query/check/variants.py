@@ -1,0 +1,109 @@
+"""What is found when all variants of a query, or all queries of a dataclass, are seen together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from taskdb.query._annotations import is_any
+from taskdb.query._execution import place_of
+from taskdb.query._results import bare_name
+from taskdb.query.check.describe import Description
+from taskdb.query.check.findings import AnyQuery, Described, Finding, Override, overrides
+
+__all__ = ["of_all_variants"]
+
+
+def of_all_variants(described: Sequence[Described]) -> Iterator[Finding]:
+    """Yield what no variant shows alone."""
+    yield from _conditional_writes(described)
+    yield from _needless_overrides(described)
+    yield from _needless_options(described)
+
+
+def _conditional_writes(described: Sequence[Described]) -> Iterator[Finding]:
+    """An UPDATE or DELETE whose only condition can be left out, and that does not say why."""
+    for query, variant, result in described:
+        statement = query.statement
+        if (
+            isinstance(result, Description)
+            and result.writes_every_row
+            and statement.conditions
+            and statement.every_row is None
+            and not _writes_every_row_anyway(query, described)
+        ):
+            left_out = ", ".join(
+                f":{name}" for name in sorted(statement.conditional - variant.present)
+            )
+            yield Finding(
+                query.name,
+                f"writes to every row when {left_out} is left out",
+                statement.where,
+                place_of(query.function),
+                "Add a condition, or write -- every row: and the reason below its name",
+            )
+
+
+def _writes_every_row_anyway(query: AnyQuery, described: Sequence[Described]) -> bool:
+    return all(
+        result.writes_every_row
+        for other, _, result in described
+        if other is query and isinstance(result, Description)
+    )
+
+
+def _needless_overrides(described: Iterable[Described]) -> Iterator[Finding]:
+    """Marks that say what the analysis finds by itself, of all variants taken together."""
+    found: dict[tuple[str, int], bool] = {}
+    marks: dict[tuple[str, int], tuple[AnyQuery, Override]] = {}
+    for query, _, result in described:
+        if isinstance(result, Finding):
+            continue
+        columns = {column.name: column.nullable for column in result.columns}
+        for mark in overrides(query):
+            if mark.column in columns:
+                key = (query.name, mark.offset)
+                found[key] = found.get(key, False) or columns[mark.column]
+                marks[key] = (query, mark)
+    for key, nullable in found.items():
+        query, mark = marks[key]
+        if mark.nullable == nullable:
+            yield Finding(
+                query.name,
+                f"{mark.column} overrides nothing: the analysis finds the same",
+                mark.where,
+                place_of(query.function),
+                "Name the column without the mark",
+            )
+
+
+def _needless_options(
+    described: Iterable[Described],
+) -> Iterator[Finding]:
+    """A field that takes None although no query that fills it can return NULL there."""
+    nullable: dict[tuple[type, str], bool] = {}
+    first: dict[tuple[type, str], AnyQuery] = {}
+    for query, _, result in described:
+        row = query.result.row
+        if row is None or isinstance(result, Finding):
+            continue
+        marked = {each.column: each.nullable for each in overrides(query)}
+        seen = {
+            bare_name(column.name): marked.get(column.name, column.nullable)
+            for column in result.columns
+        }
+        for field in query.result.fields:
+            if field.name in seen and field.nullable and not is_any(field.annotation):
+                key = (row, field.name)
+                nullable[key] = nullable.get(key, False) or seen[field.name]
+                first.setdefault(key, query)
+    for key, may_be_null in nullable.items():
+        if not may_be_null:
+            query = first[key]
+            yield Finding(
+                query.name,
+                f"column {key[1]} is never NULL, in any query that returns {key[0].__name__}, "
+                f"but {key[0].__name__}.{key[1]} takes None",
+                query.where,
+                place_of(query.function),
+                "Drop | None from the field",
+            )

@@ -23,6 +23,7 @@
 \ir tables/task_claims.sql
 \ir tables/subtasks.sql
 \ir tables/task_files.sql
+\ir tables/imported_tasks.sql
 \ir tables/parent_guard.sql
 \ir tables/technical_specs.sql
 \ir tables/spec_status_transitions.sql

@@ -192,7 +192,7 @@ def test_importing_twice_changes_nothing(conn: Conn, shark: Path) -> None:
     assert report.findings == []
 
 
-def test_importing_again_takes_what_is_new_and_leaves_the_rest(
+def test_importing_again_takes_what_is_new_and_refuses_a_loop_with_what_is_there(
     conn: Conn, beads: Callable[..., Path]
 ) -> None:
     import_plan(conn, "beads", beads({"id": "bd-1"}, {"id": "bd-2", "dependencies": on("bd-1")}))
@@ -209,27 +209,14 @@ def test_importing_again_takes_what_is_new_and_leaves_the_rest(
     )
 
     assert report.taken == {"tasks": 1, "parents": 1, "dependencies": 1}
-    assert report.unchanged == {"tasks": 2, "dependencies": 1}
-    assert tasks.get_by_key(conn, key="bd-1").title == "Issue bd-1"
+    assert report.unchanged == {"tasks": 1, "dependencies": 1}
+    task = tasks.get_by_key(conn, key="bd-1")
+    assert (task.title, task.status) == ("changed", TaskStatus.CANCELLED)
     assert [row.key for row in dependencies.dependencies_of(conn, key="bd-3")] == ["bd-2"]
+    assert [row.key for row in dependencies.dependencies_of(conn, key="bd-2")] == ["bd-1"]
     assert refusals(report) == [
-        "dependency bd-1: on bd-3 (blocks): the task was imported before, and is left as it is"
+        "dependency bd-1: on bd-3 (blocks): closes a loop with edges that were imported before"
     ]
-
-
-def test_a_new_edge_of_an_old_task_is_refused_and_not_dropped(
-    conn: Conn, beads: Callable[..., Path]
-) -> None:
-    import_plan(conn, "beads", beads({"id": "bd-1"}, {"id": "bd-2"}))
-
-    report = import_plan(
-        conn, "beads", beads({"id": "bd-1"}, {"id": "bd-2", "dependencies": on("bd-1")})
-    )
-
-    assert refusals(report) == [
-        "dependency bd-2: on bd-1 (blocks): the task was imported before, and is left as it is"
-    ]
-    assert dependencies.dependencies_of(conn, key="bd-2") == []
 
 
 def test_keys_of_another_import_are_refused_and_a_prefix_keeps_them_apart(

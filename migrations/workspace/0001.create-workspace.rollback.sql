@@ -186,6 +186,7 @@ drop table spec_status_transitions;
 drop table technical_specs;
 drop sequence technical_spec_number;
 drop table parent_guard;
+drop table imported_tasks;
 drop table task_files;
 drop table subtasks;
 drop table task_claims;

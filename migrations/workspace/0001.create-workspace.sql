@@ -987,6 +987,27 @@ comment on column task_files.size_bytes is
     'The content''s length in bytes of UTF-8. Computed by the server.';
 comment on column task_files.sha256 is 'The content''s SHA-256. Computed by the server.';
 
+-- What a tracker's file said of a task when it was last imported: the next import of that file
+-- compares with it, and so tells what changed there from what changed here.
+create table imported_tasks (
+    task_id uuid primary key,
+    source_kind shared.name_text not null,
+    source_path shared.name_text not null,
+    said shared.object_json not null,
+    imported_at timestamptz not null default now(),
+    constraint imported_tasks_task_exists
+        foreign key (task_id) references tasks (id) on delete cascade
+);
+
+-- Serves queries/exchange.sql: said_before.
+create index imported_tasks_by_source on imported_tasks (source_kind, source_path);
+
+comment on table imported_tasks is 'What a tracker''s file said of a task the last time.';
+comment on column imported_tasks.source_kind is 'The kind of the plan: beads, taskmaster, ...';
+comment on column imported_tasks.source_path is 'The file or folder, as an absolute path.';
+comment on column imported_tasks.said is
+    'Its fields in taskdb''s words, its dependencies, and a digest of each field of metadata.';
+
 -- Moving a task to another parent writes this one row first, so that two moves which
 -- would close a loop together meet here: at READ COMMITTED the second waits and then sees
 -- the first; at the higher levels it fails with 40001. Moves are rare; nothing else waits.

@@ -161,3 +161,43 @@ select
     claimed.claimed_at,
     claimed.claimed_at as lease_expires_at
 from claimed;
+
+-- name: said_before
+-- What a file said of each of its tasks when it was last imported.
+--
+-- plan: imported_tasks_by_source
+select
+    task.key,
+    before.task_id,
+    before.said
+from imported_tasks as before
+inner join tasks as task on task.id = before.task_id
+where before.source_kind = :kind and before.source_path = :path;
+
+-- name: copy_said
+-- What a file says of new tasks.
+copy imported_tasks (task_id, source_kind, source_path, said) from stdin;
+
+-- name: say_again
+-- What a file says of a task now.
+--
+-- plan: imported_tasks_pkey
+update imported_tasks as before
+set
+    said = :said,
+    imported_at = now()
+where before.task_id = :task_id;
+
+-- name: live_claims
+-- Who is at work on these tasks.
+--
+-- plan: task_claims_one_live, task_claims_by_lease
+select
+    claim.task_id,
+    claim.agent,
+    claim.lease_expires_at
+from task_claims as claim
+where
+    claim.task_id = any(:task_ids)
+    and claim.outcome is null
+    and claim.lease_expires_at > now();

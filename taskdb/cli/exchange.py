@@ -16,7 +16,9 @@ from taskdb.cli.common import Target, json_option, stderr, with_target
 from taskdb.exchange import (
     EDGE_KINDS,
     KINDS,
+    ImportConflictError,
     ImportRefusedError,
+    OnConflict,
     Progress,
     ReadOptions,
     Report,
@@ -47,6 +49,15 @@ def _existing(context: click.Context, parameter: click.Parameter, path: Path) ->
 @click.argument("path", type=click.Path(path_type=Path), callback=_existing)
 @click.option("--strict", is_flag=True, help="Take all or nothing.")
 @click.option("--reset", is_flag=True, help="Import every task as pending, but cancelled ones.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, field by field.")
+@click.option(
+    "--on-conflict",
+    type=click.Choice([each.value for each in OnConflict]),
+    default=OnConflict.STOP.value,
+    show_default=True,
+    help="Whose value counts where the file and the database both changed a field.",
+)
+@click.option("--prune", is_flag=True, help="Cancel tasks that are gone from the file.")
 @click.option("--prefix", default="", metavar="TEXT", help="Goes before the keys of tasks.")
 @click.option(
     "--edge",
@@ -76,6 +87,9 @@ def import_(
     path: Path,
     strict: bool,
     reset: bool,
+    dry_run: bool,
+    on_conflict: str,
+    prune: bool,
     prefix: str,
     edges: tuple[str, ...],
     columns: tuple[str, ...],
@@ -87,11 +101,13 @@ def import_(
     """Import another tracker's plan.
 
     What was taken, changed and refused is reported, row by row, with the reason. PATH is a file
-    or a folder of the tracker, or - for standard input. To import it again changes nothing. With
-    --strict exit status 1 and nothing imported if there is anything to change or refuse.
+    or a folder of the tracker, or - for standard input. To import it again takes what changed in
+    it since then. With --strict exit status 1 and nothing imported if there is anything to change
+    or refuse; so it is if a field changed on both sides, unless --on-conflict says whose counts.
 
     \b
     Example: taskdb import beads .beads
+             taskdb import beads .beads --dry-run
              taskdb import taskmaster .taskmaster --subtasks-first
              taskdb import shark shark-tasks.db
              taskdb import shark-plan docs/plan --strict
@@ -115,7 +131,16 @@ def import_(
     with target.connect(patient=True) as conn, progress_bars() as progress:
         try:
             report = import_plan(
-                conn, kind, path, reset=reset, strict=strict, options=options, progress=progress
+                conn,
+                kind,
+                path,
+                reset=reset,
+                strict=strict,
+                dry_run=dry_run,
+                on_conflict=OnConflict(on_conflict),
+                prune=prune,
+                options=options,
+                progress=progress,
             )
         except ImportRefusedError as error:
             refused, report = error, error.report
@@ -123,6 +148,11 @@ def import_(
         click.echo(report.as_json())
     else:
         click.echo("\n".join(map(clean, report.as_text().split("\n"))))
+    if isinstance(refused, ImportConflictError):
+        raise click.ClickException(
+            "Nothing was imported: the file and the database changed the same fields. "
+            "--on-conflict theirs takes the file's values, ours keeps those here"
+        )
     if refused is not None:
         raise click.ClickException(
             f"Nothing was imported: --strict, and {len(report.changed)} rows to change, "

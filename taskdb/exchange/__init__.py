@@ -27,23 +27,36 @@ from taskdb.exchange import (
     taskmaster,
     trackertables,
 )
+from taskdb.exchange.again import OnConflict
 from taskdb.exchange.detection import detect, kind_at
 from taskdb.exchange.files import STDIN, TooLargeError
 from taskdb.exchange.graph import settle
-from taskdb.exchange.load import load
+from taskdb.exchange.load import LoadOptions, load
 from taskdb.exchange.options import EDGE_KINDS, ReadOptions
 from taskdb.exchange.plan import Plan
 from taskdb.exchange.progress import Progress, Stage, silent
 from taskdb.exchange.relations import check_edges, take_relations
-from taskdb.exchange.report import Action, Finding, ImportRefusedError, Report
+from taskdb.exchange.report import (
+    Action,
+    Change,
+    ChangeKind,
+    Finding,
+    ImportConflictError,
+    ImportRefusedError,
+    Report,
+)
 from taskdb.exchange.rows import is_text, key_fault
 
 __all__ = [
     "EDGE_KINDS",
     "KINDS",
     "Action",
+    "Change",
+    "ChangeKind",
     "Finding",
+    "ImportConflictError",
     "ImportRefusedError",
+    "OnConflict",
     "Progress",
     "ReadOptions",
     "Report",
@@ -77,6 +90,9 @@ def import_plan(
     *,
     reset: bool = False,
     strict: bool = False,
+    dry_run: bool = False,
+    on_conflict: OnConflict = OnConflict.STOP,
+    prune: bool = False,
     prefix: str = "",
     options: ReadOptions | None = None,
     progress: Progress | None = None,
@@ -89,16 +105,21 @@ def import_plan(
     tasks, so that two files' keys do not meet; it is short for the same of *options*, which say
     how the file is read. *progress* is told, stage by stage, how far it is.
 
-    A task that an earlier import of the same file made is left as it is, so importing twice
-    changes nothing; one that something else made is refused.
+    A task that an earlier import of the same file made gets what the file says otherwise since
+    then. What changed in the file and here is in conflict: *on_conflict* says whose value counts.
+    The status of a task that an agent is at work on is left alone. Tasks that are gone from the
+    file are named, and with *prune* cancelled. *dry_run* reports all that, and writes nothing. A
+    task that something else made is refused.
 
     Raises ValidationError if the file can't be read (naming line and column) or *kind* is
-    unknown, and its subclass `ImportRefusedError` if *strict* met anything to change or refuse.
+    unknown, and its subclasses `ImportRefusedError` if *strict* met anything to change or refuse,
+    and `ImportConflictError` if something changed on both sides.
     """
     plan = _read(kind, path, prefix, options)
     if reset:
         plan.reset()
-    return load(conn, plan, strict=strict, progress=progress or silent)
+    how = LoadOptions(strict, dry_run, OnConflict(on_conflict), prune)
+    return load(conn, plan, how, progress or silent)
 
 
 def read_plan(

@@ -26,7 +26,7 @@ from taskdb.exchange.relations import note_relation
 from taskdb.models.exchange import KnownRow, KnownSpec, KnownTask
 from taskdb.models.types import TaskStatus
 
-__all__ = ["Known", "Selection", "choose"]
+__all__ = ["Known", "Selection", "choose", "is_own"]
 
 
 @dataclass(slots=True)
@@ -109,13 +109,14 @@ def _new(
         there = known.get(row.key)
         if there is None:
             yield row
-        elif _is_own(plan, there):
+        elif is_own(plan, there):
             unchanged[f"{what}s"] += 1
         else:
             plan.findings.refused(what, row.where, row.key, _owner(there))
 
 
-def _is_own(plan: Plan, there: _Sourced) -> bool:
+def is_own(plan: Plan, there: _Sourced) -> bool:
+    """Whether an earlier import of the same file made this row."""
     return (there.source_kind, there.source_file) == (plan.kind, plan.path)
 
 
@@ -127,7 +128,7 @@ def _owner(there: _Sourced) -> str:
 
 def _usable(plan: Plan, new: list[K], known: Mapping[str, _Sourced]) -> frozenset[str]:
     """Return the keys of this file's rows that are, or will be, in the database."""
-    own = {key for key, there in known.items() if _is_own(plan, there)}
+    own = {key for key, there in known.items() if is_own(plan, there)}
     return frozenset(own | {row.key for row in new})
 
 
@@ -173,12 +174,11 @@ def _new_edges(
             yield edge
         elif (edge.task, edge.depends_on) in known.edges and edge.task in usable:
             unchanged["dependencies"] += 1
+        elif edge.task in usable and edge.depends_on in usable:
+            # The task was imported before: its edges are compared with what was said then.
+            continue
         elif edge.task in usable:
-            reason = (
-                f"{edge.depends_on} was refused"
-                if edge.depends_on not in usable
-                else "the task was imported before, and is left as it is"
-            )
+            reason = f"{edge.depends_on} was refused"
             plan.findings.refused(
                 "dependency",
                 edge.where,

@@ -11,7 +11,7 @@ from typing import Final
 
 from taskdb.exchange.plan import Plan, PlanEdge, PlanParent, PlanTask
 from taskdb.exchange.relations import note_relation
-from taskdb.exchange.waiting import settle_waits
+from taskdb.exchange.waiting import on_loops, settle_waits
 from taskdb.models.types import DependencyType, TaskStatus
 
 __all__ = ["closing_edges", "is_satisfied", "settle"]
@@ -27,19 +27,27 @@ STRENGTH: Final = {
 }
 
 
-def settle(plan: Plan, left_alone: Container[str] = frozenset()) -> None:
+def settle(
+    plan: Plan,
+    known_tasks: Container[str] = frozenset(),
+    known_edges: Container[tuple[str, str]] = frozenset(),
+) -> None:
     """Leave in *plan* only the edges and parents that a database can take.
 
     Refused, with their reason: edges and parents to tasks that the file does not have, the
     weaker of two edges of a pair, a second parent, and in each loop the edge that closes it
     when tasks are visited in the order of the file. A refused edge stays readable in its
-    task's ``metadata.relations``. Tasks that are *left_alone* get no new edges, so theirs
-    close no loop.
+    task's ``metadata.relations``. An edge that is *known* to the database stays, and a new one
+    of a known task that closes a loop with it is refused.
     """
     tasks = plan.tasks_by_key()
     edges = list(_strongest(plan, _between_known(plan, tasks)))
-    plan.edges = list(_without_loops(plan, tasks, edges, left_alone))
-    _settle_parents(plan, tasks, left_alone)
+    loops = _loops(tasks, edges)
+    if any((task, blocker) in known_edges for task, blocker in loops):
+        edges = list(_without_late(plan, tasks, edges, known_tasks, known_edges))
+        loops = _loops(tasks, edges)
+    plan.edges = list(_without_loops(plan, tasks, edges, loops))
+    _settle_parents(plan, tasks)
     settle_waits(plan, _blockers(plan, tasks))
 
 
@@ -124,14 +132,49 @@ def _strongest(plan: Plan, edges: Iterator[PlanEdge]) -> Iterator[PlanEdge]:
                 )
 
 
-def _without_loops(
-    plan: Plan, tasks: dict[str, PlanTask], edges: list[PlanEdge], left_alone: Container[str]
-) -> Iterator[PlanEdge]:
+def _loops(
+    tasks: dict[str, PlanTask], edges: list[PlanEdge]
+) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the loops among *edges*, each by the edge that closes it."""
     waits_for: dict[str, list[str]] = {}
     for edge in edges:
-        if edge.dependency_type is not DependencyType.SUGGESTS and edge.task not in left_alone:
+        if edge.dependency_type is not DependencyType.SUGGESTS:
             waits_for.setdefault(edge.task, []).append(edge.depends_on)
-    loops = {loop[-2:]: loop for loop in closing_edges(list(tasks), waits_for)}
+    return {(loop[-2], loop[-1]): loop for loop in closing_edges(list(tasks), waits_for)}
+
+
+def _without_late(
+    plan: Plan,
+    tasks: dict[str, PlanTask],
+    edges: list[PlanEdge],
+    known_tasks: Container[str],
+    known_edges: Container[tuple[str, str]],
+) -> Iterator[PlanEdge]:
+    """Yield the edges without the new ones of known tasks that are on a loop.
+
+    What is left has loops among new tasks only.
+    """
+    looping = on_loops(
+        [
+            (edge.task, edge.depends_on)
+            for edge in edges
+            if edge.dependency_type is not DependencyType.SUGGESTS
+        ]
+    )
+    for edge in edges:
+        pair = (edge.task, edge.depends_on)
+        if edge.task in known_tasks and pair not in known_edges and pair in looping:
+            _refuse(plan, tasks, edge, "closes a loop with edges that were imported before")
+        else:
+            yield edge
+
+
+def _without_loops(
+    plan: Plan,
+    tasks: dict[str, PlanTask],
+    edges: list[PlanEdge],
+    loops: Mapping[tuple[str, str], tuple[str, ...]],
+) -> Iterator[PlanEdge]:
     for edge in edges:
         loop = loops.get((edge.task, edge.depends_on))
         if loop is None or edge.dependency_type is DependencyType.SUGGESTS:
@@ -140,7 +183,7 @@ def _without_loops(
             _refuse(plan, tasks, edge, f"closes the loop {_shown(loop)}", loop)
 
 
-def _settle_parents(plan: Plan, tasks: dict[str, PlanTask], left_alone: Container[str]) -> None:
+def _settle_parents(plan: Plan, tasks: dict[str, PlanTask]) -> None:
     chosen: dict[str, PlanParent] = {}
     for link in plan.parents:
         first = chosen.get(link.task)
@@ -155,8 +198,8 @@ def _settle_parents(plan: Plan, tasks: dict[str, PlanTask], left_alone: Containe
             reason = f"{link.parent} would be a second parent; {first.parent} is one already"
         _refuse_parent(plan, tasks, link, reason)
 
-    new = {key: (link.parent,) for key, link in chosen.items() if key not in left_alone}
-    for loop in list(closing_edges(list(tasks), new)):
+    above = {key: (link.parent,) for key, link in chosen.items()}
+    for loop in list(closing_edges(list(tasks), above)):
         link = chosen.pop(loop[-2])
         _refuse_parent(plan, tasks, link, f"closes the loop {_shown(loop)}", loop)
     for key, link in chosen.items():

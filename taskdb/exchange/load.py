@@ -4,46 +4,77 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg
 
+from taskdb.exchange.again import OnConflict
 from taskdb.exchange.choose import Known, Selection, choose
 from taskdb.exchange.graph import settle
 from taskdb.exchange.plan import ABOUT, SOURCE, LapsedClaim, Plan, PlanEpic, PlanFeature, PlanTask
 from taskdb.exchange.progress import Progress, Stage, counted
-from taskdb.exchange.report import ImportRefusedError, Report
+from taskdb.exchange.report import ImportConflictError, ImportRefusedError, Report
 from taskdb.exchange.rows import is_list
+from taskdb.exchange.update import Updates
 from taskdb.models.exchange import KnownRow
 from taskdb.models.tasks import NewTask
 from taskdb.models.types import TaskStatus
 from taskdb.queries import exchange, features, files, implementation_tasks, specs, tasks
 
-__all__ = ["load"]
+__all__ = ["LoadOptions", "load"]
 
 Connection = psycopg.Connection[Any]
 
 
-def load(conn: Connection, plan: Plan, *, strict: bool, progress: Progress) -> Report:
-    """Settle *plan*, write what of it is new, and report it. Rolled back whole if anything fails.
+@dataclass(slots=True, frozen=True)
+class LoadOptions:
+    """How a plan is written: all or nothing, or not at all, and what gives way to it."""
 
-    Raises ImportRefusedError if *strict* and there are findings. What the database itself
+    strict: bool = False
+    dry_run: bool = False
+    on_conflict: OnConflict = OnConflict.STOP
+    prune: bool = False
+
+
+def load(conn: Connection, plan: Plan, options: LoadOptions, progress: Progress) -> Report:
+    """Settle *plan*, write what is new or changed, and report it. Rolled back whole if it fails.
+
+    Raises ImportRefusedError if it is to be strict and there are findings, ImportConflictError
+    if fields changed on both sides and nothing says whose value counts. What the database itself
     refuses (a key or a loop that another session commits meanwhile) is its own error.
     """
     with conn.transaction():
         known = _known(conn, plan)
-        settle(plan, left_alone=known.tasks)
+        settle(plan, known.tasks, known.edges)
         selection = choose(plan, known)
+        updates = Updates(conn, plan, known, options.on_conflict, prune=options.prune)
+        updates.adjust(selection.unchanged)
         report = _report(plan, selection)
-        if strict and report.findings:
-            report.taken.clear()
-            report.kept.clear()
-            report.remarks[:] = ["strict: nothing was imported"]
+        report.changes, report.updated = updates.changes, updates.counts()
+        if options.strict and report.findings:
+            _nothing_taken(report, "strict: nothing was imported")
             raise ImportRefusedError(report)
-        _Writer(conn, plan, selection, progress).write()
+        if options.dry_run:
+            report.remarks.append("dry run: nothing was written")
+            return report
+        if options.on_conflict is OnConflict.STOP and any(u.conflicts for u in updates.tasks):
+            _nothing_taken(report, "changed on both sides: nothing was imported")
+            raise ImportConflictError(report)
+        writer = _Writer(conn, plan, selection, progress)
+        writer.write()
+        updates.write(writer.feature_ids())
+        updates.keep(task.key for task in selection.tasks)
         return report
+
+
+def _nothing_taken(report: Report, remark: str) -> None:
+    report.taken.clear()
+    report.updated.clear()
+    report.kept.clear()
+    report.remarks[:] = [remark]
 
 
 class _Writer:
@@ -106,9 +137,13 @@ class _Writer:
         )
         exchange.copy_features.copy(self.conn, rows)
 
-    def _write_tasks(self) -> None:
+    def feature_ids(self) -> dict[str, UUID]:
+        """Return the ids of the plan's features that are there."""
         keys = [feature.key for feature in self.plan.features]
-        feature_ids = _ids(exchange.features_by_key(self.conn, keys=keys))
+        return _ids(exchange.features_by_key(self.conn, keys=keys))
+
+    def _write_tasks(self) -> None:
+        feature_ids = self.feature_ids()
         rows = (_new_task(task, feature_ids) for task in self._told(self.new.tasks, Stage.TASKS))
         tasks.create_many(self.conn, list(rows), [])
 

@@ -12,10 +12,23 @@ import orjson
 
 from taskdb.errors import ValidationError
 
-__all__ = ["Action", "Finding", "Findings", "ImportRefusedError", "Report"]
+__all__ = [
+    "STATUS",
+    "Action",
+    "Change",
+    "ChangeKind",
+    "Finding",
+    "Findings",
+    "ImportConflictError",
+    "ImportRefusedError",
+    "Report",
+]
 
 # The message of a refused import lists this many findings; `.report` has all of them.
 SHOWN_FINDINGS: Final = 50
+STATUS: Final = "status"
+# Of a value a change shows this many characters.
+SHOWN: Final = 40
 
 
 class Action(StrEnum):
@@ -83,6 +96,56 @@ class Findings:
         self.rows.append(Finding(Action.REFUSED, what, where, key, reason, tuple(path)))
 
 
+class ChangeKind(StrEnum):
+    """How a task differs from what an earlier import of its file left."""
+
+    CHANGED = "changed"
+    BOTH = "both"
+    GONE = "gone"
+
+
+@dataclass(slots=True, frozen=True)
+class Change:
+    """A field of a task that the file says otherwise than the last time.
+
+    `before` is what the file said then, `now` what it says now, `here` what the database has. Of
+    a task that is `GONE` from the file the field is its status.
+    """
+
+    key: str
+    field: str
+    kind: ChangeKind
+    before: Any
+    now: Any
+    here: Any
+
+    def as_text(self) -> str:
+        """Return the change as one line."""
+        before, now, here = (
+            value if self.field == STATUS else _shown(value)
+            for value in (self.before, self.now, self.here)
+        )
+        if self.kind is ChangeKind.GONE:
+            return f"gone {self.key}: it is {here} here"
+        if self.kind is ChangeKind.BOTH:
+            sides = f"{before} before, {now} in the file, {here} here"
+            return f"both {self.key} {self.field}: {sides}"
+        if self.before is None and self.now is None:
+            return f"changed {self.key} {self.field}"
+        return f"changed {self.key} {self.field}: {before} -> {now}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the change as a JSON-ready dict."""
+        return {
+            "key": self.key,
+            "field": self.field,
+            "kind": self.kind.value,
+            "before": self.before,
+            "now": self.now,
+            "here": self.here,
+        }
+
+
 @dataclass(slots=True)
 class Report:
     """What `import_plan` did.
@@ -91,6 +154,8 @@ class Report:
     earlier import of the same file had brought; `kept` the fields without a column of their
     own, by name, that went to `metadata`. `renamed` are the new keys of different tasks under
     one id, with that id and the place. `remarks` are sentences about the file as a whole.
+    `changes` are the fields that the file says otherwise than the last time, and the tasks that
+    are gone from it; `updated` counts what of that was written.
     """
 
     kind: str
@@ -101,6 +166,8 @@ class Report:
     renamed: dict[str, str] = field(default_factory=dict[str, str])
     remarks: list[str] = field(default_factory=list[str])
     findings: list[Finding] = field(default_factory=list[Finding])
+    updated: dict[str, int] = field(default_factory=dict[str, int])
+    changes: list[Change] = field(default_factory=list[Change])
 
     @property
     def changed(self) -> list[Finding]:
@@ -117,12 +184,15 @@ class Report:
         lines = [f"{self.kind} plan {self.path}", f"  taken      {_counts(self.taken)}"]
         if any(self.unchanged.values()):
             lines.append(f"  unchanged  {_counts(self.unchanged)}")
+        if any(self.updated.values()):
+            lines.append(f"  updated    {_counts(self.updated)}")
         if self.kept:
             lines.append(f"  metadata   {_counts(self.kept)}")
         lines += [f"  renamed    {key}: {said}" for key, said in self.renamed.items()]
         lines += [f"  note       {remark}" for remark in self.remarks]
         lines.append(f"  changed    {_by_what(self.changed)}")
         lines.append(f"  refused    {_by_what(self.refused)}")
+        lines += [change.as_text() for change in self.changes]
         lines += [finding.as_text() for finding in self.findings]
         return "\n".join(lines)
 
@@ -136,6 +206,8 @@ class Report:
             "kept": self.kept,
             "renamed": self.renamed,
             "remarks": self.remarks,
+            "updated": self.updated,
+            "changes": [change.as_dict() for change in self.changes],
             "findings": [finding.as_dict() for finding in self.findings],
         }
 
@@ -163,6 +235,30 @@ class ImportRefusedError(ValidationError):
             hint="Repair the file, or import without strict",
         )
         self.report = report
+
+
+class ImportConflictError(ImportRefusedError):
+    """Fields changed in the file and in the database since the last import; nothing was written.
+
+    `report` has every change; the message lists the first of them.
+    """
+
+    def __init__(self, report: Report) -> None:
+        conflicts = [change for change in report.changes if change.kind is ChangeKind.BOTH]
+        listed = "\n".join(change.as_text() for change in conflicts[:SHOWN_FINDINGS])
+        ValidationError.__init__(
+            self,
+            "plan",
+            f"and the database changed {len(conflicts)} of the same fields:\n{listed}",
+            where=report.path,
+            hint="Say whose values count: --on-conflict theirs, or ours",
+        )
+        self.report = report
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 
 
 def _counts(counts: dict[str, int]) -> str:

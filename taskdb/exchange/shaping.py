@@ -12,6 +12,7 @@ from taskdb.exchange.words import HOLD, LATER, normalize_word, status_of
 from taskdb.models.types import TaskStatus
 
 __all__ = [
+    "CLOSED",
     "UNKNOWN_AGENT",
     "hold",
     "is_open",

@@ -15,7 +15,7 @@ from taskdb.exchange.plan import Plan, PlanEdge, PlanTask
 from taskdb.exchange.shaping import hold, is_open
 from taskdb.models.types import DependencyType, TaskStatus
 
-__all__ = ["settle_waits"]
+__all__ = ["on_loops", "settle_waits"]
 
 # So many derived edges for each task and edge of the file; children beyond are put on hold.
 MOST_DERIVED: Final = 8
@@ -139,18 +139,22 @@ def _edge(task: PlanTask, blocker: str, kind: DependencyType, said: str) -> Plan
     )
 
 
+def on_loops(pairs: list[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the edges that are on a loop, or between two.
+
+    Tasks that wait for nothing are taken away one after the other, and then those that nothing
+    waits for.
+    """
+    return set(_peeled(_peeled(pairs), turned=True))
+
+
 def _looping(
     derived: Iterable[PlanEdge], blockers: Mapping[str, list[str]]
 ) -> set[tuple[str, str]]:
-    """Return the derived edges that may close a loop with the others.
-
-    Tasks that wait for nothing are taken away one after the other, and then those that nothing
-    waits for: what is left is on a loop, or between two.
-    """
+    """Return the derived edges that may close a loop with the others."""
     pairs = [(edge.task, edge.depends_on) for edge in derived]
     every = [*pairs, *((task, blocker) for task, those in blockers.items() for blocker in those)]
-    left = _peeled(_peeled(every), turned=True)
-    return set(pairs).intersection(left)
+    return on_loops(every).intersection(pairs)
 
 
 def _peeled(pairs: list[tuple[str, str]], *, turned: bool = False) -> list[tuple[str, str]]:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from taskdb.models.types import TaskStatus
 
-__all__ = ["Edge", "KnownFile", "KnownRow", "KnownSpec", "KnownTask"]
+__all__ = [
+    "Edge",
+    "KnownFile",
+    "KnownRow",
+    "KnownSpec",
+    "KnownTask",
+    "LiveClaim",
+    "SaidBefore",
+]
 
 
 @dataclass(slots=True)
@@ -55,3 +64,21 @@ class Edge:
 
     task_id: UUID
     depends_on_id: UUID
+
+
+@dataclass(slots=True)
+class SaidBefore:
+    """What a file said of a task when it was last imported."""
+
+    key: str
+    task_id: UUID
+    said: dict[str, Any]
+
+
+@dataclass(slots=True)
+class LiveClaim:
+    """An agent is at work on a task until its lease expires."""
+
+    task_id: UUID
+    agent: str
+    lease_expires_at: datetime

@@ -6,7 +6,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from taskdb.models.exchange import Edge, KnownFile, KnownRow, KnownSpec, KnownTask
+from taskdb.models.exchange import (
+    Edge,
+    KnownFile,
+    KnownRow,
+    KnownSpec,
+    KnownTask,
+    LiveClaim,
+    SaidBefore,
+)
 from taskdb.models.types import DependencyType, Level, PlanStatus, TaskStatus
 from taskdb.queries import query
 from taskdb.queries.fields import Key, Name, Order, Text, Title
@@ -17,11 +25,15 @@ __all__ = [
     "copy_epics",
     "copy_features",
     "copy_history",
+    "copy_said",
     "edges_of",
     "epics_by_key",
     "features_by_key",
     "files_of",
+    "live_claims",
     "parts_of",
+    "said_before",
+    "say_again",
     "specs_by_file",
     "tasks_by_key",
 ]
@@ -140,4 +152,28 @@ def copy_history(
 @query
 def add_lapsed_claims(*, task_ids: list[UUID], agents: list[str], moments: list[datetime]) -> int:
     """Give each task in progress the claim of an agent that is over; return how many got one."""
+    ...
+
+
+@query
+def said_before(*, kind: Name, path: Text) -> list[SaidBefore]:
+    """Return what a file said of each of its tasks when it was last imported, in no order."""
+    ...
+
+
+@query
+def copy_said(*, task_id: UUID, source_kind: Name, source_path: Text, said: dict[str, Any]) -> int:
+    """Keep what a file says of new tasks by COPY."""
+    ...
+
+
+@query
+def say_again(*, task_id: UUID, said: dict[str, Any]) -> int:
+    """Keep what a file says of a task now."""
+    ...
+
+
+@query
+def live_claims(*, task_ids: list[UUID]) -> list[LiveClaim]:
+    """Return who is at work on these tasks: claims whose leases have not expired."""
     ...

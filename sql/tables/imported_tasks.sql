@@ -1,0 +1,20 @@
+-- What a tracker's file said of a task when it was last imported: the next import of that file
+-- compares with it, and so tells what changed there from what changed here.
+create table imported_tasks (
+    task_id uuid primary key,
+    source_kind shared.name_text not null,
+    source_path shared.name_text not null,
+    said shared.object_json not null,
+    imported_at timestamptz not null default now(),
+    constraint imported_tasks_task_exists
+        foreign key (task_id) references tasks (id) on delete cascade
+);
+
+-- Serves queries/exchange.sql: said_before.
+create index imported_tasks_by_source on imported_tasks (source_kind, source_path);
+
+comment on table imported_tasks is 'What a tracker''s file said of a task the last time.';
+comment on column imported_tasks.source_kind is 'The kind of the plan: beads, taskmaster, ...';
+comment on column imported_tasks.source_path is 'The file or folder, as an absolute path.';
+comment on column imported_tasks.said is
+    'Its fields in taskdb''s words, its dependencies, and a digest of each field of metadata.';

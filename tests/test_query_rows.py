@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Annotated, Any, Literal, NewType, TypedDict
+from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, TypedDict, TypeVar
 from uuid import UUID
 
+import attrs
+import msgspec
 import psycopg
+import pydantic
+import pydantic.dataclasses
 import pytest
 from psycopg import AsyncConnection, Connection
 from psycopg.pq import Format
@@ -425,6 +429,114 @@ def test_what_comes_as_text_is_taken_for_nothing_else(
         query(file="q")(get)(conn)
 
 
+# Classes that rows become, by their own constructors.
+
+
+class PairTuple(NamedTuple):
+    name: str
+    number: int | None = None
+
+
+@attrs.define
+class PairAttrs:
+    name: str
+    _number: int | None = attrs.field(kw_only=True)
+
+    @property
+    def number(self) -> int | None:
+        return self._number
+
+
+class PairModel(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(frozen=True)
+
+    name: Annotated[str, pydantic.StringConstraints(to_upper=True)]
+    number: int | None
+
+
+class PairStruct(msgspec.Struct, frozen=True):
+    name: str
+    number: int | None
+
+
+@pydantic.dataclasses.dataclass
+class PairPydantic:
+    name: str
+    number: int | None
+
+
+ROW_CLASSES = [PairTuple, PairAttrs, PairModel, PairStruct, PairPydantic]
+
+
+@pytest.mark.parametrize("kind", ROW_CLASSES)
+def test_rows_become_a_class_by_its_own_constructor(
+    conn: Connection[Any], make: Make, kind: Any
+) -> None:
+    query = make(
+        "-- name: get\nselect n as number, 'a' as name from (values (1), (null)) as v (n);\n"
+        "-- name: bad\nselect null::text as name, 1 as number;\n"
+        "-- name: more\nselect 'a' as name, 1 as number, 2 as colour;"
+    )
+
+    def get() -> Any: ...
+    def bad() -> Any: ...
+    def more() -> Any: ...
+
+    get.__annotations__["return"] = bad.__annotations__["return"] = list[kind]
+    more.__annotations__["return"] = kind | None
+    found = query(file="q")(get)(conn)
+    assert [type(row) for row in found] == [kind, kind]
+    assert [row.number for row in found] == [1, None]
+    assert {row.name for row in found} == {"A" if kind is PairModel else "a"}
+    with pytest.raises(QueryDefinitionError, match="returned NULL in column name of row 1"):
+        query(file="q")(bad)(conn)
+    with pytest.raises(QueryDefinitionError, match=f"not fit {kind.__name__}: column colour has"):
+        query(file="q")(more)(conn)
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class Page(Generic[T]):
+    item: T
+
+
+class Forgotten:
+    name: str
+
+
+# What no row becomes, and what is said of it.
+NO_RESULTS: list[tuple[Any, str]] = [
+    (Sequence[Pair], "return list[...]"),
+    (Iterable[Pair], "return list[...]"),
+    (tuple[Pair, ...], "return list[...]"),
+    (set[Pair], "return list[...]"),
+    (Sequence[PairTuple] | None, "return list[...]"),
+    (tuple[int, str], "return a NamedTuple"),
+    (list[tuple[int, str]], "return a NamedTuple"),
+    (Address, "Address is a TypedDict"),
+    (list[Address], "Address is a TypedDict"),
+    (Page[int], "Page[int] is generic"),
+    (list[Page[int]], "Page[int] is generic"),
+    (Forgotten, "make it a dataclass"),
+    (list[Forgotten], "make it a dataclass"),
+]
+
+
+@pytest.mark.parametrize(("annotation", "expected"), NO_RESULTS)
+def test_what_no_row_becomes_is_refused_by_name_at_import(
+    make: Make, annotation: Any, expected: str
+) -> None:
+    query = make("-- name: get\nselect 'a' as name, 1 as number;")
+
+    def get() -> Any: ...
+
+    get.__annotations__["return"] = annotation
+    with pytest.raises(QueryDefinitionError, match=re.escape(expected)):
+        query(file="q")(get)
+
+
 ARRAYS = [
     ("array['glad', null]::pg_temp.mood[]", list[str | None], ["glad", None]),
     ("array['glad', 'so, \"so\"']::pg_temp.mood[]", list[str], ["glad", 'so, "so"']),
@@ -526,7 +638,7 @@ def test_a_value_that_python_cannot_hold_is_named_in_a_stream(
     @query(file="q")
     def get() -> list[date]: ...
 
-    with pytest.raises(QueryDefinitionError, match="'infinity' in column case of row 700"):
+    with pytest.raises(QueryDefinitionError, match="'infinity' in column date of row 700"):
         list(get.stream(conn))
 
 

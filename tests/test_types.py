@@ -525,10 +525,15 @@ def test_check_and_run_agree_about_an_extensions_types(
 # Types that are registered with psycopg.
 
 
+class Pair:
+    def __init__(self, *values: Any) -> None:
+        self.values = values
+
+
 def register_pair(conn: Connection) -> None:
     info = CompositeInfo.fetch(conn, "pair")
     assert info
-    register_composite(info, conn, factory=lambda *values: values)
+    register_composite(info, conn, factory=Pair)
 
 
 @pytest.mark.parametrize("registered", [True, False])
@@ -540,14 +545,14 @@ def test_a_type_that_is_registered_fits_what_its_loader_makes(
 
     def probe() -> Any: ...
 
-    probe.__annotations__["return"] = tuple[int, str]
+    probe.__annotations__["return"] = Pair
     get = query(file="q")(probe)
     with psycopg.connect(databases.url(server.info.dbname)) as conn:
         found = query_check.check(conn, query, ["contract"]).findings["contract"]
     with psycopg.connect(databases.url(server.info.dbname)) as conn:
         if registered:
             register_pair(conn)
-            assert get(conn) == (7, "good")
+            assert get(conn).values == (7, "good")
         else:
             with pytest.raises(QueryDefinitionError, match="as text, of a type that psycopg"):
                 get(conn)

@@ -1,24 +1,27 @@
 """A query's result: what the stub's return annotation promises, and how rows become it.
 
-A dataclass takes one column a field, matched by name; a scalar takes the one column. The loop
+A class for rows takes one column a field, matched by name; a scalar takes the one column. The loop
 that makes the rows is compiled once for each shape of result, with a check for NULL in it where
 a field is not Optional; no row passes through a dict.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
-import typing
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Final, TypeAlias, get_args, get_origin
+from typing import Any, TypeAlias, get_args, get_origin
 
 from psycopg.adapt import AdaptersMap
 
 from taskdb.query._annotations import NONE, is_any, is_class, members, spelled, unwrapped
 from taskdb.query._conversions import MisreadError, conversion
+from taskdb.query._rowclasses import (
+    UnsupportedResultError,
+    constructor_fields,
+    is_row_class,
+    refuse_no_result,
+)
 from taskdb.query._types import ServerType, TypeKind, fits, server_type
 from taskdb.query.errors import QueryDefinitionError
 
@@ -33,16 +36,7 @@ __all__ = [
     "result_of",
 ]
 
-_POSITIONAL: Final = (
-    inspect.Parameter.POSITIONAL_ONLY,
-    inspect.Parameter.POSITIONAL_OR_KEYWORD,
-)
-
 Loader: TypeAlias = Callable[[Sequence[tuple[Any, ...]], int], list[Any]]
-
-
-class UnsupportedResultError(Exception):
-    """A return annotation that no row can become."""
 
 
 class Size(Enum):
@@ -133,7 +127,7 @@ class Result:
         ]
         if wrong:
             raise UnsupportedResultError(
-                f"does not fit the dataclass {self.row.__qualname__}: {'; '.join(wrong)}"
+                f"does not fit {self.row.__qualname__}: {'; '.join(wrong)}"
             )
         return [names.index(name) for name in wanted]
 
@@ -166,51 +160,21 @@ def _row(annotation: Any) -> tuple[type | None, tuple[Field, ...]]:
     kinds = [unwrapped(member)[0] for member in members(annotation) if member is not NONE]
     for kind in kinds:
         _refuse_unclear(annotation, kind)
-    if len(kinds) == 1 and _is_dataclass(kinds[0]):
-        return kinds[0], tuple(_fields(kinds[0]))
+    if len(kinds) == 1 and is_row_class(kinds[0]):
+        return kinds[0], tuple(Field(*each) for each in constructor_fields(kinds[0]))
+    for kind in kinds:
+        refuse_no_result(annotation, kind)
     return None, (Field("", annotation),)
-
-
-def _is_dataclass(kind: Any) -> bool:
-    return isinstance(kind, type) and dataclasses.is_dataclass(kind)
 
 
 def _refuse_unclear(annotation: Any, kind: Any) -> None:
     origin: Any = get_origin(kind) or kind
     if kind is list:
         raise UnsupportedResultError(f"{spelled(annotation)} does not say what the rows are")
-    if origin is list and _is_dataclass(get_args(kind)[0]):
+    if origin is list and is_row_class(get_args(kind)[0]):
         raise UnsupportedResultError(f"{spelled(annotation)}: no rows are an empty list, not None")
     if is_class(origin, Iterator, AsyncIterator):
         raise UnsupportedResultError(f"{spelled(annotation)}: return a list, and call .stream")
-
-
-def _fields(cls: type) -> list[Field]:
-    try:
-        hints = typing.get_type_hints(cls, include_extras=True)
-    except NameError as exc:
-        raise UnsupportedResultError(
-            f"{cls.__qualname__} is annotated with {exc.name!r}, which is not known where it stands"
-        ) from None
-    signature = inspect.signature(cls)
-    # A constructor of its own, or an InitVar, may have other places than the fields.
-    places = iter([name for name, each in signature.parameters.items() if each.kind in _POSITIONAL])
-    in_place = True
-    found: list[Field] = []
-    for field in dataclasses.fields(cls):
-        if field.init:
-            in_place = in_place and not field.kw_only and next(places, None) == field.name
-            found.append(Field(field.name, hints[field.name], keyword=not in_place))
-    try:
-        signature.bind(
-            *(field.name for field in found if not field.keyword),
-            **{field.name: field for field in found if field.keyword},
-        )
-    except TypeError as exc:
-        raise UnsupportedResultError(
-            f"{cls.__qualname__} cannot be made of its fields: {exc}"
-        ) from None
-    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,126 @@
+"""Classes that rows become: dataclasses, NamedTuples, and those of attrs, pydantic and msgspec.
+
+A row is made by the class's own constructor, one column a field, so its defaults, validators and
+conversions hold. Each kind of class is known by what it leaves on itself: none of the libraries is
+imported here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import typing
+from typing import Any, Final, cast, get_args, get_origin
+
+from taskdb.query._annotations import NONE, is_any, spelled, unwrapped
+from taskdb.query._types import LISTS
+
+__all__ = ["UnsupportedResultError", "constructor_fields", "is_row_class", "refuse_no_result"]
+
+_POSITIONAL: Final = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+)
+
+
+class UnsupportedResultError(Exception):
+    """A return annotation that no row can become."""
+
+
+def is_row_class(kind: Any) -> bool:
+    """Tell whether rows become instances of *kind*."""
+    return isinstance(kind, type) and _names(kind) is not None
+
+
+def _names(cls: Any) -> list[str] | None:
+    """The names by which the constructor takes the fields; None if *cls* is no class for rows."""
+    if dataclasses.is_dataclass(cls):
+        return [field.name for field in dataclasses.fields(cls) if field.init]
+    # NamedTuple, msgspec, pydantic
+    for attribute in ("_fields", "__struct_fields__", "model_fields"):
+        if (fields := _own(cls, attribute)) is not None:
+            return list(fields)
+    if attributes := _own(cls, "__attrs_attrs__"):
+        return [each.alias for each in attributes if each.init]
+    return None
+
+
+def _own(cls: Any, attribute: str) -> Any:
+    return getattr(cls, attribute, None)
+
+
+def constructor_fields(cls: type) -> list[tuple[str, Any, bool]]:
+    """Return name, annotation and "by keyword only" of each field that the constructor takes.
+
+    Raises UnsupportedResultError for one that can't be made of its fields.
+    """
+    names = _names(cls) or []
+    hints = _hints(cls)
+    signature = inspect.signature(cls)
+    # A constructor of its own, or an InitVar, may have other places than the fields.
+    places = iter([name for name, each in signature.parameters.items() if each.kind in _POSITIONAL])
+    in_place = True
+    found: list[tuple[str, Any, bool]] = []
+    for name in names:
+        in_place = in_place and next(places, None) == name
+        if name not in hints:
+            raise UnsupportedResultError(f"{cls.__qualname__}.{name} has no annotation")
+        found.append((name, hints[name], not in_place))
+    try:
+        signature.bind(
+            *(name for name, _, keyword in found if not keyword),
+            **{name: name for name, _, keyword in found if keyword},
+        )
+    except TypeError as exc:
+        raise UnsupportedResultError(
+            f"{cls.__qualname__} cannot be made of its fields: {exc}"
+        ) from None
+    return found
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    try:
+        hints = typing.get_type_hints(cls, include_extras=True)
+    except NameError as exc:
+        raise UnsupportedResultError(
+            f"{cls.__qualname__} is annotated with {exc.name!r}, which is not known where it stands"
+        ) from None
+    for each in _own(cls, "__attrs_attrs__") or ():
+        # attrs leaves the underscore of a private attribute out of the constructor.
+        if each.name in hints:
+            hints[each.alias] = hints[each.name]
+    return hints
+
+
+def refuse_no_result(annotation: Any, kind: Any) -> None:
+    """Refuse, by name, what neither a row nor one column becomes."""
+    name = spelled(annotation)
+    origin: Any = get_origin(kind) or kind
+    items = [unwrapped(each)[0] for each in get_args(kind)]
+    if typing.is_typeddict(kind):
+        raise UnsupportedResultError(
+            f"{name} is a TypedDict, and no row passes through a dict: return a dataclass; of a "
+            "JSON column, Annotated[..., Json()]"
+        )
+    if origin in (*LISTS, tuple, set, frozenset) and any(map(is_row_class, items)):
+        raise UnsupportedResultError(f"{name}: return list[...], which is empty for no rows")
+    if origin is tuple and items and items[-1] is not Ellipsis:
+        raise UnsupportedResultError(f"{name} has no names for columns: return a NamedTuple")
+    if is_row_class(origin) and origin is not kind:
+        raise UnsupportedResultError(f"{name} is generic: return a class that is not")
+    if (
+        isinstance(kind, type)
+        and not is_any(kind)
+        and kind is not NONE
+        and "__annotations__" in vars(cast("type[Any]", kind))
+        and kind.__module__ != "builtins"
+        and _has_plain_constructor(cast("type[Any]", kind))
+    ):
+        raise UnsupportedResultError(
+            f"{name} has annotations, and no constructor that takes them: make it a dataclass"
+        )
+
+
+def _has_plain_constructor(cls: type[Any]) -> bool:
+    """Whether nothing but the annotations says how an instance is made."""
+    return not any({"__init__", "__new__"} & vars(each).keys() for each in cls.__mro__[:-1])

@@ -765,6 +765,8 @@ def test_connections_that_died_together_are_renewed_together(
         pids = first.info.backend_pid, second.info.backend_pid
         with connect(db.settings.conninfo, autocommit=True) as killer:
             killer.execute(terminate.format(*pids).encode())
+        # The server's goodbyes have come.
+        wait_until(lambda: len(select.select([first, second], [], [], 0)[0]) == 2)
         check = db.open()._pool._check  # type: ignore[union-attr]
         assert check is not None
         for conn in first, second:

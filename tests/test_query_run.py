@@ -19,7 +19,7 @@ from psycopg.errors import NotNullViolation, QueryCanceled, UndefinedColumn, Uni
 
 from taskdb.errors import IntegrityError, NotFoundError, TooManyRowsError, ValidationError
 from taskdb.query import UNSET, Queries, Query, Unset
-from taskdb.query import _execution as execution
+from taskdb.query import _decisions as execution
 from tests.servers import Databases
 
 SQL = """\

@@ -1,12 +1,9 @@
 -- What taskdb wants to know of a server: its version, whether it only reads along, and whether
--- the session's settings arrived (a pooler between may have dropped them); how many milliseconds a
--- statement may take.
+-- the session's settings arrived (a pooler between may have dropped them); how
+-- long a statement may take.
 select
     current_setting('server_version') as server_version,
     pg_is_in_recovery() as is_standby,
     current_setting('search_path') as search_path,
     current_setting('TimeZone') as time_zone,
-    (
-        select pg_settings.setting::integer from pg_settings
-        where pg_settings.name = 'statement_timeout'
-    ) as statement_timeout;
+    current_setting('statement_timeout') as statement_timeout;

@@ -21,7 +21,7 @@ from taskdb.errors import DatabaseError, ValidationError
 from taskdb.models.admin.seed import Seeded
 from taskdb.queries import session
 from taskdb.queries.admin import seed as queries
-from taskdb.query._execution import Query
+from taskdb.query._query import Query
 
 __all__ = ["MOST_TASKS", "steps"]
 

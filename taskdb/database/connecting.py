@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import select
 import time
 from collections.abc import Sequence
@@ -61,6 +62,12 @@ IDLE_SECONDS: Final = 10.0
 WAIT_INTERVAL: Final = 0.1
 PREPARE_THRESHOLD: Final = 5
 
+# A duration as PostgreSQL shows it, in the largest unit that has no fraction.
+_DURATION: Final = re.compile(r"(\d+)(ms|s|min|h|d)?")
+_SECONDS: Final = {None: 0.001, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
+_SETS_TIMEOUT: Final = re.compile(
+    r"\bset(_config\s*\(\s*'|\s+((session|local)\s+)?)statement_timeout\b", re.IGNORECASE
+)
 # What a server says while it lets nobody, or nobody else, in.
 BUSY: Final = {
     "starting up": "The server is starting: try again in a moment",
@@ -86,7 +93,7 @@ def may_be_dead(pgconn: PGconn, used_at: float) -> bool:
 def sets_timeout(query: object) -> bool:
     """Whether a statement may change how long the server takes at most."""
     text = query.decode("utf-8", "replace") if isinstance(query, bytes) else str(query)
-    return "statement_timeout" in text.lower()
+    return _SETS_TIMEOUT.search(text) is not None
 
 
 def in_block_error(what: str) -> psycopg.ProgrammingError:
@@ -104,8 +111,9 @@ def unanswered(place: str, limit: float) -> DatabaseNotFoundError:
 
 def limit_of(row: TupleRow | None) -> float | None:
     """Return how many seconds to wait for an answer, by what `server.sql` returned."""
-    milliseconds = row[4] if row else 0
-    return milliseconds / 1000 + GRACE_SECONDS if milliseconds else None
+    found = _DURATION.fullmatch(row[4]) if row else None
+    seconds = int(found[1]) * _SECONDS[found[2]] if found else 0
+    return seconds + GRACE_SECONDS if seconds else None
 
 
 def refuse_failed(results: Sequence[PGresult]) -> None:

@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg import RawCursor, RawServerCursor, generators
 from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 
 from taskdb.database.connecting import (
@@ -143,6 +145,17 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
         if self.in_block:
             raise in_block_error("autocommit")
         super().set_autocommit(value)
+
+    @contextmanager
+    def transaction(
+        self, savepoint_name: str | None = None, force_rollback: bool = False
+    ) -> Generator[psycopg.Transaction]:
+        """Open a transaction, or a savepoint where one is open or a block's is to begin."""
+        if self.in_block and self.pgconn.transaction_status == TransactionStatus.IDLE:
+            RawCursor(self).execute(b"")
+        outer = psycopg.Connection.transaction(self, savepoint_name, force_rollback)
+        with outer as transaction:
+            yield transaction
 
     def check(self) -> None:
         """Raise an error if the server may be gone, and is."""

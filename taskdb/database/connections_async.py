@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg import AsyncRawCursor, AsyncRawServerCursor, generators
 from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 
 from taskdb.database.connecting import (
@@ -142,6 +144,17 @@ class AsyncGuardedConnection(psycopg.AsyncConnection[TupleRow]):
         if self.in_block:
             raise in_block_error("autocommit")
         await super().set_autocommit(value)
+
+    @asynccontextmanager
+    async def transaction(
+        self, savepoint_name: str | None = None, force_rollback: bool = False
+    ) -> AsyncGenerator[psycopg.AsyncTransaction]:
+        """Open a transaction, or a savepoint where one is open or a block's is to begin."""
+        if self.in_block and self.pgconn.transaction_status == TransactionStatus.IDLE:
+            await AsyncRawCursor(self).execute(b"")
+        outer = psycopg.AsyncConnection.transaction(self, savepoint_name, force_rollback)
+        async with outer as transaction:
+            yield transaction
 
     async def check(self) -> None:
         """Raise an error if the server may be gone, and is."""

@@ -29,7 +29,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from psycopg import IsolationLevel
+from psycopg import IsolationLevel, RawCursor
 from psycopg.errors import DeadlockDetected, SerializationFailure
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -175,7 +175,7 @@ class Database(Pooled):
         figures = self.pool_figures()
         with self.connection() as conn:
             start = time.perf_counter()
-            row = (conn.execute(SERVER)).fetchone()
+            row = (RawCursor(conn).execute(SERVER)).fetchone()
             latency = timedelta(seconds=time.perf_counter() - start)
             assert row is not None
             return DatabaseHealth(

@@ -28,7 +28,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from psycopg import IsolationLevel
+from psycopg import AsyncRawCursor, IsolationLevel
 from psycopg.errors import DeadlockDetected, SerializationFailure
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -176,7 +176,7 @@ class AsyncDatabase(Pooled):
         figures = self.pool_figures()
         async with self.connection() as conn:
             start = time.perf_counter()
-            row = await (await conn.execute(SERVER)).fetchone()
+            row = await (await AsyncRawCursor(conn).execute(SERVER)).fetchone()
             latency = timedelta(seconds=time.perf_counter() - start)
             assert row is not None
             return DatabaseHealth(

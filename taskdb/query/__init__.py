@@ -7,8 +7,8 @@ for what its own database refuses.
 from typing import TYPE_CHECKING
 
 from taskdb.query._annotations import Rule
-from taskdb.query._execution import Query
 from taskdb.query._queries import Queries
+from taskdb.query._query import Query
 from taskdb.query._statements import Variant
 from taskdb.query.rules import UNSET, Json, Length, Matches, Naive, Range, Unset
 from taskdb.query.translation import ConstraintRule, Refusal

@@ -31,10 +31,11 @@ from typing import Any, ParamSpec, TypeVar, overload
 from psycopg import Connection
 
 from taskdb.query._annotations import members, unwrapped
+from taskdb.query._decisions import made, place_of
 from taskdb.query._encoding import UnsupportedError
-from taskdb.query._execution import Query, made, place_of
 from taskdb.query._parameters import Parameter, parameters_of
 from taskdb.query._parser import parse
+from taskdb.query._query import Query
 from taskdb.query._results import Result, Size, UnsupportedResultError, result_of
 from taskdb.query._statements import SourceFile, Statement
 from taskdb.query.errors import QueryDefinitionError, TaskdbError

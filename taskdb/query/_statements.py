@@ -82,6 +82,23 @@ class SourceFile:
         )
 
 
+# What statements begin with that read and write data, and what among them touches the session.
+_DATA: Final = frozenset(
+    {"select", "insert", "update", "delete", "merge", "with", "values", "copy"}
+)
+_OF_SESSION: Final = frozenset(
+    {
+        "set_config",
+        "pg_advisory_lock",
+        "pg_advisory_lock_shared",
+        "pg_try_advisory_lock",
+        "pg_try_advisory_lock_shared",
+        "temp",
+        "temporary",
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A line that ends in `-- if :a :b`: it is sent when all of *names* are present."""
@@ -167,10 +184,22 @@ class Statement:
     def has_star(self) -> bool:
         """Tell whether its columns may be named by a `*`, and so by a table that can change.
 
-        A multiplication counts as well: nobody is hurt by a look too many.
+        A multiplication counts as well: a false positive only costs one extra check.
         """
-        words = [self.source.text[token.start : token.end].lower() for token in self.tokens]
-        return "*" in words or "table" in words
+        return not self._words.isdisjoint({"*", "table"})
+
+    @cached_property
+    def changes_session(self) -> bool:
+        """Tell whether its connection may be another afterwards: a setting, a lock, a table.
+
+        A column of such a name counts as well: a false positive only costs one extra reset.
+        """
+        first = self.source.text[self.start : self.end].split(None, 1)[0].lower()
+        return first not in _DATA or not self._words.isdisjoint(_OF_SESSION)
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        return frozenset(self.source.text[token.start : token.end].lower() for token in self.tokens)
 
     @cached_property
     def writes(self) -> bool:

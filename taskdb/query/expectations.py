@@ -24,8 +24,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from taskdb.query._execution import Query
 from taskdb.query._queries import Queries
+from taskdb.query._query import Query
 from taskdb.query.errors import QueryDefinitionError
 
 __all__ = [

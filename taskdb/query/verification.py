@@ -21,8 +21,8 @@ from psycopg import AsyncConnection, Connection, InterfaceError, OperationalErro
 from psycopg.pq import DiagnosticField, ExecStatus, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
-from taskdb.query._execution import Query
 from taskdb.query._queries import Queries
+from taskdb.query._query import Query
 from taskdb.query._results import bare_name
 from taskdb.query._statements import Variant
 from taskdb.query.catalogue import expectations as catalogue

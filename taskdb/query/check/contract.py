@@ -15,7 +15,7 @@ import psycopg
 from psycopg import Connection
 
 from taskdb.query._annotations import NONE, members, spelled
-from taskdb.query._execution import place_of
+from taskdb.query._decisions import place_of
 from taskdb.query._parameters import Parameter
 from taskdb.query._results import Field, Size, bare_name
 from taskdb.query._statements import Variant

@@ -17,7 +17,7 @@ from typing import Any, Final
 from psycopg import Connection
 
 from taskdb.query import Queries
-from taskdb.query._execution import place_of
+from taskdb.query._decisions import place_of
 from taskdb.query._parameters import Parameter
 from taskdb.query._results import bare_name
 from taskdb.query.catalogue import contract as contract_queries

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from taskdb.query._execution import Query
 from taskdb.query._lexer import Kind
+from taskdb.query._query import Query
 from taskdb.query._statements import Variant
 from taskdb.query.check.describe import Description
 

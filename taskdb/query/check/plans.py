@@ -24,7 +24,7 @@ from typing import Any, Final, LiteralString, cast
 from psycopg import Connection, RawCursor
 from psycopg.rows import tuple_row
 
-from taskdb.query._execution import Query
+from taskdb.query._query import Query
 from taskdb.query._statements import Variant
 from taskdb.query.catalogue import plans
 from taskdb.query.catalogue.plans import RelationSize

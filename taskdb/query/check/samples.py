@@ -20,8 +20,8 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.pq import ExecStatus
 
-from taskdb.query._execution import Query
 from taskdb.query._parameters import Parameter
+from taskdb.query._query import Query
 from taskdb.query.catalogue import plans
 from taskdb.query.catalogue.contract import TypeFacts
 from taskdb.query.catalogue.plans import ColumnSample

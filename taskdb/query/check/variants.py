@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from taskdb.query._annotations import is_any
-from taskdb.query._execution import place_of
+from taskdb.query._decisions import place_of
 from taskdb.query._results import bare_name
 from taskdb.query.check.describe import Description
 from taskdb.query.check.findings import AnyQuery, Described, Finding, Override, overrides

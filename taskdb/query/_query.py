@@ -1,0 +1,227 @@
+"""A query as its callers see it: a function with the signature of its stub, sync and async."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from psycopg import AsyncConnection, Connection
+
+from taskdb.query._decisions import Decisions, place_of
+from taskdb.query._parameters import Parameter, binder
+from taskdb.query._results import Result, Size
+from taskdb.query._statements import Statement, Variant
+from taskdb.query._waiting import batch, copy, run, stream
+from taskdb.query._waiting_async import batch_async, copy_async, run_async, stream_async
+
+__all__ = ["Query"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Query(Generic[P, R]):
+    """A named statement with the signature of its stub.
+
+    Call it with a psycopg connection and the stub's arguments; with an AsyncConnection the
+    result is awaited. `name` is "tasks.list_tasks", `where` its place in the `.sql` file, `mark`
+    the comment in each of its texts, and `statement`, `parameters` and `result` are what
+    `taskdb check` compares with the database.
+
+    Every call may raise ValidationError for an argument, NotFoundError (or what `missing=`
+    named) and TooManyRowsError for the number of rows, QueryDefinitionError where columns and
+    return type do not fit, what the `Queries` make of a server's error, and
+    psycopg's own errors with a note of the file, line and column.
+    """
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        statement: Statement,
+        *,
+        area: str,
+        application: str,
+        parameters: Sequence[Parameter],
+        result: Result,
+        missing: type[Exception] | None,
+        translate: Callable[..., Exception],
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.statement = statement
+        self.name = f"{area}.{statement.name}"
+        self.parameters = tuple(parameters)
+        self.result = result
+        self.mark = f"/* {application}:{self.name} */"
+        self._bind = binder(function, parameters, statement.where)
+        self._decisions = Decisions(
+            statement,
+            name=self.name,
+            mark=self.mark,
+            called_at=place_of(function),
+            bind=self._bind,
+            parameters=parameters,
+            result=result,
+            missing=missing,
+            translate=translate,
+        )
+
+    def __repr__(self) -> str:
+        return f"<query {self.name} of {self.where}>"
+
+    def __reduce__(self) -> str:
+        """Let pickle and copy take it as they take a function: by its name."""
+        return self.function.__qualname__
+
+    @property
+    def where(self) -> str:
+        """The place of its name in the `.sql` file, such as `sql/queries/tasks.sql:7:1`."""
+        return self.statement.where
+
+    @property
+    def called_at(self) -> str:
+        """The place of its stub, such as `taskdb/queries/tasks.py:15`."""
+        return place_of(self.function)
+
+    @property
+    def doc(self) -> str:
+        """The comment below its name in the `.sql` file."""
+        return self.statement.doc
+
+    @property
+    def plans(self) -> tuple[str, ...]:
+        """The texts of its `-- plan:` lines."""
+        return self.statement.plans
+
+    def variants(self) -> Iterator[Variant]:
+        """Yield every text it may send, 2 to the number of `statement.groups` of them."""
+        return self.statement.variants(self.mark)
+
+    def sql(self, **present: object) -> str:
+        """Return the text it sends when the conditional arguments *present* are given.
+
+        Only the names count: `list_tasks.sql(status=True)` has the lines of `:status` in it.
+        Raises ValueError for a name without a line.
+        """
+        unknown = present.keys() - self.statement.conditional
+        if unknown:
+            raise ValueError(f"{self.name} has no line -- if :{sorted(unknown)[0]}")
+        return self.statement.variant(present.keys(), self.mark).text
+
+    @overload
+    def __call__(self, conn: Connection[Any], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    def __call__(
+        self, conn: AsyncConnection[Any], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, R]: ...
+    def __call__(
+        self,
+        conn: Connection[Any] | AsyncConnection[Any],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R | Coroutine[Any, Any, R]:
+        """Run the statement and return what the stub promises."""
+        if isinstance(conn, Connection):
+            return run(self._decisions, conn, self._bind(*args, **kwargs))  # type: ignore[no-any-return]
+        _refuse_stranger(conn)
+        return run_async(self._decisions, conn, self._bind(*args, **kwargs))
+
+    @overload
+    def stream(
+        self: Query[P, list[T]], conn: Connection[Any], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Generator[T, None, None]: ...
+    @overload
+    def stream(
+        self: Query[P, list[T]], conn: AsyncConnection[Any], /, *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncGenerator[T, None]: ...
+    def stream(
+        self: Query[P, list[T]],
+        conn: Connection[Any] | AsyncConnection[Any],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Generator[T, None, None] | AsyncGenerator[T, None]:
+        """Iterate over the rows through a server-side cursor, STREAM_SIZE at a time in memory.
+
+        The cursor lives in a transaction: the caller's, or on an autocommit connection one that
+        the iteration opens and ends. Other statements may run on the connection meanwhile; in the
+        iteration's transaction they are committed at its end, also if it is left early, and undone
+        if it fails. Close the iterator (or exhaust it) before the transaction ends.
+        """
+        if self.result.size is not Size.MANY:
+            raise TypeError(f"{self.name} returns no list: there is nothing to stream")
+        self._decisions.refuse_copy()
+        if self.statement.writes:
+            raise TypeError(f"{self.name} writes, and a cursor only reads: call it without .stream")
+        if isinstance(conn, Connection):
+            return stream(self._decisions, conn, self._bind(*args, **kwargs))
+        _refuse_stranger(conn)
+        return stream_async(self._decisions, conn, self._bind(*args, **kwargs))
+
+    @overload
+    def batch(self, conn: Connection[Any], rows: Iterable[Mapping[str, Any]], /) -> list[R]: ...
+    @overload
+    def batch(
+        self, conn: AsyncConnection[Any], rows: Iterable[Mapping[str, Any]], /
+    ) -> Coroutine[Any, Any, list[R]]: ...
+    def batch(
+        self,
+        conn: Connection[Any] | AsyncConnection[Any],
+        rows: Iterable[Mapping[str, Any]],
+        /,
+    ) -> list[R] | Coroutine[Any, Any, list[R]]:
+        """Run the statement once for each of *rows*, which map parameters to arguments.
+
+        All are checked first, then sent in one pipeline, without waiting for one another. The
+        results come in the same order. An error names the row, and none after it has run; what
+        ran before it is the transaction's to undo (on an autocommit connection the whole
+        pipeline is one transaction).
+        """
+        self._decisions.refuse_copy()
+        bound = [self._decisions.bind_row(number, row) for number, row in enumerate(rows, 1)]
+        if isinstance(conn, Connection):
+            return batch(self._decisions, conn, bound)
+        _refuse_stranger(conn)
+        return batch_async(self._decisions, conn, bound)
+
+    @overload
+    def copy(self, conn: Connection[Any], rows: Iterable[Any], /) -> int: ...
+    @overload
+    def copy(
+        self, conn: AsyncConnection[Any], rows: Iterable[Any], /
+    ) -> Coroutine[Any, Any, int]: ...
+    def copy(
+        self, conn: Connection[Any] | AsyncConnection[Any], rows: Iterable[Any], /
+    ) -> int | Coroutine[Any, Any, int]:
+        """Send *rows* through `copy t (a, b) from stdin`; return how many there were.
+
+        A row is a sequence in the order of the columns or a mapping by their names. Each value
+        is checked against the stub's annotation on its way; a refused one ends the copy, and
+        the transaction with it.
+        """
+        if self.statement.copy_columns is None:
+            raise TypeError(f"{self.name} is no copy statement")
+        if isinstance(conn, Connection):
+            return copy(self._decisions, conn, rows)
+        _refuse_stranger(conn)
+        return copy_async(self._decisions, conn, rows)
+
+
+def _refuse_stranger(conn: object) -> None:
+    if not isinstance(conn, AsyncConnection):
+        raise TypeError(
+            f"a query runs on a psycopg connection, not on a {type(conn).__name__}; "
+            f"one of a Database comes from: with database.connection() as conn"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection
 
 import click
@@ -9,12 +10,16 @@ from click.exceptions import Exit
 
 from taskdb import migrations
 from taskdb.admin.seed import MOST_TASKS
+from taskdb.cli import watching
 from taskdb.cli.common import Target, json_option, print_json, queries_of, with_target
 from taskdb.cli.plans import FEWEST_TASKS, FULL_SIZE, plan_report
+from taskdb.cli.project import find_project
+from taskdb.cli.reports import FORMATS, github, paths_of, sarif
 from taskdb.database import connect, workspaces
 from taskdb.migrations import drift
 from taskdb.migrations import rehearsal as migration_check
 from taskdb.migrations.scratch import scratch_databases
+from taskdb.query import Queries
 from taskdb.query.check import plans as plan_check
 from taskdb.query.check import queries as query_check
 
@@ -23,6 +28,8 @@ __all__ = ["check"]
 OF_QUERIES = ("contract", "expectations")
 OF_SCHEMA = ("drift", "migrations")
 PARTS = (*OF_QUERIES, *OF_SCHEMA)
+# Any package but taskdb's own, to those who connect for one.
+OTHER = "another package"
 
 
 @click.command()
@@ -30,9 +37,11 @@ PARTS = (*OF_QUERIES, *OF_SCHEMA)
 @click.option("--write", is_flag=True, help="Write the expectations instead of comparing them.")
 @click.option(
     "--package",
+    "packages",
     metavar="MODULE",
+    multiple=True,
     help="Check the queries of another package, against the database as it stands; with a "
-    "--workspace, against that.",
+    "--workspace, against that. Default: those of [tool.taskdb] in pyproject.toml.",
 )
 @click.option(
     "--tasks",
@@ -41,6 +50,15 @@ PARTS = (*OF_QUERIES, *OF_SCHEMA)
     show_default=True,
     help="How many tasks the plans are taken with.",
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="github: annotations for a workflow; sarif: for code scanning.",
+)
+@click.option("--watch", is_flag=True, help="Check again whenever a file changes.")
 @json_option
 @with_target
 def check(
@@ -48,8 +66,10 @@ def check(
     *,
     parts: tuple[str, ...],
     write: bool,
-    package: str | None,
+    packages: tuple[str, ...],
     tasks: int,
+    form: str,
+    watch: bool,
     as_json: bool,
 ) -> None:
     """Prove the SQL against a database; nothing of yours is run or changed.
@@ -61,50 +81,66 @@ def check(
     four, in scratch databases that are dropped again.
 
     plans: no query reads a large table whole or sorts many rows, and each uses the index that its
-    file names. The data are made once, in minutes, and kept in a database of their own.
+    file names. The data are made once, in minutes, and kept in a database of their own; of another
+    package they are those of the database.
+
+    In a project whose pyproject.toml has a table [tool.taskdb], its packages are checked, with the
+    database it names.
 
     Exit status 1 if something was found.
 
     Example: taskdb check contract
     """
-    chosen = _chosen(parts, write, package)
+    if watch:
+        watching.again_and_again([argument for argument in sys.argv if argument != "--watch"])
+    if not packages and (project := find_project()) is not None:
+        packages = project.packages
+        parts = parts or project.checks if not write else parts
+        target = Target(target.url or project.url, target.workspace or project.workspace)
+    chosen = _chosen(parts, write, packages)
+    of = [each for package in packages for each in queries_of(package)] or queries_of(None)
     findings: dict[str, list[object]] = {}
     of_queries, of_plans = None, None
     if set(chosen) & set(OF_QUERIES):
-        of_queries = _check_queries(target, chosen, package, write)
+        of_queries = _check_queries(target, chosen, of if packages else None, write)
         findings.update({part: list(found) for part, found in of_queries.findings.items()})
     if set(chosen) - set(OF_QUERIES):
         conninfo, _ = target.place()
         findings.update({part: _OF_SCHEMA[part](conninfo) for part in chosen if part in _OF_SCHEMA})
         if "plans" in chosen:
-            of_plans = plan_report(conninfo, tasks)
+            of_plans = _plans_of(target, of) if packages else plan_report(conninfo, tasks)
             findings["plans"] = list(of_plans.findings)
-    if as_json:
+    form = "json" if as_json else form
+    if form == "json":
         print_json({**findings, **_extras(of_queries, of_plans)})
+    elif form == "sarif":
+        print_json(sarif(findings, paths_of(of)))
+    elif form == "github":
+        click.echo("".join(f"{line}\n" for line in github(findings, paths_of(of))), nl=False)
     else:
         _tell(findings, of_queries, of_plans)
-        if package and not target.names_workspace() and _misses_tables(findings):
+        if packages and not target.names_workspace() and _misses_tables(findings):
             click.echo("Do these queries stand on taskdb's tables? Name their --workspace.")
     if any(findings.values()):
         raise Exit(1)
 
 
-def _chosen(parts: tuple[str, ...], write: bool, package: str | None) -> Collection[str]:
+def _chosen(parts: tuple[str, ...], write: bool, packages: Collection[str]) -> Collection[str]:
     """Return the parts to check. Raises `click.UsageError` for those that don't go together."""
     if write and set(parts) - set(OF_QUERIES):
         raise click.UsageError("--write goes with contract and expectations alone")
-    if package is not None and set(parts) - set(OF_QUERIES):
-        raise click.UsageError("--package goes with contract and expectations alone")
-    return parts or (OF_QUERIES if write or package is not None else PARTS)
+    if packages and set(parts) & set(OF_SCHEMA):
+        raise click.UsageError("drift and migrations are taskdb's own; --package has neither")
+    return parts or (OF_QUERIES if write or packages else PARTS)
 
 
 def _check_queries(
-    target: Target, parts: Collection[str], package: str | None, write: bool
+    target: Target, parts: Collection[str], of_package: list[Queries] | None, write: bool
 ) -> query_check.QueryReport:
-    if package is not None:
-        with target.connect_for(package) as conn:
+    if of_package is not None:
+        with target.connect_for(OTHER) as conn:
             return query_check.combined(
-                [query_check.check(conn, each, parts, write=write) for each in queries_of(package)]
+                [query_check.check(conn, each, parts, write=write) for each in of_package]
             )
     conninfo, _ = target.place()
     with scratch_databases(conninfo, 1) as (scratch,):
@@ -113,6 +149,12 @@ def _check_queries(
             return query_check.combined(
                 [query_check.check(conn, each, parts, write=write) for each in queries_of(None)]
             )
+
+
+def _plans_of(target: Target, of: list[Queries]) -> plan_check.PlanReport:
+    """The plans of another project's queries, with the data that its database has."""
+    with target.connect_for(OTHER) as conn:
+        return plan_check.check(conn, [query for each in of for query in each])
 
 
 def _misses_tables(findings: dict[str, list[object]]) -> bool:

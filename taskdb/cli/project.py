@@ -1,0 +1,81 @@
+"""`[tool.taskdb]` in pyproject.toml: what `taskdb check` checks where nothing is named.
+
+[tool.taskdb]
+packages = ["shop.queries"]         # whose queries, as --package
+url = "$SHOP_TEST_URL"              # the database to check with; or as it is
+checks = ["contract", "expectations", "plans"]
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from taskdb.errors import DatabaseError
+
+__all__ = ["Project", "find_project"]
+
+_FILE: Final = "pyproject.toml"
+_KEYS: Final = {"packages": list, "url": str, "checks": list, "workspace": str}
+_VARIABLE: Final = re.compile(r"\$(\w+)|\$\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What a project says of its checks; `folder` is where its file lies."""
+
+    folder: Path
+    packages: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    url: str | None = None
+    workspace: str | None = None
+
+
+def find_project(start: Path | None = None) -> Project | None:
+    """Return the table of the nearest pyproject.toml that has one, None without.
+
+    Raises DatabaseError for one that is not understood, or names a variable that is not set.
+    """
+    here = (start or Path.cwd()).absolute()
+    for folder in (here, *here.parents):
+        path = folder / _FILE
+        if path.is_file():
+            text = path.read_text(encoding="utf-8")
+            try:
+                table = tomllib.loads(text).get("tool", {}).get("taskdb")
+            except tomllib.TOMLDecodeError as exc:
+                raise DatabaseError(f"{path} can't be read: {exc}", hint="Correct it") from exc
+            return None if table is None else _project(folder, path, table)
+    return None
+
+
+def _project(folder: Path, path: Path, table: dict[str, Any]) -> Project:
+    for key, value in table.items():
+        if key not in _KEYS or not isinstance(value, _KEYS[key]):
+            expected = ", ".join(f"{name} ({kind.__name__})" for name, kind in _KEYS.items())
+            raise DatabaseError(
+                f"{path}: [tool.taskdb] {key} = {value!r} is not understood",
+                hint=f"It has {expected}",
+            )
+    url = table.get("url")
+    return Project(
+        folder,
+        tuple(cast("list[str]", table.get("packages", []))),
+        tuple(cast("list[str]", table.get("checks", []))),
+        None if url is None else _VARIABLE.sub(lambda found: _variable(path, found), url),
+        table.get("workspace"),
+    )
+
+
+def _variable(path: Path, found: re.Match[str]) -> str:
+    name = found[1] or found[2]
+    if name not in os.environ:
+        raise DatabaseError(
+            f"{path}: [tool.taskdb] url needs ${name}, which is not set",
+            hint="Set it, or pass --url",
+        )
+    return os.environ[name]

@@ -1,0 +1,175 @@
+"""`taskdb check` in a project of one's own: its settings, output for programs, and --watch."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.command_line import Outcome, command, environment, run
+
+SCHEMA = """
+create table orders (id integer primary key, title text not null);
+insert into orders select n, 'title ' || n from generate_series(1, 20000) as n;
+create index orders_by_title on orders (title);
+analyze orders;
+"""
+SQL = """\
+-- name: list_orders
+select id, title from orders where title = :title;
+"""
+PYTHON = """\
+from dataclasses import dataclass
+from shop import query
+
+@dataclass
+class Order:
+    id: int
+    title: str
+
+@query
+def list_orders(*, title: str) -> list[Order]: ...
+"""
+TABLE = """\
+[tool.taskdb]
+packages = ["shop"]
+url = "${SHOP_URL}"
+checks = ["contract"]
+"""
+
+
+class Shop:
+    """A project in a folder, whose database is at *url*."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.url = url
+        (folder / "shop" / "sql").mkdir(parents=True)
+        (folder / "shop" / "__init__.py").write_text(
+            "from pathlib import Path\nfrom taskdb.query import Queries\n"
+            "query = Queries(Path(__file__).parent / 'sql', name='shop')\n"
+        )
+        (folder / "shop" / "orders.py").write_text(PYTHON)
+        self.sql = folder / "shop" / "sql" / "orders.sql"
+        self.sql.write_text(SQL)
+        (folder / "pyproject.toml").write_text(TABLE)
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        return {"SHOP_URL": self.url}
+
+    def check(self, *arguments: str) -> Outcome:
+        return run("check", *arguments, folder=self.folder, more=self.settings)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, empty_database_url: str) -> Shop:
+    with psycopg.connect(empty_database_url) as conn:
+        conn.execute(SCHEMA)
+    return Shop(tmp_path, empty_database_url)
+
+
+def test_the_project_says_what_is_checked_and_with_which_database(shop: Shop) -> None:
+    done = shop.check()
+
+    assert (done.status, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        "contract: no findings",
+        "looked at: 1 queries, 1 variants, 2 columns",
+    ]
+
+
+def test_a_setting_that_is_not_understood_is_named(shop: Shop) -> None:
+    (shop.folder / "pyproject.toml").write_text("[tool.taskdb]\npackage = 'shop'\n")
+
+    done = shop.check()
+
+    assert done.status != 0
+    assert "[tool.taskdb] package = 'shop' is not understood" in done.err
+    assert "packages (list)" in done.err
+
+
+def test_a_variable_that_is_not_set_is_named(shop: Shop) -> None:
+    done = run("check", folder=shop.folder)
+
+    assert done.status != 0
+    assert "[tool.taskdb] url needs $SHOP_URL, which is not set" in done.err
+
+
+def test_findings_are_annotations_for_github(shop: Shop) -> None:
+    shop.sql.write_text(SQL.replace("id, title from", "id,\n    colour from"))
+
+    done = shop.check("--format", "github")
+
+    assert done.status == 1
+    (line,) = done.out.splitlines()
+    assert line.startswith(
+        "::error title=taskdb check contract,file=shop/sql/orders.sql,line=3,col=5::"
+    )
+    assert 'column "colour" does not exist' in line
+
+
+def test_findings_are_results_in_sarif(shop: Shop) -> None:
+    shop.sql.write_text(SQL.replace("title = :title", "title > :title"))
+    (shop.folder / "shop" / "orders.py").write_text(PYTHON.replace("title: str)", "title: int)"))
+
+    done = shop.check("--format", "sarif")
+
+    assert done.status == 1
+    (run_,) = done.data["runs"]
+    (result,) = run_["results"]
+    assert done.data["version"] == "2.1.0"
+    assert result["ruleId"] == "contract"
+    assert ":title is text" in result["message"]["text"]
+    (location,) = result["locations"]
+    assert location["physicalLocation"] == {
+        "artifactLocation": {"uri": "shop/sql/orders.sql"},
+        "region": {"startLine": 2, "startColumn": 44},
+    }
+
+
+def test_plans_are_checked_with_the_data_that_the_database_has(shop: Shop) -> None:
+    marked = SQL.replace("list_orders\n", "list_orders\n-- plan: orders_by_title\n")
+    shop.sql.write_text(marked)
+    good = shop.check("plans")
+    shop.sql.write_text(marked.replace("where title", "where title || ''"))
+    bad = shop.check("plans")
+
+    assert good.status == 0, good.out
+    assert "plans of 1 queries" in good.out
+    assert bad.status == 1
+    assert "reads table orders whole" in bad.out
+
+
+def test_what_is_of_taskdbs_own_schema_is_refused_for_a_package(shop: Shop) -> None:
+    done = shop.check("drift")
+
+    assert done.status == 2
+    assert "drift and migrations are taskdb's own" in done.err
+
+
+def test_a_change_is_checked_again(shop: Shop) -> None:
+    watching = subprocess.Popen(
+        command("check", "--watch"),
+        cwd=shop.folder,
+        env=environment(shop.settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert watching.stdout is not None
+        seen = iter(watching.stdout.readline, "")
+        first = [next(seen), next(seen), next(seen)]
+        shop.sql.write_text(SQL.replace("id, title", "id, colour"))
+        second = next(seen)
+    finally:
+        watching.terminate()
+        watching.communicate()
+
+    assert first[0] == "contract: no findings\n"
+    assert first[2] == "-- waiting for a change\n"
+    assert second == "contract: 1 finding\n"

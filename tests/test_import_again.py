@@ -6,12 +6,14 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import psycopg
 import pytest
 
 from taskdb.admin import doctor
+from taskdb.errors import TaskdbError
 from taskdb.exchange import (
     ImportConflictError,
     ImportRefusedError,
@@ -349,3 +351,82 @@ def test_a_parent_and_its_part_can_change_places(conn: Conn, take: Take) -> None
 
     a, b = tasks.get_by_key(conn, key="a"), tasks.get_by_key(conn, key="b")
     assert (a.parent_id, b.parent_id) == (b.id, None)
+
+
+WORDS = ("open", "open", "open", "in_progress", "closed", "deferred", "blocked", "perhaps")
+
+
+def random_issues(random: Random) -> list[dict[str, Any]]:
+    """Return up to twelve issues, with edges, parents and loops among them."""
+    numbers = random.sample(range(12), random.randint(1, 12))
+    rows = []
+    for number in numbers:
+        targets = random.sample(range(12), random.randint(0, 3))
+        kinds = ("blocks", "blocks", "parent-child", "related")
+        rows.append(
+            {
+                "id": f"r-{number}",
+                "title": random.choice(("One", "Two", "Three")),
+                "status": random.choice(WORDS),
+                "priority": random.randint(0, 4),
+                "issue_type": random.choice(("task", "task", "gate")),
+                "labels": random.sample(["a", "b"], random.randint(0, 2)),
+                "dependencies": [
+                    {"depends_on_id": f"r-{target}", "type": random.choice(kinds)}
+                    for target in targets
+                ],
+            }
+        )
+    return rows
+
+
+def edit_here(conn: Conn, random: Random) -> None:
+    """Do what people do here between two imports."""
+    keys = [key for (key,) in conn.execute("select key from tasks order by key").fetchall()]
+    for key in random.sample(keys, min(3, len(keys))):
+        tasks.update(conn, key=key, title="Here", priority=random.randint(1, 10))
+    claim = claims.claim_next(conn, agent="ann")
+    if claim is not None and random.random() < 0.5:
+        claims.complete(conn, task_id=claim.task_id, token=claim.token)
+    for _ in range(3):
+        task, blocker = random.choice(keys), random.choice(keys)
+        try:
+            with conn.transaction():
+                dependencies.add_dependency(conn, task=task, depends_on=blocker)
+        except TaskdbError:
+            continue
+
+
+@pytest.mark.parametrize("seed", [*range(40), 167])
+def test_whatever_changed_on_both_sides_a_third_import_has_nothing_to_do(
+    conn: Conn, take: Take, seed: int
+) -> None:
+    random = Random(seed)
+    take(*random_issues(random))
+    edit_here(conn, random)
+    new = random_issues(random)
+    on_conflict = random.choice((OnConflict.THEIRS, OnConflict.OURS))
+
+    dry = take(*new, dry_run=True, on_conflict=on_conflict, prune=True)
+    report = take(*new, on_conflict=on_conflict, prune=True)
+    again = take(*new)
+
+    assert dry.changes == report.changes
+    # What somebody is at work on is left to the next import.
+    left = {finding.key for finding in report.refused}
+    assert {change.key for change in again.changes if change.kind != "gone"} <= left
+    assert doctor.run(conn) == []
+
+
+def test_what_another_import_owns_is_no_blocker_and_no_parent(
+    conn: Conn, take: Take, tmp_path: Path
+) -> None:
+    theirs = write_lines(tmp_path / "theirs.jsonl", {"id": "x", "title": "X", "status": "open"})
+    import_plan(conn, "beads", theirs)
+    take({"id": "a"}, {"id": "x"})
+
+    report = take({"id": "a", "parent": "x", "dependencies": on("x")}, {"id": "x"})
+
+    assert tasks.get_by_key(conn, key="a").parent_id is None
+    assert blockers(conn, "a") == set()
+    assert {finding.what for finding in report.refused} >= {"task", "dependency"}

@@ -251,21 +251,40 @@ def test_lines_of_memories_are_kept_and_unknown_kinds_refused(read: Read) -> Non
 def test_different_issues_under_one_id_can_be_renamed(tmp_path: Path) -> None:
     path = write_lines(
         tmp_path / "issues.jsonl",
-        issue(1, title="one", created_at="2025-01-01T00:00:00Z"),
-        issue(1, title="other", created_at="2025-02-01T00:00:00Z"),
-        issue(1, title="other, later", created_at="2025-02-01T00:00:00Z"),
+        issue(1, title="one"),
+        issue(1, title="two", created_at="2025-01-01T00:00:00Z"),
+        issue(1, title="two"),
+        issue(1, title="two", status="closed"),
     )
 
     plan = read_plan("beads", path, options=ReadOptions(rename_duplicates=True))
 
-    assert {task.key: task.title for task in plan.tasks} == {
-        "bd-1~2": "one",
-        "bd-1": "other, later",
-    }
-    assert plan.renamed == {"bd-1~2": "bd-1 at issues.jsonl:1"}
-    assert refused(plan.findings) == [
-        "issues.jsonl:2: refused task bd-1: line 3 has the same id, and the last one counts"
+    assert [(task.key, task.where) for task in plan.tasks] == [
+        ("bd-1~2", "issues.jsonl:1"),
+        ("bd-1~3", "issues.jsonl:2"),
+        ("bd-1", "issues.jsonl:4"),
     ]
+    assert plan.renamed == {
+        "bd-1~2": "bd-1 at issues.jsonl:1",
+        "bd-1~3": "bd-1 at issues.jsonl:2",
+    }
+    assert refused(plan.findings) == [
+        "issues.jsonl:3: refused task bd-1: line 4 has the same id, and the last one counts"
+    ]
+
+
+def test_a_hooked_issue_is_reserved_for_its_assignee(read: Read) -> None:
+    hooked, other = read(
+        issue(1, status="hooked", assignee="ann"), issue(2, status="in_progress", assignee="ann")
+    ).tasks
+
+    assert (hooked.assigned_agent, other.assigned_agent) == ("ann", None)
+
+
+def test_a_time_of_closing_without_a_status_is_closed(read: Read) -> None:
+    plan = read(issue(1, status=None, closed_at="2025-10-17T00:00:00Z"))
+
+    assert plan.tasks[0].status is TaskStatus.COMPLETED
 
 
 def test_labels_are_data(read: Read) -> None:
@@ -309,6 +328,24 @@ def test_edges_by_other_words_are_named_with_number_direction_and_option(read: R
         "(depends-on: bd-2 -> bd-1; subtask-of: bd-2 -> bd-3); "
         "take them with --edge depends-on=requires --edge subtask-of=parent"
     ]
+
+
+def test_of_many_words_for_edges_the_most_frequent_are_named(read: Read) -> None:
+    words = [on("bd-1", f"word-{number}") for number in range(30)]
+
+    (remark,) = read(issue(1), issue(2, dependencies=[*words, on("bd-1", "word-7")])).remarks
+
+    assert remark.startswith("2 edges of type word-7, 1 of word-0, ")
+    assert "and others of 20 more types hold nothing back" in remark
+
+
+def test_many_issues_under_one_id_get_keys_in_linear_work(tmp_path: Path) -> None:
+    rows = [issue(1, title=f"Title {number}") for number in range(3000)]
+    path = write_lines(tmp_path / "issues.jsonl", *rows)
+
+    plan = read_plan("beads", path, options=ReadOptions(rename_duplicates=True))
+
+    assert len({task.key for task in plan.tasks}) == 3000
 
 
 def test_a_kind_of_edge_that_does_not_exist_is_refused(tmp_path: Path) -> None:

@@ -30,9 +30,11 @@ __all__ = [
     "compare",
     "said_here",
     "said_of_tasks",
+    "states_of_tasks",
 ]
 
 Said = dict[str, Any]
+State = tuple[TaskStatus, str | None]
 
 METADATA: Final = "metadata"
 DEPENDS_ON: Final = "depends_on"
@@ -41,6 +43,7 @@ PLAIN: Final = (
     "description",
     "priority",
     "agent_type",
+    "assigned_agent",
     "execution_order",
     "requirements",
     "context",
@@ -68,7 +71,7 @@ class TaskUpdate:
     task_id: UUID
     said: Said
     fields: dict[str, Any] = field(default_factory=dict[str, Any])
-    status: tuple[TaskStatus, str | None] | None = None
+    status: State | None = None
     names: list[str] = field(default_factory=list[str])
     gone: list[str] = field(default_factory=list[str])
     added: dict[str, str] = field(default_factory=dict[str, str])
@@ -81,19 +84,41 @@ class TaskUpdate:
         return [change for change in self.changes if change.kind is ChangeKind.BOTH]
 
 
-def said_of_tasks(plan: Plan) -> dict[str, Said]:
-    """Return what a settled plan says of each task, as JSON holds it."""
-    waits: dict[str, dict[str, str]] = {}
-    gated: set[str] = set()
+def states_of_tasks(plan: Plan) -> dict[str, State]:
+    """Return the status of each task of a settled plan, and why it is on hold, if it is.
+
+    A blocked task that waits for an open one is pending: the database makes it blocked.
+    """
     tasks = plan.tasks_by_key()
+    gated: set[str] = set()
     for edge in (*plan.edges, *plan.waits):
-        waits.setdefault(edge.task, {})[edge.depends_on] = edge.dependency_type.value
         blocker = tasks[edge.depends_on]
         completed = blocker.completed_at is not None
         if not is_satisfied(edge.dependency_type, blocker.status, completed):
             gated.add(edge.task)
+    return {task.key: _state(plan, task, task.key in gated) for task in plan.tasks}
+
+
+def said_of_tasks(
+    plan: Plan, states: Mapping[str, State], usable: frozenset[str]
+) -> dict[str, Said]:
+    """Return what a plan says of each task, as JSON holds it; of others, only the *usable*."""
+    waits: dict[str, dict[str, str]] = {}
+    for edge in (*plan.edges, *plan.waits):
+        if edge.depends_on in usable:
+            waits.setdefault(edge.task, {})[edge.depends_on] = edge.dependency_type.value
     return {
-        task.key: _said(task, _state(plan, task, task.key in gated), waits.get(task.key, {}))
+        task.key: {
+            **{name: getattr(task, name) for name in PLAIN},
+            STATUS: [states[task.key][0].value, states[task.key][1]],
+            "estimated_hours": _text(task.estimated_hours),
+            "actual_hours": _text(task.actual_hours),
+            "scheduled_at": task.scheduled_at and task.scheduled_at.isoformat(),
+            "parent": task.parent if task.parent in usable else None,
+            "feature": task.feature,
+            METADATA: dict(_digests(task.metadata)),
+            DEPENDS_ON: waits.get(task.key, {}),
+        }
         for task in plan.tasks
     }
 
@@ -179,25 +204,10 @@ def _compare_edges(
         )
 
 
-def _state(plan: Plan, task: PlanTask, gated: bool) -> tuple[TaskStatus, str | None]:
-    """Return a task's status as it can be compared: gates make a pending one blocked."""
+def _state(plan: Plan, task: PlanTask, gated: bool) -> State:
     if task.status is not TaskStatus.BLOCKED or task.blocked_reason is not None:
         return task.status, task.blocked_reason
     return (TaskStatus.PENDING, None) if gated else (TaskStatus.BLOCKED, f"blocked in {plan.kind}")
-
-
-def _said(task: PlanTask, state: tuple[TaskStatus, str | None], waits: dict[str, str]) -> Said:
-    return {
-        **{name: getattr(task, name) for name in PLAIN},
-        STATUS: [state[0].value, state[1]],
-        "estimated_hours": _text(task.estimated_hours),
-        "actual_hours": _text(task.actual_hours),
-        "scheduled_at": task.scheduled_at and task.scheduled_at.isoformat(),
-        "parent": task.parent,
-        "feature": task.feature,
-        METADATA: dict(_digests(task.metadata)),
-        DEPENDS_ON: waits,
-    }
 
 
 def _digests(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

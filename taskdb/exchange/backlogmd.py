@@ -48,7 +48,7 @@ README: Final = "readme"
 LARGEST_ORDER: Final = 2**31 - 1
 ORDINARY_PRIORITY: Final = 5
 # The tool itself reads a bare @name there, which YAML does not allow.
-BARE_NAMES: Final = re.compile(r"^(\s*(?:assignee|reporter):\s*)(.*?)\s*$", re.MULTILINE)
+BARE_NAMES: Final = re.compile(r"^([ \t]*(?:assignee|reporter):)([^\r\n]*)", re.MULTILINE)
 BARE_NAME: Final = re.compile(r"(?<![\"'\w])@[^\s,\]\"']+")
 SHORT_DATE: Final = re.compile(r"(\d\d)[-/.](\d\d)[-/.](\d\d)")
 MARKERS: Final = re.compile(r"^[ \t]*<!-- (?:SECTION:\w+|AC|DOD):(?:BEGIN|END) -->[ \t]*$\n?", re.M)

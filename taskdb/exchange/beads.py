@@ -62,6 +62,10 @@ REQUIREMENTS: Final = ("design", "acceptance_criteria")
 LISTS: Final = ("labels", "comments", "events")
 # Moments without a column: they go to metadata, if they are moments.
 OTHER_MOMENTS: Final = ("due_at", "deleted_at")
+# What two states of one issue have in common.
+IDENTITY: Final = ("title", "created_at")
+# The status of an issue that waits on its assignee's hook.
+HOOKED: Final = "hooked"
 # The lines of an export that are no issues, by their _type.
 MEMORY: Final = "memory"
 
@@ -109,6 +113,7 @@ class _Reader:
         self.files = Files(path, options.largest)
         self.plan = Plan(KIND, str(path), (RELATIONS, *LISTS), children_wait=True)
         self.home = (_home(path) or path / FILES[0]) if path.is_dir() else path
+        self.name = FILES[0] if self.home.is_dir() else self.home.name
         self.issues: dict[str, JsonObject] = {}
         # The keys of different issues under one id, by their places.
         self.new_keys: dict[str, str] = {}
@@ -172,6 +177,8 @@ class _Reader:
             self.plan.holding[key] = task.blocked_reason
         self._hold_back(row, task)
         settle_moments(row, task, assignee, updated_at)
+        if word == HOOKED and task.status is TaskStatus.IN_PROGRESS:
+            task.assigned_agent = assignee
         lists = {name: value for name in LISTS if (value := row.take(name)) is not None}
         task.labels = label_names(lists.get("labels"))
         moments = {name: at.isoformat() for name in OTHER_MOMENTS if (at := row.time(name))}
@@ -198,8 +205,7 @@ class _Reader:
         return bool(kind != "issue")
 
     def _row(self, values: JsonObject) -> Row:
-        name = "issues.jsonl" if self.home.is_dir() else self.home.name
-        row = Row(values, f"{name}:{values.line}", "task", self.plan.findings)
+        row = Row(values, f"{self.name}:{values.line}", "task", self.plan.findings)
         said = values.get("id")
         if not key_fault(said):
             row.key = self._key(str(said))
@@ -268,7 +274,7 @@ class _Reader:
 
 def _differ(one: JsonObject, other: JsonObject) -> bool:
     """Whether two lines with one id are different issues, and not two states of one."""
-    return str(one.get("created_at")) != str(other.get("created_at"))
+    return any(str(one.get(name)) != str(other.get(name)) for name in IDENTITY)
 
 
 def _priority(row: Row, said: object) -> int:

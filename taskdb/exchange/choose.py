@@ -26,7 +26,7 @@ from taskdb.exchange.relations import note_relation
 from taskdb.models.exchange import KnownRow, KnownSpec, KnownTask
 from taskdb.models.types import TaskStatus
 
-__all__ = ["Known", "Selection", "choose", "is_own"]
+__all__ = ["Known", "Selection", "choose", "is_own", "usable_tasks"]
 
 
 @dataclass(slots=True)
@@ -124,6 +124,11 @@ def _owner(there: _Sourced) -> str:
     if there.source_kind is None:
         return "its key is taken by a row that no import made"
     return f"its key is taken by a row of another import, {there.source_kind} {there.source_file}"
+
+
+def usable_tasks(plan: Plan, selection: Selection, known: Known) -> frozenset[str]:
+    """Return the keys of this file's tasks that are, or will be, in the database."""
+    return _usable(plan, selection.tasks, known.tasks)
 
 
 def _usable(plan: Plan, new: list[K], known: Mapping[str, _Sourced]) -> frozenset[str]:

@@ -9,8 +9,7 @@ __all__ = ["new_key"]
 
 def new_key(plan: Plan, key: str, where: str) -> str:
     """Return a key for another task under *key*, ``key~2`` or the next one, and note it."""
-    number = 2
-    while (made := f"{key}~{number}") in plan.renamed:
-        number += 1
+    plan.copies[key] += 1
+    made = f"{key}~{plan.copies[key] + 1}"
     plan.renamed[made] = f"{key} at {where}"
     return made

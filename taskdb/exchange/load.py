@@ -11,8 +11,8 @@ from uuid import UUID
 
 import psycopg
 
-from taskdb.exchange.again import OnConflict
-from taskdb.exchange.choose import Known, Selection, choose
+from taskdb.exchange.again import OnConflict, said_of_tasks, states_of_tasks
+from taskdb.exchange.choose import Known, Selection, choose, usable_tasks
 from taskdb.exchange.graph import settle
 from taskdb.exchange.plan import ABOUT, SOURCE, LapsedClaim, Plan, PlanEpic, PlanFeature, PlanTask
 from taskdb.exchange.progress import Progress, Stage, counted
@@ -49,8 +49,17 @@ def load(conn: Connection, plan: Plan, options: LoadOptions, progress: Progress)
     with conn.transaction():
         known = _known(conn, plan)
         settle(plan, known.tasks, known.edges)
+        states = states_of_tasks(plan)
         selection = choose(plan, known)
-        updates = Updates(conn, plan, known, options.on_conflict, prune=options.prune)
+        usable = usable_tasks(plan, selection, known)
+        updates = Updates(
+            conn,
+            plan,
+            known,
+            said_of_tasks(plan, states, usable),
+            on_conflict=options.on_conflict,
+            prune=options.prune,
+        )
         updates.adjust(selection.unchanged)
         report = _report(plan, selection)
         report.changes, report.updated = updates.changes, updates.counts()
@@ -316,6 +325,7 @@ def _new_task(task: PlanTask, feature_ids: dict[str, UUID]) -> NewTask:
         status=task.status,
         priority=task.priority,
         agent_type=task.agent_type,
+        assigned_agent=task.assigned_agent,
         estimated_hours=task.estimated_hours,
         actual_hours=task.actual_hours,
         execution_order=task.execution_order,

@@ -6,6 +6,7 @@ Rows refer to each other by key. Everything an importer could not take as it sta
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -97,6 +98,7 @@ class PlanTask:
     feature: str | None = None
     parent: str | None = None
     agent_type: str | None = None
+    assigned_agent: str | None = None
     estimated_hours: Decimal | None = None
     actual_hours: Decimal | None = None
     execution_order: int | None = None
@@ -209,7 +211,7 @@ class Plan:
     off; `holding` names the parents on hold that hold back their children, with the reason.
     `whole_parents`: a task is offered whole, without its subtasks, unless `subtasks_first`.
     `about` is what the file says of itself. `renamed` are the new keys of different tasks under
-    one id, with that id and the place.
+    one id, with that id and the place; `copies` counts them by id.
     """
 
     kind: str
@@ -230,6 +232,7 @@ class Plan:
     remarks: list[str] = field(default_factory=list[str])
     about: Metadata = field(default_factory=Metadata)
     renamed: dict[str, str] = field(default_factory=dict[str, str])
+    copies: Counter[str] = field(default_factory=Counter[str])
     holding: dict[str, str] = field(default_factory=dict[str, str])
     children_wait: bool = False
     whole_parents: bool = False
@@ -246,8 +249,7 @@ class Plan:
         Deleted and cancelled tasks stay what they are, and what is no work stays on hold.
         """
         for task in self.tasks:
-            task.claim = None
-            task.started_at = None
+            task.claim = task.assigned_agent = task.started_at = None
             if task.status in (TaskStatus.CANCELLED, TaskStatus.ARCHIVED):
                 continue
             task.scheduled_at = task.blocked_at = task.completed_at = None

@@ -22,6 +22,7 @@ LOOSE_WORDS: Final = """
     approved_by attests follows spawned_from references clones cloners split
 """
 LOOSE: Final = frozenset(LOOSE_WORDS.split())
+SHOWN_WORDS: Final = 10
 # Words whose direction is the opposite one: the task of the row comes first.
 OUTWARD: Final = ("blocks", "blocking", "precedes", "before", "unblocks", "required_by")
 BELOW: Final = ("parent", "child", "subtask", "part_of", "epic")
@@ -81,14 +82,18 @@ def _take(plan: Plan, relation: PlanRelation, kind: str) -> None:
 
 def _remark(left: Mapping[str, list[PlanRelation]]) -> str:
     total = sum(map(len, left.values()))
-    (first, same), *others = left.items()
+    # A file may have a word of its own for each edge.
+    shown = dict(sorted(left.items(), key=lambda item: -len(item[1]))[:SHOWN_WORDS])
+    more = len(left) - len(shown)
+    (first, same), *others = shown.items()
     counts = [f"{len(same)} {'edge' if len(same) == 1 else 'edges'} of type {first}"]
     counts += [f"{len(same)} of {word}" for word, same in others]
+    counts += [f"others of {more} more types"] if more else []
     listed = " and ".join(filter(None, (", ".join(counts[:-1]), counts[-1])))
     directions = "; ".join(
-        f"{word}: {same[0].task} -> {same[0].other}" for word, same in left.items()
+        f"{word}: {same[0].task} -> {same[0].other}" for word, same in shown.items()
     )
-    options = " ".join(f"--edge {word}={_likely(word)}" for word in left)
+    options = " ".join(f"--edge {word}={_likely(word)}" for word in shown)
     verb = "holds" if total == 1 else "hold"
     return f"{listed} {verb} nothing back ({directions}); take them with {options}"
 

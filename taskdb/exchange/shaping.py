@@ -72,7 +72,10 @@ def settle_status(
     if it has a time of completion, and else on hold: the word is the reason, and a finding. A
     deferred task is pending until its `scheduled_at`, if it has one.
     """
-    status = absent if word is None else status_of(word, own)
+    if word is None and task.completed_at is None:
+        status = absent
+    else:
+        status = status_of(word, own) if word is not None else None
     if status is None:
         if task.completed_at is not None:
             task.status = TaskStatus.COMPLETED

@@ -19,7 +19,6 @@ from taskdb.exchange.again import (
     TaskUpdate,
     compare,
     said_here,
-    said_of_tasks,
 )
 from taskdb.exchange.choose import Known, is_own
 from taskdb.exchange.plan import Plan
@@ -40,12 +39,20 @@ class Updates:
     """The tasks of a plan that were imported before, and differ now."""
 
     def __init__(
-        self, conn: Connection, plan: Plan, known: Known, on_conflict: OnConflict, *, prune: bool
+        self,
+        conn: Connection,
+        plan: Plan,
+        known: Known,
+        said: dict[str, dict[str, Any]],
+        *,
+        on_conflict: OnConflict,
+        prune: bool,
     ) -> None:
         self.conn = conn
         self.plan = plan
         self.known = known
-        self.said = said_of_tasks(plan)
+        self.planned = plan.tasks_by_key()
+        self.said = said
         self.tasks: list[TaskUpdate] = []
         # Those of an import that kept nothing; their file's words count as what it said.
         self.first: list[tuple[str, UUID]] = []
@@ -144,7 +151,8 @@ class Updates:
                 on_conflict=on_conflict,
             )
             claim = claims.get(there.id)
-            if update.status is not None and claim is not None:
+            moved = any(change.field == STATUS for change in update.changes)
+            if claim is not None and moved and on_conflict is not OnConflict.OURS:
                 self._leave(update, task.where, before[task.key], claim)
             self.tasks.append(update)
 
@@ -216,7 +224,7 @@ class Updates:
     def _metadata(self, update: TaskUpdate) -> dict[str, Any]:
         """Return a task's metadata with the fields that changed in the file."""
         there = tasks.get_by_key(self.conn, key=update.key).metadata
-        task = self.plan.tasks_by_key()[update.key]
+        task = self.planned[update.key]
         kept = {k: v for k, v in (there or {}).items() if k not in update.gone}
         return {**kept, **{name: task.metadata[name] for name in update.names}}
 

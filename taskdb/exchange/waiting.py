@@ -104,14 +104,13 @@ class _Waits:
             self.plan.holding[child.key] = reason
         if parent.scheduled_at is not None and child.status is TaskStatus.PENDING:
             child.scheduled_at = max(parent.scheduled_at, child.scheduled_at or parent.scheduled_at)
-        waits = {
-            **self.through.get(parent.key, {}),
-            **dict.fromkeys(self.blockers.get(parent.key, ()), parent.key),
-        }
-        self.left -= len(waits)
+        inherited = self.through.get(parent.key, {})
+        blockers = self.blockers.get(parent.key, [])
+        self.left -= len(inherited) + len(blockers)
         if self.left >= 0:
+            waits = {**inherited, **dict.fromkeys(blockers, parent.key)}
             self.through.setdefault(child.key, {}).update(waits)
-        elif waits and child.status is TaskStatus.PENDING:
+        elif (inherited or blockers) and child.status is TaskStatus.PENDING:
             hold(child, f"its parent {parent.key} is blocked")
             self.plan.holding[child.key] = "blocked"
 

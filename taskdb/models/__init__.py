@@ -1,86 +1,91 @@
 """Rows as dataclasses: one module an area, named as in `taskdb.queries` and `sql/queries`."""
 
-from taskdb.models.agent_errors import AgentError, NodeRecovery, RecoveryRate
-from taskdb.models.claims import Attempt, Claim, ClaimEnd
-from taskdb.models.conversations import TechMessage
-from taskdb.models.dependencies import Dependency, NewDependency, Obstacle, RelatedTask
-from taskdb.models.design import (
-    DesignDecision,
-    DesignJob,
-    DesignOutput,
-    DesignOutputs,
-    DesignProgress,
-)
-from taskdb.models.documents import TrdDocument, TrdDocumentInfo
-from taskdb.models.epics import Epic, EpicProgress
-from taskdb.models.executions import Execution, ExecutionStep
-from taskdb.models.externals import ExternalDependency
-from taskdb.models.features import Feature, FeatureProgress
-from taskdb.models.files import TaskFile, TaskFileInfo
-from taskdb.models.history import HistoryEntry
-from taskdb.models.implementation_tasks import (
-    CreatedTask,
-    ImplementationTask,
-    NewImplementationTask,
-)
-from taskdb.models.modifications import Modification
-from taskdb.models.projects import Project, ProjectEnvironment, ProjectFile, ProjectSummary
-from taskdb.models.research import TechResearch
-from taskdb.models.sessions import (
-    SessionFigures,
-    SessionStatistics,
-    SessionSummary,
-    SessionWithJob,
-    TechSpecSession,
-)
-from taskdb.models.specs import Phase, PhaseName, Spec, SpecMatch, SpecProgress, SpecSummary
-from taskdb.models.subtasks import Subtask
-from taskdb.models.tasks import (
-    BlockedTask,
-    CreatedMany,
-    NewTask,
-    ReadyTask,
-    StatusCount,
-    Task,
-    TaskKey,
-    TaskSummary,
-)
-from taskdb.models.templates import Template, TemplateSummary
-from taskdb.models.types import (
-    ClaimOutcome,
-    Complexity,
-    ConversationRole,
-    DependencyType,
-    DesignJobStatus,
-    DesignOutputType,
-    ErrorPolicy,
-    ExecutionStatus,
-    Health,
-    Level,
-    ModificationStatus,
-    ObstacleReason,
-    PhaseStatus,
-    PlanStatus,
-    ProjectStatus,
-    PullRequestState,
-    SessionStatus,
-    SpecStatus,
-    SpecType,
-    StepStatus,
-    SubtaskStatus,
-    TaskStatus,
-    TemplateCategory,
-    TriggerType,
-    WorkflowStatus,
-)
-from taskdb.models.workflows import (
-    NewStep,
-    NewWorkflow,
-    PerformanceMetrics,
-    Workflow,
-    WorkflowStatistics,
-    WorkflowStep,
-)
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from taskdb.models.agent_errors import AgentError, NodeRecovery, RecoveryRate
+    from taskdb.models.claims import Attempt, Claim, ClaimEnd
+    from taskdb.models.conversations import TechMessage
+    from taskdb.models.dependencies import Dependency, NewDependency, Obstacle, RelatedTask
+    from taskdb.models.design import (
+        DesignDecision,
+        DesignJob,
+        DesignOutput,
+        DesignOutputs,
+        DesignProgress,
+    )
+    from taskdb.models.documents import TrdDocument, TrdDocumentInfo
+    from taskdb.models.epics import Epic, EpicProgress
+    from taskdb.models.executions import Execution, ExecutionStep
+    from taskdb.models.externals import ExternalDependency
+    from taskdb.models.features import Feature, FeatureProgress
+    from taskdb.models.files import TaskFile, TaskFileInfo
+    from taskdb.models.history import HistoryEntry
+    from taskdb.models.implementation_tasks import (
+        CreatedTask,
+        ImplementationTask,
+        NewImplementationTask,
+    )
+    from taskdb.models.modifications import Modification
+    from taskdb.models.projects import Project, ProjectEnvironment, ProjectFile, ProjectSummary
+    from taskdb.models.research import TechResearch
+    from taskdb.models.sessions import (
+        SessionFigures,
+        SessionStatistics,
+        SessionSummary,
+        SessionWithJob,
+        TechSpecSession,
+    )
+    from taskdb.models.specs import Phase, PhaseName, Spec, SpecMatch, SpecProgress, SpecSummary
+    from taskdb.models.subtasks import Subtask
+    from taskdb.models.tasks import (
+        BlockedTask,
+        CreatedMany,
+        NewTask,
+        ReadyTask,
+        StatusCount,
+        Task,
+        TaskKey,
+        TaskSummary,
+    )
+    from taskdb.models.templates import Template, TemplateSummary
+    from taskdb.models.types import (
+        ClaimOutcome,
+        Complexity,
+        ConversationRole,
+        DependencyType,
+        DesignJobStatus,
+        DesignOutputType,
+        ErrorPolicy,
+        ExecutionStatus,
+        Health,
+        Level,
+        ModificationStatus,
+        ObstacleReason,
+        PhaseStatus,
+        PlanStatus,
+        ProjectStatus,
+        PullRequestState,
+        SessionStatus,
+        SpecStatus,
+        SpecType,
+        StepStatus,
+        SubtaskStatus,
+        TaskStatus,
+        TemplateCategory,
+        TriggerType,
+        WorkflowStatus,
+    )
+    from taskdb.models.workflows import (
+        NewStep,
+        NewWorkflow,
+        PerformanceMetrics,
+        Workflow,
+        WorkflowStatistics,
+        WorkflowStep,
+    )
 
 __all__ = [
     "AgentError",
@@ -174,3 +179,13 @@ __all__ = [
     "WorkflowStatus",
     "WorkflowStep",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import the areas only when a model is asked for here: `taskdb.queries` needs few of them."""
+    if name in __all__:
+        for area in iter_modules(__path__):
+            module = import_module(f"{__name__}.{area.name}")
+            if name in vars(module):
+                return vars(module)[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

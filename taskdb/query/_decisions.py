@@ -10,6 +10,7 @@ import contextlib
 import inspect
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
 from operator import itemgetter
 from pathlib import Path
@@ -138,7 +139,6 @@ class Decisions:
             if parameter.name in statement.conditional
         )
         self._plans: dict[tuple[bool, ...], Prepared] = {}
-        self.changes_session = statement.changes_session
 
     def plan(self, values: tuple[Any, ...]) -> Prepared:
         """Return the variant for these arguments. Raises ValidationError for half a group."""
@@ -176,6 +176,11 @@ class Decisions:
         except (TypeError, ValidationError) as exc:
             exc.add_note(f"in row {number} of the batch")
             raise
+
+    @cached_property
+    def changes_session(self) -> bool:
+        """Whether a connection may be another after it."""
+        return self.statement.changes_session
 
     def warn(self, conn: object) -> None:
         """Tell a pooled connection that its session changes, so that it is reset afterwards."""

@@ -9,8 +9,9 @@ raises QueryDefinitionError with file, line, column, the line itself and a remed
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Final
 
 from taskdb.query._lexer import Kind, LexicalError, Token, tokenize
@@ -296,14 +297,15 @@ def _refuse_ambiguous_slices(source: SourceFile, tokens: Iterable[Token]) -> Non
 
 
 def _conditions(source: SourceFile, tokens: Sequence[Token]) -> Iterator[Condition]:
-    for token in tokens:
+    for index, token in enumerate(tokens):
         if token.kind is not Kind.LINE_COMMENT:
             continue
         match = _IF.match(source.text, token.start, token.end)
         if not match:
             continue
         start = source.line_start(token.start)
-        on_line = [other for other in tokens if other.end > start and other.start < token.start]
+        before = takewhile(lambda other: other.end > start, reversed(tokens[:index]))  # noqa: B023
+        on_line = list(before)[::-1]
         has_sql = any(other.kind not in _BLANK for other in on_line)
         well_formed = _IF_NAMES.fullmatch(match.group(1))
         if not has_sql and not well_formed:
@@ -340,14 +342,21 @@ def _refuse_hollow(
         raise source.error(
             "every line is conditional", name.start, "Leave one line without a condition"
         )
+    if not conditions:
+        return
     steps = {"(": 1, "[": 1, ")": -1, "]": -1}
     brackets = [
-        (token.start, steps[source.text[token.start]])
+        token.start
         for token in body
         if token.kind is Kind.PUNCTUATION and source.text[token.start] in steps
     ]
     opened = [
-        sum(step for start, step in brackets if line.start <= start < line.end)
+        sum(
+            steps[source.text[start]]
+            for start in brackets[
+                bisect_left(brackets, line.start) : bisect_left(brackets, line.end)
+            ]
+        )
         for line in conditions
     ]
     for line in conditions:

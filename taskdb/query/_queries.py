@@ -17,16 +17,14 @@ here commits. docs/toolkit.md shows the whole, docs/decisions/0002-query-module.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from psycopg import Connection
 
@@ -40,6 +38,10 @@ from taskdb.query._results import Result, Size, UnsupportedResultError, result_o
 from taskdb.query._statements import SourceFile, Statement
 from taskdb.query.errors import QueryDefinitionError, TaskdbError
 from taskdb.query.translation import ConstraintRule, Translator, Understand
+
+if TYPE_CHECKING:
+    # It loads forty modules.
+    from importlib.resources.abc import Traversable
 
 __all__ = ["Queries"]
 
@@ -237,6 +239,8 @@ def _label(folder: Path | Traversable) -> str:
 
 
 def _similar(name: str, names: Iterable[str]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(name, list(names), 1)
     return f"; did you mean {close[0]}?" if close else ""
 

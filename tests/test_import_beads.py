@@ -279,6 +279,8 @@ def test_a_hooked_issue_is_reserved_for_its_assignee(read: Read) -> None:
     ).tasks
 
     assert (hooked.assigned_agent, other.assigned_agent) == ("ann", None)
+    (long,) = read(issue(1, status="hooked", assignee="x" * 201)).tasks
+    assert long.assigned_agent is None
 
 
 def test_a_time_of_closing_without_a_status_is_closed(read: Read) -> None:
@@ -288,7 +290,12 @@ def test_a_time_of_closing_without_a_status_is_closed(read: Read) -> None:
 
 
 def test_labels_are_data(read: Read) -> None:
-    assert read(issue(1, labels=["ui", "p:1", "ui"])).tasks[0].labels == ("ui", "p:1")
+    labels = ["ui", "p:1", "ui", "a\x00b", "x" * 201, 7]
+
+    (task,) = read(issue(1, labels=labels)).tasks
+
+    assert task.labels == ("ui", "p:1", "a\ufffdb")
+    assert len(task.metadata["labels"]) == 6
 
 
 @pytest.mark.parametrize(

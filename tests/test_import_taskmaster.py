@@ -287,6 +287,12 @@ def test_texts_find_their_places_and_other_fields_go_to_metadata(read: Read) -> 
     )
 
 
+def test_tags_of_a_task_are_its_labels(read: Read) -> None:
+    (only,) = read([task(1, tags=["ui", "a\x00b"])]).tasks
+
+    assert only.labels == ("ui", "a\ufffdb")
+
+
 def test_rows_that_are_no_tasks_are_refused(read: Read) -> None:
     plan = read(
         [task(1), "a task", task(None), task(True), task(1), task(2, subtasks=[3]), task("a\nb")]

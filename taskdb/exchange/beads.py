@@ -23,7 +23,7 @@ from taskdb.exchange.plan import (
     PlanRelation,
     PlanTask,
 )
-from taskdb.exchange.rows import Row, key_fault
+from taskdb.exchange.rows import LONGEST_NAME, Row, key_fault
 from taskdb.exchange.shaping import (
     hold,
     label_names,
@@ -177,7 +177,7 @@ class _Reader:
             self.plan.holding[key] = task.blocked_reason
         self._hold_back(row, task)
         settle_moments(row, task, assignee, updated_at)
-        if word == HOOKED and task.status is TaskStatus.IN_PROGRESS:
+        if word == HOOKED and task.claim and len(assignee or "") <= LONGEST_NAME:
             task.assigned_agent = assignee
         lists = {name: value for name in LISTS if (value := row.take(name)) is not None}
         task.labels = label_names(lists.get("labels"))

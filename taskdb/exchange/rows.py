@@ -12,7 +12,7 @@ from taskdb.exchange.jsonfiles import parse_json
 from taskdb.exchange.report import Findings
 from taskdb.exchange.times import parse_time
 
-__all__ = ["Row", "is_dict", "is_list", "is_text", "key_fault"]
+__all__ = ["LONGEST_NAME", "Row", "is_dict", "is_list", "is_text", "key_fault"]
 
 CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 SURROGATE: Final = re.compile("[\ud800-\udfff]")

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from taskdb.exchange.plan import LapsedClaim, Plan, PlanTask
-from taskdb.exchange.rows import Row, is_dict, is_list
+from taskdb.exchange.rows import LONGEST_NAME, Row, is_dict, is_list
 from taskdb.exchange.words import HOLD, LATER, normalize_word, status_of
 from taskdb.models.types import TaskStatus
 
@@ -119,9 +119,13 @@ def settle_moments(
 
 
 def label_names(value: Any) -> tuple[str, ...]:
-    """Return the labels in a list, each once and in order: texts, or objects with a name."""
+    """Return the labels in a list, each once and in order: texts, or objects with a name.
+
+    One of more than 200 characters is none; it stands in the metadata with the others.
+    """
     named = [item.get("name") if is_dict(item) else item for item in _items(value)]
-    return tuple(dict.fromkeys(name for name in named if isinstance(name, str) and name))
+    texts = [name for name in named if isinstance(name, str) and 0 < len(name) <= LONGEST_NAME]
+    return tuple(dict.fromkeys(texts))
 
 
 def whole_text(head: str | None, description: str | None) -> str | None:

@@ -172,7 +172,6 @@ class _Reader:
             row.changed(f"has the unknown flag {flag!r}; it is on hold for that reason")
         settle_moments(row, task, assignee, updated_at)
         self._dependencies(row, key, tag, parent)
-        task.labels = label_names(row.peek("tags"))
         # As it stands: its objects know their lines.
         subtasks = row.raw("subtasks")
         if parent is not None:
@@ -187,6 +186,7 @@ class _Reader:
         if subtasks is not None and not is_list(subtasks):
             row.refuse_value("subtasks", subtasks, "is not a list; left out")
         rest = self.plan.keep(row.rest())
+        task.labels = label_names(rest.get("tags"))
         task.metadata = {"source": source_of(self.plan, row, **source), **rest}
         self.plan.tasks.append(task)
         self.tasks[key] = task

@@ -30,6 +30,7 @@ COMMANDS = {
     "demo": "play.demo",
     "doctor": "checkup.doctor",
     "flow": "insight.flow",
+    "generate": "generate.generate",
     "graph": "insight.graph",
     "import": "exchange.import_",
     "migrate": "migrate.migrate",

@@ -17,7 +17,7 @@ from typing import Any, Final, cast
 
 from taskdb.errors import DatabaseError
 
-__all__ = ["Project", "find_project"]
+__all__ = ["ProjectSettings", "find_project"]
 
 _FILE: Final = "pyproject.toml"
 _KEYS: Final = {"packages": list, "url": str, "checks": list, "workspace": str}
@@ -25,7 +25,7 @@ _VARIABLE: Final = re.compile(r"\$(\w+)|\$\{(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Project:
+class ProjectSettings:
     """What a project says of its checks; `folder` is where its file lies."""
 
     folder: Path
@@ -35,7 +35,7 @@ class Project:
     workspace: str | None = None
 
 
-def find_project(start: Path | None = None) -> Project | None:
+def find_project(start: Path | None = None) -> ProjectSettings | None:
     """Return the table of the nearest pyproject.toml that has one, None without.
 
     Raises DatabaseError for one that is not understood, or names a variable that is not set.
@@ -53,7 +53,7 @@ def find_project(start: Path | None = None) -> Project | None:
     return None
 
 
-def _project(folder: Path, path: Path, table: dict[str, Any]) -> Project:
+def _project(folder: Path, path: Path, table: dict[str, Any]) -> ProjectSettings:
     for key, value in table.items():
         if key not in _KEYS or not isinstance(value, _KEYS[key]):
             expected = ", ".join(f"{name} ({kind.__name__})" for name, kind in _KEYS.items())
@@ -62,7 +62,7 @@ def _project(folder: Path, path: Path, table: dict[str, Any]) -> Project:
                 hint=f"It has {expected}",
             )
     url = table.get("url")
-    return Project(
+    return ProjectSettings(
         folder,
         tuple(cast("list[str]", table.get("packages", []))),
         tuple(cast("list[str]", table.get("checks", []))),

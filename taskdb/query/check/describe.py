@@ -88,7 +88,8 @@ class Description:
     compared with, by the parameter's number. `needs` are the privileges that who runs it must
     have, each with its relation; what views do, their owners must. `arbiters` are the indexes by
     which it knows a conflict, where it was planned; `sorted_by` are parameters that stand alone in
-    ORDER BY; `writes_every_row` says that an UPDATE or DELETE has no condition. All are empty for
+    ORDER BY; `writes_every_row` says that an UPDATE or DELETE has no condition, `gives_a_row` that
+    there is one row at least. All are empty for
     utility statements and on versions of PostgreSQL that are not among TESTED_MAJORS.
     """
 
@@ -104,6 +105,7 @@ class Description:
     arbiters: tuple[Arbiter, ...] = ()
     sorted_by: tuple[int, ...] = ()
     writes_every_row: bool = False
+    gives_a_row: bool = False
 
 
 def describe(
@@ -144,11 +146,10 @@ def describe(
     read, written, views = (_relations(oids, known) for oids in _tables(tree.queries))
     command = _COMMANDS[tree.nodes[0].integer("commandType")]
     query = None if problem else tree.nodes[0]
+    judge = Nullability(query, known, parameters_not_null, items_not_null) if query else None
     return Description(
         command,
-        _judged(described, Nullability(query, known, parameters_not_null, items_not_null))
-        if query
-        else _unjudged(described, problem),
+        _judged(described, judge) if judge else _unjudged(described, problem),
         described.parameters,
         query is not None and at_most_one_row(query, known),
         read,
@@ -158,6 +159,7 @@ def describe(
         tuple(_needs(tree.queries, known)),
         sorted_by=sorting_parameters(tree),
         writes_every_row=writes_every_row(tree),
+        gives_a_row=judge is not None and judge.gives_a_row(judge.scope),
     )
 
 

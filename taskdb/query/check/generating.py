@@ -1,0 +1,366 @@
+"""Stubs and row classes for named queries that have none, from what a database says of them.
+
+What is written is a beginning: a module of its own for each file, or lines at the end of the one
+that is there. Nothing that stands there already is changed but its imports.
+"""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import re
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg import Connection
+
+from taskdb.query._results import bare_name
+from taskdb.query._statements import Statement, Variant
+from taskdb.query._types import ServerType, TypeKind
+from taskdb.query.catalogue import contract
+from taskdb.query.check.catalogue import Catalogue
+from taskdb.query.check.describe import Description, describe
+from taskdb.query.check.servertypes import Types, type_facts
+from taskdb.query.rules import Naive
+
+__all__ = ["generated"]
+
+_WIDTH: Final = 100
+_MOST_VARIANTS: Final = 64
+# How a class is written, and the import that it needs.
+_CLASSES: Final[dict[type, tuple[str, str]]] = {
+    bool: ("bool", ""),
+    bytes: ("bytes", ""),
+    int: ("int", ""),
+    float: ("float", ""),
+    str: ("str", ""),
+    Decimal: ("Decimal", "from decimal import Decimal"),
+    UUID: ("UUID", "from uuid import UUID"),
+    date: ("date", "from datetime import date"),
+    time: ("time", "from datetime import time"),
+    datetime: ("datetime", "from datetime import datetime"),
+    timedelta: ("timedelta", "from datetime import timedelta"),
+}
+_ANY: Final = ("Any", "from typing import Any")
+
+
+def generated(
+    conn: Connection[Any],
+    statements: Sequence[Statement],
+    path: Path,
+    importing: str,
+) -> str:
+    """Return the text of the module at *path* with stubs for *statements* added to it.
+
+    *importing* is the line that brings `query` into a new module. Raises `psycopg.Error` where the
+    server refuses a statement.
+    """
+    module = _Module.read(path, importing)
+    seen = {each.name: list(_described(conn, each)) for each in statements}
+    copied = {each.name: _copied(conn, each) for each in statements if each.copy_columns}
+    every = [one for found in seen.values() for _, one in found]
+    others = {oid for columns in copied.values() for oid, _ in columns.values()}
+    types = Types(type_facts(conn, every, others), conn.adapters)
+    for statement in statements:
+        module.add(statement, seen[statement.name], copied.get(statement.name, {}), types)
+    return module.text()
+
+
+def _described(
+    conn: Connection[Any], statement: Statement
+) -> Iterator[tuple[Variant, Description]]:
+    if statement.copy_columns is not None:
+        return
+    catalogue = Catalogue()
+    variants = [statement.variant(statement.conditional), statement.variant(())]
+    if 2 ** len(statement.groups) <= _MOST_VARIANTS:
+        variants = [variants[0], *statement.variants()]
+    for variant in variants:
+        not_null = [
+            number
+            for number, name in enumerate(variant.parameters, 1)
+            if name not in statement.conditional or name in variant.present
+        ]
+        yield (
+            variant,
+            describe(
+                conn,
+                variant.text,
+                parameters_not_null=not_null,
+                items_not_null=not_null,
+                catalogue=catalogue,
+            ),
+        )
+
+
+def _copied(conn: Connection[Any], statement: Statement) -> dict[str, tuple[int, bool]]:
+    words = statement.source.text[statement.start : statement.end].split(None, 2)
+    columns = contract.copied_columns(conn, relation=words[1].partition("(")[0])
+    return {each.name: (each.type_oid, each.not_null) for each in columns}
+
+
+@dataclass
+class _Module:
+    """A module as it is, and what is added to it."""
+
+    before: str
+    importing: str
+    imports: set[str]
+    names: set[str]
+    enums: dict[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str])
+    rows: dict[tuple[tuple[str, str], ...], str] = field(
+        default_factory=dict[tuple[tuple[str, str], ...], str]
+    )
+    added: list[str] = field(default_factory=list[str])
+    wanted: set[str] = field(default_factory=set[str])
+
+    @classmethod
+    def read(cls, path: Path, importing: str) -> _Module:
+        text = f'"""The queries of {path.stem}.sql."""\n'
+        if path.exists():
+            text = path.read_text(encoding="utf-8")
+        tree = ast.parse(text)
+        module = cls(text, importing, set(), set())
+        for node in tree.body:
+            match node:
+                case ast.ImportFrom(module=str(source), names=names, level=0):
+                    module.imports |= {f"from {source} import {each.name}" for each in names}
+                    module.names |= {each.asname or each.name for each in names}
+                case ast.Assign(targets=[ast.Name(id=name)]):
+                    module.names.add(name)
+                case ast.ClassDef(name=name):
+                    module.names.add(name)
+                    module._read_class(node)
+                case _:
+                    continue
+        return module
+
+    def _read_class(self, node: ast.ClassDef) -> None:
+        fields = tuple(
+            (each.target.id, ast.unparse(each.annotation))
+            for each in node.body
+            if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
+        )
+        labels = tuple(
+            each.value.value
+            for each in node.body
+            if isinstance(each, ast.Assign)
+            and isinstance(each.value, ast.Constant)
+            and isinstance(each.value.value, str)
+        )
+        if any(isinstance(base, ast.Name) and base.id == "StrEnum" for base in node.bases):
+            self.enums[labels] = node.name
+        elif fields:
+            self.rows[fields] = node.name
+
+    def add(
+        self,
+        statement: Statement,
+        seen: Sequence[tuple[Variant, Description]],
+        copied: Mapping[str, tuple[int, bool]],
+        types: Types,
+    ) -> None:
+        """Add the stub of *statement*, and the row class that it needs."""
+        if statement.copy_columns is not None:
+            declared = [
+                f"{name}: {self._annotation(types.server_type(oid), nullable=not not_null)}"
+                for name in statement.copy_columns
+                for oid, not_null in [copied[name]]
+            ]
+            self.added.append(_stub(statement, declared, "int"))
+            return
+        parameters = [*self._parameters(statement, seen, types)]
+        returns = self._returns(statement, [each for _, each in seen], types)
+        self.added.append(_stub(statement, parameters, returns))
+
+    def _parameters(
+        self, statement: Statement, seen: Iterable[tuple[Variant, Description]], types: Types
+    ) -> Iterator[str]:
+        oids: dict[str, int] = {}
+        for variant, described in seen:
+            pairs = zip(variant.parameters, described.parameters, strict=True)
+            oids.update({name: parameter.type_oid for name, parameter in pairs})
+        optional = [name for name in oids if name in statement.conditional]
+        for name in (*(name for name in oids if name not in optional), *optional):
+            annotation = self._annotation(types.server_type(oids[name]))
+            yield (
+                f"{name}: {annotation} | None = None"
+                if name in optional
+                else f"{name}: {annotation}"
+            )
+        for name in sorted(statement.conditional - oids.keys()):
+            yield f"{name}: bool = False"
+
+    def _returns(self, statement: Statement, described: Sequence[Description], types: Types) -> str:
+        columns = described[0].columns
+        if not columns:
+            return "None" if described[0].command == "utility" else "int"
+        fields: list[tuple[str, str]] = []
+        seen: set[str] = set()
+        for number, column in enumerate(columns):
+            mark = column.name[-1:] if column.name != bare_name(column.name) else ""
+            nullable = any(each.columns[number].nullable for each in described)
+            nullable = mark == "?" or (nullable and mark != "!")
+            of = types.server_type(column.type_oid, reading=True)
+            fields.append((bare_name(column.name), self._annotation(of, nullable=nullable)))
+        for name, _ in fields if len(fields) > 1 else ():
+            if not name.isidentifier() or keyword.iskeyword(name) or name in seen:
+                raise statement.source.error(
+                    f"column {name} can't be a field, or comes twice",
+                    statement.at,
+                    "Give it another name with as",
+                )
+            seen.add(name)
+        row = fields[0][1] if len(fields) == 1 else self._row(statement, tuple(fields))
+        if not all(each.at_most_one_row for each in described):
+            return f"list[{row}]"
+        is_sure = all(each.gives_a_row or self._inserts(statement, each) for each in described)
+        return row if is_sure or row.endswith("| None") else f"{row} | None"
+
+    def _inserts(self, statement: Statement, described: Description) -> bool:
+        """Whether it inserts one row of VALUES, unless a conflict keeps it out."""
+        words = re.findall(r"\w+", statement.source.text[statement.start : statement.end].lower())
+        return described.command == "insert" and "values" in words and "nothing" not in words
+
+    def _row(self, statement: Statement, fields: tuple[tuple[str, str], ...]) -> str:
+        """The class for rows of these columns: one that is there, or a new one."""
+        known = next((n for each, n in self.rows.items() if dict(each) == dict(fields)), None)
+        if known is not None:
+            return known
+        name = self._free(_camel(statement.name) + "Row")
+        lines = "".join(f"    {column}: {annotation}\n" for column, annotation in fields)
+        self.added.append(f"@dataclass(slots=True)\nclass {name}:\n{lines}")
+        self.wanted.add("from dataclasses import dataclass")
+        self.rows[fields] = name
+        return name
+
+    def _free(self, name: str) -> str:
+        while name in self.names:
+            name += "_"
+        self.names.add(name)
+        return name
+
+    def _annotation(self, of: ServerType, *, nullable: bool = False) -> str:
+        text = self._of_type(of)
+        return f"{text} | None" if nullable and text != "Any" else text
+
+    def _of_type(self, of: ServerType) -> str:
+        if of.labels is not None:
+            return self._enum(of)
+        if of.kind is TypeKind.JSON:
+            self.wanted |= {
+                "from typing import Annotated",
+                "from typing import Any",
+                "from taskdb.query import Json",
+            }
+            return "Annotated[Any, Json()]"
+        if of.kind is TypeKind.ARRAY and of.item is not None:
+            item = of.item
+            return (
+                f"list[{self._of_type(item)}]"
+                if item.labels or not of.comes_as_text
+                else "list[str]"
+            )
+        if of.kind in (TypeKind.RANGE, TypeKind.MULTIRANGE) and of.item is not None:
+            name = "Range" if of.kind is TypeKind.RANGE else "Multirange"
+            self.wanted.add(f"from psycopg.types.{name.lower()} import {name}")
+            return f"{name}[{self._of_type(of.item)}]"
+        if of.classes == (Naive,):
+            self.wanted |= {
+                "from typing import Annotated",
+                "from datetime import datetime",
+                "from taskdb.query import Naive",
+            }
+            return "Annotated[datetime, Naive()]"
+        written = [self._class(each) for each in of.classes] or [_ANY]
+        self.wanted |= {needed for _, needed in written if needed}
+        return " | ".join(text for text, _ in written)
+
+    def _class(self, cls: type) -> tuple[str, str]:
+        if cls in _CLASSES:
+            return _CLASSES[cls]
+        if cls.__module__ == "ipaddress":
+            return cls.__name__, f"from ipaddress import {cls.__name__}"
+        return _ANY
+
+    def _enum(self, of: ServerType) -> str:
+        labels = of.labels or ()
+        known = next((n for each, n in self.enums.items() if set(each) == set(labels)), None)
+        if known is not None:
+            return known
+        name = self._free(_camel(of.name.rpartition(".")[2].strip('"')))
+        members = "".join(f"    {_member(label)} = {label!r}\n" for label in labels).replace(
+            "'", '"'
+        )
+        self.added.append(f"class {name}(StrEnum):\n{members}")
+        self.wanted.add("from enum import StrEnum")
+        self.enums[labels] = name
+        return name
+
+    def text(self) -> str:
+        """The module's text with all that was added."""
+        if "query" not in self.names:
+            self.wanted.add(self.importing)
+        head = _with_imports(self.before, sorted(self.wanted - self.imports))
+        return (
+            "\n\n\n".join([head.rstrip("\n"), *(each.rstrip("\n") for each in self.added)]) + "\n"
+        )
+
+
+def _stub(statement: Statement, parameters: Sequence[str], returns: str) -> str:
+    declared = f"*, {', '.join(parameters)}" if parameters else ""
+    first = f"def {statement.name}({declared}) -> {returns}:"
+    doc = statement.doc.strip().replace("\\", "\\\\").replace('"""', "'''")
+    if len(first) + (0 if doc else len(" ...")) > _WIDTH:
+        lines = "".join(f"    {each},\n" for each in parameters)
+        first = f"def {statement.name}(\n    *,\n{lines}) -> {returns}:"
+    if not doc:
+        return f"@query\n{first} ..."
+    return f"@query\n{first}\n{textwrap.indent(_docstring(doc), '    ')}\n    ..."
+
+
+def _docstring(doc: str) -> str:
+    if "\n" not in doc and len(doc) < _WIDTH - 10 and not doc.endswith('"'):
+        return f'"""{doc}"""'
+    return f'"""{doc}\n"""'
+
+
+def _camel(name: str) -> str:
+    words = re.findall(r"[^\W_]+", name)
+    return "".join(word[:1].upper() + word[1:] for word in words) or "Row"
+
+
+def _member(label: str) -> str:
+    name = re.sub(r"\W+", "_", label).strip("_").upper()
+    return name if name.isidentifier() else f"LABEL_{name}"
+
+
+def _with_imports(text: str, lines: Sequence[str]) -> str:
+    """Put *lines* behind the last import of *text*, those of one module together."""
+    grouped: dict[str, list[str]] = {}
+    for line in lines:
+        source, _, name = line.removeprefix("from ").partition(" import ")
+        grouped.setdefault(source, []).append(name)
+    blocks: dict[int, list[str]] = {}
+    for source, names in grouped.items():
+        block = 1 if source.partition(".")[0] in ("psycopg", "taskdb") else 0
+        block = block if block or source in sys.stdlib_module_names else 2
+        blocks.setdefault(block, []).append(f"from {source} import {', '.join(names)}")
+    new = "\n\n".join("\n".join(blocks[block]) for block in sorted(blocks))
+    body = ast.parse(text).body
+    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    before = text.rstrip("\n").splitlines()
+    if not imports:
+        # Behind the docstring, if there is one.
+        is_doc = bool(body) and isinstance(body[0], ast.Expr)
+        at = body[0].end_lineno or 0 if is_doc else 0
+        return "\n".join([*before[:at], *([""] if at else []), new, *before[at:]])
+    at = imports[-1].end_lineno or 0
+    return "\n".join([*before[:at], *([new] if new else []), *before[at:]])

@@ -52,6 +52,19 @@ soak: $(STAMP) ## Let random agents race for two minutes, then look for damage. 
 coverage: $(STAMP) ## Run every test and report what of taskdb/ they reach.
 	$(BIN)/pytest -n auto --cov --cov-report=term
 
+.PHONY: format
+format: $(STAMP) ## Format the Python files and sort their imports.
+	$(BIN)/ruff check --select I --fix --quiet .
+	$(BIN)/ruff format --quiet .
+	$(BIN)/python tools/sync.py
+
+.PHONY: check-fast
+check-fast: $(STAMP) ## What needs no database: ruff, sync, mypy. For the edit loop.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/python tools/sync.py --check
+	$(BIN)/mypy
+
 .PHONY: check
 check: $(STAMP) ## ruff, sync, mypy, pyright, sqlfluff, squawk, taskdb check.
 	$(BIN)/ruff check .

@@ -209,3 +209,36 @@ def test_plans_of_several_kinds_in_one_folder_are_to_be_named(tmp_path: Path) ->
 
     with pytest.raises(ValidationError, match="holds plans of several kinds: beads, taskmaster"):
         detect(tmp_path)
+
+
+def test_a_backup_of_odd_rows_is_read_without_a_fault(conn: Conn, tmp_path: Path) -> None:
+    folder = tmp_path / "backup"
+    write_lines(
+        folder / "issues.jsonl",
+        row("bd-1", title="old"),
+        row("bd-1", title="new", labels=None, comments=7),
+        {"id": ["bd-2"], "title": "no id"},
+        {"_type": "memory", "key": "a\x00b", "value": {"deep": "\ud800"}},
+    )
+    write_lines(
+        folder / "labels.jsonl",
+        {"issue_id": "bd-1", "label": "ui"},
+        {"issue_id": [1], "label": "x"},
+    )
+    write_lines(folder / "comments.jsonl", {"issue_id": "bd-1", "text": "yes"})
+    write_lines(
+        folder / "events.jsonl",
+        {"issue_id": "bd-1", "event_type": "closed", "created_at": "never"},
+        {"issue_id": "bd-1", "event_type": ["closed"], "created_at": DAY},
+    )
+
+    report = import_plan(conn, detect(folder), folder)
+
+    assert report.taken["tasks"] == 1
+    assert [finding.where for finding in report.refused] == ["issues.jsonl:1", "issues.jsonl:3"]
+    metadata = conn.execute("select metadata from tasks").fetchone()
+    assert metadata is not None
+    assert metadata[0]["labels"] == ["ui"]
+    assert metadata[0]["about_file"]["memories"] == [
+        {"key": "a\ufffdb", "value": {"deep": "\ufffd"}}
+    ]

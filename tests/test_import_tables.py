@@ -15,6 +15,7 @@ import pytest
 from taskdb.errors import ValidationError
 from taskdb.exchange import ReadOptions, detect, read_plan
 from taskdb.exchange.plan import Plan
+from taskdb.models.types import TaskStatus
 from tests.exchange_files import by_key, changed, refused
 
 Write = Callable[..., Path]
@@ -358,3 +359,33 @@ def test_a_path_of_another_kind_is_told_which(tmp_path: Path) -> None:
 
     with pytest.raises(ValidationError, match=r"must be a list.*plan of the kind taskmaster"):
         read_plan("github", path)
+
+
+def test_odd_values_of_issues_are_no_fault_of_the_reader(tmp_path: Path) -> None:
+    path = tmp_path / "issues.json"
+    path.write_text(
+        github(
+            {"number": {"a": 1}},
+            {"number": 1, "blockedBy": [{"number": [2]}, None, 3], "labels": {"nodes": None}},
+            {"number": 2.5, "assignees": "ann", "issueType": 7, "parent": [1], "state": None},
+        )
+    )
+
+    plan = read_plan("github", path)
+
+    assert [task.key for task in plan.tasks] == ["1", "2.5"]
+    assert plan.tasks[0].status is plan.tasks[1].status is TaskStatus.BLOCKED
+    assert refused(plan.findings)[0] == "issues.json:1: refused task: has no key"
+
+
+def test_columns_that_come_twice_where_one_is_meant_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "jira.csv"
+    path.write_text(
+        "Issue key,Issue id,Issue id,Summary,Status,Status,Parent,Parent\n"
+        "A-1,1,2,One,To Do,Done,1,2\n"
+    )
+
+    plan = read_plan("jira", path)
+
+    assert states(plan) == {"A-1": ("blocked", "no status")}
+    assert "is not a text; left out" in changed(plan.findings)[0]

@@ -45,7 +45,7 @@ from taskdb.exchange.report import (
     ImportRefusedError,
     Report,
 )
-from taskdb.exchange.rows import is_text, key_fault
+from taskdb.exchange.rows import Row, is_text, key_fault
 
 __all__ = [
     "EDGE_KINDS",
@@ -160,4 +160,5 @@ def _read(kind: str, path: str | Path, prefix: str, options: ReadOptions | None)
         hint = f"{error.hint or 'Name another path'}; or is it a plan of the kind {found}?"
         raise ValidationError(error.field, error.rule, where=error.where, hint=hint) from error
     take_relations(plan, options.edges)
+    plan.about = Row(plan.about, place.name, "field", plan.findings).rest()
     return plan

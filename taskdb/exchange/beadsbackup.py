@@ -10,7 +10,7 @@ from typing import Any, Final
 from taskdb.exchange.files import Files
 from taskdb.exchange.jsonfiles import JsonObject, parse_json, read_lines
 from taskdb.exchange.plan import Plan, PlanHistory
-from taskdb.exchange.rows import Row, is_dict
+from taskdb.exchange.rows import Row, is_dict, is_list
 from taskdb.exchange.shaping import UNKNOWN_AGENT
 from taskdb.exchange.words import HOLD, status_of
 from taskdb.models.types import TaskStatus
@@ -47,28 +47,30 @@ def assemble(folder: Path, files: Files, plan: Plan, prefix: str) -> Iterator[Js
     Changes of status go to the plan's history. Rows of issues that are not in the backup (beads
     keeps those of deleted ones) are counted in a remark.
     """
-    issues = {
-        values.get("id"): values
-        for values in read_lines(folder / f"{ISSUES}.jsonl", plan.findings, files)
-    }
+    issues = list(read_lines(folder / f"{ISSUES}.jsonl", plan.findings, files))
+    # Of issues with one id the last counts, as in a file of lines.
+    by_id = {said: values for values in issues if isinstance(said := values.get("id"), str)}
     gone: Counter[str] = Counter()
     for table in TABLES:
         path = folder / f"{table}.jsonl"
         if not path.is_file():
             continue
         for values in read_lines(path, plan.findings, files):
-            issue = issues.get(values.get("issue_id"))
+            issue = by_id.get(str(values.get("issue_id")))
             if issue is None:
                 gone[table] += 1
-            elif table == "labels":
-                issue.setdefault(table, []).append(values.get("label"))
+                continue
+            if not is_list(issue.get(table)):
+                issue[table] = []
+            if table == "labels":
+                issue[table].append(values.get("label"))
             elif table != "events" or not _is_change(values, plan, prefix, path.name):
-                issue.setdefault(table, []).append(_without_owner(table, values))
+                issue[table].append(_without_owner(table, values))
     plan.remarks += [
         f"{count} rows of {table} belong to issues that the backup does not have; left out"
         for table, count in gone.items()
     ]
-    for values in issues.values():
+    for values in issues:
         for name in [name for name, value in values.items() if _is_empty(name, value)]:
             del values[name]
         for name in JSON_COLUMNS:
@@ -78,8 +80,7 @@ def assemble(folder: Path, files: Files, plan: Plan, prefix: str) -> Iterator[Js
 
 
 def _is_empty(name: str, value: Any) -> bool:
-    # Of two equal values one may be a list, and 0 is equal to False.
-    return name not in KEPT and not isinstance(value, list) and value in EMPTY
+    return name not in KEPT and (value in EMPTY or value == [])
 
 
 def _without_owner(table: str, values: JsonObject) -> JsonObject:
@@ -91,7 +92,7 @@ def _without_owner(table: str, values: JsonObject) -> JsonObject:
 def _is_change(values: JsonObject, plan: Plan, prefix: str, name: str) -> bool:
     """Take an event that is a change of status into the history."""
     kind = values.get("event_type")
-    if kind not in CHANGES:
+    if not isinstance(kind, str) or kind not in CHANGES:
         return False
     row = Row(values, f"{name}:{values.line}", "event", plan.findings)
     at = row.time("created_at")

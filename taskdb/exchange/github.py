@@ -74,7 +74,7 @@ def read(path: Path, options: ReadOptions) -> Plan:
 
 
 def _rows(issues: list[JsonObject], name: str) -> Iterator[tuple[JsonObject, str]]:
-    here = {issue.get("number") for issue in issues}
+    here = {str(issue.get("number")) for issue in issues}
     for issue in issues:
         values = JsonObject({k: v for k, v in issue.items() if k not in DROPPED}, issue.line)
         values["author"] = _named(values.get("author"), "login")
@@ -86,7 +86,7 @@ def _rows(issues: list[JsonObject], name: str) -> Iterator[tuple[JsonObject, str
         values["blockedBy"] = [
             _place(each, issue)
             for each in _nodes(values.get("blockedBy"))
-            if _named(each, "number") in here or not _is_closed(each)
+            if str(_named(each, "number")) in here or not _is_closed(each)
         ]
         values["blocking"] = [_place(each, issue) for each in _nodes(values.get("blocking"))]
         yield values, f"{name}:{issue.line}"

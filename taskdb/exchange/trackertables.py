@@ -126,11 +126,11 @@ def _with_parent_keys(
         yield from rows
         return
     taken = list(rows)
-    keys = {values.get(number): _key(values) for values, _ in taken for number in NUMBERS}
+    keys = {str(values.get(number)): _key(values) for values, _ in taken for number in NUMBERS}
     for values, where in taken:
         parent = values.get("Parent id") or values.get("Parent")
         if parent is not None and "Parent key" not in values:
-            values["Parent key"] = keys.get(parent, parent)
+            values["Parent key"] = keys.get(str(parent), parent)
         yield values, where
 
 

@@ -21,13 +21,13 @@ from psycopg.conninfo import conninfo_to_dict
 
 from taskdb.query import Queries as Toolkit
 from taskdb.query.catalogue.checks import Function
-from taskdb.query.check import contract, nullability, rowcount, scopes
+from taskdb.query.check import conditions, contract, nullability, rowcount
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.describe import Description, describe
 from taskdb.query.check.findings import Finding
 from taskdb.query.check.nullability import Nullability, Verdict, never
 from taskdb.query.check.nullfree import Promise
-from taskdb.query.check.scopes import Scope
+from taskdb.query.check.scopes import Key, Scope
 from tests.random_queries import Generator as Queries
 from tests.random_queries import schema
 from tests.servers import Databases
@@ -185,8 +185,8 @@ def nothing_changes(self: Scope) -> set[tuple[int, int]]:
     return set()
 
 
-def both_sides_known(sets: object) -> set[scopes.Key]:
-    return scopes._union(sets)  # type: ignore[arg-type]
+def both_sides_known(sets: object) -> set[Key]:
+    return conditions._union(sets)  # type: ignore[arg-type]
 
 
 def covered(self: Nullability, place: object, arguments: object, budget: object) -> bool:
@@ -199,7 +199,7 @@ MUTANTS: dict[str, tuple[object, str, object]] = {
     "strict means no NULL": (nullability, "promise", trust_every_strict_function),
     "arrays hold no NULL": (Nullability, "_elements", no_null_inside),
     "UPDATE changes nothing": (Scope, "changed", property(nothing_changes)),
-    "OR is AND": (scopes, "_intersection", both_sides_known),
+    "OR is AND": (conditions, "_intersection", both_sides_known),
     "frames hold their row": (nullability, "_holds_its_row", lambda scope, call: True),
     "subqueries find a row": (Nullability, "gives_a_row", lambda self, scope: True),
     "parameters are never NULL": (contract, "_is_never_null", lambda *_: True),

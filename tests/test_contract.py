@@ -20,7 +20,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from taskdb import models, queries
+from taskdb import queries
 from taskdb.cli.common import queries_of
 from taskdb.query import UNSET, Naive, Queries, Unset
 from taskdb.query.check import contract
@@ -161,7 +161,6 @@ def check(conn: Connection, tmp_path: Path) -> Check:
         (tmp_path / "area.sql").write_text(f"-- name: probe\n{textwrap.dedent(sql).strip()}\n")
         query = Queries(tmp_path)
         names = {
-            **vars(models),
             **NAMES,
             "query": query,
             "__name__": __name__,

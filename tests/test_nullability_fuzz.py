@@ -21,7 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from taskdb.query import Queries as Toolkit
 from taskdb.query.catalogue.checks import Function
-from taskdb.query.check import conditions, contract, nullability, rowcount
+from taskdb.query.check import aggregates, conditions, contract, expressions, rowcount
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.describe import Description, describe
 from taskdb.query.check.findings import Finding
@@ -196,11 +196,11 @@ def covered(self: Nullability, place: object, arguments: object, budget: object)
 MUTANTS: dict[str, tuple[object, str, object]] = {
     "outer joins are inner": (Scope, "is_there", all_there),
     "groups always have rows": (Scope, "groups_have_rows", property(lambda self: True)),
-    "strict means no NULL": (nullability, "promise", trust_every_strict_function),
+    "strict means no NULL": (expressions, "promise", trust_every_strict_function),
     "arrays hold no NULL": (Nullability, "_elements", no_null_inside),
     "UPDATE changes nothing": (Scope, "changed", property(nothing_changes)),
     "OR is AND": (conditions, "_intersection", both_sides_known),
-    "frames hold their row": (nullability, "_holds_its_row", lambda scope, call: True),
+    "frames hold their row": (aggregates, "_holds_its_row", lambda scope, call: True),
     "subqueries find a row": (Nullability, "gives_a_row", lambda self, scope: True),
     "parameters are never NULL": (contract, "_is_never_null", lambda *_: True),
     "any equality is the key's": (rowcount, "_is_of_family", lambda *_: True),

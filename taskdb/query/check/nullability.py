@@ -10,17 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
-from taskdb.query.check.catalogue import Catalogue, walk
+from taskdb.query.check.aggregates import Aggregates
+from taskdb.query.check.catalogue import Catalogue
+from taskdb.query.check.expressions import Expressions
 from taskdb.query.check.nodetree import Node, NodeTreeError, strings
-from taskdb.query.check.nullfree import (
-    Aggregation,
-    Promise,
-    aggregation,
-    is_comparison,
-    null_free_columns,
-    numbers_rows,
-    promise,
-)
+from taskdb.query.check.nullfree import null_free_columns
 from taskdb.query.check.scopes import (
     CTE,
     DELETE,
@@ -35,66 +29,20 @@ from taskdb.query.check.scopes import (
     VALUES,
     Context,
     Facts,
-    Key,
     Scope,
     ScopePhase,
     Shared,
     item,
 )
+from taskdb.query.check.verdicts import MOST_CASES, TOO_DEEP, Verdict, may, never
 
-__all__ = ["Nullability", "Verdict"]
+__all__ = ["Nullability", "Verdict", "may", "never"]
 
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a value may be NULL, and why."""
-
-    nullable: bool
-    reason: str
-
-
-def may(reason: str) -> Verdict:
-    """The verdict of a value that may be NULL because of *reason*."""
-    return Verdict(True, reason)
-
-
-def never(reason: str) -> Verdict:
-    """The verdict of a value that is never NULL because of *reason*."""
-    return Verdict(False, reason)
-
-
-_EXISTS, _ALL, _ANY, _SCALAR, _ARRAY = 0, 1, 2, 4, 6
-_EXTERNAL_PARAMETER, _SUBLINK_PARAMETER = 0, 2
 _OLD, _NEW = 1, 2
 _UNION, _INTERSECT, _EXCEPT = 1, 2, 3
 _UPDATE_ON_CONFLICT = 2
-_CURRENT_SCHEMA = 14
-_FIRST_USER_OID = 16384
 # The system columns that every stored row has: tableoid and ctid.
 _ALWAYS_THERE = (-1, -6)
-# Of frameOptions (src/include/nodes/parsenodes.h), the bits that can leave a row out of its
-# own frame, or that make the frame depend on a distance between values.
-_RANGE, _START_OFFSETS, _END_OFFSETS = 0x2, 0x2800, 0x5000
-_START_UNBOUNDED_FOLLOWING, _END_UNBOUNDED_PRECEDING = 0x80, 0x40
-_START_FOLLOWING, _END_PRECEDING = 0x2000, 0x1000
-_EXCLUDE_CURRENT_ROW, _EXCLUDE_GROUP = 0x8000, 0x10000
-
-
-# A place is judged for so many sets of facts that are known there; in a query that is written by
-# hand there are one or two.
-MOST_CASES = 16
-TOO_DEEP = "the query is nested too deeply to be judged"
-
-
-@dataclass(slots=True)
-class _Budget:
-    """How often a case may still be divided into two."""
-
-    left: int
-
-    def is_left(self) -> bool:
-        self.left -= 1
-        return self.left >= 0
 
 
 @dataclass(slots=True)
@@ -104,7 +52,7 @@ class _Assumed:
     nullable: list[bool] = field(default_factory=list[bool])
 
 
-class Nullability:
+class Nullability(Expressions, Aggregates):
     """Judges the columns of one analysed query.
 
     *parameters_not_null* are the numbers of parameters that are never NULL, *items_not_null* of
@@ -118,19 +66,16 @@ class Nullability:
         parameters_not_null: Collection[int] = (),
         items_not_null: Collection[int] = (),
     ) -> None:
+        super().__init__()
         self.catalogue = catalogue
         self.parameters_not_null = frozenset(parameters_not_null)
         self.items_not_null = frozenset(items_not_null)
         self.scope = Scope(query, None, Shared(catalogue))
         self._assumed: dict[int, _Assumed] = {}
-        # Verdicts hold while the same is assumed: the last number of `_assume`.
-        self._assumption = 0
         self._assumptions = 0
         self._ctes: dict[tuple[int, int, int], Scope] = {}
         self._recursive_ctes: dict[tuple[int, int, int], list[Verdict]] = {}
         self._columns: dict[tuple[int, int, int], dict[Facts, Verdict]] = {}
-        self._choices: dict[tuple[int, ...], dict[Facts, Verdict]] = {}
-        self._subqueries: dict[int, dict[tuple[int, Facts], Scope]] = {}
 
     def columns(self) -> list[Verdict]:
         """A verdict for each column of the result, in order."""
@@ -228,20 +173,6 @@ class Nullability:
         if node.tag in ("AGGREF", "GROUPINGFUNC"):
             return False
         return scope.all_left_out or node.tag == "SUBLINK" or scope.mentions_left_out(node)
-
-    def _all(self, place: Context, nodes: list[Node], reason: str) -> Verdict:
-        """Never NULL for *reason* if none of *nodes* is; else what the first NULL one says."""
-        for node in nodes:
-            if (verdict := self.judge(place, node)).nullable:
-                return verdict
-        return never(reason)
-
-    def _any(self, place: Context, nodes: list[Node], reason: str) -> Verdict:
-        """Never NULL if one of *nodes* isn't."""
-        for node in nodes:
-            if not (verdict := self.judge(place, node)).nullable:
-                return verdict
-        return may(reason)
 
     # Columns of relations.
 
@@ -423,294 +354,6 @@ class Nullability:
                 return self.judge(scope.row, entry.node("expr"))
         return None
 
-    # Kinds of expressions.
-
-    def constant(self, place: Context, node: Node) -> Verdict:
-        """A constant is NULL or not."""
-        return may("it is NULL") if node.flag("constisnull") else never("it is a constant")
-
-    def parameter(self, place: Context, node: Node) -> Verdict:
-        """A parameter is what the caller says; the other side of ANY is a subquery's column."""
-        kind, number = node.integer("paramkind"), node.integer("paramid")
-        if kind == _EXTERNAL_PARAMETER:
-            if number in self.parameters_not_null:
-                return never(f"parameter ${number} is never NULL")
-            return may(f"parameter ${number} may be NULL")
-        if kind == _SUBLINK_PARAMETER and place.subselect is not None:
-            return self.column(place.subselect, number)
-        return may("a row that is not found gives NULL")
-
-    def call(self, place: Context, node: Node) -> Verdict:
-        """A function or operator keeps what it promises, if it is a listed one."""
-        function = self.catalogue.function(
-            node.integer("funcid" if node.tag == "FUNCEXPR" else "opfuncid")
-        )
-        if function is None:
-            return may("it calls a function that is not in the catalogue")
-        if node.has("funcvariadic") and node.flag("funcvariadic"):
-            return may(f"the array given to {function.name} may be NULL")
-        arguments = node.nodes("args")
-        if function.returns_set:
-            return self._set_in_select_list(place, node)
-        if function.name in ("extract", "date_part") and _is_epoch(arguments[0]):
-            return self._all(place, arguments, "the epoch of a time is a number")
-        reason = f"{function.name} gives no NULL"
-        match promise(function):
-            case Promise.NEVER_NULL:
-                return never(reason)
-            case Promise.ALL_ARGUMENTS:
-                return self._all(place, arguments, reason)
-            case Promise.FIRST_ARGUMENT:
-                return self._all(place, arguments[:1], reason)
-            case Promise.FIRST_TWO:
-                return self._all(place, arguments[:2], reason)
-            case Promise.ANY_ARGUMENT:
-                return self._any(place, arguments, f"all arguments of {function.name} may be NULL")
-            case None:
-                return may(f"{function.name} is not known never to give NULL")
-
-    def _set_in_select_list(self, place: Context, node: Node) -> Verdict:
-        """Of several functions that return rows, the shorter ones are filled up with NULL."""
-        function = self.catalogue.function(node.integer("funcid"))
-        entries = place.scope.query.nodes("targetList")
-        if function is None or sum(map(self._sets_in, entries)) != 1:
-            return may("it returns rows, and others in the select list may return more")
-        if null_free_columns(function) == {1}:
-            return never(f"{function.name} gives no NULL")
-        return may(f"{function.name} is not known never to give NULL")
-
-    def _sets_in(self, entry: Node) -> int:
-        return sum(node.flag("funcretset") or node.flag("opretset") for node in walk(entry))
-
-    def distinct(self, place: Context, node: Node) -> Verdict:
-        """IS DISTINCT FROM is true or false, if the comparison below it is."""
-        function = self.catalogue.function(node.integer("opfuncid"))
-        if is_comparison(function):
-            return never("IS DISTINCT FROM is true or false")
-        return may("it compares by an operator of which nothing is known")
-
-    def array_comparison(self, place: Context, node: Node) -> Verdict:
-        """`x = any (array)` is NULL for a NULL, also for one among the array's elements."""
-        function = self.catalogue.function(node.integer("opfuncid"))
-        if function is None or promise(function) is not Promise.ALL_ARGUMENTS:
-            return may("it compares by an operator of which nothing is known")
-        scalar, array = node.nodes("args")
-        for verdict in (self.judge(place, scalar), self.judge(place, array)):
-            if verdict.nullable:
-                return verdict
-        return self._elements(place, array)
-
-    def _elements(self, place: Context, array: Node) -> Verdict:
-        """The verdict on the elements of *array*."""
-        match array.tag:
-            case "ARRAYEXPR" if not array.flag("multidims"):
-                return self._all(place, array.nodes("elements"), "all elements are given")
-            case "RELABELTYPE":
-                return self._elements(place, array.node("arg"))
-            case "PARAM" if (
-                array.integer("paramkind") == _EXTERNAL_PARAMETER
-                and array.integer("paramid") in self.items_not_null
-            ):
-                return never(f"no item of parameter ${array.integer('paramid')} is NULL")
-            case "CONST" if _has_no_null_bitmap(array):
-                return never("the array holds no NULL")
-            case "SUBLINK" if array.integer("subLinkType") == _ARRAY:
-                inner = self._inside(place, array)
-                return self.column(inner, 1) if inner else may(TOO_DEEP)
-            case _:
-                return may("the array may hold NULL")
-
-    def case(self, place: Context, node: Node) -> Verdict:
-        """CASE: each result where its condition is true and those before are not."""
-        result = never("no result of CASE is NULL")
-        for branch in node.nodes("args"):
-            condition = branch.node("expr")
-            known = place.scope.if_true(condition) | _if_case_matches(place.scope, node, condition)
-            result = self.judge(place.knowing(known), branch.node("result"))
-            if result.nullable:
-                return result
-            place = place.knowing(place.scope.if_not_true(condition))
-        if otherwise := node.maybe("defresult"):
-            if otherwise.tag == "CONST" and otherwise.flag("constisnull"):
-                return may("CASE without a result for everything else")
-            return self.judge(place, otherwise)
-        return may("CASE without ELSE")
-
-    def coalesce(self, place: Context, node: Node) -> Verdict:
-        """COALESCE: one argument is enough, or one for each side of a full join."""
-        key = (self._assumption, place.scope.number, id(node), id(place.phase), id(place.subselect))
-        known = self._choices.setdefault(key, {})
-        if place.facts not in known:
-            arguments = node.nodes("args")
-            found = self._any(place, arguments, "all arguments of COALESCE may be NULL")
-            if found.nullable and len(known) < MOST_CASES:
-                budget = _Budget(4 * len(place.scope.joins))
-                if self._is_covered(place, arguments, budget):
-                    found = never("a row of a full join has one side or the other")
-            known[place.facts] = found
-        return known[place.facts]
-
-    def _is_covered(self, place: Context, arguments: list[Node], budget: _Budget) -> bool:
-        """Whether one of *arguments* is there with each side of some full join alone.
-
-        For want of one, on a side that has full joins itself, perhaps with each side of these.
-        """
-        number = place.scope.number
-        return any(
-            budget.is_left()
-            and all(
-                not self._any(there, arguments, "").nullable
-                or self._is_covered(there, arguments, budget)
-                for there in (
-                    place.knowing([("side", number, join.index, side)])
-                    for side in ("left", "right")
-                )
-            )
-            for join in place.scope.dividing(arguments, place.facts)
-        )
-
-    def greatest(self, place: Context, node: Node) -> Verdict:
-        """GREATEST and LEAST leave NULL out."""
-        return self._any(place, node.nodes("args"), "all arguments may be NULL")
-
-    def logic(self, place: Context, node: Node) -> Verdict:
-        """AND, OR, NOT of truths that are not NULL."""
-        return self._all(place, node.nodes("args"), "it is true or false")
-
-    def row_comparison(self, place: Context, node: Node) -> Verdict:
-        """`(a, b) < (c, d)` by built-in operators."""
-        if any(oid >= _FIRST_USER_OID for oid in node.integers("opnos")):
-            return may("it compares by an operator of which nothing is known")
-        sides = [*node.nodes("largs"), *node.nodes("rargs")]
-        return self._all(place, sides, "rows without NULL are compared")
-
-    def truth_test(self, place: Context, node: Node) -> Verdict:
-        """IS NULL, IS TRUE and the like answer for NULL as well."""
-        return never("a test for NULL or truth is true or false")
-
-    def whole(self, place: Context, node: Node) -> Verdict:
-        """A constructor: ARRAY[...], ROW(...), or a number PostgreSQL makes."""
-        return never("it is constructed")
-
-    def array(self, place: Context, node: Node) -> Verdict:
-        """ARRAY[...] is an array; one of arrays may have nothing to be one of."""
-        if node.flag("multidims"):
-            return self._all(place, node.nodes("elements"), "an array of arrays")
-        return never("it is constructed")
-
-    def wrapper(self, place: Context, node: Node) -> Verdict:
-        """A cast or collation that keeps NULL as it is and makes none."""
-        return self.judge(place, node.node("arg"))
-
-    def through_text(self, place: Context, node: Node) -> Verdict:
-        """A cast by way of text, read by built-in code."""
-        target = self.catalogue.type(node.integer("resulttype"))
-        if target is None or not target.built_in_text:
-            return may("a cast to a type of which nothing is known")
-        return self.judge(place, node.node("arg"))
-
-    def domain(self, place: Context, node: Node) -> Verdict:
-        """A cast to a domain NOT NULL fails for NULL. Columns of such a domain may hold it yet."""
-        target = self.catalogue.type(node.integer("resulttype"))
-        if target is not None and target.cast_refuses_null:
-            return never("the cast to its domain refuses NULL")
-        return self.judge(place, node.node("arg"))
-
-    def session_value(self, place: Context, node: Node) -> Verdict:
-        """CURRENT_DATE, CURRENT_USER and the like; there may be no current schema."""
-        if node.integer("op") < _CURRENT_SCHEMA:
-            return never("the session always has one")
-        return may("the session may have none")
-
-    def subquery(self, place: Context, node: Node) -> Verdict:
-        """EXISTS, ARRAY, ANY, ALL, or a subquery in the place of a value."""
-        kind = node.integer("subLinkType")
-        if kind == _EXISTS:
-            return never("EXISTS is true or false")
-        if kind == _ARRAY:
-            return never("ARRAY of no rows is an empty array")
-        inner = self._inside(place, node)
-        if inner is None:
-            return may(TOO_DEEP)
-        if kind in (_ANY, _ALL):
-            return self.judge(replace(place, subselect=inner), node.node("testexpr"))
-        if kind != _SCALAR:
-            return may("a row that is not found gives NULL")
-        if not self.gives_a_row(inner):
-            return may("a subquery that finds no row gives NULL")
-        return self.column(inner, 1)
-
-    def _inside(self, place: Context, sublink: Node) -> Scope | None:
-        """The scope of the subquery in *sublink* at *place*, None after MOST_CASES of them."""
-        scopes = self._subqueries.setdefault(id(sublink), {})
-        key = (place.scope.number, place.facts)
-        if key not in scopes:
-            if len(scopes) >= MOST_CASES:
-                return None
-            scopes[key] = Scope(sublink.node("subselect"), place, place.scope.shared)
-        return scopes[key]
-
-    # Aggregates and window functions.
-
-    def aggregate(self, place: Context, node: Node) -> Verdict:
-        """An aggregate of a group: NULL of no row, unless it counts."""
-        function = self.catalogue.function(node.integer("aggfnoid"))
-        kind = aggregation(function) if function else None
-        if function is None or kind is None:
-            return may("it is an aggregate of which nothing is known")
-        if kind is Aggregation.NEVER_NULL:
-            return never(f"{function.name} {kind.value}")
-        if node.integer("agglevelsup") > 0:
-            return may(f"{function.name} belongs to a query further out")
-        if node.maybe("aggfilter"):
-            return may(f"{function.name} is NULL where its filter leaves no row")
-        if not place.scope.groups_have_rows:
-            return may(f"{function.name} of no rows is NULL")
-        return self._aggregated(place.scope.row, function.name, kind, node)
-
-    def _aggregated(self, place: Context, name: str, kind: Aggregation, node: Node) -> Verdict:
-        """The verdict on an aggregate of one row at least."""
-        if kind is Aggregation.WITH_A_ROW:
-            return never(f"{name} {kind.value}")
-        arguments = [
-            entry.node("expr") if entry.tag == "TARGETENTRY" else entry
-            for entry in node.nodes("args")
-            if not (entry.tag == "TARGETENTRY" and entry.flag("resjunk"))
-        ]
-        return self._all(place, [*arguments, *node.nodes("aggdirectargs")], f"{name} {kind.value}")
-
-    def window(self, place: Context, node: Node) -> Verdict:
-        """A window function: numbers rows, looks at other rows, or aggregates a frame."""
-        function = self.catalogue.function(node.integer("winfnoid"))
-        if function is None:
-            return may("it is a window function that is not in the catalogue")
-        if numbers_rows(function):
-            return never(f"{function.name} gives every row a number")
-        # Other rows: what a CASE knows of this one is not known of them.
-        others = place.scope.output
-        if function.kind == "w" and function.built_in:
-            return self._other_row(others, function.name, node)
-        kind = aggregation(function)
-        if kind is Aggregation.NEVER_NULL:
-            return never(f"{function.name} {kind.value}")
-        if kind is None:
-            return may(f"{function.name} is not known never to give NULL")
-        if node.maybe("aggfilter") or not _holds_its_row(place.scope, node):
-            return may(f"{function.name} of an empty frame is NULL")
-        return self._aggregated(others, function.name, kind, node)
-
-    def _other_row(self, place: Context, name: str, node: Node) -> Verdict:
-        arguments = node.nodes("args")
-        if name == "ntile":
-            return self._all(place, arguments, "ntile gives every row a number")
-        if name in ("lag", "lead"):
-            if len(arguments) < 3:
-                return may(f"{name} without a default")
-            return self._all(place, arguments, f"{name} has a default")
-        if name in ("first_value", "last_value") and _holds_its_row(place.scope, node):
-            return self._all(place, arguments, f"{name} of a frame that holds its own row")
-        return may(f"{name} of a frame that may have no such row")
-
 
 _JUDGES: dict[str, Callable[[Nullability, Context, Node], Verdict]] = {
     "AGGREF": Nullability.aggregate,
@@ -750,56 +393,9 @@ def visible(scope: Scope) -> list[Node]:
     return [entry for entry in entries if not entry.flag("resjunk")]
 
 
-def _if_case_matches(scope: Scope, case: Node, condition: Node) -> set[Key]:
-    """What is not NULL when `case x when 1`, here `x = 1` with a stand-in for x, is true."""
-    argument = case.maybe("arg")
-    stands_in = condition.tag == "OPEXPR" and condition.nodes("args")[0].tag == "CASETESTEXPR"
-    if argument and stands_in and scope.is_strict(condition):
-        return scope.if_not_null(argument)
-    return set()
-
-
 def _name(entry: Node, number: int) -> str:
     """How a reader would call the column: `tasks.title`."""
     names = entry.node("eref")
     columns = strings(names.items("colnames"))
     column = columns[number - 1] if 1 <= number <= len(columns) else "*"
     return f"{names.text('aliasname')}.{column}"
-
-
-def _is_epoch(node: Node) -> bool:
-    """Whether *node* is the text `epoch`: of the fields, it is one that infinity has too."""
-    if node.tag != "CONST" or node.flag("constisnull"):
-        return False
-    return node.data("constvalue")[4:] == b"epoch"
-
-
-def _has_no_null_bitmap(node: Node) -> bool:
-    """Whether a constant array holds no NULL: its header's data offset is zero then.
-
-    The header (src/include/utils/array.h): length, dimensions, offset, each four bytes.
-    """
-    if node.flag("constisnull"):
-        return False
-    data = node.data("constvalue")
-    return len(data) >= 16 and _is_long_header(data) and data[8:12] == bytes(4)
-
-
-def _is_long_header(data: bytes) -> bool:
-    """Whether the four bytes of length at the front say the length, on either byte order."""
-    return int.from_bytes(data[:4], "little") >> 2 == len(data) or (
-        int.from_bytes(data[:4], "big") == len(data)
-    )
-
-
-def _holds_its_row(scope: Scope, call: Node) -> bool:
-    """Whether the frame of the window function *call* always holds the row it stands at."""
-    number = call.integer("winref")
-    windows = scope.query.nodes("windowClause")
-    window = next((one for one in windows if one.integer("winref") == number), None)
-    if window is None:
-        raise NodeTreeError(f"there is no window {number}")
-    options = window.integer("frameOptions")
-    if options & (_START_FOLLOWING | _END_PRECEDING | _EXCLUDE_CURRENT_ROW | _EXCLUDE_GROUP):
-        return False
-    return not (options & _RANGE and options & (_START_OFFSETS | _END_OFFSETS))

@@ -22,6 +22,7 @@ import pytest
 
 from taskdb import queries
 from taskdb.cli.common import queries_of
+from taskdb.models import TaskStatus
 from taskdb.query import UNSET, Naive, Queries, Unset
 from taskdb.query.check import contract
 from tests.command_line import run
@@ -181,6 +182,7 @@ NAMES: dict[str, object] = {
         Naive,
         Row,
         StrictRow,
+        TaskStatus,
         Unset,
         datetime,
         timedelta,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import pydoc
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -69,6 +70,26 @@ def package(tmp_path: Path) -> Package:
     return Package(tmp_path / "made")
 
 
+def test_help_shows_how_a_query_is_called_and_where_its_sql_is(package: Package) -> None:
+    made = package.define(
+        "-- name: get\nselect :n::int where :key = 'a';",
+        '@query\ndef get(*, n: int, key: str = "a") -> int:\n    "What it gives."\n',
+    )
+
+    shown = pydoc.plain(pydoc.render_doc(made.get))
+
+    assert "get(conn: Connection | AsyncConnection, /, *, n: int, key: str = 'a') -> int" in shown
+    assert "What it gives." in shown
+    assert "SQL: made/sql/area.sql:1:1" in shown
+
+
+def test_a_call_without_a_connection_names_the_query(package: Package) -> None:
+    made = package.define("-- name: get\nselect 1;", "@query\ndef get() -> int: ...\n")
+
+    with pytest.raises(TypeError, match=r"area\.get\(conn, \.\.\.\) runs on a psycopg connection"):
+        made.get()
+
+
 def test_a_query_is_named_for_its_file_and_documented_twice(package: Package) -> None:
     made = package.define(
         "-- name: get\n-- How it is done.\n-- plan: t_pkey\nselect 1;",
@@ -77,7 +98,7 @@ def test_a_query_is_named_for_its_file_and_documented_twice(package: Package) ->
 
     assert made.get.name == "area.get"
     assert made.get.where == "made/sql/area.sql:1:1"
-    assert made.get.__doc__ == "What it gives."
+    assert "What it gives." in (made.get.__doc__ or "").splitlines()
     assert made.get.doc == "How it is done."
     assert made.get.plans == ("t_pkey",)
     assert repr(made.get) == "<query area.get of made/sql/area.sql:1:1>"
@@ -89,7 +110,9 @@ def test_a_query_has_the_signature_of_its_stub(package: Package) -> None:
         "@query\ndef get(a: int, *, b: int = 2) -> int: ...\n",
     )
 
-    assert str(inspect.signature(made.get)) == "(a: 'int', *, b: 'int' = 2) -> 'int'"
+    assert str(inspect.signature(made.get)) == (
+        "(conn: 'Connection | AsyncConnection', /, a: 'int', *, b: 'int' = 2) -> 'int'"
+    )
 
 
 def test_a_query_is_pickled_and_copied_by_its_name_as_a_function_is() -> None:

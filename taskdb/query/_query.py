@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import (
     AsyncGenerator,
     Callable,
@@ -13,7 +14,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Final, Generic, ParamSpec, TypeVar, cast, overload
 
 from psycopg import AsyncConnection, Connection
 
@@ -29,6 +30,9 @@ __all__ = ["Query"]
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+
+# Of a line in help().
+_WIDTH: Final = 100
 
 
 class Query(Generic[P, R]):
@@ -61,6 +65,9 @@ class Query(Generic[P, R]):
         self.function = function
         self.statement = statement
         self.name = f"{area}.{statement.name}"
+        # For help(), inspect and editors: what one writes to call it.
+        self.__signature__ = _with_connection(inspect.signature(function))
+        self.__doc__ = _documentation(function, self.__signature__, statement.where)
         self.parameters = tuple(parameters)
         self.result = result
         self.mark = f"/* {application}:{self.name} */"
@@ -127,7 +134,7 @@ class Query(Generic[P, R]):
     ) -> Coroutine[Any, Any, R]: ...
     def __call__(
         self,
-        conn: Connection[Any] | AsyncConnection[Any],
+        conn: Connection[Any] | AsyncConnection[Any] = cast("Any", None),  # noqa: B008
         /,
         *args: P.args,
         **kwargs: P.kwargs,
@@ -135,7 +142,7 @@ class Query(Generic[P, R]):
         """Run the statement and return what the stub promises."""
         if isinstance(conn, Connection):
             return run(self._decisions, conn, self._bind(*args, **kwargs))  # type: ignore[no-any-return]
-        _refuse_stranger(conn)
+        _refuse_stranger(conn, self.name)
         return run_async(self._decisions, conn, self._bind(*args, **kwargs))
 
     @overload
@@ -167,7 +174,7 @@ class Query(Generic[P, R]):
             raise TypeError(f"{self.name} writes, and a cursor only reads: call it without .stream")
         if isinstance(conn, Connection):
             return stream(self._decisions, conn, self._bind(*args, **kwargs))
-        _refuse_stranger(conn)
+        _refuse_stranger(conn, self.name)
         return stream_async(self._decisions, conn, self._bind(*args, **kwargs))
 
     @overload
@@ -193,7 +200,7 @@ class Query(Generic[P, R]):
         bound = [self._decisions.bind_row(number, row) for number, row in enumerate(rows, 1)]
         if isinstance(conn, Connection):
             return batch(self._decisions, conn, bound)
-        _refuse_stranger(conn)
+        _refuse_stranger(conn, self.name)
         return batch_async(self._decisions, conn, bound)
 
     @overload
@@ -215,13 +222,46 @@ class Query(Generic[P, R]):
             raise TypeError(f"{self.name} is no copy statement")
         if isinstance(conn, Connection):
             return copy(self._decisions, conn, rows)
-        _refuse_stranger(conn)
+        _refuse_stranger(conn, self.name)
         return copy_async(self._decisions, conn, rows)
 
 
-def _refuse_stranger(conn: object) -> None:
+def _refuse_stranger(conn: object, name: str) -> None:
     if not isinstance(conn, AsyncConnection):
+        given = "nothing" if conn is None else f"a {type(conn).__name__}"
         raise TypeError(
-            f"a query runs on a psycopg connection, not on a {type(conn).__name__}; "
+            f"{name}(conn, ...) runs on a psycopg connection, not on {given}; "
             f"one of a Database comes from: with database.connection() as conn"
         )
+
+
+def _with_connection(signature: inspect.Signature) -> inspect.Signature:
+    conn = inspect.Parameter(
+        "conn", inspect.Parameter.POSITIONAL_ONLY, annotation="Connection | AsyncConnection"
+    )
+    return signature.replace(parameters=[conn, *signature.parameters.values()])
+
+
+def _documentation(function: Callable[..., Any], signature: inspect.Signature, where: str) -> str:
+    """Return the docstring with the signature before it, and the place of the SQL behind."""
+    written = [_written(each) for each in signature.parameters.values()]
+    written.insert(1, "/")
+    kinds = [each.kind for each in signature.parameters.values()]
+    if inspect.Parameter.KEYWORD_ONLY in kinds:
+        written.insert(kinds.index(inspect.Parameter.KEYWORD_ONLY) + 1, "*")
+    returns = _annotation(signature.return_annotation)
+    head = f"{function.__name__}({', '.join(written)}) -> {returns}"
+    if len(head) > _WIDTH:
+        lines = "".join(f"    {each},\n" for each in written)
+        head = f"{function.__name__}(\n{lines}) -> {returns}"
+    doc = inspect.getdoc(function) or ""
+    return "\n\n".join(filter(None, (head, doc, f"SQL: {where}")))
+
+
+def _written(parameter: inspect.Parameter) -> str:
+    default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+    return f"{parameter.name}: {_annotation(parameter.annotation)}{default}"
+
+
+def _annotation(annotation: Any) -> str:
+    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)

@@ -2,7 +2,7 @@
 
 A file `x_async.py` becomes `x.py`: without `async` and `await`, and with the synchronous names.
 The result is committed; ``--check`` (`make check`) refuses one that is not what would be written.
-docs/decisions/0019-sync-from-async.md says why it is done so.
+docs/decisions/0020-sync-from-async.md says why it is done so.
 """
 
 from __future__ import annotations

@@ -17,9 +17,9 @@ __all__ = [
     "Action",
     "Change",
     "ChangeKind",
-    "Finding",
     "Findings",
     "ImportConflictError",
+    "ImportFinding",
     "ImportRefusedError",
     "Report",
 ]
@@ -39,7 +39,7 @@ class Action(StrEnum):
 
 
 @dataclass(slots=True, frozen=True)
-class Finding:
+class ImportFinding:
     """One row, or one field of it, that is not in the database as it is in the file.
 
     `what` is the kind of row (task, dependency, history, line, ...), `where` its file and line,
@@ -77,9 +77,9 @@ class Findings:
     """Collects findings in the order in which they are met."""
 
     def __init__(self) -> None:
-        self.rows: list[Finding] = []
+        self.rows: list[ImportFinding] = []
 
-    def __iter__(self) -> Iterator[Finding]:
+    def __iter__(self) -> Iterator[ImportFinding]:
         return iter(self.rows)
 
     def __len__(self) -> int:
@@ -87,13 +87,13 @@ class Findings:
 
     def changed(self, what: str, where: str, key: str | None, reason: str) -> None:
         """Record a row that was taken otherwise than it stands in the file."""
-        self.rows.append(Finding(Action.CHANGED, what, where, key, reason))
+        self.rows.append(ImportFinding(Action.CHANGED, what, where, key, reason))
 
     def refused(
         self, what: str, where: str, key: str | None, reason: str, path: Iterable[str] = ()
     ) -> None:
         """Record a row that was not taken."""
-        self.rows.append(Finding(Action.REFUSED, what, where, key, reason, tuple(path)))
+        self.rows.append(ImportFinding(Action.REFUSED, what, where, key, reason, tuple(path)))
 
 
 class ChangeKind(StrEnum):
@@ -165,17 +165,17 @@ class Report:
     kept: dict[str, int] = field(default_factory=dict[str, int])
     renamed: dict[str, str] = field(default_factory=dict[str, str])
     remarks: list[str] = field(default_factory=list[str])
-    findings: list[Finding] = field(default_factory=list[Finding])
+    findings: list[ImportFinding] = field(default_factory=list[ImportFinding])
     updated: dict[str, int] = field(default_factory=dict[str, int])
     changes: list[Change] = field(default_factory=list[Change])
 
     @property
-    def changed(self) -> list[Finding]:
+    def changed(self) -> list[ImportFinding]:
         """The rows that were taken otherwise than they stand in the file."""
         return [finding for finding in self.findings if finding.action is Action.CHANGED]
 
     @property
-    def refused(self) -> list[Finding]:
+    def refused(self) -> list[ImportFinding]:
         """The rows that were not taken."""
         return [finding for finding in self.findings if finding.action is Action.REFUSED]
 
@@ -272,7 +272,7 @@ def _noun(name: str, count: int) -> str:
     return f"{name[:-3]}y" if name.endswith("ies") else name.removesuffix("s")
 
 
-def _by_what(findings: list[Finding]) -> str:
+def _by_what(findings: list[ImportFinding]) -> str:
     counts = Counter(finding.what for finding in findings)
     if not counts:
         return "none"

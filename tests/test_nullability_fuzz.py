@@ -24,7 +24,7 @@ from taskdb.query.catalogue.checks import Function
 from taskdb.query.check import aggregates, conditions, contract, expressions, rowcount
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.describe import Description, describe
-from taskdb.query.check.findings import Finding
+from taskdb.query.check.findings import QueryFinding
 from taskdb.query.check.nullability import Nullability, Verdict, never
 from taskdb.query.check.nullfree import Promise
 from taskdb.query.check.scopes import Key, Scope
@@ -119,7 +119,7 @@ class Run:
         for _, variant, described in contract.describe_all(
             self.conn, [known["probe"]], self.catalogue
         ):
-            if isinstance(described, Finding):
+            if isinstance(described, QueryFinding):
                 self.tally.refused[described.message] += 1
                 continue
             self.tally.variants += 1

@@ -16,11 +16,12 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from taskdb import models, queries
+from taskdb import queries
 from taskdb.admin import dataset, seed
 from taskdb.cli.common import queries_of
 from taskdb.cli.plans import FULL_SIZE
 from taskdb.database import connect
+from taskdb.models import types
 from taskdb.queries.admin import datasets
 from taskdb.query import Queries
 from taskdb.query.check import plans, plantree
@@ -134,7 +135,7 @@ def probe(data: Connection, tmp_path: Path) -> Probe:
         query = Queries(tmp_path)
         exec(
             f"@query(file='area')\ndef probe({stub}: ...\n",
-            {**vars(models), "UUID": UUID, "query": query, "__name__": __name__},
+            {**vars(types), "UUID": UUID, "query": query, "__name__": __name__},
         )
         return [str(finding) for finding in plans.check(data, query, scale=SCALE).findings]
 

@@ -23,7 +23,7 @@ from taskdb.query._types import encodes_json, fits, is_sequence, item_of, sends
 from taskdb.query.catalogue import contract
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.describe import Column, Description, describe
-from taskdb.query.check.findings import AnyQuery, Described, Finding, Override, overrides
+from taskdb.query.check.findings import AnyQuery, Described, Override, QueryFinding, overrides
 from taskdb.query.check.planning import EXPLAIN, plan
 from taskdb.query.check.servertypes import Types, type_facts
 from taskdb.query.check.variants import of_all_variants
@@ -40,7 +40,7 @@ MOST_VARIANTS: Final = 64
 """Up to so many, all combinations of a query's `-- if` lines are checked; beyond, pairwise."""
 
 
-def check(conn: Connection[Any], queries: Iterable[AnyQuery]) -> list[Finding]:
+def check(conn: Connection[Any], queries: Iterable[AnyQuery]) -> list[QueryFinding]:
     """Compare *queries* (a `Queries`, or some of one) with the database of *conn*.
 
     Names without a schema are those of its search_path.
@@ -65,13 +65,13 @@ def describe_all(
 
 def compare(
     conn: Connection[Any], queries: Iterable[AnyQuery], described: Sequence[Described]
-) -> list[Finding]:
+) -> list[QueryFinding]:
     """Compare *queries* with what was *described* of them, and each COPY with its table."""
     good = [each for _, _, each in described if isinstance(each, Description)]
     types = Types(type_facts(conn, good), conn.adapters)
-    findings: dict[Finding, None] = {}
+    findings: dict[QueryFinding, None] = {}
     for query, variant, result in described:
-        if isinstance(result, Finding):
+        if isinstance(result, QueryFinding):
             findings[result] = None
         else:
             findings.update(dict.fromkeys(_Comparison(query, variant, result, types).findings()))
@@ -103,7 +103,7 @@ def variants(query: AnyQuery) -> Iterator[Variant]:
 
 def _describe(
     conn: Connection[Any], query: AnyQuery, variant: Variant, catalogue: Catalogue
-) -> Description | Finding:
+) -> Description | QueryFinding:
     not_null = [
         number
         for number, name in enumerate(variant.parameters, start=1)
@@ -166,11 +166,13 @@ def _is_utility(query: AnyQuery) -> bool:
     return word not in _PLANNED and word != "("
 
 
-def _refused(query: AnyQuery, variant: Variant, exc: psycopg.Error, before: int = 0) -> Finding:
+def _refused(
+    query: AnyQuery, variant: Variant, exc: psycopg.Error, before: int = 0
+) -> QueryFinding:
     """The finding of what the server refuses; its position counts what stands *before* the text."""
     position = exc.diag.statement_position
     offset = variant.offset(int(position) - 1 - before) if position else query.statement.at
-    return Finding(
+    return QueryFinding(
         query.name,
         f"the server refuses it: {exc.diag.message_primary or exc}",
         query.statement.source.where(offset),
@@ -195,15 +197,15 @@ class _Comparison:
         self.types = types
         self.overrides = {each.column: each for each in overrides(query)}
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Iterator[QueryFinding]:
         yield from self._parameters()
         yield from self._sorting()
         yield from self._columns()
         yield from self._rows()
 
-    def finding(self, message: str, remedy: str, offset: int | None = None) -> Finding:
+    def finding(self, message: str, remedy: str, offset: int | None = None) -> QueryFinding:
         statement = self.query.statement
-        return Finding(
+        return QueryFinding(
             self.query.name,
             message,
             statement.source.where(statement.at if offset is None else offset),
@@ -211,7 +213,7 @@ class _Comparison:
             remedy,
         )
 
-    def _parameters(self) -> Iterator[Finding]:
+    def _parameters(self) -> Iterator[QueryFinding]:
         by_name = {each.name: each for each in self.query.parameters}
         for name, seen in zip(self.variant.parameters, self.description.parameters, strict=True):
             parameter = by_name[name]
@@ -223,7 +225,7 @@ class _Comparison:
                     self.query.statement.parameters[name][0],
                 )
 
-    def _sorting(self) -> Iterator[Finding]:
+    def _sorting(self) -> Iterator[QueryFinding]:
         for number in self.description.sorted_by:
             name = self.variant.parameters[number - 1]
             yield self.finding(
@@ -232,7 +234,7 @@ class _Comparison:
                 self.query.statement.parameters[name][0],
             )
 
-    def _columns(self) -> Iterator[Finding]:
+    def _columns(self) -> Iterator[QueryFinding]:
         result, columns = self.query.result, self.description.columns
         if not columns:
             if result.size is not Size.NONE and not result.counts:
@@ -259,7 +261,7 @@ class _Comparison:
 
     def _named_columns(
         self, row: type, fields: tuple[Field, ...], columns: tuple[Column, ...]
-    ) -> Iterator[Finding]:
+    ) -> Iterator[QueryFinding]:
         by_name = {bare_name(column.name): column for column in columns}
         names = [bare_name(column.name) for column in columns]
         for name in sorted({name for name in names if names.count(name) > 1}):
@@ -281,7 +283,7 @@ class _Comparison:
                 "Add the field, or drop the column",
             )
 
-    def _column(self, field: Field, column: Column) -> Iterator[Finding]:
+    def _column(self, field: Field, column: Column) -> Iterator[QueryFinding]:
         named = self.query.result.named(field)
         problem = self.column_problem(field.annotation, column.type_oid)
         if problem:
@@ -299,7 +301,7 @@ class _Comparison:
                 "Annotate it with | None, or make it NOT NULL",
             )
 
-    def _override(self, override: Override) -> Iterator[Finding]:
+    def _override(self, override: Override) -> Iterator[QueryFinding]:
         if not override.reason:
             yield self.finding(
                 f"{override.column} overrides what the analysis finds, and gives no reason",
@@ -307,7 +309,7 @@ class _Comparison:
                 override.offset,
             )
 
-    def _rows(self) -> Iterator[Finding]:
+    def _rows(self) -> Iterator[QueryFinding]:
         single = self.query.result.size in (Size.ONE, Size.AT_MOST_ONE)
         if single and self.description.columns and not self.description.at_most_one_row:
             yield self.finding(
@@ -326,7 +328,7 @@ class _Comparison:
         return None if sends(annotation, to, self.types.adapters) else f"is {to}"
 
 
-def _copy_findings(conn: Connection[Any], query: AnyQuery) -> Iterator[Finding]:
+def _copy_findings(conn: Connection[Any], query: AnyQuery) -> Iterator[QueryFinding]:
     """Compare a COPY's columns with the table's: they are there, and their types fit."""
     source = query.statement.source
     words = source.text[query.statement.start : query.statement.end].split(None, 2)

@@ -26,7 +26,7 @@ from taskdb.query.catalogue.checks import Relation
 from taskdb.query.catalogue.contract import TypeFacts
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.describe import Arbiter, Column, Description
-from taskdb.query.check.findings import AnyQuery, Described, Finding, overrides
+from taskdb.query.check.findings import AnyQuery, Described, QueryFinding, overrides
 from taskdb.query.check.servertypes import type_facts
 from taskdb.query.errors import QueryDefinitionError
 from taskdb.query.expectations import (
@@ -247,7 +247,7 @@ class _Reader:
 
 def compare(
     queries: Queries, derived: dict[str, Area], only: Iterable[AnyQuery] | None = None
-) -> list[Finding]:
+) -> list[QueryFinding]:
     """Compare what was derived with the files. A finding shows the lines that changed."""
     chosen = list(queries if only is None else only)
     written = read(queries, (area_of(query)[0] for query in chosen))
@@ -259,7 +259,7 @@ def compare(
 
 def _compare(
     query: AnyQuery, derived: dict[str, Area], written: dict[str, Area]
-) -> Iterator[Finding]:
+) -> Iterator[QueryFinding]:
     area, name = area_of(query)
     found = derived[area].queries.get(name) if area in derived else None
     if found is None:
@@ -271,8 +271,8 @@ def _compare(
         yield _finding(query, _difference(list(expected.lines()), list(found.lines())))
 
 
-def _finding(query: AnyQuery, message: str) -> Finding:
-    return Finding(query.name, message, query.where, place_of(query.function), REMEDY)
+def _finding(query: AnyQuery, message: str) -> QueryFinding:
+    return QueryFinding(query.name, message, query.where, place_of(query.function), REMEDY)
 
 
 def _difference(expected: Sequence[str], found: Sequence[str]) -> str:
@@ -285,7 +285,7 @@ def _difference(expected: Sequence[str], found: Sequence[str]) -> str:
 
 def _compare_file(
     queries: Queries, written: Area, derived: Area, chosen: Collection[AnyQuery]
-) -> Iterator[Finding]:
+) -> Iterator[QueryFinding]:
     """Tell of labels that changed, and of queries that are gone."""
     label = label_of(queries, written.name)
     if derived.queries.keys() == written.queries.keys() and written.labels != derived.labels:
@@ -295,11 +295,11 @@ def _compare_file(
             if written.labels.get(name) != derived.labels.get(name)
         )
         message = f"the labels of {', '.join(names)} are not the expected ones"
-        yield Finding(written.name, message, label, label, REMEDY)
+        yield QueryFinding(written.name, message, label, label, REMEDY)
     known = {area_of(query)[1] for query in queries if area_of(query)[0] == written.name}
     for name in written.queries.keys() - known:
         message = "has expectations, but there is no such query"
-        yield Finding(f"{written.name}.{name}", message, label, label, REMEDY)
+        yield QueryFinding(f"{written.name}.{name}", message, label, label, REMEDY)
 
 
 def write(queries: Queries, derived: dict[str, Area]) -> list[Path]:

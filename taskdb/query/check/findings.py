@@ -10,13 +10,13 @@ from taskdb.query._query import Query
 from taskdb.query._statements import Variant
 from taskdb.query.check.describe import Description
 
-__all__ = ["AnyQuery", "Described", "Finding", "Override", "overrides"]
+__all__ = ["AnyQuery", "Described", "Override", "QueryFinding", "overrides"]
 
 AnyQuery = Query[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class QueryFinding:
     """One disagreement: where it is on either side, what each has, and how to mend it."""
 
     query: str
@@ -36,7 +36,7 @@ class Described(NamedTuple):
 
     query: AnyQuery
     variant: Variant
-    result: Description | Finding
+    result: Description | QueryFinding
 
 
 @dataclass(frozen=True, slots=True)

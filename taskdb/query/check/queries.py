@@ -12,7 +12,7 @@ from psycopg import Connection
 from taskdb.query import Queries
 from taskdb.query.check import contract, expectations
 from taskdb.query.check.catalogue import Catalogue
-from taskdb.query.check.findings import Finding, Override, overrides
+from taskdb.query.check.findings import Override, QueryFinding, overrides
 
 __all__ = ["QueryReport", "check", "combined"]
 
@@ -24,7 +24,7 @@ class QueryReport:
     The counts say how much was looked at.
     """
 
-    findings: dict[str, list[Finding]]
+    findings: dict[str, list[QueryFinding]]
     overrides: list[Override] = field(default_factory=list[Override])
     query_count: int = 0
     variant_count: int = 0
@@ -51,7 +51,7 @@ def check(
         queries.configure(conn)
     catalogue = Catalogue()
     described = contract.describe_all(conn, queries, catalogue)
-    findings: dict[str, list[Finding]] = {}
+    findings: dict[str, list[QueryFinding]] = {}
     if "contract" in parts or write:
         findings["contract"] = unseen + contract.compare(conn, queries, described)
     derived = expectations.derive(conn, queries, described, catalogue)
@@ -66,10 +66,10 @@ def check(
     return QueryReport(findings, marked, len(list(queries)), len(described), columns, written)
 
 
-def _unseen(queries: Queries) -> Iterator[Finding]:
+def _unseen(queries: Queries) -> Iterator[QueryFinding]:
     """What could not be looked at for want of a function."""
     for area, statement in queries.without_function():
-        yield Finding(
+        yield QueryFinding(
             f"{area}.{statement.name}",
             "has no function, so it was not checked",
             statement.where,
@@ -77,7 +77,7 @@ def _unseen(queries: Queries) -> Iterator[Finding]:
             f"Write its stub in the module {area}; --package names the package with that module",
         )
     if not list(queries):
-        yield Finding(
+        yield QueryFinding(
             queries.name,
             "no query has a function, so nothing was checked",
             queries.label,

@@ -8,19 +8,19 @@ from taskdb.query._annotations import is_any
 from taskdb.query._decisions import place_of
 from taskdb.query._results import bare_name
 from taskdb.query.check.describe import Description
-from taskdb.query.check.findings import AnyQuery, Described, Finding, Override, overrides
+from taskdb.query.check.findings import AnyQuery, Described, Override, QueryFinding, overrides
 
 __all__ = ["of_all_variants"]
 
 
-def of_all_variants(described: Sequence[Described]) -> Iterator[Finding]:
+def of_all_variants(described: Sequence[Described]) -> Iterator[QueryFinding]:
     """Yield what no variant shows alone."""
     yield from _conditional_writes(described)
     yield from _needless_overrides(described)
     yield from _needless_options(described)
 
 
-def _conditional_writes(described: Sequence[Described]) -> Iterator[Finding]:
+def _conditional_writes(described: Sequence[Described]) -> Iterator[QueryFinding]:
     """An UPDATE or DELETE whose only condition can be left out, and that does not say why."""
     for query, variant, result in described:
         statement = query.statement
@@ -34,7 +34,7 @@ def _conditional_writes(described: Sequence[Described]) -> Iterator[Finding]:
             left_out = ", ".join(
                 f":{name}" for name in sorted(statement.conditional - variant.present)
             )
-            yield Finding(
+            yield QueryFinding(
                 query.name,
                 f"writes to every row when {left_out} is left out",
                 statement.where,
@@ -51,12 +51,12 @@ def _writes_every_row_anyway(query: AnyQuery, described: Sequence[Described]) ->
     )
 
 
-def _needless_overrides(described: Iterable[Described]) -> Iterator[Finding]:
+def _needless_overrides(described: Iterable[Described]) -> Iterator[QueryFinding]:
     """Marks that say what the analysis finds by itself, of all variants taken together."""
     found: dict[tuple[str, int], bool] = {}
     marks: dict[tuple[str, int], tuple[AnyQuery, Override]] = {}
     for query, _, result in described:
-        if isinstance(result, Finding):
+        if isinstance(result, QueryFinding):
             continue
         columns = {column.name: column.nullable for column in result.columns}
         for mark in overrides(query):
@@ -67,7 +67,7 @@ def _needless_overrides(described: Iterable[Described]) -> Iterator[Finding]:
     for key, nullable in found.items():
         query, mark = marks[key]
         if mark.nullable == nullable:
-            yield Finding(
+            yield QueryFinding(
                 query.name,
                 f"{mark.column} overrides nothing: the analysis finds the same",
                 mark.where,
@@ -78,13 +78,13 @@ def _needless_overrides(described: Iterable[Described]) -> Iterator[Finding]:
 
 def _needless_options(
     described: Iterable[Described],
-) -> Iterator[Finding]:
+) -> Iterator[QueryFinding]:
     """A field that takes None although no query that fills it can return NULL there."""
     nullable: dict[tuple[type, str], bool] = {}
     first: dict[tuple[type, str], AnyQuery] = {}
     for query, _, result in described:
         row = query.result.row
-        if row is None or isinstance(result, Finding):
+        if row is None or isinstance(result, QueryFinding):
             continue
         marked = {each.column: each.nullable for each in overrides(query)}
         seen = {
@@ -99,7 +99,7 @@ def _needless_options(
     for key, may_be_null in nullable.items():
         if not may_be_null:
             query = first[key]
-            yield Finding(
+            yield QueryFinding(
                 query.name,
                 f"column {key[1]} is never NULL, in any query that returns {key[0].__name__}, "
                 f"but {key[0].__name__}.{key[1]} takes None",

@@ -44,6 +44,10 @@ test: $(STAMP) ## Run every test on one server (see TASKDB_TEST_URL).
 test-large: $(STAMP) ## Run the tests that need a million rows.
 	$(BIN)/pytest -m large
 
+.PHONY: test-timing
+test-timing: $(STAMP) ## Run the tests that compare a clock with a bar, one by one.
+	$(BIN)/pytest -m timing
+
 .PHONY: soak
 soak: $(STAMP) ## Let random agents race for two minutes, then look for damage. SOAK_SECONDS=n.
 	SOAK_SECONDS=$(or $(SOAK_SECONDS),120) $(BIN)/pytest -s tests/test_soak.py

@@ -19,6 +19,10 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     "changes_json_is_object_of_texts_or_nulls": Rule(
         None, "must be a JSON object of texts and nulls"
     ),
+    "claim_pauses_one_scope": Rule(
+        "epic_id", "must be null if feature_id or agent_type is given: a pause has one scope"
+    ),
+    "claim_pauses_once_per_scope": Rule("epic_id", "must not be paused twice"),
     "design_jobs_completed_at_exactly_when_completed": Rule(
         "completed_at", "must be set exactly when status is completed"
     ),
@@ -96,17 +100,14 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     "spec_search_pkey": Rule("spec_id", "must have its words only once"),
     "spec_status_transitions_is_a_move": Rule("new_status", "must differ from old_status"),
     "spec_status_transitions_pkey": Rule("new_status", "must follow an old_status only once"),
-    "task_claims_ended_exactly_with_outcome": Rule(
-        "ended_at", "must be set exactly when outcome is"
-    ),
-    "task_claims_one_live": Rule("task_id", "must not have two live claims"),
-    "task_claims_token_once_per_task": Rule("token", "must be unique among its task's claims"),
     "task_dependencies_pkey": Rule("depends_on_id", "must not be a dependency of the task twice"),
     "task_files_path_once_per_task": Rule("path", "must be unique among its task's files"),
-    "task_history_numbered_unless_imported": Rule("seq", "must be set exactly when source is not"),
     "task_history_seq_once_per_task": Rule("seq", "must be unique among its task's history"),
     "task_status_transitions_is_a_move": Rule("new_status", "must differ from old_status"),
     "task_status_transitions_pkey": Rule("new_status", "must follow an old_status only once"),
+    "tasks_one_claim_per_request": Rule(
+        "claim_request_id", "must not be answered by two live claims"
+    ),
     "tasks_key_is_unique": Rule("key", "must be unique in tasks", shows_value=True),
     "tech_conversations_research_is_of_the_session": Rule(
         "research_id", "must name research of the same session"
@@ -148,20 +149,12 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
         "structure", "must be given for a hierarchical specification, and for no other"
     ),
     "technical_specs_type_is_for_tasks": Rule("spec_type", "must be the one of the specification"),
-    "tasks_blocked_at_exactly_while_blocked": Rule(
-        "blocked_at", "must be set exactly while status is blocked"
-    ),
-    "tasks_blocked_has_gate_or_reason": Rule(
-        "blocked_reason", "must be given for a blocked task without open dependencies"
-    ),
+    "tasks_claim_has_a_lease": Rule("lease_expires_at", "must end after now for a new claim"),
     "tasks_completed_at_from_completion_on": Rule(
         "completed_at", "must be set on completion, and only while completed or archived"
     ),
     "tasks_execution_is_of_its_workflow": Rule(
         "workflow_execution_id", "must name an execution of the task's workflow"
-    ),
-    "tasks_pending_is_free": Rule(
-        "status", "must not be pending while dependencies are open or a blocked_reason stands"
     ),
     "tasks_reason_only_while_blocked": Rule(
         "blocked_reason", "must be null unless status is blocked"

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from taskdb.queries import admin, query
+from taskdb.queries.admin import doctor
 
 Connection = psycopg.Connection[Any]
 
@@ -75,11 +76,13 @@ def test_columns_that_triggers_keep_say_so(conn: Connection) -> None:
     statement = """
         select attname from pg_attribute
         where attrelid = 'tasks'::regclass and attname in (
-            'open_dependencies', 'claim_token', 'graph_rank', 'status_seq',
-            'status_agent', 'status_note', 'status_forced', 'failed_attempts'
+            'open_dependencies', 'unhealthy_dependencies', 'workflow_is_healthy', 'claim_token',
+            'graph_rank', 'status_seq', 'has_files', 'has_dependents', 'reserved_for', 'for_type',
+            'place', 'is_due', 'is_ready', 'failed_attempts',
+            'status_agent', 'status_note', 'status_forced', 'status_outcome'
         ) and col_description(attrelid, attnum) is not null
     """
-    assert len(listed(conn, statement)) == 8
+    assert len(listed(conn, statement)) == 18
 
 
 # Functions
@@ -200,6 +203,8 @@ def test_entities_have_uuids_and_moments_of_creation_and_change(conn: Connection
         "uuidv7(), updated_at timestamp with time zone not null default now()"
     )
 
+    # The second row of a task has the id of the first.
+    assert found.pop("task_details") == moments.replace("id uuid not null default uuidv7(), ", "")
     assert set(found) >= {"epics", "features", "tasks", "subtasks", "task_files"}
     assert {table: columns for table, columns in found.items() if columns != moments} == {}
 
@@ -318,6 +323,22 @@ def test_names_of_constraints_and_indexes_begin_with_their_table(conn: Connectio
 # Triggers
 
 
+# Triggers of their own move updated_at of a task's two rows, and leave it alone where only the
+# columns listed here change: a heartbeat, what follows from other tasks or other columns, and the
+# copies in task_details.
+MOVED_BY_THEIR_OWN = {
+    "tasks": (
+        "apply_task_change",
+        "effective_priority for_type graph_rank has_dependents "
+        "lease_expires_at place progress_note progress_pct reserved_for",
+    ),
+    "task_details": (
+        "count_edit_of_details",
+        "agent_type assigned_agent created_at priority task_id updated_at version",
+    ),
+}
+
+
 def test_every_table_with_updated_at_has_a_trigger_that_moves_it(conn: Connection) -> None:
     statement = """
         select class.relname from pg_class as class
@@ -333,20 +354,93 @@ def test_every_table_with_updated_at_has_a_trigger_that_moves_it(conn: Connectio
                     and tgattr::text = '' and tgqual is null
             )
     """
+    assert set(listed(conn, statement)) == set(MOVED_BY_THEIR_OWN)
+
+
+@pytest.mark.parametrize("table", MOVED_BY_THEIR_OWN)
+def test_updated_at_of_a_task_moves_with_every_column_but_a_few(
+    conn: Connection, table: str
+) -> None:
+    function, left_alone = MOVED_BY_THEIR_OWN[table]
+    statement = f"""
+        select attname from pg_attribute
+        where attrelid = '{table}'::regclass and attnum > 0 and not attisdropped
+            and not exists (
+                select from pg_trigger
+                where tgrelid = attrelid
+                    and tgfoid = '{function}'::regproc
+                    and tgtype = 1 | 2 | 16 and tgqual is null
+                    and attnum = any(tgattr::int2[])
+            )
+        order by attname
+    """
+    assert listed(conn, statement) == left_alone.split()
+
+
+def test_no_trigger_of_a_task_s_narrow_row_has_a_condition(conn: Connection) -> None:
+    """A WHEN clause is parsed again by every statement that claims or completes."""
+    statement = """
+        select tgname from pg_trigger where tgrelid = 'tasks'::regclass and tgqual is not null
+    """
+    assert listed(conn, statement) == []
+
+
+def test_no_check_of_a_task_s_narrow_row_has_two_columns(conn: Connection) -> None:
+    """Such a CHECK is parsed again by every statement: triggers hold these rules."""
+    statement = """
+        select conname from pg_constraint where conrelid = 'tasks'::regclass and contype = 'c'
+        union all
+        select attname from pg_attribute where attrelid = 'tasks'::regclass and attgenerated <> ''
+    """
     assert listed(conn, statement) == []
 
 
 def test_triggers_are_numbered_by_what_they_do(conn: Connection) -> None:
-    """05 prepares, 10 refuses, 50 to 59 fill in, 90 records."""
+    """05 prepares, 10 refuses or fills in, 20 applies, 30 derives, 50 to 69 check and normalize,
+    90 and above pass on and record."""
     statement = f"""
         select trigger.tgname
         from pg_trigger as trigger
         join pg_class as class on class.oid = trigger.tgrelid
         join pg_namespace as namespace on namespace.oid = class.relnamespace
         where namespace.nspname in {SCHEMAS} and not trigger.tgisinternal
-            and trigger.tgname !~ ('^' || class.relname || '_(05|10|5[0-9]|90)_[a-z_]+$')
+            and trigger.tgname !~ ('^' || class.relname || '_(05|10|20|30|[569][0-9])_[a-z_]+$')
     """
     assert listed(conn, statement) == []
+
+
+def test_a_trigger_before_an_event_has_a_lower_number_than_one_after_it(conn: Connection) -> None:
+    number = r"substring(%s.tgname from '_(\d\d)_')"
+    statement = f"""
+        select before.tgname, after.tgname
+        from pg_trigger as before
+        join pg_trigger as after on after.tgrelid = before.tgrelid
+        join pg_class as class on class.oid = before.tgrelid
+        join pg_namespace as namespace on namespace.oid = class.relnamespace
+        where namespace.nspname in {SCHEMAS}
+            and not before.tgisinternal and not after.tgisinternal
+            and before.tgtype & 2 <> 0 and after.tgtype & 2 = 0
+            -- Both for each row, or both for a statement, and of one event.
+            and before.tgtype & 1 = after.tgtype & 1
+            and before.tgtype & after.tgtype & (4 | 8 | 16 | 32) <> 0
+            and {number % "before"} >= {number % "after"}
+    """
+    assert listed(conn, statement) == []
+
+
+def test_a_numbered_file_holds_a_trigger_of_its_table_and_number() -> None:
+    numbered = {
+        file.stem: re.findall(r"^create trigger (\w+)", file.read_text("utf-8"), re.MULTILINE)
+        for file in (SQL / "triggers").glob("*.sql")
+        if re.search(r"_\d\d_", file.stem)
+    }
+    astray = [
+        stem
+        for stem, names in numbered.items()
+        if not any(name.startswith(re.split(r"(?<=_\d\d_)", stem)[0]) for name in names)
+    ]
+    assert {stem.partition("_20_")[0] for stem in numbered} >= {"tasks", "task_details"}
+    assert astray == []
 
 
 def test_every_trigger_is_there_and_enabled(conn: Connection) -> None:
@@ -362,6 +456,10 @@ def test_every_trigger_is_there_and_enabled(conn: Connection) -> None:
     """
     assert set(listed(conn, statement)) == declared
     assert len(declared) > 20
+
+
+def test_no_claim_parses_a_rule_of_the_catalogue_again(conn: Connection) -> None:
+    assert doctor.slow_catalogue(conn) == []
 
 
 def test_shared_tables_have_no_triggers(conn: Connection) -> None:
@@ -385,9 +483,10 @@ def test_functions_with_transition_tables_read_them_first(conn: Connection) -> N
     found = listed(conn, statement)
     for name, source, table in found:
         body = re.sub(r"--.*", "", source.partition("begin")[2])
-        first, _, rest = body.partition(";")
-        assert re.search(rf"\bfrom {table}\b", first), f"{name} does not begin with {table}"
-        assert not re.search(rf"\bfrom {table}\b", rest), f"{name} reads {table} again"
+        assert re.search(rf"\bfrom {table}\b", body.partition(";")[0]), f"{name} begins otherwise"
+        reads = body[: body.rindex(f"from {table}")]
+        others = set(re.findall(r"\b(?:from|join|update|into) (\w+) as\b", reads)) - {table}
+        assert others == set(), f"{name} reads {table} after {others}"
     assert found
 
 

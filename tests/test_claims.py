@@ -5,6 +5,7 @@ No test waits for a lease to lapse: it is back-dated.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -53,7 +54,10 @@ def taken(conn: Connection, agent: str = "ada", **wishes: Any) -> list[str]:
 
 
 def lapse(conn: Connection) -> None:
-    conn.execute(b"update task_claims set lease_expires_at = now() - interval '1 second'")
+    conn.execute(
+        b"update tasks set lease_expires_at = now() - interval '1 second'"
+        b" where claim_agent is not null"
+    )
 
 
 def outcomes(conn: Connection, key: str) -> list[tuple[str, ClaimOutcome | None]]:
@@ -236,7 +240,12 @@ def test_a_lapsed_claim_is_taken_over_and_its_holder_refused(conn: Connection) -
 
     assert (heir.key, heir.token, heir.failed_attempts) == ("a", 2, 1)
     assert outcomes(conn, "a") == [("zombie", ClaimOutcome.LAPSED), ("heir", None)]
-    assert len(history.list_for_task(conn, key="a")) == 2
+    assert [entry.new_status for entry in history.list_for_task(conn, key="a")] == [
+        Status.PENDING,
+        Status.IN_PROGRESS,
+        Status.PENDING,
+        Status.IN_PROGRESS,
+    ]
     with pytest.raises(ClaimLostError), conn.transaction():
         claims.complete(conn, task_id=zombie.task_id, token=zombie.token)
     claims.complete(conn, task_id=heir.task_id, token=heir.token)
@@ -275,9 +284,10 @@ def test_a_task_that_keeps_killing_its_workers_is_no_longer_handed_out(conn: Con
 
     assert taken(conn) == []
     assert claims.claim(conn, key="a", agent="ada") is None
-    (obstacle,) = dependencies.why_not_ready(conn, key="a")
-    assert (obstacle.reason, obstacle.dead) == ("attempts_exhausted", True)
-    assert obstacle.detail.startswith("3 attempts ")
+    task = tasks.get_by_key(conn, key="a")
+    assert (task.status, task.failed_attempts) == (Status.FAILED, 3)
+    assert task.error_message == "the lease of victim-2 lapsed"
+    assert outcomes(conn, "a") == [(f"victim-{n}", ClaimOutcome.LAPSED) for n in range(3)]
     assert doctor.run(conn) == []
 
 
@@ -439,24 +449,33 @@ def take_over(conn: Connection) -> None:
 
 def everything(conn: Connection) -> list[Any]:
     return [
-        conn.execute(f"select * from {table} order by 1".encode()).fetchall()
-        for table in ("tasks", "task_claims", "task_history", "task_dependencies")
+        conn.execute(f"select * from {table} order by 1, 2".encode()).fetchall()
+        for table in ("tasks", "task_details", "task_history", "task_dependencies")
     ]
 
 
-@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
-@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+# An ending that is repeated answers again: it is not a loss.
+REPEATED = {
+    ("was completed", "complete"),
+    ("was released", "release"),
+    ("was released and claimed again", "release"),
+}
+
+
+@pytest.mark.parametrize(
+    ("loss", "end"), [pair for pair in itertools.product(LOSSES, ENDS) if pair not in REPEATED]
+)
 def test_a_stale_token_is_refused_and_changes_nothing(
-    conn: Connection, loss: Callable[[Connection, Claim], Any], end: Callable[..., Any]
+    conn: Connection, loss: str, end: str
 ) -> None:
     make(conn, "a", "waits")
     dependencies.add_dependency(conn, task="waits", depends_on="a")
     claim = take(conn)
-    loss(conn, claim)
+    LOSSES[loss](conn, claim)
     before = everything(conn)
 
     with pytest.raises(ClaimLostError):
-        end(conn, task_id=claim.task_id, token=claim.token)
+        ENDS[end](conn, task_id=claim.task_id, token=claim.token)
 
     assert everything(conn) == before
     assert doctor.run(conn) == []
@@ -512,13 +531,14 @@ def test_a_manual_update_in_psql_revokes_and_opens_as_any_other(
     assert doctor.run(conn) == []
 
 
-def test_the_fence_grows_even_if_old_claims_are_pruned(conn: Connection) -> None:
+def test_the_fence_grows_whatever_the_statement_says(conn: Connection) -> None:
     make(conn, "a")
     first = take(conn)
     claims.release(conn, task_id=first.task_id, token=first.token)
-    conn.execute(b"delete from task_claims")
+    conn.execute(b"update tasks set claim_token = 0, claim_agent = 'eve', status_seq = 1")
 
     assert take(conn).token == 2
+    assert doctor.run(conn) == []
 
 
 def test_an_agents_live_claims_are_listed_the_next_to_lapse_first(conn: Connection) -> None:
@@ -587,7 +607,13 @@ def test_claim_next_takes_a_task_if_and_only_if_there_is_no_reason_why_not(
                 batch = claims.claim_batch(conn, agent=agent, agent_type=kind, limit=9)
                 raise psycopg.Rollback(trial)
             with conn.transaction() as trial:
+                # A claim makes time pass for two overdue tasks at most, so in a crowd of them
+                # order comes late.
+                conn.execute(b"select pass_time(1000)")
                 one_by_one = taken(conn, agent, agent_type=kind)
+                raise psycopg.Rollback(trial)
+            with conn.transaction() as trial:
+                assert set(taken(conn, agent, agent_type=kind)) == free
                 raise psycopg.Rollback(trial)
             with conn.transaction() as trial:
                 by_key = {
@@ -635,8 +661,8 @@ def scatter(
                 claims.claim(conn, key=key, agent=state["agent"] or "dora")
                 if state["claim"] != "live":
                     conn.execute(
-                        b"update task_claims set lease_expires_at = now() - interval '1 second'"
-                        b" where task_id = (select id from tasks where key = $1)",
+                        b"update tasks set lease_expires_at = now() - interval '1 second'"
+                        b" where key = $1 and claim_agent is not null",
                         (key,),
                     )
         else:

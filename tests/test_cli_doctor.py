@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from taskdb.database import connect
+from taskdb.queries import claims
 from tests.command_line import Caller
 from tests.plans import Plan, make_plan
 
@@ -40,7 +41,7 @@ def test_a_healthy_database_is_said_to_be_one(
     doctor = taskdb("doctor")
 
     assert (doctor.status, doctor.out, doctor.err) == (0, "Everything holds.\n", "")
-    assert taskdb("doctor", "--json").data == {"findings": []}
+    assert taskdb("doctor", "--json").data == {"findings": [], "overdue": []}
 
 
 def test_findings_are_rows_and_the_status_is_1(
@@ -81,3 +82,22 @@ def test_nothing_to_repair_is_said(capsys: pytest.CaptureFixture[str], healthy: 
     doctor = Caller(capsys, healthy)("doctor", "--repair")
 
     assert (doctor.status, doctor.out) == (0, "Nothing had to be repaired.\nEverything holds.\n")
+
+
+def test_what_nobody_claims_is_listed_and_no_fault(
+    capsys: pytest.CaptureFixture[str], healthy: str
+) -> None:
+    with connect(healthy) as conn:
+        claims.claim(conn, key=Plan.chore, agent="ada")
+        conn.execute(
+            "update tasks set lease_expires_at = now() - interval '2 hours'"
+            " where claim_agent is not null"
+        )
+    taskdb = Caller(capsys, healthy)
+
+    doctor = taskdb("doctor")
+    (overdue,) = taskdb("doctor", "--json").data["overdue"]
+
+    assert doctor.status == 0
+    assert doctor.out.startswith("Everything holds.\n\nOverdue: nobody claims\n")
+    assert (overdue["key"], overdue["reason"]) == (Plan.chore, "the lease of ada lapsed")

@@ -229,7 +229,7 @@ def filtered(databases: Databases, template: str) -> Generator[str]:
         ]
         new = [
             NewTask(key="api", title="The API", agent_type="backend"),
-            NewTask(key="api.1", title="A part", parent="api", metadata={"labels": ["ui", "x"]}),
+            NewTask(key="api.1", title="A part", parent="api", labels=["ui", "x"]),
             NewTask(key="docs", title="Docs", agent_type="writer"),
         ]
         edges = [NewDependency(task=f"old-{n + 1}", depends_on=f"old-{n}") for n in range(39)]

@@ -48,13 +48,17 @@ def test_nothing_is_left_behind(conn: Connection) -> None:
 
 # A change of the schema, the query that meets it, and what the finding must say.
 SCHEMA = [
-    ("alter table tasks drop column file_path", "tasks.get", "file_path"),
+    ("alter table task_details drop column file_path", "tasks.get", "file_path"),
     ("alter table tasks rename column error_message to trouble", "tasks.get", "error_message"),
     ("alter table tasks alter column max_attempts drop not null", "tasks.get", "may be NULL"),
     ("alter table tasks alter column created_at drop not null", "tasks.list_tasks", "may be NULL"),
-    ("alter table tasks alter column complexity_score type text", "tasks.get", "is text"),
-    ("alter table tasks alter column estimated_hours type float8", "tasks.get", "double precision"),
-    ("alter table tasks alter column requirements type text", "tasks.get", "is text"),
+    ("alter table task_details alter column complexity_score type text", "tasks.get", "is text"),
+    (
+        "alter table task_details alter column estimated_hours type float8",
+        "tasks.get",
+        "double precision",
+    ),
+    ("alter table task_details alter column requirements type text", "tasks.get", "is text"),
     ("alter type shared.task_status add value 'stuck'", "tasks.get", "stuck"),
     ("alter type shared.task_status rename value 'failed' to 'broken'", "tasks.get", "broken"),
     ("alter type shared.dependency_type add value 'hints'", "dependencies.add_dependency", "hints"),
@@ -63,11 +67,11 @@ SCHEMA = [
     ("alter table tasks drop constraint tasks_key_is_unique", "tasks.get_by_key", "more than one"),
     ("alter table epics drop constraint epics_key_is_unique", "epics.get_by_key", "more than one"),
     ("alter table tasks drop constraint tasks_pkey cascade", "tasks.get", "more than one"),
-    ("drop view ready_tasks", "claims.claim_next", "ready_tasks"),
+    ("drop view ready_tasks cascade", "tasks.list_ready", "ready_tasks"),
     ("drop table task_files", "files.put", "task_files"),
-    ("alter table task_claims rename to claims", "claims.heartbeat", "task_claims"),
-    ("alter table task_claims drop column note", "claims.complete", "note"),
-    ("alter table task_claims alter column token type text", "claims.heartbeat", ":token is text"),
+    ("alter table task_history rename to changes", "history.recent", "task_history"),
+    ("alter table task_history drop column note cascade", "history.recent", "note"),
+    ("alter table tasks alter column claim_token type text", "claims.heartbeat", ":token is text"),
     ("alter table task_history alter column agent drop not null", "history.recent", "may be NULL"),
     (
         "alter table subtasks drop constraint subtasks_position_is_positive, "
@@ -76,10 +80,10 @@ SCHEMA = [
         "is text",
     ),
     ("alter table task_files alter column content drop not null", "files.get", "may be NULL"),
-    ("alter table tasks drop column actual_hours", "tasks.copy_tasks", "actual_hours"),
+    ("alter table task_details drop column actual_hours", "tasks.copy_details", "actual_hours"),
     ("alter table tasks alter column started_at type date", "tasks.copy_tasks", "is date"),
     ("drop table task_dependencies cascade", "dependencies.copy_dependencies", "no column"),
-    ("drop function is_satisfied cascade", "dependencies.dependencies_of", "is_satisfied"),
+    ("drop function claim_tasks cascade", "claims.claim_next", "claim_tasks"),
 ]
 
 
@@ -91,7 +95,7 @@ def test_change_of_the_schema_is_found(
     assert contract.check(conn, [query]) == []
     conn.execute("set local client_min_messages = error")
     # Views and triggers that stand on what is changed are none of this test's business.
-    conn.execute(DROP_WHAT_STANDS_ON_TASKS) if change.startswith("alter table tasks") else None
+    conn.execute(DROP_WHAT_STANDS_ON_TASKS) if change.startswith("alter table task") else None
     conn.execute(change)
 
     found = contract.check(conn, [query])
@@ -111,9 +115,12 @@ begin
         execute format('drop view if exists %I cascade', name);
     end loop;
     for name in
-        select tgname from pg_trigger where tgrelid = 'tasks'::regclass and not tgisinternal
+        select format('%I on %s', tgname, tgrelid::regclass) from pg_trigger
+        where
+            tgrelid in ('tasks'::regclass, 'task_details'::regclass, 'task_history'::regclass)
+            and not tgisinternal
     loop
-        execute format('drop trigger %I on tasks', name);
+        execute format('drop trigger %s', name);
     end loop;
 end;
 $$
@@ -129,28 +136,28 @@ class Mood(StrEnum):
 class Row:
     key: str
     title: str
-    parent_id: uuid.UUID | None
+    workflow_id: uuid.UUID | None
 
 
 @dataclasses.dataclass(slots=True)
 class StrictRow:
     key: str
     title: str
-    parent_id: uuid.UUID
+    workflow_id: uuid.UUID
 
 
 @dataclasses.dataclass(slots=True)
 class LooseRow:
     key: str
     title: str | None
-    parent_id: uuid.UUID | None
+    workflow_id: uuid.UUID | None
 
 
 @dataclasses.dataclass(slots=True)
 class LongRow:
     key: str
     title: str
-    parent_id: uuid.UUID | None
+    workflow_id: uuid.UUID | None
     colour: str
 
 
@@ -188,49 +195,49 @@ NAMES: dict[str, object] = {
         timedelta,
     )
 } | {"UNSET": UNSET, "typing": typing, "uuid": uuid}
-BY_KEY = "select key, title, parent_id from tasks where key = :key;"
+BY_KEY = "select key, title, workflow_id from tasks where key = :key;"
 
 # A statement, its stub, and what the finding must say; None: they agree.
 QUERIES: list[tuple[str, str, str | None]] = [
     (BY_KEY, "key: str) -> Row", None),
     (BY_KEY, "key: str) -> Row | None", None),
     (BY_KEY, "key: int) -> Row", ":key is"),
-    (BY_KEY, "key: str) -> StrictRow", "parent_id may be NULL"),
+    (BY_KEY, "key: str) -> StrictRow", "workflow_id may be NULL"),
     (BY_KEY, "key: str) -> LooseRow", "title is never NULL"),
     (BY_KEY, "key: str) -> LongRow", "no column colour"),
-    ("select key, title, parent_id, id from tasks where key = :key;", "key: str) -> Row", "no field"),
-    ("select key, title, parent_id from tasks where title = :title;", "title: str) -> Row", "more than one"),
-    ("select key, title, parent_id from tasks where title = :title limit 1;", "title: str) -> Row", None),
-    ("select priority as key, title, parent_id from tasks limit 1;", ") -> Row", "is smallint"),
+    ("select key, title, workflow_id, id from tasks where key = :key;", "key: str) -> Row", "no field"),
+    ("select key, title, workflow_id from tasks where title = :title;", "title: str) -> Row", "more than one"),
+    ("select key, title, workflow_id from tasks where title = :title limit 1;", "title: str) -> Row", None),
+    ("select priority as key, title, workflow_id from tasks limit 1;", ") -> Row", "is smallint"),
     # As psycopg, which does not know the type, gives it.
     ("select status from tasks where key = :key;", "key: str) -> str", None),
     ("select status from tasks where key = :key;", "key: str) -> int", "is task_status (pending"),
     ("select status from tasks where key = :key;", "key: str) -> typing.Literal['pending']", "is task_status"),
     ("select title from tasks where status = :status;", "status: typing.Literal['pending']) -> list[str]", None),
     ("select title from tasks where status = :status;", "status: typing.Literal['stuck']) -> list[str]", "is task_status"),
-    ("select id, key as id, parent_id from tasks where key = :key;", "key: str) -> Row", "has 2 columns of the name id"),
-    ("select context from tasks where key = :key;", "key: str) -> int | None", "is jsonb"),
-    ("select context from tasks where key = :key;", "key: str) -> dict[str, datetime] | None", "is jsonb"),
-    ("select 1 as key, title, parent_id from tasks where requirements = :list limit 1;", "list: list[str]) -> Row", ":list is jsonb"),
-    ("select title from tasks where requirements = any (:all);", "all: list[dict[str, int]]) -> list[str]", ":all is jsonb[]"),
-    ("select title from tasks where requirements = :one;", "one: list[dict[str, int]]) -> list[str]", None),
-    ("select title from tasks where complexity_score = :n;", "n: int | str) -> list[str]", ":n is smallint"),
-    ("select title from tasks where actual_hours > :n;", "n: int) -> list[str]", None),
+    ("select id, key as id, workflow_id from tasks where key = :key;", "key: str) -> Row", "has 2 columns of the name id"),
+    ("select context from task_details where task_id = :id;", "id: uuid.UUID) -> int | None", "is jsonb"),
+    ("select context from task_details where task_id = :id;", "id: uuid.UUID) -> dict[str, datetime] | None", "is jsonb"),
+    ("select 1 as key, title, workflow_id from full_tasks where requirements = :list limit 1;", "list: list[str]) -> Row", ":list is jsonb"),
+    ("select title from full_tasks where requirements = any (:all);", "all: list[dict[str, int]]) -> list[str]", ":all is jsonb[]"),
+    ("select title from full_tasks where requirements = :one;", "one: list[dict[str, int]]) -> list[str]", None),
+    ("select title from full_tasks where complexity_score = :n;", "n: int | str) -> list[str]", ":n is smallint"),
+    ("select title from full_tasks where actual_hours > :n;", "n: int) -> list[str]", None),
     ("select now()::timestamp;", ") -> typing.Annotated[datetime, Naive()]", None),
     ("select created_at from tasks where created_at > :at::timestamp;", "at: datetime) -> list[datetime]", ":at is timestamp without"),
     ("select status from tasks where key = :key;", "key: str) -> TaskStatus", None),
     ("select status from tasks where key = :key;", "key: str) -> Mood", "is task_status"),
     ("select created_at from tasks where key = :key;", "key: str) -> datetime", None),
     ("select created_at::timestamp from tasks where key = :key;", "key: str) -> datetime", "without time zone"),
-    ("select estimated_hours from tasks where key = :key;", "key: str) -> Decimal | None", None),
-    ("select estimated_hours from tasks where key = :key;", "key: str) -> Decimal", "may be NULL"),
+    ("select estimated_hours from task_details where task_id = :id;", "id: uuid.UUID) -> Decimal | None", None),
+    ("select estimated_hours from task_details where task_id = :id;", "id: uuid.UUID) -> Decimal", "may be NULL"),
     ("select array_agg(key) from tasks;", ") -> list[list[str] | None]", None),
     ("select array_agg(key) from tasks;", ") -> list[list[int] | None]", "is key[]"),
     ("select array_agg(key::text) from tasks;", ") -> list[list[str] | None]", None),
     ("select count(*) from tasks;", ") -> int", None),
     ("select sum(priority) from tasks;", ") -> int", "may be NULL"),
-    ("select context from tasks where key = :key;", "key: str) -> dict[str, typing.Any] | None", None),
-    ("select context from tasks where key = :key;", "key: str) -> Decimal | None", "is jsonb"),
+    ("select context from task_details where task_id = :id;", "id: uuid.UUID) -> dict[str, typing.Any] | None", None),
+    ("select context from task_details where task_id = :id;", "id: uuid.UUID) -> Decimal | None", "is jsonb"),
     ("select now() - :age::interval;", "age: timedelta) -> datetime", None),
     ("select now() - :age::interval;", "age: Decimal) -> datetime", ":age is interval"),
     ("select title from tasks where status = :status;", "status: TaskStatus) -> list[str]", None),
@@ -244,12 +251,12 @@ QUERIES: list[tuple[str, str, str | None]] = [
     ("delete from tasks where key = :key returning id, key;", "key: str) -> uuid.UUID", "has 2 columns"),
     ('select title as "title!" from tasks where key = :key;', "key: str) -> str", "gives no reason"),
     ('select title as "title!" from tasks where key = :key; -- sure', "key: str) -> str", "overrides nothing"),
-    ('select description as "text!"  -- checked elsewhere\nfrom tasks where key = :key;', "key: str) -> str", None),
+    ('select error_message as "text!"  -- checked elsewhere\nfrom tasks where key = :key;', "key: str) -> str", None),
     ('select title as "title?"  -- a test\nfrom tasks where key = :key;', "key: str) -> str", "may be NULL"),
-    ('select description as "text!"  -- checked elsewhere\nfrom tasks where true\nand description is not null -- if :q\nand title = :q -- if :q\n;', "q: str | None = None) -> list[str]", None),
-    ('select description as "text!"  -- checked elsewhere\nfrom tasks where description is not null\nand title = :q -- if :q\n;', "q: str | None = None) -> list[str]", "overrides nothing"),
+    ('select error_message as "text!"  -- checked elsewhere\nfrom tasks where true\nand error_message is not null -- if :q\nand title = :q -- if :q\n;', "q: str | None = None) -> list[str]", None),
+    ('select error_message as "text!"  -- checked elsewhere\nfrom tasks where error_message is not null\nand title = :q -- if :q\n;', "q: str | None = None) -> list[str]", "overrides nothing"),
     ('select title as "text?"  -- one day\nfrom tasks where true\nand title = :q -- if :q\n;', "q: str | None = None) -> list[str | None]", None),
-    ('select description as "text?"  -- one day\nfrom tasks where true\nand description = :q -- if :q\n;', "q: str | None = None) -> list[str | None]", "overrides nothing"),
+    ('select error_message as "text?"  -- one day\nfrom tasks where true\nand error_message = :q -- if :q\n;', "q: str | None = None) -> list[str | None]", "overrides nothing"),
     ("select title from tasks order by :by, id;", "by: str) -> list[str]", "order by :by sorts by nothing"),
     ("select title, row_number() over (order by :by::text) as n from tasks;", "by: str) -> list[str]", "order by :by sorts by nothing"),
     ("select title from tasks order by case :by when 'title' then title end, id;", "by: str) -> list[str]", None),
@@ -258,7 +265,7 @@ QUERIES: list[tuple[str, str, str | None]] = [
     ("delete from tasks where true\n and key = :key -- if :key\n and title = :title -- if :title\n;", "key: str | None = None, title: str | None = None) -> int", "when :key, :title is left out"),
     ("update tasks set title = 'x'\nwhere key = :key -- if :key\n;", "key: str | None = None) -> int", "writes to every row when :key"),
     ("with d as (delete from tasks where true\n and key = :key -- if :key\n returning id) select count(*) from d;", "key: str | None = None) -> int", "writes to every row when :key"),
-    ("delete from tasks where parent_id is null\n and key = :key -- if :key\n;", "key: str | None = None) -> int", None),
+    ("delete from tasks where workflow_id is null\n and key = :key -- if :key\n;", "key: str | None = None) -> int", None),
     ("delete from tasks;", ") -> int", None),
     ("-- every row: a cleared board is meant\ndelete from tasks where true\n and key = :key -- if :key\n;", "key: str | None = None) -> int", None),
     ("update tasks set title = :title\n, priority = 1 -- if :urgent\n;", "title: str, urgent: bool = False) -> int", None),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -31,10 +32,10 @@ from taskdb.queries.admin import query
 from tests.plans import LargePlan, Plan
 
 TABLES = (
-    *("epics", "features", "tasks", "task_history", "task_dependencies"),
+    *("epics", "features", "tasks", "task_details", "task_history", "task_dependencies"),
     *("workflows", "workflow_steps", "workflow_step_needs", "workflow_executions"),
     *("execution_steps", "external_dependencies"),
-    *("technical_specs", "spec_dependencies", "implementation_tasks"),
+    *("technical_specs", "spec_dependencies", "implementation_tasks", "claim_pauses"),
 )
 
 
@@ -118,15 +119,29 @@ BREAKAGES = {
     ),
     "parents in a loop": Breakage(
         (
-            "update tasks set parent_id = (select id from tasks where key = 'T-E01-F02-001')"
-            " where key in ('chore', 'T-E01-F02-002')",
-            "update tasks set parent_id = (select id from tasks where key = 'chore')"
-            " where key = 'T-E01-F02-001'",
+            "update task_details set parent_id = parent.id from tasks as task, tasks as parent"
+            " where task_id = task.id and parent.key = 'T-E01-F02-001'"
+            " and task.key in ('chore', 'T-E01-F02-002')",
+            "update task_details set parent_id = parent.id from tasks as task, tasks as parent"
+            " where task_id = task.id and parent.key = 'chore' and task.key = 'T-E01-F02-001'",
         ),
         "parent_cycle",
         PLAN.docs,
         "T-E01-F02-001 -> chore -> T-E01-F02-001, where each is a part of the next",
         "no loop",
+    ),
+    "a dependency that is not satisfied": Breakage(
+        (
+            "update task_dependencies set is_satisfied = true where (task_id, depends_on_id) ="
+            " (select test.id, build.id from tasks as test, tasks as build"
+            " where test.key = 'T-E01-F01-003' and build.key = 'T-E01-F01-002')",
+            "update tasks set open_dependencies = 0, blocked_reason = 'wait' where key ="
+            " 'T-E01-F01-003'",
+        ),
+        "is_satisfied",
+        PLAN.test,
+        "a satisfied dependency on T-E01-F01-002, which is in_progress",
+        "an unsatisfied one, as its type is requires",
     ),
     "a count too high": Breakage(
         ("update tasks set open_dependencies = 5 where key = 'T-E01-F02-002'",),
@@ -135,7 +150,7 @@ BREAKAGES = {
         "open_dependencies is 5",
         "2, as its edges say",
     ),
-    "an urgency that nothing asks for": Breakage(
+    "a priority that nothing justifies": Breakage(
         ("update tasks set effective_priority = 1 where key = 'chore'",),
         "effective_priority",
         PLAN.chore,
@@ -143,40 +158,125 @@ BREAKAGES = {
         "5, by its priority 5",
     ),
     "a reason of a task that is not blocked": Breakage(
-        (
-            "alter table tasks drop constraint tasks_reason_only_while_blocked",
-            "update tasks set blocked_reason = 'tired' where key = 'T-E01-F01-001'",
-        ),
+        ("update tasks set blocked_reason = 'tired' where key = 'T-E01-F01-001'",),
         "blocked",
         PLAN.design,
         'it is completed with 0 open dependencies and the reason "tired"',
         "no reason",
     ),
-    "two live claims": Breakage(
-        (
-            "drop index task_claims_one_live",
-            "alter table task_claims drop constraint task_claims_token_once_per_task",
-            "insert into task_claims (task_id, token, agent, lease_expires_at)"
-            " select id, claim_token, 'mallory', now() + interval '1 hour'"
-            " from tasks where key = 'T-E01-F01-002'",
-        ),
-        "live_claim",
+    "work that waits without an attempt left": Breakage(
+        ("update tasks set failed_attempts = 10 where key = 'chore'",),
+        "attempts",
+        PLAN.chore,
+        "it is pending after 10 of 10 attempts",
+        "failed",
+    ),
+    "blocked since never": Breakage(
+        ("update tasks set blocked_at = null where key = 'T-E01-F01-003'",),
+        "moment",
+        PLAN.test,
+        "it is blocked, and blocked_at is null",
+        "the moment of that",
+    ),
+    "completed without a moment": Breakage(
+        # (Requires is satisfied by the status.)
+        ("update tasks set completed_at = null where key = 'T-E01-F01-001'",),
+        "moment",
+        PLAN.design,
+        "it is completed, and completed_at is null",
+        "the moment of that",
+    ),
+    "a completion of what is not completed": Breakage(
+        ("update tasks set completed_at = now() where key = 'chore'",),
+        "moment",
+        PLAN.chore,
+        "it is pending, and completed_at is set",
+        "none",
+    ),
+    "in progress since never": Breakage(
+        ("update tasks set started_at = null where key = 'T-E01-F01-002'",),
+        "moment",
         PLAN.build,
-        "2 claims are live: of ben (token 1), mallory (token 1)",
-        "at most one",
+        "it is in_progress, and started_at is null",
+        "the moment of that",
     ),
     "a live claim on a finished task": Breakage(
-        ("update task_claims set outcome = null, ended_at = null where agent = 'ada'",),
-        "claimed_task",
+        (
+            "update tasks set claim_agent = 'ada', lease_expires_at = now() + interval '1 hour'"
+            " where key = 'T-E01-F01-001'",
+        ),
+        "claim",
         PLAN.design,
-        "the claim of ada (token 1) is live, and the task completed",
-        "a task in progress, or a claim that ended as revoked",
+        "it is completed and claimed by ada",
+        "a task in progress with a token and a lease, or no claim",
+    ),
+    "what a claim left behind": Breakage(
+        ("update tasks set progress_pct = 7, progress_note = 'so far' where key = 'chore'",),
+        "claim",
+        PLAN.chore,
+        "it is pending without a claim, and progress_pct, progress_note is set",
+        "a task in progress with a token and a lease, or no claim",
+    ),
+    "a lease without end": Breakage(
+        (
+            "update tasks set lease_expires_at = '9999-12-31 00:00+00' where key = 'T-E01-F01-002'",
+            "set local timezone to 'UTC'",
+        ),
+        "lease",
+        PLAN.build,
+        "the lease of ben ends at 9999-12-31 00:00:00+00",
+        "within 366 days",
+    ),
+    "a claim that was lost": Breakage(
+        (
+            "update tasks set claim_agent = null, lease_expires_at = null"
+            " where key = 'T-E01-F01-002'",
+        ),
+        "claim_record",
+        PLAN.build,
+        "row 4 of its history begins the claim of ben (token 1), and it is neither live nor ended",
+        "a live claim, or an end with the same token and an outcome",
+    ),
+    "a claim without an outcome": Breakage(
+        (
+            "update task_history set outcome = null where seq = 3"
+            " and task_id = (select id from tasks where key = 'chore')",
+        ),
+        "claim_record",
+        PLAN.chore,
+        "row 2 of its history begins the claim of cy (token 1), and the next row does not end it",
+        "a live claim, or an end with the same token and an outcome",
+    ),
+    "an end of a claim that never began": Breakage(
+        (
+            "update task_history set token = 5, outcome = 'lapsed' where seq = 2"
+            " and task_id = (select id from tasks where key = 'T-E01-F02-002')",
+        ),
+        "claim_record",
+        PLAN.release,
+        "row 2 of its history ends a claim (token 5, lapsed), and the row before it begins none",
+        "an end right behind its beginning",
+    ),
+    "a live claim that history does not know": Breakage(
+        (
+            "update task_history set new_status = 'in_progress', token = 1 where seq = 2"
+            " and task_id = (select id from tasks where key = 'T-E01-F01-002')",
+            "update task_history set old_status = 'in_progress', token = 1, outcome = 'released'"
+            " where seq = 3 and task_id = (select id from tasks where key = 'T-E01-F01-002')",
+            "update task_history set forced = true, token = case when seq < 4 then token end"
+            " where task_id = (select id from tasks where key = 'T-E01-F01-002')",
+        ),
+        "claim_record",
+        PLAN.build,
+        "it is claimed by ben, and row 4 of its history, the latest, begins no claim",
+        "the beginning of the live claim",
     ),
     "a file that two tasks in progress share": Breakage(
         (
             "update implementation_tasks set assigned_files = '{1.py}'"
             " where task_id = (select id from tasks where key = 'chore')",
-            "update tasks set status = 'in_progress', status_seq = 4 where key = 'chore'",
+            "update tasks set status = 'in_progress', status_seq = 4, is_ready = false,"
+            " started_at = now() where key = 'chore'",
             "insert into task_history (task_id, seq, old_status, new_status, agent)"
             " select id, 4, 'pending', 'in_progress', 'eve' from tasks where key = 'chore'",
         ),
@@ -226,38 +326,43 @@ BREAKAGES = {
         ("update tasks set claim_token = 0 where key = 'chore'",),
         "token",
         PLAN.chore,
-        "the claim of cy has token 1, the task 0",
-        "none above the task's",
+        "claim_token is 0",
+        "1, as its newest claim in history says",
     ),
     "a live claim behind the fence": Breakage(
         ("update tasks set claim_token = 7 where key = 'T-E01-F01-002'",),
         "token",
         PLAN.build,
-        "the claim of ben has token 1, the task 7",
-        "the same: the claim is live",
+        "claim_token is 7",
+        "1, as its newest claim in history says",
     ),
-    "work completed twice": Breakage(
-        ("update task_claims set outcome = 'completed' where agent = 'cy'",),
-        "completion",
-        PLAN.chore,
-        "1 claims of cy ended as completed, and history has 0 completions by this agent",
-        "one completion for each",
-    ),
-    "a claim of what was completed": Breakage(
+    "a token that was given twice": Breakage(
         (
-            "update tasks set claim_token = 2 where key = 'T-E01-F01-001'",
-            "insert into task_claims"
-            " (task_id, token, agent, lease_expires_at, outcome, ended_at)"
-            " select id, 2, 'eve', now(), 'revoked', now()"
-            " from tasks where key = 'T-E01-F01-001'",
+            "insert into task_history"
+            " (task_id, seq, old_status, new_status, token, outcome, agent)"
+            " select id, seq, old_status, new_status, 1, outcome, 'eve' from tasks, (values"
+            " (4, 'pending'::task_status, 'in_progress'::task_status, null::claim_outcome),"
+            " (5, 'in_progress', 'pending', 'lapsed'))"
+            " as entry (seq, old_status, new_status, outcome) where key = 'chore'",
+            "update tasks set status_seq = 5 where key = 'chore'",
+        ),
+        "token",
+        PLAN.chore,
+        "a claim with token 1 follows one with 1",
+        "a higher one",
+    ),
+    "work completed that was not": Breakage(
+        (
+            "update task_history set outcome = 'completed' where seq = 3"
+            " and task_id = (select id from tasks where key = 'chore')",
         ),
         "completion",
-        PLAN.design,
-        "the claim of ada (token 1) completed the task, and eve has claimed it since",
-        "a task that was reopened in between",
+        PLAN.chore,
+        "row 3 of its history ends the claim of cy as completed, and the task is pending",
+        "a task completed by it",
     ),
     "a status that history does not know": Breakage(
-        ("update tasks set status = 'cancelled' where key = 'chore'",),
+        ("update tasks set status = 'cancelled', is_ready = false where key = 'chore'",),
         "last_move",
         PLAN.chore,
         "its history ends with pending (seq 3)",
@@ -266,9 +371,10 @@ BREAKAGES = {
     "a task without history": Breakage(
         (
             "insert into tasks (key, title) values ('orphan', 'Nobody saw it come')",
+            "insert into task_details (task_id, created_at)"
+            " select id, created_at from tasks where key = 'orphan'",
             "insert into task_search (task_id, title, document)"
-            " select id, title, task_document(title, description)"
-            " from tasks where key = 'orphan'",
+            " select id, title, task_document(title, null) from tasks where key = 'orphan'",
         ),
         "last_move",
         "orphan",
@@ -294,6 +400,16 @@ BREAKAGES = {
         PLAN.build,
         "row 3 of its history goes from blocked to pending",
         "a row 2 before it",
+    ),
+    "imported history without a source": Breakage(
+        (
+            "insert into task_history (task_id, seq, new_status, agent)"
+            " select id, 0, 'pending', 'an importer' from tasks where key = 'chore'",
+        ),
+        "history",
+        PLAN.chore,
+        "row 0 of its history goes from nothing to pending",
+        "a row with a source",
     ),
     "a move that is not allowed": Breakage(
         (
@@ -322,7 +438,10 @@ BREAKAGES = {
         "0.00, by its 0 of 2 tasks today",
     ),
     "a text that search does not know": Breakage(
-        ("update tasks set description = 'with zebras' where key = 'chore'",),
+        (
+            "update task_details set description = 'with zebras'"
+            " where task_id = (select id from tasks where key = 'chore')",
+        ),
         "search_text",
         PLAN.chore,
         "task_search has another text",
@@ -334,6 +453,139 @@ BREAKAGES = {
         PLAN.chore,
         "task_search has no row for it",
         "the words of its title and description",
+    ),
+    "a task without details": Breakage(
+        ("delete from task_details where task_id = (select id from tasks where key = 'chore')",),
+        "details",
+        PLAN.chore,
+        "no row in task_details",
+        "one row",
+    ),
+    "a copy that is out of date": Breakage(
+        (
+            "update task_details set priority = 9"
+            " where task_id = (select id from tasks where key = 'chore')",
+        ),
+        "copy",
+        PLAN.chore,
+        "priority 9 in task_details",
+        "priority 5, as in tasks",
+    ),
+    "a copy of what was taken back": Breakage(
+        (
+            "update task_details set assigned_agent = 'ada'"
+            " where task_id = (select id from tasks where key = 'chore')",
+        ),
+        "copy",
+        PLAN.chore,
+        "assigned_agent ada in task_details",
+        "assigned_agent null, as in tasks",
+    ),
+    "a lane that is not its agent's": Breakage(
+        ("update tasks set reserved_for = 'ada' where key = 'chore'",),
+        "derived",
+        PLAN.chore,
+        "reserved_for 'ada'",
+        "reserved_for ''",
+    ),
+    "a lane that is not of its type": Breakage(
+        (
+            "update tasks set agent_type = 'tester' where key = 'chore'",
+            "update task_details set agent_type = 'tester'"
+            " where task_id = (select id from tasks where key = 'chore')",
+        ),
+        "derived",
+        PLAN.chore,
+        "for_type ''",
+        "for_type 'tester'",
+    ),
+    "a place that is not its order": Breakage(
+        ("update tasks set place = 3 where key = 'chore'",),
+        "derived",
+        PLAN.chore,
+        "place 3",
+        "place 2147483647",
+    ),
+    "a schedule that nobody keeps": Breakage(
+        ("update tasks set is_due = false where key = 'T-E01-F01-001'",),
+        "derived",
+        PLAN.design,
+        "is_due false",
+        "is_due true",
+    ),
+    "held back by no pause": Breakage(
+        ("update tasks set is_paused = true where key = 'T-E01-F01-002'",),
+        "derived",
+        PLAN.build,
+        "is_paused true",
+        "is_paused false",
+    ),
+    "a pause that lets a blocked task go": Breakage(
+        (
+            "update tasks set is_paused = true where status <> 'completed'",
+            "update tasks set is_ready = false",
+            "insert into claim_pauses default values",
+            "update tasks set is_paused = false where key = 'T-E01-F01-003'",
+        ),
+        "derived",
+        PLAN.test,
+        "is_paused false",
+        "is_paused true",
+    ),
+    "not ready, though only a file is in its way": Breakage(
+        (
+            "update implementation_tasks set assigned_files = '{1.py}'"
+            " where task_id = (select id from tasks where key = 'chore')",
+            "update tasks set is_ready = false where key = 'chore'",
+        ),
+        "derived",
+        PLAN.chore,
+        "is_ready false",
+        "is_ready true",
+    ),
+    "files that nobody looks for": Breakage(
+        ("update tasks set has_files = false where key = 'T-E01-F01-002'",),
+        "derived",
+        PLAN.build,
+        "has_files false",
+        "has_files true",
+    ),
+    "dependents that nobody looks for": Breakage(
+        ("update tasks set has_dependents = false where key = 'T-E01-F01-002'",),
+        "derived",
+        PLAN.build,
+        "has_dependents false",
+        "has_dependents true",
+    ),
+    "a condition that each claim parses": Breakage(
+        (
+            "create trigger tasks_99_slow before update on tasks for each row"
+            " when (old.title <> new.title) execute function touch_updated_at()",
+        ),
+        "hot_path",
+        "tasks_99_slow",
+        "a trigger of tasks with a WHEN clause",
+        "its condition inside its function",
+    ),
+    "a rule that each claim parses": Breakage(
+        (
+            "alter table task_history add constraint task_history_slow"
+            " check ((token is null) or (seq > 0)) not valid",
+        ),
+        "hot_path",
+        "task_history_slow",
+        "a CHECK of task_history over 2 columns",
+        "its condition inside apply_task_change",
+    ),
+    "a column that each claim parses": Breakage(
+        (
+            "alter table task_history add column day date generated always as"
+            " ((created_at at time zone 'UTC')::date) stored",
+        ),
+        "hot_path",
+        "task_history.day",
+        "a generated column",
+        "a column that a trigger keeps",
     ),
     "more unhealthy than its external dependencies": Breakage(
         ("update tasks set unhealthy_dependencies = 2 where key = 'T-E01-F01-001'",),
@@ -392,8 +644,8 @@ BREAKAGES = {
     "a view that hides what is ready": Breakage(
         (
             "create or replace view ready_tasks as"
-            " select id, key, title, status, effective_priority, execution_order, created_at,"
-            " agent_type, assigned_agent, feature_id, claim_token from tasks where false",
+            " select id, key, title, status, effective_priority, place, created_at,"
+            " agent_type, assigned_agent from tasks where false",
         ),
         "readiness",
         PLAN.chore,
@@ -444,6 +696,7 @@ def cycle_of_release(conn: psycopg.Connection[Any]) -> None:
         " select design.id, release.id from tasks as design, tasks as release"
         " where design.key = 'T-E01-F01-001' and release.key = 'T-E01-F02-002'",
         "update tasks set open_dependencies = 1 where key = 'T-E01-F01-001'",
+        "update tasks set has_dependents = true where key = 'T-E01-F02-002'",
     )
 
 
@@ -473,8 +726,8 @@ def test_the_path_of_a_long_cycle_is_cut(conn: psycopg.Connection[Any]) -> None:
         "insert into task_dependencies (task_id, depends_on_id)"
         " select first.id, last.id from tasks as first, tasks as last"
         " where first.key = 'link-00' and last.key = 'link-29'",
-        "update tasks set open_dependencies = 1, status = 'blocked', blocked_at = now()"
-        " where key = 'link-00'",
+        "update tasks set open_dependencies = 1, status = 'blocked', blocked_at = now(),"
+        " is_ready = false where key = 'link-00'",
     )
 
     (cycle,) = (found for found in doctor.run(conn) if found.invariant == "dependency_cycle")
@@ -501,28 +754,36 @@ def test_advice_may_go_round_in_a_circle(conn: psycopg.Connection[Any], used: Pl
             {("blocked", "chore"), ("readiness", "chore")},
         ),
         (
-            "update tasks set status = 'blocked', blocked_at = now() where key = 'chore'",
+            "update tasks set status = 'blocked', blocked_at = now(), is_ready = false"
+            " where key = 'chore'",
             {("blocked", "chore"), ("last_move", "chore"), ("readiness", "chore")},
         ),
         (
-            "update tasks set status = 'pending', blocked_at = null where key = 'T-E01-F01-003'",
+            "update tasks set status = 'pending', blocked_at = null, is_ready = true"
+            " where key = 'T-E01-F01-003'",
             {
                 ("blocked", "T-E01-F01-003"),
                 ("last_move", "T-E01-F01-003"),
                 ("readiness", "T-E01-F01-003"),
             },
         ),
+        (
+            "update tasks set is_ready = false where key = 'chore'",
+            {("derived", "chore"), ("readiness", "chore")},
+        ),
+        (
+            "update tasks set lease_expires_at = null where key = 'T-E01-F01-002'",
+            {("claim", "T-E01-F01-002"), ("readiness", "T-E01-F01-002")},
+        ),
     ],
-    ids=["pending for a reason", "blocked by nothing", "pending behind a gate"],
+    ids=[
+        *("pending for a reason", "blocked by nothing", "pending behind a gate", "hidden"),
+        "a claim without a lease",
+    ],
 )
-def test_a_status_that_does_not_go_with_its_gates_is_found_with_all_that_follows(
+def test_what_breaks_several_promises_is_found_with_all_that_follows(
     conn: psycopg.Connection[Any], used: Plan, statement: str, found: set[tuple[str, str]]
 ) -> None:
-    conn.execute(
-        b"alter table tasks drop constraint tasks_pending_is_free,"
-        b" drop constraint tasks_reason_only_while_blocked,"
-        b" drop constraint tasks_blocked_has_gate_or_reason"
-    )
     break_it(conn, statement)
 
     assert {(row.invariant, row.subject) for row in doctor.run(conn)} == found
@@ -583,13 +844,13 @@ def test_repair_of_a_sound_plan_changes_nothing(conn: psycopg.Connection[Any], u
     assert conn.execute(b"select xmin, ctid, id from tasks order by id").fetchall() == before
 
 
-def test_repair_counts_anew_and_gives_the_status_that_follows(
+def test_repair_counts_again_and_gives_the_status_that_follows(
     conn: psycopg.Connection[Any], used: Plan
 ) -> None:
     break_it(
         conn,
         "update tasks set open_dependencies = 0, status = 'pending', blocked_at = null,"
-        " status_seq = 3 where key = 'T-E01-F02-002'",
+        " is_ready = true, status_seq = 3 where key = 'T-E01-F02-002'",
         "insert into task_history (task_id, seq, old_status, new_status, agent)"
         " select id, 3, 'blocked', 'pending', 'a bug' from tasks where key = 'T-E01-F02-002'",
         "update tasks set open_dependencies = 7 where key = 'T-E01-F01-003'",
@@ -607,16 +868,12 @@ def test_repair_counts_anew_and_gives_the_status_that_follows(
     assert doctor.run(conn) == []
     last = history.list_for_task(conn, key=used.release)[-1]
     assert (last.new_status, last.agent) == (TaskStatus.BLOCKED, "taskdb")
-    assert last.note == "taskdb doctor counted its dependencies anew"
+    assert last.note == "taskdb doctor counted its dependencies again"
 
 
 def test_repair_keeps_the_reason_of_a_pending_task_by_blocking_it(
     conn: psycopg.Connection[Any], used: Plan
 ) -> None:
-    conn.execute(
-        b"alter table tasks drop constraint tasks_pending_is_free,"
-        b" drop constraint tasks_reason_only_while_blocked"
-    )
     break_it(conn, "update tasks set blocked_reason = 'tired' where key = 'chore'")
 
     (repair,) = doctor.repair(conn)
@@ -667,7 +924,7 @@ def test_repair_refreshes_caches(conn: psycopg.Connection[Any], used: Plan) -> N
     assert doctor.run(conn) == []
 
 
-def test_repair_counts_what_is_unhealthy_anew(conn: psycopg.Connection[Any], used: Plan) -> None:
+def test_repair_counts_what_is_unhealthy_again(conn: psycopg.Connection[Any], used: Plan) -> None:
     break_it(
         conn,
         A_WORKFLOW,
@@ -691,18 +948,76 @@ def test_repair_counts_what_is_unhealthy_anew(conn: psycopg.Connection[Any], use
     assert doctor.run(conn) == []
 
 
+def test_repair_marks_dependencies_as_their_blockers_are(
+    conn: psycopg.Connection[Any], used: Plan
+) -> None:
+    break_it(conn, "update task_dependencies set is_satisfied = not is_satisfied")
+
+    repairs = doctor.repair(conn)
+
+    assert {repair.invariant for repair in repairs} == {"is_satisfied"}
+    assert repairs[0].message == (
+        "an unsatisfied dependency on T-E01-F01-001, which is completed became"
+        " a satisfied one, as its type is requires"
+    )
+    assert doctor.run(conn) == []
+
+
+def test_repair_derives_and_copies_again(conn: psycopg.Connection[Any], used: Plan) -> None:
+    break_it(
+        conn,
+        "update tasks set reserved_for = 'eve', for_type = 'x', place = 0, is_due = false,"
+        " is_ready = not is_ready, is_paused = not is_paused, has_files = false,"
+        " has_dependents = false",
+        "update task_details set priority = 1, agent_type = 'x', assigned_agent = 'eve',"
+        " created_at = '2020-01-01'",
+    )
+
+    repairs = doctor.repair(conn)
+
+    assert {repair.invariant for repair in repairs} == {"derived", "copy"}
+    assert {repair.message for repair in repairs if repair.subject == used.build} >= {
+        "reserved_for 'eve' became reserved_for ''",
+        "is_ready true became is_ready false",
+        "has_files false became has_files true",
+        "priority 1 in task_details became priority 5, as in tasks",
+    }
+    assert doctor.run(conn) == []
+
+
+def test_repair_makes_a_lost_row_of_details_and_no_second_history(
+    conn: psycopg.Connection[Any], used: Plan
+) -> None:
+    before = history.list_for_task(conn, key=used.chore)
+    break_it(
+        conn, "delete from task_details where task_id = (select id from tasks where key = 'chore')"
+    )
+
+    (repair,) = doctor.repair(conn)
+
+    assert (repair.subject, repair.message) == (
+        used.chore,
+        "no row in task_details became one row",
+    )
+    assert tasks.get_by_key(conn, key=used.chore).description is None
+    assert history.list_for_task(conn, key=used.chore) == before
+    assert doctor.run(conn) == []
+
+
 def test_repair_leaves_alone_what_needs_a_decision(
     conn: psycopg.Connection[Any], used: Plan
 ) -> None:
     break_it(
         conn,
-        "update task_claims set outcome = null, ended_at = null where agent = 'ada'",
-        "update tasks set parent_id = id where key = 'chore'",
+        "update tasks set claim_agent = 'ada', lease_expires_at = now() + interval '1 hour'"
+        " where key = 'T-E01-F01-001'",
+        "update task_details set parent_id = task_id"
+        " where task_id = (select id from tasks where key = 'chore')",
     )
     found = doctor.run(conn)
 
     assert doctor.repair(conn) == []
-    assert {row.invariant for row in found} == {"claimed_task", "parent_cycle"}
+    assert {row.invariant for row in found} == {"claim", "parent_cycle"}
     assert doctor.run(conn) == found
 
 
@@ -750,7 +1065,11 @@ def test_on_a_connection_that_commits_by_itself_a_repair_is_one_transaction(
     with connect(database_url, autocommit=True) as conn:
         tasks.create(conn, key="A", title="A")
         tasks.update_status(conn, key="A", status=TaskStatus.BLOCKED, blocked_reason="it rains")
-        break_it(conn, "update tasks set open_dependencies = 3, description = 'zebras'")
+        break_it(
+            conn,
+            "update tasks set open_dependencies = 3",
+            "update task_details set description = 'zebras'",
+        )
         conn.execute(b"alter table task_search add constraint no check (false) not valid")
         with pytest.raises(ValidationError):
             doctor.repair(conn)
@@ -798,6 +1117,59 @@ def test_a_finding_is_ready_for_json(conn: psycopg.Connection[Any], used: Plan) 
         "found": "open_dependencies is 5",
         "expected": "2, as its edges say",
     }
+
+
+def test_what_nobody_claims_is_overdue_and_no_finding(
+    conn: psycopg.Connection[Any], used: Plan
+) -> None:
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    tasks.update(conn, key=used.chore, scheduled_at=soon)
+    tasks.create(conn, key="later", title="Later", scheduled_at=soon)
+    conn.execute(
+        b"update tasks set lease_expires_at = now() - interval '2 hours'"
+        b" where key = 'T-E01-F01-002'"
+    )
+    break_it(
+        conn,
+        "update tasks set scheduled_at = now() - interval '3 hours' where key = 'chore'",
+        "update tasks set scheduled_at = now() - interval '1 minute' where key = 'later'",
+    )
+
+    overdue = doctor.overdue(conn)
+
+    assert [(task.key, task.reason) for task in overdue] == [
+        (used.chore, "its schedule has passed"),
+        (used.build, "the lease of ben lapsed"),
+    ]
+    assert "later" in {task.key for task in doctor.overdue(conn, patience=timedelta(seconds=5))}
+    assert doctor.run(conn) == []
+
+
+def test_a_claim_makes_time_pass_for_what_is_overdue(
+    conn: psycopg.Connection[Any], used: Plan
+) -> None:
+    conn.execute(
+        b"update tasks set lease_expires_at = now() - interval '2 hours'"
+        b" where key = 'T-E01-F01-002'"
+    )
+    assert claims.claim_next(conn, agent="eve")
+
+    assert doctor.overdue(conn) == []
+    assert doctor.run(conn) == []
+
+
+def test_work_that_fails_as_its_attempts_are_cut_down_is_no_finding(
+    conn: psycopg.Connection[Any], used: Plan
+) -> None:
+    held = claims.claim(conn, key=used.chore, agent="eve")
+    assert held
+    claims.fail(
+        conn, task_id=held.task_id, token=held.token, error="no", retry_in=timedelta(hours=1)
+    )
+    tasks.update(conn, key=used.chore, max_attempts=1)
+
+    assert tasks.get_by_key(conn, key=used.chore).status is TaskStatus.FAILED
+    assert doctor.run(conn) == []
 
 
 def test_doctor_needs_no_right_but_to_read(make_role: Any, database_url: str) -> None:

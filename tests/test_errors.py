@@ -320,14 +320,14 @@ def test_shard_of_a_distributed_table_is_recognised_by_its_message_alone() -> No
     class FromWorker(pg.UniqueViolation):
         diag = diagnosis(
             message_primary="duplicate key value violates unique constraint"
-            ' "task_claims_one_live_102008"'
+            ' "task_files_path_once_per_task_102008"'
         )
 
     error = translate(FromWorker())
 
     assert isinstance(error, IntegrityError)
-    assert (error.field, error.rule) == ("task_id", "must not have two live claims")
-    assert error.constraint == "task_claims_one_live_102008"
+    assert (error.field, error.rule) == ("path", "must be unique among its task's files")
+    assert error.constraint == "task_files_path_once_per_task_102008"
 
 
 def test_check_of_a_shard_is_read_without_its_number() -> None:
@@ -522,8 +522,8 @@ def test_loop_of_real_tasks_is_refused_with_its_path(conn: Conn) -> None:
 
 
 def test_rule_of_a_column_s_domain_is_told_where_the_column_is_not(conn: Conn) -> None:
-    insert = "insert into tasks (key, title, context) values ('T', 't', $1)"
-    error = refused(conn, insert, [Jsonb([1])])
+    conn.execute("insert into tasks (key, title) values ('T', 't')")
+    error = refused(conn, "update task_details set context = $1", [Jsonb([1])])
 
     assert isinstance(error, ValidationError)
     assert str(error) == "a value must be a JSON object"
@@ -589,8 +589,63 @@ def test_every_unique_key_but_the_ids_says_its_field_and_rule(
             )
 
 
+def raised_by_triggers() -> set[str]:
+    """The rules of tasks that triggers hold, each raised under the name of a constraint."""
+    sql = Path(__file__).parent.parent / "sql"
+    files = [*sql.glob("triggers/*.sql"), *sql.glob("functions/*.sql")]
+    return {
+        name
+        for file in files
+        for name in re.findall(r"raise_broken_rule\(\s*'(\w+)'", file.read_text("utf-8"))
+    }
+
+
 def test_listed_names_are_all_there(constraints: list[tuple[str, str, str, bool]]) -> None:
-    assert set(CONSTRAINTS) - {name for name, *_ in constraints} == set()
+    known = {name for name, *_ in constraints} | raised_by_triggers()
+    assert set(CONSTRAINTS) - known == set()
+
+
+def test_every_rule_that_a_trigger_raises_says_its_field(conn: Conn) -> None:
+    columns = conn.execute(
+        "select attname from pg_attribute where attrelid = 'tasks'::regclass"
+    ).fetchall()
+
+    assert len(raised_by_triggers()) >= 3
+    for name in raised_by_triggers():
+        assert (CONSTRAINTS[name].field,) in columns, name
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        (
+            "insert into tasks (key, title, blocked_reason) values ('T', 't', 'why')",
+            "blocked_reason must be null unless status is blocked",
+        ),
+        (
+            "insert into tasks (key, title, completed_at) values ('T', 't', now())",
+            "completed_at must be set on completion, and only while completed or archived",
+        ),
+        (
+            "update tasks set blocked_reason = 'why' where key = 'OPEN'",
+            "blocked_reason must be null unless status is blocked",
+        ),
+        (
+            "update tasks set status = 'in_progress', claim_agent = 'a',"
+            " lease_expires_at = now() where key = 'OPEN'",
+            "lease_expires_at must end after now for a new claim",
+        ),
+    ],
+)
+def test_rule_that_a_trigger_raises_reads_like_a_constraint_s(
+    conn: Conn, statement: str, message: str
+) -> None:
+    conn.execute("insert into tasks (key, title) values ('OPEN', 'open')")
+
+    error = refused(conn, statement)
+
+    assert isinstance(error, ValidationError)
+    assert str(error) == message
 
 
 def test_names_leave_room_for_the_number_of_a_shard(

@@ -373,20 +373,27 @@ def test_a_due_task_waits_as_well(conn: Connection) -> None:
     assert doctor.run(conn) == []
 
 
-def test_work_under_way_goes_on_and_is_taken_over(conn: Connection) -> None:
-    """As with a dependency that opens: what has begun keeps its status and its claim."""
+def test_work_under_way_goes_on_and_is_claimed_again_once_all_is_healthy(
+    conn: Connection,
+) -> None:
+    """As with a dependency that opens: what has begun keeps its status and its claim. When the
+    claim lapses its task is handed out like any other."""
     task(conn)
     claim = claims.claim_next(conn, agent="ada")
     assert claim
-    breaks(conn, of_task(conn))
+    needed = of_task(conn)
+    breaks(conn, needed)
 
     under_way = reasons(conn)
-    conn.execute(b"update task_claims set lease_expires_at = now() - interval '1 second'")
+    conn.execute(b"update tasks set lease_expires_at = now() - interval '1 second'")
+    while_unhealthy = claims.claim_next(conn, agent="ben")
+    recovers(conn, needed)
     taken_over = claims.claim_next(conn, agent="ben")
 
     assert [reason for reason, _ in under_way] == ["claimed"]
+    assert while_unhealthy is None
     assert taken_over
-    assert taken_over.key == "A"
+    assert (taken_over.key, taken_over.token) == ("A", claim.token + 1)
     assert doctor.run(conn) == []
 
 

@@ -343,6 +343,7 @@ def processor_clock(conn: psycopg.Connection[Any]) -> Callable[[], float]:
     return lambda: int(process.joinpath("schedstat").read_text().split()[0]) / 1e9
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: f"{figure.document}-{figure.what}")
 def test_figure_of_a_document_is_kept(measured: Measured, figure: Figure) -> None:
     action = getattr(measured, figure.what)
@@ -362,6 +363,7 @@ def test_every_measurement_has_its_figure() -> None:
     assert {figure.what for figure in FIGURES} == measurements
 
 
+@pytest.mark.timing
 def test_empty_database_is_migrated_in_two_seconds(databases: Databases) -> None:
     urls = [databases.empty() for _ in range(3)]
     fresh = iter(urls)

@@ -344,13 +344,14 @@ def lives(conn: Conn) -> dict[str, Life]:
     """Read the history of every task, and walk through it."""
     rows: dict[UUID, list[Any]] = defaultdict(list)
     for row in conn.execute(
-        "select task_id, seq, old_status::text, new_status::text, agent, created_at, id"
+        "select task_id, seq, old_status::text, new_status::text, agent, created_at"
         " from task_history"
     ):
         rows[row[0]].append(row[1:])
     found = {}
     for key, task_id, created in conn.execute("select key, id, created_at from tasks"):
-        own = sorted(rows[task_id], key=lambda row: (row[0] or 0, row[4], row[5]))
+        # Imported rows count downwards from 0, and come first, in the order of their times.
+        own = sorted(rows[task_id], key=lambda row: (max(row[0], 0), row[4], -row[0]))
         found[key] = walk(created, own)
     return found
 
@@ -360,7 +361,7 @@ def walk(created: datetime, rows: list[Any]) -> Life:
     done: datetime | None = None
     life = Life(min(created, rows[0][4]), None, None, None, 0, False, [])
     was_done = False
-    for number, (_, old, new, agent, stated, _) in enumerate(rows):
+    for number, (_, old, new, agent, stated) in enumerate(rows):
         life.skewed = life.skewed or stated < clock or (old is not None and stated < created)
         clock = max(clock, stated)
         if life.stays:
@@ -455,7 +456,8 @@ def test_burn_up_of_real_epics_agrees_with_a_walk_through_their_history(conn: Co
     known = lives(conn)
     members: dict[str, list[str]] = defaultdict(list)
     for epic, key in conn.execute(
-        "select epics.key, tasks.key from tasks join features on features.id = feature_id"
+        "select epics.key, tasks.key from tasks join task_details on task_id = tasks.id"
+        " join features on features.id = feature_id"
         " join epics on epics.id = epic_id"
     ):
         members[epic].append(key)

@@ -1,4 +1,4 @@
-"""The graph of dependencies and the tree of parents: no loop gets in, whatever the way.
+"""The graph of dependencies and the tree of parents: no cycle gets in, whatever the way.
 
 What each of them costs is in the tests at the end, on shapes that make a naive walk explode.
 """
@@ -562,7 +562,7 @@ def test_new_tasks_are_not_each_others_parents(conn: Connection) -> None:
     assert tasks.list_tasks(conn) == []
 
 
-def test_one_statement_that_turns_a_tree_into_a_loop_is_refused(conn: Connection) -> None:
+def test_one_statement_that_turns_a_tree_into_a_cycle_is_refused(conn: Connection) -> None:
     tree(conn, "top", "mid<top", "x")
 
     with (
@@ -571,8 +571,9 @@ def test_one_statement_that_turns_a_tree_into_a_loop_is_refused(conn: Connection
     ):
         statement(
             conn,
-            "update tasks as task set parent_id = parent.id from tasks as parent"
-            " where (task.key, parent.key) in (('top', 'x'), ('x', 'mid'))",
+            "update task_details as details set parent_id = parent.id"
+            " from tasks as task, tasks as parent where task.id = details.task_id"
+            " and (task.key, parent.key) in (('top', 'x'), ('x', 'mid'))",
         )
 
     assert doctor.run(conn) == []
@@ -583,9 +584,9 @@ def test_a_tree_may_be_turned_upside_down_in_one_statement(conn: Connection) -> 
 
     statement(
         conn,
-        "update tasks as task set parent_id = ("
-        "    select parent.id from tasks as parent"
-        "    where (task.key, parent.key) in (('top', 'mid'), ('mid', 'low'))"
+        "update task_details as details set parent_id = ("
+        "    select parent.id from tasks as task, tasks as parent where task.id = details.task_id"
+        "    and (task.key, parent.key) in (('top', 'mid'), ('mid', 'low'))"
         ")",
     )
 
@@ -610,7 +611,7 @@ def test_parts_do_not_gate_the_whole(conn: Connection) -> None:
 
 @CALM
 @given(moves=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=20))
-def test_moves_in_the_tree_are_taken_if_and_only_if_they_close_no_loop(
+def test_moves_in_the_tree_are_taken_if_and_only_if_they_close_no_cycle(
     conn: Connection, moves: list[tuple[int, int]]
 ) -> None:
     statement(conn, "delete from tasks")
@@ -712,7 +713,7 @@ def test_hundreds_of_tasks_put_on_top_of_each_other_find_room(conn: Connection) 
     assert doctor.run(conn) == []
 
 
-def test_where_ranks_leave_no_room_they_are_spread_anew(conn: Connection) -> None:
+def test_where_ranks_leave_no_room_they_are_spread_again(conn: Connection) -> None:
     """40 tasks at neighbouring ranks, chained; what comes between two must push all down."""
     keys = [f"tight-{number}" for number in range(40)]
     make(conn, keys, [(later, earlier) for earlier, later in pairwise(keys)])

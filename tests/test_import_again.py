@@ -213,7 +213,10 @@ def test_a_live_claim_is_never_torn(conn: Conn, take: Take) -> None:
         "completed in the file now, but ann",
         "is not pruned: ann",
     ]
-    conn.execute("update task_claims set lease_expires_at = claimed_at")
+    conn.execute(
+        "update tasks set lease_expires_at = now() - interval '1 second'"
+        " where claim_agent is not null"
+    )
     take(new, on_conflict=OnConflict.THEIRS)
     assert tasks.get_by_key(conn, key="a").status is TaskStatus.COMPLETED
 
@@ -298,10 +301,16 @@ def test_metadata_that_changed_is_replaced_name_by_name(conn: Conn, take: Take) 
     metadata = tasks.get_by_key(conn, key="a").metadata
     assert metadata is not None
     assert (metadata["labels"], metadata["ours"]) == (["y"], 1)
+    assert tasks.get_by_key(conn, key="a").labels == ["y"]
     assert metadata["external_ref"] == "gh-9"
     assert "notes" not in metadata
     fields = {change.field for change in report.changes}
-    assert fields == {"metadata.labels", "metadata.external_ref", "metadata.notes"}
+    assert fields == {
+        "labels",
+        "metadata.labels",
+        "metadata.external_ref",
+        "metadata.notes",
+    }
 
 
 def test_a_line_that_only_moved_is_unchanged(conn: Conn, take: Take) -> None:

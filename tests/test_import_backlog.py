@@ -222,7 +222,7 @@ def test_a_real_folder_agrees_with_figures_that_other_code_worked_out(
     found = Counter(
         dict(
             conn.execute(
-                "select metadata -> 'source' ->> 'status', count(*) from tasks group by 1"
+                "select metadata -> 'source' ->> 'status', count(*) from task_details group by 1"
             ).fetchall()
         )
     )
@@ -230,6 +230,6 @@ def test_a_real_folder_agrees_with_figures_that_other_code_worked_out(
     ready = conn.execute(
         "select distinct task.metadata -> 'source' ->> 'status', "
         "task.metadata -> 'source' ->> 'folder' "
-        "from tasks as task inner join ready_tasks using (id) where task.status = 'pending'"
+        "from full_tasks as task inner join ready_tasks using (id) where task.status = 'pending'"
     ).fetchall()
     assert ready == [("To Do", "tasks")]

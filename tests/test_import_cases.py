@@ -67,7 +67,7 @@ def test_what_task_master_itself_writes_is_taken_strictly(conn: Conn) -> None:
     assert ready(conn) == EXPECTED["taskmaster-tagged.json"]["ready"]
     assert report.findings == []
     kept = conn.execute(
-        "select metadata #>> '{about_file,master,metadata,description}' from tasks"
+        "select metadata #>> '{about_file,master,metadata,description}' from full_tasks"
     ).fetchone()
     assert kept == ("Tasks for master context",)
 

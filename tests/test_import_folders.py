@@ -120,7 +120,7 @@ def test_real_backups_agree_with_figures_that_other_code_worked_out(conn: Conn, 
     )
     found = dict(
         conn.execute(
-            "select metadata -> 'source' ->> 'status', count(*) from tasks group by 1"
+            "select metadata -> 'source' ->> 'status', count(*) from task_details group by 1"
         ).fetchall()
     )
     assert found == known["statuses"]
@@ -236,7 +236,7 @@ def test_a_backup_of_odd_rows_is_read_without_a_fault(conn: Conn, tmp_path: Path
 
     assert report.taken["tasks"] == 1
     assert [finding.where for finding in report.refused] == ["issues.jsonl:1", "issues.jsonl:3"]
-    metadata = conn.execute("select metadata from tasks").fetchone()
+    metadata = conn.execute("select metadata from task_details").fetchone()
     assert metadata is not None
     assert metadata[0]["labels"] == ["ui"]
     assert metadata[0]["about_file"]["memories"] == [

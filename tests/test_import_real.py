@@ -40,7 +40,7 @@ INVALID = "taskmaster/eyaltoledano+claude-task-master/2025-06-13_INVALID_516bc92
 # The types of issues that nobody works on.
 NO_WORK = {"merge-request", "gate", "molecule", "message", "agent", "role", "rig", "event"}
 FREED = """
-    select key from tasks
+    select key from full_tasks
     where metadata -> 'relations' @? '$[*] ? (@.refused like_regex "^closes the loop")'
 """
 
@@ -50,7 +50,7 @@ READY = """
         split_part(task.key, '.', 1),
         count(*) filter (where not coalesce(relation.refused, false))
     from ready_tasks as ready
-    inner join tasks as task on task.id = ready.id
+    inner join full_tasks as task on task.id = ready.id
     left join lateral (
         select bool_or(entry ? 'refused' and entry ->> 'type' <> 'parent') as refused
         from jsonb_array_elements(task.metadata -> 'relations') as entry
@@ -122,11 +122,11 @@ def test_reset_leaves_nothing_but_pending_and_gated_tasks(conn: Conn, name: str)
     assert not {"history", "claims"} & report.taken.keys()
     # Deleted tasks stay deleted, and what is no work stays on hold.
     held = conn.execute(
-        "select metadata ->> 'issue_type' from tasks where blocked_reason is not null"
+        "select metadata ->> 'issue_type' from full_tasks where blocked_reason is not null"
     ).fetchall()
     assert {kind for (kind,) in held} <= NO_WORK
     cancelled = conn.execute(
-        "select metadata -> 'source' ->> 'status' from tasks where status = 'cancelled'"
+        "select metadata -> 'source' ->> 'status' from full_tasks where status = 'cancelled'"
     ).fetchall()
     assert {word for (word,) in cancelled} <= {"tombstone", "cancelled"}
     # In dependency order the whole plan can be worked off: no task waits for a later one.

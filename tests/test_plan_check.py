@@ -72,7 +72,7 @@ def test_the_shipped_queries_have_the_plans_they_are_meant_to_have(
     monkeypatch.setenv("TASKDB_WORKSPACE", "elsewhere")
     done = Caller(capsys, much_data)("check", "plans", "--tasks", str(TASKS), "--json")
 
-    assert done.data["plans"] == []
+    assert [(row["query"], row["variant"], row["message"]) for row in done.data["plans"]] == []
     assert done.status == 0
     assert {"tasks.count_by_status", "doctor.wrong_counts"} <= {
         each["query"] for each in done.data["exemptions"]
@@ -91,19 +91,19 @@ def test_nothing_is_left_behind(data: Connection) -> None:
 
 # An index, and a query that cannot do without.
 INDEXES = [
-    ("tasks_to_claim", "claims.claim_next"),
-    ("tasks_to_claim_by_type", "claims.claim_batch"),
+    ("tasks_ready_in_order", "tasks.list_ready"),
+    ("tasks_by_status", "tasks.list_failed"),
+    ("tasks_by_workflow", "tasks.list_tasks"),
     ("tasks_blocked_in_order", "tasks.list_blocked"),
-    ("tasks_by_parent", "tasks.hierarchy"),
-    ("tasks_by_creation", "tasks.list_tasks"),
-    ("tasks_by_feature", "features.progress"),
-    ("tasks_by_assigned_agent", "tasks.list_tasks"),
+    ("task_details_by_parent", "tasks.hierarchy"),
+    ("task_details_by_creation", "tasks.list_tasks"),
+    ("task_details_by_feature", "features.progress"),
+    ("task_details_by_assigned_agent", "tasks.list_tasks"),
     ("task_history_by_time", "history.recent"),
     ("task_history_by_agent", "history.list_by_agent"),
-    ("task_history_by_task", "history.list_for_task"),
     ("task_search_by_trigrams", "tasks.find_similar"),
     ("task_dependencies_by_blocker", "dependencies.dependents_of"),
-    ("task_claims_one_live", "claims.heartbeat"),
+    ("task_details_by_label", "tasks.list_tasks"),
     ("subtasks_in_order", "subtasks.list_subtasks"),
 ]
 
@@ -118,7 +118,7 @@ def test_dropped_index_is_missed(data: Connection, index: str, name: str) -> Non
 
 def test_lost_order_of_an_index_is_found_by_what_the_plan_does(data: Connection) -> None:
     data.execute("drop index task_history_by_time")
-    data.execute("create index task_history_by_time on task_history (id, created_at)")
+    data.execute("create index task_history_by_time on task_history (task_id, created_at)")
 
     findings = plans.check(data, [queries.query["history.recent"]], scale=SCALE).findings
 
@@ -143,7 +143,7 @@ def probe(data: Connection, tmp_path: Path) -> Probe:
 
 
 KEY = "-- plan: tasks_key_is_unique\n"
-CREATION = "-- plan: tasks_by_creation\n"
+CREATION = "-- plan: task_details_by_creation\n"
 
 # A statement, its stub, and what the finding must say; None: its plan is a good one.
 PROBES: list[tuple[str, str, str | None]] = [
@@ -154,8 +154,8 @@ PROBES: list[tuple[str, str, str | None]] = [
         "has no -- plan: line, and reads tasks",
     ),
     (
-        "select title from tasks where description = :description;",
-        "description: str) -> list[str]",
+        "select title from tasks where error_message = :message;",
+        "message: str) -> list[str]",
         "custom]: reads table tasks whole, about 50,000 rows",
     ),
     (
@@ -177,12 +177,13 @@ PROBES: list[tuple[str, str, str | None]] = [
     ),
     # A page of an index in order is a page; all of it is all of it.
     (
-        CREATION + "select id from tasks order by created_at desc, id desc limit :limit;",
+        CREATION
+        + "select task_id from task_details order by created_at desc, task_id desc limit :limit;",
         "limit: int = 50) -> list[UUID]",
         None,
     ),
     (
-        CREATION + "select id from tasks order by created_at desc, id desc;",
+        CREATION + "select task_id from task_details order by created_at desc, task_id desc;",
         ") -> list[UUID]",
         "whole",
     ),
@@ -264,7 +265,7 @@ def test_plan_of_a_query_is_judged(probe: Probe, sql: str, stub: str, expected: 
 
 def test_the_same_in_many_plans_is_said_once(probe: Probe) -> None:
     (finding,) = probe(
-        "-- plan: tasks_by_creation, tasks_by_status, tasks_by_feature, tasks_pkey\n"
+        "-- plan: tasks_to_claim, tasks_by_status, tasks_by_lease, tasks_pkey\n"
         "select title from tasks where upper(title) = :title\n"
         "    and status = :status  -- if :status\n;",
         "title: str, status: TaskStatus | None = None) -> list[str]",
@@ -302,7 +303,7 @@ def test_exemptions_are_listed_with_their_reasons(data: Connection) -> None:
 
 
 def test_arguments_are_values_that_the_compared_columns_have(data: Connection) -> None:
-    names = ("tasks.list_tasks", "claims.claim_next", "tasks.update", "projects.update")
+    names = ("tasks.list_tasks", "tasks.update", "projects.update")
     described = plans.described(data, [queries.query[name] for name in names])
     given = find_arguments(data, described)
 
@@ -311,8 +312,8 @@ def test_arguments_are_values_that_the_compared_columns_have(data: Connection) -
     assert listed.rare["status"] != "completed"
     assert listed.frequent["limit"] == "50"
     assert listed.frequent["due_by"] > "2000"
-    assert given["claims.claim_next"].frequent["agent_type"] == "coder"
-    assert given["claims.claim_next"].frequent["agent"].startswith("agent-")
+    assert listed.frequent["agent_type"] == "coder"
+    assert listed.frequent["assigned_agent"].startswith("agent-")
     assert given["tasks.update"].frequent["key"].startswith("TASK-")
     # A domain over an array takes an array of what the column's arrays have.
     assert given["projects.update"].frequent["dependencies"] == '{"package-1"}'
@@ -367,13 +368,13 @@ COMPARED = [
         "with mine as (select id as task_id from tasks) select 1 from mine where task_id = $1",
         "tasks.id",
     ),
-    ("select 1 from task_claims as c join tasks as t on t.id = c.task_id and c.agent = $1", "task_claims.agent"),
+    ("select 1 from task_claims as c join tasks as t on t.id = c.task_id and c.agent = $1", "task_history.agent"),
     (
         "with wanted as (select plainto_tsquery('english', $1) as words) "
         "select 1 from wanted join task_search on document @@ words",
         "task_search.document",
     ),
-    ("select 1 from tasks where exists (select from features where features.id = tasks.feature_id and features.key = $1)", "features.key"),
+    ("select 1 from task_details where exists (select from features where features.id = task_details.feature_id and features.key = $1)", "features.key"),
     ("update tasks set title = $1 where key = $2", None),
     ("select now() - $1::interval", None),
 ]  # fmt: skip

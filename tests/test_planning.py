@@ -363,7 +363,7 @@ def open_graph(conn: Conn) -> Any:
     """Return the open tasks and the edges that hold them, with hours, by other code than SQL's."""
     rows = conn.execute(
         "select key, status::text, completed_at is not null, agent_type, estimated_hours,"
-        " actual_hours, started_at, completed_at from tasks"
+        " actual_hours, started_at, completed_at from full_tasks"
     ).fetchall()
     spent: dict[str | None, list[Decimal]] = {}
     for _, status, completed, agent_type, _, actual, started, ended in rows:

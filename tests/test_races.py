@@ -205,7 +205,7 @@ def claimed(
         claim = claims.claim(conn, key=key, agent="zed")
         assert claim
         if lapsed:
-            conn.execute(b"update task_claims set lease_expires_at = now() - interval '1 minute'")
+            conn.execute(b"update tasks set lease_expires_at = now() - interval '1 minute'")
         return {key: claim}
 
     return make
@@ -372,7 +372,7 @@ def edges_are(expected: str) -> Callable[[Connection], bool]:
 def parents_are(expected: str) -> Callable[[Connection], bool]:
     def look(conn: Connection) -> bool:
         rows = conn.execute(
-            b"select c.key, p.key from tasks as c join tasks as p on p.id = c.parent_id"
+            b"select c.key, p.key from full_tasks as c join tasks as p on p.id = c.parent_id"
         ).fetchall()
         return {f"{child}<{parent}" for child, parent in rows} == set(expected.split())
 
@@ -531,6 +531,20 @@ RACES = [
             "    where key = 'b' returning id"
             ") delete from task_dependencies as edge using tasks as blocker"
             " where blocker.id = edge.depends_on_id and blocker.key = 'a'"
+        ),
+        stands(t=FREE),
+    ),
+    Race(
+        "one statement completes a blocker and adds an edge",
+        plan("a", "b", "c", "t", "u", edges="t>a t>c u>b"),
+        finishes("c"),
+        statement(
+            "with added as ("
+            "    insert into task_dependencies (task_id, depends_on_id)"
+            "    select task.id, blocker.id from tasks as task, tasks as blocker"
+            "    where task.key = 't' and blocker.key = 'b'"
+            ") update tasks set status = 'completed', status_forced = true"
+            " where key in ('a', 'b')"
         ),
         stands(t=FREE),
     ),
@@ -719,6 +733,7 @@ RACES = [
         takes("ann"),
         held_by("zed"),
         NothingLeftError,
+        waits=False,
     ),
     Race(
         "a takeover, and the zombie's heartbeat",
@@ -782,9 +797,9 @@ RACES = [
         stands(),
         Lost,
     ),
-    # Urgency
+    # Priority inheritance
     Race(
-        "both that a task owes its urgency to cancelled",
+        "both that a task inherits from cancelled",
         ranked("u>n w>n", n=9, u=1, w=1),
         moves("u", "cancelled"),
         moves("w", "cancelled"),
@@ -819,21 +834,21 @@ RACES = [
         urgent(n=7),
     ),
     Race(
-        "an edge added below, urgency flows in from above",
+        "an edge added below, priority inherited from above",
         ranked("u>t", s=9, t=9, u=5),
         adds("t>s"),
         prioritises("u", 1),
         urgent(s=1, t=1),
     ),
     Race(
-        "urgency flows in from above, an edge added below",
+        "priority inherited from above, an edge added below",
         ranked("u>t", s=9, t=9, u=5),
         prioritises("u", 1),
         adds("t>s"),
         urgent(s=1, t=1),
     ),
     Race(
-        "two edges that meet, urgency flows through both",
+        "two edges that meet, priority inherited through both",
         ranked("", n=9, t=7, u=2),
         adds("t>n"),
         adds("u>t"),
@@ -1030,24 +1045,17 @@ class Mutant:
         return mutated.replace("create function", "create or replace function", 1).encode()
 
 
-LOCK = r"perform 1\s+from tasks as task\s.*?for no key update;"
+LOCK = r"perform\s+from unnest\(.*?for no key update offset 0\s+\) as task;"
 
 MUTANTS = [
     Mutant(
         "blockers of new edges are locked, but not written",
         "triggers/add_edges.sql",
         "add_edges",
-        r"(status_agent = 'taskdb'\s+where task.id = any\()waiting \|\| awaited",
-        r"\1waiting",
+        r"update tasks as task\s+set has_dependents = true\s+where task.id = awaited_id"
+        r"\s+returning(.*?)\s+into (.*?);",
+        r"select \1 into \2 from tasks as task where task.id = awaited_id for no key update;",
         ("an edge added, its blocker completed",),
-    ),
-    Mutant(
-        "the ends of new edges are not locked before they are looked at",
-        "triggers/add_edges.sql",
-        "add_edges",
-        LOCK,
-        "",
-        ("a blocker completed, an edge to another one added",),
     ),
     Mutant(
         "ranks are not repaired",
@@ -1075,17 +1083,17 @@ MUTANTS = [
     ),
     Mutant(
         "dependents are not locked before their edges are read",
-        "triggers/open_gates.sql",
-        "open_gates",
+        "functions/unblock_dependents.sql",
+        "unblock_dependents",
         LOCK,
         "",
-        ("an edge removed, its blocker completed", "an edge removed, its blocker reopened"),
+        ("the two last blockers completed at once",),
     ),
     Mutant(
         "readiness is looked up instead of counted",
-        "triggers/open_gates.sql",
-        "open_gates",
-        r"perform 1\s+from tasks as task\s.*?end loop;",
+        "functions/unblock_dependents.sql",
+        "unblock_dependents",
+        r"perform\s+from unnest\(waiting\).*where task.ctid = change.place;",
         """update tasks as task
     set open_dependencies = (
         select count(*)
@@ -1098,33 +1106,17 @@ MUTANTS = [
         ("the two last blockers completed at once",),
     ),
     Mutant(
-        "what a transaction has counted is counted again",
-        "triggers/open_gates.sql",
-        "open_gates",
-        r"gate.counted and age\(task.xmin\) > 0",
-        "true",
-        ("one statement completes a blocker and removes an edge",),
+        "what has been taken off the count is taken off again",
+        "triggers/add_edges.sql",
+        "add_edges",
+        r"if found then\s+(opened := \(not now_satisfied\)::int;)\s+end if;",
+        r"\1",
+        ("one statement completes a blocker and adds an edge",),
     ),
     Mutant(
-        "a task whose edge goes is not written if its count stays",
-        "triggers/remove_edges.sql",
-        "remove_edges",
-        r"where task.id = change.task_id;",
-        """where task.id = change.task_id and task.open_dependencies <> (
-            select count(*)
-            from task_dependencies as remaining
-            join tasks as blocker on blocker.id = remaining.depends_on_id
-            where remaining.task_id = change.task_id
-                and not is_satisfied(
-                    remaining.dependency_type, blocker.status, blocker.completed_at
-                )
-        );""",
-        ("an edge removed, its blocker reopened",),
-    ),
-    Mutant(
-        "what waits for a task that loses urgency is locked, but not written",
-        "functions/withdraw_urgency.sql",
-        "withdraw_urgency",
+        "what waits for a task that loses priority is locked, but not written",
+        "functions/revoke_priority.sql",
+        "revoke_priority",
         r"update tasks as task\s+set effective_priority = task.effective_priority\s.*?;",
         "",
         (
@@ -1134,42 +1126,42 @@ MUTANTS = [
     ),
     Mutant(
         "what keeps a task as urgent as it is, is locked, but not written",
-        "functions/withdraw_urgency.sql",
-        "withdraw_urgency",
+        "functions/revoke_priority.sql",
+        "revoke_priority",
         r"except all select unnest\(loose\)",
         "except all select unnest(loose || keepers)",
         ("a task made less urgent than its dependent, and so is that",),
     ),
     Mutant(
         "what becomes urgent is not looked at again under the lock",
-        "functions/spread_urgency.sql",
-        "spread_urgency",
+        "functions/inherit_priority.sql",
+        "inherit_priority",
         LOCK,
         "",
-        ("an edge added below, urgency flows in from above",),
+        ("an edge added below, priority inherited from above",),
     ),
     Mutant(
         "moves in the tree don't meet",
-        "triggers/refuse_parent_loop.sql",
-        "refuse_parent_loop",
+        "triggers/task_details_60_refuse_parent_cycle.sql",
+        "refuse_parent_cycle",
         r"update parent_guard set version = version \+ 1 where only_row;\s+if not found.*?end if;",
         "",
         ("x under y, y under x",),
     ),
     Mutant(
         "moves in the tree meet at a lock that leaves no trace",
-        "triggers/refuse_parent_loop.sql",
-        "refuse_parent_loop",
+        "triggers/task_details_60_refuse_parent_cycle.sql",
+        "refuse_parent_cycle",
         r"update parent_guard set version = version \+ 1 where only_row;\s+if not found.*?end if;",
         "perform pg_advisory_xact_lock(7);",
         ("x under y, y under x",),
     ),
     Mutant(
         "a claim outlives the work",
-        "triggers/revoke_claim.sql",
-        "revoke_claim",
-        r"old.status = 'in_progress' and",
-        "false and",
+        "triggers/tasks_20_apply_change.sql",
+        "apply_task_change",
+        r"new\.claim_agent := null;\s+new\.lease_expires_at := null;",
+        "",
         ("a cancellation, and a completion",),
     ),
 ]

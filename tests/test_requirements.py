@@ -44,6 +44,8 @@ AREAS = [
 # Told by the friendlier function beside them, or made for display.
 UNNAMED = {
     "tasks.copy_tasks",
+    "tasks.copy_details",
+    "tasks.transaction_time",
     "tasks.known_ids",
     "tasks.count_ready",
     "tasks.count_by_status",

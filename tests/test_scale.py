@@ -22,8 +22,6 @@ from taskdb.models.tasks import NewTask
 from taskdb.models.types import TaskStatus
 from taskdb.queries import claims, epics, features, planning, search, tasks
 from taskdb.queries.admin import doctor as invariants
-from taskdb.queries.claims import claim_batch, claim_next
-from taskdb.query import Query
 from tests.servers import Databases
 from tests.test_plan_check import fill
 
@@ -136,6 +134,7 @@ def load_after_a_refusal(conn: Connection, count: int) -> float:
     return load_and_check(conn, count)
 
 
+@pytest.mark.timing
 def test_cycle_hidden_in_a_bulk_load_is_named_and_the_mended_plan_loads(
     session: Connection,
 ) -> None:
@@ -198,67 +197,7 @@ def claim_in_a_crowd(conn: Connection, count: int) -> float:
         assert claim.key == "mine-0"
     print(f"\nclaim_next among {count} tasks: {statistics.median(times[20:]):.2f} ms")
 
-    plan = explain(conn, agent_type="of-my-type")
-    assert "tasks_to_claim_by_type" in plan
-    assert "Seq Scan on tasks" not in plan
-    assert "Merge Append" in plan
-    assert "using tasks_to_claim on" in explain(conn)
     return statistics.median(times[20:])
-
-
-def explain(conn: Connection, **given: str) -> str:
-    """Return the plan of claim_next for the arguments given."""
-    values = {"agent": "me", "lease": "5 min", **given}
-    variant = next(
-        variant for variant in claim_next.variants() if set(variant.parameters) == values.keys()
-    )
-    rows = psycopg.RawCursor(conn).execute(
-        "explain " + variant.text, [values[name] for name in variant.parameters]
-    )
-    return "\n".join(row[0] for row in rows)
-
-
-def test_claim_finds_its_task_in_a_crowd_by_index(session: Connection) -> None:
-    claim_in_a_crowd(session, 50_000)
-
-
-@pytest.mark.parametrize("typed", [{}, {"agent_type": "any"}], ids=["any type", "one type"])
-@pytest.mark.parametrize(
-    ("claim", "limit"),
-    [(claim_next, {}), (claim_batch, {"limit": 1})],
-    ids=["claim_next", "claim_batch"],
-)
-@pytest.mark.parametrize("count", [100, 5_000])
-def test_claim_keeps_its_plan_and_looks_at_no_more_than_it_takes(
-    session: Connection,
-    count: int,
-    claim: Query[..., Any],
-    limit: dict[str, int],
-    typed: dict[str, str],
-) -> None:
-    """To plan it takes longer than to run it, and a hundred are in line behind the first."""
-    tasks.create_many(session, (NewTask(key=f"T-{n}", title="Do") for n in range(count)))
-    session.execute("analyze")
-    session.commit()
-
-    for _ in range(14):
-        claim(session, agent="me", **limit, **typed)
-        session.commit()
-
-    kept = session.execute(
-        "select generic_plans, name from pg_prepared_statements where statement like '%in_line%'"
-    ).fetchone()
-    assert kept is not None
-    assert kept[0] > 0
-    values = {"agent": "'me'", "agent_type": "'any'", "lease": "'5 min'", "limit": "1"}
-    variant = next(v for v in claim.variants() if ("agent_type" in v.parameters) == bool(typed))
-    arguments = ", ".join(values[name] for name in variant.parameters)
-    plan = session.execute(
-        f"explain (analyze, costs off, timing off) execute {kept[1]}({arguments})".encode()
-    ).fetchall()
-    in_line = [line for (line,) in plan if "LockRows" in line or "Merge Append" in line]
-    assert len(in_line) == 2
-    assert all("actual rows=1" in line for line in in_line), in_line
 
 
 @pytest.mark.large
@@ -270,14 +209,18 @@ def test_claim_among_a_million_tasks_takes_less_than_five_milliseconds(
 
 # Tasks that wait for three of the 5,000 before them, each; triggers off.
 WEB_TASKS = """
-insert into tasks (key, title, graph_rank, estimated_hours, agent_type)
-select
-    'web-' || number,
-    'One of many',
-    number,
-    case when number % 3 > 0 then number * 7919 % 97 / 4.0 end,
-    (array['coder', 'tester', 'writer'])[1 + number % 3]
-from generate_series(1, $1::int) as number
+with made as (
+    insert into tasks (key, title, graph_rank, agent_type)
+    select
+        'web-' || number,
+        'One of many',
+        number,
+        (array['coder', 'tester', 'writer'])[1 + number % 3]
+    from generate_series(1, $1::int) as number
+    returning id, graph_rank
+)
+insert into task_details (task_id, estimated_hours)
+select id, case when graph_rank % 3 > 0 then graph_rank * 7919 % 97 / 4.0 end from made
 """
 WEB_EDGES = """
 insert into task_dependencies (task_id, depends_on_id)
@@ -336,6 +279,7 @@ def schedule_web(conn: Connection, count: int) -> float:
     return max(asked.values())
 
 
+@pytest.mark.timing
 def test_a_web_of_tasks_is_scheduled_in_linear_time(session: Connection) -> None:
     assert schedule_web(session, 5_000) < 2
 
@@ -358,16 +302,17 @@ def hurry_chain(conn: Connection, count: int) -> float:
         ).fetchone() or (0,)
         print(f"\n{count} tasks, one of priority {priority}: {taken[-1]:.2f} s, {urgent[0]} urgent")
         assert urgent[0] == (count if priority == 1 else 0)
-    assert invariants.wrong_urgency(conn) == []
+    assert invariants.wrong_priority(conn) == []
     return max(taken)
 
 
-def test_urgency_comes_and_goes_in_linear_time(session: Connection) -> None:
+@pytest.mark.timing
+def test_inherited_priority_comes_and_goes_in_linear_time(session: Connection) -> None:
     assert hurry_chain(session, 5_000) < 5
 
 
 @pytest.mark.large
-def test_urgency_of_a_hundred_thousand_tasks_comes_and_goes_in_half_a_minute(
+def test_inherited_priority_of_a_hundred_thousand_tasks_comes_and_goes_in_half_a_minute(
     session: Connection,
 ) -> None:
     assert hurry_chain(session, 100_000) < 30
@@ -386,6 +331,7 @@ def layer(conn: Connection, count: int) -> None:
     conn.commit()
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("order", ["asc", "desc"])
 def test_one_statement_changes_the_priority_of_a_whole_plan(
     session: Connection, order: str
@@ -396,7 +342,7 @@ def test_one_statement_changes_the_priority_of_a_whole_plan(
     session.execute("analyze placed")
     session.execute("set local enable_hashjoin = off")
     session.execute("set local enable_mergejoin = off")
-    for change, urgency in (("least(10, priority + 1)", 2), ("7", 7), ("1", 1)):
+    for change, priority in (("least(10, priority + 1)", 2), ("7", 7), ("1", 1)):
         started = time.perf_counter()
         session.execute(
             f"update tasks set priority = {change} from placed where placed.id = tasks.id"
@@ -404,9 +350,9 @@ def test_one_statement_changes_the_priority_of_a_whole_plan(
         seconds = time.perf_counter() - started
         print(f"\npriority = {change}: {seconds:.2f} s")
         found = session.execute("select distinct effective_priority from tasks").fetchall()
-        assert found == [(urgency,)]
+        assert found == [(priority,)]
         assert seconds < 15
-    assert invariants.wrong_urgency(session) == []
+    assert invariants.wrong_priority(session) == []
 
 
 def schedule_chain(conn: Connection, count: int) -> float:
@@ -420,6 +366,7 @@ def schedule_chain(conn: Connection, count: int) -> float:
     return seconds
 
 
+@pytest.mark.timing
 def test_a_chain_is_scheduled_in_linear_time(session: Connection) -> None:
     assert schedule_chain(session, 5_000) < 2
 
@@ -504,6 +451,7 @@ def ask_much(conn: Connection) -> tuple[float, float]:
     return max(searched.values()), max(listed.values())
 
 
+@pytest.mark.timing
 def test_searches_and_filters_are_quick(databases: Databases, template: str) -> None:
     url = databases.clone(databases.template("much_data", fill, base=template))
     with connect(url) as conn:
@@ -529,11 +477,18 @@ def test_a_million_tasks_are_searched_in_200_ms_and_filtered_in_50(databases: Da
 
 # Trees of 1,001 tasks: a root, and ten levels of a hundred below it.
 TREES = """
-insert into tasks (id, key, title, parent_id)
+with made as (
+    insert into tasks (id, key, title, details_follow)
+    select
+        ('00000000-0000-7000-8000-' || lpad(to_hex(number), 12, '0'))::uuid,
+        'tree-' || number,
+        'One of a tree',
+        true
+    from generate_series(0, $1::int - 1) as number
+)
+insert into task_details (task_id, parent_id)
 select
     ('00000000-0000-7000-8000-' || lpad(to_hex(number), 12, '0'))::uuid,
-    'tree-' || number,
-    'One of a tree',
     case
         when place > 0 then (
             '00000000-0000-7000-8000-'
@@ -561,6 +516,7 @@ def descend(conn: Connection, count: int) -> float:
     return taken
 
 
+@pytest.mark.timing
 def test_a_thousand_descendants_on_ten_levels_are_listed_by_index(session: Connection) -> None:
     assert descend(session, 5_005) < 100
 

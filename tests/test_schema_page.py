@@ -44,5 +44,5 @@ def test_every_table_stands_in_diagram_and_text(conn: psycopg.Connection) -> Non
         assert f"\n### {name}\n" in page
         assert re.search(rf"^    {name} \{{$", page, re.MULTILINE)
     assert '    tasks ||--o{ task_dependencies : "depends_on_id"' in page
-    assert '    tasks |o--o{ tasks : "parent_id"' in page
+    assert '    tasks |o--o{ task_details : "parent_id"' in page
     assert '    tasks ||--o| task_search : "task_id"' in page

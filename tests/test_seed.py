@@ -21,6 +21,7 @@ TABLES = (
     "epics",
     "features",
     "tasks",
+    "task_details",
     "task_claims",
     "task_dependencies",
     "task_history",
@@ -93,7 +94,8 @@ def test_nothing_that_databases_share_stays_locked(conn: Connection) -> None:
 
 
 FACTS = """
-select task.key, task.id, task.status, task.priority, task.title, task.parent_id,
+select task.key, task.id, task.status, task.priority, task.title, task.claim_token,
+    (select details.parent_id from task_details as details where details.task_id = task.id),
     array(
         select edge.depends_on_id from task_dependencies as edge
         where edge.task_id = task.id order by edge.depends_on_id

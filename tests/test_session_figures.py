@@ -185,6 +185,7 @@ def measure(conn: Connection) -> None:
         assert taken < figure.limit_ms / FACTOR, figure.what
 
 
+@pytest.mark.timing
 def test_figures_of_sessions_hold(databases: Databases, template: str) -> None:
     url = databases.clone(template)
     fill(url, WHOLE // 20)

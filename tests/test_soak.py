@@ -204,8 +204,8 @@ class Worker:
     def lapse(self, conn: Connection) -> None:
         if self.held:
             conn.execute(
-                b"update task_claims set lease_expires_at = now() - interval '1 second'"
-                b" where task_id = $1 and outcome is null",
+                b"update tasks set lease_expires_at = now() - interval '1 second'"
+                b" where id = $1 and claim_agent is not null",
                 (self.chance.choice(self.held).task_id,),
             )
 

@@ -71,8 +71,8 @@ def test_tasks_that_share_a_file_with_one_in_progress_are_passed_over(conn: Conn
     assert implementation_tasks.list_ready(conn, spec="SPEC-1") == []
     why = dependencies.why_not_ready(conn, key="T2")
     assert [(one.reason, one.blocker_key, one.detail) for one in why] == [
-        (ObstacleReason.FILES, "T1", "b.py is in the hands of T1"),
-        (ObstacleReason.FILES, "T3", "c.py is in the hands of T3"),
+        (ObstacleReason.FILES, "T1", "b.py is locked by T1"),
+        (ObstacleReason.FILES, "T3", "c.py is locked by T3"),
     ]
     assert doctor.run(conn) == []
 
@@ -132,7 +132,7 @@ def test_every_way_out_of_progress_gives_the_files_back(conn: Connection) -> Non
 def test_who_takes_over_a_lapsed_task_takes_its_files_with_it(conn: Connection) -> None:
     make(conn, ["a.py"], ["a.py"])
     claims.claim(conn, key="T1", agent="ada")
-    conn.execute("update task_claims set lease_expires_at = now() - interval '1 hour'")
+    conn.execute("update tasks set lease_expires_at = now() - interval '1 hour' where key = 'T1'")
 
     again = claims.claim_next(conn, agent="ben")
 

@@ -166,7 +166,7 @@ def test_update_changes_what_is_given_and_nothing_else(
     after = tasks.update(conn, key=plan.chore, title="New", actual_hours=Decimal("1.25"))
 
     changed = {name for name, value in before.to_dict().items() if after.to_dict()[name] != value}
-    assert changed == {"title", "actual_hours", "updated_at"}
+    assert changed == {"title", "actual_hours", "updated_at", "version"}
     assert (after.title, after.actual_hours) == ("New", Decimal("1.25"))
     assert tasks.get_by_key(conn, key=plan.chore) == after
 
@@ -518,10 +518,18 @@ def test_history_pages_follow_each_other(conn: psycopg.Connection, plan: Plan) -
     whole, mine = history.recent(conn), history.list_by_agent(conn, agent="ann")
 
     second = history.recent(
-        conn, after_created_at=whole[3].created_at, after_id=whole[3].id, limit=4
+        conn,
+        after_created_at=whole[3].created_at,
+        after_task_id=whole[3].task_id,
+        after_seq=whole[3].seq,
+        limit=4,
     )
     rest = history.list_by_agent(
-        conn, agent="ann", after_created_at=mine[0].created_at, after_id=mine[0].id
+        conn,
+        agent="ann",
+        after_created_at=mine[0].created_at,
+        after_task_id=mine[0].task_id,
+        after_seq=mine[0].seq,
     )
 
     assert second == whole[4:8]

@@ -552,9 +552,9 @@ def named(name: str) -> Race:
         ),
         pytest.param(
             "an outage, and a new task",
-            "triggers/follow_workflow.sql",
-            "        for key share;",
-            "        ;",
+            "functions/health_of_workflow.sql",
+            "    for key share;",
+            "    ;",
             id="a new task does not wait for an outage",
         ),
     ],

@@ -286,9 +286,9 @@ end;
 comment on function is_satisfied(dependency_type, task_status, timestamptz) is
     'Whether a dependency of this type lets its task go, given the status of its blocker.';
 
--- The one definition of when a task still passes its urgency on to what it waits for. Only
--- giving up ends that: claims, completions and failures change nothing.
-create function is_wanted(status task_status, completed_at timestamptz)
+-- The one definition of when a task still passes its priority on to what it waits for. Only
+-- abandoning it ends that: claims, completions and failures change nothing.
+create function is_active(status task_status, completed_at timestamptz)
     returns boolean
     language sql
     immutable
@@ -299,8 +299,8 @@ return case status
     else true
 end;
 
-comment on function is_wanted(task_status, timestamptz) is
-    'Whether a task has not been given up: neither cancelled, nor archived without completion.';
+comment on function is_active(task_status, timestamptz) is
+    'Whether a task is not abandoned: neither cancelled, nor archived without completion.';
 
 -- A text's bytes in UTF-8. convert_to is only stable, since someone might redefine a
 -- conversion; for the built-in one it is safe to promise more, as generated columns need.

@@ -508,20 +508,32 @@ comment on column execution_steps.output is 'What it came to, as an object.';
 comment on column execution_steps.deadline_at is 'When the attempt under way has timed out.';
 comment on column execution_steps.retry_at is 'When it may be tried again.';
 
--- A task is a unit of work that one agent does. This one table serves every kind of
--- task, so that claims, dependencies and history work alike for all of them.
+-- A task is a unit of work that one agent does. It has two rows: this narrow one changes with
+-- every transition, so it has few columns and only the indexes that claims, deadlines and lists
+-- by status need; task_details holds what people write. The view full_tasks joins the two.
 --
--- Seven columns are the machinery's own. Nobody sets them by hand:
---   open_dependencies       triggers keep it equal to the number of unsatisfied edges
---   unhealthy_dependencies  triggers keep it equal to the number of its external dependencies
---                           that are required and unhealthy
---   workflow_is_healthy     a foreign key keeps it equal to is_healthy of its workflow
---   effective_priority      as urgent as the most urgent task that waits for it
+-- The live claim is state and stands here (claim_agent, claim_token, lease_expires_at). Its record
+-- is history: the view task_claims reads it there.
+--
+-- The machinery's own columns, which no statement sets:
+--   open_dependencies       equals the number of its unsatisfied dependencies
+--   unhealthy_dependencies  equals the number of its required external dependencies that fail
+--   workflow_is_healthy     equals is_healthy of its workflow, by a foreign key
+--   effective_priority      the most urgent of its own priority and its dependents'
 --   claim_token             grows by one with every claim: the fence against zombies
---   graph_rank              a blocker's rank is below that of each task that waits for it
---   status_seq              grows by one with every change of status
--- And three are a letterbox: who changes a status, why, and whether by force come in
--- with the statement itself; a trigger moves them into history and clears them.
+--   graph_rank              a blocker's rank is below its dependents' ranks
+--   status_seq              the seq of its latest row in task_history
+--   has_files, has_dependents
+--                           false if it never had any: then nobody looks for them
+--   reserved_for, for_type, place, is_ready
+--                           follow from other columns, for the indexes of the claim. (Generated
+--                           columns are parsed again in every statement, as CHECKs are.)
+-- And five are transition metadata: who changes a status, why, whether by force, and how a claim
+-- ends come in with the statement itself; a trigger moves them into history and clears them.
+--
+-- No rule over two columns is a CHECK here: PostgreSQL parses such a rule again in every
+-- statement, an eighth of the cost of a claim. The triggers hold them (apply_task_change), and
+-- `taskdb doctor` verifies them. docs/decisions/0018-task-core.md
 
 -- The distance leaves room to place a task between two others. See
 -- docs/decisions/0001-dependency-graph.md.
@@ -535,52 +547,58 @@ create sequence task_number as bigint;
 comment on sequence task_number is 'The number in the key of the next task without one: T-17.';
 
 create table tasks (
+    -- What a transition leaves alone comes first: the log of an update then begins behind it.
     id uuid primary key default uuidv7(),
     key shared.key not null,
-    feature_id uuid,
-    workflow_id uuid,
-    workflow_execution_id uuid,
-    parent_id uuid,
     title shared.title not null,
-    description text,
-    status shared.task_status not null default 'pending',
     -- 1 is the most urgent, 10 the least.
     priority shared.priority not null default 5,
     effective_priority shared.priority not null default 5,
+    execution_order integer,
     agent_type shared.name_text,
     assigned_agent shared.name_text,
-    complexity_score shared.score,
-    estimated_hours shared.hours,
-    actual_hours shared.hours,
-    execution_order integer,
-    requirements shared.object_json,
-    context shared.object_json,
-    metadata shared.object_json,
-    file_path shared.name_text,
-    blocked_reason shared.note_text,
-    error_message text,
+    workflow_id uuid,
+    workflow_execution_id uuid,
     scheduled_at timestamptz,
     max_attempts shared.counter not null default 10,
-    created_by shared.name_text,
+    version integer not null default 1,
+    graph_rank bigint not null default nextval('task_graph_rank'),
+    created_at timestamptz not null default now(),
+    -- The lane of a claim: whom it is reserved for, and of which type; '' is anybody's.
+    reserved_for text collate "C" not null default '',
+    for_type text collate "C" not null default '',
+    -- Its place among equals: without execution_order the last.
+    place integer not null default 2147483647,
+    details_follow boolean,
+    workflow_is_healthy boolean not null default true,
+    is_due boolean not null default true,
+    is_paused boolean not null default false,
+    has_files boolean not null default false,
+    has_dependents boolean not null default false,
+    unhealthy_dependencies integer not null default 0,
+    open_dependencies integer not null default 0,
+    failed_attempts shared.counter not null default 0,
+    -- Whether it can be claimed, but for files that another task holds.
+    is_ready boolean not null default true,
+    status shared.task_status not null default 'pending',
+    status_seq integer not null default 1,
+    claim_token bigint not null default 0,
+    updated_at timestamptz not null default now(),
     started_at timestamptz,
+    lease_expires_at timestamptz,
     blocked_at timestamptz,
     completed_at timestamptz,
-    created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now(),
-    failed_attempts shared.counter not null default 0,
-    open_dependencies shared.counter not null default 0,
-    unhealthy_dependencies integer not null default 0,
-    workflow_is_healthy boolean not null default true,
-    claim_token bigint not null default 0,
-    graph_rank bigint not null default nextval('task_graph_rank'),
-    status_seq integer not null default 1,
+    claim_request_id uuid,
+    claim_agent shared.name_text,
+    progress_pct shared.score,
+    progress_note text,
+    blocked_reason shared.note_text,
+    error_message text,
+    -- Transition metadata: null at rest.
     status_agent text,
     status_note text,
     status_forced boolean,
-    constraint tasks_feature_exists
-        foreign key (feature_id) references features (id) on delete cascade,
-    constraint tasks_parent_exists
-        foreign key (parent_id) references tasks (id) on delete cascade,
+    status_outcome shared.claim_outcome,
     -- A workflow leaves its tasks, and while it is there they follow its health.
     constraint tasks_workflow_exists
         foreign key (workflow_id, workflow_is_healthy)
@@ -593,131 +611,211 @@ create table tasks (
         foreign key (workflow_id, workflow_execution_id)
         references workflow_executions (workflow_id, id)
         on delete set null (workflow_execution_id),
-    constraint tasks_key_is_unique unique (key),
-    constraint tasks_pending_is_free
-        check (status <> 'pending' or (open_dependencies = 0 and blocked_reason is null)),
-    constraint tasks_blocked_has_gate_or_reason
-        check (status <> 'blocked' or open_dependencies > 0 or blocked_reason is not null),
-    constraint tasks_reason_only_while_blocked
-        check (status = 'blocked' or blocked_reason is null),
-    constraint tasks_blocked_at_exactly_while_blocked
-        check ((status = 'blocked') = (blocked_at is not null)),
-    constraint tasks_completed_at_from_completion_on
-        check (
-            (status <> 'completed' or completed_at is not null)
-            and (status in ('completed', 'archived') or completed_at is null)
-        )
+    constraint tasks_key_is_unique unique (key)
 )
-with (fillfactor = 85);
+with (fillfactor = 70);
 
--- Serve queries/claims.sql: claim_next and claim_batch, in the exact order of the
--- claim: the first for agents that take every type, the second for those that name one. (One
--- expression for both columns, so that neither query can be led to the other's index.)
-create index tasks_to_claim
-    on tasks (
-        (coalesce(assigned_agent, '')), effective_priority, execution_order, created_at, id
-    )
-    where
-        status = 'pending'
-        and scheduled_at is null
-        and unhealthy_dependencies = 0
-        and workflow_is_healthy;
+-- Serve functions/claim_tasks.sql, a lane each, in the exact order of the claim: the first for
+-- agents that name a type, the second for those that take every type. The three indexes of ready
+-- tasks differ in their conditions, so that none can be taken for another whatever the
+-- statistics say.
 create index tasks_to_claim_by_type
-    on tasks (
-        (coalesce(assigned_agent, '') || '/' || coalesce(agent_type, '')),
-        effective_priority,
-        execution_order,
-        created_at,
-        id
-    )
-    where
-        status = 'pending'
-        and scheduled_at is null
-        and unhealthy_dependencies = 0
-        and workflow_is_healthy;
--- The planner does not use what it knows of a partial index's expressions.
-create statistics tasks_reservations on (coalesce(assigned_agent, '')) from tasks;
-create statistics tasks_reservations_by_type
-    on (coalesce(assigned_agent, '') || '/' || coalesce(agent_type, '')) from tasks;
-
-comment on statistics tasks_reservations is 'For the plan of claim_next.';
-comment on statistics tasks_reservations_by_type is 'For the plan of claim_next.';
--- Serves the same: tasks whose time may have come.
-create index tasks_to_claim_later
-    on tasks (scheduled_at)
-    where status = 'pending' and scheduled_at is not null;
+    on tasks (reserved_for, for_type, effective_priority, place, created_at, id)
+    where is_ready;
+create index tasks_to_claim
+    on tasks (reserved_for, effective_priority, place, created_at, id)
+    where is_ready and unhealthy_dependencies = 0;
+-- Serves queries/tasks.sql: list_ready, in the order of the claim, whoever asks.
+create index tasks_ready_in_order
+    on tasks (effective_priority, place, created_at, id)
+    where is_ready and status = 'pending';
+-- The planner takes a column with one value for one that equality does not narrow.
+alter table tasks alter column reserved_for set (n_distinct = 1000);
+alter table tasks alter column for_type set (n_distinct = 1000);
+-- Serve functions/pass_time.sql: what is overdue. The second: queries/tasks.sql: list_tasks.
+create index tasks_by_lease on tasks (lease_expires_at) where lease_expires_at is not null;
+create index tasks_by_schedule on tasks (is_due, scheduled_at) where scheduled_at is not null;
+-- Keeps the promise: a request is answered by one claim, however often it is sent.
+create unique index tasks_one_claim_per_request
+    on tasks (claim_request_id)
+    where claim_request_id is not null;
 -- Serves queries/tasks.sql: list_blocked.
 create index tasks_blocked_in_order
     on tasks (effective_priority, key)
     where status = 'blocked';
--- Serve queries/tasks.sql: list_tasks, newest first, and the deletion of what tasks belong to.
-create index tasks_by_creation on tasks (created_at desc, id desc);
-create index tasks_by_status on tasks (status, created_at desc, id desc);
-create index tasks_by_feature on tasks (feature_id, created_at desc, id desc);
-create index tasks_by_parent on tasks (parent_id, created_at desc, id desc);
-create index tasks_by_assigned_agent
-    on tasks (assigned_agent, created_at desc, id desc)
-    where assigned_agent is not null;
-create index tasks_by_schedule on tasks (scheduled_at) where scheduled_at is not null;
-create index tasks_by_agent_type
-    on tasks (agent_type, created_at desc, id desc)
-    where agent_type is not null;
-create index tasks_by_creator
-    on tasks (created_by, created_at desc, id desc)
-    where created_by is not null;
-create index tasks_by_priority on tasks (priority, created_at desc, id desc);
--- Most tasks are of no workflow, and a claim need not write of them.
+-- Serve queries/tasks.sql: list_tasks, newest first. Those of columns that few tasks use have no
+-- entry for the others, so a transition of those writes none.
+create index tasks_by_status on tasks (status, created_at desc);
 create index tasks_by_workflow on tasks (workflow_id, created_at desc, id desc)
     where workflow_id is not null;
 create index tasks_by_execution on tasks (workflow_execution_id, workflow_id)
     where workflow_execution_id is not null;
 
-comment on table tasks is 'Units of work, of every kind.';
+comment on table tasks is
+    'Units of work, of every kind: what changes with a transition. See task_details.';
 comment on column tasks.key is
     'Its name among people and tools: up to 100 characters, compared byte for byte.';
-comment on column tasks.parent_id is 'The task it is a part of. The parent tree never gates.';
 comment on column tasks.workflow_id is 'The workflow that it serves.';
 comment on column tasks.workflow_execution_id is
     'The execution that it is a part of, of that workflow.';
 comment on column tasks.priority is '1 (most urgent) to 10.';
 comment on column tasks.effective_priority is
     'The priority that claims go by: the most urgent of its own and the effective ones of all '
-    'tasks that wait for it by requires or blocks, save those that were given up: cancelled, or '
+    'tasks that wait for it by requires or blocks, except abandoned ones: cancelled, or '
     'archived without completion. Kept by triggers.';
-comment on column tasks.agent_type is 'Only agents of this type may claim it; null: all.';
+comment on column tasks.agent_type is 'Only agents of this type can claim it; null: all.';
 comment on column tasks.assigned_agent is
-    'A planner''s reservation: only this agent may claim it; null: all.';
-comment on column tasks.complexity_score is 'Estimated complexity, 0 to 100.';
+    'A planner''s reservation: only this agent can claim it; null: all.';
 comment on column tasks.execution_order is 'The planner''s order among equals; null comes last.';
-comment on column tasks.requirements is 'What the work needs, as an object.';
-comment on column tasks.context is 'What the worker should know, as an object.';
-comment on column tasks.metadata is 'What other tools know of it, as an object.';
-comment on column tasks.file_path is 'Where its document lies, as the plan''s authors name it.';
 comment on column tasks.blocked_reason is
-    'Why it is held back by hand, beside what its open dependencies do.';
+    'Why it is on hold by hand, whatever its dependencies do.';
 comment on column tasks.error_message is 'Why its last attempt failed.';
 comment on column tasks.scheduled_at is 'Not to be claimed before this moment.';
 comment on column tasks.max_attempts is
-    'After so many failed or lapsed attempts it is no longer handed out.';
+    'After this many failed or lapsed attempts it has failed.';
 comment on column tasks.failed_attempts is 'Attempts that failed or lapsed so far.';
 comment on column tasks.started_at is 'When it last went into progress.';
+comment on column tasks.version is
+    'Counts edits of this row by people; with the version of task_details, that of the task.';
 comment on column tasks.open_dependencies is
-    'How many of its dependencies are not satisfied. Kept by triggers.';
+    'The number of its unsatisfied dependencies. Kept by triggers.';
 comment on column tasks.unhealthy_dependencies is
-    'How many of its required external dependencies are unhealthy. Kept by triggers.';
+    'The number of its required external dependencies that are unhealthy. Kept by triggers.';
 comment on column tasks.workflow_is_healthy is
-    'Whether all that its workflow requires outside is well. Kept by the foreign key.';
+    'Whether everything that its workflow requires is healthy. Kept by the foreign key.';
+comment on column tasks.is_due is
+    'Whether its schedule has passed; false until a claim finds scheduled_at overdue.';
+comment on column tasks.is_paused is 'Whether claiming is paused for it: see claim_pauses.';
+comment on column tasks.has_files is
+    'Whether it is an implementation task with assigned files. Kept by triggers.';
+comment on column tasks.has_dependents is
+    'Whether a task has ever waited for it by requires or blocks. Kept by triggers.';
 comment on column tasks.claim_token is
-    'The fencing token of the latest claim. It only grows; kept by the claim''s statement.';
+    'The fencing token of the latest claim. It only grows, by trigger.';
+comment on column tasks.claim_agent is 'The holder of the live claim; null: there is none.';
+comment on column tasks.claim_request_id is
+    'The request that the live claim answers, so that asking again returns the same claim.';
+comment on column tasks.lease_expires_at is
+    'After this moment the claim lapses and the task is handed out again.';
+comment on column tasks.progress_pct is 'What the last heartbeat said: 0 to 100.';
+comment on column tasks.progress_note is 'What the last heartbeat said, in words.';
 comment on column tasks.graph_rank is
-    'A blocker''s rank is below that of each task that waits for it. Kept by triggers.';
+    'A blocker''s rank is below the rank of each of its dependents. Kept by triggers.';
 comment on column tasks.status_seq is 'The seq of its latest row in task_history.';
 comment on column tasks.status_agent is
     'Who changes the status: set together with it; moved into task_history by trigger.';
 comment on column tasks.status_note is
     'Why the status changes: set together with it; moved into task_history by trigger.';
 comment on column tasks.status_forced is
-    'True overrides the table of moves: set together with status; moved into task_history.';
+    'True overrides task_status_transitions: set together with status; moved into task_history.';
+comment on column tasks.status_outcome is
+    'How the live claim ends: set together with status; moved into task_history. '
+    'Without it a claim that ends was revoked.';
+comment on column tasks.details_follow is
+    'True: the inserting transaction writes the row of task_details itself (bulk loads).';
+comment on column tasks.reserved_for is 'assigned_agent, or an empty text. Kept by triggers.';
+comment on column tasks.for_type is 'agent_type, or an empty text. Kept by triggers.';
+comment on column tasks.place is 'execution_order, or the greatest integer. Kept by triggers.';
+comment on column tasks.is_ready is
+    'Whether it can be claimed, but for files that another task holds. Kept by triggers.';
+
+-- What people write of a task: one row for each row of tasks, with the indexes of the list
+-- filters. A transition does not touch it. An insert into tasks alone makes its row by trigger.
+create table task_details (
+    task_id uuid primary key,
+    description text,
+    feature_id uuid,
+    parent_id uuid,
+    complexity_score shared.score,
+    estimated_hours shared.hours,
+    actual_hours shared.hours,
+    requirements shared.object_json,
+    context shared.object_json,
+    metadata shared.object_json,
+    labels shared.name_list not null default '{}',
+    file_path shared.name_text,
+    created_by shared.name_text,
+    version integer not null default 1,
+    -- Copies from tasks, for the indexes below; kept by trigger.
+    priority shared.priority not null default 5,
+    agent_type shared.name_text,
+    assigned_agent shared.name_text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint task_details_task_exists
+        foreign key (task_id) references tasks (id) on delete cascade,
+    constraint task_details_feature_exists
+        foreign key (feature_id) references features (id) on delete cascade,
+    constraint task_details_parent_exists
+        foreign key (parent_id) references tasks (id) on delete cascade
+);
+
+-- Serve queries/tasks.sql: list_tasks, newest first, and the deletion of what tasks belong to.
+create index task_details_by_creation on task_details (created_at desc, task_id desc);
+create index task_details_by_feature
+    on task_details (feature_id, created_at desc, task_id desc)
+    where feature_id is not null;
+create index task_details_by_parent
+    on task_details (parent_id, created_at desc, task_id desc)
+    where parent_id is not null;
+create index task_details_by_creator
+    on task_details (created_by, created_at desc, task_id desc)
+    where created_by is not null;
+create index task_details_by_priority on task_details (priority, created_at desc, task_id desc);
+create index task_details_by_agent_type
+    on task_details (agent_type, created_at desc, task_id desc)
+    where agent_type is not null;
+create index task_details_by_assigned_agent
+    on task_details (assigned_agent, created_at desc, task_id desc)
+    where assigned_agent is not null;
+create index task_details_by_label on task_details using gin (labels) where labels <> '{}';
+
+comment on table task_details is 'What people write of a task, one row for each task.';
+comment on column task_details.parent_id is
+    'The task it is a part of. The parent tree blocks nothing.';
+comment on column task_details.complexity_score is 'Estimated complexity, 0 to 100.';
+comment on column task_details.requirements is 'What the work needs, as an object.';
+comment on column task_details.context is 'What the worker should know, as an object.';
+comment on column task_details.metadata is 'What other tools know of it, as an object.';
+comment on column task_details.labels is 'Labels, in the order given.';
+comment on column task_details.file_path is
+    'Where its document lies, as the plan''s authors name it.';
+comment on column task_details.version is
+    'Counts edits of this row; with the version of tasks, that of the task.';
+comment on column task_details.priority is 'The priority in tasks. Kept by trigger.';
+comment on column task_details.agent_type is 'The agent_type in tasks. Kept by trigger.';
+comment on column task_details.assigned_agent is 'The assigned_agent in tasks. Kept by trigger.';
+comment on column task_details.created_at is 'The created_at in tasks. Kept by trigger.';
+
+-- Claiming is paused for a part of the plan: an epic, a feature, an agent type, or, where a row
+-- names none of them, the whole workspace. Pausing writes the tasks' rows (is_paused), so a claim
+-- looks at no pause; work that is under way goes on.
+create table claim_pauses (
+    id uuid primary key default uuidv7(),
+    epic_id uuid,
+    feature_id uuid,
+    agent_type shared.name_text,
+    reason text,
+    created_by shared.name_text,
+    created_at timestamptz not null default now(),
+    constraint claim_pauses_epic_exists
+        foreign key (epic_id) references epics (id) on delete cascade,
+    constraint claim_pauses_feature_exists
+        foreign key (feature_id) references features (id) on delete cascade,
+    constraint claim_pauses_one_scope check (num_nonnulls(epic_id, feature_id, agent_type) <= 1),
+    constraint claim_pauses_once_per_scope
+        unique nulls not distinct (epic_id, feature_id, agent_type)
+);
+
+-- Serves the deletion of features.
+create index claim_pauses_by_feature on claim_pauses (feature_id);
+
+comment on table claim_pauses is 'Parts of the plan of which no task is handed out.';
+comment on column claim_pauses.epic_id is 'The paused epic. All three null: the whole workspace.';
+comment on column claim_pauses.feature_id is 'The paused feature.';
+comment on column claim_pauses.agent_type is 'The paused agent type.';
+comment on column claim_pauses.reason is 'Why.';
+comment on column claim_pauses.created_by is 'Who paused it.';
 
 -- Something outside that a task or a workflow needs: a service, a URL, another resource. While
 -- one that is required is unhealthy its task is not ready, or no task of its workflow.
@@ -841,48 +939,55 @@ insert into task_status_transitions (old_status, new_status, meaning) values
     ('failed', 'cancelled', 'given up'),
     ('cancelled', 'archived', 'put away');
 
--- Every change of a task's status, and its creation, by whatever route. Only triggers
--- write it; rows that an importer brings from another tracker carry their source, keep
--- their own times, and have no seq.
+-- Every change of a task's status, and its creation, by whatever route. Only triggers write it;
+-- rows that an importer brings from another tracker carry their source, keep their own times,
+-- and count downwards from 0.
+--
+-- It is the record of claims as well: the row that a claim begins with carries its token, the
+-- row that ends it the token and the outcome. The view task_claims joins the two.
 create table task_history (
-    id uuid primary key default uuidv7(),
     task_id uuid not null,
-    seq integer,
+    seq integer not null,
     old_status shared.task_status,
     new_status shared.task_status not null,
+    forced boolean not null default false,
+    outcome shared.claim_outcome,
+    token bigint,
+    created_at timestamptz not null default clock_timestamp(),
     agent shared.name_text not null,
     note text,
-    forced boolean not null default false,
     source shared.name_text,
-    created_at timestamptz not null default clock_timestamp(),
-    constraint task_history_task_exists
-        foreign key (task_id) references tasks (id) on delete cascade,
-    constraint task_history_seq_is_positive check (seq > 0),
-    constraint task_history_numbered_unless_imported check ((seq is null) = (source is not null)),
+    progress_pct shared.score,
+    progress_note text,
     -- Keeps the promise: one row a change.
-    constraint task_history_seq_once_per_task unique (task_id, seq)
+    constraint task_history_seq_once_per_task primary key (task_id, seq),
+    constraint task_history_task_exists
+        foreign key (task_id) references tasks (id) on delete cascade
 );
 
--- Serves queries/history.sql: recent.
-create index task_history_by_time on task_history (created_at desc, id desc);
+-- Serves queries/history.sql: recent, and queries/flow.sql.
+create index task_history_by_time on task_history (created_at desc);
 -- Serves queries/history.sql: list_by_agent.
-create index task_history_by_agent on task_history (agent, created_at desc, id desc);
--- Serves queries/history.sql: list_for_task, in order of time.
-create index task_history_by_task on task_history (task_id, created_at, id);
+create index task_history_by_agent on task_history (agent, created_at desc);
 -- Serves queries/flow.sql: reopenings, which are rare.
-create index task_history_reopenings on task_history (created_at desc, id desc)
+create index task_history_reopenings on task_history (created_at desc)
     where
         old_status in ('completed', 'failed', 'cancelled', 'archived')
         and new_status in ('pending', 'blocked', 'in_progress', 'in_review');
 
-comment on table task_history is 'Every change of status: who, when, why. Written by trigger.';
+comment on table task_history is
+    'Every change of status: who, when, why; and with it every claim. Written by trigger.';
 comment on column task_history.seq is
-    'Counts a task''s rows from 1 on; the highest is its present status. Null: imported.';
+    'Counts a task''s rows from 1; the highest is its present status. 0 and below: imported.';
 comment on column task_history.old_status is 'Null: the task was created.';
 comment on column task_history.agent is
-    'Who changed it: as the statement says, else session_user; taskdb for the cascade.';
-comment on column task_history.forced is 'The move was forced past the table of moves.';
+    'Who changed it: as the statement says, else session_user; taskdb for what follows by itself.';
+comment on column task_history.forced is 'The change was forced past task_status_transitions.';
+comment on column task_history.outcome is 'How the claim ended that this change ends.';
+comment on column task_history.token is 'The token of the claim that this change begins or ends.';
 comment on column task_history.source is 'The tracker that an imported row came from.';
+comment on column task_history.progress_pct is 'The last heartbeat''s progress of the ended claim.';
+comment on column task_history.progress_note is 'The last heartbeat''s note of the ended claim.';
 
 -- An edge: the task waits for another. One row a pair. requires and blocks gate, and
 -- their graph has no cycle; suggests only tells. Edges are made and removed, never changed.
@@ -890,6 +995,7 @@ create table task_dependencies (
     task_id uuid not null,
     depends_on_id uuid not null,
     dependency_type shared.dependency_type not null default 'requires',
+    is_satisfied boolean not null default false,
     created_by shared.name_text,
     created_at timestamptz not null default now(),
     primary key (task_id, depends_on_id),
@@ -897,50 +1003,22 @@ create table task_dependencies (
         foreign key (task_id) references tasks (id) on delete cascade,
     constraint task_dependencies_depends_on_exists
         foreign key (depends_on_id) references tasks (id) on delete cascade
-);
+)
+with (fillfactor = 85);
 
--- Serves queries/dependencies.sql: dependents_of, and the trigger that opens gates.
+-- Serves queries/dependencies.sql: dependents_of, and the trigger that unblocks dependents.
 create index task_dependencies_by_blocker
     on task_dependencies (depends_on_id, dependency_type, task_id);
+-- Edges are found by either end, whatever one task's many edges do to the statistics: the planner
+-- never takes a look-up by one of them for a look-up of all.
+alter table task_dependencies alter column task_id set (n_distinct = -0.5);
+alter table task_dependencies alter column depends_on_id set (n_distinct = -0.5);
 
 comment on table task_dependencies is 'task_id waits for depends_on_id.';
 comment on column task_dependencies.dependency_type is
     'requires and blocks gate (see the type''s comment); suggests is advice.';
-
--- A claim is one attempt of one agent at one task. At most one is live.
-create table task_claims (
-    id uuid primary key default uuidv7(),
-    task_id uuid not null,
-    token bigint not null,
-    agent shared.name_text not null,
-    claimed_at timestamptz not null default now(),
-    lease_expires_at timestamptz not null,
-    -- Null while the attempt is live.
-    outcome shared.claim_outcome,
-    ended_at timestamptz,
-    note text,
-    constraint task_claims_task_exists
-        foreign key (task_id) references tasks (id) on delete cascade,
-    constraint task_claims_ended_exactly_with_outcome
-        check ((outcome is null) = (ended_at is null)),
-    constraint task_claims_token_once_per_task unique (task_id, token)
-)
-with (fillfactor = 85);
-
--- Keeps the promise: at most one live claim a task.
-create unique index task_claims_one_live on task_claims (task_id) where outcome is null;
--- Serves queries/claims.sql: claim_next, for tasks whose lease has lapsed.
-create index task_claims_by_lease on task_claims (lease_expires_at) where outcome is null;
--- Serves queries/claims.sql: list_live.
-create index task_claims_by_agent on task_claims (agent, claimed_at desc);
-
-comment on table task_claims is 'Attempts at tasks: who holds or held one, and how it ended.';
-comment on column task_claims.token is
-    'The fencing token: the holder names it with every write, and a stale one is refused.';
-comment on column task_claims.lease_expires_at is
-    'After this moment another agent may take the task.';
-comment on column task_claims.outcome is 'Null while the attempt is live.';
-comment on column task_claims.note is 'What the holder said at its end: the error of a failure.';
+comment on column task_dependencies.is_satisfied is
+    'Whether it lets its task go, as open_dependencies counts it. Kept by triggers.';
 
 -- A subtask is a line of a task's checklist. It never gates anything.
 create table subtasks (
@@ -1501,8 +1579,8 @@ $$;
 
 comment on function raise_circular_dependency(text[]) is 'Raises TD002 with the loop''s keys.';
 
--- Walks up from a task whose ancestors go round in a loop, and refuses with their keys.
-create function raise_parent_loop(start_id uuid)
+-- Walks up from a task whose ancestors form a cycle, and refuses with their keys.
+create function raise_parent_cycle(start_id uuid)
     returns void
     language plpgsql
     set search_path from current
@@ -1515,9 +1593,10 @@ declare
 begin
     while not at_id = any(seen) loop
         seen := seen || at_id;
-        select task.key, task.parent_id
+        select task.key, details.parent_id
         into at_key, at_id
         from tasks as task
+        inner join task_details as details on details.task_id = task.id
         where task.id = at_id;
         keys := keys || at_key;
     end loop;
@@ -1526,7 +1605,7 @@ begin
 end;
 $$;
 
-comment on function raise_parent_loop(uuid) is 'Raises TD002 with the loop of parents.';
+comment on function raise_parent_cycle(uuid) is 'Raises TD002 with the cycle of parents.';
 
 -- What full-text search knows of a task.
 create function task_document(title text, description text)
@@ -1570,6 +1649,79 @@ end;
 $$;
 
 comment on function raise_refusal(text, text) is 'Raises TD005 with the field and the rule.';
+
+-- The refusals of apply_task_change, apart from it so that it stays readable.
+create function raise_invalid_transition(
+    task_key text, from_status shared.task_status, to_status shared.task_status
+)
+    returns void
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    raise exception using
+        errcode = 'TD001',
+        message = format('task %s cannot go from %s to %s', task_key, from_status, to_status),
+        detail = format('TD001 %s -> %s', from_status, to_status),
+        hint = coalesce(
+            (
+                select
+                    'From here it can go to '
+                    || string_agg(allowed.new_status::text, ', ' order by allowed.new_status)
+                    || '; anything else must be forced.'
+                from task_status_transitions as allowed
+                where allowed.old_status = from_status
+            ),
+            'From here it moves only by force.'
+        );
+end;
+$$;
+
+comment on function raise_invalid_transition(text, shared.task_status, shared.task_status) is
+    'Raises TD001: a transition that is not in task_status_transitions.';
+
+-- A rule of one task, in the words of a CHECK: callers tell it by the constraint's name.
+create function raise_broken_rule(rule text, message text)
+    returns void
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    raise exception using
+        errcode = 'check_violation',
+        schema = current_schema(),
+        table = 'tasks',
+        constraint = rule,
+        message = message;
+end;
+$$;
+
+comment on function raise_broken_rule(text, text) is
+    'Raises check_violation under the name of a rule of tasks.';
+
+-- The health of a workflow, for a task that comes to it: the foreign key tasks_workflow_exists
+-- refers to the pair, and its cascade keeps the pair the same for all tasks at once, at every
+-- isolation level. The lock is the foreign key's own: creators don't wait for each other, only
+-- a change of health does. A workflow that does not exist is reported by the foreign key.
+create function health_of_workflow(of_workflow uuid)
+    returns boolean
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    health boolean;
+begin
+    select workflow.is_healthy
+    into health
+    from workflows as workflow
+    where workflow.id = of_workflow
+    for key share;
+    return coalesce(health, true);
+end;
+$$;
+
+comment on function health_of_workflow(uuid) is
+    'Whether a workflow is healthy; true if there is none.';
 
 -- Takes the files of an implementation task for it, all or none, and says whether it has them.
 -- Other tasks have nothing to take. Who claims calls it with the task's row locked, and looks
@@ -1747,6 +1899,7 @@ create function positions_of(wanted uuid[], listed uuid[])
     language sql
     immutable
     set search_path from current
+    set enable_hashjoin = on
     set enable_nestloop = off
 as $$
     select array_agg(place.position::int order by wish.position)
@@ -1757,10 +1910,39 @@ $$;
 comment on function positions_of(uuid[], uuid[]) is
     'The positions of the first list''s ids in the second.';
 
+-- The requires and blocks edges among the *listed* tasks: the positions of their two ends, and
+-- their own in the arguments; in the order of the waiting.
+create function edges_by_position(
+    waiting uuid[], awaited uuid[], types dependency_type[], listed uuid[]
+)
+    returns table (waiters int[], blockers int[], numbers int[])
+    language sql
+    immutable
+    set search_path from current
+    set enable_hashjoin = on
+    set enable_nestloop = off
+as $$
+    select
+        array_agg(waiter.position::int order by waiter.position),
+        array_agg(blocker.position::int order by waiter.position),
+        array_agg(edge.position::int order by waiter.position)
+    from unnest(waiting, awaited, types) with ordinality
+        as edge (task_id, depends_on_id, dependency_type, position)
+    inner join unnest(listed) with ordinality as waiter (id, position)
+        on waiter.id = edge.task_id
+    inner join unnest(listed) with ordinality as blocker (id, position)
+        on blocker.id = edge.depends_on_id
+    where edge.dependency_type <> 'suggests';
+$$;
+
+comment on function edges_by_position(uuid[], uuid[], dependency_type[], uuid[]) is
+    'The positions in a list of the two ends of edges that gate.';
+
 -- The tasks that *roots* wait for, directly or not, down to a rank of *lowest*, roots
 -- included. Each is visited once (union), and its blockers are found by index: the
 -- lateral parts with offset 0 and the pinned settings leave the planner no other way,
--- since a join of whole tables per level costs minutes on a deep chain.
+-- since a join of whole tables per level costs minutes on a deep chain, and a join with tasks in
+-- the wrong order, chosen from statistics of another plan, makes it quadratic.
 create function task_graph_region(roots uuid[], lowest bigint)
     returns table (id uuid, graph_rank bigint)
     language sql
@@ -1774,20 +1956,24 @@ create function task_graph_region(roots uuid[], lowest bigint)
     set jit = off
 as $$
     with recursive region (id, graph_rank) as (
-        select root.id, root.graph_rank
-        from tasks as root
-        where root.id = any(roots)
+        select task.id, task.graph_rank
+        from unnest(roots) as root (id)
+        cross join lateral (
+            select other.id, other.graph_rank from tasks as other where other.id = root.id offset 0
+        ) as task
         union
         select blocker.id, blocker.graph_rank
         from region
         cross join lateral (
+            select dependency.depends_on_id
+            from task_dependencies as dependency
+            where dependency.task_id = region.id and dependency.dependency_type <> 'suggests'
+            offset 0
+        ) as edge
+        cross join lateral (
             select other.id, other.graph_rank
-            from task_dependencies as edge
-            inner join tasks as other on other.id = edge.depends_on_id
-            where
-                edge.task_id = region.id
-                and edge.dependency_type <> 'suggests'
-                and other.graph_rank >= lowest
+            from tasks as other
+            where other.id = edge.depends_on_id and other.graph_rank >= lowest
             offset 0
         ) as blocker
     )
@@ -1815,10 +2001,15 @@ as $$
     select task.position::int, blocker.id, blocker.graph_rank
     from unnest(listed) with ordinality as task (id, position)
     cross join lateral (
+        select dependency.depends_on_id
+        from task_dependencies as dependency
+        where dependency.task_id = task.id and dependency.dependency_type <> 'suggests'
+        offset 0
+    ) as edge
+    cross join lateral (
         select other.id, other.graph_rank
-        from task_dependencies as edge
-        inner join tasks as other on other.id = edge.depends_on_id
-        where edge.task_id = task.id and edge.dependency_type <> 'suggests'
+        from tasks as other
+        where other.id = edge.depends_on_id
         offset 0
     ) as blocker
     order by task.position;
@@ -1827,8 +2018,8 @@ $$;
 comment on function task_graph_edges(uuid[]) is
     'The requires and blocks edges out of these tasks, with the ranks of their blockers.';
 
--- Mends the ranks after edges were added whose blocker does not rank below its dependent,
--- or refuses the edges with TD002 and the path of the loop that they close.
+-- Repairs the ranks after edges were added whose blocker does not rank below its dependent,
+-- or refuses the edges with TD002 and the path of the cycle that they close.
 --
 -- The invariant: for each requires or blocks edge, rank[blocker] < rank[dependent]. It
 -- implies that the graph has no cycle. Ranks of existing tasks are only ever lowered, so
@@ -1903,11 +2094,11 @@ begin
             into ids, old_ranks
             from task_graph_region(roots, lowest) as region;
             exit when ids = locked;
-            perform 1
-            from tasks as task
-            where task.id = any(ids)
-            order by task.id
-            for no key update;
+            perform
+            from unnest(ids) as given (id)
+            cross join lateral (
+                select from tasks as task where task.id = given.id for no key update offset 0
+            ) as task;
             locked := ids;
         end loop;
         size := cardinality(ids);
@@ -1998,7 +2189,7 @@ begin
 
     if done < size then
         -- Each task left over is waited for by another one left over. Following those
-        -- who wait must come back to where it was: that is the loop.
+        -- who wait must come back to where it was: that is the cycle.
         for n in 1..size loop
             if open_dependents[n] > 0 then
                 for i in first[n]..first[n + 1] - 1 loop
@@ -2033,24 +2224,28 @@ begin
         perform raise_circular_dependency(path);
     end if;
 
-    for i in 1..size loop
-        if ranks[i] <> old_ranks[i] then
-            update tasks as task
-            set graph_rank = ranks[i]
-            where task.id = ids[i];
-        end if;
-    end loop;
+    update tasks as task
+    set graph_rank = change.graph_rank
+    from (
+        select given.graph_rank, found.place
+        from unnest(ids, ranks, old_ranks) as given (id, graph_rank, old_rank)
+        cross join lateral (
+            select other.ctid as place from tasks as other where other.id = given.id offset 0
+        ) as found
+        where given.graph_rank <> given.old_rank
+    ) as change
+    where task.ctid = change.place;
 end;
 $$;
 
 comment on function task_graph_repair(uuid[], uuid[]) is
     'Lowers ranks until blockers rank below their dependents again, or names the cycle.';
 
--- Of *roots* and what they wait for, directly or not, the tasks that are less urgent than
--- *urgency*. A task that is as urgent already has passed that on, and one that was given up
--- passes nothing: the walk ends there. Each is visited once (union), and found by index, for
+-- Of *roots* and what they wait for, directly or not, the tasks whose effective priority is less
+-- urgent than *priority*. A task that is as urgent already has passed that on, and an abandoned
+-- one passes nothing: the walk ends there. Each is visited once (union), and found by index, for
 -- the reasons that task_graph_region has.
-create function less_urgent_blockers(roots uuid[], urgency int)
+create function lower_priority_blockers(roots uuid[], priority int)
     returns table (id uuid)
     language sql
     stable
@@ -2062,41 +2257,52 @@ create function less_urgent_blockers(roots uuid[], urgency int)
     set enable_seqscan = off
     set jit = off
 as $$
-    with recursive late (id, is_wanted) as (
-        select root.id, is_wanted(root.status, root.completed_at)
-        from tasks as root
-        where root.id = any(roots) and root.effective_priority > urgency
-        union
-        select blocker.id, blocker.is_wanted
-        from late
+    with recursive reached (id, is_active) as (
+        select task.id, task.is_active
+        from unnest(roots) as root (id)
         cross join lateral (
-            select other.id, is_wanted(other.status, other.completed_at) as is_wanted
-            from task_dependencies as edge
-            inner join tasks as other on other.id = edge.depends_on_id
+            select other.id, is_active(other.status, other.completed_at) as is_active
+            from tasks as other
             where
-                edge.task_id = late.id
-                and edge.dependency_type <> 'suggests'
-                and other.effective_priority > urgency
+                other.id = root.id
+                and other.effective_priority > lower_priority_blockers.priority
+            offset 0
+        ) as task
+        union
+        select blocker.id, blocker.is_active
+        from reached
+        cross join lateral (
+            select dependency.depends_on_id
+            from task_dependencies as dependency
+            where dependency.task_id = reached.id and dependency.dependency_type <> 'suggests'
+            offset 0
+        ) as edge
+        cross join lateral (
+            select other.id, is_active(other.status, other.completed_at) as is_active
+            from tasks as other
+            where
+                other.id = edge.depends_on_id
+                and other.effective_priority > lower_priority_blockers.priority
             offset 0
         ) as blocker
-        where late.is_wanted
+        where reached.is_active
     )
 
-    select late.id
-    from late;
+    select reached.id
+    from reached;
 $$;
 
-comment on function less_urgent_blockers(uuid[], int) is
+comment on function lower_priority_blockers(uuid[], int) is
     'Those of these tasks, and of what they wait for, that are less urgent than that.';
 
--- Makes task ids[i], and all that it waits for, at least as urgent as urgencies[i].
+-- Gives task ids[i], and all that it waits for, at least priority priorities[i].
 --
 -- The most urgent go first: what they have reached is urgent enough for the rest, so each
 -- task is written once and each edge followed once, however many are given.
 --
 -- What is reached is locked in the order of ids, and looked at again, until it stands still:
 -- whoever adds an edge out of a task has written that task. (docs/decisions/0013.)
-create function spread_urgency(ids uuid[], urgencies int[])
+create function inherit_priority(ids uuid[], priorities int[])
     returns void
     language plpgsql
     set search_path from current
@@ -2104,44 +2310,51 @@ create function spread_urgency(ids uuid[], urgencies int[])
 as $$
 declare
     given record;
-    late uuid[];
+    lower uuid[];
     locked uuid[];
 begin
     for given in
-        select late.urgency, array_agg(late.id) as ids
-        from unnest(ids, urgencies) as late (id, urgency)
-        group by late.urgency
-        order by late.urgency
+        select task.priority, array_agg(distinct task.id) as ids
+        from unnest(ids, priorities) as task (id, priority)
+        group by task.priority
+        order by task.priority
     loop
         locked := null;
         loop
             select array_agg(task.id order by task.id)
-            into late
-            from less_urgent_blockers(given.ids, given.urgency) as task;
-            exit when late is not distinct from locked;
-            perform 1
-            from tasks as task
-            where task.id = any(late)
-            order by task.id
-            for no key update;
-            locked := late;
+            into lower
+            from lower_priority_blockers(given.ids, given.priority) as task;
+            exit when lower is not distinct from locked;
+            perform
+            from unnest(lower) as reached (id)
+            cross join lateral (
+                select from tasks as task where task.id = reached.id for no key update offset 0
+            ) as task;
+            locked := lower;
         end loop;
         update tasks as task
-        set effective_priority = given.urgency
-        where task.id = any(late);
+        set effective_priority = given.priority
+        from (
+            select found.place
+            from unnest(lower) as reached (id)
+            cross join lateral (
+                select other.ctid as place from tasks as other where other.id = reached.id offset 0
+            ) as found
+        ) as change
+        where task.ctid = change.place;
     end loop;
 end;
 $$;
 
-comment on function spread_urgency(uuid[], int[]) is
-    'Makes these tasks, and all that they wait for, at least so urgent.';
+comment on function inherit_priority(uuid[], int[]) is
+    'Gives these tasks, and all that they wait for, at least such a priority.';
 
 -- Of *roots* and what they wait for, directly or not, the tasks that are more urgent than
--- their own priority, and may owe that to a root: along the way they become no more urgent.
--- (Less urgent only while a statement's changes are still being passed on: then a task may
--- be held by one that is more urgent than it, and must be found when that one ceases to be.)
+-- their own priority, and may have inherited that from a root: along the way they become no more
+-- urgent. (Less urgent only while a statement's changes are still being passed on: then a task
+-- may be kept by one that is more urgent than it, and must be found when that one ceases to be.)
 -- Each is visited once (union), and found by index, for the reasons that task_graph_region has.
-create function borrowed_urgency(roots uuid[])
+create function inherited_priorities(roots uuid[])
     returns table (id uuid)
     language sql
     stable
@@ -2153,41 +2366,53 @@ create function borrowed_urgency(roots uuid[])
     set enable_seqscan = off
     set jit = off
 as $$
-    with recursive borrower (id, urgency, is_wanted) as (
-        select root.id, root.effective_priority::int, is_wanted(root.status, root.completed_at)
-        from tasks as root
-        where root.id = any(roots) and root.effective_priority < root.priority
-        union
-        select blocker.id, blocker.urgency, blocker.is_wanted
-        from borrower
+    with recursive heir (id, effective_priority, is_active) as (
+        select task.id, task.effective_priority, task.is_active
+        from unnest(roots) as root (id)
         cross join lateral (
             select
                 other.id,
-                other.effective_priority::int as urgency,
-                is_wanted(other.status, other.completed_at) as is_wanted
-            from task_dependencies as edge
-            inner join tasks as other on other.id = edge.depends_on_id
+                other.effective_priority::int as effective_priority,
+                is_active(other.status, other.completed_at) as is_active
+            from tasks as other
+            where other.id = root.id and other.effective_priority < other.priority
+            offset 0
+        ) as task
+        union
+        select blocker.id, blocker.effective_priority, blocker.is_active
+        from heir
+        cross join lateral (
+            select dependency.depends_on_id
+            from task_dependencies as dependency
+            where dependency.task_id = heir.id and dependency.dependency_type <> 'suggests'
+            offset 0
+        ) as edge
+        cross join lateral (
+            select
+                other.id,
+                other.effective_priority::int as effective_priority,
+                is_active(other.status, other.completed_at) as is_active
+            from tasks as other
             where
-                edge.task_id = borrower.id
-                and edge.dependency_type <> 'suggests'
-                and other.effective_priority >= borrower.urgency
+                other.id = edge.depends_on_id
+                and other.effective_priority >= heir.effective_priority
                 and other.effective_priority < other.priority
             offset 0
         ) as blocker
-        where borrower.is_wanted
+        where heir.is_active
     )
 
-    select borrower.id
-    from borrower;
+    select heir.id
+    from heir;
 $$;
 
-comment on function borrowed_urgency(uuid[]) is
-    'Those of these tasks, and of what they wait for, whose urgency may come from these.';
+comment on function inherited_priorities(uuid[]) is
+    'Those of these tasks, and of what they wait for, that may have inherited from these.';
 
--- Who waits for the listed tasks, and how urgent they are; not those that were given up, which
--- pass nothing on. awaited is the place of the task that is waited for in the list.
-create function waiting_urgencies(listed uuid[])
-    returns table (awaited int, waiting_id uuid, urgency int)
+-- The tasks that wait for the listed ones, with their effective priorities; not abandoned ones,
+-- which pass nothing on. awaited is the position of the task that is waited for in the list.
+create function dependents_priorities(listed uuid[])
+    returns table (awaited int, waiting_id uuid, effective_priority int)
     language sql
     stable
     rows 100
@@ -2198,48 +2423,51 @@ create function waiting_urgencies(listed uuid[])
     set enable_seqscan = off
     set jit = off
 as $$
-    select task.position::int, dependent.id, dependent.effective_priority::int
+    select task.position::int, dependent.id, dependent.effective_priority
     from unnest(listed) with ordinality as task (id, position)
     cross join lateral (
-        select other.id, other.effective_priority
-        from task_dependencies as edge
-        inner join tasks as other on other.id = edge.task_id
-        where
-            edge.depends_on_id = task.id
-            and edge.dependency_type <> 'suggests'
-            and is_wanted(other.status, other.completed_at)
+        select dependency.task_id
+        from task_dependencies as dependency
+        where dependency.depends_on_id = task.id and dependency.dependency_type <> 'suggests'
+        offset 0
+    ) as edge
+    cross join lateral (
+        select other.id, other.effective_priority::int as effective_priority
+        from tasks as other
+        where other.id = edge.task_id and is_active(other.status, other.completed_at)
         offset 0
     ) as dependent;
 $$;
 
-comment on function waiting_urgencies(uuid[]) is
-    'Who waits for these tasks and was not given up, and how urgent that is.';
+comment on function dependents_priorities(uuid[]) is
+    'The active tasks that wait for these, with their effective priorities.';
 
--- What withdraw_urgency does, for what lies deep: all that may have to change is found first, and
--- settled in memory. There is more of it than what changes in the end, and no step for each level.
+-- What revoke_priority does, for what lies deep: all that may have to change is found first, and
+-- recomputed in memory. There is more of it than what changes in the end, and no step for each
+-- level.
 --
--- How urgent they may stay, those say that wait for them: these are locked with them, in the
+-- Their dependents determine how urgent tasks remain: these are locked with them, in the
 -- order of ids, and looked at again until all stands still. And all that was looked at is
 -- written, even where nothing changes: there this meets a transaction with an older snapshot
 -- that changes how urgent one of them is, and sees what it waits for as it no longer is.
 -- (docs/decisions/0013; tests/test_races.py has the mutant.)
 --
--- The most urgent are settled first, and what waits for a task before the task, as far as it
+-- The most urgent are final first, and what waits for a task before the task, as far as it
 -- counts (Dijkstra, with a bucket for each of the ten priorities): linear in the tasks and
 -- edges concerned.
-create function withdraw_deep_urgency(ids uuid[])
+create function revoke_deep_priority(ids uuid[])
     returns void
     language plpgsql
     set search_path from current
     set enable_seqscan = off
 as $$
 declare
-    unsettled uuid[];
+    undecided uuid[];
     around uuid[];
     locked uuid[];
-    old_urgencies int[];
-    -- How urgent each may be, by all that is known so far.
-    urgencies int[];
+    old_priorities int[];
+    -- The priority of each, by all that is known so far.
+    priorities int[];
     -- The edges into these tasks: waiting[e] waits for awaited[e]; null: it is none of them.
     awaited int[];
     waiting_ids uuid[];
@@ -2248,7 +2476,7 @@ declare
     -- Those out of task n are first[n], next[first[n]] and so on.
     first int[];
     next int[];
-    is_settled boolean[];
+    is_final boolean[];
     stack int[];
     height int;
     n int;
@@ -2256,18 +2484,18 @@ declare
     e int;
 begin
     loop
-        select array_agg(task.id) into unsettled from borrowed_urgency(ids) as task;
-        if unsettled is null then
+        select array_agg(task.id) into undecided from inherited_priorities(ids) as task;
+        if undecided is null then
             return;
         end if;
         select array_agg(distinct place.id order by place.id)
         into around
         from (
             select task.id
-            from unnest(unsettled) as task (id)
+            from unnest(undecided) as task (id)
             union all
             select edge.task_id
-            from unnest(unsettled) as task (id)
+            from unnest(undecided) as task (id)
             cross join lateral (
                 select dependency.task_id
                 from task_dependencies as dependency
@@ -2278,49 +2506,49 @@ begin
             ) as edge
         ) as place;
         exit when around = locked;
-        perform 1
-        from tasks as task
-        where task.id = any(around)
-        order by task.id
-        for no key update;
+        perform
+        from unnest(around) as given (id)
+        cross join lateral (
+            select from tasks as task where task.id = given.id for no key update offset 0
+        ) as task;
         locked := around;
     end loop;
 
     select
         array_agg(task.effective_priority::int order by given.position),
         array_agg(task.priority::int order by given.position)
-    into old_urgencies, urgencies
-    from unnest(unsettled) with ordinality as given (id, position)
+    into old_priorities, priorities
+    from unnest(undecided) with ordinality as given (id, position)
     cross join lateral (
         select other.priority, other.effective_priority
         from tasks as other
         where other.id = given.id
         offset 0
     ) as task;
-    select array_agg(edge.awaited), array_agg(edge.waiting_id), array_agg(edge.urgency)
+    select array_agg(edge.awaited), array_agg(edge.waiting_id), array_agg(edge.effective_priority)
     into awaited, waiting_ids, demands
-    from waiting_urgencies(unsettled) as edge;
-    waiting := positions_of(waiting_ids, unsettled);
+    from dependents_priorities(undecided) as edge;
+    waiting := positions_of(waiting_ids, undecided);
 
-    first := array_fill(null::int, array[cardinality(unsettled)]);
+    first := array_fill(null::int, array[cardinality(undecided)]);
     next := array_fill(null::int, array[coalesce(cardinality(awaited), 0)]);
     for i in 1..coalesce(cardinality(awaited), 0) loop
         n := awaited[i];
         m := waiting[i];
         if m is null then
-            urgencies[n] := greatest(old_urgencies[n], least(urgencies[n], demands[i]));
+            priorities[n] := greatest(old_priorities[n], least(priorities[n], demands[i]));
         else
             next[i] := first[m];
             first[m] := i;
         end if;
     end loop;
 
-    is_settled := array_fill(false, array[cardinality(unsettled)]);
+    is_final := array_fill(false, array[cardinality(undecided)]);
     for level in 1..10 loop
         stack := null;
         height := 0;
-        for i in 1..cardinality(unsettled) loop
-            if urgencies[i] = level and not is_settled[i] then
+        for i in 1..cardinality(undecided) loop
+            if priorities[i] = level and not is_final[i] then
                 height := height + 1;
                 stack[height] := i;
             end if;
@@ -2328,15 +2556,15 @@ begin
         while height > 0 loop
             n := stack[height];
             height := height - 1;
-            continue when is_settled[n];
-            is_settled[n] := true;
+            continue when is_final[n];
+            is_final[n] := true;
             e := first[n];
             while e is not null loop
                 m := awaited[e];
                 -- Never more urgent than now.
-                if greatest(old_urgencies[m], level) < urgencies[m] then
-                    urgencies[m] := greatest(old_urgencies[m], level);
-                    if urgencies[m] = level then
+                if greatest(old_priorities[m], level) < priorities[m] then
+                    priorities[m] := greatest(old_priorities[m], level);
+                    if priorities[m] = level then
                         height := height + 1;
                         stack[height] := m;
                     end if;
@@ -2346,37 +2574,42 @@ begin
         end loop;
     end loop;
 
-    for level in 1..10 loop
-        update tasks as task
-        set effective_priority = level
-        where
-            task.id = any(
-                array(
-                    select settled.id
-                    from unnest(unsettled, urgencies) as settled (id, urgency)
-                    where settled.urgency = level
-                )
-            );
-    end loop;
     update tasks as task
-    set effective_priority = task.effective_priority
-    where task.id = any(array(select unnest(around) except all select unnest(unsettled)));
+    set effective_priority = change.priority
+    from (
+        select coalesce(given.priority, found.effective_priority) as priority, found.place
+        from (
+            select unnest(undecided) as id, unnest(priorities) as priority
+            union all
+            select unchanged.id, null
+            from (select unnest(around) as id except all select unnest(undecided)) as unchanged
+        ) as given
+        cross join lateral (
+            select
+                other.ctid as place,
+                other.effective_priority
+            from tasks as other
+            where other.id = given.id
+            offset 0
+        ) as found
+    ) as change
+    where task.ctid = change.place;
 end;
 $$;
 
-comment on function withdraw_deep_urgency(uuid[]) is
-    'Takes back the urgency of tasks, and of all that they wait for, at once.';
+comment on function revoke_deep_priority(uuid[]) is
+    'Takes inherited priority from tasks, and from all that they wait for, at once.';
 
--- Takes back what tasks owe to nobody any more: of *ids* and what they wait for, those that
--- are more urgent than their own priority and than all that wait for them.
+-- Of *ids* and what they wait for, takes the inherited priority from those that nothing justifies
+-- it for any more: they are more urgent than their own priority and than all that wait for them.
 --
--- A task that another one keeps as urgent as it is, stays so, and nothing below it is looked at.
+-- A task that another one keeps as urgent as it is stays so, and nothing below it is looked at.
 -- So a statement that changes many tasks, and comes here for each, costs as much as what changes,
--- and not each time as much as all that lies below. What is deeper than 32 levels is settled at
+-- and not each time as much as all that lies below. What is deeper than 32 levels is recomputed at
 -- once, since a step for each level is slow. (The keeper is looked for from the latest task on:
 -- statements mostly change the oldest first, and those have ceased to keep anything.)
 --
--- How urgent a task may stay, those say that wait for it: these are locked with it, or of a task
+-- Its dependents determine how urgent a task remains: these are locked with it, or of a task
 -- that stays as it is, the one that keeps it, in the order of ids, and looked at again until all
 -- stands still. And they are written, even where nothing changes: there this meets a transaction
 -- with an older snapshot that changes how urgent one of them is, and sees what it waits for as it
@@ -2385,7 +2618,7 @@ comment on function withdraw_deep_urgency(uuid[]) is
 --
 -- (Without sorts a keeper comes from the index by blocker, read backwards, and the first one ends
 -- the search. Plans are kept, since a statement may come here for each of its rows.)
-create function withdraw_urgency(ids uuid[])
+create function revoke_priority(ids uuid[])
     returns void
     language plpgsql
     set search_path from current
@@ -2396,7 +2629,7 @@ as $$
 declare
     given uuid[] := ids;
     loose uuid[];
-    old_urgencies int[];
+    old_priorities int[];
     keepers uuid[];
     around uuid[];
     locked uuid[];
@@ -2406,12 +2639,12 @@ begin
         loop
             select
                 array_agg(task.id) filter (where keeper.id is null),
-                array_agg(task.urgency) filter (where keeper.id is null),
+                array_agg(task.old_priority) filter (where keeper.id is null),
                 array_agg(keeper.id) filter (where keeper.id is not null)
-            into loose, old_urgencies, keepers
+            into loose, old_priorities, keepers
             from (select distinct unnest(given) as id) as place
             cross join lateral (
-                select other.id, other.effective_priority::int as urgency
+                select other.id, other.effective_priority::int as old_priority
                 from tasks as other
                 where other.id = place.id and other.effective_priority < other.priority
                 offset 0
@@ -2424,8 +2657,8 @@ begin
                     from tasks as other
                     where
                         other.id = edge.task_id
-                        and other.effective_priority <= task.urgency
-                        and is_wanted(other.status, other.completed_at)
+                        and other.effective_priority <= task.old_priority
+                        and is_active(other.status, other.completed_at)
                     offset 0
                 ) as dependent
                 where edge.depends_on_id = task.id and edge.dependency_type <> 'suggests'
@@ -2453,19 +2686,27 @@ begin
                 ) as edge
             ) as place;
             exit when around = locked;
-            perform 1
-            from tasks as task
-            where task.id = any(around)
-            order by task.id
-            for no key update;
+            perform
+            from unnest(around) as given (id)
+            cross join lateral (
+                select from tasks as task where task.id = given.id for no key update offset 0
+            ) as task;
             locked := around;
         end loop;
 
         update tasks as task
         set effective_priority = task.effective_priority
-        where
-            task.id = any(array(select unnest(around) except all select unnest(loose)))
-            and task.xmin <> pg_current_xact_id()::xid;
+        from (
+            select found.place
+            from (select unnest(around) as id except all select unnest(loose)) as given
+            cross join lateral (
+                select other.ctid as place
+                from tasks as other
+                where other.id = given.id and other.xmin <> pg_current_xact_id()::xid
+                offset 0
+            ) as found
+        ) as unchanged
+        where task.ctid = unchanged.place;
         if loose is null then
             return;
         end if;
@@ -2481,17 +2722,24 @@ begin
                         from tasks as other
                         where
                             other.id = edge.task_id
-                            and is_wanted(other.status, other.completed_at)
+                            and is_active(other.status, other.completed_at)
                         offset 0
                     ) as dependent
                     where edge.depends_on_id = task.id and edge.dependency_type <> 'suggests'
                 )
             )
-        where task.id = any(loose);
+        from (
+            select found.place
+            from unnest(loose) as given (id)
+            cross join lateral (
+                select other.ctid as place from tasks as other where other.id = given.id offset 0
+            ) as found
+        ) as change
+        where task.ctid = change.place;
 
         select array_agg(distinct blocker.id)
         into given
-        from unnest(loose, old_urgencies) as task (id, urgency)
+        from unnest(loose, old_priorities) as task (id, old_priority)
         cross join lateral (
             select edge.depends_on_id
             from task_dependencies as edge
@@ -2503,18 +2751,472 @@ begin
             from tasks as other
             where
                 other.id = edge.depends_on_id
-                and other.effective_priority >= task.urgency
+                and other.effective_priority >= task.old_priority
                 and other.effective_priority < other.priority
             offset 0
         ) as blocker;
     end loop;
 
-    perform withdraw_deep_urgency(given);
+    perform revoke_deep_priority(given);
 end;
 $$;
 
-comment on function withdraw_urgency(uuid[]) is
-    'Takes back the urgency of tasks, and of what they wait for, that nothing gives them now.';
+comment on function revoke_priority(uuid[]) is
+    'Takes from tasks, and from what they wait for, the inherited priority that nothing justifies.';
+
+-- Whether a pause covers a task of this type in this feature.
+create function is_claiming_paused(of_type text, in_feature uuid)
+    returns boolean
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    return exists (
+        select from claim_pauses as pause
+        where
+            num_nonnulls(pause.epic_id, pause.feature_id, pause.agent_type) = 0
+            or pause.agent_type = of_type
+            or pause.feature_id = in_feature
+            or pause.epic_id = (
+                select feature.epic_id from features as feature where feature.id = in_feature
+            )
+    );
+end;
+$$;
+
+comment on function is_claiming_paused(text, uuid) is
+    'Whether claiming is paused for tasks of this agent type in this feature.';
+
+-- A task whose priority changes, which is abandoned, or taken up again: its blockers inherit the
+-- new priority, or stop inheriting from it.
+create function pass_on_priority(
+    of_task uuid, old_priority int, new_priority int, was_active boolean
+)
+    returns void
+    language plpgsql
+    set search_path from current
+    set enable_seqscan = off
+as $$
+declare
+    awaited uuid[];
+    priority int;
+    is_active_now boolean;
+begin
+    if new_priority > old_priority then
+        perform revoke_priority(array[of_task]);
+    end if;
+
+    -- (Read again: another row of the same statement may have changed it since.)
+    select
+        array_agg(edge.depends_on_id),
+        min(task.effective_priority),
+        bool_or(is_active(task.status, task.completed_at))
+    into awaited, priority, is_active_now
+    from (
+        select other.effective_priority, other.status, other.completed_at
+        from tasks as other
+        where other.id = of_task
+        offset 0
+    ) as task
+    cross join lateral (
+        select dependency.depends_on_id
+        from task_dependencies as dependency
+        where dependency.task_id = of_task and dependency.dependency_type <> 'suggests'
+        offset 0
+    ) as edge;
+    if awaited is null then
+        return;
+    end if;
+
+    if is_active_now then
+        perform inherit_priority(awaited, array_fill(priority, array[cardinality(awaited)]));
+    elsif was_active then
+        perform revoke_priority(awaited);
+    end if;
+end;
+$$;
+
+comment on function pass_on_priority(uuid, int, int, boolean) is
+    'Passes a change of a task''s priority on to what it waits for.';
+
+-- A task has begun or ceased to satisfy the dependencies on it: its edges say so from now on, and
+-- its dependents count one open dependency less or more. apply_task_change does the rest.
+--
+-- What an edge says (is_satisfied) is what its dependent counts, so nothing is counted twice,
+-- whatever else the same statement does. Every change of a count writes the dependent's row: two
+-- blockers that complete at once meet there. An edge added meanwhile has written this task's row
+-- (see add_edges), so the two cannot miss each other; an edge removed meanwhile has written its
+-- dependent's row: lock first, and read the edges in a statement, and so in a snapshot, of its own.
+--
+-- A statement can complete thousands of blockers of one task, and comes here for each. A dependent
+-- that this transaction has written already is therefore looked at with its next edges too, and
+-- most calls for its other blockers find nothing left to do. (Not with all its edges: a
+-- transaction that completes them one by one would read all of them each time.)
+--
+-- The statement that completes a blocker may have added the edge to it: then it is taken off the
+-- count here, and comes in with add_edges, in whatever order. In between the count may be -1. (age
+-- tells what this transaction has written, and now and then takes a younger one's row for it: then
+-- more edges are read.)
+create function unblock_dependents(of_task uuid)
+    returns void
+    language plpgsql
+    set search_path from current
+    set enable_seqscan = off
+as $$
+declare
+    waiting uuid[];
+    stale_waiting uuid[];
+    stale_awaited uuid[];
+    blocker_key text;
+begin
+    select array_agg(edge.task_id order by edge.task_id), min(blocker.key)
+    into waiting, blocker_key
+    from (
+        select task.key, task.status, task.completed_at
+        from tasks as task
+        where task.id = of_task
+        offset 0
+    ) as blocker
+    cross join lateral (
+        select dependency.task_id
+        from task_dependencies as dependency
+        where
+            dependency.depends_on_id = of_task
+            and dependency.dependency_type <> 'suggests'
+            and dependency.is_satisfied
+            <> is_satisfied(dependency.dependency_type, blocker.status, blocker.completed_at)
+        offset 0
+    ) as edge;
+    if waiting is null then
+        return;
+    end if;
+
+    perform
+    from unnest(waiting) as given (id)
+    cross join lateral (
+        select from tasks as task where task.id = given.id for no key update offset 0
+    ) as task;
+
+    select array_agg(edge.task_id), array_agg(edge.depends_on_id)
+    into stale_waiting, stale_awaited
+    from unnest(waiting) as given (id)
+    cross join lateral (
+        select case when age(task.xmin) > 0 then 1 else 16 end as edge_count
+        from tasks as task
+        where task.id = given.id
+        offset 0
+    ) as dependent
+    cross join lateral (
+        select dependency.*
+        from task_dependencies as dependency
+        where dependency.task_id = given.id and dependency.depends_on_id >= of_task
+        order by dependency.depends_on_id
+        limit dependent.edge_count
+    ) as edge
+    cross join lateral (
+        select
+        from tasks as task
+        where
+            task.id = edge.depends_on_id
+            and edge.dependency_type <> 'suggests'
+            and edge.is_satisfied
+            <> is_satisfied(edge.dependency_type, task.status, task.completed_at)
+        offset 0
+    ) as blocker;
+
+    with edge as (
+        update task_dependencies as dependency
+        set is_satisfied = not dependency.is_satisfied
+        from (
+            select found.*
+            from unnest(stale_waiting, stale_awaited) as given (task_id, depends_on_id)
+            cross join lateral (
+                select
+                    other.ctid as place,
+                    case when other.is_satisfied then 1 else -1 end as opened
+                from task_dependencies as other
+                where
+                    other.task_id = given.task_id and other.depends_on_id = given.depends_on_id
+                offset 0
+            ) as found
+        ) as stale
+        where dependency.ctid = stale.place
+        returning dependency.task_id, stale.opened
+    )
+
+    update tasks as task
+    set
+        open_dependencies = task.open_dependencies + change.opened,
+        status_agent = 'taskdb',
+        status_note = blocker_key
+    from (
+        select sum(edge.opened)::int as opened, dependent.place
+        from edge
+        cross join lateral (
+            select other.ctid as place from tasks as other where other.id = edge.task_id offset 0
+        ) as dependent
+        group by dependent.place
+    ) as change
+    where task.ctid = change.place;
+end;
+$$;
+
+comment on function unblock_dependents(uuid) is
+    'Brings the dependencies on a task, and the counts of its dependents, up to date.';
+
+-- What add_edges does for one edge, for any number of them: each end is read once and written once,
+-- and the edges are looked at once, in memory, from the highest rank down. In that order a task's
+-- priority is final before its blockers inherit it.
+--
+-- waiting[i] depends on awaited[i]. Tasks are looked up by id one by one (lateral with offset 0),
+-- and written by the place where they were found: a plan made for two edges, or from statistics of
+-- another load, must do for a million.
+create function add_many_edges(
+    waiting uuid[], awaited uuid[], types dependency_type[], satisfied boolean[]
+)
+    returns void
+    language plpgsql
+    set search_path from current
+    set enable_seqscan = off
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    set enable_bitmapscan = off
+    set enable_material = off
+    set enable_memoize = off
+    set jit = off
+as $$
+declare
+    ends uuid[];
+    -- The ends, from the highest rank down, and what is known of each.
+    ids uuid[];
+    keys text[];
+    ranks bigint[];
+    old_priorities int[];
+    priorities int[];
+    is_active boolean[];
+    satisfies_requires boolean[];
+    satisfies_blocks boolean[];
+    is_awaited boolean[];
+    is_waiting boolean[];
+    opened int[];
+    blocker_keys text[];
+    -- The edges, by the position of their tasks; number is the edge's place in the arguments.
+    waiters int[];
+    blockers int[];
+    numbers int[];
+    n int;
+    m int;
+    e int;
+    wrong_waiting uuid[];
+    wrong_awaited uuid[];
+    wrong_count int;
+    -- Edges whose is_satisfied has to change.
+    changed_waiting uuid[];
+    changed_awaited uuid[];
+    changed_to boolean[];
+    changed_waiters int[];
+    changes int[];
+    changed_count int := 0;
+    now_satisfied boolean;
+    lower uuid[];
+    lower_priorities int[];
+begin
+    select array_agg(task_end.id order by task_end.id)
+    into ends
+    from (
+        select edge.task_id as id
+        from unnest(waiting, types) as edge (task_id, dependency_type)
+        where edge.dependency_type <> 'suggests'
+        union
+        select edge.depends_on_id
+        from unnest(awaited, types) as edge (depends_on_id, dependency_type)
+        where edge.dependency_type <> 'suggests'
+    ) as task_end;
+
+    loop
+        -- (A row that is locked is read as it is now, whatever the snapshot. A row's own columns are
+        -- all that is read here.)
+        select
+            array_agg(task.id),
+            array_agg(task.key),
+            array_agg(task.graph_rank),
+            array_agg(task.effective_priority),
+            array_agg(task.is_active),
+            array_agg(task.satisfies_requires),
+            array_agg(task.satisfies_blocks)
+        into ids, keys, ranks, old_priorities, is_active, satisfies_requires, satisfies_blocks
+        from (
+            select found.*
+            from unnest(ends) as given (id)
+            cross join lateral (
+                select
+                    other.id,
+                    other.key,
+                    other.graph_rank,
+                    other.effective_priority::int as effective_priority,
+                    is_active(other.status, other.completed_at) as is_active,
+                    is_satisfied('requires', other.status, other.completed_at)
+                        as satisfies_requires,
+                    is_satisfied('blocks', other.status, other.completed_at) as satisfies_blocks
+                from tasks as other
+                where other.id = given.id
+                for no key update
+                offset 0
+            ) as found
+            order by found.graph_rank desc
+        ) as task;
+        select edge.waiters, edge.blockers, edge.numbers
+        into waiters, blockers, numbers
+        from edges_by_position(waiting, awaited, types, ids) as edge;
+
+        priorities := old_priorities;
+        opened := array_fill(0, array[coalesce(cardinality(ids), 0)]);
+        is_awaited := array_fill(false, array[coalesce(cardinality(ids), 0)]);
+        is_waiting := is_awaited;
+        wrong_waiting := null;
+        wrong_awaited := null;
+        wrong_count := 0;
+        for i in 1..coalesce(cardinality(numbers), 0) loop
+            n := waiters[i];
+            m := blockers[i];
+            if ranks[m] >= ranks[n] then
+                wrong_count := wrong_count + 1;
+                wrong_waiting[wrong_count] := ids[n];
+                wrong_awaited[wrong_count] := ids[m];
+            end if;
+            is_awaited[m] := true;
+            is_waiting[n] := true;
+            if priorities[n] < priorities[m] and is_active[n] then
+                priorities[m] := priorities[n];
+            end if;
+        end loop;
+        exit when wrong_count = 0;
+        perform task_graph_repair(wrong_waiting, wrong_awaited);
+    end loop;
+
+    blocker_keys := array_fill(null::text, array[coalesce(cardinality(ids), 0)]);
+    for i in 1..coalesce(cardinality(numbers), 0) loop
+        n := waiters[i];
+        m := blockers[i];
+        e := numbers[i];
+        now_satisfied := satisfies_blocks[m] and (types[e] = 'blocks' or satisfies_requires[m]);
+        if not satisfied[e] then
+            opened[n] := opened[n] + 1;
+        end if;
+        if not now_satisfied and (blocker_keys[n] is null or keys[m] < blocker_keys[n]) then
+            blocker_keys[n] := keys[m];
+        end if;
+        if now_satisfied <> satisfied[e] then
+            changed_count := changed_count + 1;
+            changed_waiting[changed_count] := waiting[e];
+            changed_awaited[changed_count] := awaited[e];
+            changed_to[changed_count] := now_satisfied;
+            changed_waiters[changed_count] := n;
+        end if;
+    end loop;
+    if 'suggests' = any(types) then
+        for i in 1..cardinality(types) loop
+            if types[i] = 'suggests' then
+                changed_count := changed_count + 1;
+                changed_waiting[changed_count] := waiting[i];
+                changed_awaited[changed_count] := awaited[i];
+                changed_to[changed_count] := true;
+                changed_waiters[changed_count] := null;
+            end if;
+        end loop;
+    end if;
+    if changed_count > 0 then
+        with edge as (
+            update task_dependencies as dependency
+            set is_satisfied = stale.now_satisfied
+            from (
+                select found.place, change.now_satisfied, change.waiter
+                from unnest(changed_waiting, changed_awaited, changed_to, changed_waiters)
+                    as change (task_id, depends_on_id, now_satisfied, waiter)
+                cross join lateral (
+                    select other.ctid as place
+                    from task_dependencies as other
+                    where
+                        other.task_id = change.task_id
+                        and other.depends_on_id = change.depends_on_id
+                        and other.is_satisfied <> change.now_satisfied
+                    offset 0
+                ) as found
+            ) as stale
+            where dependency.ctid = stale.place
+            returning
+                stale.waiter,
+                case when stale.now_satisfied then -1 else 1 end as opened
+        )
+
+        select array_agg(edge.waiter), array_agg(edge.opened)
+        into waiters, changes
+        from edge
+        where edge.waiter is not null;
+        for i in 1..coalesce(cardinality(waiters), 0) loop
+            n := waiters[i];
+            opened[n] := opened[n] + changes[i];
+        end loop;
+    end if;
+    if ids is null then
+        return;
+    end if;
+
+    update tasks as task
+    set
+        open_dependencies = task.open_dependencies + change.opened,
+        effective_priority = change.priority,
+        has_dependents = task.has_dependents or change.is_awaited,
+        status_agent = 'taskdb',
+        status_note = change.blocker_key
+    from (
+        select given.*, found.place
+        from unnest(ids, opened, priorities, blocker_keys, is_awaited, is_waiting)
+            as given (id, opened, priority, blocker_key, is_awaited, is_waiting)
+        cross join lateral (
+            select other.ctid as place from tasks as other where other.id = given.id offset 0
+        ) as found
+        where given.is_waiting
+    ) as change
+    where task.ctid = change.place;
+    update tasks as task
+    set has_dependents = true, effective_priority = change.priority
+    from (
+        select given.priority, found.place
+        from unnest(ids, priorities, is_waiting) as given (id, priority, is_waiting)
+        cross join lateral (
+            select other.ctid as place from tasks as other where other.id = given.id offset 0
+        ) as found
+        where not given.is_waiting
+    ) as change
+    where task.ctid = change.place;
+
+    -- What the ends waited for before inherits as well.
+    select array_agg(blocker.id), array_agg(given.priority)
+    into lower, lower_priorities
+    from unnest(ids, old_priorities, priorities, is_active)
+        as given (id, old_priority, priority, is_active)
+    cross join lateral (
+        select edge.depends_on_id
+        from task_dependencies as edge
+        where edge.task_id = given.id and edge.dependency_type <> 'suggests'
+        offset 0
+    ) as edge
+    cross join lateral (
+        select other.id
+        from tasks as other
+        where other.id = edge.depends_on_id and other.effective_priority > given.priority
+        offset 0
+    ) as blocker
+    where given.is_active and given.priority < given.old_priority;
+    if lower is not null then
+        perform inherit_priority(lower, lower_priorities);
+    end if;
+end;
+$$;
+
+comment on function add_many_edges(uuid[], uuid[], dependency_type[], boolean[]) is
+    'Counts new dependencies at their tasks, ranks them, and passes their priority on.';
 
 -- The open ones of these tasks, and the open tasks that they wait for, directly or not.
 -- Satisfied edges and suggestions hold nothing back, so they are not followed.
@@ -3027,175 +3729,6 @@ create trigger task_files_50_touch_updated_at
     for each row
     execute function touch_updated_at();
 
--- A change of status must be a row of task_status_transitions, or be forced.
-create function refuse_move()
-    returns trigger
-    language plpgsql
-    set search_path from current
-as $$
-begin
-    if old.status <> new.status and new.status_forced is not true and not exists (
-        select from task_status_transitions as allowed
-        where allowed.old_status = old.status and allowed.new_status = new.status
-    ) then
-        raise exception using
-            errcode = 'TD001',
-            message = format('task %s cannot go from %s to %s', old.key, old.status, new.status),
-            detail = format('TD001 %s -> %s', old.status, new.status),
-            hint = coalesce(
-                (
-                    select
-                        'From here it can go to '
-                        || string_agg(allowed.new_status::text, ', ' order by allowed.new_status)
-                        || '; anything else must be forced.'
-                    from task_status_transitions as allowed
-                    where allowed.old_status = old.status
-                ),
-                'From here it moves only by force.'
-            );
-    end if;
-    return new;
-end;
-$$;
-
-comment on function refuse_move() is 'Refuses a move that is not in task_status_transitions.';
-
--- (A column list costs nothing where a WHEN clause is prepared anew by each statement.)
-create trigger tasks_10_refuse_move
-    before update of status on tasks
-    for each row
-    execute function refuse_move();
-
--- Brings a task's columns into agreement with each other before it is written:
---   a key and the time of its creation, if it has none (COPY can't leave a column out)
---   pending with open dependencies is blocked; blocked by nothing is pending
---   a reason only while blocked; lifting the block by hand drops the reason
---   the moments of its status; a reopened task counts its attempts anew
--- so that no statement, by whatever route, can write a wrong pair.
-create function settle_task()
-    returns trigger
-    language plpgsql
-    set search_path from current
-as $$
-declare
-    moment timestamptz := clock_timestamp();
-begin
-    if tg_op = 'INSERT' then
-        while new.key is null loop
-            new.key := 'T-' || nextval('task_number');
-            if exists (select from tasks where tasks.key = new.key) then
-                new.key := null;
-            end if;
-        end loop;
-        new.created_at := coalesce(new.created_at, now());
-        new.updated_at := coalesce(new.updated_at, new.created_at);
-        new.status_seq := 1;
-        new.open_dependencies := 0;
-        new.status_agent := null;
-        new.status_note := null;
-        new.status_forced := null;
-    elsif
-        old.status = 'blocked' and new.status = 'pending'
-        and new.blocked_reason is not distinct from old.blocked_reason
-    then
-        new.blocked_reason := null;
-    elsif old.status in ('completed', 'failed', 'cancelled', 'archived')
-        and new.status not in ('completed', 'failed', 'cancelled', 'archived') then
-        new.failed_attempts := 0;
-    end if;
-
-    if new.status = 'pending' and new.open_dependencies > 0 then
-        new.status := 'blocked';
-    elsif new.status = 'blocked' and new.open_dependencies = 0 and new.blocked_reason is null then
-        new.status := 'pending';
-    end if;
-    if tg_op = 'UPDATE' and new.status <> 'blocked' then
-        -- (A new one the CHECKs refuse: nothing that somebody says is dropped.)
-        if new.blocked_reason is not distinct from old.blocked_reason then
-            new.blocked_reason := null;
-        end if;
-    end if;
-    -- (Less urgent it becomes in pass_urgency, which knows what waits for it.)
-    new.effective_priority := case tg_op
-        when 'INSERT' then new.priority
-        else least(new.effective_priority, new.priority)
-    end;
-
-    if tg_op = 'INSERT' then
-        if new.status = 'in_progress' and new.started_at is null then
-            new.started_at := moment;
-        end if;
-        if new.status = 'completed' and new.completed_at is null then
-            new.completed_at := moment;
-        end if;
-        new.blocked_at := case when new.status = 'blocked' then coalesce(new.blocked_at, moment) end;
-    elsif old.status <> new.status then
-        if new.status = 'in_progress' then
-            new.started_at := moment;
-        end if;
-        new.blocked_at := case when new.status = 'blocked' then moment end;
-        new.completed_at := case new.status
-            when 'completed' then moment
-            when 'archived' then old.completed_at
-        end;
-    end if;
-    return new;
-end;
-$$;
-
-comment on function settle_task() is
-    'Makes status, reason, moments and open dependencies of a task agree.';
-
-create trigger tasks_50_settle
-    before insert or update on tasks
-    for each row
-    execute function settle_task();
-
-create trigger tasks_51_touch_updated_at
-    before update on tasks
-    for each row
-    execute function touch_updated_at();
-
--- Writes one history row for a change of status, from the letterbox columns, and empties
--- them. The row is locked while a BEFORE trigger runs, so the numbers have no gaps.
-create function record_move()
-    returns trigger
-    language plpgsql
-    set search_path from current
-as $$
-begin
-    if old.status <> new.status then
-        new.status_seq := old.status_seq + 1;
-        insert into task_history (task_id, seq, old_status, new_status, agent, note, forced)
-        values (
-            new.id,
-            new.status_seq,
-            old.status,
-            new.status,
-            coalesce(new.status_agent, session_user),
-            new.status_note,
-            coalesce(new.status_forced, false)
-        );
-    else
-        new.status_seq := old.status_seq;
-    end if;
-    new.status_agent := null;
-    new.status_note := null;
-    new.status_forced := null;
-    return new;
-end;
-$$;
-
-comment on function record_move() is 'Writes a change of status into task_history.';
-
--- The columns from which a change of status can come, and the letterbox.
-create trigger tasks_90_record_move
-    before update of
-    status, open_dependencies, blocked_reason, status_seq, status_agent, status_note, status_forced
-    on tasks
-    for each row
-    execute function record_move();
-
 -- A load into a table that its statistics call all but empty, and that isn't: they are taken anew.
 --
 -- They say so after a load that was undone, or after everything was deleted, until the table was
@@ -3245,213 +3778,558 @@ create trigger task_dependencies_05_refresh_statistics
     for each statement
     execute function refresh_statistics();
 
--- Writes the first history row of each new task.
-create function record_creation()
+-- Fills in a new task: a key and times if it has none (COPY cannot leave a column out), the
+-- machinery's columns, and what agrees with its status. A task that is made in progress was
+-- started by hand, or by the claim that comes with it: an importer's, whose lease may be over.
+create function fill_in_task()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    moment timestamptz := clock_timestamp();
+begin
+    while new.key is null loop
+        new.key := 'T-' || nextval('task_number');
+        if exists (select from tasks where tasks.key = new.key) then
+            new.key := null;
+        end if;
+    end loop;
+    new.created_at := coalesce(new.created_at, now());
+    new.updated_at := coalesce(new.updated_at, new.created_at);
+
+    new.effective_priority := new.priority;
+    new.open_dependencies := 0;
+    new.unhealthy_dependencies := 0;
+    new.has_files := false;
+    new.has_dependents := false;
+    new.version := 1;
+    new.status_seq := 1;
+    new.claim_request_id := null;
+    if new.status = 'in_progress' and new.claim_agent is not null then
+        new.claim_token := 1;
+        new.lease_expires_at := coalesce(new.lease_expires_at, now());
+    else
+        new.claim_token := 0;
+        new.claim_agent := null;
+        new.lease_expires_at := null;
+    end if;
+    new.progress_pct := null;
+    new.progress_note := null;
+    new.is_due := new.scheduled_at is null or new.scheduled_at <= moment;
+    new.workflow_is_healthy := true;
+    if new.workflow_id is not null then
+        new.workflow_is_healthy := health_of_workflow(new.workflow_id);
+    end if;
+
+    if new.status = 'blocked' and new.blocked_reason is null then
+        new.status := 'pending';
+    elsif new.status <> 'blocked' and new.blocked_reason is not null then
+        perform raise_broken_rule(
+            'tasks_reason_only_while_blocked',
+            format('task %s is %s: only a blocked task has a reason', new.key, new.status)
+        );
+    end if;
+    new.reserved_for := coalesce(new.assigned_agent, '');
+    new.for_type := coalesce(new.agent_type, '');
+    new.place := coalesce(new.execution_order, 2147483647);
+    new.is_ready :=
+        new.status = 'pending' and new.is_due and new.workflow_is_healthy and not new.is_paused;
+    if new.status = 'in_progress' then
+        new.started_at := coalesce(new.started_at, moment);
+    end if;
+    new.blocked_at := case when new.status = 'blocked' then coalesce(new.blocked_at, moment) end;
+    if new.status = 'completed' then
+        new.completed_at := coalesce(new.completed_at, moment);
+    elsif new.status <> 'archived' and new.completed_at is not null then
+        perform raise_broken_rule(
+            'tasks_completed_at_from_completion_on',
+            format('task %s is %s: it has no completed_at yet', new.key, new.status)
+        );
+    end if;
+
+    new.status_agent := null;
+    new.status_note := null;
+    new.status_forced := null;
+    new.status_outcome := null;
+    return new;
+end;
+$$;
+
+comment on function fill_in_task() is 'Fills in the key, times and derived columns of a new task.';
+
+create trigger tasks_10_fill_in
+    before insert on tasks
+    for each row
+    execute function fill_in_task();
+
+-- One trigger for every change of a task: it derives, refuses, begins or ends a claim, and records.
+-- One, because each trigger more costs every claim; the row is locked while it runs, so the numbers
+-- of history have no gaps. And few expressions on the path of claims and completions, because
+-- PL/pgSQL prepares each of them again in every transaction: what is rare stands behind one
+-- condition.
+--
+-- No statement, by whatever route, can write a wrong pair:
+--   pending with open dependencies is blocked; blocked by nothing is pending
+--   a reason only while blocked; lifting the block by hand drops the reason
+--   the moments of its status; a reopened task counts its attempts from 0
+--   a claim only while in progress, with a lease that ends; its token is the old one plus 1
+--   pending after the last of max_attempts has failed
+create function apply_task_change()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    moment timestamptz := clock_timestamp();
+    ended shared.claim_outcome;
+    token bigint;
+begin
+    new.updated_at := greatest(moment, old.updated_at + interval '1 microsecond');
+
+    -- Anything but a plain claim or completion.
+    if
+        new.status not in ('in_progress', 'completed')
+        or old.status not in ('pending', 'in_progress')
+        or new.claim_token <> old.claim_token
+        or new.status_seq <> old.status_seq
+        or new.is_ready <> old.is_ready
+        or new.scheduled_at is not null
+        or new.effective_priority > new.priority
+        or new.workflow_id is distinct from old.workflow_id
+        or new.blocked_reason is not null
+        or old.progress_pct is not null
+        or old.progress_note is not null
+    then
+        new.claim_token := old.claim_token;
+        new.status_seq := old.status_seq;
+        new.is_due := coalesce(new.scheduled_at <= moment, true);
+        -- Lowering is done by pass_on_priority, which knows the dependents.
+        new.effective_priority := least(new.effective_priority, new.priority);
+        if new.workflow_id is distinct from old.workflow_id then
+            new.workflow_is_healthy := health_of_workflow(new.workflow_id);
+        end if;
+
+        if old.claim_agent is not null and new.status not in ('in_progress', 'completed') then
+            -- The attempt ends, and not with its work done.
+            ended := coalesce(nullif(new.status_outcome, 'completed'), 'revoked');
+            if ended in ('failed', 'lapsed') then
+                new.failed_attempts := old.failed_attempts + 1;
+            end if;
+        end if;
+        if
+            old.status in ('completed', 'failed', 'cancelled', 'archived')
+            and new.status not in ('completed', 'failed', 'cancelled', 'archived')
+        then
+            -- Reopened.
+            new.failed_attempts := 0;
+            new.is_paused := is_claiming_paused(
+                new.agent_type,
+                (
+                    select details.feature_id
+                    from task_details as details
+                    where details.task_id = new.id
+                )
+            );
+        end if;
+        -- Lifting the block by hand drops the reason.
+        if
+            old.status = 'blocked'
+            and new.status = 'pending'
+            and new.blocked_reason is not distinct from old.blocked_reason
+        then
+            new.blocked_reason := null;
+        end if;
+        if new.status in ('pending', 'blocked') then
+            if new.failed_attempts >= greatest(new.max_attempts, 1) then
+                new.status := 'failed';
+                new.status_forced := coalesce(new.status_forced, false)
+                    or old.status in ('pending', 'blocked');
+                new.status_note := coalesce(new.status_note, 'no attempt is left');
+                new.error_message := case
+                    when ended = 'failed' then new.error_message
+                    else new.status_note
+                end;
+            elsif new.status = 'pending' and new.open_dependencies > 0 then
+                new.status := 'blocked';
+            elsif
+                new.status = 'blocked'
+                and new.open_dependencies = 0
+                and new.blocked_reason is null
+            then
+                new.status := 'pending';
+            end if;
+        end if;
+        if new.status <> 'blocked' and new.blocked_reason is not null then
+            -- A reason that the statement has just set is refused, not dropped in silence.
+            if new.blocked_reason is distinct from old.blocked_reason then
+                perform raise_broken_rule(
+                    'tasks_reason_only_while_blocked',
+                    format('task %s is %s: only a blocked task has a reason', new.key, new.status)
+                );
+            end if;
+            new.blocked_reason := null;
+        end if;
+        if new.status <> old.status then
+            new.blocked_at := case when new.status = 'blocked' then moment end;
+            new.completed_at := case when new.status = 'archived' then old.completed_at end;
+            if old.status = 'in_progress' then
+                new.progress_pct := null;
+                new.progress_note := null;
+            end if;
+        end if;
+        new.is_ready :=
+            new.status = 'pending'
+            and new.is_due
+            and new.unhealthy_dependencies = 0
+            and new.workflow_is_healthy
+            and not new.is_paused;
+    end if;
+
+    if new.status = old.status then
+        new.claim_agent := old.claim_agent;
+        new.claim_request_id := old.claim_request_id;
+        new.status_agent := null;
+        new.status_note := null;
+        new.status_forced := null;
+        new.status_outcome := null;
+        return new;
+    end if;
+
+    -- From here on it is a transition.
+    if new.status = 'in_progress' then
+        new.is_ready := false;
+        new.started_at := moment;
+        if new.lease_expires_at > now() and new.claim_agent is not null then
+            token := old.claim_token + 1;
+            new.claim_token := token;
+        elsif new.claim_agent is null then
+            new.lease_expires_at := null;
+            new.claim_request_id := null;
+        else
+            perform raise_broken_rule(
+                'tasks_claim_has_a_lease',
+                format('the lease of a claim of task %s must end after now', new.key)
+            );
+        end if;
+    else
+        if old.claim_agent is not null then
+            token := old.claim_token;
+            if ended is null then
+                ended := case when new.status_outcome = 'completed' then 'completed' else 'revoked' end;
+            end if;
+            new.claim_agent := null;
+            new.lease_expires_at := null;
+            new.claim_request_id := null;
+        end if;
+        if new.status = 'completed' then
+            new.is_ready := false;
+            new.completed_at := moment;
+        end if;
+    end if;
+    if new.has_files then
+        if new.status = 'in_progress' then
+            if not take_files(new.id) then
+                perform raise_held_file(new.id);
+            end if;
+        elsif old.status = 'in_progress' then
+            delete from held_files as file where file.task_id = new.id;
+        end if;
+    end if;
+
+    new.status_seq := old.status_seq + 1;
+    insert into task_history (
+        task_id, seq, old_status, new_status, forced, outcome, token, created_at, agent, note,
+        progress_pct, progress_note
+    )
+    select
+        new.id,
+        new.status_seq,
+        old.status,
+        new.status,
+        coalesce(new.status_forced, false),
+        ended,
+        token,
+        moment,
+        coalesce(new.status_agent, session_user),
+        new.status_note,
+        old.progress_pct,
+        old.progress_note
+    where
+        new.status_forced
+        or exists (
+            select from task_status_transitions as allowed
+            where allowed.old_status = old.status and allowed.new_status = new.status
+        );
+    if not found then
+        perform raise_invalid_transition(new.key, old.status, new.status);
+    end if;
+    new.status_agent := null;
+    new.status_note := null;
+    new.status_forced := null;
+    new.status_outcome := null;
+    return new;
+end;
+$$;
+
+comment on function apply_task_change() is
+    'Derives, refuses and records a change of a task; begins and ends its claim.';
+
+-- Every column but what a heartbeat sets (lease_expires_at, progress_pct, progress_note), which is
+-- no change of the task, and what follows from other tasks alone (effective_priority, graph_rank,
+-- has_dependents). (A column list costs nothing where a WHEN clause is parsed again by each
+-- statement.)
+create trigger tasks_20_apply_change
+    before update of
+    id, key, title, status, priority, execution_order, agent_type,
+    assigned_agent, workflow_id, workflow_execution_id, scheduled_at, blocked_reason,
+    error_message, open_dependencies, unhealthy_dependencies, max_attempts, failed_attempts,
+    version, status_seq, workflow_is_healthy, is_due, is_paused, has_files,
+    is_ready, claim_token, claim_agent, claim_request_id, started_at, blocked_at,
+    completed_at, created_at, updated_at, status_agent, status_note, status_forced,
+    status_outcome, details_follow
+    on tasks
+    for each row
+    execute function apply_task_change();
+
+-- An edit of what people write: derives what follows from it, and counts it, so that an editor can
+-- tell that another was faster (queries/tasks.sql: update, :if_version).
+create function count_edit_of_task()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    new.version := old.version + 1;
+    new.reserved_for := coalesce(new.assigned_agent, '');
+    new.for_type := coalesce(new.agent_type, '');
+    new.place := coalesce(new.execution_order, 2147483647);
+    if new.agent_type is distinct from old.agent_type and exists (select from claim_pauses) then
+        new.is_paused := is_claiming_paused(
+            new.agent_type,
+            (select details.feature_id from task_details as details where details.task_id = new.id)
+        );
+        new.is_ready :=
+            new.status = 'pending'
+            and new.is_due
+            and new.unhealthy_dependencies = 0
+            and new.workflow_is_healthy
+            and not new.is_paused;
+    end if;
+    return new;
+end;
+$$;
+
+comment on function count_edit_of_task() is
+    'Counts an edit of a task, and derives the lane and place of its claim.';
+
+create trigger tasks_30_count_edit
+    before update of
+    title, priority, execution_order, agent_type, assigned_agent, workflow_id,
+    workflow_execution_id, scheduled_at, max_attempts, reserved_for, for_type, place
+    on tasks
+    for each row
+    execute function count_edit_of_task();
+
+-- Makes the row of task_details for each new task whose statement did not say that it follows.
+create function add_details()
     returns trigger
     language plpgsql
     set search_path from current
 as $$
 declare
     ids uuid[];
-    statuses shared.task_status[];
-    agents text[];
 begin
-    select
-        array_agg(created.id),
-        array_agg(created.status),
-        array_agg(coalesce(created.created_by, session_user))
-    into ids, statuses, agents
-    from created;
+    select array_agg(created.id) into ids from created where created.details_follow is not true;
+    if ids is not null then
+        insert into task_details (
+            task_id, priority, agent_type, assigned_agent, created_at, updated_at
+        )
+        with task as (
+            select
+                other.id,
+                other.priority,
+                other.agent_type,
+                other.assigned_agent,
+                other.created_at,
+                other.updated_at
+            from tasks as other
+            where
+                other.id = any(ids)
+                and not exists (select from task_details as own where own.task_id = other.id)
+        )
 
-    insert into task_history (task_id, seq, new_status, agent)
-    select row.id, 1, row.status, row.agent
-    from unnest(ids, statuses, agents) as row (id, status, agent);
+        select
+            task.id,
+            task.priority,
+            task.agent_type,
+            task.assigned_agent,
+            task.created_at,
+            task.updated_at
+        from task;
+    end if;
     return null;
 end;
 $$;
 
-comment on function record_creation() is 'Writes the creation of tasks into task_history.';
+comment on function add_details() is 'Makes the row of task_details of new tasks.';
 
-create trigger tasks_90_record_creation
+create trigger tasks_90_add_details
     after insert on tasks
     referencing new table as created
     for each statement
-    execute function record_creation();
+    execute function add_details();
 
--- When a task begins or ceases to satisfy the dependencies on it, those that wait for it
--- count one open dependency less or more; settle_task does the rest.
---
--- Every change of a task's count writes its row, so two blockers that complete at once
--- meet there. An edge added meanwhile has written this task's row (see add_edges), so the
--- two can't miss each other; an edge removed meanwhile has written its dependent's row:
--- lock first, and read the edges in a statement, and so in a snapshot, of its own.
---
--- One less or more is right unless this very change was counted already, or the edge was
--- not yet: one statement can do both, in its CTEs, and add_edges may come before this or
--- after. So what this transaction has written is counted from scratch. (age tells that, and
--- now and then takes a younger transaction's row for its own: then it counts in vain.)
-create function open_gates()
+-- Passes a change of a task on: to its dependents, when it begins or ceases to satisfy their
+-- dependencies; and to what it waits for, when its priority changes or it is abandoned. A task
+-- that nobody waits for is done with after one comparison.
+create function pass_on_task_change()
     returns trigger
     language plpgsql
     set search_path from current
-    set enable_seqscan = off
 as $$
-declare
-    waiting uuid[];
-    gate record;
 begin
+    if
+        not new.has_dependents
+        and old.priority = new.priority
+        and new.status not in ('cancelled', 'archived')
+        and old.status not in ('cancelled', 'archived')
+    then
+        return null;
+    end if;
+
     if
         is_satisfied('requires', old.status, old.completed_at)
-        = is_satisfied('requires', new.status, new.completed_at)
-        and is_satisfied('blocks', old.status, old.completed_at)
-        = is_satisfied('blocks', new.status, new.completed_at)
+        <> is_satisfied('requires', new.status, new.completed_at)
+        or is_satisfied('blocks', old.status, old.completed_at)
+        <> is_satisfied('blocks', new.status, new.completed_at)
     then
-        return null;
+        perform unblock_dependents(new.id);
     end if;
-
-    select array_agg(edge.task_id)
-    into waiting
-    from task_dependencies as edge
-    where edge.depends_on_id = new.id and edge.dependency_type <> 'suggests';
-    if waiting is null then
-        return null;
-    end if;
-
-    perform 1
-    from tasks as task
-    where task.id = any(waiting)
-    order by task.id
-    for no key update;
-
-    for gate in
-        select
-            edge.task_id,
-            is_satisfied(edge.dependency_type, old.status, old.completed_at)::int
-            - is_satisfied(edge.dependency_type, new.status, new.completed_at)::int as change,
-            age(edge.xmin) > 0 as counted
-        from task_dependencies as edge
-        where edge.depends_on_id = new.id and edge.dependency_type <> 'suggests'
-    loop
-        update tasks as task
-        set
-            open_dependencies = case
-                when gate.counted and age(task.xmin) > 0
-                    then task.open_dependencies + gate.change
-                else (
-                    select count(*)
-                    from task_dependencies as edge
-                    cross join lateral (
-                        select other.status, other.completed_at
-                        from tasks as other
-                        where other.id = edge.depends_on_id
-                        offset 0
-                    ) as blocker
-                    where
-                        edge.task_id = task.id
-                        and not is_satisfied(
-                            edge.dependency_type, blocker.status, blocker.completed_at
-                        )
-                )
-            end,
-            status_agent = 'taskdb',
-            status_note = new.key
-        where task.id = gate.task_id and gate.change <> 0;
-    end loop;
-    return null;
-end;
-$$;
-
-comment on function open_gates() is
-    'Passes a change of a task''s status on to the tasks that wait for it.';
-
-create trigger tasks_90_open_gates
-    after update of status, completed_at on tasks
-    for each row
-    execute function open_gates();
-
--- A task whose priority changes, which is given up, or taken up again: what it waits for
--- becomes as urgent, or owes it nothing any more. Claims, completions and failures end in the
--- first line.
-create function pass_urgency()
-    returns trigger
-    language plpgsql
-    set search_path from current
-    set enable_seqscan = off
-as $$
-declare
-    was_wanted boolean := is_wanted(old.status, old.completed_at);
-    awaited uuid[];
-    urgency int;
-    is_wanted_now boolean;
-begin
     if
-        old.priority = new.priority
-        and was_wanted = is_wanted(new.status, new.completed_at)
+        old.priority <> new.priority
+        or is_active(old.status, old.completed_at) <> is_active(new.status, new.completed_at)
     then
-        return null;
-    end if;
-
-    if new.priority > old.priority then
-        perform withdraw_urgency(array[new.id]);
-    end if;
-
-    -- (Read anew: another row of the same statement may have changed it since.)
-    select
-        array_agg(edge.depends_on_id),
-        min(task.effective_priority),
-        bool_or(is_wanted(task.status, task.completed_at))
-    into awaited, urgency, is_wanted_now
-    from task_dependencies as edge
-    inner join tasks as task on task.id = edge.task_id
-    where edge.task_id = new.id and edge.dependency_type <> 'suggests';
-    if awaited is null then
-        return null;
-    end if;
-
-    if is_wanted_now then
-        perform spread_urgency(awaited, array_fill(urgency, array[cardinality(awaited)]));
-    elsif was_wanted then
-        perform withdraw_urgency(awaited);
+        perform pass_on_priority(
+            new.id, old.priority, new.priority, is_active(old.status, old.completed_at)
+        );
     end if;
     return null;
 end;
 $$;
 
-comment on function pass_urgency() is
-    'Passes a change of a task''s urgency on to what it waits for.';
+comment on function pass_on_task_change() is
+    'Passes a change of a task on to its dependents, and to what it waits for.';
 
-create trigger tasks_90_pass_urgency
-    after update of priority, status, completed_at on tasks
+create trigger tasks_90_pass_on
+    after update of status, completed_at, priority on tasks
     for each row
-    execute function pass_urgency();
+    execute function pass_on_task_change();
 
--- A task that leaves in_progress takes its live claim with it. The statements of the
--- claim's holder end the claim themselves, before this looks.
-create function revoke_claim()
+-- Keeps the copies in task_details that its indexes need.
+create function copy_to_details()
     returns trigger
     language plpgsql
     set search_path from current
 as $$
 begin
-    if old.status = 'in_progress' and new.status <> 'in_progress' then
-        update task_claims as claim
-        set outcome = 'revoked', ended_at = clock_timestamp()
-        where claim.task_id = new.id and claim.outcome is null;
+    update task_details as details
+    set
+        priority = new.priority,
+        agent_type = new.agent_type,
+        assigned_agent = new.assigned_agent,
+        created_at = new.created_at
+    where
+        details.task_id = new.id
+        and (details.priority, details.agent_type, details.assigned_agent, details.created_at)
+        is distinct from (new.priority, new.agent_type, new.assigned_agent, new.created_at);
+    return null;
+end;
+$$;
+
+comment on function copy_to_details() is 'Keeps the copies in task_details.';
+
+create trigger tasks_91_copy_to_details
+    after update of priority, agent_type, assigned_agent, created_at on tasks
+    for each row
+    execute function copy_to_details();
+
+-- Keeps task_search: the words of tasks whose title or description changes. New ones are in
+-- task_details_90_record_creation.sql.
+create function index_title()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if old.title <> new.title then
+        update task_search as text
+        set
+            title = new.title,
+            document = task_document(new.title, details.description)
+        from task_details as details
+        where text.task_id = new.id and details.task_id = new.id;
     end if;
     return null;
 end;
 $$;
 
-comment on function revoke_claim() is 'Ends the live claim of a task that left in_progress.';
+comment on function index_title() is 'Writes the changed title of a task into task_search.';
 
-create trigger tasks_90_revoke_claim
-    after update of status on tasks
+create trigger tasks_92_index_title
+    after update of title on tasks
     for each row
-    execute function revoke_claim();
+    execute function index_title();
 
--- The tree of parents has no loop. A new task has no children yet, unless they come in
+create function index_description()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if old.description is distinct from new.description then
+        update task_search as text
+        set document = task_document(text.title, new.description)
+        where text.task_id = new.task_id;
+    end if;
+    return null;
+end;
+$$;
+
+comment on function index_description() is
+    'Writes the changed description of a task into task_search.';
+
+create trigger task_details_92_index_description
+    after update of description on task_details
+    for each row
+    execute function index_description();
+
+-- Counts an edit of what people write, and moves updated_at forward.
+create function count_edit_of_details()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    new.version := old.version + 1;
+    new.updated_at := greatest(clock_timestamp(), old.updated_at + interval '1 microsecond');
+    return new;
+end;
+$$;
+
+comment on function count_edit_of_details() is 'Counts an edit, and moves updated_at forward.';
+
+create trigger task_details_20_count_edit
+    before update of
+    description, feature_id, parent_id, complexity_score, estimated_hours, actual_hours,
+    requirements, context, metadata, labels, file_path, created_by
+    on task_details
+    for each row
+    execute function count_edit_of_details();
+
+-- The tree of parents has no cycle. A new task has no children yet, unless they come in
 -- the same statement; a move is rare, and writes the one row of parent_guard first.
-create function refuse_parent_loop_among_new()
+create function refuse_parent_cycle_among_new()
     returns trigger
     language plpgsql
     set search_path from current
@@ -3463,7 +4341,7 @@ declare
     visit int[];
     n int;
 begin
-    select array_agg(created.id), array_agg(created.parent_id)
+    select array_agg(created.task_id), array_agg(created.parent_id)
     into ids, parents
     from created
     where created.parent_id is not null;
@@ -3472,7 +4350,7 @@ begin
     end if;
 
     -- From each walk up to where an earlier walk has been, or out of the new tasks. Coming
-    -- upon one's own steps is the loop.
+    -- upon one's own steps is the cycle.
     above := positions_of(parents, ids);
     visit := array_fill(0, array[cardinality(ids)]);
     for i in 1..cardinality(ids) loop
@@ -3482,17 +4360,17 @@ begin
             n := above[n];
         end loop;
         if visit[n] = i then
-            perform raise_parent_loop(ids[n]);
+            perform raise_parent_cycle(ids[n]);
         end if;
     end loop;
     return null;
 end;
 $$;
 
-comment on function refuse_parent_loop_among_new() is
+comment on function refuse_parent_cycle_among_new() is
     'Refuses tasks of one statement that are each other''s parents.';
 
-create function refuse_parent_loop()
+create function refuse_parent_cycle()
     returns trigger
     language plpgsql
     set search_path from current
@@ -3511,35 +4389,40 @@ begin
         with recursive ancestor as (
             select new.parent_id as id
             union
-            select task.parent_id
+            select details.parent_id
             from ancestor
-            inner join tasks as task on task.id = ancestor.id
-            where task.parent_id is not null
+            inner join task_details as details on details.task_id = ancestor.id
+            where details.parent_id is not null
         )
 
-        select from ancestor where ancestor.id = new.id
+        select from ancestor where ancestor.id = new.task_id
     ) then
-        perform raise_parent_loop(new.id);
+        perform raise_parent_cycle(new.task_id);
     end if;
     return null;
 end;
 $$;
 
-comment on function refuse_parent_loop() is 'Refuses to make a task a part of its own part.';
+comment on function refuse_parent_cycle() is 'Refuses to make a task a part of its own part.';
 
-create trigger tasks_10_refuse_parent_loop_among_new
-    after insert on tasks
+create trigger task_details_60_refuse_parent_cycle_among_new
+    after insert on task_details
     referencing new table as created
     for each statement
-    execute function refuse_parent_loop_among_new();
+    execute function refuse_parent_cycle_among_new();
 
-create trigger tasks_10_refuse_parent_loop
-    after update of parent_id on tasks
+create trigger task_details_60_refuse_parent_cycle
+    after update of parent_id on task_details
     for each row
-    execute function refuse_parent_loop();
+    execute function refuse_parent_cycle();
 
--- Keeps task_search: the words of new tasks, and of those whose text changes.
-create function index_new_text()
+-- A task exists with its second row. Its first history row and its words in task_search are
+-- written then, a statement at a time; and it is paused if claiming is paused for it.
+--
+-- A dependency added by the same statement can have changed the status before: then the second
+-- history row knows the first status. A row that `taskdb doctor --repair` makes in place of one
+-- that was lost finds its history there, and writes nothing.
+create function record_creation()
     returns trigger
     language plpgsql
     set search_path from current
@@ -3547,53 +4430,201 @@ as $$
 declare
     ids uuid[];
 begin
-    select array_agg(created.id) into ids from created;
+    select array_agg(created.task_id) into ids from created;
+    -- A repair writes no others. (ON CONFLICT DO NOTHING would cost a bulk load 7 %.)
+    if exists (select from task_history as entry where entry.task_id = ids[1] and entry.seq = 1) then
+        return null;
+    end if;
+
+    insert into task_history (task_id, seq, new_status, token, agent, created_at)
+    with task as (
+        select
+            new_task.id,
+            case new_task.status_seq
+                when 1 then new_task.status
+                else (
+                    select entry.old_status
+                    from task_history as entry
+                    where entry.task_id = new_task.id and entry.seq = 2
+                )
+            end as status,
+            nullif(new_task.claim_token, 0) as token,
+            coalesce(new_task.claim_agent, details.created_by, session_user) as agent,
+            -- An importer's claim began where it came from.
+            least(
+                clock_timestamp(),
+                case when new_task.claim_agent is not null then new_task.started_at end
+            ) as moment
+        from tasks as new_task
+        inner join task_details as details on details.task_id = new_task.id
+        where new_task.id = any(ids)
+    )
+
+    select task.id, 1, task.status, task.token, task.agent, task.moment
+    from task;
 
     insert into task_search (task_id, title, document)
     with text as (
-        select task.id, task.title, task.description
+        select task.id, task.title, details.description
         from tasks as task
+        inner join task_details as details on details.task_id = task.id
         where task.id = any(ids)
     )
 
     select text.id, text.title, task_document(text.title, text.description)
     from text;
+
+    if exists (select from claim_pauses) then
+        select array_agg(task.id)
+        into ids
+        from tasks as task
+        inner join task_details as details on details.task_id = task.id
+        where
+            task.id = any(ids) and is_claiming_paused(task.agent_type, details.feature_id);
+
+        update tasks as task
+        set is_paused = true
+        where task.id = any(ids);
+    end if;
     return null;
 end;
 $$;
 
-comment on function index_new_text() is 'Writes the words of new tasks into task_search.';
+comment on function record_creation() is
+    'Writes the first history row and the words of new tasks.';
 
-create function index_text()
+create trigger task_details_90_record_creation
+    after insert on task_details
+    referencing new table as created
+    for each statement
+    execute function record_creation();
+
+-- Pausing and resuming meet the creation of tasks at the table itself: who creates a task has read
+-- claim_pauses, and this lock waits for them and keeps later ones waiting.
+create function lock_claim_pauses()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    lock table claim_pauses in access exclusive mode;
+    return null;
+end;
+$$;
+
+comment on function lock_claim_pauses() is 'Keeps tasks from being created while pauses change.';
+
+create trigger claim_pauses_10_lock
+    before insert or update or delete on claim_pauses
+    for each statement
+    execute function lock_claim_pauses();
+
+-- Writes is_paused into the open tasks of the scope. Their rows are locked in the order of ids; a
+-- claim under way wins, and its task is paused as work that goes on.
+create function write_paused_tasks()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    scope claim_pauses := case when tg_op = 'DELETE' then old else new end;
+    ids uuid[];
+    is_paused_now boolean[];
+begin
+    select array_agg(locked.id), array_agg(is_claiming_paused(locked.agent_type, locked.feature_id))
+    into ids, is_paused_now
+    from (
+        select
+            task.id,
+            task.agent_type,
+            details.feature_id
+        from tasks as task
+        inner join task_details as details on details.task_id = task.id
+        where
+            task.status in ('pending', 'blocked', 'in_progress', 'in_review')
+            and (scope.agent_type is null or task.agent_type = scope.agent_type)
+            and (scope.feature_id is null or details.feature_id = scope.feature_id)
+            and (
+                scope.epic_id is null
+                or details.feature_id in (
+                    select feature.id from features as feature where feature.epic_id = scope.epic_id
+                )
+            )
+        order by task.id
+        for no key update of task
+    ) as locked;
+
+    update tasks as task
+    set is_paused = paused.is_paused
+    from unnest(ids, is_paused_now) as paused (id, is_paused)
+    where task.id = paused.id and task.is_paused <> paused.is_paused;
+    return null;
+end;
+$$;
+
+comment on function write_paused_tasks() is
+    'Writes a pause, or its end, into the open tasks that it covers.';
+
+create trigger claim_pauses_90_write_tasks
+    after insert or delete on claim_pauses
+    for each row
+    execute function write_paused_tasks();
+
+create function refuse_changed_pause()
     returns trigger
     language plpgsql
     set search_path from current
 as $$
 begin
     if
-        old.title is distinct from new.title
-        or old.description is distinct from new.description
+        (old.epic_id, old.feature_id, old.agent_type)
+        is distinct from (new.epic_id, new.feature_id, new.agent_type)
     then
-        update task_search
-        set title = new.title, document = task_document(new.title, new.description)
-        where task_id = new.id;
+        raise exception using
+            errcode = 'TD003',
+            message = 'the scope of a pause cannot be changed',
+            detail = 'TD003 update',
+            hint = 'Delete it and insert the other one.';
+    end if;
+    return new;
+end;
+$$;
+
+comment on function refuse_changed_pause() is 'Refuses to change the scope of a pause.';
+
+create trigger claim_pauses_20_refuse_change
+    before update on claim_pauses
+    for each row
+    execute function refuse_changed_pause();
+
+-- A task that moves to another feature is paused as that is.
+create function follow_feature()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    is_paused_now boolean;
+begin
+    if old.feature_id is distinct from new.feature_id and exists (select from claim_pauses) then
+        is_paused_now := is_claiming_paused(
+            (select task.agent_type from tasks as task where task.id = new.task_id),
+            new.feature_id
+        );
+        update tasks as task
+        set is_paused = is_paused_now
+        where task.id = new.task_id;
     end if;
     return null;
 end;
 $$;
 
-comment on function index_text() is 'Writes the changed words of a task into task_search.';
+comment on function follow_feature() is 'Pauses a task as its new feature is.';
 
-create trigger tasks_90_index_new_text
-    after insert on tasks
-    referencing new table as created
-    for each statement
-    execute function index_new_text();
-
-create trigger tasks_90_index_text
-    after update of title, description on tasks
+create trigger task_details_90_follow_feature
+    after update of feature_id on task_details
     for each row
-    execute function index_text();
+    execute function follow_feature();
 
 -- History is written by triggers, or imported with its source; it is never changed, and
 -- goes only with its task.
@@ -3613,11 +4644,39 @@ $$;
 
 comment on function refuse_hand_written_history() is 'Refuses history that no trigger wrote.';
 
-create trigger task_history_10_refuse_hand_written
+-- An imported row has a source, and counts downwards from 0 unless it comes with its number.
+create function number_imported_history()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if new.source is null then
+        if pg_trigger_depth() = 1 then
+            raise exception using
+                errcode = 'TD004',
+                message = 'task_history is written by triggers only',
+                detail = 'TD004 insert',
+                hint = 'Change the status of the task; an importer gives its rows a source.';
+        end if;
+    else
+        select least(coalesce(min(entry.seq), 1), 1) - 1
+        into new.seq
+        from task_history as entry
+        where entry.task_id = new.task_id;
+        new.created_at := coalesce(new.created_at, clock_timestamp());
+    end if;
+    return new;
+end;
+$$;
+
+comment on function number_imported_history() is
+    'Numbers imported history, and refuses history that no trigger wrote.';
+
+create trigger task_history_10_number_imported
     before insert on task_history
     for each row
-    when (pg_trigger_depth() = 0 and new.source is null)
-    execute function refuse_hand_written_history();
+    execute function number_imported_history();
 
 create trigger task_history_10_refuse_change
     before update on task_history
@@ -3674,7 +4733,7 @@ $$;
 comment on function refuse_changed_edge() is 'Refuses to change a dependency.';
 
 create trigger task_dependencies_10_refuse_change
-    before update on task_dependencies
+    before update of task_id, depends_on_id, dependency_type on task_dependencies
     for each row
     when (
         (old.task_id, old.depends_on_id, old.dependency_type)
@@ -3728,21 +4787,21 @@ create trigger task_dependencies_10_refuse_truncation
     for each statement
     execute function refuse_truncated_edges();
 
--- New edges: their dependents count them, the graph stays without a cycle, and what is waited
--- for becomes as urgent as those that wait.
+-- New edges: their dependents count them, the graph stays without a cycle, and their blockers
+-- inherit the priority of those that wait.
 --
--- Both ends of every gating edge are written, even where nothing changes in them. The
--- dependent's row is where this meets any other change of its count, rank or urgency; the
+-- Both ends of every requires or blocks edge are written, even where nothing changes in them. The
+-- dependent's row is where this meets any other change of its count, rank or priority; the
 -- blocker's row is where it meets the blocker's own completion, reopening or lowering. A
 -- lock without a write is not enough: released by the commit, it leaves no trace for a
 -- REPEATABLE READ transaction with an older snapshot, which would then neither see the
 -- edge nor fail. tests/test_races.py has the mutant.
 --
--- Rows are locked in the order of ids, as everywhere; and what they hold is read in the
--- statements after that, which at READ COMMITTED have snapshots of their own.
+-- Rows are locked in the order of ids, as everywhere; and what they hold is read by the
+-- statements that lock or write them, or by later ones.
 --
--- Tasks are looked up by id one by one (lateral with offset 0): a plan made for one edge, or
--- from statistics older than a load, must do for a million.
+-- One edge is the common case, and the one below: an update of each end, the blocker first where
+-- its id is the lower one, as it usually is. Many are for add_many_edges.
 create function add_edges()
     returns trigger
     language plpgsql
@@ -3750,83 +4809,95 @@ create function add_edges()
     set enable_seqscan = off
 as $$
 declare
-    waiting uuid[];
-    awaited uuid[];
-    wrong_waiting uuid[];
-    wrong_awaited uuid[];
-    late uuid[];
-    urgencies int[];
+    waiting_id uuid;
+    awaited_id uuid;
+    edge_type dependency_type;
+    was_satisfied boolean;
+    now_satisfied boolean;
+    waiting_comes_first boolean;
+    are_many boolean;
+    opened int := 1;
+    blocker_key text;
+    blocker_rank bigint;
+    blocker_priority int;
+    is_ranked boolean;
+    new_priority int;
 begin
-    select array_agg(added.task_id), array_agg(added.depends_on_id)
-    into waiting, awaited
-    from added
-    where added.dependency_type <> 'suggests';
-    if waiting is null then
+    select
+        added.task_id,
+        added.depends_on_id,
+        added.dependency_type,
+        added.is_satisfied,
+        added.task_id < added.depends_on_id,
+        added.dependency_type = 'suggests' or exists (select from added offset 1)
+    into waiting_id, awaited_id, edge_type, was_satisfied, waiting_comes_first, are_many
+    from added;
+    if are_many then
+        perform add_many_edges(
+            array_agg(added.task_id),
+            array_agg(added.depends_on_id),
+            array_agg(added.dependency_type),
+            array_agg(added.is_satisfied)
+        )
+        from added;
+        return null;
+    elsif are_many is null then
         return null;
     end if;
 
-    perform 1
-    from tasks as task
-    where task.id = any(waiting || awaited)
-    order by task.id
-    for no key update;
+    if waiting_comes_first then
+        perform from tasks as task where task.id = waiting_id for no key update;
+    end if;
+    update tasks as task
+    set has_dependents = true
+    where task.id = awaited_id
+    returning
+        task.key,
+        task.graph_rank,
+        task.effective_priority,
+        is_satisfied(edge_type, task.status, task.completed_at)
+    into blocker_key, blocker_rank, blocker_priority, now_satisfied;
 
+    if now_satisfied or was_satisfied then
+        opened := (not was_satisfied)::int;
+        update task_dependencies as edge
+        set is_satisfied = now_satisfied
+        where
+            edge.task_id = waiting_id
+            and edge.depends_on_id = awaited_id
+            and edge.is_satisfied <> now_satisfied;
+        if found then
+            opened := (not now_satisfied)::int;
+        end if;
+    end if;
     update tasks as task
     set
-        (open_dependencies, status_note) = (
-            select count(*), min(blocker.key)
-            from task_dependencies as edge
-            cross join lateral (
-                select other.key, other.status, other.completed_at
-                from tasks as other
-                where other.id = edge.depends_on_id
-                offset 0
-            ) as blocker
-            where
-                edge.task_id = task.id
-                and not is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
-        ),
-        status_agent = 'taskdb'
-    where task.id = any(waiting || awaited);
+        open_dependencies = task.open_dependencies + opened,
+        status_agent = 'taskdb',
+        status_note = blocker_key
+    where task.id = waiting_id
+    returning
+        task.graph_rank > blocker_rank,
+        case
+            when
+                task.effective_priority < blocker_priority
+                and is_active(task.status, task.completed_at)
+                then task.effective_priority
+        end
+    into is_ranked, new_priority;
 
-    select array_agg(edge.task_id), array_agg(edge.blocker_id)
-    into wrong_waiting, wrong_awaited
-    from unnest(waiting, awaited) as edge (task_id, blocker_id)
-    cross join lateral (
-        select task.graph_rank from tasks as task where task.id = edge.task_id offset 0
-    ) as dependent
-    cross join lateral (
-        select task.graph_rank from tasks as task where task.id = edge.blocker_id offset 0
-    ) as blocker
-    where blocker.graph_rank >= dependent.graph_rank;
-
-    if wrong_waiting is not null then
-        perform task_graph_repair(wrong_waiting, wrong_awaited);
+    if not is_ranked then
+        perform task_graph_repair(array[waiting_id], array[awaited_id]);
     end if;
-
-    select array_agg(edge.blocker_id), array_agg(dependent.effective_priority)
-    into late, urgencies
-    from unnest(waiting, awaited) as edge (task_id, blocker_id)
-    cross join lateral (
-        select task.effective_priority
-        from tasks as task
-        where task.id = edge.task_id and is_wanted(task.status, task.completed_at)
-        offset 0
-    ) as dependent
-    cross join lateral (
-        select task.effective_priority from tasks as task where task.id = edge.blocker_id offset 0
-    ) as blocker
-    where blocker.effective_priority > dependent.effective_priority;
-
-    if late is not null then
-        perform spread_urgency(late, urgencies);
+    if new_priority is not null then
+        perform inherit_priority(array[awaited_id], array[new_priority]);
     end if;
     return null;
 end;
 $$;
 
 comment on function add_edges() is
-    'Counts new dependencies at their tasks, passes their urgency on, and refuses those that '
+    'Counts new dependencies at their tasks, passes their priority on, and refuses those that '
     'close a cycle.';
 
 create trigger task_dependencies_50_add_edges
@@ -3835,10 +4906,10 @@ create trigger task_dependencies_50_add_edges
     for each statement
     execute function add_edges();
 
--- Removed edges: their dependents count again, from scratch, since the blocker's row may be
--- gone as well. The dependent is written even if nothing changes in it: otherwise the
--- blocker, reopened by a transaction with an older snapshot, would count the edge it
--- still sees. And the tasks waited for owe them no urgency any more.
+-- Removed edges: their dependents count them no longer, and their blockers stop inheriting from
+-- them. The dependent is written even if nothing changes in it: otherwise a blocker, reopened by a
+-- transaction with an older snapshot, would count an edge that it still sees. (The blocker's row
+-- may be gone as well.)
 create function remove_edges()
     returns trigger
     language plpgsql
@@ -3848,65 +4919,55 @@ as $$
 declare
     waiting uuid[];
     awaited uuid[];
-    change record;
+    opened int[];
 begin
-    select array_agg(removed.task_id), array_agg(removed.depends_on_id)
-    into waiting, awaited
+    select
+        array_agg(removed.task_id order by removed.task_id),
+        array_agg(removed.depends_on_id order by removed.task_id),
+        array_agg((not removed.is_satisfied)::int order by removed.task_id)
+    into waiting, awaited, opened
     from removed
     where removed.dependency_type <> 'suggests';
     if waiting is null then
         return null;
     end if;
 
-    perform 1
-    from tasks as task
-    where task.id = any(waiting)
-    order by task.id
-    for no key update;
+    perform
+    from unnest(waiting) as given (id)
+    cross join lateral (
+        select from tasks as task where task.id = given.id for no key update offset 0
+    ) as task;
 
-    for change in
+    update tasks as task
+    set
+        open_dependencies = task.open_dependencies - change.opened,
+        status_agent = 'taskdb',
+        status_note = coalesce(
+            change.blocker_key || ': dependency removed', 'a task it waited for was deleted'
+        )
+    from (
         select
-            edge.task_id,
-            coalesce(
-                min(blocker.key) || ': dependency removed', 'a task it waited for was deleted'
-            ) as note
-        from unnest(waiting, awaited) as edge (task_id, blocker_id)
+            dependent.place,
+            sum(edge.opened)::int as opened,
+            min(blocker.key) as blocker_key
+        from unnest(waiting, awaited, opened) as edge (task_id, depends_on_id, opened)
         cross join lateral (
-            select from tasks as task where task.id = edge.task_id offset 0
+            select task.ctid as place from tasks as task where task.id = edge.task_id offset 0
         ) as dependent
         left join lateral (
-            select task.key from tasks as task where task.id = edge.blocker_id offset 0
+            select task.key from tasks as task where task.id = edge.depends_on_id offset 0
         ) as blocker on true
-        group by edge.task_id
-    loop
-        update tasks as task
-        set
-            open_dependencies = (
-                select count(*)
-                from task_dependencies as remaining
-                cross join lateral (
-                    select other.status, other.completed_at
-                    from tasks as other
-                    where other.id = remaining.depends_on_id
-                    offset 0
-                ) as blocker
-                where
-                    remaining.task_id = change.task_id
-                    and not is_satisfied(
-                        remaining.dependency_type, blocker.status, blocker.completed_at
-                    )
-            ),
-            status_agent = 'taskdb',
-            status_note = change.note
-        where task.id = change.task_id;
-    end loop;
+        group by dependent.place
+    ) as change
+    where task.ctid = change.place;
 
-    perform withdraw_urgency(awaited);
+    perform revoke_priority(awaited);
     return null;
 end;
 $$;
 
-comment on function remove_edges() is 'Counts the remaining dependencies of tasks that lost some.';
+comment on function remove_edges() is
+    'Takes removed dependencies out of their tasks'' counts and priorities.';
 
 create trigger task_dependencies_50_remove_edges
     after delete on task_dependencies
@@ -4142,41 +5203,6 @@ create trigger workflow_executions_90_cancel_open_steps
     after update of status on workflow_executions
     for each row
     execute function cancel_open_steps();
-
--- A task of a workflow carries the workflow's health: the foreign key tasks_workflow_exists
--- refers to the pair, and its cascade keeps the pair the same for all tasks at once, at every
--- isolation level. This fills it in where a task comes to a workflow, or leaves it. The lock is
--- the foreign key's own: creators don't wait for each other, only a change of health does.
-create function follow_workflow()
-    returns trigger
-    language plpgsql
-    set search_path from current
-as $$
-begin
-    if tg_op = 'INSERT' then
-        new.unhealthy_dependencies := 0;
-    end if;
-    if new.workflow_id is null then
-        new.workflow_is_healthy := true;
-    elsif tg_op = 'INSERT' or new.workflow_id is distinct from old.workflow_id then
-        select workflow.is_healthy
-        into new.workflow_is_healthy
-        from workflows as workflow
-        where workflow.id = new.workflow_id
-        for key share;
-        -- (Of a workflow that is not there the foreign key tells.)
-        new.workflow_is_healthy := coalesce(new.workflow_is_healthy, true);
-    end if;
-    return new;
-end;
-$$;
-
-comment on function follow_workflow() is 'Fills in the health of a task''s workflow.';
-
-create trigger tasks_52_follow_workflow
-    before insert or update of workflow_id on tasks
-    for each row
-    execute function follow_workflow();
 
 create trigger external_dependencies_50_touch_updated_at
     before update on external_dependencies
@@ -4519,60 +5545,6 @@ create trigger implementation_tasks_50_fill_in_spec_type
     for each row
     execute function fill_in_spec_type();
 
--- Without its part of a specification the task goes too; with a specification, all of its.
-create function delete_task_of()
-    returns trigger
-    language plpgsql
-    set search_path from current
-as $$
-declare
-    ids uuid[];
-begin
-    select array_agg(removed.task_id) into ids from removed;
-    delete from tasks as task where task.id = any(ids);
-    return null;
-end;
-$$;
-
-comment on function delete_task_of() is 'Deletes the tasks of deleted implementation tasks.';
-
-create trigger implementation_tasks_90_delete_task
-    after delete on implementation_tasks
-    referencing old table as removed
-    for each statement
-    execute function delete_task_of();
-
--- An implementation task that goes into progress has its files, and gives them back when it
--- leaves, by whatever route: a claim, a start by hand, completion, failure, force. A claim has
--- taken them before, to look for another task if it can't; who starts a task otherwise is
--- refused by TD007.
-create function hold_files()
-    returns trigger
-    language plpgsql
-    set search_path from current
-as $$
-begin
-    if old.status = new.status then
-        return new;
-    elsif new.status = 'in_progress' then
-        if not take_files(new.id) then
-            perform raise_held_file(new.id);
-        end if;
-    elsif old.status = 'in_progress' then
-        delete from held_files as file where file.task_id = new.id;
-    end if;
-    return new;
-end;
-$$;
-
-comment on function hold_files() is
-    'Takes the files of a task that goes into progress, and gives back those of one that leaves.';
-
-create trigger tasks_10_hold_files
-    before update of status on tasks
-    for each row
-    execute function hold_files();
-
 -- A task whose list of files is new, or changes, while it is in progress has the new ones.
 -- Its row is written even if it is not in progress: that is where this meets a claim which
 -- sees the old list in an older snapshot. (A lock without a write would leave no trace for it.)
@@ -4585,7 +5557,7 @@ declare
     status shared.task_status;
 begin
     update tasks as task
-    set updated_at = now()
+    set has_files = cardinality(new.assigned_files) > 0
     where task.id = new.task_id
     returning task.status into status;
     if status = 'in_progress' then
@@ -4606,6 +5578,36 @@ create trigger implementation_tasks_90_hold_changed_files
     after insert or update of assigned_files on implementation_tasks
     for each row
     execute function hold_changed_files();
+
+-- A task goes with either of its parts: deleting an implementation task, or what task_details
+-- refers to (a feature, a parent), deletes the task.
+create function delete_task_of()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    ids uuid[];
+begin
+    select array_agg(removed.task_id) into ids from removed;
+    delete from tasks as task where task.id = any(ids);
+    return null;
+end;
+$$;
+
+comment on function delete_task_of() is 'Deletes the tasks whose other row was deleted.';
+
+create trigger implementation_tasks_90_delete_task
+    after delete on implementation_tasks
+    referencing old table as removed
+    for each statement
+    execute function delete_task_of();
+
+create trigger task_details_90_delete_task
+    after delete on task_details
+    referencing old table as removed
+    for each statement
+    execute function delete_task_of();
 
 -- A change of a session's status must be a row of session_status_transitions. None is from a
 -- status to itself: of two agents that start a session, one is told.
@@ -4803,6 +5805,80 @@ create trigger agent_error_logs_50_touch_updated_at
     for each row
     execute function touch_updated_at();
 
+-- Each task whole: its row of tasks and its row of task_details.
+create view full_tasks as
+select
+    task.id,
+    task.key,
+    details.feature_id,
+    task.workflow_id,
+    task.workflow_execution_id,
+    details.parent_id,
+    task.title,
+    details.description,
+    task.status,
+    task.priority,
+    task.effective_priority,
+    task.agent_type,
+    task.assigned_agent,
+    details.complexity_score,
+    details.estimated_hours,
+    details.actual_hours,
+    task.execution_order,
+    details.requirements,
+    details.context,
+    details.metadata,
+    details.labels,
+    details.file_path,
+    task.blocked_reason,
+    task.error_message,
+    task.scheduled_at,
+    task.max_attempts,
+    task.failed_attempts,
+    task.open_dependencies,
+    details.created_by,
+    task.started_at,
+    task.blocked_at,
+    task.completed_at,
+    task.created_at,
+    greatest(task.updated_at, details.updated_at) as updated_at,
+    task.version + details.version as version
+from tasks as task
+inner join task_details as details on details.task_id = task.id;
+
+comment on view full_tasks is 'Tasks whole, as callers see them: tasks with task_details.';
+comment on column full_tasks.version is 'Grows with every edit; a transition leaves it alone.';
+
+-- Claims, from history: a claim is one attempt of one agent at one task. The row that it begins
+-- with carries its token; the next row of the task ends it.
+create view task_claims as
+select
+    beginning.task_id,
+    beginning.token,
+    beginning.agent,
+    beginning.created_at as claimed_at,
+    case when ending.seq is null then task.lease_expires_at end as lease_expires_at,
+    ending.outcome,
+    ending.created_at as ended_at,
+    ending.note,
+    case when ending.seq is null then task.progress_pct else ending.progress_pct end
+        as progress_pct,
+    case when ending.seq is null then task.progress_note else ending.progress_note end
+        as progress_note
+from task_history as beginning
+inner join tasks as task on task.id = beginning.task_id
+left join task_history as ending
+    on ending.task_id = beginning.task_id and ending.seq = beginning.seq + 1
+where beginning.new_status = 'in_progress' and beginning.token is not null;
+
+comment on view task_claims is
+    'Claims: who holds or held a task, and how it ended. outcome is null while one is live.';
+comment on column task_claims.token is
+    'The fencing token: the holder names it with every write, and a stale one is refused.';
+comment on column task_claims.lease_expires_at is
+    'After this moment the claim lapses. Null: it has ended.';
+comment on column task_claims.note is 'What its holder said at its end: the error of a failure.';
+
 -- Implementation tasks with files that another task, which is in progress, holds: a row for
 -- each such file. Until it has none a pending task is not handed out.
 create view file_conflicts as
@@ -4818,16 +5894,716 @@ where held.task_id <> work.task_id;
 comment on view file_conflicts is
     'Files of implementation tasks that another task in progress holds.';
 
--- What may be claimed now: the one definition, which claim_next draws from and which
--- task_obstacles must agree with (an invariant of taskdb doctor). Reservations
--- (assigned_agent) and agent types are for the claim to match.
+-- Time passes here, and nowhere else: up to *at_most* tasks that are overdue, the longest first.
+-- A task whose schedule has passed is due from now on. A claim whose lease is over lapses: its
+-- task goes back to pending, or on to blocked or failed, as after any other attempt that failed
+-- (apply_task_change).
 --
--- The branches are kept apart so that each has its index. They don't come in the order of the
--- claim: the planner merges no branches of a view. Who wants that order (claim_next,
--- list_ready) orders and limits branches of its own, and asks the view of each task.
+-- Claims call it when the index shows something overdue, with a bound, so that no claim pays for
+-- a crowd; and name their lanes when nothing else is left for them: then only what they could
+-- take counts.
+create function pass_time(
+    at_most int,
+    agents text[] default null,
+    types text[] default null,
+    only_key text default null
+)
+    returns int
+    language plpgsql
+    set search_path from current
+    set enable_seqscan = off
+    set enable_bitmapscan = off
+as $$
+declare
+    passed int;
+begin
+    with lapsed as (
+        select task.id
+        from tasks as task
+        where
+            task.lease_expires_at <= now()
+            and (
+                agents is null
+                or (
+                    task.reserved_for = any(agents)
+                    and (types is null or task.for_type = any(types))
+                    and (only_key is null or task.key = only_key)
+                    and task.open_dependencies = 0
+                    and task.unhealthy_dependencies = 0
+                    and task.workflow_is_healthy
+                    and not task.is_paused
+                    and task.failed_attempts + 1 < task.max_attempts
+                )
+            )
+        order by task.lease_expires_at
+        limit at_most
+        for no key update skip locked
+    ),
+
+    due as (
+        select task.id
+        from tasks as task
+        where
+            not task.is_due
+            and task.scheduled_at <= now()
+            and (
+                agents is null
+                or (
+                    task.reserved_for = any(agents)
+                    and (types is null or task.for_type = any(types))
+                    and (only_key is null or task.key = only_key)
+                    and task.open_dependencies = 0
+                    and task.unhealthy_dependencies = 0
+                    and task.workflow_is_healthy
+                    and not task.is_paused
+                    and task.status = 'pending'
+                )
+            )
+        order by task.scheduled_at
+        limit at_most
+        for no key update skip locked
+    )
+
+    update tasks as task
+    set
+        status = case when task.status = 'in_progress' then 'pending' else task.status end,
+        status_agent = 'taskdb',
+        status_note = 'the lease of ' || task.claim_agent || ' lapsed',
+        status_outcome = case when task.claim_agent is not null then 'lapsed'::claim_outcome end
+    from (
+        select lapsed.id from lapsed
+        union
+        select due.id from due
+    ) as overdue
+    where task.id = overdue.id;
+    get diagnostics passed = row_count;
+    return passed;
+end;
+$$;
+
+comment on function pass_time(int, text[], text[], text) is
+    'Makes overdue schedules due and ends lapsed claims, up to a number; returns how many.';
+
+-- Claims up to *at_most* tasks for an agent, in the order of the claim: effective priority, place,
+-- creation, id. With *only_key* the task of that key, if it can be claimed by this agent.
 --
--- A task whose files a task in progress holds is not among them; one under a lapsed lease
--- holds its own.
+-- Each lane (reserved for me or for nobody; of my type or of none) is one range of one index, read
+-- in order; the lanes are merged, and nothing is read past the last task taken. Agents without a
+-- type take every type: their lanes are ranges of a second index, and where nothing is reserved
+-- for them there is only one, which needs no merging. What is in line is locked if
+-- nobody else has it (skip locked), and looked at again if it changed in between. The planner may
+-- neither sort nor scan here, so the plan is the same for one ready task and for a million, with
+-- fresh statistics, stale ones and none.
+-- (A task whose id or key is known is asked whether it "is not false" that it is ready: no index of
+-- ready tasks answers that, where "is ready" could be read from all of them, and was by plans that
+-- were made while there were few. tests/test_claim_plan.py)
+--
+-- A task with files is taken with all of its files, or passed over: take_files may wait for a claim
+-- of the same file at this very moment. Under REPEATABLE READ and above the snapshot is fixed, so
+-- files taken since are found only when they are asked for.
+--
+-- *after* names a task claimed a moment ago: the search begins behind it. A reader who holds a
+-- snapshot keeps the index entries of claimed tasks alive, thousands of them at the head of the
+-- queue; from there they cost nothing. What is more urgent and came since is seen by the next
+-- claim without *after*; and where nothing is found behind it, the search begins at the head.
+--
+-- *request_id* makes a claim repeatable: while its claim is live, the same request gets it again.
+-- Time passes first, where the index shows something overdue: two tasks a claim, and two more for
+-- each further one.
+create function claim_tasks(
+    agent text,
+    agent_type text,
+    lease interval,
+    at_most int,
+    only_key text default null,
+    after uuid default null,
+    request_id uuid default null,
+    is_new_request boolean default false
+)
+    returns table (
+        task_id uuid,
+        token bigint,
+        claimed_by text,
+        claimed_at timestamptz,
+        lease_expires_at timestamptz,
+        key text,
+        title text,
+        description text,
+        priority smallint,
+        effective_priority smallint,
+        only_agents_of_type text,
+        feature_id uuid,
+        parent_id uuid,
+        estimated_hours numeric,
+        requirements jsonb,
+        context jsonb,
+        metadata jsonb,
+        file_path text,
+        failed_attempts int,
+        place int,
+        created_at timestamptz
+    )
+    language plpgsql
+    rows 1
+    set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+    set enable_bitmapscan = off
+    set enable_sort = off
+as $$
+declare
+    moment constant timestamptz := now();
+    anybody constant text := '';
+    agents constant text[] := array[anybody, agent];
+    types constant text[] := case when agent_type is not null then array[anybody, agent_type] end;
+    bound_priority smallint := 0;
+    bound_place int := -2147483648;
+    bound_created timestamptz := '-infinity';
+    bound_id uuid := '00000000-0000-0000-0000-000000000000';
+    is_overdue boolean;
+    has_lanes boolean;
+    is_second_look boolean;
+    ids uuid[];
+    any_files boolean;
+    refused uuid[] := '{}';
+begin
+    if request_id is not null and not is_new_request then
+        return query select * from claim_once(agent, agent_type, lease, only_key, after, request_id);
+        return;
+    end if;
+    if after is not null then
+        select task.effective_priority, task.place, task.created_at, task.id
+        into bound_priority, bound_place, bound_created, bound_id
+        from tasks as task
+        where task.id = after;
+    end if;
+    select
+        exists (select from tasks as task where task.lease_expires_at <= now())
+        or exists (
+            select from tasks as task where not task.is_due and task.scheduled_at <= now()
+        ),
+        types is not null
+        or exists (
+            select from tasks as task
+            where
+                task.is_ready
+                and task.unhealthy_dependencies = 0
+                and task.reserved_for = claim_tasks.agent
+        )
+    into is_overdue, has_lanes;
+    if is_overdue then
+        perform pass_time(2 * at_most);
+        -- What it has freed can be reserved for this agent.
+        has_lanes := true;
+    end if;
+
+    loop
+        if only_key is not null then
+            select array_agg(candidate.id), bool_or(candidate.has_files)
+            into ids, any_files
+            from (
+                select task.id, task.has_files
+                from tasks as task
+                where
+                    task.key = only_key
+                    and task.is_ready is not false
+                    and task.reserved_for = any(agents)
+                    and (not task.has_files or task.id <> all(refused))
+                for no key update
+            ) as candidate;
+        elsif not has_lanes then
+            select array_agg(candidate.id), bool_or(candidate.has_files)
+            into ids, any_files
+            from (
+                select task.id, task.has_files
+                from tasks as task
+                where
+                    task.is_ready
+                    and task.unhealthy_dependencies = 0
+                    and task.reserved_for = anybody
+                    and (task.effective_priority, task.place, task.created_at, task.id)
+                    > (bound_priority, bound_place, bound_created, bound_id)
+                    and (
+                        not task.has_files
+                        or (task.id <> all(refused) and not files_are_held(task.id))
+                    )
+                order by task.effective_priority, task.place, task.created_at, task.id
+                limit at_most
+                for no key update skip locked
+            ) as candidate;
+        elsif types is null then
+            select array_agg(candidate.id), bool_or(candidate.has_files)
+            into ids, any_files
+            from (
+                select task.id, task.has_files
+                from (
+                    (
+                        select task.id, task.effective_priority, task.place, task.created_at
+                        from tasks as task
+                        where
+                            task.is_ready
+                            and task.unhealthy_dependencies = 0
+                            and task.reserved_for = anybody
+                            and (task.effective_priority, task.place, task.created_at, task.id)
+                            > (bound_priority, bound_place, bound_created, bound_id)
+                            and (
+                                not task.has_files
+                                or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                        order by task.effective_priority, task.place, task.created_at, task.id
+                    )
+                    union all
+                    (
+                        select task.id, task.effective_priority, task.place, task.created_at
+                        from tasks as task
+                        where
+                            task.is_ready
+                            and task.unhealthy_dependencies = 0
+                            and task.reserved_for = claim_tasks.agent
+                            and (task.effective_priority, task.place, task.created_at, task.id)
+                            > (bound_priority, bound_place, bound_created, bound_id)
+                            and (
+                                not task.has_files
+                                or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                        order by task.effective_priority, task.place, task.created_at, task.id
+                    )
+                    order by effective_priority, place, created_at, id
+                ) as found
+                inner join tasks as task
+                    on
+                        task.id = any(array[found.id])
+                        and task.is_ready is not false
+                        and task.reserved_for = any(agents)
+                order by found.effective_priority, found.place, found.created_at, found.id
+                limit at_most
+                for no key update of task skip locked
+            ) as candidate;
+        else
+            select array_agg(candidate.id), bool_or(candidate.has_files)
+            into ids, any_files
+            from (
+                select task.id, task.has_files
+                from (
+                    (
+                        select task.id, task.effective_priority, task.place, task.created_at
+                        from tasks as task
+                        where
+                            task.is_ready
+                            and task.reserved_for = anybody
+                            and task.for_type = anybody
+                            and (task.effective_priority, task.place, task.created_at, task.id)
+                            > (bound_priority, bound_place, bound_created, bound_id)
+                            and (
+                                not task.has_files
+                                or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                        order by task.effective_priority, task.place, task.created_at, task.id
+                    )
+                    union all
+                    (
+                        select task.id, task.effective_priority, task.place, task.created_at
+                        from tasks as task
+                        where
+                            task.is_ready
+                            and task.reserved_for = anybody
+                            and task.for_type = claim_tasks.agent_type
+                            and (task.effective_priority, task.place, task.created_at, task.id)
+                            > (bound_priority, bound_place, bound_created, bound_id)
+                            and (
+                                not task.has_files
+                                or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                        order by task.effective_priority, task.place, task.created_at, task.id
+                    )
+                    union all
+                    (
+                        select task.id, task.effective_priority, task.place, task.created_at
+                        from tasks as task
+                        where
+                            task.is_ready
+                            and task.reserved_for = claim_tasks.agent
+                            and task.for_type = anybody
+                            and (task.effective_priority, task.place, task.created_at, task.id)
+                            > (bound_priority, bound_place, bound_created, bound_id)
+                            and (
+                                not task.has_files
+                                or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                        order by task.effective_priority, task.place, task.created_at, task.id
+                    )
+                    union all
+                    (
+                        select task.id, task.effective_priority, task.place, task.created_at
+                        from tasks as task
+                        where
+                            task.is_ready
+                            and task.reserved_for = claim_tasks.agent
+                            and task.for_type = claim_tasks.agent_type
+                            and (task.effective_priority, task.place, task.created_at, task.id)
+                            > (bound_priority, bound_place, bound_created, bound_id)
+                            and (
+                                not task.has_files
+                                or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                        order by task.effective_priority, task.place, task.created_at, task.id
+                    )
+                    order by effective_priority, place, created_at, id
+                ) as found
+                inner join tasks as task
+                    on
+                        task.id = any(array[found.id])
+                        and task.is_ready is not false
+                        and task.reserved_for = any(agents)
+                        and task.for_type = any(types)
+                order by found.effective_priority, found.place, found.created_at, found.id
+                limit at_most
+                for no key update of task skip locked
+            ) as candidate;
+        end if;
+
+        if any_files then
+            -- Another claim of the same file at this very moment wins; then the next in line is
+            -- asked.
+            select
+                array_agg(line.id) filter (where line.is_taken),
+                refused || array_agg(line.id) filter (where not line.is_taken)
+            into ids, refused
+            from (
+                select task.id, take_files(task.id) as is_taken
+                from unnest(ids) as task (id)
+            ) as line;
+            continue when ids is null;
+        end if;
+        exit when ids is not null or is_second_look;
+        is_second_look := true;
+        exit when after is null and not is_overdue;
+        bound_priority := 0;
+        if is_overdue then
+            perform pass_time(100, agents, types, only_key);
+        end if;
+    end loop;
+
+    return query
+    update tasks as task
+    set
+        status = 'in_progress',
+        status_agent = agent,
+        claim_agent = agent,
+        claim_request_id = request_id,
+        lease_expires_at = moment + lease
+    from task_details as details
+    where task.id = any(ids) and details.task_id = task.id
+    returning
+        task.id,
+        task.claim_token,
+        task.claim_agent::text,
+        moment,
+        task.lease_expires_at,
+        task.key::text,
+        task.title::text,
+        details.description,
+        task.priority::smallint,
+        task.effective_priority::smallint,
+        task.agent_type::text,
+        details.feature_id,
+        details.parent_id,
+        details.estimated_hours::numeric,
+        details.requirements::jsonb,
+        details.context::jsonb,
+        details.metadata::jsonb,
+        details.file_path::text,
+        task.failed_attempts::int,
+        task.place,
+        task.created_at;
+end;
+$$;
+
+comment on function claim_tasks(text, text, interval, int, text, uuid, uuid, boolean) is
+    'Claims up to so many tasks for an agent, in the order of the claim.';
+
+-- A claim that can be asked for again: while the claim that a request made is live, the same
+-- request gets it once more. Two at once meet at the unique index: the later waits for the earlier
+-- and returns its claim, or fails with 40001 where its snapshot is older.
+create function claim_once(
+    agent text, agent_type text, lease interval, only_key text, after uuid, request_id uuid
+)
+    returns table (
+        task_id uuid,
+        token bigint,
+        claimed_by text,
+        claimed_at timestamptz,
+        lease_expires_at timestamptz,
+        key text,
+        title text,
+        description text,
+        priority smallint,
+        effective_priority smallint,
+        only_agents_of_type text,
+        feature_id uuid,
+        parent_id uuid,
+        estimated_hours numeric,
+        requirements jsonb,
+        context jsonb,
+        metadata jsonb,
+        file_path text,
+        failed_attempts int,
+        place int,
+        created_at timestamptz
+    )
+    language plpgsql
+    rows 1
+    set search_path from current
+as $$
+#variable_conflict use_variable
+begin
+    for look in 1..2 loop
+        return query
+        select
+            task.id,
+            task.claim_token,
+            task.claim_agent::text,
+            task.started_at,
+            task.lease_expires_at,
+            task.key::text,
+            task.title::text,
+            details.description,
+            task.priority::smallint,
+            task.effective_priority::smallint,
+            task.agent_type::text,
+            details.feature_id,
+            details.parent_id,
+            details.estimated_hours::numeric,
+            details.requirements::jsonb,
+            details.context::jsonb,
+            details.metadata::jsonb,
+            details.file_path::text,
+            task.failed_attempts::int,
+            task.place,
+            task.created_at
+        from tasks as task
+        inner join task_details as details on details.task_id = task.id
+        where task.claim_request_id = request_id;
+        if found then
+            return;
+        end if;
+
+        begin
+            return query
+            select *
+            from claim_tasks(
+                agent, agent_type, lease, 1, only_key, after, request_id, is_new_request => true
+            );
+            return;
+        exception
+            when unique_violation then
+                if current_setting('transaction_isolation') <> 'read committed' then
+                    raise exception using
+                        errcode = 'serialization_failure',
+                        message = 'the same request is answered by another transaction',
+                        hint = 'Run the transaction again.';
+                end if;
+        end;
+    end loop;
+end;
+$$;
+
+comment on function claim_once(text, text, interval, text, uuid, uuid) is
+    'Claims a task for a request, or returns the live claim that it has made.';
+
+-- The row of task_details of a task, with a snapshot of its own: that of a task which another
+-- transaction made while the statement waited for it.
+create function details_of(of_task uuid)
+    returns setof task_details
+    language plpgsql
+    rows 1
+    set search_path from current
+as $$
+begin
+    return query
+    select details.* from task_details as details where details.task_id = of_task;
+end;
+$$;
+
+comment on function details_of(uuid) is 'The details of a task, as of now.';
+
+-- Refuses an edit of a task that someone else has edited since it was read.
+create function require_version(task_key text, present int, expected int)
+    returns boolean
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if present <> expected then
+        raise exception using
+            errcode = 'TD006',
+            message = format('task %s has changed: it is at version %s', task_key, present),
+            detail = format('TD006 version %s', present),
+            hint = 'Read it again, and decide again.';
+    end if;
+    return true;
+end;
+$$;
+
+comment on function require_version(text, int, int) is
+    'True, or TD006 if a task is not at the expected version.';
+
+-- The answer to an ending that is repeated, as after an answer that was lost: the claim of this
+-- token has ended with this outcome, and it ended so. It looks with a snapshot of its own, so it
+-- sees an ending that was under way when the statement began.
+create function repeated_ending(of_task uuid, of_token bigint, of_outcome shared.claim_outcome)
+    returns table (
+        id uuid, key text, status shared.task_status, completed_at timestamptz
+    )
+    language plpgsql
+    rows 1
+    set search_path from current
+as $$
+#variable_conflict use_column
+begin
+    return query
+    select
+        task.id,
+        task.key::text,
+        entry.new_status,
+        case when entry.new_status = 'completed' then entry.created_at end
+    from tasks as task
+    inner join task_history as entry on entry.task_id = task.id
+    where
+        task.id = of_task
+        and entry.token = of_token
+        and entry.outcome = of_outcome;
+end;
+$$;
+
+comment on function repeated_ending(uuid, bigint, shared.claim_outcome) is
+    'How the claim of this token ended, if it ended with this outcome.';
+
+-- Completes a task as the holder of its live claim and claims the next one, in one round trip and
+-- one commit. They are two statements, so the claim sees what the completion unblocked. A stale
+-- token changes nothing, claims nothing, and returns no row.
+create function complete_and_claim(
+    of_task uuid,
+    of_token bigint,
+    with_note text,
+    for_agent text,
+    for_agent_type text,
+    for_lease interval,
+    after uuid default null,
+    request_id uuid default null
+)
+    returns table (
+        id uuid,
+        key text,
+        status shared.task_status,
+        completed_at timestamptz,
+        next_task_id uuid,
+        next_token bigint,
+        next_agent text,
+        next_claimed_at timestamptz,
+        next_lease_expires_at timestamptz,
+        next_key text,
+        next_title text,
+        next_description text,
+        next_priority smallint,
+        next_effective_priority smallint,
+        next_agent_type text,
+        next_feature_id uuid,
+        next_parent_id uuid,
+        next_estimated_hours numeric,
+        next_requirements jsonb,
+        next_context jsonb,
+        next_metadata jsonb,
+        next_file_path text,
+        next_failed_attempts int
+    )
+    language plpgsql
+    rows 1
+    set search_path from current
+as $$
+#variable_conflict use_column
+begin
+    update tasks as task
+    set
+        status = 'completed',
+        error_message = null,
+        status_agent = task.claim_agent,
+        status_note = with_note,
+        status_outcome = 'completed'
+    where
+        task.id = of_task
+        and task.claim_token = of_token
+        and task.claim_agent is not null
+    returning task.id, task.key, task.status, task.completed_at
+    into id, key, status, completed_at;
+    if not found then
+        select repeated.id, repeated.key, repeated.status, repeated.completed_at
+        into id, key, status, completed_at
+        from repeated_ending(of_task, of_token, 'completed') as repeated;
+        if not found then
+            return;
+        end if;
+    end if;
+
+    select
+        claimed.task_id,
+        claimed.token,
+        claimed.claimed_by,
+        claimed.claimed_at,
+        claimed.lease_expires_at,
+        claimed.key,
+        claimed.title,
+        claimed.description,
+        claimed.priority,
+        claimed.effective_priority,
+        claimed.only_agents_of_type,
+        claimed.feature_id,
+        claimed.parent_id,
+        claimed.estimated_hours,
+        claimed.requirements,
+        claimed.context,
+        claimed.metadata,
+        claimed.file_path,
+        claimed.failed_attempts
+    into
+        next_task_id,
+        next_token,
+        next_agent,
+        next_claimed_at,
+        next_lease_expires_at,
+        next_key,
+        next_title,
+        next_description,
+        next_priority,
+        next_effective_priority,
+        next_agent_type,
+        next_feature_id,
+        next_parent_id,
+        next_estimated_hours,
+        next_requirements,
+        next_context,
+        next_metadata,
+        next_file_path,
+        next_failed_attempts
+    from claim_tasks(
+        for_agent, for_agent_type, for_lease, 1, after => after, request_id => request_id
+    ) as claimed;
+    return next;
+end;
+$$;
+
+comment on function complete_and_claim(
+    uuid, bigint, text, text, text, interval, uuid, uuid
+) is
+    'Completes a task and claims the next one for an agent.';
+
+-- Tasks that can be claimed now: the one definition, which task_obstacles must agree with
+-- (`taskdb doctor` compares them). Reservations (assigned_agent) and agent types are for the
+-- claim to match.
+--
+-- The other branches are overdue: their schedule has passed, or the lease of their claim. Reading
+-- changes nothing; the next claim makes time pass first (pass_time), and then takes them like any
+-- other. What a lapse leaves blocked or failed is not among them.
 create view ready_tasks as
 select
     task.id,
@@ -4835,21 +6611,16 @@ select
     task.title,
     task.status,
     task.effective_priority,
-    task.execution_order,
+    task.place,
     task.created_at,
     task.agent_type,
-    task.assigned_agent,
-    task.feature_id,
-    task.claim_token
+    task.assigned_agent
 from tasks as task
 where
-    task.status = 'pending'
-    and task.scheduled_at is null
-    and task.unhealthy_dependencies = 0
-    and task.workflow_is_healthy
-    and not exists (
-        select from file_conflicts as clash
-        where clash.task_id = task.id
+    task.is_ready
+    and (
+        not task.has_files
+        or not exists (select from file_conflicts as clash where clash.task_id = task.id)
     )
 union all
 select
@@ -4858,21 +6629,21 @@ select
     task.title,
     task.status,
     task.effective_priority,
-    task.execution_order,
+    task.place,
     task.created_at,
     task.agent_type,
-    task.assigned_agent,
-    task.feature_id,
-    task.claim_token
+    task.assigned_agent
 from tasks as task
 where
-    task.status = 'pending'
+    not task.is_due
     and task.scheduled_at <= now()
+    and task.status = 'pending'
     and task.unhealthy_dependencies = 0
     and task.workflow_is_healthy
-    and not exists (
-        select from file_conflicts as clash
-        where clash.task_id = task.id
+    and not task.is_paused
+    and (
+        not task.has_files
+        or not exists (select from file_conflicts as clash where clash.task_id = task.id)
     )
 union all
 select
@@ -4881,23 +6652,23 @@ select
     task.title,
     task.status,
     task.effective_priority,
-    task.execution_order,
+    task.place,
     task.created_at,
     task.agent_type,
-    task.assigned_agent,
-    task.feature_id,
-    task.claim_token
-from task_claims as claim
-inner join tasks as task on task.id = claim.task_id
+    task.assigned_agent
+from tasks as task
 where
-    claim.outcome is null
-    and claim.lease_expires_at <= now()
-    and task.status = 'in_progress'
-    and task.failed_attempts + 1 < task.max_attempts;
+    task.lease_expires_at <= now()
+    and task.failed_attempts + 1 < task.max_attempts
+    and task.open_dependencies = 0
+    and task.unhealthy_dependencies = 0
+    and task.workflow_is_healthy
+    and not task.is_paused
+    and (task.scheduled_at is null or task.scheduled_at <= now());
 
 comment on view ready_tasks is
-    'Tasks that may be claimed now: pending, due, and all well with what they need outside; or '
-    'in progress under a lapsed lease.';
+    'Tasks that can be claimed now: pending, due and healthy; or overdue, so that the next claim '
+    'makes them so.';
 
 -- What is held back, each task with the keys of its open gates.
 create view blocked_tasks as
@@ -4915,7 +6686,7 @@ select
         inner join tasks as blocker on blocker.id = edge.depends_on_id
         where
             edge.task_id = task.id
-            and not is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
+            and not edge.is_satisfied
         order by blocker.key
     ) as open_gates
 from tasks as task
@@ -4925,8 +6696,8 @@ comment on view blocked_tasks is 'Blocked tasks, each with the keys of the tasks
 comment on column blocked_tasks.open_gates is 'The keys of its unsatisfied dependencies.';
 
 -- Why a task can't be claimed now, a row for each reason; no row, exactly if ready_tasks
--- has it. A dead gate never opens by itself: its blocker failed, or was given up under
--- requires.
+-- has it. A dead dependency is never satisfied by itself: its blocker failed, or was abandoned
+-- under requires.
 create view task_obstacles as
 select
     task.id as task_id,
@@ -4950,34 +6721,59 @@ where task.status = 'in_review'
 union all
 select
     task.id,
-    case when claim.id is null then 'started_by_hand' else 'claimed' end,
+    case when task.claim_agent is null then 'started_by_hand' else 'claimed' end,
     null,
     null,
     false,
     case
-        when claim.id is null then 'it was started without a claim'
-        else 'claimed by ' || claim.agent || ' until ' || claim.lease_expires_at::text
+        when task.claim_agent is not null and task.lease_expires_at is not null
+            then 'claimed by ' || task.claim_agent || ' until ' || task.lease_expires_at::text
+        else 'it was started without a claim'
     end
 from tasks as task
-left join task_claims as claim on claim.task_id = task.id and claim.outcome is null
 where
     task.status = 'in_progress'
-    and (claim.id is null or claim.lease_expires_at > now())
+    and (task.claim_agent is null or task.lease_expires_at > now())
 union all
 select
     task.id,
-    'attempts_exhausted',
+    'overdue',
     null,
     null,
-    true,
-    task.failed_attempts + 1 || ' attempts of ' || task.max_attempts || ' failed or lapsed'
-from task_claims as claim
-inner join tasks as task on task.id = claim.task_id
+    false,
+    'the lease of ' || task.claim_agent || ' lapsed at ' || task.lease_expires_at::text
+    || '; the next claim ends it'
+    || case
+        when task.failed_attempts + 1 >= task.max_attempts
+            then ', and was the last of ' || task.max_attempts
+        else ''
+    end
+from tasks as task
 where
-    claim.outcome is null
-    and claim.lease_expires_at <= now()
-    and task.status = 'in_progress'
-    and task.failed_attempts + 1 >= task.max_attempts
+    task.status = 'in_progress'
+    and task.claim_agent is not null
+    and task.lease_expires_at is not null
+    and task.lease_expires_at <= now()
+    and (
+        task.failed_attempts + 1 >= task.max_attempts
+        or task.open_dependencies > 0
+        or task.unhealthy_dependencies > 0
+        or not task.workflow_is_healthy
+        or task.is_paused
+        or task.scheduled_at > now()
+    )
+union all
+select
+    task.id,
+    'paused',
+    null,
+    null,
+    false,
+    'claiming is paused for it'
+from tasks as task
+where
+    task.is_paused
+    and task.status in ('pending', 'blocked')
 union all
 select
     task.id,
@@ -5002,7 +6798,7 @@ inner join task_dependencies as edge on edge.task_id = task.id
 inner join tasks as blocker on blocker.id = edge.depends_on_id
 where
     task.status in ('pending', 'blocked')
-    and not is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
+    and not edge.is_satisfied
 union all
 select
     task.id,
@@ -5012,7 +6808,10 @@ select
     false,
     'not before ' || task.scheduled_at::text
 from tasks as task
-where task.status in ('pending', 'blocked') and task.scheduled_at > now()
+where
+    task.status in ('pending', 'blocked')
+    and not task.is_due
+    and task.scheduled_at > now()
 union all
 select
     task.id,
@@ -5053,16 +6852,16 @@ select
     false,
     string_agg(clash.path, ', ' order by clash.path)
     || case when count(*) > 1 then ' are' else ' is' end
-    || ' in the hands of ' || holder.key
+    || ' locked by ' || holder.key
 from tasks as task
 inner join file_conflicts as clash on clash.task_id = task.id
 inner join tasks as holder on holder.id = clash.holder_id
 where task.status in ('pending', 'blocked')
-group by task.id, holder.id;
+group by task.id, holder.id, holder.key;
 
 comment on view task_obstacles is 'Why a task cannot be claimed now, a row for each reason.';
 comment on column task_obstacles.reason is
-    'finished, in_review, claimed, started_by_hand, attempts_exhausted, held, dependency, '
+    'finished, in_review, claimed, started_by_hand, overdue, paused, held, dependency, '
     'scheduled, external, files.';
 comment on column task_obstacles.dead is 'It will not go away by itself.';
 
@@ -5103,8 +6902,9 @@ select
         0
     ) as progress_pct
 from features as feature
-left join tasks as task on task.feature_id = feature.id
-group by feature.id;
+left join task_details as details on details.feature_id = feature.id
+left join tasks as task on task.id = details.task_id
+group by feature.id, feature.epic_id, feature.key;
 
 comment on view feature_progress is
     'Progress of features: 100 x completed / not cancelled; without such tasks, 0.';
@@ -5126,7 +6926,7 @@ select
     ) as weighted_progress_pct
 from epics as epic
 left join feature_progress as feature on feature.epic_id = epic.id
-group by epic.id;
+group by epic.id, epic.key;
 
 comment on view epic_progress is 'Progress of epics: the mean of their features''.';
 comment on column epic_progress.weighted_progress_pct is
@@ -5141,7 +6941,7 @@ select
     round(
         cast(percentile_cont(0.5) within group (order by spent.hours) as numeric), 2
     ) as median_hours
-from tasks as task
+from full_tasks as task
 cross join lateral (
     select
         coalesce(
@@ -5260,9 +7060,10 @@ begin
             select
                 other.id,
                 other.graph_rank,
-                other.estimated_hours,
+                details.estimated_hours,
                 (medians ->> coalesce(other.agent_type, ''))::numeric as median_hours
             from tasks as other
+            inner join task_details as details on details.task_id = other.id
             where
                 other.id = member.id
                 and other.status in ('pending', 'blocked', 'in_progress', 'in_review')
@@ -5514,7 +7315,7 @@ select
     max(execution.started_at) as last_started_at
 from workflows as workflow
 left join workflow_executions as execution on execution.workflow_id = workflow.id
-group by workflow.id;
+group by workflow.id, workflow.name;
 
 comment on view workflow_statistics is 'How the executions of each workflow went, exactly.';
 comment on column workflow_statistics.success_pct is
@@ -5643,7 +7444,7 @@ cross join lateral (
             max(entry.created_at) over in_order as entered_at
         from task_history as entry
         where entry.task_id = task.id
-        window in_order as (order by entry.seq nulls first, entry.created_at, entry.id)
+        window in_order as (order by greatest(entry.seq, 0), entry.created_at, entry.seq desc)
     ) as stay
     window in_order as (order by stay.position)
 ) as move;
@@ -5768,7 +7569,7 @@ cross join lateral (
         sum(task.estimated_hours) filter (where task.status <> 'cancelled') as estimated_hours,
         sum(task.actual_hours) filter (where task.status <> 'cancelled') as actual_hours
     from implementation_tasks as work
-    inner join tasks as task on task.id = work.task_id
+    inner join full_tasks as task on task.id = work.task_id
     where work.spec_id = spec.id
 ) as task_sums
 cross join lateral (
@@ -5799,8 +7600,8 @@ select
     work.assigned_files,
     work.branch_name,
     work.worktree_path,
-    claim.agent as claimed_by,
-    claim.claimed_at,
+    task.claim_agent as claimed_by,
+    case when task.claim_agent is not null then task.started_at end as claimed_at,
     task.started_at,
     task.completed_at,
     work.commit_sha,
@@ -5810,8 +7611,7 @@ select
     work.created_at
 from implementation_tasks as work
 inner join tasks as task on task.id = work.task_id
-inner join technical_specs as spec on spec.id = work.spec_id
-left join task_claims as claim on claim.task_id = task.id and claim.outcome is null;
+inner join technical_specs as spec on spec.id = work.spec_id;
 
 comment on view spec_tasks is 'Implementation tasks, with their tasks and live claims.';
 

@@ -94,9 +94,10 @@ begin
             select
                 other.id,
                 other.graph_rank,
-                other.estimated_hours,
+                details.estimated_hours,
                 (medians ->> coalesce(other.agent_type, ''))::numeric as median_hours
             from tasks as other
+            inner join task_details as details on details.task_id = other.id
             where
                 other.id = member.id
                 and other.status in ('pending', 'blocked', 'in_progress', 'in_review')

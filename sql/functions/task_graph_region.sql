@@ -1,7 +1,8 @@
 -- The tasks that *roots* wait for, directly or not, down to a rank of *lowest*, roots
 -- included. Each is visited once (union), and its blockers are found by index: the
 -- lateral parts with offset 0 and the pinned settings leave the planner no other way,
--- since a join of whole tables per level costs minutes on a deep chain.
+-- since a join of whole tables per level costs minutes on a deep chain, and a join with tasks in
+-- the wrong order, chosen from statistics of another plan, makes it quadratic.
 create function task_graph_region(roots uuid[], lowest bigint)
     returns table (id uuid, graph_rank bigint)
     language sql
@@ -15,20 +16,24 @@ create function task_graph_region(roots uuid[], lowest bigint)
     set jit = off
 as $$
     with recursive region (id, graph_rank) as (
-        select root.id, root.graph_rank
-        from tasks as root
-        where root.id = any(roots)
+        select task.id, task.graph_rank
+        from unnest(roots) as root (id)
+        cross join lateral (
+            select other.id, other.graph_rank from tasks as other where other.id = root.id offset 0
+        ) as task
         union
         select blocker.id, blocker.graph_rank
         from region
         cross join lateral (
+            select dependency.depends_on_id
+            from task_dependencies as dependency
+            where dependency.task_id = region.id and dependency.dependency_type <> 'suggests'
+            offset 0
+        ) as edge
+        cross join lateral (
             select other.id, other.graph_rank
-            from task_dependencies as edge
-            inner join tasks as other on other.id = edge.depends_on_id
-            where
-                edge.task_id = region.id
-                and edge.dependency_type <> 'suggests'
-                and other.graph_rank >= lowest
+            from tasks as other
+            where other.id = edge.depends_on_id and other.graph_rank >= lowest
             offset 0
         ) as blocker
     )
@@ -56,10 +61,15 @@ as $$
     select task.position::int, blocker.id, blocker.graph_rank
     from unnest(listed) with ordinality as task (id, position)
     cross join lateral (
+        select dependency.depends_on_id
+        from task_dependencies as dependency
+        where dependency.task_id = task.id and dependency.dependency_type <> 'suggests'
+        offset 0
+    ) as edge
+    cross join lateral (
         select other.id, other.graph_rank
-        from task_dependencies as edge
-        inner join tasks as other on other.id = edge.depends_on_id
-        where edge.task_id = task.id and edge.dependency_type <> 'suggests'
+        from tasks as other
+        where other.id = edge.depends_on_id
         offset 0
     ) as blocker
     order by task.position;

@@ -1,5 +1,5 @@
--- Mends the ranks after edges were added whose blocker does not rank below its dependent,
--- or refuses the edges with TD002 and the path of the loop that they close.
+-- Repairs the ranks after edges were added whose blocker does not rank below its dependent,
+-- or refuses the edges with TD002 and the path of the cycle that they close.
 --
 -- The invariant: for each requires or blocks edge, rank[blocker] < rank[dependent]. It
 -- implies that the graph has no cycle. Ranks of existing tasks are only ever lowered, so
@@ -74,11 +74,11 @@ begin
             into ids, old_ranks
             from task_graph_region(roots, lowest) as region;
             exit when ids = locked;
-            perform 1
-            from tasks as task
-            where task.id = any(ids)
-            order by task.id
-            for no key update;
+            perform
+            from unnest(ids) as given (id)
+            cross join lateral (
+                select from tasks as task where task.id = given.id for no key update offset 0
+            ) as task;
             locked := ids;
         end loop;
         size := cardinality(ids);
@@ -169,7 +169,7 @@ begin
 
     if done < size then
         -- Each task left over is waited for by another one left over. Following those
-        -- who wait must come back to where it was: that is the loop.
+        -- who wait must come back to where it was: that is the cycle.
         for n in 1..size loop
             if open_dependents[n] > 0 then
                 for i in first[n]..first[n + 1] - 1 loop
@@ -204,13 +204,17 @@ begin
         perform raise_circular_dependency(path);
     end if;
 
-    for i in 1..size loop
-        if ranks[i] <> old_ranks[i] then
-            update tasks as task
-            set graph_rank = ranks[i]
-            where task.id = ids[i];
-        end if;
-    end loop;
+    update tasks as task
+    set graph_rank = change.graph_rank
+    from (
+        select given.graph_rank, found.place
+        from unnest(ids, ranks, old_ranks) as given (id, graph_rank, old_rank)
+        cross join lateral (
+            select other.ctid as place from tasks as other where other.id = given.id offset 0
+        ) as found
+        where given.graph_rank <> given.old_rank
+    ) as change
+    where task.ctid = change.place;
 end;
 $$;
 

@@ -67,8 +67,7 @@ select
     blocker.title,
     blocker.status,
     edge.dependency_type,
-    is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
-        as "satisfied!"  -- no branch of is_satisfied gives NULL: a status is never null
+    edge.is_satisfied as satisfied
 from tasks as task
 inner join task_dependencies as edge on edge.task_id = task.id
 inner join tasks as blocker on blocker.id = edge.depends_on_id
@@ -87,8 +86,7 @@ select
     waiting.title,
     waiting.status,
     edge.dependency_type,
-    is_satisfied(edge.dependency_type, task.status, task.completed_at)
-        as "satisfied!"  -- no branch of is_satisfied gives NULL: a status is never null
+    edge.is_satisfied as satisfied
 from tasks as task
 inner join task_dependencies as edge on edge.depends_on_id = task.id
 inner join tasks as waiting on waiting.id = edge.task_id

@@ -144,7 +144,7 @@ returning epic.id;
 --
 -- plan: epics_key_is_unique
 -- plan: features_by_epic
--- plan: tasks_by_feature
+-- plan: task_details_by_feature
 select
     progress.epic_id,
     progress.key,

@@ -31,11 +31,12 @@ where feature.key = any(:keys);
 select
     task.key,
     task.id,
-    task.metadata -> 'source' ->> 'kind' as source_kind,
-    task.metadata -> 'source' ->> 'file' as source_file,
+    details.metadata -> 'source' ->> 'kind' as source_kind,
+    details.metadata -> 'source' ->> 'file' as source_file,
     task.status,
     task.completed_at
 from tasks as task
+inner join task_details as details on details.task_id = task.id
 where task.key = any(:keys);
 
 -- name: specs_by_file
@@ -114,7 +115,8 @@ copy task_dependencies (task_id, depends_on_id, dependency_type, created_by, cre
 from stdin;
 
 -- name: copy_history
--- History that another tracker kept: its rows carry their source and have no seq.
+-- History that another tracker kept: its rows carry their source, and a trigger numbers
+-- them downwards from 0.
 copy task_history (
     task_id,
     old_status,
@@ -126,41 +128,6 @@ copy task_history (
     created_at
 )
 from stdin;
-
--- name: add_lapsed_claims
--- Claims whose lease is over, of the agents that worked on these tasks when the file was
--- written: whoever claims next takes over. A clock that was ahead does not prolong them.
---
--- plan: tasks_pkey
-with lapsed as (
-    select
-        said.task_id,
-        said.agent,
-        least(said.claimed_at, now()) as claimed_at
-    from unnest(:task_ids::uuid[], :agents::text[], :moments::timestamptz[])
-        as said (task_id, agent, claimed_at)
-),
-
-claimed as (
-    update tasks as task
-    set claim_token = task.claim_token + 1
-    from lapsed
-    where task.id = lapsed.task_id and task.status = 'in_progress'
-    returning
-        task.id,
-        task.claim_token,
-        lapsed.agent,
-        lapsed.claimed_at
-)
-
-insert into task_claims (task_id, token, agent, claimed_at, lease_expires_at)
-select
-    claimed.id,
-    claimed.claim_token,
-    claimed.agent,
-    claimed.claimed_at,
-    claimed.claimed_at as lease_expires_at
-from claimed;
 
 -- name: said_before
 -- What a file said of each of its tasks when it was last imported.
@@ -191,13 +158,13 @@ where before.task_id = :task_id;
 -- name: live_claims
 -- Who is at work on these tasks.
 --
--- plan: task_claims_one_live, task_claims_by_lease
+-- plan: tasks_pkey
 select
-    claim.task_id,
-    claim.agent,
-    claim.lease_expires_at
-from task_claims as claim
+    task.id as task_id,
+    task.claim_agent as agent,
+    task.lease_expires_at
+from tasks as task
 where
-    claim.task_id = any(:task_ids)
-    and claim.outcome is null
-    and claim.lease_expires_at > now();
+    task.id = any(:task_ids)
+    and task.claim_agent is not null
+    and task.lease_expires_at > now();

@@ -227,7 +227,7 @@ select
     task.created_at,
     task.updated_at,
     task.completed_at
-from tasks as task
+from full_tasks as task
 where task.workflow_execution_id = :id
 order by task.created_at desc, task.id desc
 limit :limit;

@@ -144,7 +144,7 @@ returning feature.id;
 -- How far a feature is, computed now.
 --
 -- plan: features_key_is_unique
--- plan: tasks_by_feature
+-- plan: task_details_by_feature
 select
     progress.feature_id,
     progress.epic_id,
@@ -179,7 +179,7 @@ order by progress.key;
 -- Refreshes the cached progress_pct of a feature.
 --
 -- plan: features_key_is_unique
--- plan: tasks_by_feature
+-- plan: task_details_by_feature
 with current as (
     select
         progress.feature_id,

@@ -3,7 +3,7 @@
 -- name: of_task
 -- When a task came, began and was done.
 --
--- plan: tasks_key_is_unique, task_history_by_task
+-- plan: tasks_key_is_unique, task_history_seq_once_per_task
 select
     task.id,
     task.key,
@@ -24,7 +24,7 @@ limit 1;
 -- name: stays_of_task
 -- The stays of a task in its statuses, in order; the last one lasts.
 --
--- plan: tasks_key_is_unique, task_history_by_task
+-- plan: tasks_key_is_unique, task_history_seq_once_per_task
 select
     move.position,
     move.status,
@@ -306,7 +306,7 @@ where
     entry.old_status in ('completed', 'failed', 'cancelled', 'archived')
     and entry.new_status in ('pending', 'blocked', 'in_progress', 'in_review')
     and entry.created_at >= :since
-order by entry.created_at desc, entry.id desc
+order by entry.created_at desc, entry.task_id desc, entry.seq desc
 limit :limit;
 
 -- name: burn_up
@@ -314,12 +314,12 @@ limit :limit;
 -- ones are not counted while they are cancelled; which epic a task was in is not in history:
 -- those that it has now count, from when they came.
 --
--- plan: epics_key_is_unique, tasks_by_feature, task_history_by_task
+-- plan: epics_key_is_unique, task_details_by_feature, task_history_seq_once_per_task
 with member as (
-    select task.id
+    select details.task_id as id
     from epics as epic
     inner join features as feature on feature.epic_id = epic.id
-    inner join tasks as task on task.feature_id = feature.id
+    inner join task_details as details on details.feature_id = feature.id
     where epic.key = :epic
 ),
 

@@ -5,7 +5,7 @@
 --
 -- plan: whole tables without :epic: it counts all
 select count(*) as task_count
-from tasks as task
+from task_details as task
 where
     true
     and task.feature_id in (                                        -- if :epic
@@ -14,7 +14,7 @@ where
         inner join features as feature on feature.epic_id = epic.id  -- if :epic
         where epic.key = :epic                                      -- if :epic
     )                                                               -- if :epic
-    and task.id = any(:task_ids);                                   -- if :task_ids
+    and task.task_id = any(:task_ids);                                 -- if :task_ids
 
 -- name: nodes
 -- The tasks of an epic, or all, each after what it waits for.
@@ -26,7 +26,8 @@ select
     task.status,
     feature.key as feature_key
 from tasks as task
-left join features as feature on feature.id = task.feature_id
+inner join task_details as details on details.task_id = task.id
+left join features as feature on feature.id = details.feature_id
 where
     true
     and feature.epic_id = (                                         -- if :epic
@@ -48,14 +49,14 @@ select
     blocker.title as blocker_title,
     blocker.status as blocker_status,
     edge.dependency_type,
-    is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
-        as "satisfied!"  -- no branch of is_satisfied gives NULL: a status is never null
+    edge.is_satisfied as satisfied
 from tasks as waiting
+inner join task_details as details on details.task_id = waiting.id
 inner join task_dependencies as edge on edge.task_id = waiting.id
 inner join tasks as blocker on blocker.id = edge.depends_on_id
 where
     true
-    and waiting.feature_id in (                                     -- if :epic
+    and details.feature_id in (                                     -- if :epic
         select feature.id                                           -- if :epic
         from epics as epic                                          -- if :epic
         inner join features as feature on feature.epic_id = epic.id  -- if :epic
@@ -88,7 +89,7 @@ order by feature.key
 limit :limit;
 
 -- name: feature_edges
--- How many gating edges lead from one feature to another, and how many of them hold.
+-- How many edges lead from one feature to another, and how many of them are unsatisfied.
 --
 -- plan: whole tables without :epic: every edge counts
 select
@@ -96,12 +97,10 @@ select
     blocker_feature.key as blocker_key,
     blocker_feature.title as blocker_title,
     count(*) as edge_count,
-    count(*) filter (
-        where not is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
-    ) as open_count
+    count(*) filter (where not edge.is_satisfied) as open_count
 from task_dependencies as edge
-inner join tasks as waiting on waiting.id = edge.task_id
-inner join tasks as blocker on blocker.id = edge.depends_on_id
+inner join task_details as waiting on waiting.task_id = edge.task_id
+inner join task_details as blocker on blocker.task_id = edge.depends_on_id
 inner join features as waiting_feature on waiting_feature.id = waiting.feature_id
 inner join features as blocker_feature on blocker_feature.id = blocker.feature_id
 where
@@ -120,9 +119,9 @@ limit :limit;
 -- name: features_of
 -- The features of these tasks, in the order of the list, once a task; those of none left out.
 --
--- plan: tasks_pkey
+-- plan: task_details_pkey
 select feature.key
 from unnest(:task_ids::uuid[]) with ordinality as listed (task_id, position)
-inner join tasks as task on task.id = listed.task_id
-inner join features as feature on feature.id = task.feature_id
+inner join task_details as details on details.task_id = listed.task_id
+inner join features as feature on feature.id = details.feature_id
 order by listed.position;

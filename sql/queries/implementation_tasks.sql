@@ -16,26 +16,45 @@ made as (
     insert into tasks (
         key,
         title,
-        description,
         priority,
         agent_type,
-        estimated_hours,
         execution_order,
-        feature_id,
-        created_by
+        details_follow
     )
     select
         :key,
         coalesce(:title, left(spec.title || ': ' || :scope, 500)),
-        :scope_description,
         :priority,
         :agent_type,
-        :estimated_hours,
         :execution_order,
+        true
+    from spec
+    returning id, key, priority, agent_type, created_at, updated_at
+),
+
+detailed as (
+    insert into task_details (
+        task_id,
+        priority,
+        agent_type,
+        created_at,
+        updated_at,
+        description,
+        estimated_hours,
+        feature_id,
+        created_by
+    )
+    select
+        made.id,
+        made.priority,
+        made.agent_type,
+        made.created_at,
+        made.updated_at,
+        :scope_description,
+        :estimated_hours,
         :feature_id,
         :created_by
-    from spec
-    returning id, key
+    from made
 ),
 
 linked as (
@@ -161,28 +180,48 @@ made as (
         id,
         key,
         title,
-        description,
         priority,
         agent_type,
-        estimated_hours,
         execution_order,
-        feature_id,
-        created_by
+        details_follow
     )
     select
         wanted.id,
         wanted.key,
         wanted.title,
-        wanted.description,
         :priority,
         :agent_type,
-        wanted.hours,
         wanted.number,
-        :feature_id,
-        :created_by
+        true
     from wanted
     order by wanted.place
-    returning id, key
+    returning id, key, priority, agent_type, created_at, updated_at
+),
+
+detailed as (
+    insert into task_details (
+        task_id,
+        priority,
+        agent_type,
+        created_at,
+        updated_at,
+        description,
+        estimated_hours,
+        feature_id,
+        created_by
+    )
+    select
+        made.id,
+        made.priority,
+        made.agent_type,
+        made.created_at,
+        made.updated_at,
+        wanted.description,
+        wanted.hours,
+        :feature_id,
+        :created_by
+    from made
+    inner join wanted on wanted.id = made.id
 ),
 
 linked as (
@@ -349,49 +388,43 @@ returning
 -- Work done, by the holder of the live token, with the commit that did it.
 --
 -- plan: tasks_pkey
-with held as (
-    select task.id
-    from tasks as task
-    inner join implementation_tasks as work on work.task_id = task.id
+with ended as (
+    update tasks as task
+    set
+        status = 'completed',
+        error_message = null,
+        status_agent = task.claim_agent,
+        status_note = :note,
+        status_outcome = 'completed'
+    from implementation_tasks as work
     where
         task.id = :task_id
         and task.claim_token = :token
-        and task.status = 'in_progress'
-    for no key update of task
+        and task.claim_agent is not null
+        and work.task_id = task.id
+    returning task.id, task.key, task.status, task.completed_at
 ),
 
-ended as (
-    update task_claims as claim
-    set outcome = 'completed', ended_at = now(), note = :note
-    from held
-    where
-        claim.task_id = held.id
-        and claim.token = :token
-        and claim.outcome is null
-    returning claim.task_id, claim.agent
-),
+worked as (                                                         -- if :actual_hours
+    update task_details as details                                  -- if :actual_hours
+    set actual_hours = :actual_hours                                -- if :actual_hours
+    from ended                                                      -- if :actual_hours
+    where details.task_id = ended.id                                -- if :actual_hours
+),                                                                  -- if :actual_hours
 
 committed as (
     update implementation_tasks as work
     set commit_sha = :commit_sha
     from ended
-    where work.task_id = ended.task_id
+    where work.task_id = ended.id
 )
 
-update tasks as task
-set
-    status = 'completed',
-    error_message = null,
-    actual_hours = :actual_hours,                                   -- if :actual_hours
-    status_agent = ended.agent,
-    status_note = :note
-from ended
-where task.id = ended.task_id
-returning
-    task.id,
-    task.key,
-    task.status,
-    task.completed_at;
+select
+    ended.id,
+    ended.key,
+    ended.status,
+    ended.completed_at
+from ended;
 
 -- name: record_merge
 -- The branch of a task is merged. Once more, the new moment and commit count.

@@ -4,22 +4,26 @@
 -- The open tasks of an epic, a feature, a workflow or the whole plan, and those outside that
 -- they wait for, with their earliest and latest times and slack.
 --
--- plan: tasks_by_status, tasks_by_feature, tasks_by_workflow, tasks_pkey
+-- plan: tasks_by_status, task_details_by_feature, tasks_by_workflow, tasks_pkey
 -- plan: tasks_pkey
 with scope as (
     select array_agg(task.id) as task_ids
     from tasks as task
     where
         task.status in ('pending', 'blocked', 'in_progress', 'in_review')
-        and task.feature_id in (                                    -- if :epic
-            select feature.id                                       -- if :epic
+        and task.id in (                                            -- if :epic
+            select details.task_id                                  -- if :epic
             from epics as epic                                      -- if :epic
             inner join features as feature on feature.epic_id = epic.id  -- if :epic
+            inner join task_details as details                      -- if :epic
+                on details.feature_id = feature.id                  -- if :epic
             where epic.key = :epic                                  -- if :epic
         )                                                           -- if :epic
-        and task.feature_id in (                                    -- if :feature
-            select feature.id                                       -- if :feature
+        and task.id in (                                            -- if :feature
+            select details.task_id                                  -- if :feature
             from features as feature                                -- if :feature
+            inner join task_details as details                      -- if :feature
+                on details.feature_id = feature.id                  -- if :feature
             where feature.key = :feature                            -- if :feature
         )                                                           -- if :feature
         and task.workflow_id = :workflow_id                         -- if :workflow_id
@@ -51,22 +55,26 @@ order by planned.earliest_start_hours, planned.slack_hours, task.graph_rank, tas
 -- name: critical_path
 -- One longest chain of open tasks, in the order of work: what decides when all is done.
 --
--- plan: tasks_by_status, tasks_by_feature, tasks_by_workflow, tasks_pkey
+-- plan: tasks_by_status, task_details_by_feature, tasks_by_workflow, tasks_pkey
 -- plan: tasks_pkey
 with scope as (
     select array_agg(task.id) as task_ids
     from tasks as task
     where
         task.status in ('pending', 'blocked', 'in_progress', 'in_review')
-        and task.feature_id in (                                    -- if :epic
-            select feature.id                                       -- if :epic
+        and task.id in (                                            -- if :epic
+            select details.task_id                                  -- if :epic
             from epics as epic                                      -- if :epic
             inner join features as feature on feature.epic_id = epic.id  -- if :epic
+            inner join task_details as details                      -- if :epic
+                on details.feature_id = feature.id                  -- if :epic
             where epic.key = :epic                                  -- if :epic
         )                                                           -- if :epic
-        and task.feature_id in (                                    -- if :feature
-            select feature.id                                       -- if :feature
+        and task.id in (                                            -- if :feature
+            select details.task_id                                  -- if :feature
             from features as feature                                -- if :feature
+            inner join task_details as details                      -- if :feature
+                on details.feature_id = feature.id                  -- if :feature
             where feature.key = :feature                            -- if :feature
         )                                                           -- if :feature
         and task.workflow_id = :workflow_id                         -- if :workflow_id
@@ -100,22 +108,26 @@ order by planned.path_step;
 -- What can run in parallel: wave 1 waits for nothing, wave n for something of wave n - 1.
 -- Stuck tasks wait for what failed or was given up; they are counted apart.
 --
--- plan: tasks_by_status, tasks_by_feature, tasks_by_workflow, tasks_pkey
+-- plan: tasks_by_status, task_details_by_feature, tasks_by_workflow, tasks_pkey
 -- plan: tasks_pkey
 with scope as (
     select array_agg(task.id) as task_ids
     from tasks as task
     where
         task.status in ('pending', 'blocked', 'in_progress', 'in_review')
-        and task.feature_id in (                                    -- if :epic
-            select feature.id                                       -- if :epic
+        and task.id in (                                            -- if :epic
+            select details.task_id                                  -- if :epic
             from epics as epic                                      -- if :epic
             inner join features as feature on feature.epic_id = epic.id  -- if :epic
+            inner join task_details as details                      -- if :epic
+                on details.feature_id = feature.id                  -- if :epic
             where epic.key = :epic                                  -- if :epic
         )                                                           -- if :epic
-        and task.feature_id in (                                    -- if :feature
-            select feature.id                                       -- if :feature
+        and task.id in (                                            -- if :feature
+            select details.task_id                                  -- if :feature
             from features as feature                                -- if :feature
+            inner join task_details as details                      -- if :feature
+                on details.feature_id = feature.id                  -- if :feature
             where feature.key = :feature                            -- if :feature
         )                                                           -- if :feature
         and task.workflow_id = :workflow_id                         -- if :workflow_id
@@ -215,30 +227,21 @@ order by asked.unblocked_count desc, task.key;
 -- The first tasks in the order of the claim, by how many open tasks each one holds up. (Where
 -- to look for them each branch says, as in tasks.list_ready.)
 --
--- plan: whole tables: all that is ready is read
--- plan: long sorts: and sorted, until the new task core has an index for it
+-- plan: tasks_ready_in_order
 -- plan: tasks_pkey
 with found as (
     (
         select
             task.id,
             task.effective_priority,
-            task.execution_order,
+            task.place,
             task.created_at
         from tasks as task
-        cross join lateral (
-            select from ready_tasks as ready where ready.id = task.id offset 0
-        ) as ready
         where
-            task.status = 'pending'
-            and task.scheduled_at is null
-            and task.unhealthy_dependencies = 0
-            and task.workflow_is_healthy
-        order by
-            task.effective_priority,
-            task.execution_order,
-            task.created_at,
-            task.id
+            task.is_ready
+            and task.status = 'pending'
+            and exists (select from ready_tasks as ready where ready.id = task.id)
+        order by task.effective_priority, task.place, task.created_at, task.id
         limit :limit
     )
     union all
@@ -246,18 +249,14 @@ with found as (
         select
             task.id,
             task.effective_priority,
-            task.execution_order,
+            task.place,
             task.created_at
         from tasks as task
-        cross join lateral (
-            select from ready_tasks as ready where ready.id = task.id offset 0
-        ) as ready
-        where task.status = 'pending' and task.scheduled_at <= now()
-        order by
-            task.effective_priority,
-            task.execution_order,
-            task.created_at,
-            task.id
+        where
+            not task.is_due
+            and task.scheduled_at <= now()
+            and exists (select from ready_tasks as ready where ready.id = task.id)
+        order by task.effective_priority, task.place, task.created_at, task.id
         limit :limit
     )
     union all
@@ -265,19 +264,13 @@ with found as (
         select
             task.id,
             task.effective_priority,
-            task.execution_order,
+            task.place,
             task.created_at
-        from task_claims as claim
-        inner join tasks as task on task.id = claim.task_id
-        cross join lateral (
-            select from ready_tasks as ready where ready.id = task.id offset 0
-        ) as ready
-        where claim.outcome is null and claim.lease_expires_at <= now()
-        order by
-            task.effective_priority,
-            task.execution_order,
-            task.created_at,
-            task.id
+        from tasks as task
+        where
+            task.lease_expires_at <= now()
+            and exists (select from ready_tasks as ready where ready.id = task.id)
+        order by task.effective_priority, task.place, task.created_at, task.id
         limit :limit
     )
 ),
@@ -285,7 +278,7 @@ with found as (
 ready as (
     select found.id
     from found
-    order by found.effective_priority, found.execution_order, found.created_at, found.id
+    order by found.effective_priority, found.place, found.created_at, found.id
     limit :limit
 ),
 

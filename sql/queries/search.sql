@@ -49,10 +49,11 @@ select
     best.rank,
     ts_headline(
         'pg_catalog.english',
-        translate(left(task.description, 200000), U&'\E000\E001', ''),
+        translate(left(details.description, 200000), U&'\E000\E001', ''),
         best.query,
         U&'StartSel="\E000", StopSel="\E001", MaxFragments=2, MaxWords=18, MinWords=6'
     ) as excerpt
 from best
 inner join tasks as task on task.id = best.task_id
+inner join task_details as details on details.task_id = best.task_id
 order by best.rank desc, best.task_id;

@@ -5,7 +5,7 @@
 --
 -- plan: whole tables: without a selective filter it chooses all
 select task.id
-from tasks as task
+from full_tasks as task
 where
     true
     and task.status = any(:statuses)                                -- if :statuses
@@ -23,20 +23,19 @@ where
     )                                                               -- if :feature
     and task.workflow_id = :workflow_id                             -- if :workflow_id
     and task.agent_type = :agent_type                               -- if :agent_type
-    and task.metadata @> jsonb_build_object(                        -- if :label
-        'labels', jsonb_build_array(:label::text)                   -- if :label
-    );                                                              -- if :label
+    and task.labels @> array[cast(:label as text)]                  -- if :label
+    and task.labels <> '{}';                                        -- if :label
 
 -- name: around
 -- A task and those that so many steps lead to: an edge in either direction, a parent or a child.
 --
--- plan: tasks_key_is_unique, tasks_pkey, tasks_by_parent, task_dependencies_pkey
+-- plan: tasks_key_is_unique, tasks_pkey, task_details_by_parent, task_dependencies_pkey
 with recursive around as (
     select
         task.id,
         task.parent_id,
         0 as distance
-    from tasks as task
+    from full_tasks as task
     where task.key = :key
     union
     select
@@ -53,13 +52,13 @@ with recursive around as (
         from task_dependencies as edge
         where edge.depends_on_id = around.id
         union all
-        select child.id
-        from tasks as child
+        select child.task_id as id
+        from task_details as child
         where child.parent_id = around.id
         union all
         select around.parent_id as id
     ) as neighbour
-    inner join tasks as task on task.id = neighbour.id
+    inner join full_tasks as task on task.id = neighbour.id
     where around.distance < :steps
 )
 
@@ -77,13 +76,14 @@ select
     ready.effective_priority,
     ready.agent_type,
     ready.assigned_agent,
-    ready.feature_id
+    details.feature_id
 from ready_tasks as ready
+inner join task_details as details on details.task_id = ready.id
 where
     ready.id = any(:task_ids)
     and coalesce(ready.assigned_agent, '') in ('', :agent)          -- if :agent
     and coalesce(ready.agent_type, '') in ('', :agent_type)         -- if :agent_type
-order by ready.effective_priority, ready.execution_order, ready.created_at, ready.id
+order by ready.effective_priority, ready.place, ready.created_at, ready.id
 limit :limit;
 
 -- name: list_among
@@ -100,9 +100,10 @@ select
     parent.key as parent_key,
     feature.key as feature_key,
     task.blocked_reason
-from tasks as task
+from full_tasks as task
+inner join tasks as ranked on ranked.id = task.id
 left join tasks as parent on parent.id = task.parent_id
 left join features as feature on feature.id = task.feature_id
 where task.id = any(:task_ids)
-order by task.graph_rank, task.id
+order by ranked.graph_rank, task.id
 limit :limit;

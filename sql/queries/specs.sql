@@ -121,26 +121,46 @@ made as (
         id,
         key,
         title,
-        description,
         priority,
         agent_type,
-        estimated_hours,
         execution_order,
-        created_by
+        details_follow
     )
     select
         wanted.id,
         wanted.key,
         wanted.title,
-        wanted.scope_description,
         wanted.priority,
         wanted.agent_type,
-        wanted.estimated_hours,
         wanted.place,
-        :created_by
+        true
     from wanted
     order by wanted.place
-    returning id, key
+    returning id, key, priority, agent_type, created_at, updated_at
+),
+
+detailed as (
+    insert into task_details (
+        task_id,
+        priority,
+        agent_type,
+        created_at,
+        updated_at,
+        description,
+        estimated_hours,
+        created_by
+    )
+    select
+        made.id,
+        made.priority,
+        made.agent_type,
+        made.created_at,
+        made.updated_at,
+        wanted.scope_description,
+        wanted.estimated_hours,
+        :created_by
+    from made
+    inner join wanted on wanted.id = made.id
 ),
 
 linked as (

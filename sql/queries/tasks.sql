@@ -1,125 +1,254 @@
 -- Tasks: make, read, change, move, delete, find.
 
 -- name: create
--- One new task. Its key is made by the server if it is null.
-insert into tasks (
-    key,
-    title,
-    description,
-    status,
-    priority,
-    agent_type,
-    assigned_agent,
-    complexity_score,
-    estimated_hours,
-    execution_order,
-    requirements,
-    context,
-    metadata,
-    file_path,
-    blocked_reason,
-    scheduled_at,
-    max_attempts,
-    feature_id,
-    workflow_id,
-    workflow_execution_id,
-    parent_id,
-    created_by
+-- One new task. Its key is made by the server if it is null. With :if_exists a task that has the
+-- key is returned as it is.
+with task as (
+    insert into tasks (
+        key,
+        title,
+        status,
+        priority,
+        agent_type,
+        assigned_agent,
+        execution_order,
+        blocked_reason,
+        scheduled_at,
+        max_attempts,
+        workflow_id,
+        workflow_execution_id,
+        details_follow
+    )
+    values (
+        :key,
+        :title,
+        :status,
+        :priority,
+        :agent_type,
+        :assigned_agent,
+        :execution_order,
+        :blocked_reason,
+        :scheduled_at,
+        :max_attempts,
+        :workflow_id,
+        :workflow_execution_id,
+        true
+    )
+    -- (No trigger sees this column: the row stays as it is.)
+    on conflict (key)                                               -- if :if_exists
+    do update set lease_expires_at = tasks.lease_expires_at         -- if :if_exists
+    returning
+        id,
+        key,
+        workflow_id,
+        workflow_execution_id,
+        title,
+        status,
+        priority,
+        effective_priority,
+        agent_type,
+        assigned_agent,
+        execution_order,
+        blocked_reason,
+        error_message,
+        scheduled_at,
+        max_attempts,
+        failed_attempts,
+        open_dependencies,
+        started_at,
+        blocked_at,
+        completed_at,
+        created_at,
+        updated_at,
+        version
+),
+
+new_details as (
+    insert into task_details (
+        task_id,
+        created_at,
+        updated_at,
+        priority,
+        agent_type,
+        assigned_agent,
+        description,
+        complexity_score,
+        estimated_hours,
+        requirements,
+        context,
+        metadata,
+        labels,
+        file_path,
+        feature_id,
+        parent_id,
+        created_by
+    )
+    select
+        task.id,
+        task.created_at,
+        task.updated_at,
+        task.priority,
+        task.agent_type,
+        task.assigned_agent,
+        :description,
+        :complexity_score,
+        :estimated_hours,
+        :requirements,
+        :context,
+        :metadata,
+        :labels,
+        :file_path,
+        :feature_id,
+        :parent_id,
+        :created_by
+    from task
+    on conflict (task_id) do nothing                                -- if :if_exists
+    returning
+        feature_id,
+        parent_id,
+        description,
+        complexity_score,
+        estimated_hours,
+        actual_hours,
+        requirements,
+        context,
+        metadata,
+        labels,
+        file_path,
+        created_by,
+        updated_at,
+        version
 )
-values (
-    :key,
-    :title,
-    :description,
-    :status,
-    :priority,
-    :agent_type,
-    :assigned_agent,
-    :complexity_score,
-    :estimated_hours,
-    :execution_order,
-    :requirements,
-    :context,
-    :metadata,
-    :file_path,
-    :blocked_reason,
-    :scheduled_at,
-    :max_attempts,
-    :feature_id,
-    :workflow_id,
-    :workflow_execution_id,
-    :parent_id,
-    :created_by
-)
-returning
-    id,
-    key,
-    feature_id,
-    workflow_id,
-    workflow_execution_id,
-    parent_id,
-    title,
-    description,
-    status,
-    priority,
-    effective_priority,
-    agent_type,
-    assigned_agent,
-    complexity_score,
-    estimated_hours,
-    actual_hours,
-    execution_order,
-    requirements,
-    context,
-    metadata,
-    file_path,
-    blocked_reason,
-    error_message,
-    scheduled_at,
-    max_attempts,
-    failed_attempts,
-    open_dependencies,
-    created_by,
-    started_at,
-    blocked_at,
-    completed_at,
-    created_at,
-    updated_at;
+
+select
+    task.id,
+    task.key,
+    details.feature_id,
+    task.workflow_id,
+    task.workflow_execution_id,
+    details.parent_id,
+    task.title,
+    details.description,
+    task.status,
+    task.priority,
+    task.effective_priority,
+    task.agent_type,
+    task.assigned_agent,
+    details.complexity_score,
+    details.estimated_hours,
+    details.actual_hours,
+    task.execution_order,
+    details.requirements,
+    details.context,
+    details.metadata,
+    details.labels as "labels!",  -- not null in task_details
+    details.file_path,
+    task.blocked_reason,
+    task.error_message,
+    task.scheduled_at,
+    task.max_attempts,
+    task.failed_attempts,
+    task.open_dependencies,
+    details.created_by,
+    task.started_at,
+    task.blocked_at,
+    task.completed_at,
+    task.created_at,
+    greatest(task.updated_at, details.updated_at) as updated_at,
+    task.version + details.version as "version!"  -- both are not null
+from task
+cross join lateral (
+    select
+        new_details.feature_id,
+        new_details.parent_id,
+        new_details.description,
+        new_details.complexity_score,
+        new_details.estimated_hours,
+        new_details.actual_hours,
+        new_details.requirements,
+        new_details.context,
+        new_details.metadata,
+        new_details.labels,
+        new_details.file_path,
+        new_details.created_by,
+        new_details.updated_at,
+        new_details.version
+    from new_details
+    union all                                                       -- if :if_exists
+    select                                                          -- if :if_exists
+        old_details.feature_id,                                     -- if :if_exists
+        old_details.parent_id,                                      -- if :if_exists
+        old_details.description,                                    -- if :if_exists
+        old_details.complexity_score,                               -- if :if_exists
+        old_details.estimated_hours,                                -- if :if_exists
+        old_details.actual_hours,                                   -- if :if_exists
+        old_details.requirements,                                   -- if :if_exists
+        old_details.context,                                        -- if :if_exists
+        old_details.metadata,                                       -- if :if_exists
+        old_details.labels,                                         -- if :if_exists
+        old_details.file_path,                                      -- if :if_exists
+        old_details.created_by,                                     -- if :if_exists
+        old_details.updated_at,                                     -- if :if_exists
+        old_details.version                                         -- if :if_exists
+    from details_of(task.id) as old_details                         -- if :if_exists
+    where not exists (select from new_details)                      -- if :if_exists
+) as details
+limit 1;
 
 -- name: copy_tasks
--- Many new tasks at once: create_many sends the rows.
+-- The first rows of many new tasks at once: create_many sends them, then the second rows.
 copy tasks (
     id,
     key,
     title,
-    description,
     status,
     priority,
     agent_type,
     assigned_agent,
-    complexity_score,
-    estimated_hours,
     execution_order,
-    requirements,
-    context,
-    metadata,
-    file_path,
     blocked_reason,
     scheduled_at,
     max_attempts,
-    feature_id,
     workflow_id,
     workflow_execution_id,
-    parent_id,
-    created_by,
-    actual_hours,
     error_message,
     started_at,
     blocked_at,
     completed_at,
     created_at,
+    updated_at,
+    claim_agent,
+    details_follow
+)
+from stdin;
+
+-- name: copy_details
+-- The second rows of the same.
+copy task_details (
+    task_id,
+    description,
+    complexity_score,
+    estimated_hours,
+    requirements,
+    context,
+    metadata,
+    labels,
+    file_path,
+    feature_id,
+    parent_id,
+    created_by,
+    actual_hours,
+    priority,
+    agent_type,
+    assigned_agent,
+    created_at,
     updated_at
 )
 from stdin;
+
+-- name: transaction_time
+-- The moment at which the transaction began: what the server takes for now().
+select now() as transaction_time;
 
 -- name: ids_by_key
 -- Which of these keys exist, and whose they are.
@@ -138,38 +267,41 @@ where task.key = any(:keys);
 select
     task.id,
     task.key,
-    task.feature_id,
+    details.feature_id,
     task.workflow_id,
     task.workflow_execution_id,
-    task.parent_id,
+    details.parent_id,
     task.title,
-    task.description,
+    details.description,
     task.status,
     task.priority,
     task.effective_priority,
     task.agent_type,
     task.assigned_agent,
-    task.complexity_score,
-    task.estimated_hours,
-    task.actual_hours,
+    details.complexity_score,
+    details.estimated_hours,
+    details.actual_hours,
     task.execution_order,
-    task.requirements,
-    task.context,
-    task.metadata,
-    task.file_path,
+    details.requirements,
+    details.context,
+    details.metadata,
+    details.labels,
+    details.file_path,
     task.blocked_reason,
     task.error_message,
     task.scheduled_at,
     task.max_attempts,
     task.failed_attempts,
     task.open_dependencies,
-    task.created_by,
+    details.created_by,
     task.started_at,
     task.blocked_at,
     task.completed_at,
     task.created_at,
-    task.updated_at
+    greatest(task.updated_at, details.updated_at) as updated_at,
+    task.version + details.version as version
 from tasks as task
+inner join task_details as details on details.task_id = task.id
 where task.id = :id;
 
 -- name: get_by_key
@@ -179,51 +311,55 @@ where task.id = :id;
 select
     task.id,
     task.key,
-    task.feature_id,
+    details.feature_id,
     task.workflow_id,
     task.workflow_execution_id,
-    task.parent_id,
+    details.parent_id,
     task.title,
-    task.description,
+    details.description,
     task.status,
     task.priority,
     task.effective_priority,
     task.agent_type,
     task.assigned_agent,
-    task.complexity_score,
-    task.estimated_hours,
-    task.actual_hours,
+    details.complexity_score,
+    details.estimated_hours,
+    details.actual_hours,
     task.execution_order,
-    task.requirements,
-    task.context,
-    task.metadata,
-    task.file_path,
+    details.requirements,
+    details.context,
+    details.metadata,
+    details.labels,
+    details.file_path,
     task.blocked_reason,
     task.error_message,
     task.scheduled_at,
     task.max_attempts,
     task.failed_attempts,
     task.open_dependencies,
-    task.created_by,
+    details.created_by,
     task.started_at,
     task.blocked_at,
     task.completed_at,
     task.created_at,
-    task.updated_at
+    greatest(task.updated_at, details.updated_at) as updated_at,
+    task.version + details.version as version
 from tasks as task
+inner join task_details as details on details.task_id = task.id
 where task.key = :key;
 
 -- name: list_tasks
 -- Tasks, newest first. Every filter is optional; a page begins after the last row of the
 -- one before.
 --
--- plan: tasks_by_creation, tasks_by_status, tasks_by_assigned_agent, tasks_by_feature,
--- plan: tasks_by_parent, tasks_by_workflow, tasks_by_execution, tasks_by_schedule,
--- plan: tasks_by_agent_type, tasks_by_creator, tasks_by_priority
+-- plan: task_details_by_creation, tasks_by_status, task_details_by_assigned_agent,
+-- plan: task_details_by_feature, task_details_by_parent, tasks_by_workflow, tasks_by_execution,
+-- plan: tasks_by_schedule, task_details_by_agent_type, task_details_by_creator,
+-- plan: task_details_by_priority, task_details_by_label
 select
     task.id,
     task.key,
-    task.feature_id,
+    details.feature_id,
     task.workflow_id,
     task.workflow_execution_id,
     task.title,
@@ -232,44 +368,46 @@ select
     task.effective_priority,
     task.agent_type,
     task.assigned_agent,
-    task.parent_id,
+    details.parent_id,
     task.scheduled_at,
     task.open_dependencies,
     task.created_at,
-    task.updated_at,
+    greatest(task.updated_at, details.updated_at) as updated_at,
     task.completed_at
 from tasks as task
+inner join task_details as details on details.task_id = task.id
 where
     true
     and task.status = :status                                       -- if :status
-    and task.agent_type = :agent_type                               -- if :agent_type
-    and task.assigned_agent = :assigned_agent                       -- if :assigned_agent
-    and task.priority = :priority                                   -- if :priority
-    and task.priority <= :at_least                                  -- if :at_least
-    and task.feature_id = :feature_id                               -- if :feature_id
-    and task.feature_id in (                                        -- if :epic_id
+    and details.agent_type = :agent_type                               -- if :agent_type
+    and details.assigned_agent = :assigned_agent                       -- if :assigned_agent
+    and details.priority = :priority                                   -- if :priority
+    and details.priority <= :at_least                                  -- if :at_least
+    and details.feature_id = :feature_id                               -- if :feature_id
+    and details.feature_id in (                                        -- if :epic_id
         select feature.id                                           -- if :epic_id
         from features as feature                                    -- if :epic_id
         where feature.epic_id = :epic_id                            -- if :epic_id
     )                                                               -- if :epic_id
     and task.workflow_id = :workflow_id                             -- if :workflow_id
     and task.workflow_execution_id = :workflow_execution_id     -- if :workflow_execution_id
-    and task.parent_id = :parent_id                                 -- if :parent_id
+    and details.parent_id = :parent_id                                 -- if :parent_id
+    and task.is_due in (true, false)                                -- if :due_by
     and task.scheduled_at <= :due_by                                -- if :due_by
-    and task.created_by = :created_by                               -- if :created_by
-    and (task.created_at, task.id)                                -- if :after_created_at :after_id
+    and details.labels @> cast(:labels as text[])                   -- if :labels
+    and details.created_by = :created_by                            -- if :created_by
+    and (details.created_at, details.task_id)                     -- if :after_created_at :after_id
         < (:after_created_at, :after_id)                          -- if :after_created_at :after_id
-order by task.created_at desc, task.id desc
+order by details.created_at desc, details.task_id desc
 limit :limit;
 
 -- name: list_ready
--- What may be claimed now, in the order of the claim.
+-- What can be claimed now, in the order of the claim.
 --
--- What may be claimed the view ready_tasks says; each branch says where to look for it in that
--- order, as in claim_next, so that a page does not sort all there is.
+-- ready_tasks defines what can be claimed; each branch says where to look for it in that order, so
+-- that a page does not sort all there is.
 --
--- plan: whole tables: all that is ready is read
--- plan: long sorts: and sorted, until the new task core has an index for it
+-- plan: tasks_ready_in_order, tasks_to_claim_by_type
 with found as (
     (
         select
@@ -280,25 +418,16 @@ with found as (
             task.effective_priority,
             task.agent_type,
             task.assigned_agent,
-            task.feature_id,
-            task.execution_order,
+            task.place,
             task.created_at
         from tasks as task
-        cross join lateral (
-            select from ready_tasks as ready where ready.id = task.id offset 0
-        ) as ready
         where
-            task.status = 'pending'
-            and task.scheduled_at is null
-            and task.unhealthy_dependencies = 0
-            and task.workflow_is_healthy
-            and coalesce(task.assigned_agent, '') in ('', :agent)       -- if :agent
-            and coalesce(task.agent_type, '') in ('', :agent_type)      -- if :agent_type
-        order by
-            task.effective_priority,
-            task.execution_order,
-            task.created_at,
-            task.id
+            task.is_ready
+            and task.status = 'pending'
+            and task.reserved_for in ('', :agent)                       -- if :agent
+            and task.for_type in ('', :agent_type)                      -- if :agent_type
+            and exists (select from ready_tasks as ready where ready.id = task.id)
+        order by task.effective_priority, task.place, task.created_at, task.id
         limit :limit
     )
     union all
@@ -311,23 +440,16 @@ with found as (
             task.effective_priority,
             task.agent_type,
             task.assigned_agent,
-            task.feature_id,
-            task.execution_order,
+            task.place,
             task.created_at
         from tasks as task
-        cross join lateral (
-            select from ready_tasks as ready where ready.id = task.id offset 0
-        ) as ready
         where
-            task.status = 'pending'
+            not task.is_due
             and task.scheduled_at <= now()
-            and coalesce(task.assigned_agent, '') in ('', :agent)       -- if :agent
-            and coalesce(task.agent_type, '') in ('', :agent_type)      -- if :agent_type
-        order by
-            task.effective_priority,
-            task.execution_order,
-            task.created_at,
-            task.id
+            and task.reserved_for in ('', :agent)                       -- if :agent
+            and task.for_type in ('', :agent_type)                      -- if :agent_type
+            and exists (select from ready_tasks as ready where ready.id = task.id)
+        order by task.effective_priority, task.place, task.created_at, task.id
         limit :limit
     )
     union all
@@ -340,44 +462,15 @@ with found as (
             task.effective_priority,
             task.agent_type,
             task.assigned_agent,
-            task.feature_id,
-            task.execution_order,
+            task.place,
             task.created_at
-        -- (Sorted first: they are few, and to look whether they are ready costs more.)
-        from (
-            select
-                lapsed.id,
-                lapsed.key,
-                lapsed.title,
-                lapsed.status,
-                lapsed.effective_priority,
-                lapsed.agent_type,
-                lapsed.assigned_agent,
-                lapsed.feature_id,
-                lapsed.execution_order,
-                lapsed.created_at
-            from task_claims as claim
-            inner join tasks as lapsed on lapsed.id = claim.task_id
-            where
-                claim.outcome is null
-                and claim.lease_expires_at <= now()
-                and coalesce(lapsed.assigned_agent, '') in ('', :agent)  -- if :agent
-                and coalesce(lapsed.agent_type, '') in ('', :agent_type)  -- if :agent_type
-            order by
-                lapsed.effective_priority,
-                lapsed.execution_order,
-                lapsed.created_at,
-                lapsed.id
-            offset 0
-        ) as task
-        cross join lateral (
-            select from ready_tasks as ready where ready.id = task.id offset 0
-        ) as ready
-        order by
-            task.effective_priority,
-            task.execution_order,
-            task.created_at,
-            task.id
+        from tasks as task
+        where
+            task.lease_expires_at <= now()
+            and task.reserved_for in ('', :agent)                       -- if :agent
+            and task.for_type in ('', :agent_type)                      -- if :agent_type
+            and exists (select from ready_tasks as ready where ready.id = task.id)
+        order by task.effective_priority, task.place, task.created_at, task.id
         limit :limit
     )
 )
@@ -390,13 +483,14 @@ select
     found.effective_priority,
     found.agent_type,
     found.assigned_agent,
-    found.feature_id
+    details.feature_id
 from found
-order by found.effective_priority, found.execution_order, found.created_at, found.id
+inner join task_details as details on details.task_id = found.id
+order by found.effective_priority, found.place, found.created_at, found.id
 limit :limit;
 
 -- name: count_ready
--- How many tasks may be claimed now.
+-- How many tasks can be claimed now.
 --
 -- plan: whole tables: it counts all that are ready
 select count(*) as ready_count
@@ -431,67 +525,108 @@ group by task.status
 order by task.status;
 
 -- name: update
--- Changes what is given, and nothing else. The status has update_status of its own.
+-- Changes what is given, and nothing else. The status has update_status of its own. With
+-- :if_version only while the task is at that version.
 --
 -- plan: tasks_key_is_unique
+with target as (
+    select task.id
+    from tasks as task
+    inner join task_details as details on details.task_id = task.id
+    where
+        task.key = :key
+        and require_version(                                        -- if :if_version
+            task.key, task.version + details.version, :if_version   -- if :if_version
+        )                                                           -- if :if_version
+    for no key update of task
+),
+
+details as (
+    update task_details as own
+    set
+        description = :description,                                 -- if :description
+        complexity_score = :complexity_score,                       -- if :complexity_score
+        estimated_hours = :estimated_hours,                         -- if :estimated_hours
+        actual_hours = :actual_hours,                               -- if :actual_hours
+        requirements = :requirements,                               -- if :requirements
+        context = :context,                                         -- if :context
+        metadata = :metadata,                                       -- if :metadata
+        labels = :labels,                                           -- if :labels
+        file_path = :file_path,                                     -- if :file_path
+        feature_id = :feature_id,                                   -- if :feature_id
+        parent_id = :parent_id,                                     -- if :parent_id
+        task_id = own.task_id
+    from target
+    where own.task_id = target.id
+    returning
+        own.task_id,
+        own.feature_id,
+        own.parent_id,
+        own.description,
+        own.complexity_score,
+        own.estimated_hours,
+        own.actual_hours,
+        own.requirements,
+        own.context,
+        own.metadata,
+        own.labels,
+        own.file_path,
+        own.created_by,
+        own.updated_at,
+        own.version
+)
+
 update tasks as task
 set
     title = :title,                                                 -- if :title
-    description = :description,                                     -- if :description
     priority = :priority,                                           -- if :priority
     agent_type = :agent_type,                                       -- if :agent_type
     assigned_agent = :assigned_agent,                               -- if :assigned_agent
-    complexity_score = :complexity_score,                           -- if :complexity_score
-    estimated_hours = :estimated_hours,                             -- if :estimated_hours
-    actual_hours = :actual_hours,                                   -- if :actual_hours
     execution_order = :execution_order,                             -- if :execution_order
-    requirements = :requirements,                                   -- if :requirements
-    context = :context,                                             -- if :context
-    metadata = :metadata,                                           -- if :metadata
-    file_path = :file_path,                                         -- if :file_path
     error_message = :error_message,                                 -- if :error_message
     scheduled_at = :scheduled_at,                                   -- if :scheduled_at
     max_attempts = :max_attempts,                                   -- if :max_attempts
-    feature_id = :feature_id,                                       -- if :feature_id
     workflow_id = :workflow_id,                                     -- if :workflow_id
-    workflow_execution_id = :workflow_execution_id,             -- if :workflow_execution_id
-    parent_id = :parent_id,                                         -- if :parent_id
+    workflow_execution_id = :workflow_execution_id,                 -- if :workflow_execution_id
     updated_at = now()
-where task.key = :key
+from details
+where task.id = details.task_id
 returning
     task.id,
     task.key,
-    task.feature_id,
+    details.feature_id,
     task.workflow_id,
     task.workflow_execution_id,
-    task.parent_id,
+    details.parent_id,
     task.title,
-    task.description,
+    details.description,
     task.status,
     task.priority,
     task.effective_priority,
     task.agent_type,
     task.assigned_agent,
-    task.complexity_score,
-    task.estimated_hours,
-    task.actual_hours,
+    details.complexity_score,
+    details.estimated_hours,
+    details.actual_hours,
     task.execution_order,
-    task.requirements,
-    task.context,
-    task.metadata,
-    task.file_path,
+    details.requirements,
+    details.context,
+    details.metadata,
+    details.labels,
+    details.file_path,
     task.blocked_reason,
     task.error_message,
     task.scheduled_at,
     task.max_attempts,
     task.failed_attempts,
     task.open_dependencies,
-    task.created_by,
+    details.created_by,
     task.started_at,
     task.blocked_at,
     task.completed_at,
     task.created_at,
-    task.updated_at;
+    greatest(task.updated_at, details.updated_at) as updated_at,
+    task.version + details.version as version;
 
 -- name: update_status
 -- Moves a task: status, history and moments in one statement.
@@ -504,41 +639,44 @@ set
     status_note = :note,
     status_forced = :force,
     status = :status
-where task.key = :key
+from task_details as details
+where task.key = :key and details.task_id = task.id
 returning
     task.id,
     task.key,
-    task.feature_id,
+    details.feature_id,
     task.workflow_id,
     task.workflow_execution_id,
-    task.parent_id,
+    details.parent_id,
     task.title,
-    task.description,
+    details.description,
     task.status,
     task.priority,
     task.effective_priority,
     task.agent_type,
     task.assigned_agent,
-    task.complexity_score,
-    task.estimated_hours,
-    task.actual_hours,
+    details.complexity_score,
+    details.estimated_hours,
+    details.actual_hours,
     task.execution_order,
-    task.requirements,
-    task.context,
-    task.metadata,
-    task.file_path,
+    details.requirements,
+    details.context,
+    details.metadata,
+    details.labels,
+    details.file_path,
     task.blocked_reason,
     task.error_message,
     task.scheduled_at,
     task.max_attempts,
     task.failed_attempts,
     task.open_dependencies,
-    task.created_by,
+    details.created_by,
     task.started_at,
     task.blocked_at,
     task.completed_at,
     task.created_at,
-    task.updated_at;
+    greatest(task.updated_at, details.updated_at) as updated_at,
+    task.version + details.version as version;
 
 -- name: delete
 -- A task goes, with its child tasks, subtasks, files, dependencies, claims and history.
@@ -550,9 +688,9 @@ returning task.id;
 
 -- name: hierarchy
 -- A task and all that is under it, with depth and path, in the order of paths. The tree has
--- no loop: the parent guard sees to that.
+-- no cycle: the parent guard sees to that.
 --
--- plan: tasks_by_parent
+-- plan: task_details_by_parent
 with recursive tree as (
     select
         task.id,
@@ -566,7 +704,8 @@ with recursive tree as (
         tree.depth + 1,
         tree.path || cast(child.key as text)
     from tree
-    inner join tasks as child on child.parent_id = tree.id
+    inner join task_details as details on details.parent_id = tree.id
+    inner join tasks as child on child.id = details.task_id
 )
 
 select
@@ -574,11 +713,12 @@ select
     task.key,
     task.title,
     task.status,
-    task.parent_id,
+    details.parent_id,
     tree.depth,
     tree.path
 from tree
 inner join tasks as task on task.id = tree.id
+inner join task_details as details on details.task_id = task.id
 order by tree.path;
 
 -- name: find_similar
@@ -604,7 +744,7 @@ limit :limit;
 -- graph's ranks are a topological order.
 --
 -- plan: epics_key_is_unique
--- plan: tasks_by_feature
+-- plan: task_details_by_feature
 with member as (
     select feature.id
     from epics as epic
@@ -622,6 +762,38 @@ select
     task.effective_priority,
     task.open_dependencies
 from member
-inner join tasks as task on task.feature_id = member.id
+inner join task_details as details on details.feature_id = member.id
+inner join tasks as task on task.id = details.task_id
 where task.status not in ('completed', 'failed', 'cancelled', 'archived')
 order by task.graph_rank, task.id;
+
+-- name: list_failed
+-- Failed work, the latest first, with its last error.
+--
+-- plan: tasks_by_status
+select
+    task.id,
+    task.key,
+    task.title,
+    task.error_message,
+    task.failed_attempts,
+    task.max_attempts,
+    task.updated_at
+from tasks as task
+where task.status = 'failed'
+order by task.created_at desc, task.id desc
+limit :limit;
+
+-- name: requeue
+-- Failed work handed out again, with all of its attempts.
+--
+-- plan: tasks_key_is_unique
+update tasks as task
+set
+    status = 'pending',
+    scheduled_at = null,
+    status_agent = :agent,
+    status_note = :note,
+    status_forced = true
+where task.key = any(:keys) and task.status = 'failed'
+returning task.id, task.key, task.status, task.completed_at;

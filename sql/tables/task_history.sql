@@ -1,42 +1,49 @@
--- Every change of a task's status, and its creation, by whatever route. Only triggers
--- write it; rows that an importer brings from another tracker carry their source, keep
--- their own times, and have no seq.
+-- Every change of a task's status, and its creation, by whatever route. Only triggers write it;
+-- rows that an importer brings from another tracker carry their source, keep their own times,
+-- and count downwards from 0.
+--
+-- It is the record of claims as well: the row that a claim begins with carries its token, the
+-- row that ends it the token and the outcome. The view task_claims joins the two.
 create table task_history (
-    id uuid primary key default uuidv7(),
     task_id uuid not null,
-    seq integer,
+    seq integer not null,
     old_status shared.task_status,
     new_status shared.task_status not null,
+    forced boolean not null default false,
+    outcome shared.claim_outcome,
+    token bigint,
+    created_at timestamptz not null default clock_timestamp(),
     agent shared.name_text not null,
     note text,
-    forced boolean not null default false,
     source shared.name_text,
-    created_at timestamptz not null default clock_timestamp(),
-    constraint task_history_task_exists
-        foreign key (task_id) references tasks (id) on delete cascade,
-    constraint task_history_seq_is_positive check (seq > 0),
-    constraint task_history_numbered_unless_imported check ((seq is null) = (source is not null)),
+    progress_pct shared.score,
+    progress_note text,
     -- Keeps the promise: one row a change.
-    constraint task_history_seq_once_per_task unique (task_id, seq)
+    constraint task_history_seq_once_per_task primary key (task_id, seq),
+    constraint task_history_task_exists
+        foreign key (task_id) references tasks (id) on delete cascade
 );
 
--- Serves queries/history.sql: recent.
-create index task_history_by_time on task_history (created_at desc, id desc);
+-- Serves queries/history.sql: recent, and queries/flow.sql.
+create index task_history_by_time on task_history (created_at desc);
 -- Serves queries/history.sql: list_by_agent.
-create index task_history_by_agent on task_history (agent, created_at desc, id desc);
--- Serves queries/history.sql: list_for_task, in order of time.
-create index task_history_by_task on task_history (task_id, created_at, id);
+create index task_history_by_agent on task_history (agent, created_at desc);
 -- Serves queries/flow.sql: reopenings, which are rare.
-create index task_history_reopenings on task_history (created_at desc, id desc)
+create index task_history_reopenings on task_history (created_at desc)
     where
         old_status in ('completed', 'failed', 'cancelled', 'archived')
         and new_status in ('pending', 'blocked', 'in_progress', 'in_review');
 
-comment on table task_history is 'Every change of status: who, when, why. Written by trigger.';
+comment on table task_history is
+    'Every change of status: who, when, why; and with it every claim. Written by trigger.';
 comment on column task_history.seq is
-    'Counts a task''s rows from 1 on; the highest is its present status. Null: imported.';
+    'Counts a task''s rows from 1; the highest is its present status. 0 and below: imported.';
 comment on column task_history.old_status is 'Null: the task was created.';
 comment on column task_history.agent is
-    'Who changed it: as the statement says, else session_user; taskdb for the cascade.';
-comment on column task_history.forced is 'The move was forced past the table of moves.';
+    'Who changed it: as the statement says, else session_user; taskdb for what follows by itself.';
+comment on column task_history.forced is 'The change was forced past task_status_transitions.';
+comment on column task_history.outcome is 'How the claim ended that this change ends.';
+comment on column task_history.token is 'The token of the claim that this change begins or ends.';
 comment on column task_history.source is 'The tracker that an imported row came from.';
+comment on column task_history.progress_pct is 'The last heartbeat''s progress of the ended claim.';
+comment on column task_history.progress_note is 'The last heartbeat''s note of the ended claim.';

@@ -1,17 +1,29 @@
--- A task is a unit of work that one agent does. This one table serves every kind of
--- task, so that claims, dependencies and history work alike for all of them.
+-- A task is a unit of work that one agent does. It has two rows: this narrow one changes with
+-- every transition, so it has few columns and only the indexes that claims, deadlines and lists
+-- by status need; task_details holds what people write. The view full_tasks joins the two.
 --
--- Seven columns are the machinery's own. Nobody sets them by hand:
---   open_dependencies       triggers keep it equal to the number of unsatisfied edges
---   unhealthy_dependencies  triggers keep it equal to the number of its external dependencies
---                           that are required and unhealthy
---   workflow_is_healthy     a foreign key keeps it equal to is_healthy of its workflow
---   effective_priority      as urgent as the most urgent task that waits for it
+-- The live claim is state and stands here (claim_agent, claim_token, lease_expires_at). Its record
+-- is history: the view task_claims reads it there.
+--
+-- The machinery's own columns, which no statement sets:
+--   open_dependencies       equals the number of its unsatisfied dependencies
+--   unhealthy_dependencies  equals the number of its required external dependencies that fail
+--   workflow_is_healthy     equals is_healthy of its workflow, by a foreign key
+--   effective_priority      the most urgent of its own priority and its dependents'
 --   claim_token             grows by one with every claim: the fence against zombies
---   graph_rank              a blocker's rank is below that of each task that waits for it
---   status_seq              grows by one with every change of status
--- And three are a letterbox: who changes a status, why, and whether by force come in
--- with the statement itself; a trigger moves them into history and clears them.
+--   graph_rank              a blocker's rank is below its dependents' ranks
+--   status_seq              the seq of its latest row in task_history
+--   has_files, has_dependents
+--                           false if it never had any: then nobody looks for them
+--   reserved_for, for_type, place, is_ready
+--                           follow from other columns, for the indexes of the claim. (Generated
+--                           columns are parsed again in every statement, as CHECKs are.)
+-- And five are transition metadata: who changes a status, why, whether by force, and how a claim
+-- ends come in with the statement itself; a trigger moves them into history and clears them.
+--
+-- No rule over two columns is a CHECK here: PostgreSQL parses such a rule again in every
+-- statement, an eighth of the cost of a claim. The triggers hold them (apply_task_change), and
+-- `taskdb doctor` verifies them. docs/decisions/0018-task-core.md
 
 -- The distance leaves room to place a task between two others. See
 -- docs/decisions/0001-dependency-graph.md.
@@ -25,52 +37,58 @@ create sequence task_number as bigint;
 comment on sequence task_number is 'The number in the key of the next task without one: T-17.';
 
 create table tasks (
+    -- What a transition leaves alone comes first: the log of an update then begins behind it.
     id uuid primary key default uuidv7(),
     key shared.key not null,
-    feature_id uuid,
-    workflow_id uuid,
-    workflow_execution_id uuid,
-    parent_id uuid,
     title shared.title not null,
-    description text,
-    status shared.task_status not null default 'pending',
     -- 1 is the most urgent, 10 the least.
     priority shared.priority not null default 5,
     effective_priority shared.priority not null default 5,
+    execution_order integer,
     agent_type shared.name_text,
     assigned_agent shared.name_text,
-    complexity_score shared.score,
-    estimated_hours shared.hours,
-    actual_hours shared.hours,
-    execution_order integer,
-    requirements shared.object_json,
-    context shared.object_json,
-    metadata shared.object_json,
-    file_path shared.name_text,
-    blocked_reason shared.note_text,
-    error_message text,
+    workflow_id uuid,
+    workflow_execution_id uuid,
     scheduled_at timestamptz,
     max_attempts shared.counter not null default 10,
-    created_by shared.name_text,
+    version integer not null default 1,
+    graph_rank bigint not null default nextval('task_graph_rank'),
+    created_at timestamptz not null default now(),
+    -- The lane of a claim: whom it is reserved for, and of which type; '' is anybody's.
+    reserved_for text collate "C" not null default '',
+    for_type text collate "C" not null default '',
+    -- Its place among equals: without execution_order the last.
+    place integer not null default 2147483647,
+    details_follow boolean,
+    workflow_is_healthy boolean not null default true,
+    is_due boolean not null default true,
+    is_paused boolean not null default false,
+    has_files boolean not null default false,
+    has_dependents boolean not null default false,
+    unhealthy_dependencies integer not null default 0,
+    open_dependencies integer not null default 0,
+    failed_attempts shared.counter not null default 0,
+    -- Whether it can be claimed, but for files that another task holds.
+    is_ready boolean not null default true,
+    status shared.task_status not null default 'pending',
+    status_seq integer not null default 1,
+    claim_token bigint not null default 0,
+    updated_at timestamptz not null default now(),
     started_at timestamptz,
+    lease_expires_at timestamptz,
     blocked_at timestamptz,
     completed_at timestamptz,
-    created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now(),
-    failed_attempts shared.counter not null default 0,
-    open_dependencies shared.counter not null default 0,
-    unhealthy_dependencies integer not null default 0,
-    workflow_is_healthy boolean not null default true,
-    claim_token bigint not null default 0,
-    graph_rank bigint not null default nextval('task_graph_rank'),
-    status_seq integer not null default 1,
+    claim_request_id uuid,
+    claim_agent shared.name_text,
+    progress_pct shared.score,
+    progress_note text,
+    blocked_reason shared.note_text,
+    error_message text,
+    -- Transition metadata: null at rest.
     status_agent text,
     status_note text,
     status_forced boolean,
-    constraint tasks_feature_exists
-        foreign key (feature_id) references features (id) on delete cascade,
-    constraint tasks_parent_exists
-        foreign key (parent_id) references tasks (id) on delete cascade,
+    status_outcome shared.claim_outcome,
     -- A workflow leaves its tasks, and while it is there they follow its health.
     constraint tasks_workflow_exists
         foreign key (workflow_id, workflow_is_healthy)
@@ -83,128 +101,110 @@ create table tasks (
         foreign key (workflow_id, workflow_execution_id)
         references workflow_executions (workflow_id, id)
         on delete set null (workflow_execution_id),
-    constraint tasks_key_is_unique unique (key),
-    constraint tasks_pending_is_free
-        check (status <> 'pending' or (open_dependencies = 0 and blocked_reason is null)),
-    constraint tasks_blocked_has_gate_or_reason
-        check (status <> 'blocked' or open_dependencies > 0 or blocked_reason is not null),
-    constraint tasks_reason_only_while_blocked
-        check (status = 'blocked' or blocked_reason is null),
-    constraint tasks_blocked_at_exactly_while_blocked
-        check ((status = 'blocked') = (blocked_at is not null)),
-    constraint tasks_completed_at_from_completion_on
-        check (
-            (status <> 'completed' or completed_at is not null)
-            and (status in ('completed', 'archived') or completed_at is null)
-        )
+    constraint tasks_key_is_unique unique (key)
 )
-with (fillfactor = 85);
+with (fillfactor = 70);
 
--- Serve queries/claims.sql: claim_next and claim_batch, in the exact order of the
--- claim: the first for agents that take every type, the second for those that name one. (One
--- expression for both columns, so that neither query can be led to the other's index.)
-create index tasks_to_claim
-    on tasks (
-        (coalesce(assigned_agent, '')), effective_priority, execution_order, created_at, id
-    )
-    where
-        status = 'pending'
-        and scheduled_at is null
-        and unhealthy_dependencies = 0
-        and workflow_is_healthy;
+-- Serve functions/claim_tasks.sql, a lane each, in the exact order of the claim: the first for
+-- agents that name a type, the second for those that take every type. The three indexes of ready
+-- tasks differ in their conditions, so that none can be taken for another whatever the
+-- statistics say.
 create index tasks_to_claim_by_type
-    on tasks (
-        (coalesce(assigned_agent, '') || '/' || coalesce(agent_type, '')),
-        effective_priority,
-        execution_order,
-        created_at,
-        id
-    )
-    where
-        status = 'pending'
-        and scheduled_at is null
-        and unhealthy_dependencies = 0
-        and workflow_is_healthy;
--- The planner does not use what it knows of a partial index's expressions.
-create statistics tasks_reservations on (coalesce(assigned_agent, '')) from tasks;
-create statistics tasks_reservations_by_type
-    on (coalesce(assigned_agent, '') || '/' || coalesce(agent_type, '')) from tasks;
-
-comment on statistics tasks_reservations is 'For the plan of claim_next.';
-comment on statistics tasks_reservations_by_type is 'For the plan of claim_next.';
--- Serves the same: tasks whose time may have come.
-create index tasks_to_claim_later
-    on tasks (scheduled_at)
-    where status = 'pending' and scheduled_at is not null;
+    on tasks (reserved_for, for_type, effective_priority, place, created_at, id)
+    where is_ready;
+create index tasks_to_claim
+    on tasks (reserved_for, effective_priority, place, created_at, id)
+    where is_ready and unhealthy_dependencies = 0;
+-- Serves queries/tasks.sql: list_ready, in the order of the claim, whoever asks.
+create index tasks_ready_in_order
+    on tasks (effective_priority, place, created_at, id)
+    where is_ready and status = 'pending';
+-- The planner takes a column with one value for one that equality does not narrow.
+alter table tasks alter column reserved_for set (n_distinct = 1000);
+alter table tasks alter column for_type set (n_distinct = 1000);
+-- Serve functions/pass_time.sql: what is overdue. The second: queries/tasks.sql: list_tasks.
+create index tasks_by_lease on tasks (lease_expires_at) where lease_expires_at is not null;
+create index tasks_by_schedule on tasks (is_due, scheduled_at) where scheduled_at is not null;
+-- Keeps the promise: a request is answered by one claim, however often it is sent.
+create unique index tasks_one_claim_per_request
+    on tasks (claim_request_id)
+    where claim_request_id is not null;
 -- Serves queries/tasks.sql: list_blocked.
 create index tasks_blocked_in_order
     on tasks (effective_priority, key)
     where status = 'blocked';
--- Serve queries/tasks.sql: list_tasks, newest first, and the deletion of what tasks belong to.
-create index tasks_by_creation on tasks (created_at desc, id desc);
-create index tasks_by_status on tasks (status, created_at desc, id desc);
-create index tasks_by_feature on tasks (feature_id, created_at desc, id desc);
-create index tasks_by_parent on tasks (parent_id, created_at desc, id desc);
-create index tasks_by_assigned_agent
-    on tasks (assigned_agent, created_at desc, id desc)
-    where assigned_agent is not null;
-create index tasks_by_schedule on tasks (scheduled_at) where scheduled_at is not null;
-create index tasks_by_agent_type
-    on tasks (agent_type, created_at desc, id desc)
-    where agent_type is not null;
-create index tasks_by_creator
-    on tasks (created_by, created_at desc, id desc)
-    where created_by is not null;
-create index tasks_by_priority on tasks (priority, created_at desc, id desc);
--- Most tasks are of no workflow, and a claim need not write of them.
+-- Serve queries/tasks.sql: list_tasks, newest first. Those of columns that few tasks use have no
+-- entry for the others, so a transition of those writes none.
+create index tasks_by_status on tasks (status, created_at desc);
 create index tasks_by_workflow on tasks (workflow_id, created_at desc, id desc)
     where workflow_id is not null;
 create index tasks_by_execution on tasks (workflow_execution_id, workflow_id)
     where workflow_execution_id is not null;
 
-comment on table tasks is 'Units of work, of every kind.';
+comment on table tasks is
+    'Units of work, of every kind: what changes with a transition. See task_details.';
 comment on column tasks.key is
     'Its name among people and tools: up to 100 characters, compared byte for byte.';
-comment on column tasks.parent_id is 'The task it is a part of. The parent tree never gates.';
 comment on column tasks.workflow_id is 'The workflow that it serves.';
 comment on column tasks.workflow_execution_id is
     'The execution that it is a part of, of that workflow.';
 comment on column tasks.priority is '1 (most urgent) to 10.';
 comment on column tasks.effective_priority is
     'The priority that claims go by: the most urgent of its own and the effective ones of all '
-    'tasks that wait for it by requires or blocks, save those that were given up: cancelled, or '
+    'tasks that wait for it by requires or blocks, except abandoned ones: cancelled, or '
     'archived without completion. Kept by triggers.';
-comment on column tasks.agent_type is 'Only agents of this type may claim it; null: all.';
+comment on column tasks.agent_type is 'Only agents of this type can claim it; null: all.';
 comment on column tasks.assigned_agent is
-    'A planner''s reservation: only this agent may claim it; null: all.';
-comment on column tasks.complexity_score is 'Estimated complexity, 0 to 100.';
+    'A planner''s reservation: only this agent can claim it; null: all.';
 comment on column tasks.execution_order is 'The planner''s order among equals; null comes last.';
-comment on column tasks.requirements is 'What the work needs, as an object.';
-comment on column tasks.context is 'What the worker should know, as an object.';
-comment on column tasks.metadata is 'What other tools know of it, as an object.';
-comment on column tasks.file_path is 'Where its document lies, as the plan''s authors name it.';
 comment on column tasks.blocked_reason is
-    'Why it is held back by hand, beside what its open dependencies do.';
+    'Why it is on hold by hand, whatever its dependencies do.';
 comment on column tasks.error_message is 'Why its last attempt failed.';
 comment on column tasks.scheduled_at is 'Not to be claimed before this moment.';
 comment on column tasks.max_attempts is
-    'After so many failed or lapsed attempts it is no longer handed out.';
+    'After this many failed or lapsed attempts it has failed.';
 comment on column tasks.failed_attempts is 'Attempts that failed or lapsed so far.';
 comment on column tasks.started_at is 'When it last went into progress.';
+comment on column tasks.version is
+    'Counts edits of this row by people; with the version of task_details, that of the task.';
 comment on column tasks.open_dependencies is
-    'How many of its dependencies are not satisfied. Kept by triggers.';
+    'The number of its unsatisfied dependencies. Kept by triggers.';
 comment on column tasks.unhealthy_dependencies is
-    'How many of its required external dependencies are unhealthy. Kept by triggers.';
+    'The number of its required external dependencies that are unhealthy. Kept by triggers.';
 comment on column tasks.workflow_is_healthy is
-    'Whether all that its workflow requires outside is well. Kept by the foreign key.';
+    'Whether everything that its workflow requires is healthy. Kept by the foreign key.';
+comment on column tasks.is_due is
+    'Whether its schedule has passed; false until a claim finds scheduled_at overdue.';
+comment on column tasks.is_paused is 'Whether claiming is paused for it: see claim_pauses.';
+comment on column tasks.has_files is
+    'Whether it is an implementation task with assigned files. Kept by triggers.';
+comment on column tasks.has_dependents is
+    'Whether a task has ever waited for it by requires or blocks. Kept by triggers.';
 comment on column tasks.claim_token is
-    'The fencing token of the latest claim. It only grows; kept by the claim''s statement.';
+    'The fencing token of the latest claim. It only grows, by trigger.';
+comment on column tasks.claim_agent is 'The holder of the live claim; null: there is none.';
+comment on column tasks.claim_request_id is
+    'The request that the live claim answers, so that asking again returns the same claim.';
+comment on column tasks.lease_expires_at is
+    'After this moment the claim lapses and the task is handed out again.';
+comment on column tasks.progress_pct is 'What the last heartbeat said: 0 to 100.';
+comment on column tasks.progress_note is 'What the last heartbeat said, in words.';
 comment on column tasks.graph_rank is
-    'A blocker''s rank is below that of each task that waits for it. Kept by triggers.';
+    'A blocker''s rank is below the rank of each of its dependents. Kept by triggers.';
 comment on column tasks.status_seq is 'The seq of its latest row in task_history.';
 comment on column tasks.status_agent is
     'Who changes the status: set together with it; moved into task_history by trigger.';
 comment on column tasks.status_note is
     'Why the status changes: set together with it; moved into task_history by trigger.';
 comment on column tasks.status_forced is
-    'True overrides the table of moves: set together with status; moved into task_history.';
+    'True overrides task_status_transitions: set together with status; moved into task_history.';
+comment on column tasks.status_outcome is
+    'How the live claim ends: set together with status; moved into task_history. '
+    'Without it a claim that ends was revoked.';
+comment on column tasks.details_follow is
+    'True: the inserting transaction writes the row of task_details itself (bulk loads).';
+comment on column tasks.reserved_for is 'assigned_agent, or an empty text. Kept by triggers.';
+comment on column tasks.for_type is 'agent_type, or an empty text. Kept by triggers.';
+comment on column tasks.place is 'execution_order, or the greatest integer. Kept by triggers.';
+comment on column tasks.is_ready is
+    'Whether it can be claimed, but for files that another task holds. Kept by triggers.';

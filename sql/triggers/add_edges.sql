@@ -1,18 +1,18 @@
--- New edges: their dependents count them, the graph stays without a cycle, and what is waited
--- for becomes as urgent as those that wait.
+-- New edges: their dependents count them, the graph stays without a cycle, and their blockers
+-- inherit the priority of those that wait.
 --
--- Both ends of every gating edge are written, even where nothing changes in them. The
--- dependent's row is where this meets any other change of its count, rank or urgency; the
+-- Both ends of every requires or blocks edge are written, even where nothing changes in them. The
+-- dependent's row is where this meets any other change of its count, rank or priority; the
 -- blocker's row is where it meets the blocker's own completion, reopening or lowering. A
 -- lock without a write is not enough: released by the commit, it leaves no trace for a
 -- REPEATABLE READ transaction with an older snapshot, which would then neither see the
 -- edge nor fail. tests/test_races.py has the mutant.
 --
--- Rows are locked in the order of ids, as everywhere; and what they hold is read in the
--- statements after that, which at READ COMMITTED have snapshots of their own.
+-- Rows are locked in the order of ids, as everywhere; and what they hold is read by the
+-- statements that lock or write them, or by later ones.
 --
--- Tasks are looked up by id one by one (lateral with offset 0): a plan made for one edge, or
--- from statistics older than a load, must do for a million.
+-- One edge is the common case, and the one below: an update of each end, the blocker first where
+-- its id is the lower one, as it usually is. Many are for add_many_edges.
 create function add_edges()
     returns trigger
     language plpgsql
@@ -20,83 +20,95 @@ create function add_edges()
     set enable_seqscan = off
 as $$
 declare
-    waiting uuid[];
-    awaited uuid[];
-    wrong_waiting uuid[];
-    wrong_awaited uuid[];
-    late uuid[];
-    urgencies int[];
+    waiting_id uuid;
+    awaited_id uuid;
+    edge_type dependency_type;
+    was_satisfied boolean;
+    now_satisfied boolean;
+    waiting_comes_first boolean;
+    are_many boolean;
+    opened int := 1;
+    blocker_key text;
+    blocker_rank bigint;
+    blocker_priority int;
+    is_ranked boolean;
+    new_priority int;
 begin
-    select array_agg(added.task_id), array_agg(added.depends_on_id)
-    into waiting, awaited
-    from added
-    where added.dependency_type <> 'suggests';
-    if waiting is null then
+    select
+        added.task_id,
+        added.depends_on_id,
+        added.dependency_type,
+        added.is_satisfied,
+        added.task_id < added.depends_on_id,
+        added.dependency_type = 'suggests' or exists (select from added offset 1)
+    into waiting_id, awaited_id, edge_type, was_satisfied, waiting_comes_first, are_many
+    from added;
+    if are_many then
+        perform add_many_edges(
+            array_agg(added.task_id),
+            array_agg(added.depends_on_id),
+            array_agg(added.dependency_type),
+            array_agg(added.is_satisfied)
+        )
+        from added;
+        return null;
+    elsif are_many is null then
         return null;
     end if;
 
-    perform 1
-    from tasks as task
-    where task.id = any(waiting || awaited)
-    order by task.id
-    for no key update;
+    if waiting_comes_first then
+        perform from tasks as task where task.id = waiting_id for no key update;
+    end if;
+    update tasks as task
+    set has_dependents = true
+    where task.id = awaited_id
+    returning
+        task.key,
+        task.graph_rank,
+        task.effective_priority,
+        is_satisfied(edge_type, task.status, task.completed_at)
+    into blocker_key, blocker_rank, blocker_priority, now_satisfied;
 
+    if now_satisfied or was_satisfied then
+        opened := (not was_satisfied)::int;
+        update task_dependencies as edge
+        set is_satisfied = now_satisfied
+        where
+            edge.task_id = waiting_id
+            and edge.depends_on_id = awaited_id
+            and edge.is_satisfied <> now_satisfied;
+        if found then
+            opened := (not now_satisfied)::int;
+        end if;
+    end if;
     update tasks as task
     set
-        (open_dependencies, status_note) = (
-            select count(*), min(blocker.key)
-            from task_dependencies as edge
-            cross join lateral (
-                select other.key, other.status, other.completed_at
-                from tasks as other
-                where other.id = edge.depends_on_id
-                offset 0
-            ) as blocker
-            where
-                edge.task_id = task.id
-                and not is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
-        ),
-        status_agent = 'taskdb'
-    where task.id = any(waiting || awaited);
+        open_dependencies = task.open_dependencies + opened,
+        status_agent = 'taskdb',
+        status_note = blocker_key
+    where task.id = waiting_id
+    returning
+        task.graph_rank > blocker_rank,
+        case
+            when
+                task.effective_priority < blocker_priority
+                and is_active(task.status, task.completed_at)
+                then task.effective_priority
+        end
+    into is_ranked, new_priority;
 
-    select array_agg(edge.task_id), array_agg(edge.blocker_id)
-    into wrong_waiting, wrong_awaited
-    from unnest(waiting, awaited) as edge (task_id, blocker_id)
-    cross join lateral (
-        select task.graph_rank from tasks as task where task.id = edge.task_id offset 0
-    ) as dependent
-    cross join lateral (
-        select task.graph_rank from tasks as task where task.id = edge.blocker_id offset 0
-    ) as blocker
-    where blocker.graph_rank >= dependent.graph_rank;
-
-    if wrong_waiting is not null then
-        perform task_graph_repair(wrong_waiting, wrong_awaited);
+    if not is_ranked then
+        perform task_graph_repair(array[waiting_id], array[awaited_id]);
     end if;
-
-    select array_agg(edge.blocker_id), array_agg(dependent.effective_priority)
-    into late, urgencies
-    from unnest(waiting, awaited) as edge (task_id, blocker_id)
-    cross join lateral (
-        select task.effective_priority
-        from tasks as task
-        where task.id = edge.task_id and is_wanted(task.status, task.completed_at)
-        offset 0
-    ) as dependent
-    cross join lateral (
-        select task.effective_priority from tasks as task where task.id = edge.blocker_id offset 0
-    ) as blocker
-    where blocker.effective_priority > dependent.effective_priority;
-
-    if late is not null then
-        perform spread_urgency(late, urgencies);
+    if new_priority is not null then
+        perform inherit_priority(array[awaited_id], array[new_priority]);
     end if;
     return null;
 end;
 $$;
 
 comment on function add_edges() is
-    'Counts new dependencies at their tasks, passes their urgency on, and refuses those that '
+    'Counts new dependencies at their tasks, passes their priority on, and refuses those that '
     'close a cycle.';
 
 create trigger task_dependencies_50_add_edges

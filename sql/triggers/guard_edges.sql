@@ -17,7 +17,7 @@ $$;
 comment on function refuse_changed_edge() is 'Refuses to change a dependency.';
 
 create trigger task_dependencies_10_refuse_change
-    before update on task_dependencies
+    before update of task_id, depends_on_id, dependency_type on task_dependencies
     for each row
     when (
         (old.task_id, old.depends_on_id, old.dependency_type)

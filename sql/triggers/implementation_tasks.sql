@@ -29,26 +29,3 @@ create trigger implementation_tasks_50_fill_in_spec_type
     before insert or update of task_id, spec_id, spec_type on implementation_tasks
     for each row
     execute function fill_in_spec_type();
-
--- Without its part of a specification the task goes too; with a specification, all of its.
-create function delete_task_of()
-    returns trigger
-    language plpgsql
-    set search_path from current
-as $$
-declare
-    ids uuid[];
-begin
-    select array_agg(removed.task_id) into ids from removed;
-    delete from tasks as task where task.id = any(ids);
-    return null;
-end;
-$$;
-
-comment on function delete_task_of() is 'Deletes the tasks of deleted implementation tasks.';
-
-create trigger implementation_tasks_90_delete_task
-    after delete on implementation_tasks
-    referencing old table as removed
-    for each statement
-    execute function delete_task_of();

@@ -1,7 +1,7 @@
--- Removed edges: their dependents count again, from scratch, since the blocker's row may be
--- gone as well. The dependent is written even if nothing changes in it: otherwise the
--- blocker, reopened by a transaction with an older snapshot, would count the edge it
--- still sees. And the tasks waited for owe them no urgency any more.
+-- Removed edges: their dependents count them no longer, and their blockers stop inheriting from
+-- them. The dependent is written even if nothing changes in it: otherwise a blocker, reopened by a
+-- transaction with an older snapshot, would count an edge that it still sees. (The blocker's row
+-- may be gone as well.)
 create function remove_edges()
     returns trigger
     language plpgsql
@@ -11,65 +11,55 @@ as $$
 declare
     waiting uuid[];
     awaited uuid[];
-    change record;
+    opened int[];
 begin
-    select array_agg(removed.task_id), array_agg(removed.depends_on_id)
-    into waiting, awaited
+    select
+        array_agg(removed.task_id order by removed.task_id),
+        array_agg(removed.depends_on_id order by removed.task_id),
+        array_agg((not removed.is_satisfied)::int order by removed.task_id)
+    into waiting, awaited, opened
     from removed
     where removed.dependency_type <> 'suggests';
     if waiting is null then
         return null;
     end if;
 
-    perform 1
-    from tasks as task
-    where task.id = any(waiting)
-    order by task.id
-    for no key update;
+    perform
+    from unnest(waiting) as given (id)
+    cross join lateral (
+        select from tasks as task where task.id = given.id for no key update offset 0
+    ) as task;
 
-    for change in
+    update tasks as task
+    set
+        open_dependencies = task.open_dependencies - change.opened,
+        status_agent = 'taskdb',
+        status_note = coalesce(
+            change.blocker_key || ': dependency removed', 'a task it waited for was deleted'
+        )
+    from (
         select
-            edge.task_id,
-            coalesce(
-                min(blocker.key) || ': dependency removed', 'a task it waited for was deleted'
-            ) as note
-        from unnest(waiting, awaited) as edge (task_id, blocker_id)
+            dependent.place,
+            sum(edge.opened)::int as opened,
+            min(blocker.key) as blocker_key
+        from unnest(waiting, awaited, opened) as edge (task_id, depends_on_id, opened)
         cross join lateral (
-            select from tasks as task where task.id = edge.task_id offset 0
+            select task.ctid as place from tasks as task where task.id = edge.task_id offset 0
         ) as dependent
         left join lateral (
-            select task.key from tasks as task where task.id = edge.blocker_id offset 0
+            select task.key from tasks as task where task.id = edge.depends_on_id offset 0
         ) as blocker on true
-        group by edge.task_id
-    loop
-        update tasks as task
-        set
-            open_dependencies = (
-                select count(*)
-                from task_dependencies as remaining
-                cross join lateral (
-                    select other.status, other.completed_at
-                    from tasks as other
-                    where other.id = remaining.depends_on_id
-                    offset 0
-                ) as blocker
-                where
-                    remaining.task_id = change.task_id
-                    and not is_satisfied(
-                        remaining.dependency_type, blocker.status, blocker.completed_at
-                    )
-            ),
-            status_agent = 'taskdb',
-            status_note = change.note
-        where task.id = change.task_id;
-    end loop;
+        group by dependent.place
+    ) as change
+    where task.ctid = change.place;
 
-    perform withdraw_urgency(awaited);
+    perform revoke_priority(awaited);
     return null;
 end;
 $$;
 
-comment on function remove_edges() is 'Counts the remaining dependencies of tasks that lost some.';
+comment on function remove_edges() is
+    'Takes removed dependencies out of their tasks'' counts and priorities.';
 
 create trigger task_dependencies_50_remove_edges
     after delete on task_dependencies

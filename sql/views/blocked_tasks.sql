@@ -14,7 +14,7 @@ select
         inner join tasks as blocker on blocker.id = edge.depends_on_id
         where
             edge.task_id = task.id
-            and not is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
+            and not edge.is_satisfied
         order by blocker.key
     ) as open_gates
 from tasks as task

@@ -12,7 +12,7 @@ select
     ) as weighted_progress_pct
 from epics as epic
 left join feature_progress as feature on feature.epic_id = epic.id
-group by epic.id;
+group by epic.id, epic.key;
 
 comment on view epic_progress is 'Progress of epics: the mean of their features''.';
 comment on column epic_progress.weighted_progress_pct is

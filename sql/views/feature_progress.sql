@@ -21,8 +21,9 @@ select
         0
     ) as progress_pct
 from features as feature
-left join tasks as task on task.feature_id = feature.id
-group by feature.id;
+left join task_details as details on details.feature_id = feature.id
+left join tasks as task on task.id = details.task_id
+group by feature.id, feature.epic_id, feature.key;
 
 comment on view feature_progress is
     'Progress of features: 100 x completed / not cancelled; without such tasks, 0.';

@@ -1,13 +1,10 @@
--- What may be claimed now: the one definition, which claim_next draws from and which
--- task_obstacles must agree with (an invariant of taskdb doctor). Reservations
--- (assigned_agent) and agent types are for the claim to match.
+-- Tasks that can be claimed now: the one definition, which task_obstacles must agree with
+-- (`taskdb doctor` compares them). Reservations (assigned_agent) and agent types are for the
+-- claim to match.
 --
--- The branches are kept apart so that each has its index. They don't come in the order of the
--- claim: the planner merges no branches of a view. Who wants that order (claim_next,
--- list_ready) orders and limits branches of its own, and asks the view of each task.
---
--- A task whose files a task in progress holds is not among them; one under a lapsed lease
--- holds its own.
+-- The other branches are overdue: their schedule has passed, or the lease of their claim. Reading
+-- changes nothing; the next claim makes time pass first (pass_time), and then takes them like any
+-- other. What a lapse leaves blocked or failed is not among them.
 create view ready_tasks as
 select
     task.id,
@@ -15,21 +12,16 @@ select
     task.title,
     task.status,
     task.effective_priority,
-    task.execution_order,
+    task.place,
     task.created_at,
     task.agent_type,
-    task.assigned_agent,
-    task.feature_id,
-    task.claim_token
+    task.assigned_agent
 from tasks as task
 where
-    task.status = 'pending'
-    and task.scheduled_at is null
-    and task.unhealthy_dependencies = 0
-    and task.workflow_is_healthy
-    and not exists (
-        select from file_conflicts as clash
-        where clash.task_id = task.id
+    task.is_ready
+    and (
+        not task.has_files
+        or not exists (select from file_conflicts as clash where clash.task_id = task.id)
     )
 union all
 select
@@ -38,21 +30,21 @@ select
     task.title,
     task.status,
     task.effective_priority,
-    task.execution_order,
+    task.place,
     task.created_at,
     task.agent_type,
-    task.assigned_agent,
-    task.feature_id,
-    task.claim_token
+    task.assigned_agent
 from tasks as task
 where
-    task.status = 'pending'
+    not task.is_due
     and task.scheduled_at <= now()
+    and task.status = 'pending'
     and task.unhealthy_dependencies = 0
     and task.workflow_is_healthy
-    and not exists (
-        select from file_conflicts as clash
-        where clash.task_id = task.id
+    and not task.is_paused
+    and (
+        not task.has_files
+        or not exists (select from file_conflicts as clash where clash.task_id = task.id)
     )
 union all
 select
@@ -61,20 +53,20 @@ select
     task.title,
     task.status,
     task.effective_priority,
-    task.execution_order,
+    task.place,
     task.created_at,
     task.agent_type,
-    task.assigned_agent,
-    task.feature_id,
-    task.claim_token
-from task_claims as claim
-inner join tasks as task on task.id = claim.task_id
+    task.assigned_agent
+from tasks as task
 where
-    claim.outcome is null
-    and claim.lease_expires_at <= now()
-    and task.status = 'in_progress'
-    and task.failed_attempts + 1 < task.max_attempts;
+    task.lease_expires_at <= now()
+    and task.failed_attempts + 1 < task.max_attempts
+    and task.open_dependencies = 0
+    and task.unhealthy_dependencies = 0
+    and task.workflow_is_healthy
+    and not task.is_paused
+    and (task.scheduled_at is null or task.scheduled_at <= now());
 
 comment on view ready_tasks is
-    'Tasks that may be claimed now: pending, due, and all well with what they need outside; or '
-    'in progress under a lapsed lease.';
+    'Tasks that can be claimed now: pending, due and healthy; or overdue, so that the next claim '
+    'makes them so.';

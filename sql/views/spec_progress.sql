@@ -33,7 +33,7 @@ cross join lateral (
         sum(task.estimated_hours) filter (where task.status <> 'cancelled') as estimated_hours,
         sum(task.actual_hours) filter (where task.status <> 'cancelled') as actual_hours
     from implementation_tasks as work
-    inner join tasks as task on task.id = work.task_id
+    inner join full_tasks as task on task.id = work.task_id
     where work.spec_id = spec.id
 ) as task_sums
 cross join lateral (

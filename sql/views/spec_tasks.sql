@@ -14,8 +14,8 @@ select
     work.assigned_files,
     work.branch_name,
     work.worktree_path,
-    claim.agent as claimed_by,
-    claim.claimed_at,
+    task.claim_agent as claimed_by,
+    case when task.claim_agent is not null then task.started_at end as claimed_at,
     task.started_at,
     task.completed_at,
     work.commit_sha,
@@ -25,7 +25,6 @@ select
     work.created_at
 from implementation_tasks as work
 inner join tasks as task on task.id = work.task_id
-inner join technical_specs as spec on spec.id = work.spec_id
-left join task_claims as claim on claim.task_id = task.id and claim.outcome is null;
+inner join technical_specs as spec on spec.id = work.spec_id;
 
 comment on view spec_tasks is 'Implementation tasks, with their tasks and live claims.';

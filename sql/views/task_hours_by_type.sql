@@ -7,7 +7,7 @@ select
     round(
         cast(percentile_cont(0.5) within group (order by spent.hours) as numeric), 2
     ) as median_hours
-from tasks as task
+from full_tasks as task
 cross join lateral (
     select
         coalesce(

@@ -48,7 +48,7 @@ cross join lateral (
             max(entry.created_at) over in_order as entered_at
         from task_history as entry
         where entry.task_id = task.id
-        window in_order as (order by entry.seq nulls first, entry.created_at, entry.id)
+        window in_order as (order by greatest(entry.seq, 0), entry.created_at, entry.seq desc)
     ) as stay
     window in_order as (order by stay.position)
 ) as move;

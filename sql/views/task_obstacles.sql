@@ -1,6 +1,6 @@
 -- Why a task can't be claimed now, a row for each reason; no row, exactly if ready_tasks
--- has it. A dead gate never opens by itself: its blocker failed, or was given up under
--- requires.
+-- has it. A dead dependency is never satisfied by itself: its blocker failed, or was abandoned
+-- under requires.
 create view task_obstacles as
 select
     task.id as task_id,
@@ -24,34 +24,59 @@ where task.status = 'in_review'
 union all
 select
     task.id,
-    case when claim.id is null then 'started_by_hand' else 'claimed' end,
+    case when task.claim_agent is null then 'started_by_hand' else 'claimed' end,
     null,
     null,
     false,
     case
-        when claim.id is null then 'it was started without a claim'
-        else 'claimed by ' || claim.agent || ' until ' || claim.lease_expires_at::text
+        when task.claim_agent is not null and task.lease_expires_at is not null
+            then 'claimed by ' || task.claim_agent || ' until ' || task.lease_expires_at::text
+        else 'it was started without a claim'
     end
 from tasks as task
-left join task_claims as claim on claim.task_id = task.id and claim.outcome is null
 where
     task.status = 'in_progress'
-    and (claim.id is null or claim.lease_expires_at > now())
+    and (task.claim_agent is null or task.lease_expires_at > now())
 union all
 select
     task.id,
-    'attempts_exhausted',
+    'overdue',
     null,
     null,
-    true,
-    task.failed_attempts + 1 || ' attempts of ' || task.max_attempts || ' failed or lapsed'
-from task_claims as claim
-inner join tasks as task on task.id = claim.task_id
+    false,
+    'the lease of ' || task.claim_agent || ' lapsed at ' || task.lease_expires_at::text
+    || '; the next claim ends it'
+    || case
+        when task.failed_attempts + 1 >= task.max_attempts
+            then ', and was the last of ' || task.max_attempts
+        else ''
+    end
+from tasks as task
 where
-    claim.outcome is null
-    and claim.lease_expires_at <= now()
-    and task.status = 'in_progress'
-    and task.failed_attempts + 1 >= task.max_attempts
+    task.status = 'in_progress'
+    and task.claim_agent is not null
+    and task.lease_expires_at is not null
+    and task.lease_expires_at <= now()
+    and (
+        task.failed_attempts + 1 >= task.max_attempts
+        or task.open_dependencies > 0
+        or task.unhealthy_dependencies > 0
+        or not task.workflow_is_healthy
+        or task.is_paused
+        or task.scheduled_at > now()
+    )
+union all
+select
+    task.id,
+    'paused',
+    null,
+    null,
+    false,
+    'claiming is paused for it'
+from tasks as task
+where
+    task.is_paused
+    and task.status in ('pending', 'blocked')
 union all
 select
     task.id,
@@ -76,7 +101,7 @@ inner join task_dependencies as edge on edge.task_id = task.id
 inner join tasks as blocker on blocker.id = edge.depends_on_id
 where
     task.status in ('pending', 'blocked')
-    and not is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
+    and not edge.is_satisfied
 union all
 select
     task.id,
@@ -86,7 +111,10 @@ select
     false,
     'not before ' || task.scheduled_at::text
 from tasks as task
-where task.status in ('pending', 'blocked') and task.scheduled_at > now()
+where
+    task.status in ('pending', 'blocked')
+    and not task.is_due
+    and task.scheduled_at > now()
 union all
 select
     task.id,
@@ -127,15 +155,15 @@ select
     false,
     string_agg(clash.path, ', ' order by clash.path)
     || case when count(*) > 1 then ' are' else ' is' end
-    || ' in the hands of ' || holder.key
+    || ' locked by ' || holder.key
 from tasks as task
 inner join file_conflicts as clash on clash.task_id = task.id
 inner join tasks as holder on holder.id = clash.holder_id
 where task.status in ('pending', 'blocked')
-group by task.id, holder.id;
+group by task.id, holder.id, holder.key;
 
 comment on view task_obstacles is 'Why a task cannot be claimed now, a row for each reason.';
 comment on column task_obstacles.reason is
-    'finished, in_review, claimed, started_by_hand, attempts_exhausted, held, dependency, '
+    'finished, in_review, claimed, started_by_hand, overdue, paused, held, dependency, '
     'scheduled, external, files.';
 comment on column task_obstacles.dead is 'It will not go away by itself.';

@@ -26,7 +26,7 @@ select
     max(execution.started_at) as last_started_at
 from workflows as workflow
 left join workflow_executions as execution on execution.workflow_id = workflow.id
-group by workflow.id;
+group by workflow.id, workflow.name;
 
 comment on view workflow_statistics is 'How the executions of each workflow went, exactly.';
 comment on column workflow_statistics.success_pct is

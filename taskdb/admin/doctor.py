@@ -1,44 +1,61 @@
-"""Does what must always hold, hold? On live data, row by row.
+"""Verify on live data, row by row, what must always hold.
 
 ::
 
     for finding in doctor.run(conn):
         print(finding.subject, finding.message)
 
-`run` only reads, and may run while everybody works. `repair` mends what can be mended without
-a guess: counts, ranks and caches, which follow from the rest.
+`run` only reads, and may run while everybody works. `repair` repairs derived data: counts, ranks
+and caches, which follow from the rest. `overdue` reports what nobody claims.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any, Final, TypeVar, overload
 from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
 from taskdb.exchange.graph import closing_edges
-from taskdb.models.admin.doctor import Finding, Link, PlanSettings, Rank, Repair, Urgency, WrongRank
+from taskdb.models.admin.doctor import (
+    EffectivePriority,
+    Finding,
+    Link,
+    Overdue,
+    PlanSettings,
+    Rank,
+    Repair,
+    WrongRank,
+)
 from taskdb.queries.admin import doctor as queries
 from taskdb.queries.steps import Steps, call
 from taskdb.queries.steps import run as run_steps
 
-__all__ = ["Finding", "Repair", "repair", "run"]
+__all__ = ["Finding", "Overdue", "Repair", "overdue", "repair", "run"]
 
 R = TypeVar("R")
 
 _CHECKS: Final[Sequence[Callable[[Any], Any]]] = (
-    queries.wrong_urgency,
+    queries.wrong_priority,
+    queries.wrong_edges,
     queries.wrong_counts,
     queries.wrong_blocks,
-    queries.doubled_claims,
-    queries.stray_claims,
+    queries.wrong_attempts,
+    queries.wrong_moments,
+    queries.wrong_claims,
+    queries.endless_leases,
+    queries.wrong_claim_records,
     queries.wrong_tokens,
     queries.wrong_completions,
     queries.wrong_last_moves,
     queries.broken_history,
     queries.wrong_moves,
     queries.wrong_progress,
+    queries.missing_details,
+    queries.wrong_copies,
+    queries.wrong_derived,
     queries.wrong_text,
     queries.wrong_readiness,
     queries.wrong_health,
@@ -48,7 +65,9 @@ _CHECKS: Final[Sequence[Callable[[Any], Any]]] = (
     queries.wrong_files,
     queries.wrong_phases,
     queries.wrong_spec_text,
+    queries.slow_catalogue,
 )
+DEFAULT_PATIENCE: Final = timedelta(hours=1)
 # Of a long cycle a finding shows the beginning.
 _SHOWN_KEYS: Final = 20
 
@@ -71,16 +90,34 @@ def repair(conn: Connection[Any]) -> list[Repair]: ...
 @overload
 def repair(conn: AsyncConnection[Any]) -> Awaitable[list[Repair]]: ...
 def repair(conn: Connection[Any] | AsyncConnection[Any]) -> list[Repair] | Awaitable[list[Repair]]:
-    """Mend what follows from the rest, and return what was changed.
+    """Repair what follows from the rest, and return what was changed.
 
-    These are: the count of open dependencies, with the status that it implies; that of unhealthy
-    ones; ranks and effective priorities, unless the dependencies have a cycle; the cached progress
-    of features; the words that search looks at. What is left `run` still reports, and somebody
-    must decide. All is done in the caller's transaction, or in one of its own on a connection
-    that commits by itself, and locks the tasks concerned. Raises psycopg's `SerializationFailure`
-    above READ COMMITTED if one of them was changed meanwhile.
+    These are: which dependencies are satisfied and how many are not, with the status that this
+    implies; the count of unhealthy ones; ranks and effective priorities, unless the dependencies
+    have a cycle; the columns that triggers derive or copy; missing rows of task_details, whose
+    texts are lost; the cached progress of features; the words that search looks at. What is left
+    `run` still reports, and somebody must decide. All is done in the caller's transaction, or in
+    one of its own on a connection that commits by itself, and locks the tasks concerned. Raises
+    psycopg's `SerializationFailure` above READ COMMITTED if one of them was changed meanwhile.
     """
     return _in_transaction(conn, _unhurried(_repair()))
+
+
+@overload
+def overdue(conn: Connection[Any], *, patience: timedelta = DEFAULT_PATIENCE) -> list[Overdue]: ...
+@overload
+def overdue(
+    conn: AsyncConnection[Any], *, patience: timedelta = DEFAULT_PATIENCE
+) -> Awaitable[list[Overdue]]: ...
+def overdue(
+    conn: Connection[Any] | AsyncConnection[Any], *, patience: timedelta = DEFAULT_PATIENCE
+) -> list[Overdue] | Awaitable[list[Overdue]]:
+    """Return the tasks that have been overdue for longer than *patience*, the longest first.
+
+    Nothing is damaged: a claiming call makes time pass for them. As long as these are found,
+    nobody asks for this kind of work.
+    """
+    return queries.overdue(conn, patience=patience)
 
 
 @overload
@@ -135,7 +172,7 @@ def _run() -> Steps[list[Finding]]:
 def _cycles(ranks: Sequence[WrongRank]) -> Steps[list[Finding]]:
     if not ranks:
         return []
-    waiting = [rank.id for rank in ranks]
+    waiting = [rank.waiting_id for rank in ranks]
     awaited = [rank.blocker_id for rank in ranks]
     edges: list[Link] = yield call(queries.edges_around, waiting=waiting, awaited=awaited)
     return list(_loops(edges, "dependency_cycle", "each waits for the next"))
@@ -155,24 +192,51 @@ def _loops(links: Iterable[Link], invariant: str, relation: str) -> Iterator[Fin
 
 
 def _repair() -> Steps[list[Repair]]:
+    details = yield from _repair_with(queries.missing_details, queries.repair_details)
+    copies = yield from _repair_with(queries.wrong_copies, queries.repair_copies)
     ranks = yield from _repair_ranks()
-    urgencies = yield from _repair_urgencies()
+    priorities = yield from _repair_priorities()
+    edges = yield from _repair_with(queries.wrong_edges, queries.repair_edges)
     counts = yield from _repair_counts()
     health = yield from _repair_health()
+    # What the claim goes by follows from all that.
+    derived = yield from _repair_with(queries.wrong_derived, queries.repair_derived)
     progress = yield from _repair_progress()
     text = yield from _repair_text()
-    return [*ranks, *urgencies, *counts, *health, *progress, *text]
+    tasks = [*details, *copies, *ranks, *priorities, *edges, *counts, *health, *derived]
+    return [*tasks, *progress, *text]
+
+
+def _repair_with(check: Callable[[Any], Any], repair: Callable[..., Any]) -> Steps[list[Repair]]:
+    """Let *repair* correct the tasks that *check* finds, once they are locked."""
+    wrong: list[Finding] = yield check
+    if not wrong:
+        return []
+    yield call(queries.lock_tasks, ids=_ids(wrong))
+    # What the lock waited for may have changed something: look again, now that it can't.
+    wrong = yield check
+    done: list[UUID] = yield call(repair, ids=_ids(wrong))
+    return [
+        Repair(found.invariant, found.subject, found.id, found.found, found.expected)
+        for found in wrong
+        if found.id and found.id in done
+    ]
+
+
+def _ids(findings: Iterable[Finding]) -> list[UUID]:
+    return list({finding.id for finding in findings if finding.id})
 
 
 def _repair_ranks() -> Steps[list[Repair]]:
     wrong: list[WrongRank] = yield queries.wrong_ranks
     if not wrong or (yield from _cycles(wrong)):
         return []
-    ids = {id for rank in wrong for id in (rank.id, rank.blocker_id)}
+    ids = {id for rank in wrong for id in (rank.waiting_id, rank.blocker_id)}
     yield call(queries.lock_tasks, ids=list(ids))
     # What the lock waited for may have changed something: look again, now that it can't.
-    wrong = [rank for rank in (yield queries.wrong_ranks) if {rank.id, rank.blocker_id} <= ids]
-    waiting = [rank.id for rank in wrong]
+    again: list[WrongRank] = yield queries.wrong_ranks
+    wrong = [rank for rank in again if {rank.waiting_id, rank.blocker_id} <= ids]
+    waiting = [rank.waiting_id for rank in wrong]
     awaited = [rank.blocker_id for rank in wrong]
     before: list[Rank] = yield call(queries.ranks_below, roots=awaited)
     if wrong:
@@ -186,17 +250,17 @@ def _repair_ranks() -> Steps[list[Repair]]:
     ]
 
 
-def _repair_urgencies() -> Steps[list[Repair]]:
-    wrong: list[Finding] = yield queries.wrong_urgency
-    # On a cycle of tasks each owes its urgency to the next: there is no right one.
+def _repair_priorities() -> Steps[list[Repair]]:
+    wrong: list[Finding] = yield queries.wrong_priority
+    # On a cycle of tasks each inherits from the next: no priority is the right one.
     if not wrong or (yield from _cycles((yield queries.wrong_ranks))):
         return []
-    before: list[Urgency] = yield queries.lock_urgencies
-    yield queries.spread_urgencies
+    before: list[EffectivePriority] = yield queries.lock_priorities
+    yield queries.inherit_priorities
     # Now no task is less urgent than it should be; some are more.
-    wrong = yield queries.wrong_urgency
-    yield call(queries.withdraw_urgencies, ids=[finding.id for finding in wrong])
-    after: list[Urgency] = yield queries.lock_urgencies
+    wrong = yield queries.wrong_priority
+    yield call(queries.revoke_priorities, ids=_ids(wrong))
+    after: list[EffectivePriority] = yield queries.lock_priorities
     now = {task.id: task.effective_priority for task in after}
     return [
         Repair(
@@ -214,7 +278,7 @@ def _repair_urgencies() -> Steps[list[Repair]]:
 def _repair_counts() -> Steps[list[Repair]]:
     counts: list[Finding] = yield queries.wrong_counts
     blocks: list[Finding] = yield queries.wrong_blocks
-    ids = list({finding.id for finding in (*counts, *blocks)})
+    ids = _ids((*counts, *blocks))
     # The lock first: a count is right only in a snapshot that is younger than the lock.
     locked: list[UUID] = yield call(queries.lock_tasks, ids=ids)
     done: list[Repair] = yield call(queries.repair_counts, ids=locked)
@@ -224,7 +288,7 @@ def _repair_counts() -> Steps[list[Repair]]:
 def _repair_health() -> Steps[list[Repair]]:
     wrong: list[Finding] = yield queries.wrong_health
     unlike: list[Finding] = yield queries.wrong_workflow_health
-    ids = list({finding.id for finding in (*wrong, *unlike)})
+    ids = _ids((*wrong, *unlike))
     # Workflows first, as everybody does; what is neither the other query passes over.
     workflows: list[UUID] = yield call(queries.lock_workflows, ids=ids)
     locked: list[UUID] = yield call(queries.lock_tasks, ids=ids)
@@ -242,7 +306,7 @@ def _repair_progress() -> Steps[list[Repair]]:
 
 def _repair_text() -> Steps[list[Repair]]:
     wrong: list[Finding] = yield queries.wrong_text
-    ids = [finding.id for finding in wrong]
+    ids = _ids(wrong)
     locked: list[UUID] = yield call(queries.lock_tasks, ids=ids)
     done: list[Repair] = yield call(queries.repair_text, ids=locked)
     return done

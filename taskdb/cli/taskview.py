@@ -127,7 +127,7 @@ def _columns(conn: Connection, found: Task) -> list[tuple[str, object]]:
         ("feature", feature and f"{feature.key}  {feature.title}"),
         ("agent type", found.agent_type),
         ("reserved for", found.assigned_agent),
-        ("labels", ", ".join(_labels(found))),
+        ("labels", ", ".join(found.labels)),
         ("complexity", found.complexity_score),
         ("estimated hours", found.estimated_hours),
         ("actual hours", found.actual_hours),
@@ -141,11 +141,6 @@ def _columns(conn: Connection, found: Task) -> list[tuple[str, object]]:
         ("file", found.file_path),
         ("error", found.error_message),
     ]
-
-
-def _labels(found: Task) -> list[str]:
-    labels: object = (found.metadata or {}).get("labels")
-    return [_written(label) for label in labels] if is_list(labels) else []
 
 
 def _source(metadata: Mapping[str, Any]) -> list[tuple[str, object]]:

@@ -1,4 +1,4 @@
-"""One agent of the demo, a process of its own: claim, work, complete, until nothing is left.
+"""One agent of the demo, a process of its own: claim, work, complete and claim the next one.
 
 It is what a service's worker looks like, less the work: that is a pause, with a heartbeat
 whenever a third of the lease has gone by.
@@ -65,12 +65,17 @@ def run(job: Job) -> int:
     pace = random.Random(job.name)
     url = make_conninfo(job.url, application_name=application_name(job.name))
     with Database(url, workspace=job.workspace, pool_min=1, pool_max=1) as database:
+        claim: Claim | None = None
         while os.getppid() == parent:
-            claim = database.retrying(
-                lambda conn: claims.claim_next(conn, agent=job.name, lease=job.lease)
-            )
+            claim = claim or _claim(database, job)
             if claim is not None:
-                completed += _do(database, job, claim, pace.uniform(0.5, 1.5) * job.work_seconds)
+                seconds = pace.uniform(0.5, 1.5) * job.work_seconds
+                try:
+                    _work(database, job, claim, seconds)
+                    claim = _complete(database, job, claim)
+                    completed += 1
+                except ClaimLostError:
+                    claim = None
             elif database.retrying(lambda conn: demo.work_is_left(conn, agents=list(job.crew))):
                 time.sleep(IDLE_SECONDS)
             else:
@@ -78,16 +83,18 @@ def run(job: Job) -> int:
     return completed
 
 
-def _do(database: Database, job: Job, claim: Claim, seconds: float) -> bool:
-    """Do the work of *claim* and complete it; return False if it was lost meanwhile."""
-    try:
-        _work(database, job, claim, seconds)
-        database.retrying(
-            lambda conn: claims.complete(conn, task_id=claim.task_id, token=claim.token)
+def _claim(database: Database, job: Job) -> Claim | None:
+    return database.retrying(lambda conn: claims.claim_next(conn, agent=job.name, lease=job.lease))
+
+
+def _complete(database: Database, job: Job, claim: Claim) -> Claim | None:
+    """Complete the task of *claim*, and return the claim of the next one."""
+    done = database.retrying(
+        lambda conn: claims.complete_and_claim_next(
+            conn, task_id=claim.task_id, token=claim.token, agent=job.name, lease=job.lease
         )
-    except ClaimLostError:
-        return False
-    return True
+    )
+    return done.claim
 
 
 def _work(database: Database, job: Job, claim: Claim, seconds: float) -> None:

@@ -116,6 +116,7 @@ def said_of_tasks(
             "scheduled_at": task.scheduled_at and task.scheduled_at.isoformat(),
             "parent": task.parent if task.parent in usable else None,
             "feature": task.feature,
+            "labels": list(task.labels),
             METADATA: dict(_digests(task.metadata)),
             DEPENDS_ON: waits.get(task.key, {}),
         }
@@ -136,6 +137,7 @@ def said_here(task: Task, keys: Mapping[UUID, str], features: Mapping[UUID, str]
         "scheduled_at": task.scheduled_at and task.scheduled_at.isoformat(),
         "parent": task.parent_id and keys.get(task.parent_id, str(task.parent_id)),
         "feature": task.feature_id and features.get(task.feature_id, str(task.feature_id)),
+        "labels": task.labels,
     }
 
 
@@ -151,7 +153,7 @@ def compare(
     said = update.said
     for name in (*PLAIN, STATUS, "estimated_hours", "actual_hours", "scheduled_at"):
         _compare_field(update, name, before, here, on_conflict)
-    for name in ("parent", "feature"):
+    for name in ("parent", "feature", "labels"):
         _compare_field(update, name, before, here, on_conflict)
     old: dict[str, str] = before.get(METADATA) or {}
     new: dict[str, str] = said[METADATA]

@@ -14,7 +14,7 @@ import psycopg
 from taskdb.exchange.again import OnConflict, said_of_tasks, states_of_tasks
 from taskdb.exchange.choose import Known, Selection, choose, usable_tasks
 from taskdb.exchange.graph import settle
-from taskdb.exchange.plan import ABOUT, SOURCE, LapsedClaim, Plan, PlanEpic, PlanFeature, PlanTask
+from taskdb.exchange.plan import ABOUT, SOURCE, Plan, PlanEpic, PlanFeature, PlanTask
 from taskdb.exchange.progress import Progress, Stage, counted
 from taskdb.exchange.report import ImportConflictError, ImportRefusedError, Report
 from taskdb.exchange.rows import is_list
@@ -189,18 +189,6 @@ class _Writer:
                 for row in self._told(self.new.history, Stage.HISTORY)
             ),
         )
-        self._write_claims(ids)
-
-    def _write_claims(self, ids: dict[str, UUID]) -> None:
-        claims = [(ids[key], claim) for key, claim in _claims(self.new)]
-        if claims:
-            exchange.add_lapsed_claims(
-                self.conn,
-                task_ids=[task_id for task_id, _ in claims],
-                agents=[claim.agent for _, claim in claims],
-                moments=[_moment(claim.claimed_at) for _, claim in claims],
-            )
-        self.progress(Stage.CLAIMS, len(claims), len(claims))
 
     def _write_specs(self) -> None:
         keys = {
@@ -280,7 +268,7 @@ def _report(plan: Plan, new: Selection) -> Report:
         "dependencies": sum(not edge.derived for edge in new.edges),
         "derived dependencies": sum(edge.derived for edge in new.edges),
         "history": len(new.history),
-        "claims": len(list(_claims(new))),
+        "claims": sum(task.claim is not None for task in new.tasks),
         "specs": len(new.specs),
         "implementation tasks": len(new.parts),
         "files": len(new.files),
@@ -332,23 +320,19 @@ def _new_task(task: PlanTask, feature_ids: dict[str, UUID]) -> NewTask:
         requirements=task.requirements,
         context=task.context,
         metadata=task.metadata,
+        labels=list(task.labels),
         file_path=task.file_path,
         blocked_reason=task.blocked_reason,
         scheduled_at=task.scheduled_at,
         feature_id=feature_ids[task.feature] if task.feature else None,
         parent=task.parent,
         created_by=task.created_by,
+        claim_agent=task.claim.agent if task.claim else None,
         started_at=task.started_at,
         blocked_at=task.blocked_at if task.status is TaskStatus.BLOCKED else None,
         completed_at=task.completed_at,
         created_at=task.created_at,
     )
-
-
-def _claims(new: Selection) -> Iterator[tuple[str, LapsedClaim]]:
-    for task in new.tasks:
-        if task.claim is not None:
-            yield task.key, task.claim
 
 
 def _ids(rows: Iterable[KnownRow]) -> dict[str, UUID]:

@@ -21,7 +21,6 @@ class Stage(StrEnum):
     TASKS = "tasks"
     DEPENDENCIES = "dependencies"
     HISTORY = "history"
-    CLAIMS = "claims"
     SPECS = "specs"
     FILES = "files"
 

@@ -104,6 +104,12 @@ def settle_moments(
     """
     if task.status is TaskStatus.IN_PROGRESS:
         task.started_at = task.started_at or updated_at or task.created_at
+        if agent and len(agent) > LONGEST_NAME:
+            row.changed(
+                f"its agent's name has {len(agent)} characters, {LONGEST_NAME} are allowed; "
+                f"its claim is that of {UNKNOWN_AGENT!r}"
+            )
+            agent = None
         task.claim = LapsedClaim(agent or UNKNOWN_AGENT, task.started_at)
     if task.status is TaskStatus.COMPLETED:
         _settle_completion(row, task)

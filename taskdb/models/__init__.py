@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from taskdb.models.agent_errors import AgentError, NodeRecovery, RecoveryRate
-    from taskdb.models.claims import Attempt, Claim, ClaimEnd
+    from taskdb.models.claims import (
+        Attempt,
+        Claim,
+        ClaimEnd,
+        CompletedAndClaimed,
+        EndedClaim,
+        RenewedClaim,
+    )
     from taskdb.models.conversations import TechMessage
     from taskdb.models.dependencies import Dependency, NewDependency, Obstacle, RelatedTask
     from taskdb.models.design import (
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
         NewImplementationTask,
     )
     from taskdb.models.modifications import Modification
+    from taskdb.models.pauses import Pause
     from taskdb.models.projects import Project, ProjectEnvironment, ProjectFile, ProjectSummary
     from taskdb.models.research import TechResearch
     from taskdb.models.sessions import (
@@ -43,6 +51,7 @@ if TYPE_CHECKING:
     from taskdb.models.tasks import (
         BlockedTask,
         CreatedMany,
+        FailedTask,
         NewTask,
         ReadyTask,
         StatusCount,
@@ -94,6 +103,7 @@ __all__ = [
     "Claim",
     "ClaimEnd",
     "ClaimOutcome",
+    "CompletedAndClaimed",
     "Complexity",
     "ConversationRole",
     "CreatedMany",
@@ -107,6 +117,7 @@ __all__ = [
     "DesignOutputType",
     "DesignOutputs",
     "DesignProgress",
+    "EndedClaim",
     "Epic",
     "EpicProgress",
     "ErrorPolicy",
@@ -114,6 +125,7 @@ __all__ = [
     "ExecutionStatus",
     "ExecutionStep",
     "ExternalDependency",
+    "FailedTask",
     "Feature",
     "FeatureProgress",
     "Health",
@@ -130,6 +142,7 @@ __all__ = [
     "NodeRecovery",
     "Obstacle",
     "ObstacleReason",
+    "Pause",
     "PerformanceMetrics",
     "Phase",
     "PhaseName",
@@ -144,6 +157,7 @@ __all__ = [
     "ReadyTask",
     "RecoveryRate",
     "RelatedTask",
+    "RenewedClaim",
     "SessionFigures",
     "SessionStatistics",
     "SessionStatus",

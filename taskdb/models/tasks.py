@@ -1,6 +1,6 @@
 """Tasks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,10 @@ from taskdb.models.types import TaskStatus
 
 @dataclass(slots=True)
 class Task(Model):
-    """A task, whole. `sql/tables/tasks.sql` says what each column means."""
+    """A task, whole: `sql/tables/tasks.sql` and `task_details.sql` say what each column means.
+
+    `version` grows with every edit, and stays as it is when only the status changes.
+    """
 
     id: UUID
     key: str
@@ -34,6 +37,7 @@ class Task(Model):
     requirements: dict[str, Any] | None
     context: dict[str, Any] | None
     metadata: dict[str, Any] | None
+    labels: list[str]
     file_path: str | None
     blocked_reason: str | None
     error_message: str | None
@@ -47,6 +51,7 @@ class Task(Model):
     completed_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    version: int
 
 
 @dataclass(slots=True)
@@ -145,6 +150,19 @@ class StatusCount(Model):
 
 
 @dataclass(slots=True)
+class FailedTask(Model):
+    """Failed work, with the error of its last attempt."""
+
+    id: UUID
+    key: str
+    title: str
+    error_message: str | None
+    failed_attempts: int
+    max_attempts: int
+    updated_at: datetime
+
+
+@dataclass(slots=True)
 class TaskKey(Model):
     """A task's key and id."""
 
@@ -157,7 +175,8 @@ class NewTask:
     """A task to be made by `create_many`; only the title is needed.
 
     `parent` is the key of a task of the same call, or of one that exists. A moment that is
-    None is the server's: now for `created_at`, and for the others as the status asks.
+    None is the server's: now for `created_at`, and for the others as the status asks. With
+    `claim_agent` a task in progress is under that agent's claim, whose lease is over.
     """
 
     title: str
@@ -174,6 +193,7 @@ class NewTask:
     requirements: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
     metadata: dict[str, Any] | None = None
+    labels: list[str] = field(default_factory=list[str])
     file_path: str | None = None
     blocked_reason: str | None = None
     error_message: str | None = None
@@ -184,6 +204,7 @@ class NewTask:
     workflow_execution_id: UUID | None = None
     parent: str | None = None
     created_by: str | None = None
+    claim_agent: str | None = None
     started_at: datetime | None = None
     blocked_at: datetime | None = None
     completed_at: datetime | None = None

@@ -1,39 +1,68 @@
-"""Claims: `sql/queries/claims.sql`. Every write of a holder names the token of its claim."""
+"""Claims: `sql/queries/claims.sql`. Every write of a holder names the token of its claim.
+
+An ending that is repeated with its own token, as after a lost answer, returns the same result.
+"""
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from taskdb.errors import ClaimLostError
-from taskdb.models.claims import Attempt, Claim, ClaimEnd
+from taskdb.models.claims import (
+    Attempt,
+    Claim,
+    ClaimEnd,
+    CompletedAndClaimed,
+    EndedClaim,
+    RenewedClaim,
+)
 from taskdb.queries import query
-from taskdb.queries.fields import Delay, Hours, Key, Lease, Limit, Name, Text, Token
+from taskdb.queries.fields import Complexity, Delay, Hours, Key, Lease, Limit, Name, Text, Token
 
 DEFAULT_LEASE = timedelta(minutes=15)
 
 
 @query
 def claim_next(
-    *, agent: Name, agent_type: Name | None = None, lease: Lease = DEFAULT_LEASE
+    *,
+    agent: Name,
+    agent_type: Name | None = None,
+    lease: Lease = DEFAULT_LEASE,
+    after: UUID | None = None,
+    request_id: UUID | None = None,
 ) -> Claim | None:
     """Claim the most urgent task that is ready for *agent*, or return None if nothing is.
 
     With *agent_type* only tasks of that type or of none are taken; without, tasks of every
     type. The claim lapses after *lease* unless `heartbeat` renews it; then the task is
     handed out again and this claim's token is refused with `ClaimLostError`.
+
+    *after* is the `task_id` of a claim that the same agent and type made a moment ago: the
+    search begins behind it, and at the head if nothing is there. It keeps claims fast while a
+    long transaction holds a snapshot; a more urgent task that came since waits for a claim
+    without it. Give it for a second at most.
+
+    While the claim that a *request_id* made is live, the same request returns it again.
     """
     ...
 
 
 @query
 def claim_batch(
-    *, agent: Name, limit: Limit, agent_type: Name | None = None, lease: Lease = DEFAULT_LEASE
+    *,
+    agent: Name,
+    limit: Limit,
+    agent_type: Name | None = None,
+    lease: Lease = DEFAULT_LEASE,
+    after: UUID | None = None,
 ) -> list[Claim]:
     """Claim up to *limit* tasks at once, in the order in which `claim_next` would."""
     ...
 
 
 @query
-def claim(*, key: Key, agent: Name, lease: Lease = DEFAULT_LEASE) -> Claim | None:
+def claim(
+    *, key: Key, agent: Name, lease: Lease = DEFAULT_LEASE, request_id: UUID | None = None
+) -> Claim | None:
     """Claim the task with this key, or return None if it can't be claimed by *agent* now.
 
     `dependencies.why_not_ready` says why. Agent types are not looked at.
@@ -42,11 +71,47 @@ def claim(*, key: Key, agent: Name, lease: Lease = DEFAULT_LEASE) -> Claim | Non
 
 
 @query(missing=ClaimLostError)
-def heartbeat(*, task_id: UUID, token: Token, lease: Lease = DEFAULT_LEASE) -> datetime:
+def complete_and_claim_next(
+    *,
+    task_id: UUID,
+    token: Token,
+    agent: Name,
+    agent_type: Name | None = None,
+    lease: Lease = DEFAULT_LEASE,
+    note: str | None = None,
+    after: UUID | None = None,
+    request_id: UUID | None = None,
+) -> CompletedAndClaimed:
+    """Complete a task and claim the next one, in one round trip and one commit.
+
+    The next can be one that this completion unblocked. Raises `ClaimLostError`, and claims
+    nothing, if the claim is no longer live. *after* and *request_id* are those of `claim_next`.
+    """
+    ...
+
+
+@query(missing=ClaimLostError)
+def heartbeat(
+    *,
+    task_id: UUID,
+    token: Token,
+    lease: Lease = DEFAULT_LEASE,
+    progress: Complexity | None = None,
+    note: str | None = None,
+) -> datetime:
     """Renew a claim: it now lapses *lease* from now. Return when.
 
-    Raises `ClaimLostError` if the claim has ended or another agent took the task over.
+    *progress* (0 to 100) and *note* are kept with the attempt, the last ones for good. Raises
+    `ClaimLostError` if the claim has ended or another agent took the task over.
     """
+    ...
+
+
+@query
+def heartbeat_many(
+    *, task_ids: list[UUID], tokens: list[int], lease: Lease = DEFAULT_LEASE
+) -> list[RenewedClaim]:
+    """Renew many claims at once; return one row for each pair, in the order given."""
     ...
 
 
@@ -82,8 +147,10 @@ def fail(*, task_id: UUID, token: Token, error: Text, retry_in: Delay | None = N
 
 
 @query(missing=ClaimLostError)
-def release(*, task_id: UUID, token: Token, note: str | None = None) -> ClaimEnd:
-    """Give a task back undone.
+def release(
+    *, task_id: UUID, token: Token, note: str | None = None, retry_in: Delay | None = None
+) -> ClaimEnd:
+    """Give a task back undone, which costs no attempt; with *retry_in* not before that time.
 
     Raises `ClaimLostError`, and changes nothing, if the claim is no longer live.
     """
@@ -91,8 +158,37 @@ def release(*, task_id: UUID, token: Token, note: str | None = None) -> ClaimEnd
 
 
 @query
+def complete_many(*, task_ids: list[UUID], tokens: list[int]) -> list[EndedClaim]:
+    """Complete many tasks at once; return one row for each pair, in the order given.
+
+    A pair whose claim is no longer live changes nothing, and is told by `was_held`.
+    """
+    ...
+
+
+@query
+def fail_many(
+    *, task_ids: list[UUID], tokens: list[int], error: Text, retry_in: Delay | None = None
+) -> list[EndedClaim]:
+    """End many attempts as failed at once, as `fail` does; return one row for each pair."""
+    ...
+
+
+@query
+def release_many(
+    *,
+    task_ids: list[UUID],
+    tokens: list[int],
+    note: str | None = None,
+    retry_in: Delay | None = None,
+) -> list[EndedClaim]:
+    """Give many tasks back undone at once, as `release` does; return one row for each pair."""
+    ...
+
+
+@query
 def list_for_task(key: Key) -> list[Attempt]:
-    """Return the attempts at a task, the first first."""
+    """Return the attempts at a task, the oldest first."""
     ...
 
 

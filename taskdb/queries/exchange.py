@@ -20,7 +20,6 @@ from taskdb.queries import query
 from taskdb.queries.fields import Key, Name, Order, Text, Title
 
 __all__ = [
-    "add_lapsed_claims",
     "copy_edges",
     "copy_epics",
     "copy_features",
@@ -146,12 +145,6 @@ def copy_history(
     created_at: datetime,
 ) -> int:
     """Add another tracker's history by COPY."""
-    ...
-
-
-@query
-def add_lapsed_claims(*, task_ids: list[UUID], agents: list[str], moments: list[datetime]) -> int:
-    """Give each task in progress the claim of an agent that is over; return how many got one."""
     ...
 
 

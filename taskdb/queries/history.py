@@ -19,12 +19,13 @@ def list_by_agent(
     *,
     agent: Name,
     after_created_at: datetime | None = None,
-    after_id: UUID | None = None,
+    after_task_id: UUID | None = None,
+    after_seq: int | None = None,
     limit: Limit = 50,
 ) -> list[HistoryEntry]:
     """Return what an agent did, the newest first.
 
-    The next page begins after the last row of this one: give its `created_at` and `id`.
+    The next page begins after the last row of this one: give its `created_at`, `task_id` and `seq`.
     """
     ...
 
@@ -34,11 +35,12 @@ def recent(
     *,
     since: datetime | None = None,
     after_created_at: datetime | None = None,
-    after_id: UUID | None = None,
+    after_task_id: UUID | None = None,
+    after_seq: int | None = None,
     limit: Limit = 50,
 ) -> list[HistoryEntry]:
     """Return the latest changes across all tasks, the newest first.
 
-    The next page begins after the last row of this one: give its `created_at` and `id`.
+    The next page begins after the last row of this one: give its `created_at`, `task_id` and `seq`.
     """
     ...

@@ -1,17 +1,20 @@
 """Tasks: `sql/queries/tasks.sql`."""
 
+import inspect
 from collections.abc import Awaitable, Iterable
 from datetime import datetime
-from typing import Any, overload
+from typing import Any, Literal, overload
 from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
 from taskdb.errors import NotFoundError
+from taskdb.models.claims import ClaimEnd
 from taskdb.models.dependencies import NewDependency
 from taskdb.models.tasks import (
     BlockedTask,
     CreatedMany,
+    FailedTask,
     NewTask,
     OrderedTask,
     ReadyTask,
@@ -38,7 +41,6 @@ from taskdb.queries.fields import (
     Title,
 )
 from taskdb.queries.identifiers import uuid7s
-from taskdb.queries.session import set_statement_timeout, statement_timeout
 from taskdb.queries.steps import Steps, call, run
 from taskdb.query import UNSET, Unset
 
@@ -59,6 +61,7 @@ def create(
     requirements: dict[str, Any] | None = None,
     context: dict[str, Any] | None = None,
     metadata: dict[str, Any] | None = None,
+    labels: list[Name] = [],  # noqa: B006  # nobody changes it
     file_path: Text | None = None,
     blocked_reason: Text | None = None,
     scheduled_at: datetime | None = None,
@@ -68,12 +71,14 @@ def create(
     workflow_execution_id: UUID | None = None,
     parent_id: UUID | None = None,
     created_by: Name | None = None,
+    if_exists: Literal["return"] | None = None,
 ) -> Task:
     """Make a task; without a key the server names it `T-1`, `T-2`, ...
 
-    *priority* is 1 (most urgent) to 10. Raises `IntegrityError` if the key is taken, or the
-    feature, workflow, execution or parent does not exist, or the execution is not of the
-    workflow.
+    *priority* is 1 (most urgent) to 10. With `if_exists="return"` a task that has the key
+    already is returned as it is, so that a creation can be repeated. Raises `IntegrityError` if
+    the key is taken, or the feature, workflow, execution or parent does not exist, or the
+    execution is not of the workflow.
     """
     ...
 
@@ -84,35 +89,58 @@ def copy_tasks(
     id: UUID,
     key: Key | None,
     title: Title,
-    description: str | None,
     status: TaskStatus,
     priority: Priority,
     agent_type: Name | None,
     assigned_agent: Name | None,
-    complexity_score: Complexity | None,
-    estimated_hours: Hours | None,
     execution_order: Order | None,
-    requirements: dict[str, Any] | None,
-    context: dict[str, Any] | None,
-    metadata: dict[str, Any] | None,
-    file_path: Text | None,
     blocked_reason: Text | None,
     scheduled_at: datetime | None,
     max_attempts: Attempts,
-    feature_id: UUID | None,
     workflow_id: UUID | None,
     workflow_execution_id: UUID | None,
-    parent_id: UUID | None,
-    created_by: Name | None,
-    actual_hours: Hours | None,
     error_message: str | None,
     started_at: datetime | None,
     blocked_at: datetime | None,
     completed_at: datetime | None,
-    created_at: datetime | None,
-    updated_at: datetime | None,
+    created_at: datetime,
+    updated_at: datetime,
+    claim_agent: Name | None,
+    details_follow: bool,
 ) -> int:
-    """Make many tasks by COPY; `create_many` is the friendlier way in."""
+    """Make the first rows of many tasks by COPY; `create_many` is the friendlier way in."""
+    ...
+
+
+@query
+def copy_details(
+    *,
+    task_id: UUID,
+    description: str | None,
+    complexity_score: Complexity | None,
+    estimated_hours: Hours | None,
+    requirements: dict[str, Any] | None,
+    context: dict[str, Any] | None,
+    metadata: dict[str, Any] | None,
+    labels: list[Name],
+    file_path: Text | None,
+    feature_id: UUID | None,
+    parent_id: UUID | None,
+    created_by: Name | None,
+    actual_hours: Hours | None,
+    priority: Priority,
+    agent_type: Name | None,
+    assigned_agent: Name | None,
+    created_at: datetime,
+    updated_at: datetime,
+) -> int:
+    """Make the second rows of the same tasks by COPY."""
+    ...
+
+
+@query
+def transaction_time() -> datetime:
+    """Return the moment at which the transaction began."""
     ...
 
 
@@ -157,14 +185,8 @@ def _create_many(tasks: list[NewTask], dependencies: list[NewDependency]) -> Ste
         named.update((edge.task, edge.depends_on))
     ids |= yield from known_ids(named - ids.keys())
 
-    rows = [
-        {
-            "id": id,
-            "parent_id": None if task.parent is None else ids[task.parent],
-            **{name: getattr(task, name) for name in _COPIED},
-        }
-        for task, id in zip(tasks, new_ids, strict=True)
-    ]
+    now: datetime = yield call(transaction_time)
+    rows = [_row(task, id, ids, now) for task, id in zip(tasks, new_ids, strict=True)]
     edges = [
         {
             "task_id": ids[edge.task],
@@ -174,14 +196,12 @@ def _create_many(tasks: list[NewTask], dependencies: list[NewDependency]) -> Ste
         }
         for edge in dependencies
     ]
-    # All edges are checked by one statement, which may take longer than a service's limit.
-    limit: str = yield call(statement_timeout)
-    yield call(set_statement_timeout, "0")
-    task_count: int = yield call(copy_tasks.copy, _in_order(rows, edges))
+    ordered = _in_order(rows, edges)
+    task_count: int = yield call(copy_tasks.copy, [_pick(row, _TASK_COLUMNS) for row in ordered])
+    yield call(copy_details.copy, [_pick(row, _DETAIL_COLUMNS) for row in ordered])
     dependency_count: int = 0
     if edges:
         dependency_count = yield call(copy_dependencies.copy, edges)
-    yield call(set_statement_timeout, limit)
     return CreatedMany(new_ids, task_count, dependency_count)
 
 
@@ -210,7 +230,27 @@ def _in_order(rows: list[dict[str, Any]], edges: list[dict[str, Any]]) -> list[d
     return [rows[index] for index in order]
 
 
-_COPIED = [name for name in NewTask.__slots__ if name != "parent"]
+_TASK_COLUMNS = tuple(name for name in inspect.signature(copy_tasks).parameters if name != "conn")
+_DETAIL_COLUMNS = tuple(
+    name for name in inspect.signature(copy_details).parameters if name != "conn"
+)
+
+
+def _row(task: NewTask, id: UUID, ids: dict[str, UUID], now: datetime) -> dict[str, Any]:
+    created_at = task.created_at or now
+    return {
+        **{name: getattr(task, name) for name in NewTask.__slots__ if name != "parent"},
+        "id": id,
+        "task_id": id,
+        "parent_id": None if task.parent is None else ids[task.parent],
+        "created_at": created_at,
+        "updated_at": task.updated_at or created_at,
+        "details_follow": True,
+    }
+
+
+def _pick(row: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: row[name] for name in names}
 
 
 def known_ids(keys: Iterable[str]) -> Steps[dict[str, UUID]]:
@@ -256,6 +296,7 @@ def list_tasks(
     workflow_execution_id: UUID | None = None,
     parent_id: UUID | None = None,
     due_by: datetime | None = None,
+    labels: list[Name] | None = None,
     created_by: Name | None = None,
     after_created_at: datetime | None = None,
     after_id: UUID | None = None,
@@ -264,8 +305,8 @@ def list_tasks(
     """Return tasks, newest first; a filter that is None is left out.
 
     *at_least* is the least urgent priority to list (3 lists 1 to 3); *due_by* lists tasks
-    that are scheduled up to that moment. The next page begins after the last row of this
-    one: give its `created_at` and `id`.
+    that are scheduled up to that moment, *labels* those that have all of these. The next page
+    begins after the last row of this one: give its `created_at` and `id`.
     """
     ...
 
@@ -316,6 +357,7 @@ def update(
     requirements: dict[str, Any] | None | Unset = UNSET,
     context: dict[str, Any] | None | Unset = UNSET,
     metadata: dict[str, Any] | None | Unset = UNSET,
+    labels: list[Name] | Unset = UNSET,
     file_path: Text | None | Unset = UNSET,
     error_message: str | None | Unset = UNSET,
     scheduled_at: datetime | None | Unset = UNSET,
@@ -324,11 +366,14 @@ def update(
     workflow_id: UUID | None | Unset = UNSET,
     workflow_execution_id: UUID | None | Unset = UNSET,
     parent_id: UUID | None | Unset = UNSET,
+    if_version: int | None = None,
 ) -> Task:
     """Change what is given, and nothing else; None empties a field.
 
-    The status has `update_status` of its own. Raises `NotFoundError` if there is no such
-    task, and `CircularDependencyError` for a parent that is a part of the task.
+    The status has `update_status` of its own. With *if_version*, the `version` of the task as
+    it was read, raises `VersionConflictError` and changes nothing if somebody has edited it
+    since. Raises `NotFoundError` if there is no such task, and `CircularDependencyError` for a
+    parent that is a part of the task.
     """
     ...
 
@@ -385,4 +430,21 @@ def find_similar(*, title: Title, limit: Limit = 10) -> list[SimilarTask]:
 @query
 def execution_order(*, epic: Key, feature: Key | None = None) -> list[OrderedTask]:
     """Return the open tasks of an epic, or of one feature of it, each after all it waits for."""
+    ...
+
+
+@query
+def list_failed(*, limit: Limit = 50) -> list[FailedTask]:
+    """Return failed work, the latest first, with its last error."""
+    ...
+
+
+@query
+def requeue(
+    *, keys: list[Key], agent: Name | None = None, note: str | None = None
+) -> list[ClaimEnd]:
+    """Hand failed work out again with all of its attempts; return what was requeued.
+
+    Keys of tasks that have not failed are left alone.
+    """
     ...

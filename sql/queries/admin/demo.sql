@@ -18,40 +18,39 @@ select
         where task.assigned_agent is null or task.assigned_agent = any(:agents)
     )
     or exists (
-        select from task_claims as claim
-        where claim.outcome is null and claim.lease_expires_at > now()
+        select from tasks as task
+        where task.lease_expires_at > now()
     ) as is_left;
 
 -- name: agents_at_work
 -- What each agent has completed and what it works on, in the order of their names.
 --
--- plan: task_claims_by_agent
+-- plan: task_history_by_agent
+-- plan: tasks_by_lease
 select
     agent.name,
     (
         select count(*)
-        from task_claims as done
+        from task_history as done
         where done.agent = agent.name and done.outcome = 'completed'
     ) as completed_count,
     task.key,
     task.title
 from unnest(:agents::text[]) as agent (name)
-left join task_claims as claim on claim.agent = agent.name and claim.outcome is null
-left join tasks as task on task.id = claim.task_id
+left join tasks as task
+    on task.claim_agent = agent.name and task.lease_expires_at is not null
 order by agent.name;
 
 -- name: claim_in_hand
 -- The key of the task whose claim the agent holds, if it has told the server all it had
 -- to say: between two statements, in the middle of its work.
 --
--- plan: task_claims_by_lease
+-- plan: tasks_by_lease
 select task.key
-from task_claims as claim
-inner join tasks as task on task.id = claim.task_id
+from tasks as task
 where
-    claim.agent = :agent
-    and claim.outcome is null
-    and claim.lease_expires_at > now()
+    task.claim_agent = :agent
+    and task.lease_expires_at > now()
     and not exists (
         select from pg_stat_activity as session
         where session.application_name = :application_name and session.state <> 'idle'
@@ -79,7 +78,7 @@ order by next_claim.claimed_at;
 -- How many claims the agents made, how many tasks they completed, and how many
 -- dependencies these have.
 --
--- plan: task_claims_by_agent
+-- plan: task_history_by_agent
 -- plan: task_dependencies_pkey
 select
     count(*) as claim_count,
@@ -111,13 +110,13 @@ left join lateral (
     from task_history as past
     where
         past.task_id = edge.depends_on_id
-        and past.seq is not null
+        and past.seq > 0
         and past.created_at < start.created_at
     order by past.seq desc
     limit 1
 ) as gate on true
 where
-    start.seq is not null
+    start.seq > 0
     and start.old_status <> 'in_progress'
     and start.new_status = 'in_progress'
     and is_satisfied(edge.dependency_type, gate.new_status, blocker.completed_at) is not true
@@ -141,7 +140,7 @@ moves as (
         past.task_id,
         count(*) as by_history
     from task_history as past
-    where past.seq is not null and past.old_status is not null and past.new_status = 'completed'
+    where past.seq > 0 and past.old_status is not null and past.new_status = 'completed'
     group by past.task_id
 )
 
@@ -170,7 +169,7 @@ inner join tasks as task on task.id = past.task_id
 left join task_claims as holder
     on holder.task_id = task.id and holder.token = task.claim_token
 where
-    past.seq is not null
+    past.seq > 0
     and past.old_status is not null
     and past.new_status = 'completed'
     and (holder.agent = past.agent and holder.outcome = 'completed') is not true
@@ -187,9 +186,7 @@ from task_claims as earlier
 inner join task_claims as later
     on later.task_id = earlier.task_id and later.token > earlier.token
 inner join tasks as task on task.id = earlier.task_id
-where
-    earlier.ended_at is null
-    or later.claimed_at < least(earlier.ended_at, earlier.lease_expires_at)
+where earlier.ended_at is null or later.claimed_at < earlier.ended_at
 order by task.key;
 
 -- name: left_open

@@ -34,7 +34,8 @@ select
     'its rank is ' || waiting.graph_rank || ', and ' || blocker.key
     || ', which it waits for, has ' || blocker.graph_rank as found,
     'a rank above those of all tasks that it waits for' as expected,
-    waiting.id,
+    waiting.id as "id?",  -- a finding of the catalogue has none
+    waiting.id as waiting_id,
     blocker.id as blocker_id
 from task_dependencies as edge
 inner join tasks as waiting on waiting.id = edge.task_id
@@ -76,28 +77,49 @@ order by waiting.key, blocker.key;
 --
 -- plan: whole tables: an invariant is one of every row
 with recursive rooted as (
-    select child.id
-    from tasks as child
-    inner join tasks as root on root.id = child.parent_id
+    select child.task_id as id
+    from task_details as child
+    inner join task_details as root on root.task_id = child.parent_id
     where root.parent_id is null
     union all
-    select child.id
+    select child.task_id
     from rooted
-    inner join tasks as child on child.parent_id = rooted.id
+    inner join task_details as child on child.parent_id = rooted.id
 )
 
 select
     task.id,
     task.key,
     parent.key as next_key
-from tasks as task
-inner join tasks as parent on parent.id = task.parent_id
-left join rooted on rooted.id = task.id
+from task_details as details
+inner join tasks as task on task.id = details.task_id
+inner join tasks as parent on parent.id = details.parent_id
+left join rooted on rooted.id = details.task_id
 where rooted.id is null
 order by task.key;
 
+-- name: wrong_edges
+-- 2. A dependency is marked satisfied exactly if its blocker's status satisfies it.
+--
+-- plan: whole tables: an invariant is one of every row
+select
+    'is_satisfied' as invariant,
+    waiting.key as subject,
+    case when edge.is_satisfied then 'a satisfied' else 'an unsatisfied' end
+    || ' dependency on ' || blocker.key || ', which is ' || blocker.status as found,
+    case when edge.is_satisfied then 'an unsatisfied' else 'a satisfied' end
+    || ' one, as its type is ' || edge.dependency_type as expected,
+    waiting.id
+from task_dependencies as edge
+inner join tasks as waiting on waiting.id = edge.task_id
+inner join tasks as blocker on blocker.id = edge.depends_on_id
+where
+    edge.is_satisfied
+    <> is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
+order by waiting.key, blocker.key;
+
 -- name: wrong_counts
--- 2. open_dependencies is the number of a task's unsatisfied requires and blocks edges.
+-- 2. open_dependencies is the number of a task's unsatisfied dependencies.
 --
 -- plan: whole tables: an invariant is one of every row
 with open_edges as (
@@ -105,8 +127,7 @@ with open_edges as (
         edge.task_id,
         count(*) as edge_count
     from task_dependencies as edge
-    inner join tasks as blocker on blocker.id = edge.depends_on_id
-    where not is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
+    where not edge.is_satisfied
     group by edge.task_id
 )
 
@@ -121,20 +142,20 @@ left join open_edges on open_edges.task_id = task.id
 where task.open_dependencies <> coalesce(open_edges.edge_count, 0)
 order by task.key;
 
--- name: wrong_urgency
+-- name: wrong_priority
 -- 6. A task is as urgent as its own priority, or as the most urgent task that waits for it and
--- was not given up. As the graph has no cycle, what holds for each task and those next to it is
+-- is active. As the graph has no cycle, what holds for each task and those next to it is
 -- what recomputation of the whole plan would give.
 -- plan: whole tables: an invariant is one of every row
 with demand as (
     select
         edge.depends_on_id as task_id,
-        min(dependent.effective_priority::int) as urgency
+        min(dependent.effective_priority::int) as priority
     from task_dependencies as edge
     inner join tasks as dependent on dependent.id = edge.task_id
     where
         edge.dependency_type <> 'suggests'
-        and is_wanted(dependent.status, dependent.completed_at)
+        and is_active(dependent.status, dependent.completed_at)
     group by edge.depends_on_id
 )
 
@@ -142,13 +163,13 @@ select
     'effective_priority' as invariant,
     task.key as subject,
     'effective_priority is ' || task.effective_priority as found,
-    least(task.priority::int, demand.urgency) || ', by its priority '
+    least(task.priority::int, demand.priority) || ', by its priority '
     || task.priority
-    || coalesce(' and ' || demand.urgency || ' of what waits for it', '') as expected,
+    || coalesce(' and ' || demand.priority || ' of what waits for it', '') as expected,
     task.id
 from tasks as task
 left join demand on demand.task_id = task.id
-where task.effective_priority <> least(task.priority::int, demand.urgency)
+where task.effective_priority <> least(task.priority::int, demand.priority)
 order by task.key;
 
 -- name: wrong_blocks
@@ -178,122 +199,246 @@ where
     or (task.status <> 'blocked' and task.blocked_reason is not null)
 order by task.key;
 
--- name: doubled_claims
--- 3. A task has at most one live claim.
+-- name: wrong_attempts
+-- 2. A task that waits for work has an attempt left.
 --
--- plan: tasks_pkey
+-- plan: whole tables: an invariant is one of every row
 select
-    'live_claim' as invariant,
+    'attempts' as invariant,
     task.key as subject,
-    count(*) || ' claims are live: of '
-    || string_agg(
-        claim.agent || ' (token ' || claim.token || ')', ', ' order by claim.token, claim.agent
-    ) as found,
-    'at most one' as expected,
+    'it is ' || task.status || ' after ' || task.failed_attempts || ' of ' || task.max_attempts
+    || ' attempts' as found,
+    'failed' as expected,
     task.id
-from task_claims as claim
-inner join tasks as task on task.id = claim.task_id
-where claim.outcome is null
-group by task.id
-having count(*) > 1
+from tasks as task
+where
+    task.status in ('pending', 'blocked')
+    and task.failed_attempts >= greatest(task.max_attempts, 1)
 order by task.key;
 
--- name: stray_claims
--- 3. A live claim is on a task in progress.
---
--- plan: tasks_pkey
-select
-    'claimed_task' as invariant,
-    task.key as subject,
-    'the claim of ' || claim.agent || ' (token ' || claim.token || ') is live, and the task '
-    || task.status as found,
-    'a task in progress, or a claim that ended as revoked' as expected,
-    task.id
-from task_claims as claim
-inner join tasks as task on task.id = claim.task_id
-where claim.outcome is null and task.status <> 'in_progress'
-order by task.key, claim.token;
-
--- name: wrong_tokens
--- 3. No claim has a token above its task's, which is the newest one's; a live one has just that.
+-- name: wrong_moments
+-- 2. blocked_at is there exactly while a task is blocked, completed_at from its completion on
+-- until it reopens, and started_at once it was in progress.
 --
 -- plan: whole tables: an invariant is one of every row
 select
-    'token' as invariant,
+    'moment' as invariant,
     task.key as subject,
-    'the claim of ' || claim.agent || ' has token ' || claim.token || ', the task '
-    || task.claim_token as found,
-    case
-        when claim.outcome is null then 'the same: the claim is live'
-        else 'none above the task''s'
-    end as expected,
+    'it is ' || task.status || ', and ' || moment.name
+    || case when moment.is_there then ' is set' else ' is null' end as found,
+    case when moment.is_there then 'none' else 'the moment of that' end as expected,
     task.id
-from task_claims as claim
-inner join tasks as task on task.id = claim.task_id
+from tasks as task
+cross join lateral (
+    values
+    ('blocked_at', task.blocked_at is not null, task.status = 'blocked'),
+    (
+        'completed_at',
+        task.completed_at is not null,
+        task.status = 'completed' or (task.status = 'archived' and task.completed_at is not null)
+    ),
+    (
+        'started_at',
+        task.started_at is not null,
+        task.status = 'in_progress' or task.started_at is not null
+    )
+) as moment (name, is_there, is_due)
+where moment.is_there <> moment.is_due
+order by task.key, moment.name;
+
+-- name: wrong_claims
+-- 3. Only a task in progress is claimed, with an agent, a token and a lease. What belongs to a
+-- claim is null where there is none.
+--
+-- plan: whole tables: an invariant is one of every row
+select
+    'claim' as invariant,
+    task.key as subject,
+    'it is ' || task.status || case
+        when task.claim_agent is null
+            then ' without a claim, and ' || concat_ws(
+                ', ',
+                case when task.lease_expires_at is not null then 'lease_expires_at' end,
+                case when task.claim_request_id is not null then 'claim_request_id' end,
+                case when task.progress_pct is not null then 'progress_pct' end,
+                case when task.progress_note is not null then 'progress_note' end
+            ) || ' is set'
+        when task.lease_expires_at is null
+            then ', claimed by ' || task.claim_agent || ' without a lease'
+        when task.claim_token < 1
+            then ', claimed by ' || task.claim_agent || ' with token ' || task.claim_token
+        else ' and claimed by ' || task.claim_agent
+    end as found,
+    'a task in progress with a token and a lease, or no claim' as expected,
+    task.id
+from tasks as task
 where
-    claim.token > task.claim_token
-    or (claim.outcome is null and claim.token < task.claim_token)
-order by task.key, claim.token;
+    (
+        task.claim_agent is not null
+        and (
+            task.status <> 'in_progress'
+            or task.lease_expires_at is null
+            or task.claim_token < 1
+        )
+    )
+    or (
+        task.claim_agent is null
+        and (
+            task.lease_expires_at is not null
+            or task.claim_request_id is not null
+            or task.progress_pct is not null
+            or task.progress_note is not null
+        )
+    )
+order by task.key;
 
--- name: wrong_completions
--- 3. Completed work was completed once, by the holder of the live token: each claim that
--- ended so left one row of history, of the same agent; and nobody claimed the task after
--- that, unless it was reopened.
+-- name: endless_leases
+-- 3. A lease ends some day: no claiming call gives one of more than a year.
+--
+-- plan: tasks_by_lease
+select
+    'lease' as invariant,
+    task.key as subject,
+    'the lease of ' || task.claim_agent || ' ends at ' || task.lease_expires_at as found,
+    'within 366 days' as expected,
+    task.id
+from tasks as task
+where task.lease_expires_at > now() + interval '366 days' and task.claim_agent is not null
+order by task.key;
+
+-- name: wrong_claim_records
+-- 3. History has each claim once: the row that begins it carries its token, and the next row of
+-- the task ends it with that token and an outcome. Only a live claim has no end yet.
 --
 -- plan: whole tables: an invariant is one of every row
-with ended as (
-    select
-        claim.task_id,
-        claim.agent,
-        count(*) as claim_count
-    from task_claims as claim
-    where claim.outcome = 'completed'
-    group by claim.task_id, claim.agent
-),
-
-recorded as (
+with claim_row as (
     select
         entry.task_id,
+        entry.seq,
+        entry.token,
+        entry.outcome,
         entry.agent,
-        count(*) as entry_count
+        entry.new_status = 'in_progress' and entry.token is not null as begins,
+        coalesce(earlier.new_status = 'in_progress' and earlier.token is not null, false)
+            as follows_beginning,
+        later.seq is not null as is_followed,
+        coalesce(later.token = entry.token and later.outcome is not null, false) as is_ended
     from task_history as entry
-    where entry.seq > 1 and entry.new_status = 'completed'
-    group by entry.task_id, entry.agent
+    left join task_history as earlier
+        on earlier.task_id = entry.task_id and earlier.seq = entry.seq - 1
+    left join task_history as later
+        on later.task_id = entry.task_id and later.seq = entry.seq + 1
+    where entry.token is not null or entry.outcome is not null
 )
 
 select
-    'completion' as invariant,
+    'claim_record' as invariant,
     task.key as subject,
-    ended.claim_count || ' claims of ' || ended.agent || ' ended as completed, and history has '
-    || coalesce(recorded.entry_count, 0) || ' completions by this agent' as found,
-    'one completion for each' as expected,
+    'row ' || claim_row.seq || ' of its history begins the claim of ' || claim_row.agent
+    || ' (token ' || claim_row.token || '), and '
+    || case
+        when claim_row.is_followed then 'the next row does not end it'
+        else 'it is neither live nor ended'
+    end as found,
+    'a live claim, or an end with the same token and an outcome' as expected,
     task.id
-from ended
-inner join tasks as task on task.id = ended.task_id
-left join recorded on recorded.task_id = ended.task_id and recorded.agent = ended.agent
-where ended.claim_count > coalesce(recorded.entry_count, 0)
+from claim_row
+inner join tasks as task on task.id = claim_row.task_id
+where
+    claim_row.begins
+    and claim_row.token is not null
+    and case
+        when claim_row.is_followed then not claim_row.is_ended
+        else task.claim_agent is null
+    end
 union all
 select
-    'completion',
+    'claim_record',
     task.key,
-    'the claim of ' || done.agent || ' (token ' || done.token || ') completed the task, and '
-    || later.agent || ' has claimed it since',
-    'a task that was reopened in between',
+    'row ' || claim_row.seq || ' of its history ends a claim ('
+    || coalesce('token ' || claim_row.token, 'no token') || ', '
+    || coalesce(claim_row.outcome::text, 'no outcome')
+    || '), and the row before it begins none',
+    'an end right behind its beginning',
     task.id
-from task_claims as done
-inner join task_claims as later on later.task_id = done.task_id and later.token = done.token + 1
-inner join tasks as task on task.id = done.task_id
-where
-    done.outcome = 'completed'
-    and not exists (
-        select from task_history as entry
-        where
-            entry.task_id = done.task_id
-            and entry.seq > 1
-            and entry.old_status in ('completed', 'archived')
-            and entry.new_status not in ('completed', 'archived')
-    )
+from claim_row
+inner join tasks as task on task.id = claim_row.task_id
+where not claim_row.begins and not claim_row.follows_beginning
+union all
+select
+    'claim_record',
+    task.key,
+    'it is claimed by ' || task.claim_agent || ', and row ' || latest.seq
+    || ' of its history, the latest, begins no claim',
+    'the beginning of the live claim',
+    task.id
+from tasks as task
+inner join task_history as latest
+    on latest.task_id = task.id and latest.seq = task.status_seq
+where task.claim_agent is not null and task.status = 'in_progress' and latest.token is null
 order by subject, found;
+
+-- name: wrong_tokens
+-- 3. Each claim of a task has a higher token than the one before it, and claim_token is that of
+-- the newest.
+--
+-- plan: whole tables: an invariant is one of every row
+with beginning as (
+    select
+        entry.task_id,
+        entry.token,
+        lag(entry.token) over (partition by entry.task_id order by entry.seq) as earlier_token
+    from task_history as entry
+    where entry.new_status = 'in_progress' and entry.token is not null
+),
+
+newest as (
+    select
+        beginning.task_id,
+        max(beginning.token) as token
+    from beginning
+    group by beginning.task_id
+)
+
+select
+    'token' as invariant,
+    task.key as subject,
+    'a claim with token ' || beginning.token || ' follows one with ' || beginning.earlier_token
+        as found,
+    'a higher one' as expected,
+    task.id
+from beginning
+inner join tasks as task on task.id = beginning.task_id
+where beginning.token <= beginning.earlier_token
+union all
+select
+    'token',
+    task.key,
+    'claim_token is ' || task.claim_token,
+    coalesce(newest.token, 0) || ', as its newest claim in history says',
+    task.id
+from tasks as task
+left join newest on newest.task_id = task.id
+where task.claim_token <> coalesce(newest.token, 0)
+order by subject, found;
+
+-- name: wrong_completions
+-- 3. A claim that ended as completed completed its task. (That it did so once, wrong_claim_records
+-- says; and that nobody had the task afterwards unless it was reopened, broken_history and
+-- wrong_moves do.)
+--
+-- plan: whole tables: an invariant is one of every row
+select
+    'completion' as invariant,
+    task.key as subject,
+    'row ' || entry.seq || ' of its history ends the claim of ' || entry.agent
+    || ' as completed, and the task is ' || entry.new_status as found,
+    'a task completed by it' as expected,
+    task.id
+from task_history as entry
+inner join tasks as task on task.id = entry.task_id
+where entry.outcome = 'completed' and entry.new_status <> 'completed'
+order by task.key, entry.seq;
 
 -- name: wrong_last_moves
 -- 4. The last row of a task's history has its status.
@@ -305,7 +450,7 @@ with latest as (
         entry.seq,
         entry.new_status
     from task_history as entry
-    where entry.seq is not null
+    where entry.seq > 0
     order by entry.task_id, entry.seq desc
 )
 
@@ -327,17 +472,20 @@ order by task.key;
 
 -- name: broken_history
 -- 4. A task's history has no gap: each row begins where the one before it ended, and the
--- first begins with nothing.
+-- first begins with nothing. Imported rows, and no others, stand before the first.
 --
 -- plan: whole tables: an invariant is one of every row
 select
     'history' as invariant,
     task.key as subject,
     'row ' || entry.seq || ' of its history goes from '
-    || coalesce(entry.old_status::text, 'nothing') || ' to ' || entry.new_status as found,
+    || coalesce(entry.old_status::text, 'nothing') || ' to ' || entry.new_status
+    || coalesce(', with the source ' || entry.source, '') as found,
     case
+        when entry.seq <= 0 then 'a row with a source'
+        when entry.source is not null then 'no source'
         when entry.seq = 1 then 'from nothing'
-        when earlier.id is null then 'a row ' || entry.seq - 1 || ' before it'
+        when earlier.seq is null then 'a row ' || entry.seq - 1 || ' before it'
         else 'from ' || earlier.new_status || ', where row ' || earlier.seq || ' ended'
     end as expected,
     task.id
@@ -348,13 +496,14 @@ left join task_history as earlier
 where
     (entry.seq = 1 and entry.old_status is not null)
     or (entry.seq > 1 and entry.old_status is distinct from earlier.new_status)
-    or (entry.seq > 1 and earlier.id is null)
+    or (entry.seq > 1 and earlier.seq is null)
+    or (entry.source is null) = (entry.seq <= 0)
 order by task.key, entry.seq;
 
 -- name: wrong_moves
--- 4. Each move is in the table of moves as it is today, or was forced, or imported, or is the
--- cascade's. A move to pending or to blocked ends in whichever of the two the dependencies
--- demand.
+-- 4. Each move is in the table of moves as it is today, or was forced, or imported, or follows by
+-- itself. A move to pending or to blocked ends in whichever of the two the dependencies demand;
+-- a task without an attempt left fails.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -387,6 +536,11 @@ where
         entry.agent = 'taskdb'
         and entry.old_status in ('pending', 'blocked')
         and entry.new_status in ('pending', 'blocked')
+    )
+    and not (
+        entry.old_status in ('pending', 'blocked')
+        and entry.new_status = 'failed'
+        and entry.note is not null
     )
 order by task.key, entry.seq;
 
@@ -431,11 +585,207 @@ select
     'the words of its title and description' as expected,
     task.id
 from tasks as task
+inner join task_details as details on details.task_id = task.id
 left join task_search as indexed on indexed.task_id = task.id
 where
     indexed.title is distinct from task.title
-    or indexed.document is distinct from task_document(task.title, task.description)
+    or indexed.document is distinct from task_document(task.title, details.description)
 order by task.key;
+
+-- name: missing_details
+-- 6. Every task has its row of task_details. (It cannot have two, and no row is of no task.)
+--
+-- plan: whole tables: an invariant is one of every row
+select
+    'details' as invariant,
+    task.key as subject,
+    'no row in task_details' as found,
+    'one row' as expected,
+    task.id
+from tasks as task
+left join task_details as details on details.task_id = task.id
+where details.task_id is null
+order by task.key;
+
+-- name: wrong_copies
+-- 6. What task_details copies from tasks, for its indexes, is the same there.
+--
+-- plan: whole tables: an invariant is one of every row
+select
+    'copy' as invariant,
+    task.key as subject,
+    copied.name || ' ' || coalesce(copied.value, 'null') || ' in task_details' as found,
+    copied.name || ' ' || coalesce(copied.original, 'null') || ', as in tasks' as expected,
+    task.id
+from tasks as task
+inner join task_details as details on details.task_id = task.id
+cross join lateral (
+    values
+    ('priority', details.priority::text, task.priority::text),
+    ('agent_type', details.agent_type::text, task.agent_type::text),
+    ('assigned_agent', details.assigned_agent::text, task.assigned_agent::text),
+    ('created_at', details.created_at::text, task.created_at::text)
+) as copied (name, value, original)
+where copied.value is distinct from copied.original
+order by task.key, copied.name;
+
+-- name: wrong_derived
+-- 6. The columns that triggers derive for the indexes of the claim agree with those that they
+-- follow from. (What once had files or dependents may go on saying so; and of what is finished
+-- nobody asks whether claiming is paused.)
+--
+-- plan: whole tables: an invariant is one of every row
+with awaited as (
+    select distinct edge.depends_on_id as task_id
+    from task_dependencies as edge
+    where edge.dependency_type <> 'suggests'
+)
+
+select
+    'derived' as invariant,
+    task.key as subject,
+    derived.name || ' ' || derived.value as found,
+    derived.name || ' ' || derived.expected as expected,
+    task.id
+from tasks as task
+left join implementation_tasks as work on work.task_id = task.id
+left join awaited on awaited.task_id = task.id
+left join task_details as details on details.task_id = task.id
+left join features as feature on feature.id = details.feature_id
+cross join lateral (
+    values
+    (
+        'reserved_for',
+        quote_literal(task.reserved_for),
+        quote_literal(coalesce(task.assigned_agent, ''))
+    ),
+    (
+        'for_type',
+        quote_literal(task.for_type),
+        quote_literal(coalesce(task.agent_type, ''))
+    ),
+    ('place', task.place::text, coalesce(task.execution_order, 2147483647)::text),
+    (
+        'is_due',
+        task.is_due::text,
+        case
+            when task.scheduled_at is null then true
+            when task.scheduled_at > clock_timestamp() then false
+            else task.is_due
+        end::text
+    ),
+    (
+        'is_paused',
+        task.is_paused::text,
+        case
+            when task.status in ('completed', 'failed', 'cancelled', 'archived')
+                then task.is_paused
+            else exists (
+                select from claim_pauses as pause
+                where
+                    num_nonnulls(pause.epic_id, pause.feature_id, pause.agent_type) = 0
+                    or pause.agent_type = task.agent_type
+                    or pause.feature_id = feature.id
+                    or pause.epic_id = feature.epic_id
+            )
+        end::text
+    ),
+    (
+        'is_ready',
+        task.is_ready::text,
+        (
+            task.status = 'pending'
+            and task.is_due
+            and task.unhealthy_dependencies = 0
+            and task.workflow_is_healthy
+            and not task.is_paused
+        )::text
+    ),
+    (
+        'has_files',
+        task.has_files::text,
+        (task.has_files or coalesce(cardinality(work.assigned_files) > 0, false))::text
+    ),
+    (
+        'has_dependents',
+        task.has_dependents::text,
+        (task.has_dependents or awaited.task_id is not null)::text
+    )
+) as derived (name, value, expected)
+where derived.value <> derived.expected
+order by task.key, derived.name;
+
+-- name: slow_catalogue
+-- The tables that every claim writes have no rule that PostgreSQL parses again in each
+-- statement: no trigger with a WHEN clause, no CHECK over several columns, no generated column.
+-- docs/decisions/0018-task-core.md
+--
+-- plan: whole tables: the catalogue
+with hot as (
+    select
+        class.oid,
+        class.relname::text as name
+    from pg_class as class
+    where class.oid in (to_regclass('tasks'), to_regclass('task_history'))
+)
+
+select
+    'hot_path' as invariant,
+    trigger.tgname::text as subject,
+    'a trigger of ' || hot.name || ' with a WHEN clause' as found,
+    'its condition inside its function' as expected,
+    null::uuid as id
+from pg_trigger as trigger
+inner join hot on hot.oid = trigger.tgrelid
+-- (Of deletions, which are rare, a condition costs nobody else anything.)
+where trigger.tgqual is not null and trigger.tgtype & 20 <> 0
+union all
+select
+    'hot_path',
+    rule.conname::text,
+    'a CHECK of ' || hot.name || ' over ' || cardinality(rule.conkey) || ' columns',
+    'its condition inside apply_task_change',
+    null
+from pg_constraint as rule
+inner join hot on hot.oid = rule.conrelid
+where rule.contype = 'c' and cardinality(rule.conkey) > 1
+union all
+select
+    'hot_path',
+    hot.name || '.' || generated.attname,
+    'a generated column',
+    'a column that a trigger keeps',
+    null
+from pg_attribute as generated
+inner join hot on hot.oid = generated.attrelid
+where generated.attgenerated <> '' and not generated.attisdropped
+order by subject;
+
+-- name: overdue
+-- What time has passed by for more than :patience, and no claim has found: nobody asks for this
+-- kind of work. The next claiming call deals with it; see pass_time.
+--
+-- plan: tasks_by_lease
+-- plan: tasks_by_schedule
+select
+    task.id,
+    task.key,
+    'the lease of ' || task.claim_agent || ' lapsed' as reason,
+    task.lease_expires_at as since
+from tasks as task
+where task.lease_expires_at < now() - :patience::interval and task.claim_agent is not null
+union all
+select
+    task.id,
+    task.key,
+    'its schedule has passed',
+    task.scheduled_at
+from tasks as task
+where
+    not task.is_due
+    and task.scheduled_at < now() - :patience::interval
+    and task.status = 'pending'
+order by since, key;
 
 -- name: wrong_readiness
 -- 7. A task is in ready_tasks exactly if task_obstacles has no reason why not.
@@ -689,9 +1039,24 @@ where task.id = any(:ids)
 order by task.id
 for no key update;
 
+-- name: repair_edges
+-- Marks the dependencies of these tasks, locked by lock_tasks, as their blockers' statuses say.
+--
+-- plan: tasks_pkey
+-- plan: task_dependencies_pkey
+update task_dependencies as edge
+set is_satisfied = not edge.is_satisfied
+from tasks as blocker
+where
+    edge.task_id = any(:ids)
+    and blocker.id = edge.depends_on_id
+    and edge.is_satisfied
+    <> is_satisfied(edge.dependency_type, blocker.status, blocker.completed_at)
+returning edge.task_id;
+
 -- name: repair_counts
--- Counts the open dependencies of these tasks, locked by lock_tasks, anew. The triggers
--- give them the status that this implies; a pending task that has a reason is blocked by it.
+-- Counts the open dependencies of these tasks, locked by lock_tasks, again. The triggers give them
+-- the status that this implies; a pending task that has a reason is blocked by it.
 --
 -- plan: tasks_pkey
 -- plan: task_dependencies_pkey
@@ -704,12 +1069,7 @@ with recount as (
         (
             select count(*)
             from task_dependencies as edge
-            inner join tasks as blocker on blocker.id = edge.depends_on_id
-            where
-                edge.task_id = task.id
-                and not is_satisfied(
-                    edge.dependency_type, blocker.status, blocker.completed_at
-                )
+            where edge.task_id = task.id and not edge.is_satisfied
         ) as edge_count
     from tasks as task
     where task.id = any(:ids)
@@ -724,7 +1084,7 @@ set
         else task.status
     end,
     status_agent = 'taskdb',
-    status_note = 'taskdb doctor counted its dependencies anew'
+    status_note = 'taskdb doctor counted its dependencies again'
 from recount
 where task.id = recount.id
 returning
@@ -735,6 +1095,84 @@ returning
     || coalesce(' and the reason "' || recount.old_reason || '"', '') as old_value,
     task.status || ' with ' || task.open_dependencies || ' open dependencies'
     || coalesce(' and the reason "' || task.blocked_reason || '"', '') as new_value;
+
+-- name: repair_details
+-- Makes the missing rows of task_details of these tasks, locked by lock_tasks. What people wrote
+-- there is lost.
+--
+-- plan: tasks_pkey
+insert into task_details (task_id, priority, agent_type, assigned_agent, created_at, updated_at)
+with task as (
+    select
+        other.id,
+        other.priority,
+        other.agent_type,
+        other.assigned_agent,
+        other.created_at,
+        other.updated_at
+    from tasks as other
+    where other.id = any(:ids)
+)
+
+select
+    task.id,
+    task.priority,
+    task.agent_type,
+    task.assigned_agent,
+    task.created_at,
+    task.updated_at
+from task
+on conflict (task_id) do nothing
+returning task_id;
+
+-- name: repair_copies
+-- Copies again what task_details has from tasks, for these tasks, locked by lock_tasks.
+--
+-- plan: tasks_pkey
+update task_details as details
+set
+    priority = task.priority,
+    agent_type = task.agent_type,
+    assigned_agent = task.assigned_agent,
+    created_at = task.created_at
+from tasks as task
+where task.id = any(:ids) and details.task_id = task.id
+returning details.task_id;
+
+-- name: repair_derived
+-- Derives again what the triggers derive, for these tasks, locked by lock_tasks. It counts as an
+-- edit of them.
+--
+-- plan: tasks_pkey
+with paused as (
+    select
+        other.id,
+        is_claiming_paused(other.agent_type, details.feature_id) as is_paused
+    from tasks as other
+    left join task_details as details on details.task_id = other.id
+    where other.id = any(:ids)
+)
+
+update tasks as task
+set
+    reserved_for = coalesce(task.assigned_agent, ''),
+    for_type = coalesce(task.agent_type, ''),
+    place = coalesce(task.execution_order, 2147483647),
+    is_due = task.scheduled_at is null or task.scheduled_at <= now(),
+    is_paused = paused.is_paused,
+    -- (Of an open task its trigger says that.)
+    is_ready = false,
+    has_files = task.has_files or exists (
+        select from implementation_tasks as work
+        where work.task_id = task.id and work.assigned_files <> '{}'
+    ),
+    has_dependents = task.has_dependents or exists (
+        select from task_dependencies as edge
+        where edge.depends_on_id = task.id and edge.dependency_type <> 'suggests'
+    )
+from paused
+where task.id = paused.id
+returning task.id;
 
 -- name: lock_workflows
 -- Locks workflows in the order of ids, as lock_tasks does tasks.
@@ -747,7 +1185,7 @@ order by workflow.id
 for update;
 
 -- name: repair_workflow_health
--- Counts what is unhealthy at these workflows, locked by lock_workflows, anew; tasks follow.
+-- Counts what is unhealthy at these workflows, locked by lock_workflows, again; tasks follow.
 --
 -- plan: workflows_pkey, workflows_health_once
 with recount as (
@@ -778,7 +1216,7 @@ returning
     'unhealthy_dependencies ' || workflow.unhealthy_dependencies as new_value;
 
 -- name: repair_health
--- Counts what is unhealthy at these tasks, locked by lock_tasks, anew; those of no workflow are
+-- Counts what is unhealthy at these tasks, locked by lock_tasks, again; those of no workflow are
 -- held back by none.
 --
 -- plan: tasks_pkey
@@ -831,9 +1269,9 @@ order by task.key;
 -- Lowers ranks until each of these edges, whose ends lock_tasks has locked, goes to a lower one.
 select count(task_graph_repair(:waiting, :awaited));
 
--- name: lock_urgencies
--- How urgent each task is; locks them all, since a wrong urgency may have spread to any.
--- plan: whole tables: a wrong urgency may have spread to every task
+-- name: lock_priorities
+-- The effective priorities; locks all tasks, since any may have inherited a wrong one.
+-- plan: whole tables: every task may have inherited a wrong priority
 select
     task.id,
     task.key,
@@ -842,47 +1280,48 @@ from tasks as task
 order by task.id
 for no key update;
 
--- name: spread_urgencies
+-- name: inherit_priorities
 -- Makes every task as urgent as its priority, and as what waits for it.
--- plan: whole tables: a wrong urgency may have spread to every task
+-- plan: whole tables: every task may have inherited a wrong priority
 with late as (
     select
         task.id,
-        task.priority::int as urgency
+        task.priority::int as priority
     from tasks as task
     where task.effective_priority > task.priority
     union all
     select
         blocker.id,
-        dependent.effective_priority::int as urgency
+        dependent.effective_priority::int as priority
     from task_dependencies as edge
     inner join tasks as dependent on dependent.id = edge.task_id
     inner join tasks as blocker on blocker.id = edge.depends_on_id
     where
         edge.dependency_type <> 'suggests'
-        and is_wanted(dependent.status, dependent.completed_at)
+        and is_active(dependent.status, dependent.completed_at)
         and blocker.effective_priority > dependent.effective_priority
 ),
 
 given as (
     select
         array_agg(late.id) as ids,
-        array_agg(late.urgency) as urgencies
+        array_agg(late.priority) as priorities
     from late
 )
 
-select count(spread_urgency(given.ids, given.urgencies))
+select count(inherit_priority(given.ids, given.priorities))
 from given;
 
--- name: withdraw_urgencies
--- Takes back the urgency of these tasks, and of what they wait for, that nothing gives them.
-select count(withdraw_urgency(:ids));
+-- name: revoke_priorities
+-- Takes from these tasks, and from what they wait for, the inherited priority that nothing
+-- justifies.
+select count(revoke_priority(:ids));
 
 -- name: repair_progress
 -- Refreshes the cached progress of these features.
 --
 -- plan: features_key_is_unique
--- plan: tasks_by_feature
+-- plan: task_details_by_feature
 with current as (
     select
         progress.feature_id,
@@ -918,8 +1357,9 @@ with text as (
         task.id,
         task.key,
         task.title,
-        task.description
+        details.description
     from tasks as task
+    inner join task_details as details on details.task_id = task.id
     where task.id = any(:ids)
 ),
 

@@ -697,36 +697,10 @@ cross join lateral generate_series(1, 1 + floor(4 * power(parts.die, 2))::int) a
 
 -- name: add_tasks
 -- The tasks, the oldest first. Most are finished; of the newest seventh most are open. What is in
--- progress shall be claimed by add_claims, and in part be completed by complete_claims.
+-- progress is claimed: a little of it since a moment ago (of some the lease has run out), the rest
+-- since long ago, for complete_claims.
 --
 -- plan: whole tables: features and executions are dealt out to the tasks
-insert into tasks (
-    id,
-    key,
-    feature_id,
-    workflow_id,
-    workflow_execution_id,
-    parent_id,
-    title,
-    description,
-    status,
-    priority,
-    agent_type,
-    assigned_agent,
-    complexity_score,
-    estimated_hours,
-    execution_order,
-    requirements,
-    metadata,
-    file_path,
-    blocked_reason,
-    scheduled_at,
-    created_by,
-    completed_at,
-    claim_token,
-    created_at,
-    updated_at
-)
 with feature_list as (
     select
         feature.id,
@@ -756,11 +730,18 @@ dice as (
         (hashint8extended(lot.number, :seed::bigint + 4) & 1048575) / 1048576.0::float8
             as group_die,
         (hashint8extended(lot.number, :seed::bigint + 5) & 1048575) / 1048576.0::float8
-            as text_die
+            as text_die,
+        floor(
+            200 * power(
+                (hashint8extended(lot.number, :seed::bigint + 12) & 1048575) / 1048576.0::float8, 3
+            )
+        ) as agent_number,
+        (hashint8extended(lot.number, :seed::bigint + 15) & 1048575) / 1048576.0::float8
+            as held_die
     from generate_series(1, :tasks::bigint) as lot (number)
 ),
 
-settled as (
+dealt as (
     select
         dice.number,
         dice.age,
@@ -769,6 +750,8 @@ settled as (
         dice.priority_die,
         dice.group_die,
         dice.text_die,
+        dice.agent_number,
+        dice.held_die,
         now() - interval '730 days' * (1 - dice.age) as created_at,
         case
             when dice.status_die > case when dice.age > 0.86 then 0.3 else 0.98 end
@@ -784,188 +767,293 @@ settled as (
             else 'failed'
         end::shared.task_status as status
     from dice
-)
-
-select
-    overlay(
-        md5(:seed::bigint || ' task ' || settled.number)
-        placing '0' || to_hex(1704067200000 + settled.number * 60000) || '7' from 1 for 13
-    )::uuid as id,
-    'TASK-' || lpad(settled.number::text, 7, '0') as key,
-    feature_list.id as feature_id,
-    execution.workflow_id,
-    execution.id as workflow_execution_id,
-    case
-        when settled.number > 100 and settled.group_die > 0.9
-            then overlay(
-                md5(:seed::bigint || ' task ' || settled.number - mod(settled.number, 97) - 1)
-                placing '0'
-                || to_hex(1704067200000 + (settled.number - mod(settled.number, 97) - 1) * 60000)
-                || '7' from 1 for 13
-            )::uuid
-    end as parent_id,
-    (
-        array[
-            'Fix', 'Add', 'Test', 'Document', 'Remove', 'Measure', 'Rename', 'Review',
-            'Split', 'Cache', 'Port', 'Release'
-        ]
-    )[1 + floor(12 * power(settled.kind_die, 2))] || ' the ' || words.title as title,
-    words.description,
-    settled.status,
-    least(10, 1 + floor(10 * power(settled.priority_die, 0.8)))::smallint as priority,
-    case
-        when settled.agent_die < 0.7
-            then (
-                array['coder', 'tester', 'writer', 'reviewer', 'designer', 'operator']
-            )[1 + floor(6 * power(settled.agent_die / 0.7, 3))]
-    end as agent_type,
-    case
-        when settled.agent_die > 0.9
-            then 'agent-' || floor(200 * power((settled.agent_die - 0.9) * 10, 3))
-    end as assigned_agent,
-    floor(100 * settled.text_die)::smallint as complexity_score,
-    round((40 * power(settled.text_die, 2))::numeric, 1) as estimated_hours,
-    case when settled.text_die < 0.8 then mod(settled.number, 50) end as execution_order,
-    case
-        when settled.group_die < 0.3
-            then jsonb_build_object('language', 'sql', 'level', floor(10 * settled.group_die))
-    end as requirements,
-    case
-        when settled.group_die < 0.5
-            then jsonb_build_object('origin', 'seed', 'number', settled.number)
-    end as metadata,
-    case
-        when settled.group_die < 0.5
-            then 'docs/plan/' || mod(settled.number, 1000) || '/' || settled.number || '.md'
-    end as file_path,
-    case when settled.status = 'blocked' then 'waits for a decision' end as blocked_reason,
-    case
-        when settled.status = 'pending' and settled.text_die < 0.03
-            then now() + interval '60 days' * (settled.text_die / 0.03 - 0.5)
-    end as scheduled_at,
-    'planner-' || floor(50 * power(settled.agent_die, 3)) as created_by,
-    case
-        when settled.status in ('completed', 'archived')
-            then least(now(), settled.created_at + interval '30 days' * settled.text_die)
-    end as completed_at,
-    floor(3 * power(settled.text_die, 4)) + (settled.status = 'in_progress')::int as claim_token,
-    settled.created_at,
-    settled.created_at as updated_at
-from settled
--- (A row's own number in the condition, so that no two rows share their words.)
-cross join lateral (
-    select
-        string_agg(word.spelling, ' ') filter (where word.place <= 4) as title,
-        string_agg(word.spelling, ' ') filter (
-            where word.place > 4 and settled.text_die < 0.4
-        ) as description
-    from (
-        select
-            place.number as place,
-            translate(
-                substr(
-                    md5(
-                        floor(
-                            power(
-                                20000.0::float8,
-                                (
-                                    hashint8extended(
-                                        settled.number * 32 + place.number, :seed::bigint + 6
-                                    ) & 1048575
-                                ) / 1048576.0
-                            )
-                        )::text
-                    ),
-                    1,
-                    7
-                ),
-                '0123456789abcdef',
-                'aeioubdkmnprstlv'
-            ) as spelling
-        from generate_series(1, case when settled.text_die < 0.4 then 24 else 4 end)
-            as place (number)
-    ) as word
-) as words
-left join feature_list
-    on
-        feature_list.number = 1 + greatest(
-            0, floor(settled.age * 20 * (:tasks::bigint / 1000) - 40 * power(settled.group_die, 3))
-        )
-        and settled.text_die < 0.85
-left join execution_list as execution
-    on
-        settled.text_die > 0.85
-        and execution.number = 1 + floor(:tasks::bigint / 21 * power(settled.group_die, 2))
-order by settled.number;
-
--- name: add_claims
--- A claim for each attempt: earlier ones were given back, failed or lapsed. What is in progress
--- is held, since long ago or since a moment ago; of the latter some leases have run out.
---
--- plan: whole tables: it makes something for every one
-insert into task_claims (task_id, token, agent, claimed_at, lease_expires_at, outcome, ended_at)
-with attempts as (
-    select
-        task.id,
-        task.created_at,
-        attempt.token,
-        task.status = 'in_progress' and attempt.token = task.claim_token as is_live,
-        (hashint8extended(attempt.token, hashtextextended(task.key, :seed::bigint)) & 1048575)
-        / 1048576.0::float8 as die
-    from tasks as task
-    cross join generate_series(1, task.claim_token) as attempt (token)
-    where task.claim_token > 0
 ),
 
-moments as (
+settled as (
     select
-        attempts.id,
-        attempts.token,
-        attempts.is_live,
-        attempts.die,
+        dealt.number,
+        dealt.age,
+        dealt.kind_die,
+        dealt.agent_die,
+        dealt.priority_die,
+        dealt.group_die,
+        dealt.text_die,
+        dealt.created_at,
+        dealt.status,
+        case when dealt.status = 'in_progress' then 'agent-' || dealt.agent_number end
+            as claim_agent,
         case
-            when attempts.is_live and attempts.die < 0.005
-                then now() - interval '1 hour' * attempts.die * 200
-            else
-                attempts.created_at - interval '2 days'
-                + attempts.token * interval '1 hour'
-        end as claimed_at
-    from attempts
+            when dealt.status = 'in_progress' and dealt.held_die < 0.005
+                then now() - interval '1 hour' * dealt.held_die * 200
+            when dealt.status = 'in_progress' then dealt.created_at - interval '2 days'
+        end as started_at
+    from dealt
+),
+
+made as (
+    select
+        settled.number,
+        overlay(
+            md5(:seed::bigint || ' task ' || settled.number)
+            placing '0' || to_hex(1704067200000 + settled.number * 60000) || '7' from 1 for 13
+        )::uuid as id,
+        'TASK-' || lpad(settled.number::text, 7, '0') as key,
+        feature_list.id as feature_id,
+        execution.workflow_id,
+        execution.id as workflow_execution_id,
+        case
+            when settled.number > 100 and settled.group_die > 0.9
+                then overlay(
+                    md5(:seed::bigint || ' task ' || settled.number - mod(settled.number, 97) - 1)
+                    placing '0'
+                    || to_hex(
+                        1704067200000 + (settled.number - mod(settled.number, 97) - 1) * 60000
+                    )
+                    || '7' from 1 for 13
+                )::uuid
+        end as parent_id,
+        (
+            array[
+                'Fix', 'Add', 'Test', 'Document', 'Remove', 'Measure', 'Rename', 'Review',
+                'Split', 'Cache', 'Port', 'Release'
+            ]
+        )[1 + floor(12 * power(settled.kind_die, 2))] || ' the ' || words.title as title,
+        words.description,
+        settled.status,
+        least(10, 1 + floor(10 * power(settled.priority_die, 0.8)))::smallint as priority,
+        case
+            when settled.agent_die < 0.7
+                then (
+                    array['coder', 'tester', 'writer', 'reviewer', 'designer', 'operator']
+                )[1 + floor(6 * power(settled.agent_die / 0.7, 3))]
+        end as agent_type,
+        case
+            when settled.agent_die > 0.9
+                then 'agent-' || floor(200 * power((settled.agent_die - 0.9) * 10, 3))
+        end as assigned_agent,
+        floor(100 * settled.text_die)::smallint as complexity_score,
+        round((40 * power(settled.text_die, 2))::numeric, 1) as estimated_hours,
+        case when settled.text_die < 0.8 then mod(settled.number, 50) end as execution_order,
+        case
+            when settled.group_die < 0.3
+                then jsonb_build_object('language', 'sql', 'level', floor(10 * settled.group_die))
+        end as requirements,
+        case
+            when settled.group_die < 0.5
+                then jsonb_build_object('origin', 'seed', 'number', settled.number)
+        end as metadata,
+        case
+            when settled.group_die < 0.5
+                then 'docs/plan/' || mod(settled.number, 1000) || '/' || settled.number || '.md'
+        end as file_path,
+        case when settled.status = 'blocked' then 'waits for a decision' end as blocked_reason,
+        case
+            when settled.status = 'pending' and settled.text_die < 0.03
+                then now() + interval '60 days' * (settled.text_die / 0.03 - 0.5)
+        end as scheduled_at,
+        'planner-' || floor(50 * power(settled.agent_die, 3)) as created_by,
+        case
+            when settled.status in ('completed', 'archived')
+                then least(now(), settled.created_at + interval '30 days' * settled.text_die)
+        end as completed_at,
+        settled.claim_agent,
+        settled.started_at,
+        settled.started_at + interval '55 minutes' as lease_expires_at,
+        settled.created_at
+    from settled
+    -- (A row's own number in the condition, so that no two rows share their words.)
+    cross join lateral (
+        select
+            string_agg(word.spelling, ' ') filter (where word.place <= 4) as title,
+            string_agg(word.spelling, ' ') filter (
+                where word.place > 4 and settled.text_die < 0.4
+            ) as description
+        from (
+            select
+                place.number as place,
+                translate(
+                    substr(
+                        md5(
+                            floor(
+                                power(
+                                    20000.0::float8,
+                                    (
+                                        hashint8extended(
+                                            settled.number * 32 + place.number, :seed::bigint + 6
+                                        ) & 1048575
+                                    ) / 1048576.0
+                                )
+                            )::text
+                        ),
+                        1,
+                        7
+                    ),
+                    '0123456789abcdef',
+                    'aeioubdkmnprstlv'
+                ) as spelling
+            from generate_series(1, case when settled.text_die < 0.4 then 24 else 4 end)
+                as place (number)
+        ) as word
+    ) as words
+    left join feature_list
+        on
+            feature_list.number = 1 + greatest(
+                0,
+                floor(
+                    settled.age * 20 * (:tasks::bigint / 1000)
+                    - 40 * power(settled.group_die, 3)
+                )
+            )
+            and settled.text_die < 0.85
+    left join execution_list as execution
+        on
+            settled.text_die > 0.85
+            and execution.number = 1 + floor(:tasks::bigint / 21 * power(settled.group_die, 2))
+),
+
+task as (
+    insert into tasks (
+        id,
+        key,
+        title,
+        status,
+        priority,
+        agent_type,
+        assigned_agent,
+        execution_order,
+        blocked_reason,
+        scheduled_at,
+        workflow_id,
+        workflow_execution_id,
+        claim_agent,
+        started_at,
+        lease_expires_at,
+        completed_at,
+        created_at,
+        updated_at,
+        details_follow
+    )
+    select
+        made.id,
+        made.key,
+        made.title,
+        made.status,
+        made.priority,
+        made.agent_type,
+        made.assigned_agent,
+        made.execution_order,
+        made.blocked_reason,
+        made.scheduled_at,
+        made.workflow_id,
+        made.workflow_execution_id,
+        made.claim_agent,
+        made.started_at,
+        made.lease_expires_at,
+        made.completed_at,
+        made.created_at,
+        made.created_at as updated_at,
+        true as details_follow
+    from made
+    order by made.number
 )
 
+insert into task_details (
+    task_id,
+    feature_id,
+    parent_id,
+    description,
+    complexity_score,
+    estimated_hours,
+    requirements,
+    metadata,
+    file_path,
+    created_by,
+    priority,
+    agent_type,
+    assigned_agent,
+    created_at,
+    updated_at
+)
 select
-    moments.id as task_id,
-    moments.token,
-    'agent-' || floor(200 * power(moments.die, 3)) as agent,
-    moments.claimed_at,
-    moments.claimed_at + interval '55 minutes' as lease_expires_at,
-    case
-        when not moments.is_live
-            then (
-                array['released', 'failed', 'lapsed', 'submitted', 'revoked']
-            )[1 + floor(5 * power(moments.die, 2))]
-    end::shared.claim_outcome as outcome,
-    case when not moments.is_live then moments.claimed_at + interval '30 minutes' end as ended_at
-from moments;
+    made.id as task_id,
+    made.feature_id,
+    made.parent_id,
+    made.description,
+    made.complexity_score,
+    made.estimated_hours,
+    made.requirements,
+    made.metadata,
+    made.file_path,
+    made.created_by,
+    made.priority,
+    made.agent_type,
+    made.assigned_agent,
+    made.created_at,
+    made.created_at as updated_at
+from made
+order by made.number;
 
--- name: complete_claims
--- What is held for more than a day is completed, by its holder.
+-- name: end_attempts
+-- Of what is held since long ago a quarter was given back, or failed, lapsed or was taken away, and
+-- some of it waits for review.
 --
--- plan: tasks_pkey
-with ended as (
-    update task_claims as claim
-    set outcome = 'completed', ended_at = now()
-    where claim.outcome is null and claim.claimed_at < now() - interval '1 day'
-    returning claim.task_id, claim.agent
+-- plan: whole tables: it goes through all that is in progress
+with attempt as (
+    select
+        task.id,
+        task.claim_agent,
+        (hashtextextended(task.key, :seed::bigint + 13) & 1048575) / 1048576.0::float8 as die
+    from tasks as task
+    where task.claim_agent is not null and task.started_at < now() - interval '1 day'
 )
 
 update tasks as task
 set
+    status = case
+        when attempt.die > 0.2 then 'in_review' else 'pending'
+    end::shared.task_status,
+    status_agent = attempt.claim_agent,
+    status_outcome = case
+        when attempt.die > 0.2 then 'submitted'
+        else (array['released', 'failed', 'lapsed', 'revoked'])[1 + floor(20 * attempt.die)]
+    end::shared.claim_outcome
+from attempt
+where attempt.die < 0.25 and task.id = attempt.id;
+
+-- name: claim_again
+-- Most of what came back is claimed by others, who complete it.
+--
+-- plan: whole tables: it goes through all that is pending
+with attempt as (
+    select
+        task.id,
+        (hashtextextended(task.key, :seed::bigint + 14) & 1048575) / 1048576.0::float8 as die
+    from tasks as task
+    where task.claim_token > 0 and task.status = 'pending'
+)
+
+update tasks as task
+set
+    status = 'in_progress',
+    claim_agent = 'agent-' || floor(200 * power(attempt.die, 3)),
+    status_agent = 'agent-' || floor(200 * power(attempt.die, 3)),
+    lease_expires_at = now() + interval '55 minutes'
+from attempt
+where attempt.die < 0.8 and task.id = attempt.id;
+
+-- name: complete_claims
+-- What is held since long ago, or for the second time, is completed by its holder.
+--
+-- plan: whole tables: it goes through all that is in progress
+update tasks as task
+set
     status = 'completed',
-    status_agent = ended.agent,
-    status_note = 'done'
-from ended
-where task.id = ended.task_id;
+    status_agent = task.claim_agent,
+    status_note = 'done',
+    status_outcome = 'completed'
+where
+    task.claim_agent is not null
+    and (task.started_at < now() - interval '1 day' or task.claim_token > 1);
 
 -- name: add_dependencies
 -- About two a task, on earlier ones close by, and now and then on a hub that thousands wait
@@ -1263,7 +1351,7 @@ analyze
     execution_steps,
     tasks,
     task_search,
-    task_claims,
+    task_details,
     task_dependencies,
     task_history,
     subtasks,

@@ -1,13 +1,23 @@
-"""What `taskdb doctor` finds, and what it mends."""
+"""What `taskdb doctor` finds and repairs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from taskdb.models.base import Model
 
-__all__ = ["Finding", "Link", "PlanSettings", "Rank", "Repair", "Urgency", "WrongRank"]
+__all__ = [
+    "EffectivePriority",
+    "Finding",
+    "Link",
+    "Overdue",
+    "PlanSettings",
+    "Rank",
+    "Repair",
+    "WrongRank",
+]
 
 
 @dataclass(slots=True)
@@ -15,12 +25,13 @@ class Finding(Model):
     """Something that must always hold, and does not hold for one task or feature.
 
     `invariant` is what must hold, in a word; `subject` the key of the task or feature, `id` its
-    id; `found` what is there, and `expected` what should be.
+    id; `found` what is there, and `expected` what should be. A part of the schema has a name as
+    its `subject`, and no id.
     """
 
     invariant: str
     subject: str
-    id: UUID
+    id: UUID | None
     found: str
     expected: str
 
@@ -32,9 +43,20 @@ class Finding(Model):
 
 @dataclass(slots=True)
 class WrongRank(Finding):
-    """A task that does not rank above the task with `blocker_id`, which it waits for."""
+    """A task, `waiting_id`, that does not rank above `blocker_id`, which it waits for."""
 
+    waiting_id: UUID
     blocker_id: UUID
+
+
+@dataclass(slots=True)
+class Overdue(Model):
+    """A task that no claim has found since it was due, or since its lease lapsed."""
+
+    id: UUID
+    key: str
+    reason: str
+    since: datetime
 
 
 @dataclass(slots=True)
@@ -65,7 +87,7 @@ class Rank(Model):
 
 
 @dataclass(slots=True)
-class Urgency(Model):
+class EffectivePriority(Model):
     """The effective priority of a task."""
 
     id: UUID

@@ -5,9 +5,19 @@ The functions that return a list of findings return an empty one where all is we
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
-from taskdb.models.admin.doctor import Finding, Link, PlanSettings, Rank, Repair, Urgency, WrongRank
+from taskdb.models.admin.doctor import (
+    EffectivePriority,
+    Finding,
+    Link,
+    Overdue,
+    PlanSettings,
+    Rank,
+    Repair,
+    WrongRank,
+)
 from taskdb.queries.admin import query
 
 
@@ -42,13 +52,19 @@ def tasks_below_no_root() -> list[Link]:
 
 
 @query
-def wrong_counts() -> list[Finding]:
-    """Return the tasks whose open_dependencies is not the number of their unsatisfied edges."""
+def wrong_edges() -> list[Finding]:
+    """Return the dependencies that are not marked as their blockers' statuses say."""
     ...
 
 
 @query
-def wrong_urgency() -> list[Finding]:
+def wrong_counts() -> list[Finding]:
+    """Return the tasks whose open_dependencies is not the number of unsatisfied edges."""
+    ...
+
+
+@query
+def wrong_priority() -> list[Finding]:
     """Return the tasks that are not as urgent as their priority and what waits for them say."""
     ...
 
@@ -60,26 +76,44 @@ def wrong_blocks() -> list[Finding]:
 
 
 @query
-def doubled_claims() -> list[Finding]:
-    """Return the tasks with more than one live claim."""
+def wrong_attempts() -> list[Finding]:
+    """Return the tasks that wait for work and have no attempt left."""
     ...
 
 
 @query
-def stray_claims() -> list[Finding]:
-    """Return the tasks that have a live claim and are not in progress."""
+def wrong_moments() -> list[Finding]:
+    """Return the tasks whose moments do not go with their status."""
+    ...
+
+
+@query
+def wrong_claims() -> list[Finding]:
+    """Return the tasks that are claimed in part, or claimed and not in progress."""
+    ...
+
+
+@query
+def endless_leases() -> list[Finding]:
+    """Return the claims whose lease ends in more than a year."""
+    ...
+
+
+@query
+def wrong_claim_records() -> list[Finding]:
+    """Return the claims that history does not begin and end, each once."""
     ...
 
 
 @query
 def wrong_tokens() -> list[Finding]:
-    """Return the claims that are ahead of their task's token, and live ones behind it."""
+    """Return the tokens that did not grow, and tasks that are not at their newest one."""
     ...
 
 
 @query
 def wrong_completions() -> list[Finding]:
-    """Return the tasks that claims completed twice, or completed before the newest claim."""
+    """Return the claims that ended as completed and completed nothing."""
     ...
 
 
@@ -110,6 +144,36 @@ def wrong_progress() -> list[Finding]:
 @query
 def wrong_text() -> list[Finding]:
     """Return the tasks that search knows under another text, or not at all."""
+    ...
+
+
+@query
+def missing_details() -> list[Finding]:
+    """Return the tasks without a row of task_details."""
+    ...
+
+
+@query
+def wrong_copies() -> list[Finding]:
+    """Return the tasks of which task_details has other copies."""
+    ...
+
+
+@query
+def wrong_derived() -> list[Finding]:
+    """Return the columns for the claim that do not agree with what they follow from."""
+    ...
+
+
+@query
+def slow_catalogue() -> list[Finding]:
+    """Return the rules that every statement on tasks and their history would parse."""
+    ...
+
+
+@query
+def overdue(*, patience: timedelta) -> list[Overdue]:
+    """Return the tasks that have been overdue for longer than *patience*, the longest first."""
     ...
 
 
@@ -174,8 +238,32 @@ def lock_tasks(*, ids: list[UUID]) -> list[UUID]:
 
 
 @query
+def repair_edges(*, ids: list[UUID]) -> list[UUID]:
+    """Mark the dependencies of locked tasks as they should be; return whose were wrong."""
+    ...
+
+
+@query
 def repair_counts(*, ids: list[UUID]) -> list[Repair]:
-    """Count the open dependencies of locked tasks anew; their status follows."""
+    """Count the open dependencies of locked tasks again; their status follows."""
+    ...
+
+
+@query
+def repair_details(*, ids: list[UUID]) -> list[UUID]:
+    """Make the missing second rows of locked tasks; return of which."""
+    ...
+
+
+@query
+def repair_copies(*, ids: list[UUID]) -> list[UUID]:
+    """Copy again what the second rows of locked tasks have from the first."""
+    ...
+
+
+@query
+def repair_derived(*, ids: list[UUID]) -> list[UUID]:
+    """Derive again what triggers derive for the claim of locked tasks."""
     ...
 
 
@@ -187,13 +275,13 @@ def lock_workflows(*, ids: list[UUID]) -> list[UUID]:
 
 @query
 def repair_workflow_health(*, ids: list[UUID]) -> list[Repair]:
-    """Count what is unhealthy at locked workflows anew; their tasks follow."""
+    """Count what is unhealthy at locked workflows again; their tasks follow."""
     ...
 
 
 @query
 def repair_health(*, ids: list[UUID]) -> list[Repair]:
-    """Count what is unhealthy at locked tasks anew."""
+    """Count what is unhealthy at locked tasks again."""
     ...
 
 
@@ -215,20 +303,20 @@ def repair_ranks(*, waiting: list[UUID], awaited: list[UUID]) -> int:
 
 
 @query
-def lock_urgencies() -> list[Urgency]:
+def lock_priorities() -> list[EffectivePriority]:
     """Lock every task until the transaction ends; return how urgent each is."""
     ...
 
 
 @query
-def spread_urgencies() -> int:
+def inherit_priorities() -> int:
     """Make every task as urgent as its priority, and as what waits for it. Returns 1."""
     ...
 
 
 @query
-def withdraw_urgencies(*, ids: list[UUID]) -> int:
-    """Take back the urgency of tasks, and of what they wait for, that nothing gives. Returns 1."""
+def revoke_priorities(*, ids: list[UUID]) -> int:
+    """Revoke inherited priority that nothing justifies, in all they wait for too. Returns 1."""
     ...
 
 

@@ -6,7 +6,6 @@ from taskdb.queries.admin import query
 
 __all__ = [
     "add_agent_errors",
-    "add_claims",
     "add_conversations",
     "add_dependencies",
     "add_design_decisions",
@@ -36,8 +35,10 @@ __all__ = [
     "add_templates",
     "add_workflows",
     "analyze",
+    "claim_again",
     "complete_claims",
     "decide_modifications",
+    "end_attempts",
     "end_modifications",
     "is_empty",
 ]
@@ -212,14 +213,20 @@ def add_tasks(*, tasks: int, seed: int) -> int:
 
 
 @query
-def add_claims(*, seed: int) -> int:
-    """Make the claims that the tasks' tokens tell of."""
+def end_attempts(*, seed: int) -> int:
+    """End some claims that are held since long ago, otherwise than by completion."""
+    ...
+
+
+@query
+def claim_again(*, seed: int) -> int:
+    """Let other agents claim what came back from that."""
     ...
 
 
 @query
 def complete_claims() -> int:
-    """Complete what is held since long ago; return how many tasks that were."""
+    """Complete what is held since long ago, or again; return how many tasks that were."""
     ...
 
 

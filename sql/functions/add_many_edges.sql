@@ -1,0 +1,253 @@
+-- What add_edges does for one edge, for any number of them: each end is read once and written once,
+-- and the edges are looked at once, in memory, from the highest rank down. In that order a task's
+-- priority is final before its blockers inherit it.
+--
+-- waiting[i] depends on awaited[i]. Tasks are looked up by id one by one (lateral with offset 0),
+-- and written by the place where they were found: a plan made for two edges, or from statistics of
+-- another load, must do for a million.
+create function add_many_edges(
+    waiting uuid[], awaited uuid[], types dependency_type[], satisfied boolean[]
+)
+    returns void
+    language plpgsql
+    set search_path from current
+    set enable_seqscan = off
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    set enable_bitmapscan = off
+    set enable_material = off
+    set enable_memoize = off
+    set jit = off
+as $$
+declare
+    ends uuid[];
+    -- The ends, from the highest rank down, and what is known of each.
+    ids uuid[];
+    keys text[];
+    ranks bigint[];
+    old_priorities int[];
+    priorities int[];
+    is_active boolean[];
+    satisfies_requires boolean[];
+    satisfies_blocks boolean[];
+    is_awaited boolean[];
+    is_waiting boolean[];
+    opened int[];
+    blocker_keys text[];
+    -- The edges, by the position of their tasks; number is the edge's place in the arguments.
+    waiters int[];
+    blockers int[];
+    numbers int[];
+    n int;
+    m int;
+    e int;
+    wrong_waiting uuid[];
+    wrong_awaited uuid[];
+    wrong_count int;
+    -- Edges whose is_satisfied has to change.
+    changed_waiting uuid[];
+    changed_awaited uuid[];
+    changed_to boolean[];
+    changed_waiters int[];
+    changes int[];
+    changed_count int := 0;
+    now_satisfied boolean;
+    lower uuid[];
+    lower_priorities int[];
+begin
+    select array_agg(task_end.id order by task_end.id)
+    into ends
+    from (
+        select edge.task_id as id
+        from unnest(waiting, types) as edge (task_id, dependency_type)
+        where edge.dependency_type <> 'suggests'
+        union
+        select edge.depends_on_id
+        from unnest(awaited, types) as edge (depends_on_id, dependency_type)
+        where edge.dependency_type <> 'suggests'
+    ) as task_end;
+
+    loop
+        -- (A row that is locked is read as it is now, whatever the snapshot. A row's own columns are
+        -- all that is read here.)
+        select
+            array_agg(task.id),
+            array_agg(task.key),
+            array_agg(task.graph_rank),
+            array_agg(task.effective_priority),
+            array_agg(task.is_active),
+            array_agg(task.satisfies_requires),
+            array_agg(task.satisfies_blocks)
+        into ids, keys, ranks, old_priorities, is_active, satisfies_requires, satisfies_blocks
+        from (
+            select found.*
+            from unnest(ends) as given (id)
+            cross join lateral (
+                select
+                    other.id,
+                    other.key,
+                    other.graph_rank,
+                    other.effective_priority::int as effective_priority,
+                    is_active(other.status, other.completed_at) as is_active,
+                    is_satisfied('requires', other.status, other.completed_at)
+                        as satisfies_requires,
+                    is_satisfied('blocks', other.status, other.completed_at) as satisfies_blocks
+                from tasks as other
+                where other.id = given.id
+                for no key update
+                offset 0
+            ) as found
+            order by found.graph_rank desc
+        ) as task;
+        select edge.waiters, edge.blockers, edge.numbers
+        into waiters, blockers, numbers
+        from edges_by_position(waiting, awaited, types, ids) as edge;
+
+        priorities := old_priorities;
+        opened := array_fill(0, array[coalesce(cardinality(ids), 0)]);
+        is_awaited := array_fill(false, array[coalesce(cardinality(ids), 0)]);
+        is_waiting := is_awaited;
+        wrong_waiting := null;
+        wrong_awaited := null;
+        wrong_count := 0;
+        for i in 1..coalesce(cardinality(numbers), 0) loop
+            n := waiters[i];
+            m := blockers[i];
+            if ranks[m] >= ranks[n] then
+                wrong_count := wrong_count + 1;
+                wrong_waiting[wrong_count] := ids[n];
+                wrong_awaited[wrong_count] := ids[m];
+            end if;
+            is_awaited[m] := true;
+            is_waiting[n] := true;
+            if priorities[n] < priorities[m] and is_active[n] then
+                priorities[m] := priorities[n];
+            end if;
+        end loop;
+        exit when wrong_count = 0;
+        perform task_graph_repair(wrong_waiting, wrong_awaited);
+    end loop;
+
+    blocker_keys := array_fill(null::text, array[coalesce(cardinality(ids), 0)]);
+    for i in 1..coalesce(cardinality(numbers), 0) loop
+        n := waiters[i];
+        m := blockers[i];
+        e := numbers[i];
+        now_satisfied := satisfies_blocks[m] and (types[e] = 'blocks' or satisfies_requires[m]);
+        if not satisfied[e] then
+            opened[n] := opened[n] + 1;
+        end if;
+        if not now_satisfied and (blocker_keys[n] is null or keys[m] < blocker_keys[n]) then
+            blocker_keys[n] := keys[m];
+        end if;
+        if now_satisfied <> satisfied[e] then
+            changed_count := changed_count + 1;
+            changed_waiting[changed_count] := waiting[e];
+            changed_awaited[changed_count] := awaited[e];
+            changed_to[changed_count] := now_satisfied;
+            changed_waiters[changed_count] := n;
+        end if;
+    end loop;
+    if 'suggests' = any(types) then
+        for i in 1..cardinality(types) loop
+            if types[i] = 'suggests' then
+                changed_count := changed_count + 1;
+                changed_waiting[changed_count] := waiting[i];
+                changed_awaited[changed_count] := awaited[i];
+                changed_to[changed_count] := true;
+                changed_waiters[changed_count] := null;
+            end if;
+        end loop;
+    end if;
+    if changed_count > 0 then
+        with edge as (
+            update task_dependencies as dependency
+            set is_satisfied = stale.now_satisfied
+            from (
+                select found.place, change.now_satisfied, change.waiter
+                from unnest(changed_waiting, changed_awaited, changed_to, changed_waiters)
+                    as change (task_id, depends_on_id, now_satisfied, waiter)
+                cross join lateral (
+                    select other.ctid as place
+                    from task_dependencies as other
+                    where
+                        other.task_id = change.task_id
+                        and other.depends_on_id = change.depends_on_id
+                        and other.is_satisfied <> change.now_satisfied
+                    offset 0
+                ) as found
+            ) as stale
+            where dependency.ctid = stale.place
+            returning
+                stale.waiter,
+                case when stale.now_satisfied then -1 else 1 end as opened
+        )
+
+        select array_agg(edge.waiter), array_agg(edge.opened)
+        into waiters, changes
+        from edge
+        where edge.waiter is not null;
+        for i in 1..coalesce(cardinality(waiters), 0) loop
+            n := waiters[i];
+            opened[n] := opened[n] + changes[i];
+        end loop;
+    end if;
+    if ids is null then
+        return;
+    end if;
+
+    update tasks as task
+    set
+        open_dependencies = task.open_dependencies + change.opened,
+        effective_priority = change.priority,
+        has_dependents = task.has_dependents or change.is_awaited,
+        status_agent = 'taskdb',
+        status_note = change.blocker_key
+    from (
+        select given.*, found.place
+        from unnest(ids, opened, priorities, blocker_keys, is_awaited, is_waiting)
+            as given (id, opened, priority, blocker_key, is_awaited, is_waiting)
+        cross join lateral (
+            select other.ctid as place from tasks as other where other.id = given.id offset 0
+        ) as found
+        where given.is_waiting
+    ) as change
+    where task.ctid = change.place;
+    update tasks as task
+    set has_dependents = true, effective_priority = change.priority
+    from (
+        select given.priority, found.place
+        from unnest(ids, priorities, is_waiting) as given (id, priority, is_waiting)
+        cross join lateral (
+            select other.ctid as place from tasks as other where other.id = given.id offset 0
+        ) as found
+        where not given.is_waiting
+    ) as change
+    where task.ctid = change.place;
+
+    -- What the ends waited for before inherits as well.
+    select array_agg(blocker.id), array_agg(given.priority)
+    into lower, lower_priorities
+    from unnest(ids, old_priorities, priorities, is_active)
+        as given (id, old_priority, priority, is_active)
+    cross join lateral (
+        select edge.depends_on_id
+        from task_dependencies as edge
+        where edge.task_id = given.id and edge.dependency_type <> 'suggests'
+        offset 0
+    ) as edge
+    cross join lateral (
+        select other.id
+        from tasks as other
+        where other.id = edge.depends_on_id and other.effective_priority > given.priority
+        offset 0
+    ) as blocker
+    where given.is_active and given.priority < given.old_priority;
+    if lower is not null then
+        perform inherit_priority(lower, lower_priorities);
+    end if;
+end;
+$$;
+
+comment on function add_many_edges(uuid[], uuid[], dependency_type[], boolean[]) is
+    'Counts new dependencies at their tasks, ranks them, and passes their priority on.';

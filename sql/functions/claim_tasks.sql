@@ -1,0 +1,337 @@
+-- Claims up to *at_most* tasks for an agent, in the order of the claim: effective priority, place,
+-- creation, id. With *only_key* the task of that key, if it can be claimed by this agent.
+--
+-- Each lane (reserved for me or for nobody; of my type or of none) is one range of one index, read
+-- in order; the lanes are merged, and nothing is read past the last task taken. Agents without a
+-- type take every type: their lanes are ranges of a second index, and where nothing is reserved
+-- for them there is only one, which needs no merging. What is in line is locked if
+-- nobody else has it (skip locked), and looked at again if it changed in between. The planner may
+-- neither sort nor scan here, so the plan is the same for one ready task and for a million, with
+-- fresh statistics, stale ones and none.
+-- (A task whose id or key is known is asked whether it "is not false" that it is ready: no index of
+-- ready tasks answers that, where "is ready" could be read from all of them, and was by plans that
+-- were made while there were few. tests/test_claim_plan.py)
+--
+-- A task with files is taken with all of its files, or passed over: take_files may wait for a claim
+-- of the same file at this very moment. Under REPEATABLE READ and above the snapshot is fixed, so
+-- files taken since are found only when they are asked for.
+--
+-- *after* names a task claimed a moment ago: the search begins behind it. A reader who holds a
+-- snapshot keeps the index entries of claimed tasks alive, thousands of them at the head of the
+-- queue; from there they cost nothing. What is more urgent and came since is seen by the next
+-- claim without *after*; and where nothing is found behind it, the search begins at the head.
+--
+-- *request_id* makes a claim repeatable: while its claim is live, the same request gets it again.
+-- Time passes first, where the index shows something overdue: two tasks a claim, and two more for
+-- each further one.
+create function claim_tasks(
+    agent text,
+    agent_type text,
+    lease interval,
+    at_most int,
+    only_key text default null,
+    after uuid default null,
+    request_id uuid default null,
+    is_new_request boolean default false
+)
+    returns table (
+        task_id uuid,
+        token bigint,
+        claimed_by text,
+        claimed_at timestamptz,
+        lease_expires_at timestamptz,
+        key text,
+        title text,
+        description text,
+        priority smallint,
+        effective_priority smallint,
+        only_agents_of_type text,
+        feature_id uuid,
+        parent_id uuid,
+        estimated_hours numeric,
+        requirements jsonb,
+        context jsonb,
+        metadata jsonb,
+        file_path text,
+        failed_attempts int,
+        place int,
+        created_at timestamptz
+    )
+    language plpgsql
+    rows 1
+    set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+    set enable_bitmapscan = off
+    set enable_sort = off
+as $$
+declare
+    moment constant timestamptz := now();
+    anybody constant text := '';
+    agents constant text[] := array[anybody, agent];
+    types constant text[] := case when agent_type is not null then array[anybody, agent_type] end;
+    bound_priority smallint := 0;
+    bound_place int := -2147483648;
+    bound_created timestamptz := '-infinity';
+    bound_id uuid := '00000000-0000-0000-0000-000000000000';
+    is_overdue boolean;
+    has_lanes boolean;
+    is_second_look boolean;
+    ids uuid[];
+    any_files boolean;
+    refused uuid[] := '{}';
+begin
+    if request_id is not null and not is_new_request then
+        return query select * from claim_once(agent, agent_type, lease, only_key, after, request_id);
+        return;
+    end if;
+    if after is not null then
+        select task.effective_priority, task.place, task.created_at, task.id
+        into bound_priority, bound_place, bound_created, bound_id
+        from tasks as task
+        where task.id = after;
+    end if;
+    select
+        exists (select from tasks as task where task.lease_expires_at <= now())
+        or exists (
+            select from tasks as task where not task.is_due and task.scheduled_at <= now()
+        ),
+        types is not null
+        or exists (
+            select from tasks as task
+            where
+                task.is_ready
+                and task.unhealthy_dependencies = 0
+                and task.reserved_for = claim_tasks.agent
+        )
+    into is_overdue, has_lanes;
+    if is_overdue then
+        perform pass_time(2 * at_most);
+        -- What it has freed can be reserved for this agent.
+        has_lanes := true;
+    end if;
+
+    loop
+        if only_key is not null then
+            select array_agg(candidate.id), bool_or(candidate.has_files)
+            into ids, any_files
+            from (
+                select task.id, task.has_files
+                from tasks as task
+                where
+                    task.key = only_key
+                    and task.is_ready is not false
+                    and task.reserved_for = any(agents)
+                    and (not task.has_files or task.id <> all(refused))
+                for no key update
+            ) as candidate;
+        elsif not has_lanes then
+            select array_agg(candidate.id), bool_or(candidate.has_files)
+            into ids, any_files
+            from (
+                select task.id, task.has_files
+                from tasks as task
+                where
+                    task.is_ready
+                    and task.unhealthy_dependencies = 0
+                    and task.reserved_for = anybody
+                    and (task.effective_priority, task.place, task.created_at, task.id)
+                    > (bound_priority, bound_place, bound_created, bound_id)
+                    and (
+                        not task.has_files
+                        or (task.id <> all(refused) and not files_are_held(task.id))
+                    )
+                order by task.effective_priority, task.place, task.created_at, task.id
+                limit at_most
+                for no key update skip locked
+            ) as candidate;
+        elsif types is null then
+            select array_agg(candidate.id), bool_or(candidate.has_files)
+            into ids, any_files
+            from (
+                select task.id, task.has_files
+                from (
+                    (
+                        select task.id, task.effective_priority, task.place, task.created_at
+                        from tasks as task
+                        where
+                            task.is_ready
+                            and task.unhealthy_dependencies = 0
+                            and task.reserved_for = anybody
+                            and (task.effective_priority, task.place, task.created_at, task.id)
+                            > (bound_priority, bound_place, bound_created, bound_id)
+                            and (
+                                not task.has_files
+                                or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                        order by task.effective_priority, task.place, task.created_at, task.id
+                    )
+                    union all
+                    (
+                        select task.id, task.effective_priority, task.place, task.created_at
+                        from tasks as task
+                        where
+                            task.is_ready
+                            and task.unhealthy_dependencies = 0
+                            and task.reserved_for = claim_tasks.agent
+                            and (task.effective_priority, task.place, task.created_at, task.id)
+                            > (bound_priority, bound_place, bound_created, bound_id)
+                            and (
+                                not task.has_files
+                                or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                        order by task.effective_priority, task.place, task.created_at, task.id
+                    )
+                    order by effective_priority, place, created_at, id
+                ) as found
+                inner join tasks as task
+                    on
+                        task.id = any(array[found.id])
+                        and task.is_ready is not false
+                        and task.reserved_for = any(agents)
+                order by found.effective_priority, found.place, found.created_at, found.id
+                limit at_most
+                for no key update of task skip locked
+            ) as candidate;
+        else
+            select array_agg(candidate.id), bool_or(candidate.has_files)
+            into ids, any_files
+            from (
+                select task.id, task.has_files
+                from (
+                    (
+                        select task.id, task.effective_priority, task.place, task.created_at
+                        from tasks as task
+                        where
+                            task.is_ready
+                            and task.reserved_for = anybody
+                            and task.for_type = anybody
+                            and (task.effective_priority, task.place, task.created_at, task.id)
+                            > (bound_priority, bound_place, bound_created, bound_id)
+                            and (
+                                not task.has_files
+                                or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                        order by task.effective_priority, task.place, task.created_at, task.id
+                    )
+                    union all
+                    (
+                        select task.id, task.effective_priority, task.place, task.created_at
+                        from tasks as task
+                        where
+                            task.is_ready
+                            and task.reserved_for = anybody
+                            and task.for_type = claim_tasks.agent_type
+                            and (task.effective_priority, task.place, task.created_at, task.id)
+                            > (bound_priority, bound_place, bound_created, bound_id)
+                            and (
+                                not task.has_files
+                                or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                        order by task.effective_priority, task.place, task.created_at, task.id
+                    )
+                    union all
+                    (
+                        select task.id, task.effective_priority, task.place, task.created_at
+                        from tasks as task
+                        where
+                            task.is_ready
+                            and task.reserved_for = claim_tasks.agent
+                            and task.for_type = anybody
+                            and (task.effective_priority, task.place, task.created_at, task.id)
+                            > (bound_priority, bound_place, bound_created, bound_id)
+                            and (
+                                not task.has_files
+                                or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                        order by task.effective_priority, task.place, task.created_at, task.id
+                    )
+                    union all
+                    (
+                        select task.id, task.effective_priority, task.place, task.created_at
+                        from tasks as task
+                        where
+                            task.is_ready
+                            and task.reserved_for = claim_tasks.agent
+                            and task.for_type = claim_tasks.agent_type
+                            and (task.effective_priority, task.place, task.created_at, task.id)
+                            > (bound_priority, bound_place, bound_created, bound_id)
+                            and (
+                                not task.has_files
+                                or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                        order by task.effective_priority, task.place, task.created_at, task.id
+                    )
+                    order by effective_priority, place, created_at, id
+                ) as found
+                inner join tasks as task
+                    on
+                        task.id = any(array[found.id])
+                        and task.is_ready is not false
+                        and task.reserved_for = any(agents)
+                        and task.for_type = any(types)
+                order by found.effective_priority, found.place, found.created_at, found.id
+                limit at_most
+                for no key update of task skip locked
+            ) as candidate;
+        end if;
+
+        if any_files then
+            -- Another claim of the same file at this very moment wins; then the next in line is
+            -- asked.
+            select
+                array_agg(line.id) filter (where line.is_taken),
+                refused || array_agg(line.id) filter (where not line.is_taken)
+            into ids, refused
+            from (
+                select task.id, take_files(task.id) as is_taken
+                from unnest(ids) as task (id)
+            ) as line;
+            continue when ids is null;
+        end if;
+        exit when ids is not null or is_second_look;
+        is_second_look := true;
+        exit when after is null and not is_overdue;
+        bound_priority := 0;
+        if is_overdue then
+            perform pass_time(100, agents, types, only_key);
+        end if;
+    end loop;
+
+    return query
+    update tasks as task
+    set
+        status = 'in_progress',
+        status_agent = agent,
+        claim_agent = agent,
+        claim_request_id = request_id,
+        lease_expires_at = moment + lease
+    from task_details as details
+    where task.id = any(ids) and details.task_id = task.id
+    returning
+        task.id,
+        task.claim_token,
+        task.claim_agent::text,
+        moment,
+        task.lease_expires_at,
+        task.key::text,
+        task.title::text,
+        details.description,
+        task.priority::smallint,
+        task.effective_priority::smallint,
+        task.agent_type::text,
+        details.feature_id,
+        details.parent_id,
+        details.estimated_hours::numeric,
+        details.requirements::jsonb,
+        details.context::jsonb,
+        details.metadata::jsonb,
+        details.file_path::text,
+        task.failed_attempts::int,
+        task.place,
+        task.created_at;
+end;
+$$;
+
+comment on function claim_tasks(text, text, interval, int, text, uuid, uuid, boolean) is
+    'Claims up to so many tasks for an agent, in the order of the claim.';

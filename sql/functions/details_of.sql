@@ -1,0 +1,36 @@
+-- The row of task_details of a task, with a snapshot of its own: that of a task which another
+-- transaction made while the statement waited for it.
+create function details_of(of_task uuid)
+    returns setof task_details
+    language plpgsql
+    rows 1
+    set search_path from current
+as $$
+begin
+    return query
+    select details.* from task_details as details where details.task_id = of_task;
+end;
+$$;
+
+comment on function details_of(uuid) is 'The details of a task, as of now.';
+
+-- Refuses an edit of a task that someone else has edited since it was read.
+create function require_version(task_key text, present int, expected int)
+    returns boolean
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if present <> expected then
+        raise exception using
+            errcode = 'TD006',
+            message = format('task %s has changed: it is at version %s', task_key, present),
+            detail = format('TD006 version %s', present),
+            hint = 'Read it again, and decide again.';
+    end if;
+    return true;
+end;
+$$;
+
+comment on function require_version(text, int, int) is
+    'True, or TD006 if a task is not at the expected version.';

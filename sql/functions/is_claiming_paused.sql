@@ -1,0 +1,22 @@
+-- Whether a pause covers a task of this type in this feature.
+create function is_claiming_paused(of_type text, in_feature uuid)
+    returns boolean
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    return exists (
+        select from claim_pauses as pause
+        where
+            num_nonnulls(pause.epic_id, pause.feature_id, pause.agent_type) = 0
+            or pause.agent_type = of_type
+            or pause.feature_id = in_feature
+            or pause.epic_id = (
+                select feature.epic_id from features as feature where feature.id = in_feature
+            )
+    );
+end;
+$$;
+
+comment on function is_claiming_paused(text, uuid) is
+    'Whether claiming is paused for tasks of this agent type in this feature.';

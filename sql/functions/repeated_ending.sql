@@ -1,0 +1,30 @@
+-- The answer to an ending that is repeated, as after an answer that was lost: the claim of this
+-- token has ended with this outcome, and it ended so. It looks with a snapshot of its own, so it
+-- sees an ending that was under way when the statement began.
+create function repeated_ending(of_task uuid, of_token bigint, of_outcome shared.claim_outcome)
+    returns table (
+        id uuid, key text, status shared.task_status, completed_at timestamptz
+    )
+    language plpgsql
+    rows 1
+    set search_path from current
+as $$
+#variable_conflict use_column
+begin
+    return query
+    select
+        task.id,
+        task.key::text,
+        entry.new_status,
+        case when entry.new_status = 'completed' then entry.created_at end
+    from tasks as task
+    inner join task_history as entry on entry.task_id = task.id
+    where
+        task.id = of_task
+        and entry.token = of_token
+        and entry.outcome = of_outcome;
+end;
+$$;
+
+comment on function repeated_ending(uuid, bigint, shared.claim_outcome) is
+    'How the claim of this token ended, if it ended with this outcome.';

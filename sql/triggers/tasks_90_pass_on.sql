@@ -1,0 +1,45 @@
+-- Passes a change of a task on: to its dependents, when it begins or ceases to satisfy their
+-- dependencies; and to what it waits for, when its priority changes or it is abandoned. A task
+-- that nobody waits for is done with after one comparison.
+create function pass_on_task_change()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if
+        not new.has_dependents
+        and old.priority = new.priority
+        and new.status not in ('cancelled', 'archived')
+        and old.status not in ('cancelled', 'archived')
+    then
+        return null;
+    end if;
+
+    if
+        is_satisfied('requires', old.status, old.completed_at)
+        <> is_satisfied('requires', new.status, new.completed_at)
+        or is_satisfied('blocks', old.status, old.completed_at)
+        <> is_satisfied('blocks', new.status, new.completed_at)
+    then
+        perform unblock_dependents(new.id);
+    end if;
+    if
+        old.priority <> new.priority
+        or is_active(old.status, old.completed_at) <> is_active(new.status, new.completed_at)
+    then
+        perform pass_on_priority(
+            new.id, old.priority, new.priority, is_active(old.status, old.completed_at)
+        );
+    end if;
+    return null;
+end;
+$$;
+
+comment on function pass_on_task_change() is
+    'Passes a change of a task on to its dependents, and to what it waits for.';
+
+create trigger tasks_90_pass_on
+    after update of status, completed_at, priority on tasks
+    for each row
+    execute function pass_on_task_change();

@@ -149,7 +149,7 @@ def _claiming(url: str, subjects: Sequence[Subject], asked: Asked) -> Iterator[T
 def _snapshot(subjects: Sequence[Subject], asked: Asked) -> Table:
     every: list[snapshot.Held] = []
     for subject in subjects:
-        for way in ("one", "chain"):
+        for way in ("one", "ahead", "chain"):
             if way in subject.ways:
                 held = snapshot.measure(
                     subject, way, seconds=asked.snapshot_seconds, clean=asked.clean_seconds

@@ -58,6 +58,11 @@ class Subject:
 
 WAYS: Final = {
     "one": ("one by one", "`claim_next` and `complete`: 2 statements, 2 commits", 2500),
+    "ahead": (
+        "one by one, behind the last",
+        "the same with `after=`, renewed each second",
+        2500,
+    ),
     "chain": ("chained", "`complete_and_claim_next`: 1 statement, 1 commit", 3500),
     "batch": ("batches of 100", "`claim_batch` and completion of 100: 2 commits for 100", 8000),
     "pool": ("through the pool", "as one by one, each through `Database.retrying`", 2000),

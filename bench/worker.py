@@ -50,6 +50,29 @@ def one_by_one(url: str, name: str) -> Iterator[Step]:
 
 
 @contextmanager
+def ahead(url: str, name: str) -> Iterator[Step]:
+    """Claim behind the last claim, and at the head once a second; complete."""
+    with connected(url) as conn:
+        last: Claim | None = None
+        renewed = time.monotonic()
+
+        def step() -> bool:
+            nonlocal last, renewed
+            if time.monotonic() - renewed > 1:
+                last, renewed = None, time.monotonic()
+            claim = claims.claim_next(  # type: ignore[call-overload,unused-ignore]
+                conn, agent=name, after=last.task_id if last else None
+            )
+            if claim is None:
+                return False
+            _complete(claim, conn)
+            last = claim
+            return True
+
+        yield step
+
+
+@contextmanager
 def chained(url: str, name: str) -> Iterator[Step]:
     """Complete and claim the next in one statement."""
     with connected(url) as conn:
@@ -125,6 +148,7 @@ def in_plain_sql(url: str, name: str) -> Iterator[Step]:
 
 WAYS: Final[dict[str, Callable[[str, str], AbstractContextManager[Step]]]] = {
     "one": one_by_one,
+    "ahead": ahead,
     "chain": chained,
     "batch": batches,
     "pool": through_the_pool,
@@ -143,8 +167,6 @@ def main(way: str, url: str, name: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["ways"]:
-        print(
-            *(way for way in WAYS if way != "chain" or hasattr(claims, "complete_and_claim_next"))
-        )
+        print(*(way for way in WAYS if way not in ("chain", "ahead") or CHAINS))
     else:
         main(*sys.argv[1:])

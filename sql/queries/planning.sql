@@ -240,9 +240,12 @@ with found as (
         where
             task.is_ready
             and task.status = 'pending'
-            and exists (select from ready_tasks as ready where ready.id = task.id)
+            and (
+                not task.has_files
+                or not exists (select from file_conflicts as clash where clash.task_id = task.id)
+            )
         order by task.effective_priority, task.place, task.created_at, task.id
-        limit :limit
+        limit (select cast(:limit as integer))
     )
     union all
     (
@@ -252,12 +255,14 @@ with found as (
             task.place,
             task.created_at
         from tasks as task
+        cross join lateral (
+            select from ready_tasks as ready where ready.id = task.id offset 0
+        ) as ready
         where
             not task.is_due
             and task.scheduled_at <= now()
-            and exists (select from ready_tasks as ready where ready.id = task.id)
         order by task.effective_priority, task.place, task.created_at, task.id
-        limit :limit
+        limit (select cast(:limit as integer))
     )
     union all
     (
@@ -267,11 +272,13 @@ with found as (
             task.place,
             task.created_at
         from tasks as task
+        cross join lateral (
+            select from ready_tasks as ready where ready.id = task.id offset 0
+        ) as ready
         where
             task.lease_expires_at <= now()
-            and exists (select from ready_tasks as ready where ready.id = task.id)
         order by task.effective_priority, task.place, task.created_at, task.id
-        limit :limit
+        limit (select cast(:limit as integer))
     )
 ),
 
@@ -279,7 +286,7 @@ ready as (
     select found.id
     from found
     order by found.effective_priority, found.place, found.created_at, found.id
-    limit :limit
+    limit (select cast(:limit as integer))
 ),
 
 counted as (

@@ -405,7 +405,8 @@ limit :limit;
 -- What can be claimed now, in the order of the claim.
 --
 -- ready_tasks defines what can be claimed; each branch says where to look for it in that order, so
--- that a page does not sort all there is.
+-- that a page does not sort all there is. (The first branch is the first of the view: asking the
+-- view of each row makes a plan so dear that it is compiled.)
 --
 -- plan: tasks_ready_in_order, tasks_to_claim_by_type
 with found as (
@@ -424,11 +425,14 @@ with found as (
         where
             task.is_ready
             and task.status = 'pending'
+            and (
+                not task.has_files
+                or not exists (select from file_conflicts as clash where clash.task_id = task.id)
+            )
             and task.reserved_for in ('', :agent)                       -- if :agent
             and task.for_type in ('', :agent_type)                      -- if :agent_type
-            and exists (select from ready_tasks as ready where ready.id = task.id)
         order by task.effective_priority, task.place, task.created_at, task.id
-        limit :limit
+        limit (select cast(:limit as integer))
     )
     union all
     (
@@ -443,14 +447,16 @@ with found as (
             task.place,
             task.created_at
         from tasks as task
+        cross join lateral (
+            select from ready_tasks as ready where ready.id = task.id offset 0
+        ) as ready
         where
             not task.is_due
             and task.scheduled_at <= now()
             and task.reserved_for in ('', :agent)                       -- if :agent
             and task.for_type in ('', :agent_type)                      -- if :agent_type
-            and exists (select from ready_tasks as ready where ready.id = task.id)
         order by task.effective_priority, task.place, task.created_at, task.id
-        limit :limit
+        limit (select cast(:limit as integer))
     )
     union all
     (
@@ -465,13 +471,15 @@ with found as (
             task.place,
             task.created_at
         from tasks as task
+        cross join lateral (
+            select from ready_tasks as ready where ready.id = task.id offset 0
+        ) as ready
         where
             task.lease_expires_at <= now()
             and task.reserved_for in ('', :agent)                       -- if :agent
             and task.for_type in ('', :agent_type)                      -- if :agent_type
-            and exists (select from ready_tasks as ready where ready.id = task.id)
         order by task.effective_priority, task.place, task.created_at, task.id
-        limit :limit
+        limit (select cast(:limit as integer))
     )
 )
 
@@ -487,7 +495,7 @@ select
 from found
 inner join task_details as details on details.task_id = found.id
 order by found.effective_priority, found.place, found.created_at, found.id
-limit :limit;
+limit (select cast(:limit as integer));
 
 -- name: count_ready
 -- How many tasks can be claimed now.

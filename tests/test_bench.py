@@ -220,7 +220,7 @@ def test_compared_files_give_the_ratio_of_what_both_have(
 
 
 def test_figure_below_its_floor_is_named() -> None:
-    ours = {"snapshot": {"one by one": {"ratio": 0.01}}}
+    ours = {"snapshot": {"one by one, behind the last": {"ratio": 0.01}}}
     [bar] = [bar for bar in BARS if "snapshot" in bar.name]
 
     assert [line.partition(":")[0] for line in bars.below_floor(ours, {})] == [bar.name]

@@ -1,4 +1,4 @@
-"""What the task database's constraints mean, in words, where their names do not say it all.
+"""The meaning of the task database's constraints, where their names do not say it all.
 
 The schema names its constraints as facts, `priority_is_1_to_10_inclusive` of a domain: most say
 their field and rule themselves (`taskdb.query.translation`). These are the rest: facts about

@@ -1,1 +1,1 @@
-"""What operators and developers do: examine, seed, prune and draw a task database."""
+"""Tools of operators and developers: examine, seed, prune and draw a task database."""

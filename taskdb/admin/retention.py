@@ -1,4 +1,4 @@
-"""What is old goes: messages of tech-spec sessions, and errors of their agents. `taskdb prune`.
+"""Deletion of old messages of tech-spec sessions and errors of their agents: `taskdb prune`.
 
 ::
 
@@ -33,7 +33,7 @@ _QUERIES: Final[dict[str, tuple[Callable[..., int], Callable[..., int]]]] = {
 }
 
 TABLES: Final = tuple(_QUERIES)
-"""What is pruned, in this order."""
+"""The tables to prune, in this order."""
 
 
 def cutoff(conn: Connection[Any], older_than: timedelta) -> datetime:

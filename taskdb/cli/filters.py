@@ -28,7 +28,7 @@ OPEN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the options say; `task_ids` looks it up."""
+    """The filters that the options name; `task_ids` looks them up."""
 
     epic: str | None
     feature: str | None

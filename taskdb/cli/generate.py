@@ -85,7 +85,7 @@ def _write(conn: Connection[Any], package: str, queries: Queries, only_check: bo
 
 
 def _module_of(package: str, area: str) -> Path:
-    """Where the module of an area lies: in the package, or the module itself."""
+    """Return the path of an area's module: in the package, or the module itself."""
     module = importlib.import_module(package)
     if module.__file__ is None:
         raise click.BadParameter(f"{package} has no __init__.py", param_hint="--package")

@@ -26,7 +26,7 @@ _VARIABLE: Final = re.compile(r"\$(\w+)|\$\{(\w+)\}")
 
 @dataclass(frozen=True, slots=True)
 class ProjectSettings:
-    """What a project says of its checks; `folder` is where its file lies."""
+    """The checks that a project configures; `folder` holds its file."""
 
     folder: Path
     packages: tuple[str, ...] = ()

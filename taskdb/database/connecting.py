@@ -1,4 +1,4 @@
-"""What connections of both kinds have in common: all but the waiting."""
+"""Logic shared by sync and async connections: all but the waiting."""
 
 from __future__ import annotations
 

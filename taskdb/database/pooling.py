@@ -1,4 +1,4 @@
-"""What both kinds of pool have in common: all but the waiting."""
+"""Logic shared by sync and async pools: all but the waiting."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PoolFigures:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseHealth:
-    """What `Database.health` found. `latency` is one round trip on a pooled connection."""
+    """Result of `Database.health`; `latency` is one round trip on a pooled connection."""
 
     server_version: str
     is_standby: bool

@@ -50,7 +50,7 @@ class ClaimEnd(Model):
 
 @dataclass(slots=True)
 class EndedClaim(Model):
-    """What became of one pair of a call that ends many claims.
+    """Result for one pair of a call that ends many claims.
 
     `was_held` is false, and nothing changed, if the claim was no longer live.
     """
@@ -64,7 +64,7 @@ class EndedClaim(Model):
 
 @dataclass(slots=True)
 class RenewedClaim(Model):
-    """What became of one pair of `heartbeat_many`; a claim that was lost has no lease."""
+    """Result for one pair of `heartbeat_many`; a claim that was lost has no lease."""
 
     task_id: UUID
     token: int
@@ -105,7 +105,7 @@ class CompletedAndClaimed(Model):
 
     @property
     def end(self) -> ClaimEnd:
-        """Where the completed task stands."""
+        """The completed task's key, status and time of completion."""
         return ClaimEnd(self.id, self.key, self.status, self.completed_at)
 
     @property

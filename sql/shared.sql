@@ -11,7 +11,3 @@
 \ir shared/names_files.sql
 \ir shared/phase_names.sql
 \ir shared/spec_text.sql
-\ir shared/design_jobs.sql
-\ir shared/design_outputs.sql
-\ir shared/design_decisions.sql
-\ir shared/design_progress.sql

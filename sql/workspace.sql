@@ -34,6 +34,10 @@
 \ir tables/spec_search.sql
 \ir tables/implementation_tasks.sql
 \ir tables/held_files.sql
+\ir tables/design_jobs.sql
+\ir tables/design_outputs.sql
+\ir tables/design_decisions.sql
+\ir tables/design_progress.sql
 \ir tables/tech_spec_sessions.sql
 \ir tables/session_status_transitions.sql
 \ir tables/tech_research.sql
@@ -104,6 +108,8 @@
 \ir triggers/implementation_tasks.sql
 \ir triggers/implementation_tasks_90_hold_files.sql
 \ir triggers/task_details_90_delete_task.sql
+\ir triggers/design_jobs.sql
+\ir triggers/design_outputs.sql
 \ir triggers/tech_spec_sessions.sql
 \ir triggers/tech_research.sql
 \ir triggers/tech_conversations.sql

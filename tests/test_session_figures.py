@@ -64,7 +64,7 @@ def fill(url: str, tasks: int) -> None:
     with connect(url, autocommit=True) as conn:
         for table in ("tech_spec_sessions", "tech_research", "tech_conversations"):
             conn.execute(f"vacuum analyze {table}".encode())
-        conn.execute("vacuum analyze shared.design_jobs, generated_trd_documents, agent_error_logs")
+        conn.execute("vacuum analyze design_jobs, generated_trd_documents, agent_error_logs")
 
 
 def one(conn: Connection, statement: str) -> Any:

@@ -281,7 +281,7 @@ def test_sessions_are_listed_by_each_filter_in_pages(conn: Connection) -> None:
     assert [one.id for one in (*first, *rest)] == [one.id for one in (other, *made[::-1])]
 
 
-def test_sessions_are_read_with_their_design_jobs_across_the_schemas(conn: Connection) -> None:
+def test_sessions_are_read_with_their_design_jobs(conn: Connection) -> None:
     job = make_job(conn)
     session = make(conn, design_job_id=job.id)
     make(conn, started=False)
@@ -291,7 +291,7 @@ def test_sessions_are_read_with_their_design_jobs_across_the_schemas(conn: Conne
         """
         select ts.id, ts.status::text, dj.project_id, dj.status::text as design_status
         from tech_spec_sessions ts
-        inner join shared.design_jobs dj on ts.design_job_id = dj.id
+        inner join design_jobs dj on ts.design_job_id = dj.id
         where ts.status = 'in_progress'
         """
     ).fetchall()

@@ -3,10 +3,6 @@
 -- Locks: access exclusive on what it drops.
 set local lock_timeout = '2s';
 
-drop table design_progress;
-drop table design_decisions;
-drop table design_outputs;
-drop table design_jobs;
 drop function spec_text(jsonb);
 drop function phase_names(jsonb);
 drop function names_files(text[]);

@@ -1,6 +1,6 @@
 -- 0001: one workspace, whole.
 -- Generated from sql/workspace.sql by `make squash`: edit there.
--- Locks: share row exclusive on shared.design_jobs, for milliseconds (a foreign key).
+-- Locks: none beyond new objects.
 -- Check: select count(*) from task_status_transitions;  -- expect 21
 set local lock_timeout = '2s';
 
@@ -1338,8 +1338,88 @@ create index held_files_by_task on held_files (task_id);
 
 comment on table held_files is 'Files that tasks in progress change now. Written by trigger.';
 
+-- A design job is what the Design Agent was asked for; tech-spec sessions begin with what it made.
+-- Each workspace has its own, so that one team's roles neither see nor change another's. The
+-- query that moves a job looks at the status it moves from.
+create table design_jobs (
+    id uuid primary key default uuidv7(),
+    project_id uuid not null,
+    status shared.design_job_status not null default 'pending',
+    error_message shared.note_text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    completed_at timestamptz,
+    constraint design_jobs_completed_at_exactly_when_completed
+        check ((status = 'completed') = (completed_at is not null)),
+    constraint design_jobs_error_only_when_failed
+        check (error_message is null or status = 'failed')
+);
+
+-- Serve queries/design.sql: list_jobs, newest first.
+create index design_jobs_by_creation on design_jobs (created_at desc, id desc);
+create index design_jobs_by_status on design_jobs (status, created_at desc, id desc);
+create index design_jobs_by_project on design_jobs (project_id, created_at desc, id desc);
+
+comment on table design_jobs is 'What the Design Agent was asked for.';
+comment on column design_jobs.project_id is
+    'The project that it is for, by the id that all tools know it by; it need not be here.';
+comment on column design_jobs.error_message is 'Why it failed.';
+
+-- What a design job made: one document a type, with all its text.
+create table design_outputs (
+    id uuid primary key default uuidv7(),
+    design_job_id uuid not null,
+    output_type shared.design_output_type not null,
+    content shared.note_text not null,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint design_outputs_design_job_exists
+        foreign key (design_job_id) references design_jobs (id) on delete cascade,
+    -- Serves queries/design.sql: find_outputs, get_output.
+    constraint design_outputs_once_per_type unique (design_job_id, output_type)
+);
+
+comment on table design_outputs is 'What design jobs made.';
+comment on column design_outputs.content is
+    'The document itself; of ai_studio_code_path, where the code lies.';
+
+-- What was decided while a design job ran, and why. Rows are added, never changed.
+create table design_decisions (
+    id uuid primary key default uuidv7(),
+    design_job_id uuid not null,
+    decision_type shared.name_text not null,
+    value shared.note_text not null,
+    reasoning shared.note_text,
+    created_at timestamptz not null default clock_timestamp(),
+    constraint design_decisions_design_job_exists
+        foreign key (design_job_id) references design_jobs (id) on delete cascade
+);
+
+-- Serves queries/design.sql: load_decisions, in the order in which they were made.
+create index design_decisions_in_order on design_decisions (design_job_id, created_at, id);
+
+comment on table design_decisions is 'What was decided in design jobs, and why.';
+
+-- How far a design job is: a row each time that it says so. Rows are added, never changed.
+create table design_progress (
+    id uuid primary key default uuidv7(),
+    design_job_id uuid not null,
+    stage shared.name_text not null,
+    progress_percentage shared.percentage not null,
+    message shared.note_text,
+    created_at timestamptz not null default clock_timestamp(),
+    constraint design_progress_design_job_exists
+        foreign key (design_job_id) references design_jobs (id) on delete cascade
+);
+
+-- Serves queries/design.sql: list_progress, newest first.
+create index design_progress_by_creation
+    on design_progress (design_job_id, created_at desc, id desc);
+
+comment on table design_progress is 'How far design jobs are, each time that they say so.';
+
 -- A tech-spec session turns what a design job made into technical requirements: it researches,
--- talks with its user, and generates documents. It goes with its design job, in another schema.
+-- talks with its user, and generates documents. It goes with its design job.
 create table tech_spec_sessions (
     id uuid primary key default uuidv7(),
     project_id uuid not null,
@@ -1356,7 +1436,7 @@ create table tech_spec_sessions (
     completed_at timestamptz,
     newest_version shared.counter not null default 0,
     constraint tech_spec_sessions_design_job_exists
-        foreign key (design_job_id) references shared.design_jobs (id) on delete cascade,
+        foreign key (design_job_id) references design_jobs (id) on delete cascade,
     constraint tech_spec_sessions_completed_at_exactly_when_completed
         check ((status = 'completed') = (completed_at is not null)),
     constraint tech_spec_sessions_completed_is_all
@@ -5609,6 +5689,16 @@ create trigger task_details_90_delete_task
     for each statement
     execute function delete_task_of();
 
+create trigger design_jobs_50_touch_updated_at
+    before update on design_jobs
+    for each row
+    execute function touch_updated_at();
+
+create trigger design_outputs_50_touch_updated_at
+    before update on design_outputs
+    for each row
+    execute function touch_updated_at();
+
 -- A change of a session's status must be a row of session_status_transitions. None is from a
 -- status to itself: of two agents that start a session, one is told.
 create function refuse_session_move()
@@ -5660,7 +5750,7 @@ declare
 begin
     select job.status
     into job_status
-    from shared.design_jobs as job
+    from design_jobs as job
     where job.id = new.design_job_id;
     -- No job: the foreign key says so.
     if job_status <> 'completed' then
@@ -7615,7 +7705,7 @@ inner join technical_specs as spec on spec.id = work.spec_id;
 
 comment on view spec_tasks is 'Implementation tasks, with their tasks and live claims.';
 
--- Sessions with the design jobs that they began with: one schema joined with the other.
+-- Sessions with the design jobs that they began with.
 create view session_jobs as
 select
     session.id,
@@ -7630,7 +7720,7 @@ select
     job.status as design_status,
     job.completed_at as design_completed_at
 from tech_spec_sessions as session
-inner join shared.design_jobs as job on job.id = session.design_job_id;
+inner join design_jobs as job on job.id = session.design_job_id;
 
 comment on view session_jobs is 'Sessions with their design jobs.';
 

@@ -1,9 +1,8 @@
--- What the Design Agent makes, in the schema that all workspaces share: jobs, their documents,
--- decisions and progress. No trigger is on these tables, so each statement sets updated_at.
+-- What the Design Agent makes: jobs, their documents, decisions and progress.
 
 -- name: create_job
 -- A job that waits for the Design Agent.
-insert into shared.design_jobs as job (project_id)
+insert into design_jobs as job (project_id)
 values (:project_id)
 returning
     job.id,
@@ -26,7 +25,7 @@ select
     job.created_at,
     job.updated_at,
     job.completed_at
-from shared.design_jobs as job
+from design_jobs as job
 where job.id = :id;
 
 -- name: list_jobs
@@ -41,7 +40,7 @@ select
     job.created_at,
     job.updated_at,
     job.completed_at
-from shared.design_jobs as job
+from design_jobs as job
 where
     true
     and job.project_id = :project_id                                -- if :project_id
@@ -55,12 +54,11 @@ limit :limit;
 -- Moves a job, if its status is one of those that it may come from; else there is no row.
 --
 -- plan: design_jobs_pkey
-update shared.design_jobs as job
+update design_jobs as job
 set
     status = :status::shared.design_job_status,
     error_message = :error_message,
-    completed_at = case when :status::shared.design_job_status = 'completed' then now() end,
-    updated_at = greatest(now(), job.updated_at)
+    completed_at = case when :status::shared.design_job_status = 'completed' then now() end
 where job.id = :id and job.status = any(:old_statuses::shared.design_job_status[])
 returning
     job.id,
@@ -72,21 +70,19 @@ returning
     job.completed_at;
 
 -- name: delete_job
--- A job goes, with what it made and with the sessions, of every workspace, that began with it.
+-- A job goes, with what it made and with the sessions that began with it.
 --
 -- plan: design_jobs_pkey
-delete from shared.design_jobs as job
+delete from design_jobs as job
 where job.id = :id
 returning job.id;
 
 -- name: put_output
 -- A document of a job; one of that type gives way to it.
-insert into shared.design_outputs as output (design_job_id, output_type, content)
+insert into design_outputs as output (design_job_id, output_type, content)
 values (:design_job_id, :output_type, :content)
 on conflict (design_job_id, output_type) do update
-set
-    content = excluded.content,
-    updated_at = greatest(now(), output.updated_at)
+set content = excluded.content
 returning
     output.id,
     output.design_job_id,
@@ -106,7 +102,7 @@ select
     output.content,
     output.created_at,
     output.updated_at
-from shared.design_outputs as output
+from design_outputs as output
 where output.design_job_id = :design_job_id and output.output_type = :output_type;
 
 -- name: find_outputs
@@ -121,22 +117,22 @@ select
     ux_flow.content as ux_flow,
     screen_specs.content as screen_specs,
     code_path.content as ai_studio_code_path
-from shared.design_jobs as job
-left join shared.design_outputs as prd
+from design_jobs as job
+left join design_outputs as prd
     on prd.design_job_id = job.id and prd.output_type = 'prd'
-left join shared.design_outputs as design_system
+left join design_outputs as design_system
     on design_system.design_job_id = job.id and design_system.output_type = 'design_system'
-left join shared.design_outputs as ux_flow
+left join design_outputs as ux_flow
     on ux_flow.design_job_id = job.id and ux_flow.output_type = 'ux_flow'
-left join shared.design_outputs as screen_specs
+left join design_outputs as screen_specs
     on screen_specs.design_job_id = job.id and screen_specs.output_type = 'screen_specs'
-left join shared.design_outputs as code_path
+left join design_outputs as code_path
     on code_path.design_job_id = job.id and code_path.output_type = 'ai_studio_code_path'
 where job.id = :design_job_id;
 
 -- name: add_decision
 -- One more decision.
-insert into shared.design_decisions as decision (design_job_id, decision_type, value, reasoning)
+insert into design_decisions as decision (design_job_id, decision_type, value, reasoning)
 values (:design_job_id, :decision_type, :value, :reasoning)
 returning
     decision.id,
@@ -157,13 +153,13 @@ select
     decision.value,
     decision.reasoning,
     decision.created_at
-from shared.design_decisions as decision
+from design_decisions as decision
 where decision.design_job_id = :design_job_id
 order by decision.created_at, decision.id;
 
 -- name: add_progress
 -- How far a job is now.
-insert into shared.design_progress as progress (
+insert into design_progress as progress (
     design_job_id, stage, progress_percentage, message
 )
 values (:design_job_id, :stage, :progress_percentage, :message)
@@ -186,7 +182,7 @@ select
     progress.progress_percentage,
     progress.message,
     progress.created_at
-from shared.design_progress as progress
+from design_progress as progress
 where
     progress.design_job_id = :design_job_id
     and (progress.created_at, progress.id)                      -- if :after_created_at :after_id

@@ -11,7 +11,7 @@ with origin as (
     select
         job.id,
         job.project_id
-    from shared.design_jobs as job
+    from design_jobs as job
     where job.id = :design_job_id
 )
 

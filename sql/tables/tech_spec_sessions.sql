@@ -1,5 +1,5 @@
 -- A tech-spec session turns what a design job made into technical requirements: it researches,
--- talks with its user, and generates documents. It goes with its design job, in another schema.
+-- talks with its user, and generates documents. It goes with its design job.
 create table tech_spec_sessions (
     id uuid primary key default uuidv7(),
     project_id uuid not null,
@@ -16,7 +16,7 @@ create table tech_spec_sessions (
     completed_at timestamptz,
     newest_version shared.counter not null default 0,
     constraint tech_spec_sessions_design_job_exists
-        foreign key (design_job_id) references shared.design_jobs (id) on delete cascade,
+        foreign key (design_job_id) references design_jobs (id) on delete cascade,
     constraint tech_spec_sessions_completed_at_exactly_when_completed
         check ((status = 'completed') = (completed_at is not null)),
     constraint tech_spec_sessions_completed_is_all

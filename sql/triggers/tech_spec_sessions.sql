@@ -49,7 +49,7 @@ declare
 begin
     select job.status
     into job_status
-    from shared.design_jobs as job
+    from design_jobs as job
     where job.id = new.design_job_id;
     -- No job: the foreign key says so.
     if job_status <> 'completed' then

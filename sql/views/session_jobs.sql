@@ -1,4 +1,4 @@
--- Sessions with the design jobs that they began with: one schema joined with the other.
+-- Sessions with the design jobs that they began with.
 create view session_jobs as
 select
     session.id,
@@ -13,6 +13,6 @@ select
     job.status as design_status,
     job.completed_at as design_completed_at
 from tech_spec_sessions as session
-inner join shared.design_jobs as job on job.id = session.design_job_id;
+inner join design_jobs as job on job.id = session.design_job_id;
 
 comment on view session_jobs is 'Sessions with their design jobs.';

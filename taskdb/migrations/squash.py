@@ -32,7 +32,7 @@ _HEADS = {
 """,
     "workspace": """-- 0001: one workspace, whole.
 -- Generated from sql/workspace.sql by `make squash`: edit there.
--- Locks: share row exclusive on shared.design_jobs, for milliseconds (a foreign key).
+-- Locks: none beyond new objects.
 -- Check: select count(*) from task_status_transitions;  -- expect 21
 """,
 }

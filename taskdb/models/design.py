@@ -11,7 +11,7 @@ from taskdb.models.types import DesignJobStatus, DesignOutputType
 
 @dataclass(slots=True)
 class DesignJob(Model):
-    """A design job. `sql/shared/design_jobs.sql` says what each column means."""
+    """A design job. `sql/tables/design_jobs.sql` says what each column means."""
 
     id: UUID
     project_id: UUID

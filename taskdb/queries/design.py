@@ -1,4 +1,4 @@
-"""What the Design Agent makes, in the schema `shared`: `sql/queries/design.sql`.
+"""What the Design Agent makes: `sql/queries/design.sql`.
 
 A tech-spec session begins with it: `validate_job_completed`, `load_outputs`, `load_decisions`.
 """
@@ -103,7 +103,7 @@ def fail_job(
     return run(conn, _move(id, DesignJobStatus.FAILED, error_message))
 
 
-# On a shared table there is no trigger, so the moves are here: where each status is reached from.
+# The moves are here: where each status is reached from.
 _FROM: Final = {
     DesignJobStatus.IN_PROGRESS: [DesignJobStatus.PENDING, DesignJobStatus.FAILED],
     DesignJobStatus.COMPLETED: [DesignJobStatus.IN_PROGRESS],

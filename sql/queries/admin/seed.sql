@@ -430,7 +430,7 @@ from (
 -- name: add_design_jobs
 -- A design job for each twenty tasks, in the schema that workspaces share; another workspace's
 -- plan of the same seed has the same ones. Seven in eight are completed.
-insert into shared.design_jobs (
+insert into design_jobs (
     id, project_id, status, error_message, created_at, updated_at, completed_at
 )
 select
@@ -463,7 +463,7 @@ on conflict (id) do nothing;
 -- What the completed ones made.
 --
 -- plan: whole tables: it makes something for every one
-insert into shared.design_outputs (id, design_job_id, output_type, content)
+insert into design_outputs (id, design_job_id, output_type, content)
 select
     md5(job.id || ' output ' || kind.output_type)::uuid as id,
     job.id as design_job_id,
@@ -471,7 +471,7 @@ select
     'The ' || kind.output_type || E'\n' || repeat('line ', 1 + mod(numbers.number, 50)::int)
         as content
 from generate_series(1, 7 + :tasks::bigint / 20) as numbers (number)
-inner join shared.design_jobs as job
+inner join design_jobs as job
     on job.id = md5(:seed::bigint || ' design job ' || numbers.number)::uuid
 cross join unnest(enum_range(null::shared.design_output_type)) as kind (output_type)
 where job.status = 'completed'
@@ -481,7 +481,7 @@ on conflict (design_job_id, output_type) do nothing;
 -- Three decisions a job.
 --
 -- plan: whole tables: it makes something for every one
-insert into shared.design_decisions (
+insert into design_decisions (
     id, design_job_id, decision_type, value, reasoning, created_at
 )
 select
@@ -492,7 +492,7 @@ select
     'Matches team expertise' as reasoning,
     job.created_at + interval '10 minutes' * decision.number as created_at
 from generate_series(1, 7 + :tasks::bigint / 20) as numbers (number)
-inner join shared.design_jobs as job
+inner join design_jobs as job
     on job.id = md5(:seed::bigint || ' design job ' || numbers.number)::uuid
 cross join generate_series(1, 3) as decision (number)
 on conflict (id) do nothing;
@@ -501,7 +501,7 @@ on conflict (id) do nothing;
 -- Four reports a job.
 --
 -- plan: whole tables: it makes something for every one
-insert into shared.design_progress (
+insert into design_progress (
     id, design_job_id, stage, progress_percentage, created_at
 )
 select
@@ -511,7 +511,7 @@ select
     25 * report.number as progress_percentage,
     job.created_at + interval '20 minutes' * report.number as created_at
 from generate_series(1, 7 + :tasks::bigint / 20) as numbers (number)
-inner join shared.design_jobs as job
+inner join design_jobs as job
     on job.id = md5(:seed::bigint || ' design job ' || numbers.number)::uuid
 cross join generate_series(1, 4) as report (number)
 on conflict (id) do nothing;
@@ -560,7 +560,7 @@ from (
         now() - interval '12 hours' - interval '5 minutes' * numbers.number as created_at
     from generate_series(1, 10 + :tasks::bigint / 10) as numbers (number)
 ) as lot
-inner join shared.design_jobs as job
+inner join design_jobs as job
     on job.id = md5(
         :seed::bigint
         || ' design job '
@@ -1366,10 +1366,10 @@ analyze
     project_environments,
     modifications,
     templates,
-    shared.design_jobs,
-    shared.design_outputs,
-    shared.design_decisions,
-    shared.design_progress,
+    design_jobs,
+    design_outputs,
+    design_decisions,
+    design_progress,
     tech_spec_sessions,
     tech_research,
     tech_conversations,

@@ -1,11 +1,11 @@
--- A design job is what the Design Agent was asked for. Tech-spec sessions of every workspace
--- begin with what it made, so it is shared. As on every shared table there is no trigger: the
--- queries set updated_at, and look at the status they move from.
+-- A design job is what the Design Agent was asked for; tech-spec sessions begin with what it made.
+-- Each workspace has its own, so that one team's roles neither see nor change another's. The
+-- query that moves a job looks at the status it moves from.
 create table design_jobs (
     id uuid primary key default uuidv7(),
     project_id uuid not null,
-    status design_job_status not null default 'pending',
-    error_message note_text,
+    status shared.design_job_status not null default 'pending',
+    error_message shared.note_text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     completed_at timestamptz,
@@ -22,5 +22,5 @@ create index design_jobs_by_project on design_jobs (project_id, created_at desc,
 
 comment on table design_jobs is 'What the Design Agent was asked for.';
 comment on column design_jobs.project_id is
-    'The project that it is for, by the id that all tools know it by: workspaces have the rows.';
+    'The project that it is for, by the id that all tools know it by; it need not be here.';
 comment on column design_jobs.error_message is 'Why it failed.';

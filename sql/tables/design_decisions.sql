@@ -2,9 +2,9 @@
 create table design_decisions (
     id uuid primary key default uuidv7(),
     design_job_id uuid not null,
-    decision_type name_text not null,
-    value note_text not null,
-    reasoning note_text,
+    decision_type shared.name_text not null,
+    value shared.note_text not null,
+    reasoning shared.note_text,
     created_at timestamptz not null default clock_timestamp(),
     constraint design_decisions_design_job_exists
         foreign key (design_job_id) references design_jobs (id) on delete cascade

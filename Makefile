@@ -50,7 +50,7 @@ test-timing: $(STAMP) ## Run the tests that compare a clock with a bar, one by o
 
 .PHONY: soak
 soak: $(STAMP) ## Let random agents race for two minutes, then look for damage. SOAK_SECONDS=n.
-	SOAK_SECONDS=$(or $(SOAK_SECONDS),120) $(BIN)/pytest -s tests/test_soak.py
+	SOAK_SECONDS=$(or $(SOAK_SECONDS),120) $(BIN)/pytest -s tests/races/test_soak.py
 
 .PHONY: coverage
 coverage: $(STAMP) ## Run every test and report what of taskdb/ they reach.

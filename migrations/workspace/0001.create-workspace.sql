@@ -2530,7 +2530,7 @@ comment on function dependents_priorities(uuid[]) is
 -- order of ids, and looked at again until all stands still. And all that was looked at is
 -- written, even where nothing changes: there this meets a transaction with an older snapshot
 -- that changes how urgent one of them is, and sees what it waits for as it no longer is.
--- (docs/decisions/0013; tests/test_races.py has the mutant.)
+-- (docs/decisions/0013; tests/races/test_races.py has the mutant.)
 --
 -- The most urgent are final first, and what waits for a task before the task, as far as it
 -- counts (Dijkstra, with a bucket for each of the ten priorities): linear in the tasks and
@@ -2693,7 +2693,7 @@ comment on function revoke_deep_priority(uuid[]) is
 -- that stays as it is, the one that keeps it, in the order of ids, and looked at again until all
 -- stands still. And they are written, even where nothing changes: there this meets a transaction
 -- with an older snapshot that changes how urgent one of them is, and sees what it waits for as it
--- no longer is. (docs/decisions/0013; tests/test_races.py has the mutant.) What this transaction
+-- no longer is. (docs/decisions/0013; tests/races/test_races.py has the mutant.) What this transaction
 -- has written already need not be written again: a row with a thousand versions is slow to find.
 --
 -- (Without sorts a keeper comes from the index by blocker, read backwards, and the first one ends
@@ -4875,7 +4875,7 @@ create trigger task_dependencies_10_refuse_truncation
 -- blocker's row is where it meets the blocker's own completion, reopening or lowering. A
 -- lock without a write is not enough: released by the commit, it leaves no trace for a
 -- REPEATABLE READ transaction with an older snapshot, which would then neither see the
--- edge nor fail. tests/test_races.py has the mutant.
+-- edge nor fail. tests/races/test_races.py has the mutant.
 --
 -- Rows are locked in the order of ids, as everywhere; and what they hold is read by the
 -- statements that lock or write them, or by later ones.
@@ -6086,7 +6086,7 @@ comment on function pass_time(int, text[], text[], text) is
 -- fresh statistics, stale ones and none.
 -- (A task whose id or key is known is asked whether it "is not false" that it is ready: no index of
 -- ready tasks answers that, where "is ready" could be read from all of them, and was by plans that
--- were made while there were few. tests/test_claim_plan.py)
+-- were made while there were few. tests/costs/test_claim_plan.py)
 --
 -- A task with files is taken with all of its files, or passed over: take_files may wait for a claim
 -- of the same file at this very moment. Under REPEATABLE READ and above the snapshot is fixed, so

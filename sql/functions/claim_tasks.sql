@@ -10,7 +10,7 @@
 -- fresh statistics, stale ones and none.
 -- (A task whose id or key is known is asked whether it "is not false" that it is ready: no index of
 -- ready tasks answers that, where "is ready" could be read from all of them, and was by plans that
--- were made while there were few. tests/test_claim_plan.py)
+-- were made while there were few. tests/costs/test_claim_plan.py)
 --
 -- A task with files is taken with all of its files, or passed over: take_files may wait for a claim
 -- of the same file at this very moment. Under REPEATABLE READ and above the snapshot is fixed, so

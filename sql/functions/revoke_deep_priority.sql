@@ -6,7 +6,7 @@
 -- order of ids, and looked at again until all stands still. And all that was looked at is
 -- written, even where nothing changes: there this meets a transaction with an older snapshot
 -- that changes how urgent one of them is, and sees what it waits for as it no longer is.
--- (docs/decisions/0013; tests/test_races.py has the mutant.)
+-- (docs/decisions/0013; tests/races/test_races.py has the mutant.)
 --
 -- The most urgent are final first, and what waits for a task before the task, as far as it
 -- counts (Dijkstra, with a bucket for each of the ten priorities): linear in the tasks and

@@ -6,7 +6,7 @@
 -- blocker's row is where it meets the blocker's own completion, reopening or lowering. A
 -- lock without a write is not enough: released by the commit, it leaves no trace for a
 -- REPEATABLE READ transaction with an older snapshot, which would then neither see the
--- edge nor fail. tests/test_races.py has the mutant.
+-- edge nor fail. tests/races/test_races.py has the mutant.
 --
 -- Rows are locked in the order of ids, as everywhere; and what they hold is read by the
 -- statements that lock or write them, or by later ones.

@@ -3,7 +3,7 @@
 A strict function gives NULL for a NULL argument, but also where it likes: `to_char` of an
 infinite time, `lower` of a range without bound, `substring` by a pattern that isn't found. So
 a function is only trusted when it is listed here. Each of them, with every type it takes, is
-called with the edge values of its types by tests/test_nullfree.py. What is not built in, or
+called with the edge values of its types by tests/check/test_nullfree.py. What is not built in, or
 not listed, "may be NULL".
 
 Source: each was looked up in PostgreSQL's manual, chapter "Functions and Operators", and

@@ -1,0 +1,669 @@
+"""What PostgreSQL says, and what taskdb makes of it."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import errors as pg
+from psycopg.types.json import Jsonb
+
+import taskdb.errors
+from taskdb.constraints import CONSTRAINTS
+from taskdb.errors import (
+    CircularDependencyError,
+    ClaimLostError,
+    DatabaseError,
+    IntegrityError,
+    InvalidTransitionError,
+    NotFoundError,
+    QueriesDoNotFitError,
+    QueryDefinitionError,
+    TaskdbError,
+    ValidationError,
+    translate,
+)
+from taskdb.query.errors import Misfit
+from taskdb.query.translation import STANDARD, ConstraintRule, describe
+
+Conn = psycopg.Connection[Any]
+
+
+def refused(
+    conn: Conn, statement: str, arguments: list[Any] | None = None, *names: str
+) -> Exception:
+    """What taskdb makes of the error that *statement* ends in."""
+    with pytest.raises(psycopg.Error) as caught, conn.transaction():
+        conn.execute(statement.encode(), arguments)
+    return translate(caught.value, parameters=names)
+
+
+@pytest.fixture
+def plain(conn: Conn) -> Conn:
+    """A schema whose author gave most constraints no name."""
+    conn.execute(
+        """
+        create table parent (
+            id integer primary key,
+            key text unique,
+            code varchar(5),
+            amount integer not null constraint parent_amount_is_positive check (amount > 0),
+            small smallint check (small < 100),
+            span int4range,
+            exclude using gist (span with &&),
+            constraint parent_small_unless_big check (small is null or amount > small)
+        );
+        create unique index parent_twice on parent (lower(key), (amount + 1));
+        create table child (
+            id integer primary key,
+            parent_id integer references parent,
+            other_id integer references parent on delete restrict
+        );
+        insert into parent (id, key, amount, span) values (1, 'A', 1, '[1,5)'), (2, 'B', 1, null);
+        insert into child values (1, 1, null), (2, null, 2);
+        """
+    )
+    return conn
+
+
+# What a function of one's own says, and the class of the error that it becomes.
+IN_OWN_WORDS: list[tuple[str, type[TaskdbError]]] = [
+    ("check_violation", ValidationError),
+    ("not_null_violation", ValidationError),
+    ("unique_violation", IntegrityError),
+    ("foreign_key_violation", IntegrityError),
+    ("restrict_violation", IntegrityError),
+    ("exclusion_violation", IntegrityError),
+    ("string_data_right_truncation", ValidationError),
+    ("numeric_value_out_of_range", ValidationError),
+    ("datetime_field_overflow", ValidationError),
+    ("invalid_datetime_format", ValidationError),
+    ("invalid_text_representation", ValidationError),
+    ("character_not_in_repertoire", ValidationError),
+    ("untranslatable_character", ValidationError),
+    ("invalid_row_count_in_limit_clause", ValidationError),
+    ("invalid_row_count_in_result_offset_clause", ValidationError),
+]
+
+
+@pytest.mark.parametrize(("code", "kind"), IN_OWN_WORDS)
+def test_message_of_ones_own_function_is_kept(
+    conn: Conn, code: str, kind: type[TaskdbError]
+) -> None:
+    error = refused(
+        conn,
+        f"do $$ begin raise exception 'only % left', 3 using errcode = '{code}', "
+        "hint = 'Order fewer'; end $$",
+    )
+
+    assert type(error) is kind
+    assert str(error) == "only 3 left. Order fewer"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_message_of_ones_own_function_is_kept_beside_its_column(conn: Conn) -> None:
+    error = refused(
+        conn,
+        "do $$ begin raise exception 'only 3 left' using errcode = 'check_violation', "
+        "column = 'amount'; end $$",
+    )
+
+    assert isinstance(error, ValidationError)
+    assert (str(error), error.field, error.rule) == ("only 3 left", "amount", "only 3 left")
+
+
+def test_row_without_a_partition_is_refused_in_the_servers_words(conn: Conn) -> None:
+    conn.execute("create table parted (id integer) partition by list (id)")
+
+    error = refused(conn, "insert into parted values (1)")
+
+    assert isinstance(error, ValidationError)
+    assert str(error) == 'no partition of relation "parted" found for row'
+
+
+def test_tree_is_the_one_that_the_docstring_draws() -> None:
+    drawn = re.findall(r"^(?:│   |    )*[├└]── (\w+)", taskdb.errors.__doc__ or "", re.MULTILINE)
+
+    assert {"TaskdbError", "translate", *drawn} == set(taskdb.errors.__all__)
+    for name in drawn:
+        kind = getattr(taskdb.errors, name)
+        below_database = f"│   ├── {name}" in (taskdb.errors.__doc__ or "") or (
+            f"│   └── {name}" in (taskdb.errors.__doc__ or "")
+        )
+        assert issubclass(kind, DatabaseError) == (below_database or name == "DatabaseError")
+    assert issubclass(ValidationError, ValueError)
+
+
+def test_text_of_an_error_is_one_sentence_with_its_place_and_its_hint() -> None:
+    error = NotFoundError("no task has this key", where="sql/queries/tasks.sql:7:15", hint="Look.")
+
+    assert str(error) == "no task has this key (at sql/queries/tasks.sql:7:15). Look."
+
+
+def test_text_of_a_definition_error_begins_with_its_place_as_a_compiler_s_does() -> None:
+    error = QueryDefinitionError("no such parameter", where="tasks.sql:7:15", hint="Add it.")
+
+    assert str(error) == "tasks.sql:7:15: no such parameter. Add it."
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValidationError("priority", "must be 1 to 10", where="a.sql:1:1", constraint="c"),
+        CircularDependencyError("a loop", path=["A", "B", "A"], sqlstate="TD002"),
+        IntegrityError("a duplicate", field="key", rule="must be unique"),
+        ClaimLostError("gone", hint="Claim again."),
+        QueriesDoNotFitError([Misfit("a.b", "a.sql:1:1", "a.py:1", "is gone")], hint="Migrate"),
+    ],
+)
+def test_errors_go_from_one_process_to_another_whole(error: TaskdbError) -> None:
+    copy = pickle.loads(pickle.dumps(error))
+
+    assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
+
+
+# Constraints
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind", "message", "field", "constraint"),
+    [
+        (
+            "insert into parent (id, amount) values (1, 1)",
+            IntegrityError,
+            "id must be unique in parent",
+            "id",
+            "parent_pkey",
+        ),
+        (
+            "insert into parent (id, key, amount) values (3, 'A', 1)",
+            IntegrityError,
+            "key must be unique in parent",
+            "key",
+            "parent_key_key",
+        ),
+        (
+            "insert into parent (id, key, amount) values (3, 'a', 1)",
+            IntegrityError,
+            "lower(key), (amount + 1) must be unique in parent",
+            "lower(key), (amount + 1)",
+            "parent_twice",
+        ),
+        (
+            "insert into parent (id, amount, span) values (3, 1, '[4,9)')",
+            IntegrityError,
+            "span must not conflict with another row of parent",
+            "span",
+            "parent_span_excl",
+        ),
+        (
+            "insert into child values (3, 99)",
+            IntegrityError,
+            "parent_id must name a row of parent that exists",
+            "parent_id",
+            "child_parent_id_fkey",
+        ),
+        (
+            "delete from parent where id = 1",
+            IntegrityError,
+            "the row is still in use: child.parent_id names it",
+            "parent_id",
+            "child_parent_id_fkey",
+        ),
+        (
+            "delete from parent where id = 2",
+            IntegrityError,
+            "the row is still in use: child.other_id names it",
+            "other_id",
+            "child_other_id_fkey",
+        ),
+        (
+            "insert into parent (id, amount) values (3, 0)",
+            ValidationError,
+            "amount must be positive",
+            "amount",
+            "parent_amount_is_positive",
+        ),
+        (
+            "insert into parent (id, amount, small) values (3, 300, 200)",
+            ValidationError,
+            'small breaks the rule "small check"',
+            "small",
+            "parent_small_check",
+        ),
+        (
+            "insert into parent (id, amount, small) values (3, 5, 7)",
+            ValidationError,
+            'parent breaks the rule "small unless big"',
+            "parent",
+            "parent_small_unless_big",
+        ),
+        (
+            "insert into parent (id) values (3)",
+            ValidationError,
+            "amount must not be null",
+            "amount",
+            None,
+        ),
+    ],
+)
+def test_refusal_of_a_constraint_names_field_and_rule(  # noqa: PLR0917
+    plain: Conn,
+    statement: str,
+    kind: type[IntegrityError | ValidationError],
+    message: str,
+    field: str,
+    constraint: str | None,
+) -> None:
+    error = refused(plain, statement)
+
+    assert isinstance(error, kind)
+    assert (error.message, error.field, error.constraint) == (message, field, constraint)
+    assert error.rule is not None
+    assert message.endswith(error.rule) or "in use" in message
+    assert error.sqlstate is not None
+    assert error.sqlstate[:2] == "23"
+
+
+def test_values_stay_out_of_the_message_and_with_the_cause(plain: Conn) -> None:
+    statement = "insert into parent (id, key, amount) values (1, 's3cret', 1)"
+    error = refused(plain, statement)
+
+    assert "s3cret" not in f"{error!s}{error!r}{vars(error)}"
+
+
+def test_foreign_key_is_understood_in_any_language() -> None:
+    class German(pg.ForeignKeyViolation):
+        diag = diagnosis(
+            message_primary="Einfügen oder Aktualisieren in Tabelle »child« verletzt"
+            " Fremdschlüssel-Constraint »child_parent_id_fkey«",
+            message_detail="Schlüssel (parent_id)=(99) ist nicht in Tabelle »parent« vorhanden.",
+            constraint_name="child_parent_id_fkey",
+            table_name="child",
+        )
+
+    error = translate(German())
+
+    assert str(error) == "parent_id must name a row of parent that exists"
+
+
+def test_row_in_use_is_understood_in_any_language() -> None:
+    class German(pg.ForeignKeyViolation):
+        diag = diagnosis(
+            message_primary="Aktualisieren oder Löschen in Tabelle »parent« verletzt"
+            " Fremdschlüssel-Constraint »child_parent_id_fkey« von Tabelle »child«",
+            message_detail="Auf Schlüssel (id)=(1) wird noch aus Tabelle »child« verwiesen.",
+            constraint_name="child_parent_id_fkey",
+            table_name="child",
+        )
+
+    assert str(translate(German())) == "the row is still in use: child.parent_id names it"
+
+
+def diagnosis(**parts: str) -> Any:
+    """An error's parts, None where not given."""
+
+    class Diagnosis:
+        def __getattr__(self, name: str) -> str | None:
+            return parts.get(name)
+
+    return Diagnosis()
+
+
+def test_shard_of_a_distributed_table_is_recognised_by_its_message_alone() -> None:
+    """Citus's workers name their shards, and leave the other parts of an error out."""
+
+    class FromWorker(pg.UniqueViolation):
+        diag = diagnosis(
+            message_primary="duplicate key value violates unique constraint"
+            ' "task_files_path_once_per_task_102008"'
+        )
+
+    error = translate(FromWorker())
+
+    assert isinstance(error, IntegrityError)
+    assert (error.field, error.rule) == ("path", "must be unique among its task's files")
+    assert error.constraint == "task_files_path_once_per_task_102008"
+
+
+def test_check_of_a_shard_is_read_without_its_number() -> None:
+    class FromWorker(pg.CheckViolation):
+        diag = diagnosis(
+            message_primary='new row for relation "features_102040" violates check constraint'
+            ' "features_progress_pct_is_0_to_100_per_cent_102040"'
+        )
+
+    assert str(translate(FromWorker())) == "progress_pct must be 0 to 100 per cent"
+
+
+# Values
+
+
+@pytest.mark.parametrize(
+    ("statement", "argument", "message"),
+    [
+        ("select $1::uuid", "s3cret", "given must be a valid uuid"),
+        ("select $1::integer", "s3cret", "given must be a valid integer"),
+        ("select $1::timestamptz", "s3cret", "given must be a valid timestamp with time zone"),
+        ("select $1::shared.task_status", "s3cret", "given must be a valid task_status"),
+        ("select $1::int4range", "s3cret", "given must be valid for its type"),
+        ("select $1::smallint", "70000", "given must lie in the range of smallint"),
+        ("select $1::date", "2026-13-01", "given must lie in its type's range"),
+        ("select $1::shared.priority", "11", "given must be 1 to 10 inclusive"),
+    ],
+)
+def test_value_that_the_server_cannot_read_is_named_by_its_parameter(
+    conn: Conn, statement: str, argument: str, message: str
+) -> None:
+    error = refused(conn, statement, [argument], "given")
+
+    assert isinstance(error, ValidationError)
+    assert str(error) == message
+
+
+@pytest.mark.parametrize(
+    ("statement", "arguments", "message"),
+    [
+        ("insert into parent (id, amount, code) values (4, 1, 's3cret')", [], "at most 5 char"),
+        ("select $1::integer::smallint", [70000], "must lie in the range of smallint"),
+        ("select '99999999999'::text::integer", [], "must lie in the range of integer"),
+        ("select 10::numeric(1, 0)", [], "must lie in its type's range"),
+        ("select 1 limit $1", [-1], "limit must not be negative"),
+        ("select 1 offset $1", [-1], "offset must not be negative"),
+        ("select $1::jsonb", ['"\\u0000"'], "without NUL characters"),
+        ("select $1", ["a\0b"], "without NUL characters"),
+        ("select convert_from($1, 'UTF8')", [b"\xff"], "that the database's encoding has"),
+        (
+            "select to_tsvector(repeat($1, 1))",
+            ["x" * 2000 + " " + " ".join(map(str, range(300000)))],
+            "small enough to be indexed",
+        ),
+    ],
+)
+def test_value_that_does_not_fit_is_a_validation_error(
+    plain: Conn, statement: str, arguments: list[Any], message: str
+) -> None:
+    error = refused(plain, statement, arguments or None)
+
+    assert isinstance(error, ValidationError)
+    assert message in str(error)
+    assert "s3cret" not in str(error)
+
+
+def test_value_in_a_copy_is_named_by_column_and_line(plain: Conn) -> None:
+    with (
+        pytest.raises(psycopg.Error) as caught,
+        plain.transaction(),
+        plain.cursor().copy("copy parent (id, amount) from stdin") as copy,
+    ):
+        copy.write("8\t1\n9\ts3cret\n")
+
+    assert str(translate(caught.value)) == "amount (line 2) must be a valid integer"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select 1 / 0",
+        "select nothing",
+        "select chr(0)",
+        "select 'x' ~ '('",
+        "select '[5,1)'::int4range",
+        "set session characteristics as transaction isolation level nonsense",
+    ],
+)
+def test_what_taskdb_does_not_understand_passes_through(conn: Conn, statement: str) -> None:
+    with pytest.raises(psycopg.Error) as caught, conn.transaction():
+        conn.execute(statement.encode())
+
+    assert translate(caught.value) is caught.value
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pg.SerializationFailure("could not serialize access"),
+        pg.DeadlockDetected("deadlock detected"),
+        pg.AdminShutdown("terminating connection"),
+        psycopg.OperationalError("the connection is closed"),
+        psycopg.DataError("date too large"),
+    ],
+)
+def test_failures_that_are_nobody_s_mistake_pass_through(error: psycopg.Error) -> None:
+    assert translate(error) is error
+
+
+def test_place_of_the_statement_is_kept(conn: Conn) -> None:
+    with pytest.raises(psycopg.Error) as caught, conn.transaction():
+        conn.execute("select $1::uuid", ["no"])
+
+    error = translate(caught.value, where="sql/queries/tasks.sql:7:15")
+
+    assert str(error) == "a value must be a valid uuid (at sql/queries/tasks.sql:7:15)"
+
+
+# What taskdb's own triggers say
+
+
+def raising(code: str, detail: str, *, errcode: str | None = None) -> str:
+    return (
+        f"do $$ begin raise exception 'the trigger''s words' using errcode = '{errcode or code}',"
+        f" detail = '{code} {detail}', hint = 'Do this.'; end $$"
+    )
+
+
+@pytest.mark.parametrize("errcode", [None, "XX000"])
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("TD001", InvalidTransitionError),
+        ("TD002", CircularDependencyError),
+        ("TD003", IntegrityError),
+        ("TD004", IntegrityError),
+        ("TD005", ValidationError),
+    ],
+)
+def test_trigger_s_error_is_known_by_its_code_or_by_its_detail(
+    conn: Conn, code: str, kind: type[TaskdbError], errcode: str | None
+) -> None:
+    error = refused(conn, raising(code, '["A", "B", "A"]', errcode=errcode))
+
+    assert isinstance(error, kind)
+    assert error.sqlstate == code
+    assert error.hint == "Do this."
+
+
+def test_circular_dependency_names_its_path(conn: Conn) -> None:
+    error = refused(conn, raising("TD002", '["A", "B C", "A"]'))
+
+    assert isinstance(error, CircularDependencyError)
+    assert error.path == ("A", "B C", "A")
+
+
+def test_circular_dependency_stays_one_even_if_its_path_is_garbled(conn: Conn) -> None:
+    error = refused(conn, raising("TD002", '["A", "B'))
+
+    assert isinstance(error, CircularDependencyError)
+    assert error.path == ()
+
+
+def test_trigger_s_validation_names_field_and_rule(conn: Conn) -> None:
+    error = refused(conn, raising("TD005", "key: must be the key of its epic: E01-F02"))
+
+    assert isinstance(error, ValidationError)
+    assert (error.field, error.rule) == ("key", "must be the key of its epic: E01-F02")
+
+
+def test_forbidden_move_of_a_real_task_says_what_is_allowed(conn: Conn) -> None:
+    conn.execute("insert into tasks (key, title) values ('T', 't')")
+    error = refused(conn, "update tasks set status = 'archived' where key = 'T'")
+
+    assert isinstance(error, InvalidTransitionError)
+    assert "pending" in error.message
+    assert "archived" in error.message
+    assert "in_progress" in (error.hint or "")
+
+
+def test_loop_of_real_tasks_is_refused_with_its_path(conn: Conn) -> None:
+    conn.execute("insert into tasks (key, title) values ('A', 'a'), ('B', 'b')")
+    add = (
+        "insert into task_dependencies (task_id, depends_on_id)"
+        " select a.id, b.id from tasks a, tasks b where a.key = $1 and b.key = $2"
+    )
+    conn.execute(add, ["A", "B"])
+    error = refused(conn, add, ["B", "A"])
+
+    assert isinstance(error, CircularDependencyError)
+    assert error.path in {("A", "B", "A"), ("B", "A", "B")}
+
+
+def test_rule_of_a_column_s_domain_is_told_where_the_column_is_not(conn: Conn) -> None:
+    conn.execute("insert into tasks (key, title) values ('T', 't')")
+    error = refused(conn, "update task_details set context = $1", [Jsonb([1])])
+
+    assert isinstance(error, ValidationError)
+    assert str(error) == "a value must be a JSON object"
+    assert error.constraint == "object_json_is_object"
+
+
+# The schema's names
+
+
+def meaning(name: str, table: str) -> ConstraintRule:
+    return CONSTRAINTS.get(name) or describe(name, table)
+
+
+@pytest.fixture
+def constraints(conn: Conn) -> list[tuple[str, str, str, bool]]:
+    """Every constraint and unique index of taskdb's tables and domains: name, of what, kind."""
+    return conn.execute(
+        """
+        select con.conname, coalesce(c.relname, t.typname), con.contype::text, c.oid is null
+        from pg_constraint con
+        left join pg_class c on c.oid = con.conrelid
+        left join pg_type t on t.oid = con.contypid
+        where con.connamespace in ('taskdb'::regnamespace, 'shared'::regnamespace)
+            and con.contype in ('c', 'f', 'p', 'u', 'x')
+            and coalesce(c.relname, '') not like '\\_%'
+        union all
+        select i.relname, c.relname, 'u', false
+        from pg_index x
+        join pg_class i on i.oid = x.indexrelid
+        join pg_class c on c.oid = x.indrelid
+        where x.indisunique
+            and i.relnamespace in ('taskdb'::regnamespace, 'shared'::regnamespace)
+            and c.relname not like '\\_%'
+            and not exists (select from pg_constraint where conindid = i.oid)
+        order by 1
+        """
+    ).fetchall()
+
+
+def test_every_check_of_the_schema_says_its_field_and_rule(
+    conn: Conn, constraints: list[tuple[str, str, str, bool]]
+) -> None:
+    checks = [row for row in constraints if row[2] == "c"]
+    assert len(checks) > 10
+    for name, owner, _, of_domain in checks:
+        field, rule, _ = meaning(name, "" if of_domain else owner)
+
+        assert not rule.startswith("breaks the rule"), f"{name} needs a row in CONSTRAINTS"
+        if not of_domain:
+            columns = conn.execute(
+                "select attname from pg_attribute where attrelid = $1::text::regclass", [owner]
+            )
+            assert (field,) in columns.fetchall(), f"{name} names {field}, which {owner} lacks"
+
+
+def test_every_unique_key_but_the_ids_says_its_field_and_rule(
+    constraints: list[tuple[str, str, str, bool]],
+) -> None:
+    for name, owner, kind, _ in constraints:
+        if kind == "u":
+            assert not meaning(name, owner).rule.startswith("breaks the rule"), (
+                f"{name} needs a row in CONSTRAINTS"
+            )
+
+
+def raised_by_triggers() -> set[str]:
+    """The rules of tasks that triggers hold, each raised under the name of a constraint."""
+    sql = Path(__file__).parents[2] / "sql"
+    files = [*sql.glob("triggers/*.sql"), *sql.glob("functions/*.sql")]
+    return {
+        name
+        for file in files
+        for name in re.findall(r"raise_broken_rule\(\s*'(\w+)'", file.read_text("utf-8"))
+    }
+
+
+def test_listed_names_are_all_there(constraints: list[tuple[str, str, str, bool]]) -> None:
+    known = {name for name, *_ in constraints} | raised_by_triggers()
+    assert set(CONSTRAINTS) - known == set()
+
+
+def test_every_rule_that_a_trigger_raises_says_its_field(conn: Conn) -> None:
+    columns = conn.execute(
+        "select attname from pg_attribute where attrelid = 'tasks'::regclass"
+    ).fetchall()
+
+    assert len(raised_by_triggers()) >= 3
+    for name in raised_by_triggers():
+        assert (CONSTRAINTS[name].field,) in columns, name
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        (
+            "insert into tasks (key, title, blocked_reason) values ('T', 't', 'why')",
+            "blocked_reason must be null unless status is blocked",
+        ),
+        (
+            "insert into tasks (key, title, completed_at) values ('T', 't', now())",
+            "completed_at must be set on completion, and only while completed or archived",
+        ),
+        (
+            "update tasks set blocked_reason = 'why' where key = 'OPEN'",
+            "blocked_reason must be null unless status is blocked",
+        ),
+        (
+            "update tasks set status = 'in_progress', claim_agent = 'a',"
+            " lease_expires_at = now() where key = 'OPEN'",
+            "lease_expires_at must end after now for a new claim",
+        ),
+    ],
+)
+def test_rule_that_a_trigger_raises_reads_like_a_constraint_s(
+    conn: Conn, statement: str, message: str
+) -> None:
+    conn.execute("insert into tasks (key, title) values ('OPEN', 'open')")
+
+    error = refused(conn, statement)
+
+    assert isinstance(error, ValidationError)
+    assert str(error) == message
+
+
+def test_names_leave_room_for_the_number_of_a_shard(
+    constraints: list[tuple[str, str, str, bool]],
+) -> None:
+    """PostgreSQL cuts names at 63 bytes; a shard's number takes seven, or a few more."""
+    assert [name for name, *_ in constraints if len(name) > 56] == []
+
+
+# The manual
+
+
+def test_manual_lists_every_error_and_every_code() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
+
+    for name in taskdb.errors.__all__:
+        assert name in manual, name
+    for code in [*STANDARD, *taskdb.errors.ERRORS]:
+        assert code == "DataError" or f"`{code}`" in manual, code
+    for name in CONSTRAINTS:
+        assert f"`{name}`" in manual, name

@@ -6,6 +6,7 @@ create function repeated_ending(of_task uuid, of_token bigint, of_outcome shared
         id uuid, key text, status shared.task_status, completed_at timestamptz
     )
     language plpgsql
+    strict
     rows 1
     set search_path from current
 as $$

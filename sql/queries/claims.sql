@@ -76,9 +76,7 @@ select
     claimed.metadata,
     claimed.file_path,
     claimed.failed_attempts as "failed_attempts!"  -- claim_tasks: no NULL
-from claim_tasks(
-    :agent, null, :lease, 1, only_key => :key, request_id => :request_id
-) as claimed
+from claim_tasks(:agent, null, :lease, 1, only_key => :key, request_id => :request_id) as claimed
 limit 1;
 
 -- name: complete_and_claim_next
@@ -323,8 +321,8 @@ select
     coalesce(ended.completed_at, repeated.completed_at) as completed_at
 from unnest(:task_ids::uuid[], :tokens::bigint[]) with ordinality as given (task_id, token, place)
 left join ended on ended.id = given.task_id
-left join lateral repeated_ending(given.task_id, given.token, 'completed') as repeated
-    on ended.id is null
+left join lateral  -- strict: not called for what has just ended
+    repeated_ending(nullif(given.task_id, ended.id), given.token, 'completed') as repeated on true
 order by given.place;
 
 -- name: fail_many
@@ -364,8 +362,8 @@ select
     coalesce(ended.completed_at, repeated.completed_at) as completed_at
 from unnest(:task_ids::uuid[], :tokens::bigint[]) with ordinality as given (task_id, token, place)
 left join ended on ended.id = given.task_id
-left join lateral repeated_ending(given.task_id, given.token, 'failed') as repeated
-    on ended.id is null
+left join lateral  -- strict: not called for what has just ended
+    repeated_ending(nullif(given.task_id, ended.id), given.token, 'failed') as repeated on true
 order by given.place;
 
 -- name: release_many
@@ -401,8 +399,8 @@ select
     coalesce(ended.completed_at, repeated.completed_at) as completed_at
 from unnest(:task_ids::uuid[], :tokens::bigint[]) with ordinality as given (task_id, token, place)
 left join ended on ended.id = given.task_id
-left join lateral repeated_ending(given.task_id, given.token, 'released') as repeated
-    on ended.id is null
+left join lateral  -- strict: not called for what has just ended
+    repeated_ending(nullif(given.task_id, ended.id), given.token, 'released') as repeated on true
 order by given.place;
 
 -- name: list_for_task

@@ -56,6 +56,30 @@ SETS: dict[str, tuple[Callable[..., Any], Status]] = {
 }
 
 
+def looks_into_history(conn: Connection) -> int:
+    """Count the searches of task_history in this transaction."""
+    row = conn.execute(
+        b"select pg_stat_get_xact_numscans('task_history_seq_once_per_task'::regclass)"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+@pytest.mark.parametrize("end", [end for end, _ in SETS.values()], ids=SETS.keys())
+def test_only_what_a_set_did_not_end_is_asked_whether_it_has_ended_before(
+    conn: Connection, end: Callable[..., Any]
+) -> None:
+    make(conn, "a", "b", "c")
+    held = claims.claim_batch(conn, agent="ada", limit=3)
+    before = looks_into_history(conn)
+
+    end(conn, **pairs(held[:2]))
+    assert looks_into_history(conn) == before
+
+    end(conn, **pairs(held))
+    assert looks_into_history(conn) == before + 2
+
+
 @pytest.mark.parametrize(("end", "status"), SETS.values(), ids=SETS.keys())
 def test_many_claims_end_in_the_order_given_and_tell_which_were_held(
     conn: Connection, end: Callable[..., Any], status: Status

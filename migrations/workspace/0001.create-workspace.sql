@@ -712,7 +712,8 @@ comment on column tasks.status_outcome is
     'How the live claim ends: set together with status; moved into task_history. '
     'Without it a claim that ends was revoked.';
 comment on column tasks.details_follow is
-    'True: the inserting transaction writes the row of task_details itself (bulk loads).';
+    'True: the inserting transaction writes the row of task_details itself, and changes until '
+    'then are part of its creation (bulk loads).';
 comment on column tasks.reserved_for is 'assigned_agent, or an empty text. Kept by triggers.';
 comment on column tasks.for_type is 'agent_type, or an empty text. Kept by triggers.';
 comment on column tasks.place is 'execution_order, or the greatest integer. Kept by triggers.';
@@ -4117,6 +4118,17 @@ begin
         end if;
     end if;
 
+    if old.details_follow and old.status_seq = 1 then
+        -- A task without its second row is still being made: its first history row is written
+        -- with that one, and says what it is then.
+        if not exists (select from task_details as details where details.task_id = new.id) then
+            new.status_agent := null;
+            new.status_note := null;
+            new.status_forced := null;
+            new.status_outcome := null;
+            return new;
+        end if;
+    end if;
     new.status_seq := old.status_seq + 1;
     insert into task_history (
         task_id, seq, old_status, new_status, forced, outcome, token, created_at, agent, note,

@@ -202,7 +202,8 @@ comment on column tasks.status_outcome is
     'How the live claim ends: set together with status; moved into task_history. '
     'Without it a claim that ends was revoked.';
 comment on column tasks.details_follow is
-    'True: the inserting transaction writes the row of task_details itself (bulk loads).';
+    'True: the inserting transaction writes the row of task_details itself, and changes until '
+    'then are part of its creation (bulk loads).';
 comment on column tasks.reserved_for is 'assigned_agent, or an empty text. Kept by triggers.';
 comment on column tasks.for_type is 'agent_type, or an empty text. Kept by triggers.';
 comment on column tasks.place is 'execution_order, or the greatest integer. Kept by triggers.';

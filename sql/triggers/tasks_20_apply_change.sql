@@ -172,6 +172,17 @@ begin
         end if;
     end if;
 
+    if old.details_follow and old.status_seq = 1 then
+        -- A task without its second row is still being made: its first history row is written
+        -- with that one, and says what it is then.
+        if not exists (select from task_details as details where details.task_id = new.id) then
+            new.status_agent := null;
+            new.status_note := null;
+            new.status_forced := null;
+            new.status_outcome := null;
+            return new;
+        end if;
+    end if;
     new.status_seq := old.status_seq + 1;
     insert into task_history (
         task_id, seq, old_status, new_status, forced, outcome, token, created_at, agent, note,

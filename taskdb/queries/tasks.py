@@ -1,8 +1,9 @@
 """Tasks: `sql/queries/tasks.sql`."""
 
 import inspect
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
+from operator import attrgetter, itemgetter
 from typing import Any, Literal, overload
 from uuid import UUID
 
@@ -25,7 +26,7 @@ from taskdb.models.tasks import (
     TaskNode,
     TaskSummary,
 )
-from taskdb.models.types import TaskStatus
+from taskdb.models.types import DependencyType, TaskStatus
 from taskdb.queries import query
 from taskdb.queries.dependencies import copy_dependencies
 from taskdb.queries.fields import (
@@ -187,25 +188,25 @@ def _create_many(tasks: list[NewTask], dependencies: list[NewDependency]) -> Ste
 
     now: datetime = yield call(transaction_time)
     rows = [_row(task, id, ids, now) for task, id in zip(tasks, new_ids, strict=True)]
+    # In the order of copy_dependencies' columns.
     edges = [
-        {
-            "task_id": ids[edge.task],
-            "depends_on_id": ids[edge.depends_on],
-            "dependency_type": edge.dependency_type,
-            "created_by": edge.created_by,
-        }
+        (ids[edge.task], ids[edge.depends_on], edge.dependency_type, edge.created_by)
         for edge in dependencies
     ]
     ordered = _in_order(rows, edges)
-    task_count: int = yield call(copy_tasks.copy, [_pick(row, _TASK_COLUMNS) for row in ordered])
-    yield call(copy_details.copy, [_pick(row, _DETAIL_COLUMNS) for row in ordered])
+    task_count: int = yield call(copy_tasks.copy, map(_task_values, ordered))
+    # Second rows come last, and record the creation: what waits has been made blocked by then.
     dependency_count: int = 0
     if edges:
         dependency_count = yield call(copy_dependencies.copy, edges)
+    yield call(copy_details.copy, map(_detail_values, ordered))
     return CreatedMany(new_ids, task_count, dependency_count)
 
 
-def _in_order(rows: list[dict[str, Any]], edges: list[dict[str, Any]]) -> list[dict[str, Any]]:
+_Edge = tuple[UUID, UUID, DependencyType, str | None]
+
+
+def _in_order(rows: list[dict[str, Any]], edges: list[_Edge]) -> list[dict[str, Any]]:
     """Sort new tasks so that each comes after those it waits for, as far as that is possible.
 
     The server ranks tasks in the order in which they come, so edges between them then fit at
@@ -214,8 +215,8 @@ def _in_order(rows: list[dict[str, Any]], edges: list[dict[str, Any]]) -> list[d
     number = {row["id"]: index for index, row in enumerate(rows)}
     waiting = [0] * len(rows)
     dependents: list[list[int]] = [[] for _ in rows]
-    for edge in edges:
-        task, blocker = number.get(edge["task_id"]), number.get(edge["depends_on_id"])
+    for task_id, depends_on_id, *_ in edges:
+        task, blocker = number.get(task_id), number.get(depends_on_id)
         if task is not None and blocker is not None:
             waiting[task] += 1
             dependents[blocker].append(task)
@@ -230,16 +231,23 @@ def _in_order(rows: list[dict[str, Any]], edges: list[dict[str, Any]]) -> list[d
     return [rows[index] for index in order]
 
 
-_TASK_COLUMNS = tuple(name for name in inspect.signature(copy_tasks).parameters if name != "conn")
-_DETAIL_COLUMNS = tuple(
-    name for name in inspect.signature(copy_details).parameters if name != "conn"
-)
+def _values_of(copy: Callable[..., Any]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    """Return the function that takes the values of a copy's columns out of a row."""
+    return itemgetter(*(name for name in inspect.signature(copy).parameters if name != "conn"))
+
+
+_task_values = _values_of(copy_tasks)
+_detail_values = _values_of(copy_details)
+
+
+_GIVEN = tuple(name for name in NewTask.__slots__ if name != "parent")
+_given = attrgetter(*_GIVEN)
 
 
 def _row(task: NewTask, id: UUID, ids: dict[str, UUID], now: datetime) -> dict[str, Any]:
     created_at = task.created_at or now
     return {
-        **{name: getattr(task, name) for name in NewTask.__slots__ if name != "parent"},
+        **dict(zip(_GIVEN, _given(task), strict=True)),
         "id": id,
         "task_id": id,
         "parent_id": None if task.parent is None else ids[task.parent],
@@ -247,10 +255,6 @@ def _row(task: NewTask, id: UUID, ids: dict[str, UUID], now: datetime) -> dict[s
         "updated_at": task.updated_at or created_at,
         "details_follow": True,
     }
-
-
-def _pick(row: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: row[name] for name in names}
 
 
 def known_ids(keys: Iterable[str]) -> Steps[dict[str, UUID]]:

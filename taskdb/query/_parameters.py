@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 from uuid import UUID
 
 from taskdb.query._annotations import NONE, is_class, members, unwrapped
@@ -141,30 +141,46 @@ def _declarations(signature: inspect.Signature, names: dict[str, Any]) -> Iterat
 
 
 def row_binder(parameters: Sequence[Parameter], where: str) -> Callable[[Any], list[Any]]:
-    """Return the function that encodes one row of a copy: values in order, or by name."""
-    converters = [parameter.converter(where) for parameter in parameters]
-    names = [parameter.name for parameter in parameters]
+    """Return the function that encodes one row of a copy: values in order, or by name.
 
-    def bind(row: Any) -> list[Any]:
-        if not _is_row(row):
-            rule = f"must be a sequence or a mapping, not {type(row).__name__}"
-            raise ValidationError("row", rule, where=where)
-        values = cast("Collection[Any]", row)
+    It is compiled for its columns: a row costs a call for each value, and none around them.
+    """
+    names = [parameter.name for parameter in parameters]
+    columns = frozenset(names)
+
+    def ordered(row: Any) -> Collection[Any]:
+        """Return the values of a row in the order of the columns."""
         if isinstance(row, Mapping):
             by_name = cast("Mapping[str, Any]", row)
-            if wrong := by_name.keys() ^ set(names):
-                rule = f"must have the columns of the copy; {', '.join(sorted(wrong))} differ"
+            if by_name.keys() != columns:
+                wrong = ", ".join(sorted(by_name.keys() ^ columns))
+                rule = f"must have the columns of the copy; {wrong} differ"
                 raise ValidationError("row", rule, where=where)
-            values = [by_name[name] for name in names]
-        if len(values) != len(names):
-            raise ValidationError(
-                "row", f"must have {len(names)} values: {', '.join(names)}", where=where
-            )
-        return [convert(value) for convert, value in zip(converters, values, strict=True)]
+            return [by_name[name] for name in names]
+        if not isinstance(row, Collection) or isinstance(row, str | bytes | set | frozenset):
+            # A text is one value, and a set has no order.
+            rule = f"must be a sequence or a mapping, not {type(row).__name__}"
+            raise ValidationError("row", rule, where=where)
+        return cast("Collection[Any]", row)
 
+    def refuse() -> NoReturn:
+        raise ValidationError(
+            "row", f"must have {len(names)} values: {', '.join(names)}", where=where
+        )
+
+    compiled: dict[str, Any] = {"ordered": ordered, "refuse": refuse}
+    for index, parameter in enumerate(parameters):
+        compiled[f"convert{index}"] = parameter.converter(where)
+    values = "".join(f"value{index}, " for index in range(len(names)))
+    source = f"""
+def bind(row):
+    if type(row) is not tuple:
+        row = ordered(row)
+    if len(row) != {len(names)}:
+        refuse()
+    [{values}] = row
+    return [{"".join(f"convert{index}(value{index}), " for index in range(len(names)))}]
+"""
+    exec(compile(source, f"<row of {where}>", "exec"), compiled)
+    bind: Callable[[Any], list[Any]] = compiled["bind"]
     return bind
-
-
-def _is_row(value: Any) -> bool:
-    """Tell whether it holds values in an order: a text is one value, and a set has none."""
-    return isinstance(value, Collection) and not isinstance(value, str | bytes | set | frozenset)

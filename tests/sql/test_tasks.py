@@ -680,6 +680,44 @@ def test_create_many_knows_tasks_that_exist(conn: Connection, plan: Plan) -> Non
     assert doctor.run(conn) == []
 
 
+def test_create_many_records_one_creation_with_the_status_that_dependencies_give(
+    conn: Connection,
+) -> None:
+    done = NewTask(key="done", title="Done", status=TaskStatus.COMPLETED)
+    tasks.create_many(
+        conn,
+        [done, *(NewTask(key=key, title=key) for key in ("first", "waits", "was awaited"))],
+        [
+            NewDependency("waits", "first"),
+            NewDependency("was awaited", "done"),
+            NewDependency("first", "done", DependencyType.SUGGESTS),
+        ],
+    )
+
+    made = {
+        key: [
+            (row.seq, row.old_status, row.new_status)
+            for row in history.list_for_task(conn, key=key)
+        ]
+        for key in ("first", "waits", "was awaited")
+    }
+    assert made == {
+        "first": [(1, None, TaskStatus.PENDING)],
+        "waits": [(1, None, TaskStatus.BLOCKED)],
+        "was awaited": [(1, None, TaskStatus.PENDING)],
+    }
+    assert doctor.run(conn) == []
+
+
+def test_a_change_of_a_task_with_both_rows_is_recorded_though_they_came_apart(
+    conn: Connection,
+) -> None:
+    tasks.create_many(conn, [NewTask(key="a", title="A")])
+    claims.claim(conn, key="a", agent="ada")
+
+    assert [row.seq for row in history.list_for_task(conn, key="a")] == [1, 2]
+
+
 def test_create_many_names_the_keys_that_nobody_has(conn: Connection) -> None:
     with pytest.raises(NotFoundError, match="ghost, phantom"):
         tasks.create_many(

@@ -167,8 +167,8 @@ class Generator:
         self.ctes: list[dict[str, dict[str, str]]] = [{}]
         self.parameters: list[str] = []
 
-    def conditional(self) -> tuple[str, list[str]]:
-        """A query with parameters, some with lines of their own, and the parameters' names."""
+    def conditional(self) -> tuple[str, dict[str, str]]:
+        """A query with conditional lines, and the annotations of its parameters."""
         self.aliases = 0
         self.ctes = [{}]
         self.parameters = ["p", "q", "r"]
@@ -183,13 +183,30 @@ class Generator:
             condition = f"{self.random.choice(named)} {test} :{name}::integer"
             if self.one_in(3):
                 condition = f"({condition} or {self.condition(level, 1)})"
-            lines.append(f"    and {condition}  -- if :{name}")
+            lines += self.block(name, condition, level)
             self.parameters.append(name)
+        if self.one_in(3):
+            lines.append(f"    and {self.condition(level, 1)}  -- if not :f")
+        if self.one_in(3):
+            orders = [f"{number}" for number in self.random.sample(("1", "2", "3"), 2)]
+            lines += ["order by", f"{orders[0]},  -- if :by = x", f"{orders[1]},  -- if :by = y"]
+            lines.append(orders[0])
         if self.one_in(4):
-            lines.append("limit 1  -- if :p")
+            lines.append(f"limit 1  -- if {self.random.choice((':p', 'not :f'))}")
         self.parameters = []
         text = "\n".join(lines)
-        return text, [name for name in ("p", "q", "r") if f":{name}" in text]
+        annotations = dict.fromkeys("pqr", "int | None = None")
+        annotations |= {"f": "bool = False", "by": "Literal['x', 'y'] | None = None"}
+        return text, {name: of for name, of in annotations.items() if f":{name}" in text}
+
+    def block(self, name: str, condition: str, level: Level) -> list[str]:
+        """*condition*, sent with the argument *name*, as a line or among those of a block."""
+        if not self.one_in(3):
+            return [f"    and {condition}  -- if :{name}"]
+        inner = [f"    and {condition}", f"    and {self.condition(level, 1)}"]
+        if self.one_in(2):
+            inner[1] += "  -- if :f"
+        return [f"    -- if :{name}", *inner, "    -- end if"]
 
     def statement(self) -> str:
         """A statement that returns rows."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import types
 import typing
+from enum import Enum
 from typing import Annotated, Any, Literal, NewType, Protocol, cast, get_args, get_origin
 
-__all__ = ["NONE", "Rule", "is_any", "is_class", "members", "spelled", "unwrapped"]
+from taskdb.query.rules import Unset
+
+__all__ = ["NONE", "Rule", "choices_of", "is_any", "is_class", "members", "spelled", "unwrapped"]
 
 NONE = type(None)
 
@@ -48,6 +51,25 @@ def members(annotation: Any) -> list[Any]:
     else:
         return [annotation]
     return [Annotated[(member, *rules)] if rules else member for member in found]
+
+
+def choices_of(annotation: Any) -> tuple[str, ...] | None:
+    """Return the values of a Literal or an Enum as texts, or None for any other annotation.
+
+    None and Unset beside them count as no value.
+    """
+    values: list[str] = []
+    for member in members(annotation):
+        meant, _ = unwrapped(member)
+        if meant is NONE or meant is Unset:
+            continue
+        if get_origin(meant) is Literal:
+            values += [str(each) for each in get_args(meant)]
+        elif is_class(meant, Enum):
+            values += [str(each.value) for each in cast("type[Enum]", meant)]
+        else:
+            return None
+    return tuple(values)
 
 
 def is_class(annotation: Any, *bases: type) -> bool:

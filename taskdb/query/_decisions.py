@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
@@ -31,7 +31,7 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from taskdb.query._conversions import refuse_unreadable
 from taskdb.query._parameters import Parameter, row_binder
 from taskdb.query._results import Loader, Result, ResultColumn, Size
-from taskdb.query._statements import Statement, Variant
+from taskdb.query._statements import Statement, Term, Variant
 from taskdb.query.errors import (
     NotFoundError,
     QueryDefinitionError,
@@ -136,15 +136,18 @@ class Decisions:
         self._switches = tuple(
             (parameter.name, index, UNSET if parameter.unsettable else None)
             for index, parameter in enumerate(parameters)
-            if parameter.name in statement.conditional
+            if parameter.name in statement.conditional - statement.choices.keys()
         )
-        self._plans: dict[tuple[bool, ...], Prepared] = {}
+        self._choices = tuple((name, self._index[name]) for name in statement.choices)
+        self._plans: dict[tuple[Any, ...], Prepared] = {}
 
     def plan(self, values: tuple[Any, ...]) -> Prepared:
         """Return the variant for these arguments. Raises ValidationError for half a group."""
-        key: tuple[bool, ...] = ()
+        key: tuple[Any, ...] = ()
         if self._switches:
             key = tuple([values[index] is not absent for _, index, absent in self._switches])
+        if self._choices:
+            key += tuple([values[index] for _, index in self._choices])
         plan = self._plans.get(key)
         if plan is None:
             plan = self._make_plan(key)
@@ -153,20 +156,38 @@ class Decisions:
             self._plans[key] = plan
         return plan
 
-    def _make_plan(self, key: tuple[bool, ...]) -> Prepared:
-        present = {name for (name, _, _), given in zip(self._switches, key, strict=True) if given}
-        for condition in self.statement.conditions:
-            given = [name for name in condition.names if name in present]
-            if given and len(given) < len(condition.names):
-                lacking = next(name for name in condition.names if name not in present)
-                raise ValidationError(
-                    lacking,
-                    f"must be given together with {', '.join(given)}",
-                    where=self.statement.source.where(condition.at),
-                )
+    def _make_plan(self, key: tuple[Any, ...]) -> Prepared:
+        present = {name for (name, _, _), given in zip(self._switches, key, strict=False) if given}
+        for (name, _), value in zip(self._choices, key[len(self._switches) :], strict=True):
+            if value is not None and value is not UNSET:
+                present.add(Term(name, value=str(value)).fact)
+        self._refuse_half_groups(present)
+        self._refuse_without_effect(present)
         variant = self.statement.variant(present, self.mark)
         indexes = [self._index[name] for name in variant.parameters]
         return Prepared(variant, cast("Any", variant.text), _picker(indexes))
+
+    def _refuse_half_groups(self, present: Collection[str]) -> None:
+        for condition in self.statement.conditions:
+            names = [term.name for term in condition.terms if not term.negated and not term.value]
+            given = [name for name in names if name in present]
+            if given and len(given) < len(names):
+                raise ValidationError(
+                    next(name for name in names if name not in present),
+                    f"must be given together with {', '.join(given)}",
+                    where=self.statement.source.where(condition.at),
+                )
+
+    def _refuse_without_effect(self, present: Collection[str]) -> None:
+        """Refuse an argument all of whose lines are left out, for another's sake."""
+        for fact, terms in self.statement.needs.items():
+            lacking = [term for term in terms if not term.holds(present)]
+            if fact in present and lacking:
+                term = lacking[0]
+                rule = f"has no effect without {term.fact}"
+                if term.negated:
+                    rule = f"has no effect when {term.name} is given"
+                raise ValidationError(fact.partition("=")[0], rule, where=self.where)
 
     def bind_row(self, number: int, row: Mapping[str, Any]) -> tuple[Prepared, tuple[Any, ...]]:
         """Return the plan and the bound arguments of one row of a batch."""

@@ -2,20 +2,21 @@
 
 A file holds blocks. `-- name: list_tasks` opens one; the comment below it is the query's
 documentation, lines `-- plan: ...` in it are kept apart; then comes one statement, which ends at
-its `;`. A line that ends in `-- if :status` is left out when that argument is. Whatever is wrong
-raises QueryDefinitionError with file, line, column, the line itself and a remedy.
+its `;`. A line that ends in `-- if :status`, or the lines from there to `-- end if`, are left out
+when that argument is. Whatever is wrong raises QueryDefinitionError with file, line, column, the
+line itself and a remedy.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise, takewhile
+from itertools import pairwise
 from typing import Final
 
+from taskdb.query._conditions import conditions_of, refuse_remains
 from taskdb.query._lexer import Kind, LexicalError, Token, tokenize
-from taskdb.query._statements import Condition, SourceFile, Statement
+from taskdb.query._statements import SourceFile, Statement
 from taskdb.query.errors import QueryDefinitionError
 
 __all__ = ["parse"]
@@ -23,8 +24,6 @@ __all__ = ["parse"]
 _NAME: Final = re.compile(r"--[ \t]*name[ \t]*:(.*)", re.IGNORECASE)
 _PLAN: Final = re.compile(r"--[ \t]*plan[ \t]*:(.*)", re.IGNORECASE)
 _EVERY_ROW: Final = re.compile(r"--[ \t]*every row[ \t]*:(.*)", re.IGNORECASE)
-_IF: Final = re.compile(r"--[ \t]*if\b(.*)", re.IGNORECASE)
-_IF_NAMES: Final = re.compile(r"(?:[ \t]+:[^\W\d]\w*)+[ \t]*")
 _QUOTED_VARIABLE: Final = re.compile(r""":(['"])([^\W\d]\w*)\1""")
 _COMMENTS: Final = frozenset({Kind.LINE_COMMENT, Kind.BLOCK_COMMENT})
 _BLANK: Final = _COMMENTS | {Kind.WHITESPACE}
@@ -118,8 +117,8 @@ def _statement(source: SourceFile, name_token: Token, block: list[Token]) -> Sta
     _refuse_strangers(source, body)
     _refuse_touching(source, body)
     _refuse_ambiguous_slices(source, body)
-    conditions = tuple(_conditions(source, [*tokens, *rest]))
-    _refuse_hollow(source, name_token, body, conditions)
+    conditions = conditions_of(source, [*tokens, *rest], body[0].start, body[-1].end)
+    refuse_remains(source, name_token, body, conditions)
     parameters: dict[str, tuple[int, ...]] = {}
     for token in body:
         if token.kind is Kind.PARAMETER:
@@ -294,82 +293,6 @@ def _refuse_ambiguous_slices(source: SourceFile, tokens: Iterable[Token]) -> Non
         elif char in _CLOSED_BY and opened[-1:] == [_CLOSED_BY[char]]:
             opened.pop()
         previous = token
-
-
-def _conditions(source: SourceFile, tokens: Sequence[Token]) -> Iterator[Condition]:
-    for index, token in enumerate(tokens):
-        if token.kind is not Kind.LINE_COMMENT:
-            continue
-        match = _IF.match(source.text, token.start, token.end)
-        if not match:
-            continue
-        start = source.line_start(token.start)
-        before = takewhile(lambda other: other.end > start, reversed(tokens[:index]))  # noqa: B023
-        on_line = list(before)[::-1]
-        has_sql = any(other.kind not in _BLANK for other in on_line)
-        well_formed = _IF_NAMES.fullmatch(match.group(1))
-        if not has_sql and not well_formed:
-            continue
-        if not has_sql:
-            raise source.error(
-                "the condition stands alone", token.start, "Put it at the end of the line it is for"
-            )
-        if not well_formed:
-            raise source.error(
-                "the condition is not of the form -- if :name",
-                token.start,
-                "Write -- if :name or -- if :a :b; a remark begins with another word",
-            )
-        for other in on_line:
-            if other.start < start and other.kind is not Kind.WHITESPACE:
-                raise source.error(
-                    f"leaving the line out would cut a {other.kind.value}",
-                    other.start,
-                    "Put it on one line, or on lines without a condition",
-                )
-        names = tuple(name.lstrip(":") for name in match.group(1).split())
-        yield Condition(names, token.start, start, source.line_end(token.start))
-
-
-def _refuse_hollow(
-    source: SourceFile, name: Token, body: Sequence[Token], conditions: Sequence[Condition]
-) -> None:
-    """Refuse conditional lines that take the whole statement, or half a pair of parentheses."""
-    if all(
-        token.kind in _BLANK or any(line.start <= token.start < line.end for line in conditions)
-        for token in body
-    ):
-        raise source.error(
-            "every line is conditional", name.start, "Leave one line without a condition"
-        )
-    if not conditions:
-        return
-    steps = {"(": 1, "[": 1, ")": -1, "]": -1}
-    brackets = [
-        token.start
-        for token in body
-        if token.kind is Kind.PUNCTUATION and source.text[token.start] in steps
-    ]
-    opened = [
-        sum(
-            steps[source.text[start]]
-            for start in brackets[
-                bisect_left(brackets, line.start) : bisect_left(brackets, line.end)
-            ]
-        )
-        for line in conditions
-    ]
-    for line in conditions:
-        if sum(
-            surplus
-            for other, surplus in zip(conditions, opened, strict=True)
-            if not set(line.names).isdisjoint(other.names)
-        ):
-            raise source.error(
-                "leaving the line out would leave half a pair of parentheses",
-                line.at,
-                "Let the parenthesis open and close on lines with the same condition",
-            )
 
 
 def _copy_columns(source: SourceFile, body: Iterable[Token]) -> tuple[str, ...] | None:

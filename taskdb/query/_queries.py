@@ -28,14 +28,14 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from psycopg import Connection
 
-from taskdb.query._annotations import members, unwrapped
+from taskdb.query._annotations import choices_of, members, spelled, unwrapped
 from taskdb.query._decisions import made, place_of
 from taskdb.query._encoding import UnsupportedError
 from taskdb.query._parameters import Parameter, parameters_of
 from taskdb.query._parser import parse
 from taskdb.query._query import Query
 from taskdb.query._results import Result, Size, UnsupportedResultError, result_of
-from taskdb.query._statements import SourceFile, Statement
+from taskdb.query._statements import Condition, SourceFile, Statement, Term
 from taskdb.query.errors import QueryDefinitionError, TaskdbError
 from taskdb.query.translation import ConstraintRule, Translator, Understand
 
@@ -342,12 +342,12 @@ def _check_parameters(
                 f"Add it to {statement.name}(){_similar(name, names)}",
             )
     for condition in statement.conditions:
-        for name in condition.names:
-            if name not in names:
+        for term in condition.terms:
+            if term.name not in names:
                 raise source.error(
-                    f"the function {place_of(function)} has no parameter {name}",
+                    f"the function {place_of(function)} has no parameter {term.name}",
                     condition.at,
-                    f"Add it to {statement.name}(){_similar(name, names)}",
+                    f"Add it to {statement.name}(){_similar(term.name, names)}",
                 )
     for parameter in parameters:
         _check_parameter(function, statement, parameter)
@@ -368,12 +368,15 @@ def _check_parameter(
             statement.start,
             f"Use it, or take it out of the function{_similar(name, statement.parameters)}",
         )
-    if name in statement.conditional and not (
+    if name in statement.choices:
+        _check_choice(function, statement, parameter)
+    elif name in statement.conditional and not (
         parameter.nullable or parameter.unsettable or parameter.is_flag
     ):
-        line = next(line for line in statement.conditions if name in line.names)
+        line, term = next(_lines_of(statement, name))
+        never = "sent" if term.negated else "left out"
         raise statement.source.error(
-            f"{name} is never absent, so the line is never left out",
+            f"{name} is never absent, so the line is never {never}",
             line.at,
             f"Annotate it with | None or | Unset at {place_of(function)}, or drop the condition",
         )
@@ -385,3 +388,41 @@ def _check_parameter(
                 used,
                 f"End the line with -- if :{name}",
             )
+
+
+def _lines_of(statement: Statement, name: str) -> Iterator[tuple[Condition, Term]]:
+    for condition in statement.conditions:
+        yield from ((condition, term) for term in condition.terms if term.name == name)
+
+
+def _check_choice(function: Callable[..., Any], statement: Statement, parameter: Parameter) -> None:
+    """Refuse a choice whose values are not those that have lines."""
+    name, place = parameter.name, place_of(function)
+    lines = [*_lines_of(statement, name)]
+    if mixed := [line for line, term in lines if term.value is None]:
+        raise statement.source.error(
+            f"{name} keeps lines by its value elsewhere",
+            mixed[0].at,
+            f"Write -- if :{name} = value, or keep the lines by another parameter",
+        )
+    values = choices_of(parameter.annotation)
+    if values is None:
+        raise statement.source.error(
+            f"{name} is compared with a value, but is annotated {spelled(parameter.annotation)}",
+            lines[0][0].at,
+            f"Annotate it with a Literal or an Enum of the values at {place}",
+        )
+    for line, term in lines:
+        if term.value not in values:
+            raise statement.source.error(
+                f"{name} is never {term.value}: its function {place} takes {', '.join(values)}",
+                line.at,
+                f"Name one of them, or add it there{_similar(term.value or '', values)}",
+            )
+    if lacking := [value for value in values if value not in statement.choices[name]]:
+        raise statement.source.error(
+            f"no line is for {name} = {lacking[0]}, which its function {place} takes",
+            lines[0][0].at,
+            f"Write a line that ends in -- if :{name} = {lacking[0]}, or drop the value; "
+            "None leaves all lines out",
+        )

@@ -102,6 +102,13 @@ class Query(Generic[P, R]):
         return place_of(self.function)
 
     @property
+    def required(self) -> frozenset[str]:
+        """The names of the parameters that are never left out."""
+        return frozenset(
+            each.name for each in self.parameters if not (each.nullable or each.unsettable)
+        )
+
+    @property
     def doc(self) -> str:
         """The comment below its name in the `.sql` file."""
         return self.statement.doc
@@ -112,19 +119,17 @@ class Query(Generic[P, R]):
         return self.statement.plans
 
     def variants(self) -> Iterator[Variant]:
-        """Yield every text it may send, 2 to the number of `statement.groups` of them."""
-        return self.statement.variants(self.mark)
+        """Yield every text it may send: each combination of its conditions that can be."""
+        return self.statement.variants(self.mark, self.required)
 
     def sql(self, **present: object) -> str:
         """Return the text it sends when the conditional arguments *present* are given.
 
-        Only the names count: `list_tasks.sql(status=True)` has the lines of `:status` in it.
-        Raises ValueError for a name without a line.
+        Only the names count: `list_tasks.sql(status=True)` has the lines of `:status` in it; and
+        the values of those that choose: `list_tasks.sql(by="title")`.
+        Raises ValueError for a name or value without a line.
         """
-        unknown = present.keys() - self.statement.conditional
-        if unknown:
-            raise ValueError(f"{self.name} has no line -- if :{sorted(unknown)[0]}")
-        return self.statement.variant(present.keys(), self.mark).text
+        return self.statement.variant(self.statement.facts(present), self.mark).text
 
     @overload
     def __call__(self, conn: Connection[Any], /, *args: P.args, **kwargs: P.kwargs) -> R: ...

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
-from itertools import compress, product
 from typing import Final
 
 from taskdb.query._lexer import Kind, Token
 from taskdb.query.errors import QueryDefinitionError
 
-__all__ = ["Condition", "SourceFile", "Statement", "Variant"]
+__all__ = ["Condition", "SourceFile", "Statement", "Term", "Variant"]
 
 _BLANK: Final = frozenset({Kind.WHITESPACE, Kind.LINE_COMMENT, Kind.BLOCK_COMMENT})
 _WRITING: Final = frozenset({("insert", "into"), ("delete", "from"), ("merge", "into")})
@@ -100,20 +100,49 @@ _OF_SESSION: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """A line that ends in `-- if :a :b`: it is sent when all of *names* are present."""
+class Term:
+    """One demand on an argument: that it is given, or left out (`not :a`), or a *value*."""
 
-    names: tuple[str, ...]
+    name: str
+    negated: bool = False
+    value: str | None = None
+
+    @property
+    def fact(self) -> str:
+        """What it asks for, as `Variant.present` has it: `a`, or `by=title`."""
+        return self.name if self.value is None else f"{self.name}={self.value}"
+
+    def holds(self, present: Collection[str]) -> bool:
+        return (self.fact in present) is not self.negated
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A line that ends in `-- if ...`, or the lines between one and `-- end if`.
+
+    They are sent when all *terms* hold, and those of the blocks around it, *within*.
+    """
+
+    terms: tuple[Term, ...]
     at: int
     start: int
     end: int
+    within: tuple[Term, ...] = ()
+
+    def holds(self, present: Collection[str]) -> bool:
+        return all(term.holds(present) for term in self.terms)
+
+    def needs(self, name: str) -> bool:
+        """Tell whether it is only sent when the argument *name* is given."""
+        return any(term.name == name and not term.negated for term in self.terms)
 
 
 @dataclass(frozen=True)
 class Variant:
     """One text of a query, as it is sent, with the lines of *present* arguments in it.
 
-    `parameters` names what `$1`, `$2`, ... stand for.
+    `present` has the name of each argument that is given and keeps lines, and of a choice
+    its value too: `by=title`. `parameters` names what `$1`, `$2`, ... stand for.
     """
 
     statement: Statement
@@ -166,19 +195,70 @@ class Statement:
 
     @cached_property
     def groups(self) -> tuple[frozenset[str], ...]:
-        """The conditional parameters, in groups whose members come and go together."""
+        """The arguments that keep lines by being given, in groups that come and go together."""
         groups: list[frozenset[str]] = []
         for condition in self.conditions:
-            merged = frozenset(condition.names)
-            touched = [group for group in groups if group & merged]
-            groups = [group for group in groups if not group & merged]
-            groups.append(merged.union(*touched))
+            merged = frozenset(term.name for term in condition.terms if term.value is None)
+            if merged:
+                touched = [group for group in groups if group & merged]
+                groups = [group for group in groups if not group & merged]
+                groups.append(merged.union(*touched))
         return tuple(groups)
+
+    @cached_property
+    def choices(self) -> dict[str, tuple[str, ...]]:
+        """The arguments that keep lines by their value, and the values that have lines."""
+        values: dict[str, dict[str, None]] = {}
+        for condition in self.conditions:
+            for term in condition.terms:
+                if term.value is not None:
+                    values.setdefault(term.name, {})[term.value] = None
+        return {name: tuple(each) for name, each in values.items()}
 
     @cached_property
     def conditional(self) -> frozenset[str]:
         """The parameters that `-- if` lines name."""
-        return frozenset(name for group in self.groups for name in group)
+        return frozenset(name for group in self.groups for name in group) | self.choices.keys()
+
+    @cached_property
+    def needs(self) -> dict[str, tuple[Term, ...]]:
+        """What must hold of other arguments for a fact to have any effect.
+
+        It is what the blocks around have in common, of all lines that the fact keeps, unless its
+        parameter is sent elsewhere too.
+        """
+        needs: dict[str, tuple[Term, ...]] = {}
+        if not any(condition.within for condition in self.conditions):
+            return needs
+        for condition in self.conditions:
+            for term in condition.terms:
+                if term.negated:
+                    needs[term.fact] = ()
+                elif self.unconditional_use(term.name) is None:
+                    common = needs.get(term.fact, condition.within)
+                    needs[term.fact] = tuple(each for each in common if each in condition.within)
+        return {
+            fact: tuple(each for each in terms if each.fact != fact)
+            for fact, terms in needs.items()
+        }
+
+    def facts(self, given: Mapping[str, object]) -> frozenset[str]:
+        """Return the facts of *given* arguments; only those of choices are looked at.
+
+        Raises ValueError for one that keeps no line.
+        """
+        facts = set[str]()
+        for name, value in given.items():
+            fact = name
+            if name in self.choices:
+                chosen = str(value.value if isinstance(value, Enum) else value)
+                fact = Term(name, value=chosen).fact
+                if chosen not in self.choices[name]:
+                    raise ValueError(f"{self.name} has no line -- if :{name} = {chosen}")
+            elif name not in self.conditional:
+                raise ValueError(f"{self.name} has no line -- if :{name}")
+            facts.add(fact)
+        return frozenset(facts)
 
     @cached_property
     def has_star(self) -> bool:
@@ -217,25 +297,51 @@ class Statement:
 
     def unconditional_use(self, name: str) -> int | None:
         """Return an offset at which *name* is sent although its own `-- if` lines are left out."""
-        own = [line for line in self.conditions if name in line.names]
+        own = [line for line in self.conditions if line.needs(name)]
         for offset in self.parameters.get(name, ()):
             if not any(line.start <= offset < line.end for line in own):
                 return offset
         return None
 
-    def variants(self, mark: str = "") -> Iterator[Variant]:
-        """Yield every text of the query: with no conditional line, with each, ..., with all."""
-        for chosen in product((False, True), repeat=len(self.groups)):
-            groups = compress(self.groups, chosen)
-            yield self.variant([name for group in groups for name in group], mark)
+    def variants(
+        self, mark: str = "", required: Collection[str] = (), most: int | None = None
+    ) -> Iterator[Variant]:
+        """Yield every text of the query: with no conditional line, with each, ..., with all.
+
+        Arguments in *required* are never left out. Where there are more than *most*, yield
+        those in which each pair of conditions is seen in all ways.
+        """
+        # What runs a query needs none of it.
+        from taskdb.query._combinations import Switches, combined
+
+        states = [(frozenset[str](), group) for group in self.groups]
+        for name, values in self.choices.items():
+            chosen = tuple(frozenset({Term(name, value=value).fact}) for value in values)
+            states.append(chosen if name in required else (frozenset(), *chosen))  # type: ignore[arg-type]
+        needs = {
+            fact: [(term.fact, not term.negated) for term in terms]
+            for fact, terms in self.needs.items()
+        }
+        for present in combined(Switches(states, needs), most):
+            yield self.variant(present, mark)
+
+    def whole(self, mark: str = "") -> Variant:
+        """Return the text with every line in it, as psql sends it."""
+        facts = {term.fact for condition in self.conditions for term in condition.terms}
+        return self._variant(facts, (), mark)
 
     def variant(self, present: Collection[str], mark: str = "") -> Variant:
-        """Return the text with the lines of the *present* parameters in it.
+        """Return the text with the lines of the *present* facts in it.
 
         The comment *mark* stands behind its first word: before it, PostgreSQL 18 would leave it
         out of pg_stat_statements, and at the end pg_stat_activity would cut it off.
         """
-        dropped = [line for line in self.conditions if not set(line.names) <= set(present)]
+        dropped = [line for line in self.conditions if not line.holds(present)]
+        return self._variant(present, dropped, mark)
+
+    def _variant(
+        self, present: Collection[str], dropped: Sequence[Condition], mark: str
+    ) -> Variant:
         text: list[str] = []
         length = 0
         numbers: dict[str, int] = {}

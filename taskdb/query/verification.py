@@ -248,8 +248,7 @@ class _Verification:
     def _whole(self, query: AnyQuery) -> Variant:
         """The text of *query* with all its lines."""
         if query.name not in self.texts:
-            conditional = query.statement.conditional
-            self.texts[query.name] = query.statement.variant(conditional, query.mark)
+            self.texts[query.name] = query.statement.whole(query.mark)
         return self.texts[query.name]
 
     def take(self, answers: list[list[PGresult]]) -> None:

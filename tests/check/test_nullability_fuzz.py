@@ -13,7 +13,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 import pytest
@@ -110,11 +110,13 @@ class Run:
         described = describe(self.conn, sql, catalogue=self.catalogue)
         self.compare(described, sql, [], sql)
 
-    def check_variants(self, sql: str, names: list[str]) -> None:
+    def check_variants(self, sql: str, annotations: dict[str, str]) -> None:
         """As `check`, of each variant of a query with conditional lines."""
+        names = list(annotations)
         (self.folder / "q.sql").write_text(f"-- name: probe\n{sql}\n;\n")
-        known: dict[str, Any] = {"query": Toolkit(self.folder), "Any": Any, "__name__": __name__}
-        parameters = ", ".join(f"{name}: int | None = None" for name in names)
+        known: dict[str, Any] = {"query": Toolkit(self.folder), "__name__": __name__}
+        known |= {"Any": Any, "Literal": Literal}
+        parameters = ", ".join(f"{name}: {of}" for name, of in annotations.items())
         exec(f"@query(file='q')\ndef probe({parameters}) -> list[Any]: ...\n", known)
         for _, variant, described in contract.describe_all(
             self.conn, [known["probe"]], self.catalogue

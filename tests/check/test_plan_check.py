@@ -10,7 +10,7 @@ import textwrap
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import psycopg
@@ -135,7 +135,7 @@ def probe(data: Connection, tmp_path: Path) -> Probe:
         query = Queries(tmp_path)
         exec(
             f"@query(file='area')\ndef probe({stub}: ...\n",
-            {**vars(types), "UUID": UUID, "query": query, "__name__": __name__},
+            {**vars(types), "UUID": UUID, "Literal": Literal, "query": query, "__name__": __name__},
         )
         return [str(finding) for finding in plans.check(data, query, scale=SCALE).findings]
 
@@ -242,6 +242,29 @@ PROBES: list[tuple[str, str, str | None]] = [
         "select title from tasks where true\n    and upper(key) = :key;  -- if :key",
         "key: str | None = None) -> list[str]",
         "[with :key, custom]: reads table tasks whole",
+    ),
+    (
+        CREATION
+        + "-- plan: long sorts without :by = newest: there is no index of it\n"
+        + "-- plan: whole tables without :by = newest: all are compared\n"
+        + "select task_id from task_details\norder by\n    description,   -- if :by = text\n"
+        + "    created_at desc,   -- if :by = newest\n    task_id desc\nlimit 10;",
+        "by: Literal['text', 'newest']) -> list[UUID]",
+        "[with :by = text, custom]: does not use task_details_by_creation",
+    ),
+    (
+        CREATION
+        + "select task_id from task_details\norder by\n    created_at desc,   -- if :by = newest\n"
+        + "    task_id desc\nlimit 10;",
+        "by: Literal['newest']) -> list[UUID]",
+        None,
+    ),
+    (
+        CREATION
+        + "select task_id from task_details\norder by\n    description,   -- if :by = text\n"
+        + "    created_at desc,   -- if :by = newest\n    task_id desc\nlimit 10;",
+        "by: Literal['text', 'newest']) -> list[UUID]",
+        "[with :by = text, custom]: reads table task_details whole",
     ),
     ("-- plan: tasks_pkey\ndelete from tasks where id = :id;", "id: UUID) -> int", None),
     (

@@ -51,7 +51,10 @@ where true
     and o.state = :state          -- if :state
     and o.total >= :at_least      -- if :at_least
     and o.note is null            -- if :without_note
-order by o.made_at desc
+order by
+    o.total,                      -- if :by = total
+    l.name,                       -- if :by = 'customer'
+    o.made_at desc
 limit :most;
 
 -- name: by_state
@@ -159,6 +162,7 @@ def test_what_is_generated_reads_as_if_written_by_hand(shop: Shop) -> None:
         "    name: str | None\n",
         '    """Orders, newest first."""\n    ...',
         "    state: OrderState | None = None,\n    at_least: Decimal | None = None,\n"
+        '    by: Literal["total", "customer"] | None = None,\n'
         "    without_note: bool = False,\n) -> list[ListOrdersRow]:",
         "def by_state(*, states: list[OrderState]) -> list[ListOrdersRow]:",
         "def count_orders() -> int:",

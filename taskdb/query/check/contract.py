@@ -15,6 +15,7 @@ import psycopg
 from psycopg import Connection
 
 from taskdb.query._annotations import NONE, members, spelled
+from taskdb.query._combinations import MOST_COMBINATIONS
 from taskdb.query._decisions import place_of
 from taskdb.query._parameters import Parameter
 from taskdb.query._results import Field, Size, bare_name
@@ -29,15 +30,11 @@ from taskdb.query.check.servertypes import Types, type_facts
 from taskdb.query.check.variants import of_all_variants
 
 __all__ = [
-    "MOST_VARIANTS",
     "check",
     "compare",
     "describe_all",
     "variants",
 ]
-
-MOST_VARIANTS: Final = 64
-"""Up to so many, all combinations of a query's `-- if` lines are checked; beyond, pairwise."""
 
 
 def check(conn: Connection[Any], queries: Iterable[AnyQuery]) -> list[QueryFinding]:
@@ -54,13 +51,23 @@ def check(conn: Connection[Any], queries: Iterable[AnyQuery]) -> list[QueryFindi
 def describe_all(
     conn: Connection[Any], queries: Iterable[AnyQuery], catalogue: Catalogue
 ) -> list[Described]:
-    """Have each text of each of *queries* described; a COPY has nothing to describe."""
-    return [
-        Described(query, variant, _describe(conn, query, variant, catalogue))
-        for query in queries
-        if query.statement.copy_columns is None
-        for variant in variants(query)
-    ]
+    """Have each text of each of *queries* described; a COPY has nothing to describe.
+
+    The text with every line in it, which psql runs, is among them if the server refuses it.
+    """
+    described: list[Described] = []
+    for query in queries:
+        if query.statement.copy_columns is None:
+            seen = [*variants(query)]
+            whole = query.statement.whole(query.mark)
+            for variant in seen:
+                found = _describe(conn, query, variant, catalogue)
+                described.append(Described(query, variant, found))
+            if all(variant.text != whole.text for variant in seen):
+                found = _describe(conn, query, whole, catalogue)
+                if isinstance(found, QueryFinding):
+                    described.append(Described(query, whole, found))
+    return described
 
 
 def compare(
@@ -84,21 +91,7 @@ def compare(
 
 def variants(query: AnyQuery) -> Iterator[Variant]:
     """All combinations of `-- if` lines; where those are too many, each alone and all pairs."""
-    groups = query.statement.groups
-    if 2 ** len(groups) <= MOST_VARIANTS:
-        yield from query.variants()
-        return
-    # Any two groups differ in some digit of their numbers: with the groups that have the digit,
-    # with those that don't, with all and with none, every pair is seen in all four ways.
-    everything = frozenset[str]().union(*groups)
-    chosen = dict.fromkeys((frozenset[str](), everything, *groups))
-    for digit in range(len(groups).bit_length()):
-        some = frozenset[str]().union(
-            *(group for number, group in enumerate(groups) if number >> digit & 1)
-        )
-        chosen.update(dict.fromkeys((some, everything - some)))
-    for present in chosen:
-        yield query.statement.variant(present, query.mark)
+    return query.statement.variants(query.mark, query.required, MOST_COMBINATIONS)
 
 
 def _describe(

@@ -7,6 +7,7 @@ that is there. Nothing that stands there already is changed but its imports.
 from __future__ import annotations
 
 import ast
+import json
 import keyword
 import re
 import sys
@@ -21,6 +22,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from taskdb.query._combinations import MOST_COMBINATIONS
 from taskdb.query._results import bare_name
 from taskdb.query._statements import Statement, Variant
 from taskdb.query._types import ServerType, TypeKind
@@ -33,7 +35,6 @@ from taskdb.query.rules import Naive
 __all__ = ["generated"]
 
 _WIDTH: Final = 100
-_MOST_VARIANTS: Final = 64
 # How a class is written, and the import that it needs.
 _CLASSES: Final[dict[type, tuple[str, str]]] = {
     bool: ("bool", ""),
@@ -79,10 +80,7 @@ def _described(
     if statement.copy_columns is not None:
         return
     catalogue = Catalogue()
-    variants = [statement.variant(statement.conditional), statement.variant(())]
-    if 2 ** len(statement.groups) <= _MOST_VARIANTS:
-        variants = [variants[0], *statement.variants()]
-    for variant in variants:
+    for variant in (statement.whole(), *statement.variants(most=MOST_COMBINATIONS)):
         not_null = [
             number
             for number, name in enumerate(variant.parameters, 1)
@@ -196,7 +194,12 @@ class _Module:
                 else f"{name}: {annotation}"
             )
         for name in sorted(statement.conditional - oids.keys()):
-            yield f"{name}: bool = False"
+            values = statement.choices.get(name)
+            if values is None:
+                yield f"{name}: bool = False"
+            else:
+                self.wanted.add("from typing import Literal")
+                yield f"{name}: Literal[{', '.join(map(json.dumps, values))}] | None = None"
 
     def _returns(self, statement: Statement, described: Sequence[Description], types: Types) -> str:
         columns = described[0].columns

@@ -61,9 +61,10 @@ def show(conn: Connection[Any], query: AnyQuery, given: Mapping[str, str]) -> Sh
     `-- if` lines. Raises DatabaseError where the server refuses the query.
     """
     facts = _facts(conn, query)
-    variant = query.statement.variant(
-        [name for name in query.statement.conditional if name in given or not given], query.mark
-    )
+    kept = {name: value for name, value in given.items() if name in query.statement.conditional}
+    variant = query.statement.whole(query.mark)
+    if given:
+        variant = query.statement.variant(query.statement.facts(kept), query.mark)
     arguments: dict[str, str | None] = dict.fromkeys(query.statement.parameters)
     prepared: list[str] = []
     plan: list[str] = []

@@ -44,7 +44,9 @@ _NAMES: Final = re.compile(r"[a-z_][a-z0-9_]*(?:, *[a-z_][a-z0-9_]*)*")
 _WHOLE: Final = "whole tables"
 _SORTS: Final = "long sorts"
 _PREPARED: Final = "taskdb_plan"
-_EXEMPTION: Final = re.compile(rf"({_WHOLE}|{_SORTS})((?: without(?: :\w+)+)?)(?::\s*|\s*$)(.*)")
+_EXEMPTION: Final = re.compile(
+    rf"({_WHOLE}|{_SORTS})((?: without(?: :\w+(?: = [\w.-]+)?)+)?)(?::\s*|\s*$)(.*)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class _Exempt:
         return not self.absent & variant.present
 
     def __str__(self) -> str:
-        names = "".join(f" :{name}" for name in sorted(self.absent))
+        names = "".join(f" :{name.replace('=', ' = ')}" for name in sorted(self.absent))
         return f"{self.allows} without{names}" if names else self.allows
 
 
@@ -130,7 +132,7 @@ class _Lines:
     def _add(self, text: str) -> None:
         exemption = _EXEMPTION.fullmatch(text)
         if exemption:
-            absent = frozenset(re.findall(r":(\w+)", exemption[2]))
+            absent = frozenset(re.findall(r":([\w=.-]+)", exemption[2].replace(" = ", "=")))
             self.exemptions.append(_Exempt(exemption[1], absent, exemption[3].strip()))
         elif _NAMES.fullmatch(text):
             self.groups.append(re.split(", *", text))
@@ -180,7 +182,7 @@ def described(conn: Connection[Any], queries: Iterable[AnyQuery]) -> dict[str, D
     known: dict[str, Described] = {}
     for query in queries:
         if query.statement.copy_columns is None:
-            whole = query.statement.variant(query.statement.conditional)
+            whole = query.statement.whole()
             seen = describe(conn, whole.text, catalogue=catalogue)
             if seen.command != "utility":
                 known[query.name] = (query, whole.parameters, seen)
@@ -395,5 +397,5 @@ def _shown(variant: Variant) -> str:
     """How a finding calls a text: by the conditional lines that are in it."""
     if not variant.statement.conditional:
         return ""
-    present = " ".join(f":{name}" for name in sorted(variant.present))
+    present = " ".join(f":{name.replace('=', ' = ')}" for name in sorted(variant.present))
     return f"with {present}" if present else "without conditional lines"

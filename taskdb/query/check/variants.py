@@ -31,9 +31,8 @@ def _conditional_writes(described: Sequence[Described]) -> Iterator[QueryFinding
             and statement.every_row is None
             and not _writes_every_row_anyway(query, described)
         ):
-            left_out = ", ".join(
-                f":{name}" for name in sorted(statement.conditional - variant.present)
-            )
+            given = {fact.partition("=")[0] for fact in variant.present}
+            left_out = ", ".join(f":{name}" for name in sorted(statement.conditional - given))
             yield QueryFinding(
                 query.name,
                 f"writes to every row when {left_out} is left out",

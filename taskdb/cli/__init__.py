@@ -1,7 +1,8 @@
 """The command line. Every failure is one line on stderr that says what to do, and a status.
 
-0 means done, 1 refused or something was found, 2 a wrong call, 130 interrupted; `taskdb migrate
-check` has its own three: 0 current, 1 behind or edited, 2 unreachable.
+0 means done, 1 refused or something was found, 2 a wrong call, 3 nothing to claim, 4 the claim is
+lost, 5 the task was edited meanwhile, 130 interrupted; `taskdb migrate check` has its own three: 0
+current, 1 behind or edited, 2 unreachable.
 """
 
 from __future__ import annotations
@@ -16,11 +17,33 @@ import click
 import psycopg
 
 from taskdb.cli.common import error_line, group_options
-from taskdb.errors import TaskdbError, translate
+from taskdb.errors import ClaimLostError, TaskdbError, VersionConflictError, translate
 
 __all__ = ["main"]
 
+CLAIM_LOST = 4
+EDITED_MEANWHILE = 5
 INTERRUPTED = 130
+
+# Commands of taskdb.cli.verbs, one for each of taskdb.verbs.VERBS.
+VERBS = (
+    "add",
+    "answer",
+    "ask",
+    "brief",
+    "cancel",
+    "claim",
+    "complete",
+    "depend",
+    "edit",
+    "fail",
+    "heartbeat",
+    "hold",
+    "release",
+    "reopen",
+    "resume",
+    "submit",
+)
 
 # Where each command is. Most need a fraction of what all of them together import.
 COMMANDS = {
@@ -44,6 +67,7 @@ COMMANDS = {
     "tasks": "tasks.list_",
     "waves": "insight.waves",
     "why": "tasks.why",
+    **{name: f"verbs.{name}" for name in VERBS},
 }
 
 
@@ -110,7 +134,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _refused(error: Exception) -> int:
     error_line(str(error))
-    return 1
+    if isinstance(error, ClaimLostError):
+        return CLAIM_LOST
+    return EDITED_MEANWHILE if isinstance(error, VersionConflictError) else 1
 
 
 def _reader_left() -> int:

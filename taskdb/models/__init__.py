@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from taskdb.models.agent_errors import AgentError, NodeRecovery, RecoveryRate
+    from taskdb.models.briefs import Brief
     from taskdb.models.claims import (
         Attempt,
         Claim,
@@ -100,6 +101,7 @@ __all__ = [
     "AgentError",
     "Attempt",
     "BlockedTask",
+    "Brief",
     "Claim",
     "ClaimEnd",
     "ClaimOutcome",

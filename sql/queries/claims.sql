@@ -141,7 +141,7 @@ renewed as (
     set lease_expires_at = now() + :lease
     from live
     where task.id = live.id
-    returning task.id, task.lease_expires_at
+    returning task.id, task.claim_token, task.lease_expires_at
 )
 
 select
@@ -150,7 +150,7 @@ select
     renewed.id is not null as was_held,
     renewed.lease_expires_at
 from unnest(:task_ids::uuid[], :tokens::bigint[]) with ordinality as given (task_id, token, place)
-left join renewed on renewed.id = given.task_id
+left join renewed on renewed.id = given.task_id and renewed.claim_token = given.token
 order by given.place;
 
 -- name: complete
@@ -310,7 +310,7 @@ ended as (
         status_outcome = 'completed'
     from live
     where task.id = live.id
-    returning task.id, task.status, task.completed_at
+    returning task.id, task.claim_token, task.status, task.completed_at
 )
 
 select
@@ -320,7 +320,7 @@ select
     coalesce(ended.status, repeated.status) as status,
     coalesce(ended.completed_at, repeated.completed_at) as completed_at
 from unnest(:task_ids::uuid[], :tokens::bigint[]) with ordinality as given (task_id, token, place)
-left join ended on ended.id = given.task_id
+left join ended on ended.id = given.task_id and ended.claim_token = given.token
 left join lateral  -- strict: not called for what has just ended
     repeated_ending(nullif(given.task_id, ended.id), given.token, 'completed') as repeated on true
 order by given.place;
@@ -351,7 +351,7 @@ ended as (
         status_outcome = 'failed'
     from live
     where task.id = live.id
-    returning task.id, task.status, task.completed_at
+    returning task.id, task.claim_token, task.status, task.completed_at
 )
 
 select
@@ -361,7 +361,7 @@ select
     coalesce(ended.status, repeated.status) as status,
     coalesce(ended.completed_at, repeated.completed_at) as completed_at
 from unnest(:task_ids::uuid[], :tokens::bigint[]) with ordinality as given (task_id, token, place)
-left join ended on ended.id = given.task_id
+left join ended on ended.id = given.task_id and ended.claim_token = given.token
 left join lateral  -- strict: not called for what has just ended
     repeated_ending(nullif(given.task_id, ended.id), given.token, 'failed') as repeated on true
 order by given.place;
@@ -388,7 +388,7 @@ ended as (
         status_outcome = 'released'
     from live
     where task.id = live.id
-    returning task.id, task.status, task.completed_at
+    returning task.id, task.claim_token, task.status, task.completed_at
 )
 
 select
@@ -398,7 +398,7 @@ select
     coalesce(ended.status, repeated.status) as status,
     coalesce(ended.completed_at, repeated.completed_at) as completed_at
 from unnest(:task_ids::uuid[], :tokens::bigint[]) with ordinality as given (task_id, token, place)
-left join ended on ended.id = given.task_id
+left join ended on ended.id = given.task_id and ended.claim_token = given.token
 left join lateral  -- strict: not called for what has just ended
     repeated_ending(nullif(given.task_id, ended.id), given.token, 'released') as repeated on true
 order by given.place;

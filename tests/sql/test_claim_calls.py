@@ -115,6 +115,21 @@ def test_a_pair_that_is_named_twice_ends_once(conn: Connection) -> None:
     assert claims.complete_many(conn, task_ids=[], tokens=[]) == []
 
 
+@pytest.mark.parametrize("call", [*SETS, "heartbeat_many"])
+def test_stale_token_beside_the_live_one_of_the_same_task_was_not_held(
+    conn: Connection, call: str
+) -> None:
+    make(conn, "a")
+    stale = take(conn)
+    lapse(conn)
+    live = take(conn, agent="bob")
+    act = claims.heartbeat_many if call == "heartbeat_many" else SETS[call][0]
+
+    ended = act(conn, **pairs([stale, live, stale]))
+
+    assert [row.was_held for row in ended] == [False, True, False]
+
+
 def test_many_heartbeats_renew_what_is_held(conn: Connection) -> None:
     make(conn, "a", "b")
     held = claims.claim_batch(conn, agent="ada", limit=2)

@@ -11,8 +11,6 @@ import pytest
 from taskdb.exchange.plan import Plan, PlanTask
 from taskdb.exchange.report import Action, Findings
 
-__all__ = ["CASES", "DATA", "by_key", "changed", "needs_data", "refused", "stats", "write_lines"]
-
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 CASES = DATA.parent / "cases" / "exchange"
 
@@ -40,6 +38,16 @@ def write_lines(path: Path, *rows: object) -> Path:
 def by_key(plan: Plan) -> dict[str, PlanTask]:
     """Return the tasks of *plan* by key."""
     return plan.tasks_by_key()
+
+
+def edges_of(plan: Plan) -> list[tuple[str, str]]:
+    """Return who waits for whom in *plan*."""
+    return [(edge.task, edge.depends_on) for edge in plan.edges]
+
+
+def states(plan: Plan) -> dict[str, tuple[str, str | None]]:
+    """Return the status of each task of *plan*, and what holds it up."""
+    return {task.key: (task.status.value, task.blocked_reason) for task in plan.tasks}
 
 
 def refused(findings: Findings) -> list[str]:

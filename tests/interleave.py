@@ -26,6 +26,7 @@ import psycopg
 from psycopg import IsolationLevel
 
 from taskdb.database import connect
+from tests.waiting import PATIENCE
 
 T = TypeVar("T")
 Connect = Callable[[str], psycopg.Connection[Any]]
@@ -34,8 +35,6 @@ READ_COMMITTED: Final = IsolationLevel.READ_COMMITTED
 REPEATABLE_READ: Final = IsolationLevel.REPEATABLE_READ
 SERIALIZABLE: Final = IsolationLevel.SERIALIZABLE
 LEVELS: Final = (READ_COMMITTED, REPEATABLE_READ, SERIALIZABLE)
-
-PATIENCE: Final = 30.0
 
 
 class Step(Generic[T]):

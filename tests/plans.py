@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
+from taskdb.models.claims import Claim
 from taskdb.models.dependencies import NewDependency
 from taskdb.models.tasks import NewTask
 from taskdb.models.types import DependencyType, TaskStatus
-from taskdb.queries import dependencies, epics, features, tasks
+from taskdb.queries import claims, dependencies, epics, features, tasks
 
 LARGE = 10_000
 
@@ -111,3 +113,40 @@ def make_large_plan(conn: psycopg.Connection[Any]) -> None:
         for blocker in {chance.randrange(max(0, number - 300), number) for _ in range(number % 3)}
     ]
     tasks.create_many(conn, plan, edges)
+
+
+def make_tasks(conn: psycopg.Connection[Any], *keys: str, **fields: Any) -> None:
+    """Make tasks one after another, each titled as its key."""
+    for key in keys:
+        tasks.create(conn, key=key, title=key, **fields)
+
+
+def make_graph(
+    conn: psycopg.Connection[Any],
+    *edges: str | tuple[str, str],
+    keys: Iterable[str] = (),
+    **priorities: int,
+) -> None:
+    """Make tasks in one statement: by *keys*, or by name with a priority.
+
+    An edge is "task>blocker" or the pair of them.
+    """
+    new = [NewTask(key=key, title=key) for key in keys]
+    new += [NewTask(key=key, title=key, priority=value) for key, value in priorities.items()]
+    pairs = (edge.split(">") if isinstance(edge, str) else edge for edge in edges)
+    tasks.create_many(conn, new, [NewDependency(task, blocker) for task, blocker in pairs])
+
+
+def lapse_leases(conn: psycopg.Connection[Any]) -> None:
+    """Let every lease be over: back-dated, so that no test waits."""
+    conn.execute(
+        b"update tasks set lease_expires_at = now() - interval '1 second'"
+        b" where claim_agent is not null"
+    )
+
+
+def take(conn: psycopg.Connection[Any], agent: str = "ada", **wishes: Any) -> Claim:
+    """Claim the next task; there is one."""
+    claim = claims.claim_next(conn, agent=agent, **wishes)
+    assert claim
+    return claim

@@ -126,6 +126,16 @@ class Databases:
                 conn.execute(close.format(sql.Identifier(name)))
         return name
 
+    @contextlib.contextmanager
+    def connection(self, setup: str) -> Generator[psycopg.Connection]:
+        """Lend a connection to a database of its own, in which *setup* has run, uncommitted."""
+        url = self.empty()
+        with psycopg.connect(url) as conn:
+            conn.execute(setup.encode())
+            yield conn
+            conn.rollback()
+        self.drop(url)
+
     def drop(self, url: str) -> None:
         name = str(conninfo_to_dict(url)["dbname"])
         with self.admin() as conn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +28,8 @@ from taskdb.queries import (
     tasks,
 )
 from taskdb.queries.admin import query
-from tests.plans import LargePlan, Plan
+from tests.plans import LARGE, LargePlan, Plan
+from tests.rows_read import rows_read
 
 TABLES = (
     *("epics", "features", "tasks", "task_details", "task_history", "task_dependencies"),
@@ -1033,14 +1033,14 @@ def test_repair_is_undone_with_the_transaction_of_its_caller(database_url: str) 
         assert [found.invariant for found in doctor.run(conn)] == ["search_text"]
 
 
-def test_ten_thousand_tasks_are_examined_in_seconds(large_plan: LargePlan) -> None:
+def test_ten_thousand_tasks_are_each_examined_a_few_times(large_plan: LargePlan) -> None:
     with connect(large_plan.url) as conn:
         for held in claims.claim_batch(conn, agent="ada", limit=500):
             claims.complete(conn, task_id=held.task_id, token=held.token)
-        begin = time.monotonic()
+        before = rows_read(conn)
 
         assert doctor.run(conn) == []
-        assert time.monotonic() - begin < 30
+        assert rows_read(conn) - before < 150 * LARGE
 
 
 def test_doctor_takes_its_time_and_leaves_the_settings_of_its_caller(
@@ -1092,16 +1092,16 @@ async def test_the_same_on_an_asynchronous_connection(database_url: str) -> None
         assert await doctor.run(conn) == []
 
 
-def test_a_load_that_nobody_has_analyzed_is_examined_in_seconds(
+def test_a_load_that_nobody_has_analyzed_is_examined_as_cheaply(
     conn: psycopg.Connection[Any],
 ) -> None:
     keys = [f"k{number}" for number in range(5000)]
     edges = [NewDependency(later, earlier) for earlier, later in pairwise(keys)]
     tasks.create_many(conn, [NewTask(key=key, title=key) for key in keys], edges)
-    begin = time.monotonic()
+    before = rows_read(conn)
 
     assert doctor.run(conn) == []
-    assert time.monotonic() - begin < 30
+    assert rows_read(conn) - before < 150 * len(keys)
 
 
 def test_a_finding_is_ready_for_json(conn: psycopg.Connection[Any], used: Plan) -> None:

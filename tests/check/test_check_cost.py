@@ -28,12 +28,8 @@ ON_AVERAGE = 12
 
 @pytest.fixture(scope="module")
 def server(databases: Databases) -> Generator[psycopg.Connection]:
-    url = databases.empty()
-    with psycopg.connect(url) as conn:
-        conn.execute(SCHEMA)
+    with databases.connection(SCHEMA) as conn:
         yield conn
-        conn.rollback()
-    databases.drop(url)
 
 
 def full_joins(links: int) -> str:

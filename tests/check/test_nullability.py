@@ -71,12 +71,8 @@ SETUP, CASES = read_cases()
 @pytest.fixture(scope="module")
 def server(databases: Databases) -> Generator[psycopg.Connection]:
     """A connection to a database of this module's own, with the list's tables in it."""
-    url = databases.empty()
-    with psycopg.connect(url) as conn:
-        conn.execute(SETUP.encode())
+    with databases.connection(SETUP) as conn:
         yield conn
-        conn.rollback()
-    databases.drop(url)
 
 
 @pytest.fixture

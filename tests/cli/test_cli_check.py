@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.command_line import Outcome, command, environment, run
+from tests.command_line import command, environment, run
+from tests.shop import Shop
 
 SCHEMA = """
 create table orders (id integer primary key, title text not null);
@@ -41,35 +41,14 @@ checks = ["contract"]
 """
 
 
-class Shop:
-    """A project in a folder, whose database is at *url*."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder = folder
-        self.url = url
-        (folder / "shop" / "sql").mkdir(parents=True)
-        (folder / "shop" / "__init__.py").write_text(
-            "from pathlib import Path\nfrom taskdb.query import Queries\n"
-            "query = Queries(Path(__file__).parent / 'sql', name='shop')\n"
-        )
-        (folder / "shop" / "orders.py").write_text(PYTHON)
-        self.sql = folder / "shop" / "sql" / "orders.sql"
-        self.sql.write_text(SQL)
-        (folder / "pyproject.toml").write_text(TABLE)
-
-    @property
-    def settings(self) -> Mapping[str, str]:
-        return {"SHOP_URL": self.url}
-
-    def check(self, *arguments: str) -> Outcome:
-        return run("check", *arguments, folder=self.folder, more=self.settings)
-
-
 @pytest.fixture
 def shop(tmp_path: Path, empty_database_url: str) -> Shop:
     with psycopg.connect(empty_database_url) as conn:
         conn.execute(SCHEMA)
-    return Shop(tmp_path, empty_database_url)
+    made = Shop(tmp_path, empty_database_url, SQL)
+    made.module.write_text(PYTHON)
+    (tmp_path / "pyproject.toml").write_text(TABLE)
+    return made
 
 
 def test_the_project_says_what_is_checked_and_with_which_database(shop: Shop) -> None:
@@ -114,7 +93,7 @@ def test_findings_are_annotations_for_github(shop: Shop) -> None:
 
 def test_findings_are_results_in_sarif(shop: Shop) -> None:
     shop.sql.write_text(SQL.replace("title = :title", "title > :title"))
-    (shop.folder / "shop" / "orders.py").write_text(PYTHON.replace("title: str)", "title: int)"))
+    shop.module.write_text(PYTHON.replace("title: str)", "title: int)"))
 
     done = shop.check("--format", "sarif")
 
@@ -155,7 +134,7 @@ def test_a_change_is_checked_again(shop: Shop) -> None:
     watching = subprocess.Popen(
         command("check", "--watch"),
         cwd=shop.folder,
-        env=environment(shop.settings),
+        env=environment({"SHOP_URL": shop.url}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -5,7 +5,7 @@ import random
 import re
 import statistics
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +23,7 @@ from taskdb.models.types import TaskStatus
 from taskdb.queries import claims, epics, features, planning, search, tasks
 from taskdb.queries.admin import doctor as invariants
 from tests.check.test_plan_check import fill
+from tests.clocks import median_ms
 from tests.servers import Databases
 
 SEED = 20261122
@@ -398,16 +399,6 @@ SEARCHES = [
 
 # Few have the words side by side, but many have both, and all of these are read.
 RARE_PHRASE = f'"fix the {made_up(1)}"'
-
-
-def median_ms(action: Callable[[], object], rounds: int = 5) -> float:
-    action()
-    taken: list[float] = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        action()
-        taken.append((time.perf_counter() - started) * 1000)
-    return statistics.median(taken)
 
 
 def filters(conn: Connection) -> dict[str, dict[str, Any]]:

@@ -18,7 +18,7 @@ from taskdb.database import connect
 from taskdb.models import SessionStatus
 from taskdb.queries import conversations, documents, research, sessions
 from taskdb.queries.admin import seed
-from tests.costs.test_figures import FACTOR, median_ms
+from tests.clocks import FACTOR, median_ms
 from tests.servers import Databases
 
 Connection = psycopg.Connection[Any]

@@ -9,9 +9,8 @@ import select
 import socket
 import struct
 import threading
-import time
 import traceback
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -39,6 +38,7 @@ from taskdb.errors import (
     SchemaVersionMismatchError,
     ValidationError,
 )
+from tests.waiting import wait_until
 
 # Its own: other tests hold some too.
 ADVISORY_LOCKS = (
@@ -83,13 +83,6 @@ def own_server() -> Generator[Server]:
 def server(own_server: Server) -> Server:
     own_server.start()
     return own_server
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < give_up_at, "it never came true"
-        time.sleep(0.005)
 
 
 def one(conn: psycopg.Connection[Any], statement: str) -> Any:
@@ -695,11 +688,8 @@ def test_server_that_never_answers_is_given_up_within_the_connect_timeout() -> N
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        start = time.monotonic()
         with pytest.raises(DatabaseNotFoundError, match="timeout"):
             connect(f"postgresql://127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=1")
-
-    assert time.monotonic() - start < 4
 
 
 async def test_pooler_that_drops_the_settings_is_found_out(
@@ -728,30 +718,34 @@ def test_role_may_bring_the_settings_that_a_pooler_drops(
         assert one(conn, "show search_path") == "taskdb, shared, pg_temp"
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for the pool's second attempt waits past its own timeout, and is told so."""
+    monkeypatch.setattr("psycopg_pool.base.AttemptWithBackoff.INITIAL_DELAY", 1000.0)
+
+
 @pytest.mark.parametrize("idle", [1, 10])
-def test_restart_of_the_server_costs_no_seconds(server: Server, idle: int) -> None:
+def test_restart_of_the_server_costs_no_wait(server: Server, idle: int, impatient: None) -> None:
     with Database(server.url, check_schema=False, pool_min=idle) as db:
         wait_until(lambda: db.pool_figures().available == idle)
         server.stop()
         server.start()
 
-        start = time.monotonic()
         with db.connection() as conn:
             assert one(conn, "select 1") == 1
-        assert time.monotonic() - start < 0.8
 
 
-async def test_restart_of_the_server_costs_no_seconds_asynchronously(server: Server) -> None:
+async def test_restart_of_the_server_costs_no_wait_asynchronously(
+    server: Server, impatient: None
+) -> None:
     async with AsyncDatabase(server.url, check_schema=False, pool_min=10) as adb:
         while adb.pool_figures().available < 10:
             await asyncio.sleep(0.005)
         server.stop()
         server.start()
 
-        start = time.monotonic()
         async with adb.connection() as conn:
             await conn.execute("select 1")
-        assert time.monotonic() - start < 0.8
 
 
 def test_connections_that_died_together_are_renewed_together(
@@ -776,24 +770,18 @@ def test_connections_that_died_together_are_renewed_together(
         assert drained == [1]
 
 
-def test_server_that_went_away_is_missed_within_a_second_and_found_again_at_once(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+def test_server_that_went_away_is_missed_and_found_again_at_once(
+    server: Server, impatient: None
 ) -> None:
-    # A pool that went on trying in the background would sleep so long between two attempts.
-    monkeypatch.setattr("psycopg_pool.base.AttemptWithBackoff.INITIAL_DELAY", 20.0)
     with Database(server.url, check_schema=False) as db:
         db.health()
         server.stop()
         for _ in range(2):
-            start = time.monotonic()
             with pytest.raises(DatabaseNotFoundError, match="cannot be reached"):
                 db.health()
-            assert time.monotonic() - start < 5
 
         server.start()
-        start = time.monotonic()
         db.health()
-        assert time.monotonic() - start < 5
 
 
 def test_request_that_waits_for_a_connection_learns_that_the_server_went_away(

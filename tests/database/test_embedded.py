@@ -11,8 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 
 import psycopg
@@ -24,6 +23,7 @@ from taskdb.embedded import server as embedded
 from taskdb.embedded.account import Account
 from taskdb.embedded.temporary import _sweep
 from taskdb.errors import DatabaseError, DatabaseNotFoundError
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 STARTER = "import sys; from taskdb.embedded import Server; print(Server(sys.argv[1]).start())"
@@ -88,13 +88,6 @@ def pid_of(server: Server) -> int:
     pid = server.status().pid
     assert pid is not None
     return pid
-
-
-def wait_until(seen: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not seen():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.005)
 
 
 def starter(directory: Path) -> subprocess.Popen[str]:

@@ -15,8 +15,7 @@ import pytest
 from taskdb.errors import ValidationError
 from taskdb.exchange import ReadOptions, detect, import_plan, read_plan
 from taskdb.exchange.backlogmd import FOLDERS
-from taskdb.exchange.plan import Plan
-from tests.exchange_files import DATA, by_key, changed, needs_data, refused, stats
+from tests.exchange_files import DATA, by_key, changed, needs_data, refused, states, stats
 
 Write = Callable[..., None]
 REAL = DATA / "backlog-md" / "2025-07-16"
@@ -45,10 +44,6 @@ def write(folder: Path) -> Write:
 
 def task(number: str, more: str = "", status: str = "To Do") -> str:
     return f"id: {number}\ntitle: Task {number}\nstatus: {status}\n{more}"
-
-
-def states(plan: Plan) -> dict[str, tuple[str, str | None]]:
-    return {task.key: (task.status.value, task.blocked_reason) for task in plan.tasks}
 
 
 def test_fields_and_sections_find_their_places(folder: Path, write: Write) -> None:

@@ -14,9 +14,8 @@ import pytest
 
 from taskdb.errors import ValidationError
 from taskdb.exchange import ReadOptions, detect, read_plan
-from taskdb.exchange.plan import Plan
 from taskdb.models.types import TaskStatus
-from tests.exchange_files import by_key, changed, refused
+from tests.exchange_files import by_key, changed, edges_of, refused, states
 
 Write = Callable[..., Path]
 
@@ -51,14 +50,6 @@ def write(tmp_path: Path) -> Write:
         return path
 
     return write
-
-
-def edges(plan: Plan) -> list[tuple[str, str]]:
-    return [(edge.task, edge.depends_on) for edge in plan.edges]
-
-
-def states(plan: Plan) -> dict[str, tuple[str, str | None]]:
-    return {task.key: (task.status.value, task.blocked_reason) for task in plan.tasks}
 
 
 def test_an_export_of_linear_is_taken(write: Write) -> None:
@@ -107,7 +98,7 @@ def test_an_export_of_linear_is_taken(write: Write) -> None:
         "ENG-7": ("blocked", "Triage"),
         "ENG-8": ("blocked", "Waiting for legal"),
     }
-    assert edges(plan) == [("ENG-1", "ENG-2"), ("ENG-1", "ENG-3")]
+    assert edges_of(plan) == [("ENG-1", "ENG-2"), ("ENG-1", "ENG-3")]
     first, second = plan.tasks[:2]
     assert (first.priority, first.labels, first.created_by) == (
         1,
@@ -147,7 +138,7 @@ def test_an_export_of_jira_is_taken(tmp_path: Path) -> None:
         "A-5": ("blocked", "Risk"),
     }
     # What a task blocks, waits for it.
-    assert edges(plan) == [("A-2", "A-1"), ("A-3", "A-1")]
+    assert edges_of(plan) == [("A-2", "A-1"), ("A-3", "A-1")]
     tasks = by_key(plan)
     assert tasks["A-1"].labels == ("ui", "api")
     assert (tasks["A-2"].parent, tasks["A-5"].parent) == ("A-1", "A-1")
@@ -214,7 +205,7 @@ def test_issues_of_github_are_taken(tmp_path: Path) -> None:
         "7": ("blocked", "Idea"),
         "8": ("blocked", f"waits for {there}/1, which the file does not have"),
     }
-    assert edges(plan) == [("2", "1")]
+    assert edges_of(plan) == [("2", "1")]
     assert by_key(plan)["2"].parent == "1"
     assert (plan.tasks[0].labels, plan.tasks[0].created_by) == (("ui",), "bob")
 
@@ -251,7 +242,7 @@ def test_any_table_is_taken_by_the_names_of_its_columns(tmp_path: Path) -> None:
         "p-2": ("pending", None),
         "p-3": ("blocked", "perhaps"),
     }
-    assert edges(plan) == [("p-2", "p-1"), ("p-3", "p-1"), ("p-3", "p-2")]
+    assert edges_of(plan) == [("p-2", "p-1"), ("p-3", "p-1"), ("p-3", "p-2")]
     assert plan.tasks[0].title == "Tables; and keys"
     assert plan.tasks[0].metadata["Cost"] == "7"
 
@@ -271,7 +262,7 @@ def test_json_lines_are_taken_by_the_names_of_their_fields(tmp_path: Path) -> No
         "2": ("pending", None),
         "3": ("blocked", "frozen"),
     }
-    assert edges(plan) == [("2", "1")]
+    assert edges_of(plan) == [("2", "1")]
     assert plan.tasks[1].labels == ("x",)
 
 

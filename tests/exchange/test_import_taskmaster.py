@@ -14,7 +14,7 @@ from taskdb.errors import ValidationError
 from taskdb.exchange import ReadOptions, read_plan
 from taskdb.exchange.plan import Plan
 from taskdb.models.types import DependencyType, TaskStatus
-from tests.exchange_files import by_key, changed, refused
+from tests.exchange_files import by_key, changed, edges_of, refused
 
 Read = Callable[..., Plan]
 
@@ -36,15 +36,11 @@ def task(number: object, **values: Any) -> dict[str, Any]:
     return {"id": number, "title": f"Task {number}", "status": "pending", **values}
 
 
-def edges(plan: Plan) -> list[tuple[str, str]]:
-    return [(edge.task, edge.depends_on) for edge in plan.edges]
-
-
 def test_a_flat_file_is_the_tag_master(read: Read) -> None:
     plan = read([task(1), task("2", dependencies=[1]), task(3, dependencies=["2"])])
 
     assert [t.key for t in plan.tasks] == ["master.1", "master.2", "master.3"]
-    assert edges(plan) == [("master.2", "master.1"), ("master.3", "master.2")]
+    assert edges_of(plan) == [("master.2", "master.1"), ("master.3", "master.2")]
     assert {edge.dependency_type for edge in plan.edges} == {DependencyType.REQUIRES}
 
 
@@ -56,7 +52,7 @@ def test_tags_keep_their_ids_apart(read: Read) -> None:
         }
     )
 
-    assert edges(plan) == [("master.2", "master.1"), ("side.2", "side.1")]
+    assert edges_of(plan) == [("master.2", "master.1"), ("side.2", "side.1")]
 
 
 def test_subtasks_are_child_tasks_at_any_depth(read: Read) -> None:
@@ -97,7 +93,7 @@ def test_what_a_subtask_waits_for_follows_the_tools_own_rule(read: Read) -> None
         ]
     )
 
-    assert edges(plan) == [
+    assert edges_of(plan) == [
         ("master.7.2", "master.7.1"),
         ("master.7.3", "master.7.1"),
         ("master.7.99", "master.100"),
@@ -176,7 +172,7 @@ def test_a_subtask_may_carry_its_whole_id(read: Read) -> None:
     )
 
     assert [t.key for t in plan.tasks] == ["master.1", "master.1.1", "master.1.2", "master.1.2.1"]
-    assert edges(plan) == [("master.1.1", "master.1.2")]
+    assert edges_of(plan) == [("master.1.1", "master.1.2")]
 
 
 def test_subtasks_are_not_offered_beside_their_open_task(read: Read) -> None:
@@ -345,7 +341,7 @@ def test_a_prefix_goes_before_every_key(read: Read) -> None:
     plan = read([task(1), task(2, dependencies=[1], subtasks=[task(1)])], prefix="old-")
 
     assert [t.key for t in plan.tasks] == ["old-master.1", "old-master.2", "old-master.2.1"]
-    assert edges(plan) == [("old-master.2", "old-master.1")]
+    assert edges_of(plan) == [("old-master.2", "old-master.1")]
     assert not len(plan.findings)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -18,11 +17,6 @@ from tests.trains import Trains
 NO_TRANSACTION = "-- transactional: false"
 SESSION_TIMEOUT = "set lock_timeout = '2s';"
 Check = Callable[[], list[migration_check.RehearsalFailure]]
-
-
-@pytest.fixture
-def trains(tmp_path: Path) -> Trains:
-    return Trains(tmp_path / "trains")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.command_line import Outcome, run
+from tests.shop import Shop
 
 SCHEMA = """
 create type order_state as enum ('open', 'sent out');
@@ -76,37 +76,23 @@ copy customers (id, name) from stdin;
 """
 
 
-class Shop:
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder = folder
-        self.url = url
-        self.module = folder / "shop" / "orders.py"
-        (folder / "shop" / "sql").mkdir(parents=True)
-        (folder / "shop" / "sql" / "orders.sql").write_text(ORDERS)
-        (folder / "shop" / "__init__.py").write_text(
-            "from pathlib import Path\nfrom taskdb.query import Queries\n"
-            "query = Queries(Path(__file__).parent / 'sql', name='shop')\n"
-        )
-
-    def call(self, *arguments: str) -> Outcome:
-        return run("--url", self.url, *arguments, "--package", "shop", folder=self.folder)
-
-    def python(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.stdout + done.stderr
+def python(shop: Shop, *arguments: str) -> str:
+    """Run Python in the project's folder, and return all that it prints."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=shop.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout + done.stderr
 
 
 @pytest.fixture
 def shop(tmp_path: Path, empty_database_url: str) -> Shop:
     with psycopg.connect(empty_database_url) as conn:
         conn.execute(SCHEMA)
-    return Shop(tmp_path, empty_database_url)
+    return Shop(tmp_path, empty_database_url, ORDERS)
 
 
 MAIN = """
@@ -136,11 +122,11 @@ def test_what_is_generated_is_checked_typed_and_runs(shop: Shop) -> None:
     assert checked.status == 0, checked.out
     assert "looked at: 8 queries" in checked.out
     mypy = ("-m", "mypy", "--strict", "--disable-error-code", "empty-body", "shop")
-    assert "Success" in shop.python(*mypy)
+    assert "Success" in python(shop, *mypy)
     ruff = ("-m", "ruff", "format", "--line-length", "100", "--diff", "shop/orders.py")
-    assert shop.python(*ruff) == "1 file already formatted\n"
+    assert python(shop, *ruff) == "1 file already formatted\n"
     (shop.folder / "main.py").write_text(MAIN)
-    assert shop.python("main.py", shop.url).splitlines() == [
+    assert python(shop, "main.py", shop.url).splitlines() == [
         "open None",
         "[ListOrdersRow(id=1, state=<OrderState.OPEN: 'open'>, name='Ada')]",
         "1 None",
@@ -178,8 +164,7 @@ def test_what_stands_there_stays(shop: Shop) -> None:
     shop.module.write_text(edited)
     again = shop.call("generate")
     kept = shop.module.read_text()
-    sql = shop.folder / "shop" / "sql" / "orders.sql"
-    sql.write_text(ORDERS + "\n-- name: ids\nselect id, span from orders;\n")
+    shop.sql.write_text(ORDERS + "\n-- name: ids\nselect id, span from orders;\n")
     more = shop.call("generate")
 
     assert again.out == "no functions written\n"
@@ -193,8 +178,7 @@ def test_what_stands_there_stays(shop: Shop) -> None:
 
 
 def test_a_column_that_is_no_name_is_refused_with_its_place(shop: Shop) -> None:
-    sql = shop.folder / "shop" / "sql" / "orders.sql"
-    sql.write_text("-- name: odd\nselect 1, 2;\n")
+    shop.sql.write_text("-- name: odd\nselect 1, 2;\n")
 
     done = shop.call("generate")
 

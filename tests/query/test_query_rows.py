@@ -59,7 +59,7 @@ class Pair:
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Make:
+def queries_of(tmp_path: Path) -> Make:
     """Write SQL to `q.sql` and return its decorator; stubs say `@query(file="q")`."""
 
     def made(sql: str) -> Queries:
@@ -86,8 +86,8 @@ async def call(
 VALUES = "select * from unnest(:names::text[]) with ordinality as v (name, number);"
 
 
-async def test_one_row_is_one_row(make: Make, call: Any) -> None:
-    query = make(f"-- name: get\n{VALUES}")
+async def test_one_row_is_one_row(queries_of: Make, call: Any) -> None:
+    query = queries_of(f"-- name: get\n{VALUES}")
 
     @query(file="q")
     def get(names: list[str]) -> Pair: ...
@@ -99,8 +99,8 @@ async def test_one_row_is_one_row(make: Make, call: Any) -> None:
         await call(get, ["a", "b"])
 
 
-async def test_at_most_one_row_may_be_none(make: Make, call: Any) -> None:
-    query = make(f"-- name: find\n{VALUES}")
+async def test_at_most_one_row_may_be_none(queries_of: Make, call: Any) -> None:
+    query = queries_of(f"-- name: find\n{VALUES}")
 
     @query(file="q")
     def find(names: list[str]) -> Pair | None: ...
@@ -111,8 +111,8 @@ async def test_at_most_one_row_may_be_none(make: Make, call: Any) -> None:
         await call(find, ["a", "b"])
 
 
-async def test_a_list_is_all_rows(make: Make, call: Any) -> None:
-    query = make(f"-- name: listed\n{VALUES}")
+async def test_a_list_is_all_rows(queries_of: Make, call: Any) -> None:
+    query = queries_of(f"-- name: listed\n{VALUES}")
 
     @query(file="q")
     def listed(names: list[str]) -> list[Pair]: ...
@@ -121,8 +121,8 @@ async def test_a_list_is_all_rows(make: Make, call: Any) -> None:
     assert await call(listed, []) == []
 
 
-async def test_a_scalar_takes_the_one_column(make: Make, call: Any) -> None:
-    query = make("-- name: one\nselect :n::int;\n-- name: many\nselect unnest(:n::int[]);")
+async def test_a_scalar_takes_the_one_column(queries_of: Make, call: Any) -> None:
+    query = queries_of("-- name: one\nselect :n::int;\n-- name: many\nselect unnest(:n::int[]);")
 
     @query(file="q")
     def one(n: int | None) -> int | None: ...
@@ -134,8 +134,10 @@ async def test_a_scalar_takes_the_one_column(make: Make, call: Any) -> None:
     assert await call(many, [1, None]) == [1, None]
 
 
-async def test_a_statement_without_rows_gives_the_number_it_affected(make: Make, call: Any) -> None:
-    query = make(
+async def test_a_statement_without_rows_gives_the_number_it_affected(
+    queries_of: Make, call: Any
+) -> None:
+    query = queries_of(
         "-- name: create\ncreate temporary table t (n int);\n"
         "-- name: fill\ninsert into t select generate_series(1, :n::int);\n"
         "-- name: clear\ndelete from t;"
@@ -154,8 +156,8 @@ async def test_a_statement_without_rows_gives_the_number_it_affected(make: Make,
     assert await call(clear) is None
 
 
-async def test_a_function_called_for_its_effect_gives_none(make: Make, call: Any) -> None:
-    query = make("-- name: pause\nselect pg_sleep(0);")
+async def test_a_function_called_for_its_effect_gives_none(queries_of: Make, call: Any) -> None:
+    query = queries_of("-- name: pause\nselect pg_sleep(0);")
 
     @query(file="q")
     def pause() -> None: ...
@@ -190,9 +192,9 @@ async def test_a_function_called_for_its_effect_gives_none(make: Make, call: Any
     ],
 )
 def test_a_result_that_was_not_promised_is_refused(
-    conn: Connection[Any], make: Make, sql: str, returns: Any, message: str
+    conn: Connection[Any], queries_of: Make, sql: str, returns: Any, message: str
 ) -> None:
-    query = make(f"-- name: get\n{sql};")
+    query = queries_of(f"-- name: get\n{sql};")
 
     def get() -> Any: ...
 
@@ -204,8 +206,8 @@ def test_a_result_that_was_not_promised_is_refused(
     assert caught.value.hint
 
 
-async def test_the_error_for_no_row_may_be_named(make: Make, call: Any) -> None:
-    query = make(
+async def test_the_error_for_no_row_may_be_named(queries_of: Make, call: Any) -> None:
+    query = queries_of(
         "-- name: heartbeat\nselect 1 where :task_key = 'held';\n"
         "-- name: release\ndelete from tasks where key = :key;\n"
         "-- name: find\nselect 1 where false;"
@@ -230,8 +232,10 @@ async def test_the_error_for_no_row_may_be_named(make: Make, call: Any) -> None:
         await call(find)
 
 
-def test_what_was_not_found_is_named_but_no_secret_is(conn: Connection[Any], make: Make) -> None:
-    query = make(
+def test_what_was_not_found_is_named_but_no_secret_is(
+    conn: Connection[Any], queries_of: Make
+) -> None:
+    query = queries_of(
         "-- name: get\nselect 1 where :key = :password and :id = 1 and :mood = 'x' and :n <> 1;"
     )
 
@@ -309,14 +313,14 @@ from generate_series(1, 2);
 
 @pytest.mark.parametrize("registered", [False, True])
 def test_every_type_becomes_what_is_annotated(
-    conn: Connection[Any], make: Make, registered: bool
+    conn: Connection[Any], queries_of: Make, registered: bool
 ) -> None:
     conn.execute("create type pg_temp.mood as enum ('glad', 'so, \"so\"')")
     if registered:
         info = EnumInfo.fetch(conn, "pg_temp.mood")
         assert info
         register_enum(info, conn, Mood, mapping={mood: mood.value for mood in Mood})
-    query = make(EVERYTHING)
+    query = queries_of(EVERYTHING)
 
     @query(file="q")
     def everything() -> list[Everything]: ...
@@ -354,8 +358,8 @@ def test_every_type_becomes_what_is_annotated(
     assert isinstance(row.weight, Weight)
 
 
-def test_a_literal_may_have_none_among_its_values(conn: Connection[Any], make: Make) -> None:
-    query = make("-- name: get\nselect nullif('a'::text, :b::text);")
+def test_a_literal_may_have_none_among_its_values(conn: Connection[Any], queries_of: Make) -> None:
+    query = queries_of("-- name: get\nselect nullif('a'::text, :b::text);")
 
     @query(file="q")
     def get(b: str) -> Literal["a", None]: ...
@@ -364,7 +368,9 @@ def test_a_literal_may_have_none_among_its_values(conn: Connection[Any], make: M
     assert get(conn, "a") is None
 
 
-def test_columns_go_to_fields_by_name_and_in_any_order(conn: Connection[Any], make: Make) -> None:
+def test_columns_go_to_fields_by_name_and_in_any_order(
+    conn: Connection[Any], queries_of: Make
+) -> None:
     @dataclass
     class Row:
         a: int
@@ -373,7 +379,7 @@ def test_columns_go_to_fields_by_name_and_in_any_order(conn: Connection[Any], ma
         b: int
         c: int = 0
 
-    query = make("-- name: get\nselect 3 as c, 1 as a, 2 as b;")
+    query = queries_of("-- name: get\nselect 3 as c, 1 as a, 2 as b;")
 
     def get() -> Any: ...
 
@@ -382,7 +388,7 @@ def test_columns_go_to_fields_by_name_and_in_any_order(conn: Connection[Any], ma
 
 
 def test_a_constructor_may_have_other_places_than_the_fields(
-    conn: Connection[Any], make: Make
+    conn: Connection[Any], queries_of: Make
 ) -> None:
     @dataclass
     class Scaled:
@@ -398,7 +404,9 @@ def test_a_constructor_may_have_other_places_than_the_fields(
         def __init__(self, b: int, a: int) -> None:
             self.a, self.b = a, b
 
-    query = make("-- name: scaled\nselect 1 as a, 2 as b;\n-- name: turned\nselect 1 as a, 2 as b;")
+    query = queries_of(
+        "-- name: scaled\nselect 1 as a, 2 as b;\n-- name: turned\nselect 1 as a, 2 as b;"
+    )
 
     def scaled() -> Any: ...
     def turned() -> Any: ...
@@ -411,10 +419,10 @@ def test_a_constructor_may_have_other_places_than_the_fields(
 
 @pytest.mark.parametrize("annotation", [list[int], list[dict[str, Any]], tuple[int, str], int])
 def test_what_comes_as_text_is_taken_for_nothing_else(
-    conn: Connection[Any], make: Make, annotation: Any
+    conn: Connection[Any], queries_of: Make, annotation: Any
 ) -> None:
     conn.execute("create type pg_temp.mood as enum ('glad')")
-    query = make("-- name: get\nselect 1 as n, array['glad']::pg_temp.mood[] as moods;")
+    query = queries_of("-- name: get\nselect 1 as n, array['glad']::pg_temp.mood[] as moods;")
 
     @dataclass
     class Row:
@@ -470,9 +478,9 @@ ROW_CLASSES = [PairTuple, PairAttrs, PairModel, PairStruct, PairPydantic]
 
 @pytest.mark.parametrize("kind", ROW_CLASSES)
 def test_rows_become_a_class_by_its_own_constructor(
-    conn: Connection[Any], make: Make, kind: Any
+    conn: Connection[Any], queries_of: Make, kind: Any
 ) -> None:
-    query = make(
+    query = queries_of(
         "-- name: get\nselect n as number, 'a' as name from (values (1), (null)) as v (n);\n"
         "-- name: bad\nselect null::text as name, 1 as number;\n"
         "-- name: more\nselect 'a' as name, 1 as number, 2 as colour;"
@@ -526,9 +534,9 @@ NO_RESULTS: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize(("annotation", "expected"), NO_RESULTS)
 def test_what_no_row_becomes_is_refused_by_name_at_import(
-    make: Make, annotation: Any, expected: str
+    queries_of: Make, annotation: Any, expected: str
 ) -> None:
-    query = make("-- name: get\nselect 'a' as name, 1 as number;")
+    query = queries_of("-- name: get\nselect 'a' as name, 1 as number;")
 
     def get() -> Any: ...
 
@@ -551,11 +559,11 @@ ARRAYS = [
 
 @pytest.mark.parametrize(("value", "annotation", "expected"), ARRAYS)
 def test_an_array_of_a_type_that_psycopg_does_not_know_becomes_a_list(
-    conn: Connection[Any], make: Make, value: str, annotation: Any, expected: Any
+    conn: Connection[Any], queries_of: Make, value: str, annotation: Any, expected: Any
 ) -> None:
     conn.execute("create type pg_temp.mood as enum ('glad', 'so, \"so\"')")
     conn.execute("create domain pg_temp.short as text")
-    query = make(f"-- name: get\nselect {value};")
+    query = queries_of(f"-- name: get\nselect {value};")
 
     def get() -> Any: ...
 
@@ -584,10 +592,10 @@ MISREAD = [
 
 @pytest.mark.parametrize(("value", "annotation", "expected"), MISREAD)
 def test_a_value_that_is_not_what_is_annotated_is_named(
-    conn: Connection[Any], make: Make, value: str, annotation: Any, expected: str
+    conn: Connection[Any], queries_of: Make, value: str, annotation: Any, expected: str
 ) -> None:
     conn.execute("create type pg_temp.mood as enum ('glad')")
-    query = make(f"-- name: get\nselect {value} as v;")
+    query = queries_of(f"-- name: get\nselect {value} as v;")
 
     def get() -> Any: ...
 
@@ -608,9 +616,9 @@ UNREADABLE = [
 
 @pytest.mark.parametrize(("value", "annotation", "shown"), UNREADABLE)
 async def test_a_value_that_python_cannot_hold_is_named(
-    make: Make, call: Any, value: str, annotation: Any, shown: str
+    queries_of: Make, call: Any, value: str, annotation: Any, shown: str
 ) -> None:
-    query = make(f"-- name: get\nselect 1 as n, {value} as v union all select 2, {value};")
+    query = queries_of(f"-- name: get\nselect 1 as n, {value} as v union all select 2, {value};")
 
     @dataclass
     class Row:
@@ -628,9 +636,9 @@ async def test_a_value_that_python_cannot_hold_is_named(
 
 
 def test_a_value_that_python_cannot_hold_is_named_in_a_stream(
-    conn: Connection[Any], make: Make
+    conn: Connection[Any], queries_of: Make
 ) -> None:
-    query = make(
+    query = queries_of(
         "-- name: get\nselect case n when 700 then 'infinity' else '2030-01-01' end::date "
         "from generate_series(1, 900) as n;"
     )
@@ -652,9 +660,9 @@ def test_a_value_that_python_cannot_hold_is_named_in_a_stream(
     ],
 )
 def test_a_statement_that_writes_cannot_be_streamed(
-    conn: Connection[Any], make: Make, sql: str
+    conn: Connection[Any], queries_of: Make, sql: str
 ) -> None:
-    query = make(f"-- name: get\n{sql};")
+    query = queries_of(f"-- name: get\n{sql};")
 
     @query(file="q")
     def get() -> list[int]: ...
@@ -663,8 +671,10 @@ def test_a_statement_that_writes_cannot_be_streamed(
         get.stream(conn)
 
 
-def test_a_column_may_be_called_as_a_command_is(conn: Connection[Any], make: Make) -> None:
-    query = make("-- name: get\nselect (update), (delete) from (values (1, 2)) v (update, delete);")
+def test_a_column_may_be_called_as_a_command_is(conn: Connection[Any], queries_of: Make) -> None:
+    query = queries_of(
+        "-- name: get\nselect (update), (delete) from (values (1, 2)) v (update, delete);"
+    )
 
     @query(file="q")
     def get() -> list[Any]: ...
@@ -675,8 +685,8 @@ def test_a_column_may_be_called_as_a_command_is(conn: Connection[Any], make: Mak
 FLAG = "-- name: get\nselect 1 as n\nwhere true\n    and false  -- if :none\n;"
 
 
-def test_a_line_of_a_flag_is_left_out_for_false(conn: Connection[Any], make: Make) -> None:
-    query = make(FLAG)
+def test_a_line_of_a_flag_is_left_out_for_false(conn: Connection[Any], queries_of: Make) -> None:
+    query = queries_of(FLAG)
 
     @query(file="q")
     def get(*, none: bool = False) -> list[int]: ...
@@ -688,8 +698,10 @@ def test_a_line_of_a_flag_is_left_out_for_false(conn: Connection[Any], make: Mak
             get(conn, none=value)
 
 
-def test_a_line_of_a_flag_is_left_out_for_none_as_well(conn: Connection[Any], make: Make) -> None:
-    query = make(FLAG)
+def test_a_line_of_a_flag_is_left_out_for_none_as_well(
+    conn: Connection[Any], queries_of: Make
+) -> None:
+    query = queries_of(FLAG)
 
     @query(file="q")
     def get(*, none: bool | None = None) -> list[int]: ...
@@ -697,8 +709,12 @@ def test_a_line_of_a_flag_is_left_out_for_none_as_well(conn: Connection[Any], ma
     assert (get(conn), get(conn, none=False), get(conn, none=True)) == ([1], [1], [])
 
 
-def test_a_bool_that_is_sent_keeps_its_line_for_false(conn: Connection[Any], make: Make) -> None:
-    query = make("-- name: get\nselect 1 as n\nwhere true\n    and :is_there  -- if :is_there\n;")
+def test_a_bool_that_is_sent_keeps_its_line_for_false(
+    conn: Connection[Any], queries_of: Make
+) -> None:
+    query = queries_of(
+        "-- name: get\nselect 1 as n\nwhere true\n    and :is_there  -- if :is_there\n;"
+    )
 
     @query(file="q")
     def get(*, is_there: bool | None = None) -> list[int]: ...
@@ -706,8 +722,10 @@ def test_a_bool_that_is_sent_keeps_its_line_for_false(conn: Connection[Any], mak
     assert (get(conn), get(conn, is_there=False), get(conn, is_there=True)) == ([1], [], [1])
 
 
-def test_a_mark_that_speaks_of_null_is_no_part_of_a_name(conn: Connection[Any], make: Make) -> None:
-    query = make("""-- name: get\nselect 'a' as "name!", null::int as "number?";""")
+def test_a_mark_that_speaks_of_null_is_no_part_of_a_name(
+    conn: Connection[Any], queries_of: Make
+) -> None:
+    query = queries_of("""-- name: get\nselect 'a' as "name!", null::int as "number?";""")
 
     @query(file="q")
     def get() -> Pair: ...
@@ -715,8 +733,8 @@ def test_a_mark_that_speaks_of_null_is_no_part_of_a_name(conn: Connection[Any], 
     assert get(conn) == Pair("a", None)
 
 
-def test_new_types_are_looked_through(conn: Connection[Any], make: Make) -> None:
-    query = make("-- name: get\nselect :id::uuid;")
+def test_new_types_are_looked_through(conn: Connection[Any], queries_of: Make) -> None:
+    query = queries_of("-- name: get\nselect :id::uuid;")
     some = UUID("0190163d-8694-739b-aea5-966c26f8ad91")
 
     def get(id: UUID) -> Any: ...
@@ -725,8 +743,8 @@ def test_new_types_are_looked_through(conn: Connection[Any], make: Make) -> None
     assert query(file="q")(get)(conn, some) == some
 
 
-async def test_a_null_that_was_not_promised_is_named(make: Make, call: Any) -> None:
-    query = make(
+async def test_a_null_that_was_not_promised_is_named(queries_of: Make, call: Any) -> None:
+    query = queries_of(
         "-- name: pairs\nselect n::text as number, nullif(n, 3)::text as name "
         "from generate_series(1, 4) as n;\n"
         "-- name: one\nselect null::int;\n"
@@ -761,9 +779,9 @@ async def test_a_null_that_was_not_promised_is_named(make: Make, call: Any) -> N
 
 @pytest.mark.parametrize("value", ["'sad'::text", "'{glad,sad}'::text[]"])
 def test_a_value_that_an_enumeration_lacks_is_named(
-    conn: Connection[Any], make: Make, value: str
+    conn: Connection[Any], queries_of: Make, value: str
 ) -> None:
-    query = make(f"-- name: get\nselect 1 as number, {value} as mood;")
+    query = queries_of(f"-- name: get\nselect 1 as number, {value} as mood;")
 
     @dataclass
     class Row:
@@ -780,7 +798,7 @@ def test_a_value_that_an_enumeration_lacks_is_named(
     assert "Mood" in caught.value.message
 
 
-def test_an_error_inside_a_dataclass_is_its_own(conn: Connection[Any], make: Make) -> None:
+def test_an_error_inside_a_dataclass_is_its_own(conn: Connection[Any], queries_of: Make) -> None:
     @dataclass
     class Strict:
         n: int
@@ -788,7 +806,7 @@ def test_an_error_inside_a_dataclass_is_its_own(conn: Connection[Any], make: Mak
         def __post_init__(self) -> None:
             raise KeyError(self.n)
 
-    query = make("-- name: get\nselect 1 as n;")
+    query = queries_of("-- name: get\nselect 1 as n;")
 
     def get() -> Any: ...
 
@@ -800,10 +818,10 @@ def test_an_error_inside_a_dataclass_is_its_own(conn: Connection[Any], make: Mak
 @pytest.mark.parametrize("columns", ["name, number", "*"])
 @pytest.mark.parametrize("rows", ["1", "2"])
 def test_a_result_of_another_shape_is_read_anew(
-    conn: Connection[Any], make: Make, columns: str, rows: str
+    conn: Connection[Any], queries_of: Make, columns: str, rows: str
 ) -> None:
     """The table behind a name may change: another one hides it, or is made in its place."""
-    query = make(f"-- name: pairs\nselect {columns} from shape;")
+    query = queries_of(f"-- name: pairs\nselect {columns} from shape;")
 
     @query(file="q")
     def pairs() -> list[Pair]: ...
@@ -824,13 +842,15 @@ def test_a_result_of_another_shape_is_read_anew(
         pairs(conn)
 
 
-def test_columns_that_a_star_names_may_change_places(conn: Connection[Any], make: Make) -> None:
+def test_columns_that_a_star_names_may_change_places(
+    conn: Connection[Any], queries_of: Make
+) -> None:
     @dataclass
     class Names:
         first: str
         last: str
 
-    query = make("-- name: names\nselect * from shape;")
+    query = queries_of("-- name: names\nselect * from shape;")
 
     def names() -> Any: ...
 
@@ -842,8 +862,10 @@ def test_columns_that_a_star_names_may_change_places(conn: Connection[Any], make
         assert get(conn) == Names("Ada", "Lovelace")
 
 
-def test_the_connections_own_row_factory_does_not_matter(conn: Connection[Any], make: Make) -> None:
-    query = make(f"-- name: get\n{VALUES}")
+def test_the_connections_own_row_factory_does_not_matter(
+    conn: Connection[Any], queries_of: Make
+) -> None:
+    query = queries_of(f"-- name: get\n{VALUES}")
 
     @query(file="q")
     def get(names: list[str]) -> Pair: ...
@@ -853,8 +875,10 @@ def test_the_connections_own_row_factory_does_not_matter(conn: Connection[Any], 
     assert get(conn, ["a"]) == Pair("a", 1)
 
 
-def test_a_connection_may_read_a_type_in_its_own_way(conn: Connection[Any], make: Make) -> None:
-    query = make("-- name: get\nselect 1.5;")
+def test_a_connection_may_read_a_type_in_its_own_way(
+    conn: Connection[Any], queries_of: Make
+) -> None:
+    query = queries_of("-- name: get\nselect 1.5;")
 
     @query(file="q")
     def get() -> float: ...
@@ -866,9 +890,9 @@ def test_a_connection_may_read_a_type_in_its_own_way(conn: Connection[Any], make
 
 
 def test_a_service_may_have_all_connections_read_a_type_in_its_own_way(
-    shared_database_url: str, make: Make
+    shared_database_url: str, queries_of: Make
 ) -> None:
-    query = make("-- name: get\nselect 1.5;")
+    query = queries_of("-- name: get\nselect 1.5;")
 
     @query(file="q")
     def get() -> float: ...

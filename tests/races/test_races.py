@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,6 @@ from psycopg import IsolationLevel
 from psycopg.errors import SerializationFailure
 
 from taskdb.admin import doctor
-from taskdb.database import connect
 from taskdb.errors import (
     CircularDependencyError,
     ClaimLostError,
@@ -34,8 +33,10 @@ from taskdb.errors import (
 )
 from taskdb.models import Claim, DependencyType, NewDependency, NewTask, TaskStatus
 from taskdb.queries import claims, dependencies, tasks
-from tests.interleave import LEVELS, PATIENCE, Session, Step, wait_blocked
+from tests.arena import Arena
+from tests.interleave import LEVELS, Session, Step, wait_blocked
 from tests.servers import Databases
+from tests.waiting import PATIENCE
 
 Connection: TypeAlias = psycopg.Connection[Any]
 # What the two sessions know of what is there: tasks by key, and the claims on them.
@@ -60,100 +61,11 @@ class Race:
     # Whether it waits for a first one that has not committed yet.
     waits: bool = True
 
+    def begin(self, conn: Connection) -> Given:
+        return self.given(conn) or {}
 
-class Arena:
-    """A database and its sessions: of each level one that goes first and one that comes second."""
-
-    def __init__(self, url: str, stack: ExitStack) -> None:
-        self.url = url
-        self.conn = stack.enter_context(connect(url, autocommit=True))
-        self._stack = stack
-        self._sessions: dict[tuple[str, IsolationLevel], Session] = {}
-
-    def session(self, name: str, level: IsolationLevel) -> Session:
-        if (name, level) not in self._sessions:
-            session = Session(self.url, isolation=level, name=f"{name} ({level.name})")
-            self._sessions[name, level] = self._stack.enter_context(session)
-        return self._sessions[name, level]
-
-    def run(
-        self, race: Race, first: IsolationLevel, second: IsolationLevel, *, waiting: bool
-    ) -> Outcome:
-        """Run one interleaving to its end, and tell how it ended."""
-        self.clear()
-        given = race.given(self.conn) or {}
-        a, b = self.session("first", first), self.session("second", second)
-        try:
-            waited = self._interleave(race, given, a, b, waiting=waiting)
-            error = self._end(race, given, b)
-        finally:
-            a.rollback()
-            b.rollback()
-        return Outcome(waited, error, race.then(self.conn), doctor.run(self.conn))
-
-    def _interleave(
-        self, race: Race, given: Given, a: Session, b: Session, *, waiting: bool
-    ) -> bool:
-        if waiting:
-            a.run("acts", lambda conn: race.first(conn, given))
-            step = b.start("acts", lambda conn: race.second(conn, given))
-            waited = is_blocked(b, step)
-            a.commit()
-        else:
-            b.snapshot()
-            a.run("acts", lambda conn: race.first(conn, given))
-            a.commit()
-            b.start("acts", lambda conn: race.second(conn, given))
-            waited = False
-        return waited
-
-    def _end(self, race: Race, given: Given, b: Session) -> BaseException | None:
-        error = b.last.error()
-        if error is None:
-            error = b.start("commits", lambda conn: conn.commit()).error()
-        if not isinstance(error, SerializationFailure):
-            return error
-        b.rollback()
-        error = b.start("tries again", lambda conn: race.second(conn, given)).error()
-        return error or b.start("commits", lambda conn: conn.commit()).error()
-
-    def clear(self) -> None:
-        """Begin anew, whatever a test that failed has left open."""
-        for session in self._sessions.values():
-            session.rollback()
-        self.conn.execute(b"delete from tasks")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    waited: bool
-    error: BaseException | None
-    holds: bool
-    findings: list[doctor.Finding]
-
-    def broke(self, race: Race) -> bool:
-        """Whether anything is wrong: a promise, the end, or what the second session is told."""
-        told = self.error is None if race.loser is None else isinstance(self.error, race.loser)
-        return bool(self.findings) or not self.holds or not told
-
-
-def is_blocked(session: Session, step: Step[Any]) -> bool:
-    """Wait until the session's step either waits for a lock or is done; tell which."""
-    deadline = time.monotonic() + PATIENCE
-    while not step.done:
-        if session.blockers():
-            return True
-        assert time.monotonic() < deadline, f"{step.name} neither waits nor ends"
-        time.sleep(0.001)
-    return False
-
-
-@pytest.fixture(scope="module")
-def arena(databases: Databases, template: str) -> Generator[Arena]:
-    url = databases.clone(template)
-    with ExitStack() as stack:
-        yield Arena(url, stack)
-    databases.drop(url)
+    def holds(self, conn: Connection, given: Given) -> bool:
+        return self.then(conn)
 
 
 # What is there, and what is done

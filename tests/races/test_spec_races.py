@@ -6,9 +6,7 @@ import itertools
 import random
 import threading
 from collections import Counter
-from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -21,14 +19,14 @@ from taskdb.admin import doctor
 from taskdb.errors import CircularDependencyError, IntegrityError
 from taskdb.models import Claim, NewImplementationTask, ObstacleReason, SpecType, TaskStatus
 from taskdb.queries import claims, dependencies, implementation_tasks, specs, tasks
+from tests.arena import Arena, is_blocked
 from tests.interleave import LEVELS
-from tests.races.test_races import Arena, Given, Race, is_blocked
-from tests.servers import Databases
+from tests.races.test_races import Given, Race
 
 Connection: TypeAlias = psycopg.Connection[Any]
 
 
-def make(conn: Connection, *files: list[str], **more: Any) -> None:
+def make_spec(conn: Connection, *files: list[str], **more: Any) -> None:
     """SPEC-1 with a task T1, T2, ... for each list of files."""
     conn.execute(b"delete from technical_specs")
     specs.create_with_tasks(
@@ -59,7 +57,7 @@ def status(conn: Connection, key: str) -> TaskStatus:
 
 
 def test_tasks_that_share_a_file_with_one_in_progress_are_passed_over(conn: Connection) -> None:
-    make(conn, ["a.py", "b.py"], ["b.py", "c.py"], ["c.py"])
+    make_spec(conn, ["a.py", "b.py"], ["b.py", "c.py"], ["c.py"])
     first = claims.claim_next(conn, agent="ada")
     second = claims.claim_next(conn, agent="ben")
 
@@ -85,7 +83,7 @@ def test_tasks_that_share_a_file_with_one_in_progress_are_passed_over(conn: Conn
 
 
 def test_a_hundred_that_overlap_do_not_hide_what_is_behind_them(conn: Connection) -> None:
-    make(conn, ["a.py"], *([["a.py"]] * 150), ["b.py"])
+    make_spec(conn, ["a.py"], *([["a.py"]] * 150), ["b.py"])
     claims.claim_next(conn, agent="ada")
 
     behind = claims.claim_next(conn, agent="ben")
@@ -95,7 +93,7 @@ def test_a_hundred_that_overlap_do_not_hide_what_is_behind_them(conn: Connection
 
 
 def test_a_batch_takes_no_two_that_overlap(conn: Connection) -> None:
-    make(conn, ["a.py"], ["a.py", "b.py"], ["b.py"], ["c.py"])
+    make_spec(conn, ["a.py"], ["a.py", "b.py"], ["b.py"], ["c.py"])
 
     batch = claims.claim_batch(conn, agent="ada", limit=10)
 
@@ -105,7 +103,7 @@ def test_a_batch_takes_no_two_that_overlap(conn: Connection) -> None:
 
 
 def test_every_way_out_of_progress_gives_the_files_back(conn: Connection) -> None:
-    make(conn, ["a.py"])
+    make_spec(conn, ["a.py"])
     for leave in ("submit", "fail", "release", "revoke", "force"):
         claim = claims.claim(conn, key="T1", agent="ada")
         assert claim
@@ -130,7 +128,7 @@ def test_every_way_out_of_progress_gives_the_files_back(conn: Connection) -> Non
 
 
 def test_who_takes_over_a_lapsed_task_takes_its_files_with_it(conn: Connection) -> None:
-    make(conn, ["a.py"], ["a.py"])
+    make_spec(conn, ["a.py"], ["a.py"])
     claims.claim(conn, key="T1", agent="ada")
     conn.execute("update tasks set lease_expires_at = now() - interval '1 hour' where key = 'T1'")
 
@@ -143,7 +141,7 @@ def test_who_takes_over_a_lapsed_task_takes_its_files_with_it(conn: Connection) 
 
 
 def test_starting_by_hand_holds_files_and_is_refused_those_of_others(conn: Connection) -> None:
-    make(conn, ["a.py"], ["a.py"])
+    make_spec(conn, ["a.py"], ["a.py"])
     tasks.update_status(conn, key="T1", status=TaskStatus.IN_PROGRESS)
 
     assert claims.claim_next(conn, agent="ada") is None
@@ -156,7 +154,7 @@ def test_starting_by_hand_holds_files_and_is_refused_those_of_others(conn: Conne
 
 
 def test_files_that_change_while_in_progress_change_hands(conn: Connection) -> None:
-    make(conn, ["a.py", "b.py"], ["c.py"])
+    make_spec(conn, ["a.py", "b.py"], ["c.py"])
     claims.claim_batch(conn, agent="ada", limit=2)
 
     implementation_tasks.update(conn, key="T1", assigned_files=["b.py", "d.py", "d.py"])
@@ -169,7 +167,7 @@ def test_files_that_change_while_in_progress_change_hands(conn: Connection) -> N
 
 
 def test_a_task_in_progress_that_is_adopted_holds_its_files(conn: Connection) -> None:
-    make(conn, ["a.py"])
+    make_spec(conn, ["a.py"])
     tasks.create(conn, key="T", title="Started", status=TaskStatus.IN_PROGRESS)
 
     implementation_tasks.adopt(conn, key="T", spec="SPEC-1", scope="all", assigned_files=["a.py"])
@@ -182,11 +180,11 @@ def test_a_task_in_progress_that_is_adopted_holds_its_files(conn: Connection) ->
 
 
 def two_tasks(conn: Connection) -> None:
-    make(conn, ["a.py", "b.py"], ["b.py"], ["c.py"])
+    make_spec(conn, ["a.py", "b.py"], ["b.py"], ["c.py"])
 
 
 def crowd(conn: Connection) -> None:
-    make(conn, *([["a.py"]] * 80), ["b.py"])
+    make_spec(conn, *([["a.py"]] * 80), ["b.py"])
 
 
 def two_specs(conn: Connection) -> None:
@@ -308,14 +306,6 @@ RACES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def arena(databases: Databases, template: str) -> Generator[Arena]:
-    url = databases.clone(template)
-    with ExitStack() as stack:
-        yield Arena(url, stack)
-    databases.drop(url)
-
-
 @pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)
 def test_whoever_comes_second_is_told_and_nothing_is_shared(arena: Arena, race: Race) -> None:
     broken: list[tuple[IsolationLevel, IsolationLevel, bool, object]] = []
@@ -330,7 +320,7 @@ def test_whoever_comes_second_is_told_and_nothing_is_shared(arena: Arena, race: 
 def test_more_of_one_file_than_a_claim_looks_at_hide_nothing(arena: Arena) -> None:
     """Twelve hundred want the file that another claim takes in this very moment."""
     arena.clear()
-    make(arena.conn, *([["a.py"]] * 1_200), ["b.py"])
+    make_spec(arena.conn, *([["a.py"]] * 1_200), ["b.py"])
     first, second = (arena.session(name, LEVELS[0]) for name in ("first", "second"))
     first.run("claims", lambda conn: claims.claim_next(conn, agent="first"))
 
@@ -361,7 +351,7 @@ def test_twenty_workers_on_two_hundred_tasks_never_share_a_file(
 
     with Database(database_url, pool_max=20) as database:
         with database.transaction() as conn:
-            make(conn, *(chance.sample(files, chance.randint(1, 4)) for _ in range(200)))
+            make_spec(conn, *(chance.sample(files, chance.randint(1, 4)) for _ in range(200)))
             assigned = {
                 task.key: task.assigned_files
                 for task in implementation_tasks.list_tasks(conn, spec="SPEC-1")

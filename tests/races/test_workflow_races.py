@@ -8,8 +8,7 @@ last part takes a guard out, and sees it missed.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -20,7 +19,6 @@ from uuid import UUID
 import psycopg
 import pytest
 from psycopg import IsolationLevel
-from psycopg.errors import SerializationFailure
 
 from taskdb.admin import doctor
 from taskdb.database import Database, connect
@@ -33,9 +31,8 @@ from taskdb.models import (
     NewWorkflow,
 )
 from taskdb.queries import claims, executions, externals, tasks, workflows
-from tests.interleave import LEVELS, Session
-from tests.races.test_races import is_blocked
-from tests.servers import Databases
+from tests.arena import Arena
+from tests.interleave import LEVELS
 
 Connection: TypeAlias = psycopg.Connection[Any]
 
@@ -69,95 +66,34 @@ class Race:
     # Whether it waits for a first one that has not committed yet.
     waits: bool = True
 
+    def begin(self, conn: Connection) -> Given:
+        return running(conn)
 
-class Arena:
-    """A database and its sessions, as in test_races.py."""
-
-    def __init__(self, url: str, stack: ExitStack) -> None:
-        self.conn = stack.enter_context(connect(url, autocommit=True))
-        self._url = url
-        self._stack = stack
-        self._sessions: dict[tuple[str, IsolationLevel], Session] = {}
-
-    def session(self, name: str, level: IsolationLevel) -> Session:
-        if (name, level) not in self._sessions:
-            session = Session(self._url, isolation=level, name=f"{name} ({level.name})")
-            self._sessions[name, level] = self._stack.enter_context(session)
-        return self._sessions[name, level]
-
-    def given(self) -> Given:
-        for session in self._sessions.values():
-            session.rollback()
-        for table in ("tasks", "workflows"):
-            self.conn.execute(f"delete from {table}".encode())
-        steps = [
-            NewStep(key="a", step_type="job"),
-            NewStep(key="b", step_type="job", on_error=ErrorPolicy.CONTINUE),
-            NewStep(key="c", step_type="job", needs=["a", "b"]),
-            NewStep(
-                key="r",
-                step_type="job",
-                on_error=ErrorPolicy.RETRY,
-                max_attempts=3,
-                retry_delay=timedelta(hours=1),
-            ),
-            NewStep(key="d", step_type="job", needs=["a"], condition="$.on == true"),
-        ]
-        made = workflows.create(self.conn, NewWorkflow(name="CI"), steps)
-        workflows.activate(self.conn, made.id)
-        run = executions.start_execution(self.conn, made.id)
-        begun = executions.start_step(self.conn, execution_id=run.id, step="a")
-        tasks.create(self.conn, key="t", title="T", workflow_id=made.id)
-        external = externals.create(
-            self.conn, workflow_id=made.id, service="registry", max_retries=0
-        )
-        return Given(made.id, run.id, begun.attempt, external.id)
-
-    def run(
-        self, race: Race, first: IsolationLevel, second: IsolationLevel, *, waiting: bool
-    ) -> Outcome:
-        """Run one interleaving to its end, and tell how it ended."""
-        given = self.given()
-        a, b = self.session("first", first), self.session("second", second)
-        waited = False
-        if waiting:
-            a.run("acts", lambda conn: race.first(conn, given))
-            step = b.start("acts", lambda conn: race.second(conn, given))
-            waited = is_blocked(b, step)
-            a.commit()
-        else:
-            b.snapshot()
-            a.run("acts", lambda conn: race.first(conn, given))
-            a.commit()
-            b.start("acts", lambda conn: race.second(conn, given))
-        error = b.last.error() or b.start("commits", lambda conn: conn.commit()).error()
-        if isinstance(error, SerializationFailure):
-            b.rollback()
-            error = b.start("tries again", lambda conn: race.second(conn, given)).error()
-            error = error or b.start("commits", lambda conn: conn.commit()).error()
-        b.rollback()
-        return Outcome(waited, error, race.then(self.conn, given), doctor.run(self.conn))
+    def holds(self, conn: Connection, given: Given) -> bool:
+        return self.then(conn, given)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    waited: bool
-    error: BaseException | None
-    holds: bool
-    findings: list[doctor.Finding]
-
-    def broke(self, race: Race) -> bool:
-        """Whether anything is wrong: a promise, the end, or what the second session is told."""
-        told = self.error is None if race.loser is None else isinstance(self.error, race.loser)
-        return bool(self.findings) or not self.holds or not told
-
-
-@pytest.fixture(scope="module")
-def arena(databases: Databases, template: str) -> Generator[Arena]:
-    url = databases.clone(template)
-    with ExitStack() as stack:
-        yield Arena(url, stack)
-    databases.drop(url)
+def running(conn: Connection) -> Given:
+    steps = [
+        NewStep(key="a", step_type="job"),
+        NewStep(key="b", step_type="job", on_error=ErrorPolicy.CONTINUE),
+        NewStep(key="c", step_type="job", needs=["a", "b"]),
+        NewStep(
+            key="r",
+            step_type="job",
+            on_error=ErrorPolicy.RETRY,
+            max_attempts=3,
+            retry_delay=timedelta(hours=1),
+        ),
+        NewStep(key="d", step_type="job", needs=["a"], condition="$.on == true"),
+    ]
+    made = workflows.create(conn, NewWorkflow(name="CI"), steps)
+    workflows.activate(conn, made.id)
+    run = executions.start_execution(conn, made.id)
+    begun = executions.start_step(conn, execution_id=run.id, step="a")
+    tasks.create(conn, key="t", title="T", workflow_id=made.id)
+    external = externals.create(conn, workflow_id=made.id, service="registry", max_retries=0)
+    return Given(made.id, run.id, begun.attempt, external.id)
 
 
 # What is done
@@ -525,7 +461,7 @@ def missed(arena: Arena, race: Race, file: str, old: str, new: str) -> bool:
             for pair in PAIRS
         )
     finally:
-        arena.given()
+        arena.clear()
         replaced(arena.conn, file, old, old)
 
 

@@ -15,28 +15,11 @@ from taskdb.errors import ClaimLostError, IntegrityError, NotFoundError, Version
 from taskdb.models import Claim, ClaimOutcome, NewTask, ObstacleReason
 from taskdb.models import TaskStatus as Status
 from taskdb.queries import claims, dependencies, epics, features, history, pauses, tasks
+from tests.plans import lapse_leases, make_tasks, take
 
 Connection = psycopg.Connection[Any]
 HOUR = timedelta(hours=1)
 NOBODY = UUID(int=7)
-
-
-def make(conn: Connection, *keys: str, **values: Any) -> None:
-    for key in keys:
-        tasks.create(conn, key=key, title=key, **values)
-
-
-def take(conn: Connection, agent: str = "ada", **values: Any) -> Claim:
-    claim = claims.claim_next(conn, agent=agent, **values)
-    assert claim
-    return claim
-
-
-def lapse(conn: Connection) -> None:
-    conn.execute(
-        b"update tasks set lease_expires_at = now() - interval '1 second'"
-        b" where claim_agent is not null"
-    )
 
 
 def pairs(held: list[Claim]) -> dict[str, list[Any]]:
@@ -84,7 +67,7 @@ def test_only_what_a_set_did_not_end_is_asked_whether_it_has_ended_before(
 def test_many_claims_end_in_the_order_given_and_tell_which_were_held(
     conn: Connection, end: Callable[..., Any], status: Status
 ) -> None:
-    make(conn, "a", "b", "c")
+    make_tasks(conn, "a", "b", "c")
     held = claims.claim_batch(conn, agent="ada", limit=3)
     tasks.update_status(conn, key="b", status=Status.CANCELLED)
     asked = pairs(held[::-1])
@@ -105,7 +88,7 @@ def test_many_claims_end_in_the_order_given_and_tell_which_were_held(
 
 
 def test_a_pair_that_is_named_twice_ends_once(conn: Connection) -> None:
-    make(conn, "a")
+    make_tasks(conn, "a")
     held = [take(conn)] * 2
 
     ended = claims.complete_many(conn, **pairs(held))
@@ -131,7 +114,7 @@ def test_stale_token_beside_the_live_one_of_the_same_task_was_not_held(
 
 
 def test_many_heartbeats_renew_what_is_held(conn: Connection) -> None:
-    make(conn, "a", "b")
+    make_tasks(conn, "a", "b")
     held = claims.claim_batch(conn, agent="ada", limit=2)
     claims.release(conn, task_id=held[0].task_id, token=held[0].token)
 
@@ -142,8 +125,8 @@ def test_many_heartbeats_renew_what_is_held(conn: Connection) -> None:
 
 
 def test_many_failures_are_retried_each_by_its_own_attempts(conn: Connection) -> None:
-    make(conn, "a", max_attempts=1)
-    make(conn, "b", max_attempts=2)
+    make_tasks(conn, "a", max_attempts=1)
+    make_tasks(conn, "b", max_attempts=2)
     held = claims.claim_batch(conn, agent="ada", limit=2)
 
     ended = claims.fail_many(conn, error="no disk", retry_in=HOUR, **pairs(held))
@@ -156,7 +139,7 @@ def test_many_failures_are_retried_each_by_its_own_attempts(conn: Connection) ->
 
 
 def test_a_completion_claims_what_it_unblocks(conn: Connection) -> None:
-    make(conn, "first", "second")
+    make_tasks(conn, "first", "second")
     dependencies.add_dependency(conn, task="second", depends_on="first")
     first = take(conn)
 
@@ -175,7 +158,7 @@ def test_a_completion_claims_what_it_unblocks(conn: Connection) -> None:
 
 
 def test_a_stale_token_claims_nothing(conn: Connection) -> None:
-    make(conn, "a", "b")
+    make_tasks(conn, "a", "b")
     stale = take(conn)
     tasks.update_status(conn, key="a", status=Status.CANCELLED)
 
@@ -189,7 +172,7 @@ def test_a_stale_token_claims_nothing(conn: Connection) -> None:
 
 
 def test_a_request_gets_its_live_claim_again(conn: Connection) -> None:
-    make(conn, "a", "b", "c")
+    make_tasks(conn, "a", "b", "c")
     request = uuid4()
 
     first = take(conn, request_id=request)
@@ -203,7 +186,7 @@ def test_a_request_gets_its_live_claim_again(conn: Connection) -> None:
 
 
 def test_a_chain_that_is_repeated_answers_the_same(conn: Connection) -> None:
-    make(conn, "a", "b", "c")
+    make_tasks(conn, "a", "b", "c")
     first, request = take(conn), uuid4()
 
     one, two = (
@@ -232,7 +215,7 @@ ENDS: dict[str, Callable[..., Any]] = {
 def test_an_ending_that_is_repeated_answers_the_same_and_changes_nothing(
     conn: Connection, end: Callable[..., Any]
 ) -> None:
-    make(conn, "a")
+    make_tasks(conn, "a")
     claim = take(conn)
     first = end(conn, task_id=claim.task_id, token=claim.token)
     entries = history.list_for_task(conn, key="a")
@@ -258,7 +241,7 @@ def test_a_creation_that_is_repeated_returns_the_task(conn: Connection) -> None:
 
 
 def test_an_edit_of_a_version_that_is_past_is_refused(conn: Connection) -> None:
-    make(conn, "a")
+    make_tasks(conn, "a")
     seen = tasks.get_by_key(conn, key="a")
     claim = take(conn)
     claims.complete(conn, task_id=claim.task_id, token=claim.token)
@@ -279,7 +262,7 @@ def test_an_edit_of_a_version_that_is_past_is_refused(conn: Connection) -> None:
 
 
 def test_lowering_max_attempts_below_the_failures_stops_the_task(conn: Connection) -> None:
-    make(conn, "a")
+    make_tasks(conn, "a")
     for _ in range(2):
         claim = take(conn)
         claims.fail(
@@ -294,7 +277,7 @@ def test_lowering_max_attempts_below_the_failures_stops_the_task(conn: Connectio
 
 
 def test_the_last_progress_is_kept_with_the_attempt(conn: Connection) -> None:
-    make(conn, "a")
+    make_tasks(conn, "a")
     claim = take(conn)
     pair: dict[str, Any] = {"task_id": claim.task_id, "token": claim.token}
     before = tasks.get_by_key(conn, key="a").updated_at
@@ -314,7 +297,7 @@ def test_the_last_progress_is_kept_with_the_attempt(conn: Connection) -> None:
 
 
 def test_a_release_for_later_costs_no_attempt(conn: Connection) -> None:
-    make(conn, "a")
+    make_tasks(conn, "a")
     claim = take(conn)
 
     claims.release(conn, task_id=claim.task_id, token=claim.token, retry_in=HOUR)
@@ -326,7 +309,7 @@ def test_a_release_for_later_costs_no_attempt(conn: Connection) -> None:
 
 
 def test_failed_work_is_listed_and_requeued(conn: Connection) -> None:
-    make(conn, "a", "b")
+    make_tasks(conn, "a", "b")
     claim = take(conn)
     claims.fail(conn, task_id=claim.task_id, token=claim.token, error="no disk")
 
@@ -351,7 +334,7 @@ def test_a_crowd_of_overdue_tasks_is_worked_off_a_few_a_claim(conn: Connection) 
     tasks.create_many(conn, [*later, *due])
     conn.execute(b"update tasks set is_due = false where scheduled_at is not null")
     claims.claim_batch(conn, agent="gone", limit=20)
-    lapse(conn)
+    lapse_leases(conn)
 
     seen = [take(conn, lease=HOUR).key for _ in range(40)]
 
@@ -364,7 +347,7 @@ def test_a_lane_finds_its_overdue_task_behind_a_crowd_of_others(conn: Connection
     crowd = [NewTask(key=f"x{n}", title="x", agent_type="writer") for n in range(50)]
     tasks.create_many(conn, [*crowd, NewTask(key="mine", title="mine", agent_type="coder")])
     claims.claim_batch(conn, agent="gone", limit=60)
-    lapse(conn)
+    lapse_leases(conn)
 
     claim = claims.claim_next(conn, agent="ada", agent_type="coder")
 
@@ -373,9 +356,9 @@ def test_a_lane_finds_its_overdue_task_behind_a_crowd_of_others(conn: Connection
 
 
 def test_what_is_overdue_and_cannot_be_claimed_says_so(conn: Connection) -> None:
-    make(conn, "a", max_attempts=1)
+    make_tasks(conn, "a", max_attempts=1)
     take(conn)
-    lapse(conn)
+    lapse_leases(conn)
 
     (obstacle,) = dependencies.why_not_ready(conn, key="a")
     assert obstacle.reason is ObstacleReason.OVERDUE
@@ -389,7 +372,7 @@ def test_what_is_overdue_and_cannot_be_claimed_says_so(conn: Connection) -> None
 
 
 def test_a_search_behind_a_claim_comes_back_to_the_head(conn: Connection) -> None:
-    make(conn, "a", "b", "c")
+    make_tasks(conn, "a", "b", "c")
     second = claims.claim(conn, key="b", agent="ada")
     assert second
 
@@ -409,11 +392,11 @@ def take_none(conn: Connection, **values: Any) -> bool:
 
 
 def test_a_pause_of_the_workspace_stops_claims_until_it_ends(conn: Connection) -> None:
-    make(conn, "a", "b")
+    make_tasks(conn, "a", "b")
     under_way = take(conn)
 
     pauses.pause(conn, reason="freeze")
-    make(conn, "new")
+    make_tasks(conn, "new")
 
     assert claims.claim_next(conn, agent="ada") is None
     assert [row.reason for row in dependencies.why_not_ready(conn, key="b")] == [
@@ -431,9 +414,9 @@ def test_a_pause_covers_an_epic_a_feature_or_a_type(conn: Connection) -> None:
     epic = epics.create(conn, key="E01", title="E")
     one = features.create(conn, epic_id=epic.id, key="E01-F01", title="F")
     two = features.create(conn, epic_id=epic.id, key="E01-F02", title="F")
-    make(conn, "in one", feature_id=one.id)
-    make(conn, "in two", feature_id=two.id, agent_type="coder")
-    make(conn, "free", agent_type="coder")
+    make_tasks(conn, "in one", feature_id=one.id)
+    make_tasks(conn, "in two", feature_id=two.id, agent_type="coder")
+    make_tasks(conn, "free", agent_type="coder")
 
     def open_to_claims() -> set[str]:
         return {task.key for task in tasks.list_ready(conn)}

@@ -27,22 +27,11 @@ from taskdb.models import (
     TaskStatus,
 )
 from taskdb.queries import claims, dependencies, history, tasks
-from tests.plans import Plan
+from tests.plans import Plan, lapse_leases, make_tasks, take
 
 Connection = psycopg.Connection[Any]
 Status = TaskStatus
 HOUR = timedelta(hours=1)
-
-
-def make(conn: Connection, *keys: str, **fields: Any) -> None:
-    for key in keys:
-        tasks.create(conn, key=key, title=key, **fields)
-
-
-def take(conn: Connection, agent: str = "ada", **wishes: Any) -> Claim:
-    claim = claims.claim_next(conn, agent=agent, **wishes)
-    assert claim
-    return claim
 
 
 def taken(conn: Connection, agent: str = "ada", **wishes: Any) -> list[str]:
@@ -51,13 +40,6 @@ def taken(conn: Connection, agent: str = "ada", **wishes: Any) -> list[str]:
     while claim := claims.claim_next(conn, agent=agent, **wishes):
         keys.append(claim.key)
     return keys
-
-
-def lapse(conn: Connection) -> None:
-    conn.execute(
-        b"update tasks set lease_expires_at = now() - interval '1 second'"
-        b" where claim_agent is not null"
-    )
 
 
 def outcomes(conn: Connection, key: str) -> list[tuple[str, ClaimOutcome | None]]:
@@ -70,11 +52,11 @@ def outcomes(conn: Connection, key: str) -> list[tuple[str, ClaimOutcome | None]
 def test_the_most_urgent_task_comes_first_then_the_planners_order_then_the_oldest(
     conn: Connection,
 ) -> None:
-    make(conn, "old", "older than new")
-    make(conn, "second", execution_order=2)
-    make(conn, "first", execution_order=1)
-    make(conn, "urgent", priority=1)
-    make(conn, "patient", priority=10, execution_order=1)
+    make_tasks(conn, "old", "older than new")
+    make_tasks(conn, "second", execution_order=2)
+    make_tasks(conn, "first", execution_order=1)
+    make_tasks(conn, "urgent", priority=1)
+    make_tasks(conn, "patient", priority=10, execution_order=1)
 
     assert taken(conn) == ["urgent", "first", "second", "old", "older than new", "patient"]
     assert doctor.run(conn) == []
@@ -88,18 +70,18 @@ def test_tasks_of_one_transaction_come_in_the_order_they_were_made(conn: Connect
 
 
 def test_an_agent_gets_tasks_of_its_type_or_of_none(conn: Connection) -> None:
-    make(conn, "any")
-    make(conn, "code", agent_type="coder")
-    make(conn, "text", agent_type="writer", priority=1)
+    make_tasks(conn, "any")
+    make_tasks(conn, "code", agent_type="coder")
+    make_tasks(conn, "text", agent_type="writer", priority=1)
 
     assert taken(conn, agent_type="coder") == ["any", "code"]
     assert taken(conn) == ["text"]
 
 
 def test_a_reservation_is_for_one_agent(conn: Connection) -> None:
-    make(conn, "free")
-    make(conn, "for bob", assigned_agent="bob", priority=1)
-    make(conn, "for bob the coder", assigned_agent="bob", agent_type="coder", priority=1)
+    make_tasks(conn, "free")
+    make_tasks(conn, "for bob", assigned_agent="bob", priority=1)
+    make_tasks(conn, "for bob the coder", assigned_agent="bob", agent_type="coder", priority=1)
 
     assert taken(conn, "ada") == ["free"]
     assert claims.claim(conn, key="for bob", agent="ada") is None
@@ -109,14 +91,14 @@ def test_a_reservation_is_for_one_agent(conn: Connection) -> None:
 
 def test_an_agent_takes_tasks_of_all_ways_to_match_in_one_order(conn: Connection) -> None:
     now = datetime.now(UTC)
-    make(conn, "p5", priority=5)
-    make(conn, "p4 mine", priority=4, assigned_agent="ada")
-    make(conn, "p3 typed", priority=3, agent_type="coder")
-    make(conn, "p2 both", priority=2, agent_type="coder", assigned_agent="ada")
-    make(conn, "p1 due", priority=1, scheduled_at=now - HOUR)
-    make(conn, "lapsed", priority=3, execution_order=1)
+    make_tasks(conn, "p5", priority=5)
+    make_tasks(conn, "p4 mine", priority=4, assigned_agent="ada")
+    make_tasks(conn, "p3 typed", priority=3, agent_type="coder")
+    make_tasks(conn, "p2 both", priority=2, agent_type="coder", assigned_agent="ada")
+    make_tasks(conn, "p1 due", priority=1, scheduled_at=now - HOUR)
+    make_tasks(conn, "lapsed", priority=3, execution_order=1)
     assert claims.claim(conn, key="lapsed", agent="gone")
-    lapse(conn)
+    lapse_leases(conn)
 
     assert taken(conn, agent_type="coder") == [
         "p1 due",
@@ -130,8 +112,8 @@ def test_an_agent_takes_tasks_of_all_ways_to_match_in_one_order(conn: Connection
 
 def test_what_is_not_due_is_not_handed_out(conn: Connection) -> None:
     now = datetime.now(UTC)
-    make(conn, "due", scheduled_at=now - HOUR)
-    make(conn, "later", scheduled_at=now + HOUR, priority=1)
+    make_tasks(conn, "due", scheduled_at=now - HOUR)
+    make_tasks(conn, "later", scheduled_at=now + HOUR, priority=1)
 
     assert taken(conn) == ["due"]
     assert claims.claim(conn, key="later", agent="ada") is None
@@ -141,7 +123,7 @@ def test_what_is_not_due_is_not_handed_out(conn: Connection) -> None:
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.PENDING])
 def test_only_pending_tasks_are_handed_out(conn: Connection, status: Status) -> None:
     reason = "it rains" if status is Status.BLOCKED else None
-    make(conn, "A", status=status, blocked_reason=reason)
+    make_tasks(conn, "A", status=status, blocked_reason=reason)
 
     assert taken(conn) == []
     assert claims.claim(conn, key="A", agent="ada") is None
@@ -160,7 +142,7 @@ def test_work_comes_in_the_order_of_its_dependencies(conn: Connection, plan: Pla
 
 
 def test_the_claim_brings_what_its_holder_needs(conn: Connection) -> None:
-    make(conn, "A", description="how", requirements={"x": 1}, context={"y": 2}, priority=3)
+    make_tasks(conn, "A", description="how", requirements={"x": 1}, context={"y": 2}, priority=3)
 
     claim = take(conn, lease=HOUR)
 
@@ -179,8 +161,8 @@ def test_the_claim_brings_what_its_holder_needs(conn: Connection) -> None:
 
 def test_a_batch_is_what_claim_next_would_have_handed_out(conn: Connection) -> None:
     for number in range(6):
-        make(conn, f"k{number}", priority=6 - number)
-    make(conn, "for bob", assigned_agent="bob", priority=1)
+        make_tasks(conn, f"k{number}", priority=6 - number)
+    make_tasks(conn, "for bob", assigned_agent="bob", priority=1)
 
     batch = claims.claim_batch(conn, agent="ada", limit=4)
 
@@ -191,9 +173,9 @@ def test_a_batch_is_what_claim_next_would_have_handed_out(conn: Connection) -> N
 
 
 def test_a_batch_takes_over_what_has_lapsed(conn: Connection) -> None:
-    make(conn, "a", "b", "c")
+    make_tasks(conn, "a", "b", "c")
     claims.claim_batch(conn, agent="gone", limit=2)
-    lapse(conn)
+    lapse_leases(conn)
 
     batch = claims.claim_batch(conn, agent="ada", limit=9)
 
@@ -206,7 +188,7 @@ def test_a_batch_takes_over_what_has_lapsed(conn: Connection) -> None:
 
 
 def test_a_task_is_claimed_by_its_key_once(conn: Connection) -> None:
-    make(conn, "a", "b")
+    make_tasks(conn, "a", "b")
 
     claim = claims.claim(conn, key="b", agent="ada")
 
@@ -217,9 +199,9 @@ def test_a_task_is_claimed_by_its_key_once(conn: Connection) -> None:
 
 
 def test_a_claim_by_key_takes_over_what_has_lapsed_and_looks_at_no_type(conn: Connection) -> None:
-    make(conn, "a", agent_type="coder")
+    make_tasks(conn, "a", agent_type="coder")
     assert claims.claim(conn, key="a", agent="gone")
-    lapse(conn)
+    lapse_leases(conn)
 
     claim = claims.claim(conn, key="a", agent="ada")
 
@@ -232,9 +214,9 @@ def test_a_claim_by_key_takes_over_what_has_lapsed_and_looks_at_no_type(conn: Co
 
 
 def test_a_lapsed_claim_is_taken_over_and_its_holder_refused(conn: Connection) -> None:
-    make(conn, "a")
+    make_tasks(conn, "a")
     zombie = take(conn, "zombie")
-    lapse(conn)
+    lapse_leases(conn)
 
     heir = take(conn, "heir")
 
@@ -253,9 +235,9 @@ def test_a_lapsed_claim_is_taken_over_and_its_holder_refused(conn: Connection) -
 
 
 def test_a_heartbeat_begins_the_lease_anew(conn: Connection) -> None:
-    make(conn, "a")
+    make_tasks(conn, "a")
     claim = take(conn)
-    lapse(conn)
+    lapse_leases(conn)
     before = tasks.get_by_key(conn, key="a").updated_at
 
     until = claims.heartbeat(conn, task_id=claim.task_id, token=claim.token, lease=HOUR)
@@ -266,9 +248,9 @@ def test_a_heartbeat_begins_the_lease_anew(conn: Connection) -> None:
 
 
 def test_a_claim_that_lapsed_unnoticed_may_still_be_completed(conn: Connection) -> None:
-    make(conn, "a")
+    make_tasks(conn, "a")
     claim = take(conn)
-    lapse(conn)
+    lapse_leases(conn)
 
     end = claims.complete(conn, task_id=claim.task_id, token=claim.token)
 
@@ -277,10 +259,10 @@ def test_a_claim_that_lapsed_unnoticed_may_still_be_completed(conn: Connection) 
 
 
 def test_a_task_that_keeps_killing_its_workers_is_no_longer_handed_out(conn: Connection) -> None:
-    make(conn, "a", max_attempts=3)
+    make_tasks(conn, "a", max_attempts=3)
     for number in range(3):
         assert take(conn, f"victim-{number}").failed_attempts == number
-        lapse(conn)
+        lapse_leases(conn)
 
     assert taken(conn) == []
     assert claims.claim(conn, key="a", agent="ada") is None
@@ -292,7 +274,7 @@ def test_a_task_that_keeps_killing_its_workers_is_no_longer_handed_out(conn: Con
 
 
 def test_what_was_started_by_hand_is_not_handed_out(conn: Connection) -> None:
-    make(conn, "a")
+    make_tasks(conn, "a")
     conn.execute(b"update tasks set status = 'in_progress'")
 
     assert taken(conn) == []
@@ -335,7 +317,7 @@ def test_submit_ends_the_claim_and_waits_for_a_review(conn: Connection, plan: Pl
 
 
 def test_fail_without_retry_is_for_good(conn: Connection) -> None:
-    make(conn, "a")
+    make_tasks(conn, "a")
     claim = take(conn)
 
     end = claims.fail(conn, task_id=claim.task_id, token=claim.token, error="no disk")
@@ -348,7 +330,7 @@ def test_fail_without_retry_is_for_good(conn: Connection) -> None:
 
 
 def test_fail_with_retry_hands_the_task_out_again_in_time(conn: Connection) -> None:
-    make(conn, "a")
+    make_tasks(conn, "a")
     claim = take(conn)
 
     end = claims.fail(
@@ -368,7 +350,7 @@ def test_fail_with_retry_hands_the_task_out_again_in_time(conn: Connection) -> N
 
 
 def test_the_last_attempt_is_not_retried(conn: Connection) -> None:
-    make(conn, "a", max_attempts=2)
+    make_tasks(conn, "a", max_attempts=2)
     for expected in (Status.PENDING, Status.FAILED):
         claim = take(conn)
         end = claims.fail(
@@ -385,7 +367,7 @@ def test_the_last_attempt_is_not_retried(conn: Connection) -> None:
 
 
 def test_release_gives_the_task_back_undone(conn: Connection) -> None:
-    make(conn, "a")
+    make_tasks(conn, "a")
     claim = take(conn)
 
     end = claims.release(conn, task_id=claim.task_id, token=claim.token, note="lunch")
@@ -397,7 +379,7 @@ def test_release_gives_the_task_back_undone(conn: Connection) -> None:
 
 
 def test_a_released_task_that_was_gated_meanwhile_is_blocked(conn: Connection) -> None:
-    make(conn, "a", "b")
+    make_tasks(conn, "a", "b")
     claim = claims.claim(conn, key="a", agent="ada")
     assert claim
     dependencies.add_dependency(conn, task="a", depends_on="b")
@@ -443,7 +425,7 @@ LOSSES: dict[str, Callable[[Connection, Claim], Any]] = {
 
 
 def take_over(conn: Connection) -> None:
-    lapse(conn)
+    lapse_leases(conn)
     take(conn, "heir")
 
 
@@ -468,7 +450,7 @@ REPEATED = {
 def test_a_stale_token_is_refused_and_changes_nothing(
     conn: Connection, loss: str, end: str
 ) -> None:
-    make(conn, "a", "waits")
+    make_tasks(conn, "a", "waits")
     dependencies.add_dependency(conn, task="waits", depends_on="a")
     claim = take(conn)
     LOSSES[loss](conn, claim)
@@ -482,7 +464,7 @@ def test_a_stale_token_is_refused_and_changes_nothing(
 
 
 def test_a_token_that_was_never_given_out_is_refused(conn: Connection) -> None:
-    make(conn, "a")
+    make_tasks(conn, "a")
     claim = take(conn)
 
     for token in (claim.token + 1, 99):
@@ -503,7 +485,7 @@ def test_a_token_that_was_never_given_out_is_refused(conn: Connection) -> None:
     ],
 )
 def test_any_other_way_out_of_progress_revokes_the_claim(conn: Connection, status: Status) -> None:
-    make(conn, "a")
+    make_tasks(conn, "a")
     take(conn)
 
     tasks.update_status(
@@ -532,7 +514,7 @@ def test_a_manual_update_in_psql_revokes_and_opens_as_any_other(
 
 
 def test_the_fence_grows_whatever_the_statement_says(conn: Connection) -> None:
-    make(conn, "a")
+    make_tasks(conn, "a")
     first = take(conn)
     claims.release(conn, task_id=first.task_id, token=first.token)
     conn.execute(b"update tasks set claim_token = 0, claim_agent = 'eve', status_seq = 1")
@@ -542,7 +524,7 @@ def test_the_fence_grows_whatever_the_statement_says(conn: Connection) -> None:
 
 
 def test_an_agents_live_claims_are_listed_the_next_to_lapse_first(conn: Connection) -> None:
-    make(conn, "a", "b", "c")
+    make_tasks(conn, "a", "b", "c")
     take(conn, "ada", lease=2 * HOUR)
     take(conn, "ada", lease=HOUR)
     take(conn, "bob")
@@ -552,7 +534,7 @@ def test_an_agents_live_claims_are_listed_the_next_to_lapse_first(conn: Connecti
 
 
 def test_a_move_that_the_team_does_not_allow_is_refused_to_agents_too(conn: Connection) -> None:
-    make(conn, "a")
+    make_tasks(conn, "a")
     conn.execute(
         b"delete from task_status_transitions"
         b" where old_status = 'in_progress' and new_status = 'completed'"

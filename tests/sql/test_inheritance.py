@@ -18,7 +18,9 @@ from taskdb.exchange import detect, import_plan
 from taskdb.models import DependencyType, NewDependency, NewTask, TaskStatus
 from taskdb.queries import claims, dependencies, tasks
 from tests.exchange_files import DATA, needs_data, stats
+from tests.plans import make_graph
 from tests.rows_read import rows_read
+from tests.statements import statement
 
 Connection = psycopg.Connection[Any]
 
@@ -30,13 +32,6 @@ REAL = [
 GATING = [DependencyType.REQUIRES, DependencyType.BLOCKS]
 
 
-def make(conn: Connection, *edges: str, **priorities: int) -> None:
-    """Tasks with their priorities, and edges as "task>blocker"."""
-    new = [NewTask(key=key, title=key, priority=value) for key, value in priorities.items()]
-    pairs = [edge.split(">") for edge in edges]
-    tasks.create_many(conn, new, [NewDependency(task, blocker) for task, blocker in pairs])
-
-
 def priorities(conn: Connection) -> dict[str, int]:
     """How urgent each task is, and the doctor agrees."""
     assert doctor.run(conn) == []
@@ -45,10 +40,6 @@ def priorities(conn: Connection) -> dict[str, int]:
 
 def move(conn: Connection, key: str, status: TaskStatus) -> None:
     tasks.update_status(conn, key=key, status=status, force=True)
-
-
-def statement(conn: Connection, text: str) -> None:
-    conn.execute(text.encode())
 
 
 def reads(conn: Connection, act: Callable[..., object], **named: object) -> int:
@@ -62,19 +53,21 @@ def reads(conn: Connection, act: Callable[..., object], **named: object) -> int:
 
 
 def test_priority_goes_down_a_chain(conn: Connection) -> None:
-    make(conn, "d>c", "c>b", "b>a", a=9, b=3, c=7, d=4)
+    make_graph(conn, "d>c", "c>b", "b>a", a=9, b=3, c=7, d=4)
 
     assert priorities(conn) == {"a": 3, "b": 3, "c": 4, "d": 4}
 
 
 def test_of_two_ways_through_a_diamond_the_more_urgent_counts(conn: Connection) -> None:
-    make(conn, "top>left", "top>right", "left>base", "right>base", top=6, left=8, right=2, base=9)
+    make_graph(
+        conn, "top>left", "top>right", "left>base", "right>base", top=6, left=8, right=2, base=9
+    )
 
     assert priorities(conn) == {"top": 6, "left": 6, "right": 2, "base": 2}
 
 
 def test_an_edge_passes_priority_on_while_it_is_there(conn: Connection) -> None:
-    make(conn, "b>a", a=9, b=8, c=1)
+    make_graph(conn, "b>a", a=9, b=8, c=1)
 
     dependencies.add_dependency(conn, task="c", depends_on="b")
     assert priorities(conn) == {"a": 1, "b": 1, "c": 1}
@@ -83,7 +76,7 @@ def test_an_edge_passes_priority_on_while_it_is_there(conn: Connection) -> None:
 
 
 def test_advice_passes_no_priority_on(conn: Connection) -> None:
-    make(conn, a=9, b=1)
+    make_graph(conn, a=9, b=1)
 
     dependencies.add_dependency(
         conn, task="b", depends_on="a", dependency_type=DependencyType.SUGGESTS
@@ -95,7 +88,7 @@ def test_advice_passes_no_priority_on(conn: Connection) -> None:
 def test_a_cancelled_task_in_the_middle_passes_nothing_until_it_is_taken_up_again(
     conn: Connection,
 ) -> None:
-    make(conn, "c>b", "b>a", a=9, b=5, c=2)
+    make_graph(conn, "c>b", "b>a", a=9, b=5, c=2)
 
     move(conn, "b", TaskStatus.CANCELLED)
     assert priorities(conn) == {"a": 9, "b": 2, "c": 2}
@@ -106,7 +99,7 @@ def test_a_cancelled_task_in_the_middle_passes_nothing_until_it_is_taken_up_agai
 
 
 def test_a_failed_or_completed_task_passes_its_priority_on(conn: Connection) -> None:
-    make(conn, "b>a", a=9, b=2)
+    make_graph(conn, "b>a", a=9, b=2)
 
     for status in (TaskStatus.FAILED, TaskStatus.COMPLETED, TaskStatus.ARCHIVED):
         move(conn, "b", status)
@@ -114,7 +107,7 @@ def test_a_failed_or_completed_task_passes_its_priority_on(conn: Connection) -> 
 
 
 def test_a_deleted_task_passes_nothing(conn: Connection) -> None:
-    make(conn, "d>c", "c>b", "b>a", a=9, b=8, c=7, d=1)
+    make_graph(conn, "d>c", "c>b", "b>a", a=9, b=8, c=7, d=1)
 
     tasks.delete(conn, key="c")
 
@@ -122,7 +115,7 @@ def test_a_deleted_task_passes_nothing(conn: Connection) -> None:
 
 
 def test_a_priority_that_changes_changes_what_it_waits_for(conn: Connection) -> None:
-    make(conn, "b>a", "c>a", a=9, b=5, c=7)
+    make_graph(conn, "b>a", "c>a", a=9, b=5, c=7)
 
     for priority, expected in ((8, 7), (10, 7), (1, 1), (6, 6)):
         tasks.update(conn, key="b", priority=priority)
@@ -130,7 +123,7 @@ def test_a_priority_that_changes_changes_what_it_waits_for(conn: Connection) -> 
 
 
 def test_a_priority_of_its_own_shows_when_the_borrowed_one_goes(conn: Connection) -> None:
-    make(conn, "b>a", a=9, b=2)
+    make_graph(conn, "b>a", a=9, b=2)
 
     tasks.update(conn, key="a", priority=6)
     assert priorities(conn) == {"a": 2, "b": 2}
@@ -139,7 +132,7 @@ def test_a_priority_of_its_own_shows_when_the_borrowed_one_goes(conn: Connection
 
 
 def test_one_statement_may_change_many_priorities(conn: Connection) -> None:
-    make(conn, "c>b", "b>a", "e>d", "d>b", a=9, b=8, c=1, d=7, e=3)
+    make_graph(conn, "c>b", "b>a", "e>d", "d>b", a=9, b=8, c=1, d=7, e=3)
 
     statement(conn, "update tasks set priority = 11 - priority")
 
@@ -147,7 +140,7 @@ def test_one_statement_may_change_many_priorities(conn: Connection) -> None:
 
 
 def test_one_statement_may_cancel_a_whole_branch(conn: Connection) -> None:
-    make(conn, "d>c", "c>b", "b>a", "x>a", a=9, b=8, c=7, d=1, x=6)
+    make_graph(conn, "d>c", "c>b", "b>a", "x>a", a=9, b=8, c=7, d=1, x=6)
 
     statement(conn, "update tasks set status = 'cancelled' where key in ('b', 'c', 'd')")
 
@@ -159,7 +152,7 @@ def test_in_whatever_order_the_changes_of_one_statement_are_passed_on(
     conn: Connection, order: tuple[str, str, str]
 ) -> None:
     """The base owes its 4 to y, who leaves; q, back with p's 2, lost that before it spread."""
-    make(conn, "p>q", "q>r", "y>r", p=2, q=9, r=9, y=4)
+    make_graph(conn, "p>q", "q>r", "y>r", p=2, q=9, r=9, y=4)
     move(conn, "q", TaskStatus.CANCELLED)
     assert priorities(conn) == {"p": 2, "q": 2, "r": 4, "y": 4}
     change = {
@@ -178,7 +171,7 @@ def test_in_whatever_order_the_changes_of_one_statement_are_passed_on(
 
 
 def test_what_urgent_work_waits_for_is_claimed_first(conn: Connection) -> None:
-    make(conn, "late>first", early=3, first=9, late=1)
+    make_graph(conn, "late>first", early=3, first=9, late=1)
 
     claim = claims.claim_next(conn, agent="ada")
 
@@ -187,7 +180,7 @@ def test_what_urgent_work_waits_for_is_claimed_first(conn: Connection) -> None:
 
 
 def test_claims_and_completions_write_no_other_task(conn: Connection) -> None:
-    make(conn, "late>first", "first>base", base=9, first=9, late=1)
+    make_graph(conn, "late>first", "first>base", base=9, first=9, late=1)
     base = claims.claim_next(conn, agent="ada")
     assert base
     claims.complete(conn, task_id=base.task_id, token=base.token)
@@ -211,7 +204,7 @@ def test_priority_goes_through_a_lattice_of_diamonds_in_linear_time(conn: Connec
         for lower in below
     ]
     hurried = {"x": 3, "y": 2, "z": 1}
-    make(conn, *edges, **{key: 9 for layer in layers for key in layer}, **hurried)
+    make_graph(conn, *edges, keys=(), **{key: 9 for layer in layers for key in layer}, **hurried)
     inheriting, revoking = [], []
 
     for key, priority in hurried.items():

@@ -14,17 +14,12 @@ from hypothesis import strategies as st
 from taskdb.database import connect
 from taskdb.models import DependencyType, NewDependency, NewTask
 from taskdb.queries import tasks
+from tests.plans import make_graph
+from tests.statements import statement
 
 Connection = psycopg.Connection[Any]
 
 GATING = [DependencyType.REQUIRES, DependencyType.BLOCKS]
-
-
-def make(conn: Connection, *edges: str, keys: str) -> None:
-    """Tasks by the letters of *keys*, and edges as "task>blocker"."""
-    new = [NewTask(key=key, title=key) for key in keys]
-    pairs = [edge.split(">") for edge in edges]
-    tasks.create_many(conn, new, [NewDependency(task, blocker) for task, blocker in pairs])
 
 
 WRONG = b"""
@@ -58,10 +53,6 @@ def check(conn: Connection) -> None:
     assert conn.execute(WRONG).fetchall() == []
 
 
-def statement(conn: Connection, text: str, *arguments: object) -> None:
-    conn.execute(text.encode(), arguments)
-
-
 COMPLETE = "update tasks set status = 'completed', status_forced = true where key = any({})"
 REOPEN = "update tasks set status = 'pending', status_forced = true where key = any({})"
 ADD = (
@@ -91,7 +82,7 @@ def test_one_statement_completes_many_blockers(conn: Connection) -> None:
 def test_a_statement_may_complete_a_blocker_and_add_the_edge_to_it(
     conn: Connection, first: str
 ) -> None:
-    make(conn, "t>a", keys="tab")
+    make_graph(conn, "t>a", keys="tab")
     acts = {"complete": COMPLETE.format("$1"), "add": ADD.format("'t'", "$1")}
     second = next(name for name in acts if name != first)
 
@@ -105,7 +96,7 @@ def test_a_statement_may_complete_a_blocker_and_add_the_edge_to_it(
 def test_a_statement_may_complete_one_blocker_and_remove_another(
     conn: Connection, first: str
 ) -> None:
-    make(conn, "t>a", "t>b", "t>c", keys="tabc")
+    make_graph(conn, "t>a", "t>b", "t>c", keys="tabc")
     acts = {"complete": COMPLETE.format("array['a']"), "remove": REMOVE.format("array['b']")}
     second = next(name for name in acts if name != first)
 
@@ -116,7 +107,7 @@ def test_a_statement_may_complete_one_blocker_and_remove_another(
 
 
 def test_what_a_savepoint_takes_back_is_not_counted(conn: Connection) -> None:
-    make(conn, "t>a", "t>b", keys="tabc")
+    make_graph(conn, "t>a", "t>b", keys="tabc")
     for act in (COMPLETE.format("array['a', 'b']"), ADD.format("'t'", "array['c']")):
         with suppress(psycopg.Rollback), conn.transaction() as inner:
             statement(conn, act)
@@ -132,7 +123,7 @@ def test_what_a_savepoint_takes_back_is_not_counted(conn: Connection) -> None:
 
 
 def test_an_edge_says_what_its_blocker_says_whatever_is_inserted(conn: Connection) -> None:
-    make(conn, keys="tab")
+    make_graph(conn, keys="tab")
     statement(conn, COMPLETE.format("array['b']"))
     for key in "ab":
         statement(

@@ -45,7 +45,7 @@ EXAMPLE: dict[str, tuple[int, str]] = {
 }
 
 
-def make(conn: Conn, plan: Mapping[str, tuple[int, str]], **more: Any) -> None:
+def make_hours(conn: Conn, plan: Mapping[str, tuple[int, str]], **more: Any) -> None:
     """Make tasks of one-letter keys with their hours and what they wait for."""
     tasks.create_many(
         conn,
@@ -73,7 +73,7 @@ def finish(conn: Conn, key: str) -> None:
 
 
 def test_schedule_of_the_example_is_as_worked_out_by_hand(conn: Conn) -> None:
-    make(conn, EXAMPLE)
+    make_hours(conn, EXAMPLE)
 
     planned: dict[str, Any] = {
         row.key: (
@@ -98,7 +98,7 @@ def test_schedule_of_the_example_is_as_worked_out_by_hand(conn: Conn) -> None:
 
 
 def test_critical_path_of_the_example_is_as_worked_out_by_hand(conn: Conn) -> None:
-    make(conn, EXAMPLE)
+    make_hours(conn, EXAMPLE)
 
     path = planning.critical_path(conn)
 
@@ -107,7 +107,7 @@ def test_critical_path_of_the_example_is_as_worked_out_by_hand(conn: Conn) -> No
 
 
 def test_waves_of_the_example_are_as_worked_out_by_hand(conn: Conn) -> None:
-    make(conn, EXAMPLE)
+    make_hours(conn, EXAMPLE)
     tasks.update(conn, key="C", agent_type="writer")
 
     waves = planning.execution_waves(conn)
@@ -124,7 +124,7 @@ def test_waves_of_the_example_are_as_worked_out_by_hand(conn: Conn) -> None:
 
 
 def test_unblocks_of_the_example_is_as_worked_out_by_hand(conn: Conn) -> None:
-    make(conn, EXAMPLE)
+    make_hours(conn, EXAMPLE)
 
     assert {key: planning.unblocks(conn, key) for key in EXAMPLE} == {
         "A": 5,
@@ -139,7 +139,7 @@ def test_unblocks_of_the_example_is_as_worked_out_by_hand(conn: Conn) -> None:
 
 
 def test_what_is_finished_takes_no_time_and_holds_nothing(conn: Conn) -> None:
-    make(conn, EXAMPLE)
+    make_hours(conn, EXAMPLE)
     finish(conn, "A")
     finish(conn, "B")
 
@@ -157,7 +157,7 @@ def test_what_is_finished_takes_no_time_and_holds_nothing(conn: Conn) -> None:
 
 
 def test_a_suggestion_holds_nothing(conn: Conn) -> None:
-    make(conn, {"A": (3, ""), "B": (1, "")})
+    make_hours(conn, {"A": (3, ""), "B": (1, "")})
     dependencies.add_dependency(
         conn, task="B", depends_on="A", dependency_type=DependencyType.SUGGESTS
     )
@@ -167,14 +167,14 @@ def test_a_suggestion_holds_nothing(conn: Conn) -> None:
 
 
 def test_of_two_longest_paths_one_is_told_and_neither_has_slack(conn: Conn) -> None:
-    make(conn, {"A": (1, ""), "B": (2, "A"), "C": (2, "A"), "D": (1, "BC")})
+    make_hours(conn, {"A": (1, ""), "B": (2, "A"), "C": (2, "A"), "D": (1, "BC")})
 
     assert [row.slack_hours for row in planning.schedule(conn)] == [0, 0, 0, 0]
     assert [row.key for row in planning.critical_path(conn)] == ["A", "B", "D"]
 
 
 def test_a_task_that_takes_no_time_has_its_place_on_the_path(conn: Conn) -> None:
-    make(conn, {"A": (0, ""), "B": (2, "A"), "C": (0, "AB"), "D": (2, "")})
+    make_hours(conn, {"A": (0, ""), "B": (2, "A"), "C": (0, "AB"), "D": (2, "")})
 
     assert [row.key for row in planning.critical_path(conn)] == ["A", "B", "C"]
 
@@ -293,7 +293,7 @@ def test_where_nothing_is_open_nothing_is_planned(conn: Conn, scope: dict[str, A
 
 
 def test_what_waits_for_a_dead_task_is_stuck_and_in_no_wave(conn: Conn) -> None:
-    make(conn, {"A": (1, ""), "B": (1, "A"), "C": (1, "B"), "D": (1, "")})
+    make_hours(conn, {"A": (1, ""), "B": (1, "A"), "C": (1, "B"), "D": (1, "")})
     tasks.update_status(conn, key="A", status=TaskStatus.CANCELLED)
 
     planned = by_key(planning.schedule(conn))
@@ -305,8 +305,8 @@ def test_what_waits_for_a_dead_task_is_stuck_and_in_no_wave(conn: Conn) -> None:
 
 
 def test_ready_tasks_are_listed_by_what_they_hold_up(conn: Conn) -> None:
-    make(conn, EXAMPLE)
-    make(conn, {"P": (1, ""), "Q": (1, "P")})
+    make_hours(conn, EXAMPLE)
+    make_hours(conn, {"P": (1, ""), "Q": (1, "P")})
     tasks.create(conn, key="Z", title="Least urgent", priority=9)
 
     listed = planning.ready_by_unblocks(conn)

@@ -43,7 +43,7 @@ CANARY = "hunter2-s3cr3t-canary"
 ODD_PATHS = ["", "0", "-1", "a/b.py", "a.b", "{a,b}", '"quoted"', "back\\slash", "ä\u2028", "$.x"]
 
 
-def make(conn: Connection, name: str = "shop", **given: Any) -> ProjectSummary:
+def make_project(conn: Connection, name: str = "shop", **given: Any) -> ProjectSummary:
     given = {"codebase": {}, **given}
     return projects.create(conn, name=name, type="api", owner_id="ann", **given)
 
@@ -61,8 +61,8 @@ def make_approved(conn: Connection, project_id: UUID) -> UUID:
 def test_projects_of_an_owner_are_listed_by_status_and_found_by_file_content(
     conn: Connection,
 ) -> None:
-    api = make(conn, codebase={"requirements.txt": "fastapi", "main.py": "1"})
-    make(conn, "old", status=ProjectStatus.ARCHIVED, codebase={"requirements.txt": "flask"})
+    api = make_project(conn, codebase={"requirements.txt": "fastapi", "main.py": "1"})
+    make_project(conn, "old", status=ProjectStatus.ARCHIVED, codebase={"requirements.txt": "flask"})
 
     active = projects.list_projects(conn, owner_id="ann", status=ProjectStatus.ACTIVE)
     with_fastapi = projects.find_by_files(conn, {"requirements.txt": "fastapi"})
@@ -71,7 +71,7 @@ def test_projects_of_an_owner_are_listed_by_status_and_found_by_file_content(
 
 
 def test_a_modification_is_asked_for_approved_and_applied_to_the_files(conn: Connection) -> None:
-    project = make(conn, codebase={"main.py": "old", "gone.py": "x", "kept.py": "y"})
+    project = make_project(conn, codebase={"main.py": "old", "gone.py": "x", "kept.py": "y"})
 
     asked = modifications.request(
         conn,
@@ -131,7 +131,7 @@ def test_templates_are_found_by_category_stack_tags_and_complexity(conn: Connect
 
 
 def test_a_project_is_read_changed_and_deleted_and_leaves_its_plans(conn: Connection) -> None:
-    project = make(conn, test_coverage=Decimal("87.5"), dependencies=["fastapi", "psycopg"])
+    project = make_project(conn, test_coverage=Decimal("87.5"), dependencies=["fastapi", "psycopg"])
     epics.create(conn, key="E04", title="Build it", project_id=project.id)
 
     changed = projects.update(conn, project.id, version=1, name="store", test_coverage=None)
@@ -147,7 +147,7 @@ def test_a_project_is_read_changed_and_deleted_and_leaves_its_plans(conn: Connec
 
 
 def test_modifications_and_secrets_go_with_their_project(conn: Connection) -> None:
-    project, other = make(conn), make(conn, "other")
+    project, other = make_project(conn), make_project(conn, "other")
     for each in (project, other):
         modifications.request(conn, project_id=each.id, request="Add it", requested_by="ann")
         projects.set_environment(conn, each.id, variables={"TOKEN": "x"})
@@ -159,7 +159,7 @@ def test_modifications_and_secrets_go_with_their_project(conn: Connection) -> No
 
 
 def test_a_change_of_a_version_that_is_past_changes_nothing(conn: Connection) -> None:
-    project = make(conn)
+    project = make_project(conn)
     projects.update(conn, project.id, version=1, name="first")
 
     with pytest.raises(VersionConflictError):
@@ -169,7 +169,7 @@ def test_a_change_of_a_version_that_is_past_changes_nothing(conn: Connection) ->
 
 
 def test_pages_follow_each_other_without_gap_or_overlap(conn: Connection) -> None:
-    made = [make(conn, f"p{number}") for number in range(5)]
+    made = [make_project(conn, f"p{number}") for number in range(5)]
 
     first = projects.list_projects(conn, type="api", limit=3)
     last = first[-1]
@@ -182,7 +182,7 @@ def test_pages_follow_each_other_without_gap_or_overlap(conn: Connection) -> Non
 
 
 def test_projects_are_found_by_dependencies_and_by_path(conn: Connection) -> None:
-    project = make(conn, dependencies=["a", "b"], codebase={"a/b.py": ""})
+    project = make_project(conn, dependencies=["a", "b"], codebase={"a/b.py": ""})
 
     assert projects.find_by_dependencies(conn, ["b", "a"]) == [project]
     assert projects.find_by_dependencies(conn, ["a", "c"]) == []
@@ -191,7 +191,7 @@ def test_projects_are_found_by_dependencies_and_by_path(conn: Connection) -> Non
 
 @pytest.mark.parametrize("path", ODD_PATHS)
 def test_a_path_is_any_text_and_exact(conn: Connection, path: str) -> None:
-    project = make(conn, codebase={"other": "kept"})
+    project = make_project(conn, codebase={"other": "kept"})
 
     assert projects.put_file(conn, project.id, path=path, content="x\\n") == 2
     assert projects.get_file(conn, project.id, path=path) == "x\\n"
@@ -206,7 +206,7 @@ def test_a_path_is_any_text_and_exact(conn: Connection, path: str) -> None:
 
 def test_one_file_of_two_megabytes_travels_alone(conn: Connection, tmp_path: Path) -> None:
     codebase = {f"src/{number}.py": f"{number:05}" * 400 for number in range(1000)}
-    project = make(conn, codebase=codebase)
+    project = make_project(conn, codebase=codebase)
 
     def single(conn: Connection) -> None:
         projects.put_file(conn, project.id, path="src/1.py", content="new")
@@ -306,7 +306,7 @@ def test_of_two_changes_at_once_the_second_is_refused(
     database_url: str, level: IsolationLevel, first: str
 ) -> None:
     with connect(database_url, autocommit=True) as conn:
-        project = make(conn, codebase={"a": "0"})
+        project = make_project(conn, codebase={"a": "0"})
         one, two = (make_approved(conn, project.id) for _ in range(2))
 
     def put(conn: Connection) -> None:
@@ -338,7 +338,7 @@ def test_of_two_changes_at_once_the_second_is_refused(
 
 def test_a_file_put_while_a_modification_is_applied_loses_neither(database_url: str) -> None:
     with connect(database_url, autocommit=True) as conn:
-        project = make(conn, codebase={"a": "0"})
+        project = make_project(conn, codebase={"a": "0"})
         id = make_approved(conn, project.id)
 
     with Session(database_url, name="first") as a, Session(database_url, name="second") as b:
@@ -371,7 +371,7 @@ def test_a_project_that_breaks_a_rule_is_refused_by_name(
     conn: Connection, given: dict[str, Any], field: str, rule: str
 ) -> None:
     with pytest.raises(ValidationError, match=rule) as refused, conn.transaction():
-        make(conn, **given)
+        make_project(conn, **given)
 
     assert str(refused.value.field).startswith(field)
     assert projects.list_projects(conn) == []
@@ -389,7 +389,7 @@ def test_a_project_that_breaks_a_rule_is_refused_by_name(
 def test_the_server_has_the_same_rules(
     conn: Connection, column: str, value: str, rule: str
 ) -> None:
-    make(conn)
+    make_project(conn)
     change = sql.SQL("update project_contexts set {} = {}")
     with pytest.raises(psycopg.errors.CheckViolation) as refused, conn.transaction():
         conn.execute(change.format(sql.Identifier(column), sql.Literal(value)))
@@ -444,7 +444,9 @@ def test_a_modification_moves_as_the_table_of_moves_says(
         "select from modification_status_transitions where old_status = $1 and new_status = $2",
         (old, new),
     ).fetchone()
-    id = modifications.request(conn, project_id=make(conn).id, request="x", requested_by="ann").id
+    id = modifications.request(
+        conn, project_id=make_project(conn).id, request="x", requested_by="ann"
+    ).id
     for step in WAYS[old]:
         MOVES[step](conn, id)
 
@@ -459,7 +461,7 @@ def test_a_modification_moves_as_the_table_of_moves_says(
 def test_a_modification_is_refused_if_the_project_changed_since_the_approval(
     conn: Connection,
 ) -> None:
-    project = make(conn, codebase={"a": "1"})
+    project = make_project(conn, codebase={"a": "1"})
     id = make_approved(conn, project.id)
     projects.put_file(conn, project.id, path="a", content="2")
 
@@ -543,7 +545,7 @@ def test_a_template_is_changed_and_deleted(conn: Connection) -> None:
 
 
 def test_secrets_are_fetched_by_their_own_function_and_never_shown(conn: Connection) -> None:
-    project = make(conn)
+    project = make_project(conn)
     assert projects.environment(conn, project.id).variables == {}
 
     projects.set_environment(conn, project.id, variables={"TOKEN": CANARY})
@@ -575,7 +577,7 @@ def test_no_error_tells_a_secret(
     conn: Connection, variables: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    project = make(conn)
+    project = make_project(conn)
 
     with pytest.raises(ValidationError) as refused, conn.transaction():
         projects.set_environment(conn, project.id, variables=variables)
@@ -612,7 +614,7 @@ def test_a_reader_reads_projects_and_no_secrets(
     reader, reader_url = make_role()
     writer, writer_url = make_role()
     with connect(database_url, autocommit=True) as owner:
-        project = make(owner)
+        project = make_project(owner)
         projects.set_environment(owner, project.id, variables={"TOKEN": CANARY})
         workspaces.grant(owner, "taskdb", reader)
         workspaces.grant(owner, "taskdb", writer, "write")

@@ -35,7 +35,7 @@ def quiet(conn: Conn) -> Conn:
     return conn
 
 
-def make(conn: Conn, key: str, title: str, count: int = 1) -> None:
+def make_many(conn: Conn, key: str, title: str, count: int = 1) -> None:
     psycopg.RawCursor(conn).execute(MAKE, [key, title, count])
 
 
@@ -44,17 +44,17 @@ def keys(conn: Conn, words: str, **more: Any) -> list[str]:
 
 
 def test_up_to_a_thousand_matches_are_all_ranked(quiet: Conn) -> None:
-    make(quiet, "best", "alpha alpha alpha")
-    make(quiet, "more", "alpha", 999)
+    make_many(quiet, "best", "alpha alpha alpha")
+    make_many(quiet, "more", "alpha", 999)
 
     assert keys(quiet, "alpha")[0] == "best-1"
     assert len(keys(quiet, "alpha", limit=5000)) == 1000
 
 
 def test_of_more_the_newest_are_ranked(quiet: Conn) -> None:
-    make(quiet, "old", "alpha alpha alpha")
-    make(quiet, "more", "alpha", 1200)
-    make(quiet, "new", "alpha alpha")
+    make_many(quiet, "old", "alpha alpha alpha")
+    make_many(quiet, "more", "alpha", 1200)
+    make_many(quiet, "new", "alpha alpha")
 
     found = keys(quiet, "alpha", limit=1000)
 
@@ -64,8 +64,8 @@ def test_of_more_the_newest_are_ranked(quiet: Conn) -> None:
 
 
 def test_a_higher_limit_ranks_more(quiet: Conn) -> None:
-    make(quiet, "old", "alpha alpha alpha")
-    make(quiet, "more", "alpha", 1200)
+    make_many(quiet, "old", "alpha alpha alpha")
+    make_many(quiet, "more", "alpha", 1200)
 
     found = keys(quiet, "alpha", limit=2000)
 
@@ -75,9 +75,9 @@ def test_a_higher_limit_ranks_more(quiet: Conn) -> None:
 
 def test_of_many_old_matches_the_newest_are_ranked(quiet: Conn) -> None:
     """Where the newest tasks have none, the index finds them."""
-    make(quiet, "oldest", "beta beta beta", 100)
-    make(quiet, "old", "beta", 1000)
-    make(quiet, "new", "alpha", 1001)
+    make_many(quiet, "oldest", "beta beta beta", 100)
+    make_many(quiet, "old", "beta", 1000)
+    make_many(quiet, "new", "alpha", 1001)
 
     found = keys(quiet, "beta", limit=1000)
 
@@ -87,9 +87,9 @@ def test_of_many_old_matches_the_newest_are_ranked(quiet: Conn) -> None:
 
 def test_where_the_newest_run_out_of_matches_all_are_found(quiet: Conn) -> None:
     """One in ten of the newest has the word, and few before them."""
-    make(quiet, "old", "beta beta")
-    make(quiet, "new", "beta", 100)
-    make(quiet, "other", "alpha", 900)
+    make_many(quiet, "old", "beta beta")
+    make_many(quiet, "new", "beta", 100)
+    make_many(quiet, "other", "alpha", 900)
 
     found = keys(quiet, "beta", limit=500)
 
@@ -99,9 +99,9 @@ def test_where_the_newest_run_out_of_matches_all_are_found(quiet: Conn) -> None:
 
 def test_where_the_newest_have_too_few_the_index_is_asked(quiet: Conn) -> None:
     """The word is frequent among the newest 1,000, and not among those that are walked through."""
-    make(quiet, "many", "beta", 60)
-    make(quiet, "other", "alpha", 935)
-    make(quiet, "few", "beta", 5)
+    make_many(quiet, "many", "beta", 60)
+    make_many(quiet, "other", "alpha", 935)
+    make_many(quiet, "few", "beta", 5)
 
     row = quiet.execute("select count(*) from search_candidates('beta', 10)").fetchone()
 
@@ -109,8 +109,8 @@ def test_where_the_newest_have_too_few_the_index_is_asked(quiet: Conn) -> None:
 
 
 def test_rare_words_and_phrases_of_common_words_are_found_wherever_they_are(quiet: Conn) -> None:
-    make(quiet, "rare", "gamma alpha beta")
-    make(quiet, "common", "beta alpha", 1500)
+    make_many(quiet, "rare", "gamma alpha beta")
+    make_many(quiet, "common", "beta alpha", 1500)
 
     assert keys(quiet, "gamma") == ["rare-1"]
     assert keys(quiet, '"alpha beta"') == ["rare-1"]
@@ -122,8 +122,8 @@ def test_rare_words_and_phrases_of_common_words_are_found_wherever_they_are(quie
 @pytest.mark.parametrize("words", ["alpha", "gamma", "alpha <-> beta", "al:*", "nothing", "al | x"])
 def test_candidates_are_found_by_index(quiet: Conn, mode: str, words: str) -> None:
     """What runs inside the function is in no plan, but in the counters of this transaction."""
-    make(quiet, "rare", "gamma alpha beta")
-    make(quiet, "common", "beta alpha", 3000)
+    make_many(quiet, "rare", "gamma alpha beta")
+    make_many(quiet, "common", "beta alpha", 3000)
     quiet.execute("analyze task_search")
     quiet.execute(f"set local plan_cache_mode = {mode}")
     before = sequential_scans(quiet)

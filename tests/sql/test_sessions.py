@@ -56,7 +56,7 @@ def make_job(conn: Connection, *, completed: bool = True) -> DesignJob:
     return design.complete_job(conn, job.id)
 
 
-def make(conn: Connection, *, started: bool = True, **given: Any) -> TechSpecSession:
+def make_session(conn: Connection, *, started: bool = True, **given: Any) -> TechSpecSession:
     given = {"design_job_id": make_job(conn).id} | given
     session = sessions.create(conn, **given)
     return sessions.start(conn, session.id) if started else session
@@ -224,7 +224,7 @@ def test_a_session_moves_as_the_table_of_moves_says(conn: Connection, old: str) 
     )
     allowed = {new for (new,) in rows}
     for new, move in MOVES.items():
-        id = make(conn, started=False).id
+        id = make_session(conn, started=False).id
         for step in WAYS[old]:
             MOVES[step](conn, id)
 
@@ -242,7 +242,7 @@ def test_a_session_moves_as_the_table_of_moves_says(conn: Connection, old: str) 
 
 def test_a_session_starts_only_when_its_design_job_is_completed(conn: Connection) -> None:
     job = make_job(conn, completed=False)
-    session = make(conn, started=False, design_job_id=job.id)
+    session = make_session(conn, started=False, design_job_id=job.id)
 
     with pytest.raises(ValidationError) as refused, conn.transaction():
         sessions.start(conn, session.id)
@@ -259,9 +259,9 @@ def test_a_session_starts_only_when_its_design_job_is_completed(conn: Connection
 
 def test_sessions_are_listed_by_each_filter_in_pages(conn: Connection) -> None:
     job, user = make_job(conn), uuid4()
-    made = [make(conn, design_job_id=job.id, user_id=user) for _ in range(5)]
+    made = [make_session(conn, design_job_id=job.id, user_id=user) for _ in range(5)]
     done = [sessions.complete(conn, session.id) for session in made[:3]]
-    other = make(conn, started=False)
+    other = make_session(conn, started=False)
 
     completed = sessions.list_sessions(conn, status=SessionStatus.COMPLETED, limit=10)
     filters: list[dict[str, Any]] = [
@@ -283,8 +283,8 @@ def test_sessions_are_listed_by_each_filter_in_pages(conn: Connection) -> None:
 
 def test_sessions_are_read_with_their_design_jobs(conn: Connection) -> None:
     job = make_job(conn)
-    session = make(conn, design_job_id=job.id)
-    make(conn, started=False)
+    session = make_session(conn, design_job_id=job.id)
+    make_session(conn, started=False)
 
     (found,) = sessions.list_with_jobs(conn, status=SessionStatus.IN_PROGRESS)
     document_4 = conn.execute(
@@ -305,7 +305,7 @@ def test_sessions_are_read_with_their_design_jobs(conn: Connection) -> None:
 @pytest.mark.parametrize("what", ["job", "session"])
 def test_all_of_a_session_goes_with_it_and_with_its_design_job(conn: Connection, what: str) -> None:
     job = make_job(conn)
-    session, other = make(conn, design_job_id=job.id), make(conn)
+    session, other = make_session(conn, design_job_id=job.id), make_session(conn)
     for one in (session, other):
         found = make_research(conn, one.id)
         say(conn, one.id, research_id=found.id)
@@ -330,7 +330,7 @@ def test_all_of_a_session_goes_with_it_and_with_its_design_job(conn: Connection,
 
 
 def test_research_has_options_and_one_of_them_is_chosen(conn: Connection) -> None:
-    session = make(conn)
+    session = make_session(conn)
     begun = research.add(
         conn,
         session_id=session.id,
@@ -363,9 +363,9 @@ def test_research_has_options_and_one_of_them_is_chosen(conn: Connection) -> Non
 
 
 def test_a_conversation_is_read_newest_first_page_by_page(conn: Connection) -> None:
-    session = make(conn)
+    session = make_session(conn)
     said = [say(conn, session.id, f"{number}") for number in range(7)]
-    say(conn, make(conn).id, "elsewhere")
+    say(conn, make_session(conn).id, "elsewhere")
 
     pages: list[list[UUID]] = []
     after: dict[str, Any] = {}
@@ -381,7 +381,7 @@ def test_a_conversation_is_read_newest_first_page_by_page(conn: Connection) -> N
 
 
 def test_a_message_is_of_its_session_and_about_its_research(conn: Connection) -> None:
-    session, other = make(conn), make(conn)
+    session, other = make_session(conn), make_session(conn)
     found = make_research(conn, session.id)
 
     about = conversations.append(
@@ -406,7 +406,7 @@ def test_a_message_is_of_its_session_and_about_its_research(conn: Connection) ->
 
 
 def test_what_was_said_is_not_changed(conn: Connection) -> None:
-    say(conn, make(conn).id)
+    say(conn, make_session(conn).id)
 
     with pytest.raises(psycopg.Error) as refused, conn.transaction():
         conn.execute("update tech_conversations set message = 'other'")
@@ -418,7 +418,7 @@ def test_what_was_said_is_not_changed(conn: Connection) -> None:
 
 
 def test_documents_have_versions_and_what_their_validation_found(conn: Connection) -> None:
-    session = make(conn)
+    session = make_session(conn)
     first = documents.add(
         conn,
         session_id=session.id,
@@ -428,7 +428,7 @@ def test_documents_have_versions_and_what_their_validation_found(conn: Connectio
         architecture_diagram="graph TD",
         tech_stack_document="PostgreSQL",
     )
-    assert documents.newest(conn, make(conn).id) is None
+    assert documents.newest(conn, make_session(conn).id) is None
     second = documents.add(
         conn, session_id=session.id, trd_content="# Better", quality_score=Decimal("80")
     )
@@ -454,7 +454,7 @@ def test_documents_have_versions_and_what_their_validation_found(conn: Connectio
 
 
 def test_a_document_keeps_its_version(conn: Connection) -> None:
-    documents.add(conn, session_id=make(conn).id, trd_content="# TRD")
+    documents.add(conn, session_id=make_session(conn).id, trd_content="# TRD")
 
     with pytest.raises(psycopg.Error) as refused, conn.transaction():
         conn.execute("update generated_trd_documents set version = 7")
@@ -467,7 +467,7 @@ def test_two_writers_of_a_session_never_get_one_version(
     database_url: str, level: IsolationLevel
 ) -> None:
     with connect(database_url, autocommit=True) as conn:
-        session = make(conn)
+        session = make_session(conn)
 
     def add(conn: Connection) -> int:
         return documents.add(conn, session_id=session.id, trd_content="# TRD").version
@@ -493,7 +493,7 @@ def test_two_writers_of_a_session_never_get_one_version(
 
 
 def test_errors_are_logged_tried_again_and_got_over(conn: Connection) -> None:
-    session = make(conn)
+    session = make_session(conn)
     since = session.created_at
     lost = agent_errors.log(
         conn,
@@ -503,7 +503,7 @@ def test_errors_are_logged_tried_again_and_got_over(conn: Connection) -> None:
         message="No answer",
         stack_trace="Traceback ...",
     )
-    other, third = log(conn, session.id, "generate"), log(conn, make(conn).id)
+    other, third = log(conn, session.id, "generate"), log(conn, make_session(conn).id)
 
     agent_errors.count_retry(conn, lost.id)
     agent_errors.count_retry(conn, lost.id)
@@ -538,7 +538,7 @@ def test_errors_are_logged_tried_again_and_got_over(conn: Connection) -> None:
 
 
 def test_statistics_tell_how_sessions_went(conn: Connection) -> None:
-    calm, rough, open_ = make(conn), make(conn), make(conn)
+    calm, rough, open_ = make_session(conn), make_session(conn), make_session(conn)
     for _ in range(2):
         agent_errors.count_retry(conn, log(conn, rough.id))
     agent_errors.mark_recovered(conn, log(conn, rough.id))
@@ -650,7 +650,7 @@ def test_statistics_tell_how_sessions_went(conn: Connection) -> None:
 def test_what_breaks_a_rule_is_refused_by_name_and_leaves_nothing(
     conn: Connection, act: Callable[[Connection, UUID], object], field: str, rule: str
 ) -> None:
-    session = make(conn)
+    session = make_session(conn)
 
     with pytest.raises(ValidationError, match=rule) as refused, conn.transaction():
         act(conn, session.id)
@@ -679,7 +679,7 @@ def test_what_breaks_a_rule_is_refused_by_name_and_leaves_nothing(
 def test_the_server_has_the_same_rules(
     conn: Connection, table: str, column: str, value: str, rule: str
 ) -> None:
-    session = make(conn)
+    session = make_session(conn)
     make_research(conn, session.id)
     documents.add(conn, session_id=session.id, trd_content="x")
     log(conn, session.id)
@@ -696,7 +696,7 @@ def test_the_server_has_the_same_rules(
 
 
 def test_a_completed_session_stays_all_done(conn: Connection) -> None:
-    session = sessions.complete(conn, make(conn).id)
+    session = sessions.complete(conn, make_session(conn).id)
 
     with pytest.raises(ValidationError) as refused, conn.transaction():
         sessions.update_progress(conn, session.id, progress_percentage=Decimal(50))
@@ -771,7 +771,7 @@ def test_a_service_that_may_write_does_all_of_it(
         workspaces.grant(owner, "taskdb", role, "write")
 
     with connect(url, autocommit=True) as conn:
-        session = make(conn)
+        session = make_session(conn)
         say(conn, session.id)
         documents.add(conn, session_id=session.id, trd_content="x")
         design.delete_job(conn, session.design_job_id)

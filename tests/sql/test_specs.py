@@ -53,7 +53,7 @@ AUTHENTICATION: dict[str, Any] = {
 }
 
 
-def make(conn: Connection, number: int = 116, **more: Any) -> str:
+def make_spec(conn: Connection, number: int = 116, **more: Any) -> str:
     """A hierarchical specification; its key."""
     return specs.create(
         conn,
@@ -83,7 +83,7 @@ def test_monolithic_specification_is_stored_whole(conn: Connection) -> None:
 
 
 def test_hierarchical_specification_is_read_phase_by_phase(conn: Connection) -> None:
-    make(conn)
+    make_spec(conn)
 
     spec = specs.get_by_roadmap_item(conn, roadmap_item_id="US-116")
     assert spec.structure == AUTHENTICATION
@@ -191,7 +191,7 @@ def test_a_failure_among_the_tasks_leaves_nothing(
 
 
 def test_splitting_makes_a_task_a_phase_chained_if_asked(conn: Connection) -> None:
-    key = make(conn)
+    key = make_spec(conn)
 
     made = implementation_tasks.split_into_tasks(conn, spec=key, chained=True)
 
@@ -217,7 +217,7 @@ def test_splitting_what_has_no_phases_is_refused(conn: Connection) -> None:
 
 
 def test_a_task_that_exists_becomes_part_of_a_specification(conn: Connection) -> None:
-    key = make(conn)
+    key = make_spec(conn)
     tasks.create(conn, key="T", title="Models")
 
     implementation_tasks.adopt(conn, key="T", spec=key, scope="database-layer")
@@ -352,7 +352,7 @@ def test_a_number_is_taken_once_and_the_next_free_one_is_given(conn: Connection)
 def test_bad_task_is_refused_by_its_field(
     conn: Connection, given: dict[str, Any], field: str
 ) -> None:
-    key = make(conn)
+    key = make_spec(conn)
     implementation_tasks.create(
         conn, spec=key, key="T", scope="database-layer", branch_name="taken"
     )
@@ -366,7 +366,7 @@ def test_bad_task_is_refused_by_its_field(
 
 
 def test_a_commit_is_hexadecimal(conn: Connection) -> None:
-    key = make(conn)
+    key = make_spec(conn)
     implementation_tasks.create(conn, spec=key, key="T", scope="api-layer")
 
     with pytest.raises(ValidationError) as refused:
@@ -379,7 +379,7 @@ def test_a_commit_is_hexadecimal(conn: Connection) -> None:
 
 
 def test_update_changes_what_is_given(conn: Connection) -> None:
-    key = make(conn)
+    key = make_spec(conn)
 
     changed = specs.update(
         conn,
@@ -408,7 +408,7 @@ def test_a_monolithic_specification_becomes_hierarchical(conn: Connection) -> No
 
 
 def test_a_phase_with_tasks_stays_and_so_does_the_type(conn: Connection) -> None:
-    key = make(conn)
+    key = make_spec(conn)
     implementation_tasks.create(conn, spec=key, key="T", scope="api-layer")
     only_api = phases_of({"number": 2, "name": "api-layer"})
 
@@ -424,7 +424,7 @@ def test_a_phase_with_tasks_stays_and_so_does_the_type(conn: Connection) -> None
 
 
 def test_statuses_move_as_the_table_says(conn: Connection) -> None:
-    key = make(conn)
+    key = make_spec(conn)
 
     specs.update_status(conn, key=key, status=SpecStatus.APPROVED, updated_by="ada")
     started = specs.update_status(conn, key=key, status=SpecStatus.IN_PROGRESS)
@@ -438,7 +438,7 @@ def test_statuses_move_as_the_table_says(conn: Connection) -> None:
 def test_deleting_a_specification_deletes_its_tasks_and_the_other_way_round(
     conn: Connection,
 ) -> None:
-    key = make(conn)
+    key = make_spec(conn)
     implementation_tasks.split_into_tasks(conn, spec=key)
     other = tasks.create(conn, key="other", title="Not of it")
     conn.execute(
@@ -455,7 +455,7 @@ def test_deleting_a_specification_deletes_its_tasks_and_the_other_way_round(
 
 
 def test_deleting_a_task_leaves_the_specification(conn: Connection) -> None:
-    key = make(conn)
+    key = make_spec(conn)
     implementation_tasks.split_into_tasks(conn, spec=key)
 
     tasks.delete(conn, key="TASK-116-1")
@@ -464,7 +464,7 @@ def test_deleting_a_task_leaves_the_specification(conn: Connection) -> None:
 
 
 def test_an_implementation_task_stays_with_its_task(conn: Connection) -> None:
-    key = make(conn)
+    key = make_spec(conn)
     implementation_tasks.create(conn, spec=key, key="T", scope="api-layer")
     other = tasks.create(conn, title="Other")
 
@@ -477,7 +477,7 @@ def test_an_implementation_task_stays_with_its_task(conn: Connection) -> None:
 
 def test_dependencies_are_listed_both_ways_and_have_no_loop(conn: Connection) -> None:
     for number in (1, 2, 3):
-        make(conn, number)
+        make_spec(conn, number)
     specs.add_dependency(conn, spec="SPEC-2", depends_on="SPEC-1")
     specs.add_dependency(conn, spec="SPEC-3", depends_on="SPEC-2")
     specs.add_dependency(conn, spec="SPEC-3", depends_on="SPEC-2")
@@ -502,7 +502,7 @@ def test_dependencies_are_listed_both_ways_and_have_no_loop(conn: Connection) ->
 
 
 def test_words_are_found_in_titles_and_phases(conn: Connection) -> None:
-    make(conn, 1)
+    make_spec(conn, 1)
     specs.create(conn, spec_number=2, title="Other endpoints", content="nothing of the kind")
 
     found = specs.find_specs(conn, words="endpoints")

@@ -58,7 +58,7 @@ ALLOWED = {
 MOVES = [(old, new) for old in Status for new in Status if old is not new]
 
 
-def make(conn: Connection, status: Status = Status.PENDING, key: str = "A") -> Task:
+def make_task(conn: Connection, status: Status = Status.PENDING, key: str = "A") -> Task:
     reason = "it rains" if status is Status.BLOCKED else None
     return tasks.create(conn, key=key, title="A task", status=status, blocked_reason=reason)
 
@@ -82,7 +82,7 @@ def run(conn: Connection, text: str) -> list[Any]:
 def test_a_move_is_made_if_and_only_if_the_table_of_moves_has_it(
     conn: Connection, old: Status, new: Status
 ) -> None:
-    make(conn, old)
+    make_task(conn, old)
 
     if new in ALLOWED[old]:
         assert move(conn, new).status is new
@@ -100,7 +100,7 @@ def test_a_move_is_made_if_and_only_if_the_table_of_moves_has_it(
 def test_a_forced_move_overrides_the_table_and_is_marked(
     conn: Connection, old: Status, new: Status
 ) -> None:
-    make(conn, old)
+    make_task(conn, old)
 
     assert move(conn, new, force=True).status is new
     created, moved = history.list_for_task(conn, key="A")
@@ -111,7 +111,7 @@ def test_a_forced_move_overrides_the_table_and_is_marked(
 
 
 def test_the_refusal_says_where_a_task_may_go(conn: Connection) -> None:
-    make(conn)
+    make_task(conn)
 
     with pytest.raises(InvalidTransitionError) as refusal:
         move(conn, Status.COMPLETED)
@@ -122,7 +122,7 @@ def test_the_refusal_says_where_a_task_may_go(conn: Connection) -> None:
 
 
 def test_finished_task_refuses_to_reopen(conn: Connection) -> None:
-    make(conn, Status.ARCHIVED)
+    make_task(conn, Status.ARCHIVED)
 
     with pytest.raises(InvalidTransitionError) as refusal:
         move(conn, Status.PENDING)
@@ -131,7 +131,7 @@ def test_finished_task_refuses_to_reopen(conn: Connection) -> None:
 
 
 def test_a_team_may_allow_more_moves(conn: Connection) -> None:
-    make(conn)
+    make_task(conn)
     run(
         conn,
         "insert into task_status_transitions (old_status, new_status, meaning)"
@@ -143,7 +143,7 @@ def test_a_team_may_allow_more_moves(conn: Connection) -> None:
 
 
 def test_a_move_to_where_a_task_is_changes_and_records_nothing(conn: Connection) -> None:
-    make(conn, Status.IN_PROGRESS)
+    make_task(conn, Status.IN_PROGRESS)
     started = tasks.get_by_key(conn, key="A").started_at
 
     assert move(conn, Status.IN_PROGRESS).started_at == started
@@ -178,7 +178,7 @@ def test_a_move_to_pending_of_a_gated_task_lands_in_blocked(conn: Connection, pl
 
 
 def test_a_block_for_no_reason_is_none(conn: Connection) -> None:
-    make(conn, Status.IN_PROGRESS)
+    make_task(conn, Status.IN_PROGRESS)
 
     moved = tasks.update_status(conn, key="A", status=Status.BLOCKED)
 
@@ -186,8 +186,8 @@ def test_a_block_for_no_reason_is_none(conn: Connection) -> None:
 
 
 def test_a_task_blocked_for_a_reason_stays_so_when_its_gates_open(conn: Connection) -> None:
-    make(conn, key="gate")
-    make(conn)
+    make_task(conn, key="gate")
+    make_task(conn)
     dependencies.add_dependency(conn, task="A", depends_on="gate")
     run(conn, "update tasks set blocked_reason = 'it rains' where key = 'A'")
     tasks.update_status(conn, key="gate", status=Status.COMPLETED, force=True)
@@ -204,7 +204,7 @@ def test_a_task_blocked_for_a_reason_stays_so_when_its_gates_open(conn: Connecti
 
 
 def test_taking_the_reason_away_frees_the_task(conn: Connection) -> None:
-    make(conn, Status.BLOCKED)
+    make_task(conn, Status.BLOCKED)
 
     run(conn, "update tasks set blocked_reason = null where key = 'A'")
 
@@ -218,7 +218,7 @@ def test_a_reason_without_a_block_is_refused_and_not_dropped(
 ) -> None:
     with pytest.raises(ValidationError, match="blocked_reason"), conn.transaction():
         tasks.create(conn, title="A", status=status, blocked_reason="it rains")
-    make(conn, status)
+    make_task(conn, status)
     with pytest.raises(psycopg.errors.CheckViolation), conn.transaction():
         run(conn, "update tasks set blocked_reason = 'it rains'")
 
@@ -238,9 +238,9 @@ def test_a_reason_without_a_block_is_refused_and_not_dropped(
 def test_an_edge_gates_by_its_type_and_the_status_of_its_blocker(
     conn: Connection, kind: DependencyType, blocker: Status, gated: bool
 ) -> None:
-    make(conn, blocker, key="before")
-    make(conn, key="later")
-    make(conn)
+    make_task(conn, blocker, key="before")
+    make_task(conn, key="later")
+    make_task(conn)
     for key in ("before", "later"):
         dependencies.add_dependency(conn, task="A", depends_on=key, dependency_type=kind)
     tasks.update_status(
@@ -261,10 +261,10 @@ def test_an_edge_gates_by_its_type_and_the_status_of_its_blocker(
 
 
 def test_what_was_completed_satisfies_when_it_is_archived(conn: Connection) -> None:
-    make(conn, Status.COMPLETED, key="done")
-    make(conn, Status.FAILED, key="failed")
+    make_task(conn, Status.COMPLETED, key="done")
+    make_task(conn, Status.FAILED, key="failed")
     for key in ("after done", "after failed"):
-        make(conn, key=key)
+        make_task(conn, key=key)
         dependencies.add_dependency(conn, task=key, depends_on=key.removeprefix("after "))
     for key in ("done", "failed"):
         tasks.update_status(conn, key=key, status=Status.ARCHIVED)
@@ -285,9 +285,9 @@ def test_what_was_completed_satisfies_when_it_is_archived(conn: Connection) -> N
 def test_work_that_has_begun_goes_on_when_a_blocker_reopens_or_an_edge_is_added(
     conn: Connection, status: Status
 ) -> None:
-    make(conn, Status.COMPLETED, key="old")
-    make(conn, key="new")
-    make(conn, status)
+    make_task(conn, Status.COMPLETED, key="old")
+    make_task(conn, key="new")
+    make_task(conn, status)
     dependencies.add_dependency(conn, task="A", depends_on="old")
 
     tasks.update_status(conn, key="old", status=Status.PENDING, force=True)
@@ -329,7 +329,7 @@ def test_removing_an_edge_opens_its_gate_with_a_note(conn: Connection, plan: Pla
 
 
 def test_moments_follow_the_status(conn: Connection) -> None:
-    made = make(conn)
+    made = make_task(conn)
     assert (made.started_at, made.blocked_at, made.completed_at) == (None, None, None)
 
     started = move(conn, Status.IN_PROGRESS)
@@ -373,7 +373,7 @@ def test_a_task_that_is_not_done_has_no_moment_of_completion(conn: Connection) -
 def test_updated_at_moves_forward_even_when_the_clock_steps_back(conn: Connection) -> None:
     epic = epics.create(conn, key="E01", title="E")
     features.create(conn, epic_id=epic.id, key="E01-F01", title="F")
-    task = make(conn)
+    task = make_task(conn)
     future = datetime.now(UTC) + timedelta(days=1)
     for table in ("epics", "features", "tasks"):
         run(conn, f"alter table {table} disable trigger user")
@@ -392,7 +392,7 @@ def test_updated_at_moves_forward_even_when_the_clock_steps_back(conn: Connectio
 
 
 def test_every_route_leaves_one_row(conn: Connection) -> None:
-    make(conn)
+    make_task(conn)
     run(conn, "update tasks set status = 'in_progress'")
     run(conn, "update tasks set status = 'in_review', status_agent = 'bob', status_note = 'look'")
     run(
@@ -460,7 +460,7 @@ def test_creation_is_signed_by_who_created_the_task(conn: Connection) -> None:
     ],
 )
 def test_history_is_not_written_by_hand(conn: Connection, statement: str) -> None:
-    make(conn)
+    make_task(conn)
 
     with pytest.raises(psycopg.DatabaseError) as refusal, conn.transaction():
         run(conn, statement)
@@ -473,12 +473,12 @@ def test_all_tasks_may_be_truncated_with_their_history(conn: Connection, plan: P
     run(conn, "truncate epics, tasks cascade")
 
     assert run(conn, "select from task_history") == []
-    make(conn)
+    make_task(conn)
     assert doctor.run(conn) == []
 
 
 def test_imported_rows_of_history_count_downwards_whatever_they_say(conn: Connection) -> None:
-    make(conn)
+    make_task(conn)
     row = (
         "insert into task_history (task_id, seq, new_status, agent, source)"
         " select id, {seq}, 'completed', 'eve', 'elsewhere' from tasks"
@@ -500,7 +500,7 @@ def test_imported_rows_of_history_count_downwards_whatever_they_say(conn: Connec
 
 def test_a_task_without_a_key_gets_the_next_free_one(conn: Connection) -> None:
     run(conn, "alter sequence task_number restart with 41")
-    make(conn, key="T-42")
+    make_task(conn, key="T-42")
 
     made = [tasks.create(conn, title="anonymous").key for _ in range(2)]
 
@@ -508,10 +508,10 @@ def test_a_task_without_a_key_gets_the_next_free_one(conn: Connection) -> None:
 
 
 def test_a_taken_key_is_refused_by_name(conn: Connection) -> None:
-    make(conn, key="T-1 (a)")
+    make_task(conn, key="T-1 (a)")
 
     with pytest.raises(IntegrityError) as caught, conn.transaction():
-        make(conn, key="T-1 (a)")
+        make_task(conn, key="T-1 (a)")
     assert str(caught.value).startswith("key 'T-1 (a)' must be unique in tasks (at sql/queries/")
     assert (caught.value.field, caught.value.rule) == ("key", "must be unique in tasks")
     with pytest.raises(IntegrityError, match=r"key 'T-1 \(a\)' must be unique"):
@@ -520,7 +520,7 @@ def test_a_taken_key_is_refused_by_name(conn: Connection) -> None:
 
 def test_keys_are_compared_byte_for_byte(conn: Connection) -> None:
     for key in ("a", "A", "á", "a\u0301", "a "):
-        make(conn, key=key)
+        make_task(conn, key=key)
 
     assert tasks.get_by_key(conn, key="á").key == "á"
     with pytest.raises(NotFoundError):
@@ -530,7 +530,7 @@ def test_keys_are_compared_byte_for_byte(conn: Connection) -> None:
 @pytest.mark.parametrize("key", ["", "x" * 101, "tab\there", "line\nbreak", "\u0085"])
 def test_a_key_that_cannot_be_typed_is_refused(conn: Connection, key: str) -> None:
     with pytest.raises(ValidationError, match="key"):
-        make(conn, key=key)
+        make_task(conn, key=key)
 
 
 def test_a_key_may_change(conn: Connection, plan: Plan) -> None:
@@ -566,7 +566,7 @@ def test_update_and_move_of_no_task_are_refused(conn: Connection) -> None:
 
 
 def test_search_follows_the_text(conn: Connection) -> None:
-    make(conn)
+    make_task(conn)
     tasks.update(conn, key="A", title="Zebras", description="and antelopes")
 
     assert run(
@@ -577,13 +577,13 @@ def test_search_follows_the_text(conn: Connection) -> None:
 
 
 def test_effective_priority_follows_the_priority(conn: Connection) -> None:
-    make(conn)
+    make_task(conn)
 
     assert tasks.update(conn, key="A", priority=1).effective_priority == 1
 
 
 def test_a_reopened_task_counts_its_attempts_anew(conn: Connection) -> None:
-    make(conn)
+    make_task(conn)
     held = claims.claim(conn, key="A", agent="ada")
     assert held
     claims.fail(conn, task_id=held.task_id, token=held.token, error="it broke")
@@ -624,10 +624,10 @@ def test_deleting_a_feature_frees_what_waited_for_it_in_others(
 
 
 def test_the_parts_of_a_task_go_with_it(conn: Connection) -> None:
-    top = make(conn, key="top")
+    top = make_task(conn, key="top")
     mid = tasks.create(conn, key="mid", title="mid", parent_id=top.id)
     tasks.create(conn, key="low", title="low", parent_id=mid.id)
-    make(conn, key="waits")
+    make_task(conn, key="waits")
     for key in ("low", "mid"):
         dependencies.add_dependency(conn, task="waits", depends_on=key)
     dependencies.add_dependency(conn, task="low", depends_on="mid")
@@ -645,7 +645,7 @@ def test_the_parts_of_a_task_go_with_it(conn: Connection) -> None:
 
 
 def test_subtasks_gate_nothing(conn: Connection) -> None:
-    make(conn, Status.IN_PROGRESS)
+    make_task(conn, Status.IN_PROGRESS)
     run(conn, "insert into subtasks (task_id, title) select id, 'line' from tasks")
 
     assert move(conn, Status.COMPLETED).status is Status.COMPLETED

@@ -63,7 +63,7 @@ PIPELINE = [
 ]
 
 
-def make(conn: Connection, name: str = "CI", **fields: Any) -> Workflow:
+def make_workflow(conn: Connection, name: str = "CI", **fields: Any) -> Workflow:
     return workflows.create(conn, NewWorkflow(name=name, **fields), PIPELINE)
 
 
@@ -79,7 +79,7 @@ def by_key(conn: Connection, id: UUID) -> dict[str, WorkflowStep]:
 
 
 def test_workflow_is_made_with_its_steps_in_one_call(conn: Connection) -> None:
-    made = make(
+    made = make_workflow(
         conn,
         github_repo_url="https://github.com/org/repo",
         linear_issue_id="ENG-123",
@@ -119,7 +119,7 @@ async def test_the_same_on_an_asynchronous_connection(aconn: psycopg.AsyncConnec
 
 
 def test_workflow_is_read_changed_and_deleted(conn: Connection) -> None:
-    made = make(conn, description="as it was")
+    made = make_workflow(conn, description="as it was")
 
     changed = workflows.update(conn, made.id, name="CD", description=None)
 
@@ -133,7 +133,9 @@ def test_workflow_is_read_changed_and_deleted(conn: Connection) -> None:
 
 
 def test_workflows_are_listed_newest_first_by_each_filter_and_in_pages(conn: Connection) -> None:
-    made = [make(conn, f"w{number}", github_repo_url=f"r{number % 2}") for number in range(5)]
+    made = [
+        make_workflow(conn, f"w{number}", github_repo_url=f"r{number % 2}") for number in range(5)
+    ]
     workflows.activate(conn, made[0].id)
     workflows.update(conn, made[1].id, trigger_type=TriggerType.SCHEDULE)
 
@@ -156,9 +158,9 @@ def test_workflows_are_listed_newest_first_by_each_filter_and_in_pages(conn: Con
 
 
 def test_workflows_of_a_linear_issue_are_found(conn: Connection) -> None:
-    make(conn, "old", linear_issue_id="ENG-1")
-    make(conn, "other", linear_issue_id="ENG-10")
-    make(conn, "new", linear_issue_id="ENG-1")
+    make_workflow(conn, "old", linear_issue_id="ENG-1")
+    make_workflow(conn, "other", linear_issue_id="ENG-10")
+    make_workflow(conn, "new", linear_issue_id="ENG-1")
 
     assert [row.name for row in workflows.find_by_linear_issue(conn, "ENG-1")] == ["new", "old"]
     assert workflows.find_by_linear_issue(conn, "eng-1") == []
@@ -168,7 +170,7 @@ def test_a_workflow_moves_as_the_table_of_moves_says_and_not_otherwise(conn: Con
     allowed = set(
         conn.execute(b"select old_status, new_status from workflow_status_transitions").fetchall()
     )
-    made = make(conn)
+    made = make_workflow(conn)
     assert len(allowed) == 9
 
     for old in Status:
@@ -183,7 +185,7 @@ def test_a_workflow_moves_as_the_table_of_moves_says_and_not_otherwise(conn: Con
 
 
 def test_activate_and_pause_take_turns(conn: Connection) -> None:
-    made = make(conn)
+    made = make_workflow(conn)
     with pytest.raises(InvalidTransitionError), conn.transaction():
         workflows.pause(conn, made.id)
 
@@ -197,7 +199,7 @@ def test_activate_and_pause_take_turns(conn: Connection) -> None:
 
 
 def test_a_clone_is_a_draft_with_the_same_graph(conn: Connection) -> None:
-    made = make(conn, configuration={"a": 1}, linear_issue_id="ENG-1", created_by="ann")
+    made = make_workflow(conn, configuration={"a": 1}, linear_issue_id="ENG-1", created_by="ann")
     workflows.activate(conn, made.id)
 
     copy = workflows.clone(conn, made.id, name="CI, again", created_by="ben")
@@ -219,7 +221,7 @@ def test_a_clone_is_a_draft_with_the_same_graph(conn: Connection) -> None:
 
 
 def test_a_workflow_leaves_its_tasks(conn: Connection) -> None:
-    made = make(conn)
+    made = make_workflow(conn)
     workflows.activate(conn, made.id)
     run = executions.start_execution(conn, made.id)
     tasks.create(conn, key="A", title="A", workflow_id=made.id, workflow_execution_id=run.id)
@@ -235,7 +237,7 @@ def test_a_workflow_leaves_its_tasks(conn: Connection) -> None:
 
 
 def test_a_task_names_a_workflow_that_exists_and_one_of_its_executions(conn: Connection) -> None:
-    made, other = make(conn), make(conn, "other")
+    made, other = make_workflow(conn), make_workflow(conn, "other")
     workflows.activate(conn, other.id)
     run = executions.start_execution(conn, other.id)
     tasks.create(conn, key="A", title="A")
@@ -286,7 +288,7 @@ def test_a_step_that_breaks_a_rule_is_refused_by_name(
 
 
 def test_a_condition_that_is_no_jsonpath_is_refused_in_an_update_too(conn: Connection) -> None:
-    made = make(conn)
+    made = make_workflow(conn)
 
     with pytest.raises(ValidationError) as caught, conn.transaction():
         workflows.update_step(conn, workflow_id=made.id, key="deploy", condition="$.x = 1 or")
@@ -329,7 +331,7 @@ def test_steps_that_need_each_other_are_refused_with_the_path(conn: Connection) 
 def test_a_need_that_closes_a_circle_is_refused(
     conn: Connection, step: str, needs: str, path: set[str]
 ) -> None:
-    made = make(conn)
+    made = make_workflow(conn)
 
     with pytest.raises(CircularDependencyError) as caught, conn.transaction():
         workflows.add_need(conn, workflow_id=made.id, step=step, needs=needs)
@@ -339,7 +341,7 @@ def test_a_need_that_closes_a_circle_is_refused(
 
 
 def test_needs_are_added_and_removed(conn: Connection) -> None:
-    made = make(conn)
+    made = make_workflow(conn)
 
     workflows.add_need(conn, workflow_id=made.id, step="lint", needs="build")
     with pytest.raises(IntegrityError), conn.transaction():
@@ -359,7 +361,7 @@ def test_needs_are_added_and_removed(conn: Connection) -> None:
 
 
 def test_a_need_stays_within_its_workflow(conn: Connection) -> None:
-    made, other = make(conn), make(conn, "other")
+    made, other = make_workflow(conn), make_workflow(conn, "other")
     ours, theirs = by_key(conn, made.id)["lint"], by_key(conn, other.id)["build"]
     statement = (
         b"insert into workflow_step_needs (workflow_id, step_id, needs_id) values ($1, $2, $3)"
@@ -374,7 +376,7 @@ def test_a_need_stays_within_its_workflow(conn: Connection) -> None:
 
 
 def test_a_step_is_deleted_and_no_longer_needed(conn: Connection) -> None:
-    made = make(conn)
+    made = make_workflow(conn)
 
     workflows.delete_step(conn, workflow_id=made.id, key="test")
 
@@ -386,7 +388,7 @@ def test_a_step_is_deleted_and_no_longer_needed(conn: Connection) -> None:
 def test_update_of_a_step_with_none_empties_a_field_and_without_it_leaves_it(
     conn: Connection,
 ) -> None:
-    made = make(conn)
+    made = make_workflow(conn)
 
     workflows.update_step(conn, workflow_id=made.id, key="deploy", title=None, position=1)
 

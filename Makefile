@@ -37,8 +37,12 @@ rollback: $(STAMP) ## Take the newest workspace migration back. TO=revision for 
 	$(BIN)/taskdb migrate down $(TO)
 
 .PHONY: test
-test: $(STAMP) ## Run every test on one server (see TASKDB_TEST_URL).
+test: $(STAMP) ## Run the tests on one server (see TASKDB_TEST_URL). TESTS=folders.
 	$(BIN)/pytest -n auto $(TESTS)
+
+.PHONY: test-slow
+test-slow: $(STAMP) ## Run the tests that repeat a proof at length, or start several programs.
+	$(BIN)/pytest -n auto -m slow $(TESTS)
 
 .PHONY: test-large
 test-large: $(STAMP) ## Run the tests that need a million rows.
@@ -53,8 +57,8 @@ soak: $(STAMP) ## Let random agents race for two minutes, then look for damage. 
 	SOAK_SECONDS=$(or $(SOAK_SECONDS),120) $(BIN)/pytest -s tests/races/test_soak.py
 
 .PHONY: coverage
-coverage: $(STAMP) ## Run every test and report what of taskdb/ they reach.
-	$(BIN)/pytest -n auto --cov --cov-report=term
+coverage: $(STAMP) ## Run these and the slow ones; report what of taskdb/ they reach.
+	$(BIN)/pytest -n auto -m 'not large and not timing' --cov --cov-report=term
 
 .PHONY: format
 format: $(STAMP) ## Format the Python files and sort their imports.

@@ -69,6 +69,7 @@ def test_the_demo_works_the_roadmap_off(folder: Path) -> None:
     assert "BROKEN" not in played.out
 
 
+@pytest.mark.slow
 def test_again_on_a_terminal_it_is_a_live_picture(folder: Path) -> None:
     played = run_on_terminal("demo", folder=folder, columns=80)
 
@@ -88,6 +89,7 @@ def test_the_queries_to_try_next_run_in_psql(folder: Path) -> None:
         assert answered.out
 
 
+@pytest.mark.slow
 def test_interrupted_it_leaves_no_agent_behind(folder: Path) -> None:
     with subprocess.Popen(
         command("demo"),

@@ -389,6 +389,7 @@ def test_every_pair_of_conditional_lines_is_seen_in_all_four_ways(tmp_path: Path
                 assert len(ways) == 4
 
 
+@pytest.mark.slow
 def test_command_checks_the_project(databases: Databases, tmp_path: Path) -> None:
     # Whichever workspace one works in: what is checked is made anew.
     elsewhere = {"TASKDB_WORKSPACE": "elsewhere"}

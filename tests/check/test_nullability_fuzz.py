@@ -155,7 +155,11 @@ class Run:
                     tally.wrong.append(f"{column.name} is not null, as {column.reason}: {what}")
 
 
-@pytest.mark.parametrize("seed", [FIXED_SEED, None], ids=["fixed", "fresh"])
+@pytest.mark.parametrize(
+    "seed",
+    [FIXED_SEED, pytest.param(None, marks=pytest.mark.slow)],
+    ids=["fixed", "fresh"],
+)
 def test_no_random_query_shows_a_null_or_a_row_that_was_ruled_out(
     conn: psycopg.Connection, seed: int | None
 ) -> None:
@@ -211,6 +215,7 @@ MUTANTS: dict[str, tuple[object, str, object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_fuzz_finds_a_mistake_in_the_analysis(
     conn: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, mutant: str

@@ -179,6 +179,7 @@ def gave_null_or_never_ran(
     return gave_null, never_ran
 
 
+@pytest.mark.slow
 def test_listed_strict_functions_give_no_null_for_edge_values(
     conn: psycopg.Connection, built_in: list[Function]
 ) -> None:

@@ -30,6 +30,9 @@ from taskdb.query.check.samples import find_arguments
 from tests.command_line import Caller
 from tests.servers import Databases
 
+# `taskdb check`, which `make check` runs, looks at the plans as well.
+pytestmark = pytest.mark.slow
+
 TASKS = 50_000
 SCALE = TASKS / FULL_SIZE
 

@@ -234,6 +234,7 @@ def wait_until_blocked_by(holder: psycopg.Connection, url: str) -> None:
             time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_without_any_setting_the_embedded_server_is_started(tmp_path: Path) -> None:
     try:
         up = run("migrate", "up", folder=tmp_path)

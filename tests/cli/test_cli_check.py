@@ -110,6 +110,7 @@ def test_findings_are_results_in_sarif(shop: Shop) -> None:
     }
 
 
+@pytest.mark.slow
 def test_plans_are_checked_with_the_data_that_the_database_has(shop: Shop) -> None:
     marked = SQL.replace("list_orders\n", "list_orders\n-- plan: orders_by_title\n")
     shop.sql.write_text(marked)
@@ -130,6 +131,7 @@ def test_what_is_of_taskdbs_own_schema_is_refused_for_a_package(shop: Shop) -> N
     assert "drift and migrations are taskdb's own" in done.err
 
 
+@pytest.mark.slow
 def test_a_change_is_checked_again(shop: Shop) -> None:
     watching = subprocess.Popen(
         command("check", "--watch"),

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,13 @@ import psycopg
 import pytest
 
 from taskdb.admin import doctor
+from taskdb.database import connect
 from taskdb.errors import CircularDependencyError, ValidationError
 from taskdb.exchange import Action, Report, detect, import_plan, read_plan
 from taskdb.models.types import TaskStatus
 from taskdb.queries import dependencies, features, tasks
 from tests.exchange_files import DATA, needs_data, refused, stats
+from tests.servers import Databases
 
 Conn = psycopg.Connection[Any]
 pytestmark = needs_data
@@ -65,6 +68,41 @@ def import_file(conn: Conn, name: str, **options: Any) -> Report:
     return import_plan(conn, detect(DATA / name), DATA / name, **options)
 
 
+@dataclass(frozen=True)
+class Imported:
+    """A file, what its import told, and the transaction that it was imported in."""
+
+    name: str
+    report: Report
+    conn: Conn
+
+
+@pytest.fixture(scope="module")
+def own_url(databases: Databases, template: str) -> Generator[str]:
+    url = databases.clone(template)
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture(scope="module")
+def imported(own_url: str, request: pytest.FixtureRequest) -> Generator[Imported]:
+    """Import a file once for all tests that only look at it."""
+    with connect(own_url) as conn, conn.transaction(force_rollback=True):
+        yield Imported(request.param, import_file(conn, request.param), conn)
+
+
+# One import of each file, of all, of beads' or of taskmaster's, or of shark's.
+each = {
+    kind: pytest.mark.parametrize("imported", names, indirect=True)
+    for kind, names in {
+        "file": EVERY,
+        "beads": BEADS,
+        "taskmaster": TASKMASTER,
+        "shark": SHARK,
+    }.items()
+}
+
+
 def count_ready(conn: Conn, word: str, *, top_level: bool) -> dict[str, int]:
     """Count the ready tasks that were `word` in the file, by the first part of their keys."""
     return dict(conn.execute(READY, [[word], top_level]).fetchall())
@@ -85,29 +123,28 @@ def test_every_kind_of_file_is_there() -> None:
     assert (len(SHARK), len(TASKMASTER), len(BEADS)) == (2, 8, 11)
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_every_task_of_the_file_arrives(conn: Conn, name: str) -> None:
-    known = STATS[name]
+@each["file"]
+def test_every_task_of_the_file_arrives(imported: Imported) -> None:
+    known = STATS[imported.name]
 
-    report = import_file(conn, name)
+    report = imported.report
 
     expected = (
         known["tables"]["tasks"]
-        if name in SHARK
+        if imported.name in SHARK
         else known["tasks"] + known["subtasks"]
-        if name in TASKMASTER
+        if imported.name in TASKMASTER
         else known["answer"]["unique_issues"]
     )
     assert report.taken["tasks"] == expected
-    assert sum(row.task_count for row in tasks.count_by_status(conn)) == expected
+    assert sum(row.task_count for row in tasks.count_by_status(imported.conn)) == expected
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_a_second_import_takes_nothing(conn: Conn, name: str) -> None:
-    first = import_file(conn, name)
+@each["file"]
+def test_a_second_import_takes_nothing(imported: Imported) -> None:
+    second = import_file(imported.conn, imported.name)
 
-    second = import_file(conn, name)
-
+    first = imported.report
     assert second.taken == {}
     assert second.unchanged["tasks"] == first.taken["tasks"]
     assert second.unchanged.get("dependencies") == first.taken.get("dependencies")
@@ -129,23 +166,21 @@ def test_reset_leaves_nothing_but_pending_and_gated_tasks(conn: Conn, name: str)
         "select metadata -> 'source' ->> 'status' from full_tasks where status = 'cancelled'"
     ).fetchall()
     assert {word for (word,) in cancelled} <= {"tombstone", "cancelled"}
+    assert doctor.run(conn) == []
     # In dependency order the whole plan can be worked off: no task waits for a later one.
     assert nx.is_directed_acyclic_graph(
         nx.DiGraph(conn.execute("select task_id, depends_on_id from task_dependencies").fetchall())
     )
 
 
-@pytest.mark.parametrize("name", EVERY)
-@pytest.mark.parametrize("reset", [False, True], ids=["as it stands", "reset"])
-def test_the_doctor_finds_nothing_in_an_imported_plan(conn: Conn, name: str, reset: bool) -> None:
-    import_file(conn, name, reset=reset)
-
-    assert doctor.run(conn) == []
+@each["file"]
+def test_the_doctor_finds_nothing_in_an_imported_plan(imported: Imported) -> None:
+    assert doctor.run(imported.conn) == []
 
 
-@pytest.mark.parametrize("name", BEADS)
-def test_issues_statuses_and_priorities_agree(conn: Conn, name: str) -> None:
-    last = {row["id"]: row for row in lines_of(name)}
+@each["beads"]
+def test_issues_statuses_and_priorities_agree(imported: Imported) -> None:
+    last = {row["id"]: row for row in lines_of(imported.name)}
     meaning = {
         "open": "pending",
         "closed": "completed",
@@ -155,9 +190,7 @@ def test_issues_statuses_and_priorities_agree(conn: Conn, name: str) -> None:
         "blocked": "blocked",
     }
 
-    import_file(conn, name)
-
-    rows = conn.execute("select key, status::text, priority from tasks").fetchall()
+    rows = imported.conn.execute("select key, status::text, priority from tasks").fetchall()
     for key, status, priority in rows:
         issue = last[key]
         if issue["issue_type"] in NO_WORK and status == "blocked":
@@ -245,22 +278,21 @@ def ready_by_beads_own_rule(rows: Iterable[dict[str, Any]]) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("name", BEADS)
-def test_ready_issues_are_those_of_beads_own_list(conn: Conn, name: str) -> None:
-    import_file(conn, name)
-
-    ready = {key for (key,) in conn.execute("select key from ready_tasks where status = 'pending'")}
+@each["beads"]
+def test_ready_issues_are_those_of_beads_own_list(imported: Imported) -> None:
+    ready = {
+        key
+        for (key,) in imported.conn.execute("select key from ready_tasks where status = 'pending'")
+    }
     # An edge that closes a loop, and was refused, holds its task back in beads.
-    freed = {key for (key,) in conn.execute(FREED)}
-    assert ready - freed == ready_by_beads_own_rule(lines_of(name)) - freed
+    freed = {key for (key,) in imported.conn.execute(FREED)}
+    assert ready - freed == ready_by_beads_own_rule(lines_of(imported.name)) - freed
 
 
-@pytest.mark.parametrize("name", TASKMASTER)
-def test_ready_top_level_tasks_agree_by_tag(conn: Conn, name: str) -> None:
-    import_file(conn, name)
-
-    ready = count_ready(conn, "pending", top_level=True)
-    for tag, known in STATS[name]["answer"]["per_tag"].items():
+@each["taskmaster"]
+def test_ready_top_level_tasks_agree_by_tag(imported: Imported) -> None:
+    ready = count_ready(imported.conn, "pending", top_level=True)
+    for tag, known in STATS[imported.name]["answer"]["per_tag"].items():
         assert ready.get(tag.replace("(flat)", "master"), 0) == known["ready"]
 
 
@@ -312,11 +344,11 @@ def test_a_file_that_is_not_json_is_refused_with_line_and_column(conn: Conn) -> 
     assert "line 5877 column 1" in STATS[INVALID]["error"]
 
 
-@pytest.mark.parametrize("name", SHARK)
-def test_every_table_of_a_tracker_is_taken_or_accounted_for(conn: Conn, name: str) -> None:
-    known = STATS[name]
+@each["shark"]
+def test_every_table_of_a_tracker_is_taken_or_accounted_for(imported: Imported) -> None:
+    known = STATS[imported.name]
 
-    report = import_file(conn, name)
+    report = imported.report
 
     tables = known["tables"]
     assert report.taken["epics"] == tables["epics"]
@@ -335,14 +367,14 @@ def test_every_table_of_a_tracker_is_taken_or_accounted_for(conn: Conn, name: st
     assert findings[Action.CHANGED, "dependency"] == twice == 1
 
 
-@pytest.mark.parametrize("name", SHARK)
-def test_every_row_of_history_is_taken_kept_or_refused(conn: Conn, name: str) -> None:
-    known = STATS[name]
-    there = {row["id"] for row in lines_of(f"{name}/tasks.jsonl")}
-    rows = lines_of(f"{name}/task_history.jsonl")
+@each["shark"]
+def test_every_row_of_history_is_taken_kept_or_refused(imported: Imported) -> None:
+    known = STATS[imported.name]
+    there = {row["id"] for row in lines_of(f"{imported.name}/tasks.jsonl")}
+    rows = lines_of(f"{imported.name}/task_history.jsonl")
     nameless = sum(not row["new_status"] and row["task_id"] in there for row in rows)
 
-    report = import_file(conn, name)
+    report = imported.report
 
     kept = [finding for finding in report.changed if "names no status" in finding.reason]
     assert len(kept) == nameless
@@ -350,12 +382,14 @@ def test_every_row_of_history_is_taken_kept_or_refused(conn: Conn, name: str) ->
         report.taken["history"] + len(kept) + known["history_orphans"]
         == known["tables"]["task_history"]
     )
-    taken = conn.execute("select count(*) from task_history where source = 'shark'").fetchone()
+    taken = imported.conn.execute(
+        "select count(*) from task_history where source = 'shark'"
+    ).fetchone()
     assert taken == (report.taken["history"],)
 
 
-@pytest.mark.parametrize("name", SHARK)
-def test_statuses_of_a_tracker_agree(conn: Conn, name: str) -> None:
+@each["shark"]
+def test_statuses_of_a_tracker_agree(imported: Imported) -> None:
     meaning = {
         "completed": "completed",
         "todo": "pending",
@@ -365,27 +399,28 @@ def test_statuses_of_a_tracker_agree(conn: Conn, name: str) -> None:
         "ready_for_code_review": "in_review",
     }
     expected: Counter[str] = Counter()
-    for word, count in STATS[name]["statuses"].items():
+    for word, count in STATS[imported.name]["statuses"].items():
         expected[meaning[word]] += count
 
-    import_file(conn, name)
-
-    found = Counter({row.status.value: row.task_count for row in tasks.count_by_status(conn)})
+    found = Counter(
+        {row.status.value: row.task_count for row in tasks.count_by_status(imported.conn)}
+    )
     found["pending"] += found.pop("blocked", 0)
     assert found == expected
 
 
-@pytest.mark.parametrize("name", SHARK)
-def test_ready_tasks_of_a_tracker_agree(conn: Conn, name: str) -> None:
-    rows = {row["id"]: row for row in lines_of(f"{name}/tasks.jsonl")}
+@each["shark"]
+def test_ready_tasks_of_a_tracker_agree(imported: Imported) -> None:
+    rows = {row["id"]: row for row in lines_of(f"{imported.name}/tasks.jsonl")}
     done = {row["key"] for row in rows.values() if row["status"] == "completed"}
     waits_for = {row["key"]: set(json.loads(row["depends_on"] or "[]")) for row in rows.values()}
-    for edge in lines_of(f"{name}/task_relationships.jsonl"):
+    for edge in lines_of(f"{imported.name}/task_relationships.jsonl"):
         waits_for[rows[edge["from_task_id"]]["key"]].add(rows[edge["to_task_id"]]["key"])
 
-    import_file(conn, name)
-
-    ready = {key for (key,) in conn.execute("select key from ready_tasks where status = 'pending'")}
+    ready = {
+        key
+        for (key,) in imported.conn.execute("select key from ready_tasks where status = 'pending'")
+    }
     assert ready == {
         row["key"]
         for row in rows.values()

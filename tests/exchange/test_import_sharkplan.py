@@ -89,6 +89,7 @@ def count_rows(conn: Connection) -> dict[str, int]:
 # Real plans
 
 
+@pytest.mark.slow
 @needs_data
 def test_real_plans_arrive_whole_and_a_second_time_change_nothing(conn: Connection) -> None:
     """Each of the 109 files is a task, a file of a task, or a specification, to the byte."""

@@ -228,7 +228,7 @@ def test_the_project_has_no_drift(sides: drift.Sides) -> None:
     assert [str(finding) for finding in sides.compare()] == []
 
 
-@pytest.mark.parametrize("side", ["migrated", "built"])
+@pytest.mark.parametrize("side", ["migrated", pytest.param("built", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("difference", PLANTED)
 def test_a_single_difference_is_named(
     sides: drift.Sides,

@@ -43,6 +43,7 @@ def test_the_example_prints_what_the_page_says(project: Path, empty_database_url
     assert (done.stdout, done.stderr) == (printed, "")
 
 
+@pytest.mark.slow
 def test_the_example_can_be_checked_and_verified_as_the_page_says(
     project: Path, empty_database_url: str
 ) -> None:
@@ -87,6 +88,7 @@ def test_the_example_has_about_twenty_lines(project: Path) -> None:
     assert len([line for line in lines if line.strip()]) <= 20
 
 
+@pytest.mark.slow
 def test_the_example_passes_the_type_checker(project: Path) -> None:
     cache = Path(__file__).parents[2] / ".mypy_cache" / "typing"
 

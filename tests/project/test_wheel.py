@@ -89,6 +89,7 @@ def test_the_sdist_holds_what_its_tests_need(built: dict[str, Path]) -> None:
     assert [name for name in packed if not (built["sdist"] / name).exists()] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["wheel", "sdist", "wheel of the sdist"])
 def test_main_job_runs_from(
     way: str, built: dict[str, Path], tmp_path: Path, empty_database_url: str

@@ -111,6 +111,7 @@ with psycopg.connect(sys.argv[1]) as conn:
 """
 
 
+@pytest.mark.slow
 def test_what_is_generated_is_checked_typed_and_runs(shop: Shop) -> None:
     assert shop.call("generate", "--check").status == 1
 
@@ -158,6 +159,7 @@ def test_what_is_generated_reads_as_if_written_by_hand(shop: Shop) -> None:
         assert part in text, text
 
 
+@pytest.mark.slow
 def test_what_stands_there_stays(shop: Shop) -> None:
     shop.call("generate")
     edited = shop.module.read_text().replace("Orders, newest first.", "By hand.")

@@ -202,6 +202,7 @@ def stored(conn: psycopg.Connection[Any]) -> dict[str, dict[str, Any]]:
     return state
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not LOGS.is_dir(), reason=f"{LOGS} is absent: no histories to replay")
 @pytest.mark.parametrize("name", ["Elias-fluent+Prophy-API-Client", "fullofcaffeine+hxhx"])
 def test_replayed_history_ends_in_its_final_state(conn: psycopg.Connection, name: str) -> None:

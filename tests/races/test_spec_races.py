@@ -306,6 +306,7 @@ RACES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)
 def test_whoever_comes_second_is_told_and_nothing_is_shared(arena: Arena, race: Race) -> None:
     broken: list[tuple[IsolationLevel, IsolationLevel, bool, object]] = []

@@ -52,7 +52,7 @@ def looks_into_history(conn: Connection) -> int:
 def test_only_what_a_set_did_not_end_is_asked_whether_it_has_ended_before(
     conn: Connection, end: Callable[..., Any]
 ) -> None:
-    make(conn, "a", "b", "c")
+    make_tasks(conn, "a", "b", "c")
     held = claims.claim_batch(conn, agent="ada", limit=3)
     before = looks_into_history(conn)
 
@@ -102,11 +102,11 @@ def test_a_pair_that_is_named_twice_ends_once(conn: Connection) -> None:
 def test_stale_token_beside_the_live_one_of_the_same_task_was_not_held(
     conn: Connection, call: str
 ) -> None:
-    make(conn, "a")
+    make_tasks(conn, "a")
     stale = take(conn)
-    lapse(conn)
+    lapse_leases(conn)
     live = take(conn, agent="bob")
-    act = claims.heartbeat_many if call == "heartbeat_many" else SETS[call][0]
+    act: Callable[..., Any] = claims.heartbeat_many if call == "heartbeat_many" else SETS[call][0]
 
     ended = act(conn, **pairs([stale, live, stale]))
 

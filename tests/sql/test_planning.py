@@ -473,6 +473,7 @@ def test_a_random_plan_of_2000_tasks_is_scheduled_as_networkx_has_it(conn: Conn)
 # On real plans
 
 
+@pytest.mark.slow
 @needs_data
 @pytest.mark.parametrize("name", PLANS)
 def test_real_plans_are_scheduled_as_networkx_has_it(conn: Conn, name: str) -> None:

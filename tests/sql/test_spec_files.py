@@ -208,6 +208,7 @@ def test_show_prints_the_very_bytes_of_the_file(
     assert capfdbinary.readouterr().out == content
 
 
+@pytest.mark.slow
 def test_no_setting_of_the_shell_changes_the_bytes(tmp_path: Path, database_url: str) -> None:
     content = "# Caf\u00e9 \U0001f680\r\n## Phase 1\rx".encode()
     (tmp_path / "spec.md").write_bytes(content)

@@ -55,7 +55,6 @@ ALLOWED = {
     Status.CANCELLED: {Status.ARCHIVED},
     Status.ARCHIVED: set[Status](),
 }
-MOVES = [(old, new) for old in Status for new in Status if old is not new]
 
 
 def make_task(conn: Connection, status: Status = Status.PENDING, key: str = "A") -> Task:
@@ -78,35 +77,37 @@ def run(conn: Connection, text: str) -> list[Any]:
 # Moves
 
 
-@pytest.mark.parametrize(("old", "new"), MOVES)
+@pytest.mark.parametrize("old", Status)
 def test_a_move_is_made_if_and_only_if_the_table_of_moves_has_it(
-    conn: Connection, old: Status, new: Status
+    conn: Connection, old: Status
 ) -> None:
-    make_task(conn, old)
+    others = [new for new in Status if new is not old]
+    for new in others:
+        make_task(conn, old, key=new)
 
-    if new in ALLOWED[old]:
-        assert move(conn, new).status is new
-    else:
-        with (
-            pytest.raises(InvalidTransitionError, match=f"cannot go from {old} to {new}"),
-            conn.transaction(),
-        ):
-            move(conn, new)
-        assert tasks.get_by_key(conn, key="A").status is old
+    for new in others:
+        if new in ALLOWED[old]:
+            assert move(conn, new, key=new).status is new
+        else:
+            with (
+                pytest.raises(InvalidTransitionError, match=f"cannot go from {old} to {new}"),
+                conn.transaction(),
+            ):
+                move(conn, new, key=new)
+            assert tasks.get_by_key(conn, key=new).status is old
     assert doctor.run(conn) == []
 
 
-@pytest.mark.parametrize(("old", "new"), MOVES)
-def test_a_forced_move_overrides_the_table_and_is_marked(
-    conn: Connection, old: Status, new: Status
-) -> None:
-    make_task(conn, old)
+@pytest.mark.parametrize("old", Status)
+def test_a_forced_move_overrides_the_table_and_is_marked(conn: Connection, old: Status) -> None:
+    for new in (status for status in Status if status is not old):
+        make_task(conn, old, key=new)
 
-    assert move(conn, new, force=True).status is new
-    created, moved = history.list_for_task(conn, key="A")
-    assert (created.old_status, created.new_status, created.forced) == (None, old, False)
-    assert (moved.old_status, moved.new_status, moved.forced) == (old, new, True)
-    assert (moved.seq, moved.agent, moved.note) == (2, "ada", "why")
+        assert move(conn, new, force=True, key=new).status is new
+        created, moved = history.list_for_task(conn, key=new)
+        assert (created.old_status, created.new_status, created.forced) == (None, old, False)
+        assert (moved.old_status, moved.new_status, moved.forced) == (old, new, True)
+        assert (moved.seq, moved.agent, moved.note) == (2, "ada", "why")
     assert doctor.run(conn) == []
 
 

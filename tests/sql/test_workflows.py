@@ -452,6 +452,7 @@ def ci_steps(document: dict[str, Any]) -> Iterator[NewStep]:
         )
 
 
+@pytest.mark.slow
 @needs_data
 @pytest.mark.parametrize("file", ci_files(), ids=lambda file: str(file.relative_to(DATA)))
 def test_a_real_ci_job_graph_goes_in_and_runs_wave_by_wave(conn: Connection, file: Path) -> None:

@@ -262,6 +262,7 @@ SEQUENCES = st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join)
 SERVERS_ONLY = SEQUENCES.filter(lambda text: not re.search(r":[^\W\d]|:[\x80-\U0010ffff]", text))
 
 
+@pytest.mark.slow
 @settings(max_examples=2000, deadline=None)
 @given(SERVERS_ONLY)
 @example("1e5$1")

@@ -3847,13 +3847,13 @@ $$;
 comment on function refresh_statistics() is
     'Analyzes a table that many rows come into while its statistics call it all but empty.';
 
-create trigger tasks_05_refresh_statistics
+create trigger tasks_70_refresh_statistics
     after insert on tasks
     referencing new table as added
     for each statement
     execute function refresh_statistics();
 
-create trigger task_dependencies_05_refresh_statistics
+create trigger task_dependencies_70_refresh_statistics
     after insert on task_dependencies
     referencing new table as added
     for each statement
@@ -3939,7 +3939,7 @@ $$;
 
 comment on function fill_in_task() is 'Fills in the key, times and derived columns of a new task.';
 
-create trigger tasks_10_fill_in
+create trigger tasks_50_fill_in
     before insert on tasks
     for each row
     execute function fill_in_task();
@@ -4171,7 +4171,7 @@ comment on function apply_task_change() is
 -- no change of the task, and what follows from other tasks alone (effective_priority, graph_rank,
 -- has_dependents). (A column list costs nothing where a WHEN clause is parsed again by each
 -- statement.)
-create trigger tasks_20_apply_change
+create trigger tasks_50_apply_change
     before update of
     id, key, title, status, priority, execution_order, agent_type,
     assigned_agent, workflow_id, workflow_execution_id, scheduled_at, blocked_reason,
@@ -4215,7 +4215,7 @@ $$;
 comment on function count_edit_of_task() is
     'Counts an edit of a task, and derives the lane and place of its claim.';
 
-create trigger tasks_30_count_edit
+create trigger tasks_51_count_edit
     before update of
     title, priority, execution_order, agent_type, assigned_agent, workflow_id,
     workflow_execution_id, scheduled_at, max_attempts, reserved_for, for_type, place
@@ -4411,7 +4411,7 @@ $$;
 
 comment on function count_edit_of_details() is 'Counts an edit, and moves updated_at forward.';
 
-create trigger task_details_20_count_edit
+create trigger task_details_50_count_edit
     before update of
     description, feature_id, parent_id, complexity_score, estimated_hours, actual_hours,
     requirements, context, metadata, labels, file_path, created_by
@@ -4462,6 +4462,12 @@ $$;
 comment on function refuse_parent_cycle_among_new() is
     'Refuses tasks of one statement that are each other''s parents.';
 
+create trigger task_details_60_refuse_parent_cycle_among_new
+    after insert on task_details
+    referencing new table as created
+    for each statement
+    execute function refuse_parent_cycle_among_new();
+
 create function refuse_parent_cycle()
     returns trigger
     language plpgsql
@@ -4496,12 +4502,6 @@ end;
 $$;
 
 comment on function refuse_parent_cycle() is 'Refuses to make a task a part of its own part.';
-
-create trigger task_details_60_refuse_parent_cycle_among_new
-    after insert on task_details
-    referencing new table as created
-    for each statement
-    execute function refuse_parent_cycle_among_new();
 
 create trigger task_details_60_refuse_parent_cycle
     after update of parent_id on task_details
@@ -4684,7 +4684,7 @@ $$;
 
 comment on function refuse_changed_pause() is 'Refuses to change the scope of a pause.';
 
-create trigger claim_pauses_20_refuse_change
+create trigger claim_pauses_10_refuse_change
     before update on claim_pauses
     for each row
     execute function refuse_changed_pause();
@@ -4718,24 +4718,6 @@ create trigger task_details_90_follow_feature
     for each row
     execute function follow_feature();
 
--- History is written by triggers, or imported with its source; it is never changed, and
--- goes only with its task.
-create function refuse_hand_written_history()
-    returns trigger
-    language plpgsql
-    set search_path from current
-as $$
-begin
-    raise exception using
-        errcode = 'TD004',
-        message = 'task_history is written by triggers only',
-        detail = format('TD004 %s', lower(tg_op)),
-        hint = 'Change the status of the task; an importer gives its rows a source.';
-end;
-$$;
-
-comment on function refuse_hand_written_history() is 'Refuses history that no trigger wrote.';
-
 -- An imported row has a source, and counts downwards from 0 unless it comes with its number.
 create function number_imported_history()
     returns trigger
@@ -4765,10 +4747,28 @@ $$;
 comment on function number_imported_history() is
     'Numbers imported history, and refuses history that no trigger wrote.';
 
-create trigger task_history_10_number_imported
+create trigger task_history_50_number_imported
     before insert on task_history
     for each row
     execute function number_imported_history();
+
+-- History is written by triggers, or imported with its source; it is never changed, and
+-- goes only with its task.
+create function refuse_hand_written_history()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    raise exception using
+        errcode = 'TD004',
+        message = 'task_history is written by triggers only',
+        detail = format('TD004 %s', lower(tg_op)),
+        hint = 'Change the status of the task; an importer gives its rows a source.';
+end;
+$$;
+
+comment on function refuse_hand_written_history() is 'Refuses history that no trigger wrote.';
 
 create trigger task_history_10_refuse_change
     before update on task_history
@@ -4801,7 +4801,7 @@ $$;
 comment on function refuse_truncated_history() is
     'Refuses to empty task_history while there are tasks.';
 
-create trigger task_history_10_refuse_truncation
+create trigger task_history_60_refuse_truncation
     after truncate on task_history
     for each statement
     execute function refuse_truncated_history();
@@ -4874,7 +4874,7 @@ $$;
 comment on function refuse_truncated_edges() is
     'Refuses to empty task_dependencies while there are tasks.';
 
-create trigger task_dependencies_10_refuse_truncation
+create trigger task_dependencies_60_refuse_truncation
     after truncate on task_dependencies
     for each statement
     execute function refuse_truncated_edges();
@@ -4992,7 +4992,7 @@ comment on function add_edges() is
     'Counts new dependencies at their tasks, passes their priority on, and refuses those that '
     'close a cycle.';
 
-create trigger task_dependencies_50_add_edges
+create trigger task_dependencies_90_add_edges
     after insert on task_dependencies
     referencing new table as added
     for each statement
@@ -5061,7 +5061,7 @@ $$;
 comment on function remove_edges() is
     'Takes removed dependencies out of their tasks'' counts and priorities.';
 
-create trigger task_dependencies_50_remove_edges
+create trigger task_dependencies_90_remove_edges
     after delete on task_dependencies
     referencing old table as removed
     for each statement
@@ -5156,7 +5156,7 @@ $$;
 
 comment on function refuse_step_cycle() is 'Refuses steps that need each other in a circle.';
 
-create trigger workflow_step_needs_10_refuse_cycle
+create trigger workflow_step_needs_60_refuse_cycle
     after insert on workflow_step_needs
     referencing new table as added
     for each statement
@@ -5370,7 +5370,7 @@ $$;
 comment on function refuse_truncated_externals() is
     'Refuses to empty external_dependencies while tasks or workflows count some of them.';
 
-create trigger external_dependencies_10_refuse_truncation
+create trigger external_dependencies_60_refuse_truncation
     after truncate on external_dependencies
     for each statement
     execute function refuse_truncated_externals();
@@ -5594,7 +5594,7 @@ $$;
 comment on function refuse_spec_cycle() is
     'Refuses a dependency that closes a loop of specifications.';
 
-create trigger spec_dependencies_10_refuse_cycle
+create trigger spec_dependencies_60_refuse_cycle
     after insert on spec_dependencies
     for each row
     execute function refuse_spec_cycle();

@@ -1,5 +1,5 @@
 -- Claims: who works on what. Every write of a holder names the token of its claim.
--- functions/claim_tasks.sql hands tasks out, the trigger tasks_20_apply_change begins and ends
+-- functions/claim_tasks.sql hands tasks out, the trigger tasks_50_apply_change begins and ends
 -- claims. An ending that is repeated with its own token answers the same again.
 
 -- name: claim_next

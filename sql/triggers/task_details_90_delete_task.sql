@@ -1,27 +1,3 @@
--- A task goes with either of its parts: deleting an implementation task, or what task_details
--- refers to (a feature, a parent), deletes the task.
-create function delete_task_of()
-    returns trigger
-    language plpgsql
-    set search_path from current
-as $$
-declare
-    ids uuid[];
-begin
-    select array_agg(removed.task_id) into ids from removed;
-    delete from tasks as task where task.id = any(ids);
-    return null;
-end;
-$$;
-
-comment on function delete_task_of() is 'Deletes the tasks whose other row was deleted.';
-
-create trigger implementation_tasks_90_delete_task
-    after delete on implementation_tasks
-    referencing old table as removed
-    for each statement
-    execute function delete_task_of();
-
 create trigger task_details_90_delete_task
     after delete on task_details
     referencing old table as removed

@@ -969,7 +969,7 @@ LOCK = r"perform\s+from unnest\(.*?for no key update offset 0\s+\) as task;"
 MUTANTS = [
     Mutant(
         "blockers of new edges are locked, but not written",
-        "triggers/add_edges.sql",
+        "triggers/task_dependencies_90_add_edges.sql",
         "add_edges",
         r"update tasks as task\s+set has_dependents = true\s+where task.id = awaited_id"
         r"\s+returning(.*?)\s+into (.*?);",
@@ -978,7 +978,7 @@ MUTANTS = [
     ),
     Mutant(
         "ranks are not repaired",
-        "triggers/add_edges.sql",
+        "triggers/task_dependencies_90_add_edges.sql",
         "add_edges",
         r"perform task_graph_repair\(.*?\);",
         "null;",
@@ -1026,7 +1026,7 @@ MUTANTS = [
     ),
     Mutant(
         "what has been taken off the count is taken off again",
-        "triggers/add_edges.sql",
+        "triggers/task_dependencies_90_add_edges.sql",
         "add_edges",
         r"if found then\s+(opened := \(not now_satisfied\)::int;)\s+end if;",
         r"\1",
@@ -1077,7 +1077,7 @@ MUTANTS = [
     ),
     Mutant(
         "a claim outlives the work",
-        "triggers/tasks_20_apply_change.sql",
+        "triggers/tasks_50_apply_change.sql",
         "apply_task_change",
         r"new\.claim_agent := null;\s+new\.lease_expires_at := null;",
         "",

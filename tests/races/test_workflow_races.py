@@ -485,14 +485,14 @@ def named(name: str) -> Race:
     [
         pytest.param(
             "a needs b, b needs a",
-            "triggers/guard_step_needs.sql",
+            "triggers/workflow_step_needs_60_refuse_cycle.sql",
             "set graph_version = workflow.graph_version + 1\n    where workflow.id = any(ids)",
             "set graph_version = workflow.graph_version\n    where false",
             id="the guard is only locked",
         ),
         pytest.param(
             "a pause, and a start",
-            "triggers/workflow_executions.sql",
+            "triggers/workflow_executions_50_settle.sql",
             "    for share;",
             "    for key share;",
             id="who starts does not wait for who pauses",

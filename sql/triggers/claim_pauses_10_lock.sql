@@ -1,0 +1,19 @@
+-- Pausing and resuming meet the creation of tasks at the table itself: who creates a task has read
+-- claim_pauses, and this lock waits for them and keeps later ones waiting.
+create function lock_claim_pauses()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    lock table claim_pauses in access exclusive mode;
+    return null;
+end;
+$$;
+
+comment on function lock_claim_pauses() is 'Keeps tasks from being created while pauses change.';
+
+create trigger claim_pauses_10_lock
+    before insert or update or delete on claim_pauses
+    for each statement
+    execute function lock_claim_pauses();

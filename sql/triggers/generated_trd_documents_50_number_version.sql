@@ -1,0 +1,25 @@
+-- A document gets the version after its session's newest. Writing the session's row is what has
+-- two writers of one session take turns, at every isolation level: a look at the highest version
+-- would show both the same. docs/decisions/0011-document-versions.md
+create function number_document()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    update tech_spec_sessions as session
+    set newest_version = session.newest_version + 1
+    where session.id = new.session_id
+    returning session.newest_version into new.version;
+    -- Of a session that is not there the foreign key tells.
+    new.version := coalesce(new.version, 1);
+    return new;
+end;
+$$;
+
+comment on function number_document() is 'Gives a document its version.';
+
+create trigger generated_trd_documents_50_number_version
+    before insert on generated_trd_documents
+    for each row
+    execute function number_document();

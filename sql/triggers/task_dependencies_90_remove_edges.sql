@@ -1,0 +1,68 @@
+-- Removed edges: their dependents count them no longer, and their blockers stop inheriting from
+-- them. The dependent is written even if nothing changes in it: otherwise a blocker, reopened by a
+-- transaction with an older snapshot, would count an edge that it still sees. (The blocker's row
+-- may be gone as well.)
+create function remove_edges()
+    returns trigger
+    language plpgsql
+    set search_path from current
+    set enable_seqscan = off
+as $$
+declare
+    waiting uuid[];
+    awaited uuid[];
+    opened int[];
+begin
+    select
+        array_agg(removed.task_id order by removed.task_id),
+        array_agg(removed.depends_on_id order by removed.task_id),
+        array_agg((not removed.is_satisfied)::int order by removed.task_id)
+    into waiting, awaited, opened
+    from removed
+    where removed.dependency_type <> 'suggests';
+    if waiting is null then
+        return null;
+    end if;
+
+    perform
+    from unnest(waiting) as given (id)
+    cross join lateral (
+        select from tasks as task where task.id = given.id for no key update offset 0
+    ) as task;
+
+    update tasks as task
+    set
+        open_dependencies = task.open_dependencies - change.opened,
+        status_agent = 'taskdb',
+        status_note = coalesce(
+            change.blocker_key || ': dependency removed', 'a task it waited for was deleted'
+        )
+    from (
+        select
+            dependent.place,
+            sum(edge.opened)::int as opened,
+            min(blocker.key) as blocker_key
+        from unnest(waiting, awaited, opened) as edge (task_id, depends_on_id, opened)
+        cross join lateral (
+            select task.ctid as place from tasks as task where task.id = edge.task_id offset 0
+        ) as dependent
+        left join lateral (
+            select task.key from tasks as task where task.id = edge.depends_on_id offset 0
+        ) as blocker on true
+        group by dependent.place
+    ) as change
+    where task.ctid = change.place;
+
+    perform revoke_priority(awaited);
+    return null;
+end;
+$$;
+
+comment on function remove_edges() is
+    'Takes removed dependencies out of their tasks'' counts and priorities.';
+
+create trigger task_dependencies_90_remove_edges
+    after delete on task_dependencies
+    referencing old table as removed
+    for each statement
+    execute function remove_edges();

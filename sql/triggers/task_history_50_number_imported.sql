@@ -1,0 +1,33 @@
+-- An imported row has a source, and counts downwards from 0 unless it comes with its number.
+create function number_imported_history()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if new.source is null then
+        if pg_trigger_depth() = 1 then
+            raise exception using
+                errcode = 'TD004',
+                message = 'task_history is written by triggers only',
+                detail = 'TD004 insert',
+                hint = 'Change the status of the task; an importer gives its rows a source.';
+        end if;
+    else
+        select least(coalesce(min(entry.seq), 1), 1) - 1
+        into new.seq
+        from task_history as entry
+        where entry.task_id = new.task_id;
+        new.created_at := coalesce(new.created_at, clock_timestamp());
+    end if;
+    return new;
+end;
+$$;
+
+comment on function number_imported_history() is
+    'Numbers imported history, and refuses history that no trigger wrote.';
+
+create trigger task_history_50_number_imported
+    before insert on task_history
+    for each row
+    execute function number_imported_history();

@@ -1,0 +1,38 @@
+-- An edit of what people write: derives what follows from it, and counts it, so that an editor can
+-- tell that another was faster (queries/tasks.sql: update, :if_version).
+create function count_edit_of_task()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    new.version := old.version + 1;
+    new.reserved_for := coalesce(new.assigned_agent, '');
+    new.for_type := coalesce(new.agent_type, '');
+    new.place := coalesce(new.execution_order, 2147483647);
+    if new.agent_type is distinct from old.agent_type and exists (select from claim_pauses) then
+        new.is_paused := is_claiming_paused(
+            new.agent_type,
+            (select details.feature_id from task_details as details where details.task_id = new.id)
+        );
+        new.is_ready :=
+            new.status = 'pending'
+            and new.is_due
+            and new.unhealthy_dependencies = 0
+            and new.workflow_is_healthy
+            and not new.is_paused;
+    end if;
+    return new;
+end;
+$$;
+
+comment on function count_edit_of_task() is
+    'Counts an edit of a task, and derives the lane and place of its claim.';
+
+create trigger tasks_51_count_edit
+    before update of
+    title, priority, execution_order, agent_type, assigned_agent, workflow_id,
+    workflow_execution_id, scheduled_at, max_attempts, reserved_for, for_type, place
+    on tasks
+    for each row
+    execute function count_edit_of_task();

@@ -102,8 +102,8 @@ bench-short: $(STAMP) ## Measure ratios in a minute; fail where one is far off. 
 	$(BIN)/python -m bench --short
 
 .PHONY: docs
-docs: $(STAMP) ## Write docs/schema.md from the catalogue of a database just migrated.
-	$(BIN)/python -m taskdb.admin.erdiagram docs/schema.md
+docs: $(STAMP) ## Write docs/schema.md and docs/lifecycle.md from the catalogue.
+	$(BIN)/python -m taskdb.admin.docpages docs
 
 .PHONY: clean
 clean: ## Stop the embedded server; remove it, the environment and all caches.

@@ -4,7 +4,7 @@
 create table _taskdb_migration (
     migration_id text primary key,
     train text not null,
-    -- SHA-256 of the file, whatever its line endings.
+    -- SHA-256 of the file's tokens and directives: comments and white space do not count.
     checksum text not null,
     -- The oldest package that works from here on; null: any.
     breaking text,
@@ -18,7 +18,7 @@ comment on table _taskdb_migration is
 comment on column _taskdb_migration.migration_id is 'The file''s name without .sql.';
 comment on column _taskdb_migration.train is 'shared or workspace.';
 comment on column _taskdb_migration.checksum is
-    'SHA-256 of the file as it was applied. A file that was edited later is refused.';
+    'SHA-256 of the statements as they were applied. A file that was edited later is refused.';
 comment on column _taskdb_migration.breaking is
     'The oldest taskdb that works with this migration; null: each one does.';
 comment on column _taskdb_migration.package is 'The taskdb that applied it.';

@@ -1,26 +1,21 @@
 """docs/schema.md: an entity-relationship diagram and a table a table, from the catalogue.
 
-``python -m taskdb.admin.erdiagram docs/schema.md`` (`make docs`) migrates a throwaway server and
-writes the page; a test compares it with the page that is committed.
+`make docs` writes the page (taskdb/admin/docpages.py).
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from psycopg import Connection
 
-from taskdb import migrations
-from taskdb.database import connect, workspaces
-from taskdb.embedded import throwaway
+from taskdb.admin.markdown import table
 from taskdb.models.admin.pages import ForeignKey, TableColumn, TypeMeaning
 from taskdb.queries.admin import pages
 
-__all__ = ["main", "page"]
+__all__ = ["page"]
 
 HEAD = """\
 # The schema
@@ -95,8 +90,8 @@ def _sections(columns: Sequence[TableColumn]) -> Iterator[str]:
             for column in members
         )
         comment = members[0].table_comment
-        table = _table(("column", "type", "null", "comment"), rows)
-        yield f"### {name}\n\n{comment}\n\n{table}"
+        rows_of = table(("column", "type", "null", "comment"), rows)
+        yield f"### {name}\n\n{comment}\n\n{rows_of}"
 
 
 def _null(column: TableColumn) -> str:
@@ -105,31 +100,9 @@ def _null(column: TableColumn) -> str:
 
 def _types(types: Sequence[TypeMeaning]) -> str:
     rows = ((f"`{each.name}`", each.meaning, each.comment) for each in types)
-    return _table(("type", "values, or base type", "comment"), rows)
+    return table(("type", "values, or base type", "comment"), rows)
 
 
 def _by_table(columns: Sequence[TableColumn]) -> Iterator[tuple[str, list[TableColumn]]]:
     for name, members in groupby(columns, key=lambda column: column.table_name):
         yield name, list(members)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Write the page to the file that is named."""
-    (file,) = arguments
-    with throwaway() as server:
-        migrations.up(server.url)
-        with connect(server.url, workspace=workspaces.DEFAULT) as conn:
-            Path(file).write_text(page(conn), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -32,6 +32,9 @@ _LOCK_TIMEOUT = re.compile(
 )
 
 
+_IDLE = {Kind.WHITESPACE, Kind.LINE_COMMENT, Kind.BLOCK_COMMENT}
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """A file of statements."""
@@ -63,8 +66,14 @@ class Migration:
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of the file, whatever its line endings."""
-        return hashlib.sha256(self.up.text.encode()).hexdigest()
+        """SHA-256 of what the file does: its tokens, and the directives of its head.
+
+        Comments and white space outside function bodies do not count: correcting one is no edit.
+        """
+        text = self.up.text
+        tokens = (text[at:end] for kind, at, end in tokenize(text) if kind not in _IDLE)
+        does = (f"{self.head.breaking} {self.head.transactional}", *tokens)
+        return hashlib.sha256("\n".join(does).encode()).hexdigest()
 
 
 def read_train(folder: Path) -> list[Migration]:

@@ -25,7 +25,7 @@ from taskdb.errors import (
     SchemaVersionMismatchError,
     ValidationError,
 )
-from taskdb.migrations import backend
+from taskdb.migrations import backend, files
 from tests.servers import Databases, make_url
 from tests.trains import Trains
 from tests.waiting import PATIENCE, wait_until
@@ -510,7 +510,7 @@ def test_an_applied_file_that_was_edited_is_refused(
     migrations.up(empty_database_url, folder=trains.folder)
     trains.add("workspace", "0002.come-later", "create table a (id int);")
     path = trains.path("workspace", "0001.create-notes")
-    path.write_text(path.read_text() + "-- a word more\n")
+    path.write_text(path.read_text().replace("mood mood", "temper mood"))
 
     for act in (migrations.up, migrations.down):
         with pytest.raises(MigrationError, match="edited after it was applied") as caught:
@@ -523,13 +523,49 @@ def test_an_applied_file_that_was_edited_is_refused(
     )
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("create table notes (", "create table notes ( -- what people write\n"),
+        ("create table notes (id", "create  table /* of notes */ notes\n(id"),
+        ("-- Check: select 1;  -- expect 1", "-- Check: select 1;  -- expect 1, no more"),
+    ],
+)
+def test_a_corrected_comment_or_space_is_no_edit(
+    empty_database_url: str, trains: Trains, old: str, new: str
+) -> None:
+    migrations.up(empty_database_url, folder=trains.folder)
+    path = trains.path("workspace", "0001.create-notes")
+    text = path.read_text()
+    path.write_text(text.replace(old, new))
+
+    assert path.read_text() != text
+    assert migrations.up(empty_database_url, folder=trains.folder) == []
+    assert migrations.check(empty_database_url, folder=trains.folder).exit_status == 0
+
+
+def test_a_directive_and_a_word_in_a_body_are_edits(trains: Trains) -> None:
+    path = trains.add("workspace", "0002.say", "do $$ begin /* one */ end $$;")
+    text = path.read_text()
+    sums = set()
+    for edited in (
+        text,
+        text.replace("/* one", "/* two"),
+        text.replace("-- Check", "-- breaking: 0.2.0\n-- Check"),
+    ):
+        path.write_text(edited)
+        sums.add(files.read_train(path.parent)[-1].checksum)
+
+    assert len(sums) == 3
+
+
 def test_an_edit_in_the_workspace_keeps_shared_from_being_migrated_too(
     empty_database_url: str, trains: Trains
 ) -> None:
     migrations.up(empty_database_url, folder=trains.folder)
     trains.add("shared", "0002.add-table", "create table a (id int);")
     path = trains.path("workspace", "0001.create-notes")
-    path.write_text(path.read_text() + "-- a word more\n")
+    path.write_text(path.read_text() + "create view one as select 1;\n")
 
     with pytest.raises(MigrationError, match="edited"):
         migrations.up(empty_database_url, folder=trains.folder)
@@ -694,7 +730,7 @@ def test_stamp_notes_and_runs_nothing(empty_database_url: str, trains: Trains) -
 def test_stamp_accepts_an_edited_file_as_it_is_now(empty_database_url: str, trains: Trains) -> None:
     migrations.up(empty_database_url, folder=trains.folder)
     path = trains.path("workspace", "0001.create-notes")
-    path.write_text(path.read_text() + "-- a word more\n")
+    path.write_text(path.read_text() + "create view one as select 1;\n")
 
     migrations.stamp(empty_database_url, "1", folder=trains.folder)
 

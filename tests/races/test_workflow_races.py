@@ -492,7 +492,7 @@ def named(name: str) -> Race:
         ),
         pytest.param(
             "a pause, and a start",
-            "triggers/workflow_executions_50_settle.sql",
+            "triggers/workflow_executions_10_refuse_idle_workflow.sql",
             "    for share;",
             "    for key share;",
             id="who starts does not wait for who pauses",

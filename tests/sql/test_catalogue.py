@@ -396,51 +396,64 @@ def test_no_check_of_a_task_s_narrow_row_has_two_columns(conn: Connection) -> No
 
 
 def test_triggers_are_numbered_by_what_they_do(conn: Connection) -> None:
-    """05 prepares, 10 refuses or fills in, 20 applies, 30 derives, 50 to 69 check and normalize,
-    90 and above pass on and record."""
+    """Before the row is written 10 refuses, 50 to 59 normalize and apply; after it 60 refuses,
+    70 refreshes statistics, 90 and above pass on and record."""
     statement = f"""
         select trigger.tgname
         from pg_trigger as trigger
         join pg_class as class on class.oid = trigger.tgrelid
         join pg_namespace as namespace on namespace.oid = class.relnamespace
         where namespace.nspname in {SCHEMAS} and not trigger.tgisinternal
-            and trigger.tgname !~ ('^' || class.relname || '_(05|10|20|30|[569][0-9])_[a-z_]+$')
+            and trigger.tgname !~ (
+                '^' || class.relname
+                || case trigger.tgtype & 2 when 2 then '_(10|5[0-9])_' else '_(60|70|9[0-9])_' end
+                || '[a-z_]+$'
+            )
     """
     assert listed(conn, statement) == []
 
 
-def test_a_trigger_before_an_event_has_a_lower_number_than_one_after_it(conn: Connection) -> None:
-    number = r"substring(%s.tgname from '_(\d\d)_')"
+def test_only_what_is_numbered_10_or_60_refuses_by_name(conn: Connection) -> None:
     statement = f"""
-        select before.tgname, after.tgname
-        from pg_trigger as before
-        join pg_trigger as after on after.tgrelid = before.tgrelid
-        join pg_class as class on class.oid = before.tgrelid
+        select trigger.tgname
+        from pg_trigger as trigger
+        join pg_class as class on class.oid = trigger.tgrelid
+        join pg_namespace as namespace on namespace.oid = class.relnamespace
+        where namespace.nspname in {SCHEMAS} and not trigger.tgisinternal
+            and trigger.tgname ~ '_refuse_' <> (trigger.tgname ~ '_[16]0_')
+            and trigger.tgname <> 'claim_pauses_10_lock'
+    """
+    assert listed(conn, statement) == []
+
+
+def test_the_triggers_of_one_event_fire_in_the_order_of_their_names(conn: Connection) -> None:
+    """Those of a statement fire around those of its rows, whatever their names."""
+    statement = f"""
+        select sooner.tgname, later.tgname
+        from pg_trigger as sooner
+        join pg_trigger as later on later.tgrelid = sooner.tgrelid
+        join pg_class as class on class.oid = sooner.tgrelid
         join pg_namespace as namespace on namespace.oid = class.relnamespace
         where namespace.nspname in {SCHEMAS}
-            and not before.tgisinternal and not after.tgisinternal
-            and before.tgtype & 2 <> 0 and after.tgtype & 2 = 0
-            -- Both for each row, or both for a statement, and of one event.
-            and before.tgtype & 1 = after.tgtype & 1
-            and before.tgtype & after.tgtype & (4 | 8 | 16 | 32) <> 0
-            and {number % "before"} >= {number % "after"}
+            and not sooner.tgisinternal and not later.tgisinternal
+            and sooner.tgtype & later.tgtype & (4 | 8 | 16 | 32) <> 0
+            -- Before: the statement, then its rows. After: the rows, then the statement.
+            and sooner.tgtype & 2 = later.tgtype & 2
+            and (sooner.tgtype & 1 = 0) = (sooner.tgtype & 2 <> 0)
+            and (later.tgtype & 1 = 0) <> (sooner.tgtype & 1 = 0)
+            and sooner.tgname > later.tgname
     """
     assert listed(conn, statement) == []
 
 
-def test_a_numbered_file_holds_a_trigger_of_its_table_and_number() -> None:
-    numbered = {
+def test_each_trigger_stands_in_a_file_of_its_name() -> None:
+    """So `ls sql/triggers/tasks_*` is the firing order."""
+    declared = {
         file.stem: re.findall(r"^create trigger (\w+)", file.read_text("utf-8"), re.MULTILINE)
         for file in (SQL / "triggers").glob("*.sql")
-        if re.search(r"_\d\d_", file.stem)
     }
-    astray = [
-        stem
-        for stem, names in numbered.items()
-        if not any(name.startswith(re.split(r"(?<=_\d\d_)", stem)[0]) for name in names)
-    ]
-    assert {stem.partition("_20_")[0] for stem in numbered} >= {"tasks", "task_details"}
-    assert astray == []
+    assert declared == {stem: [stem] for stem in declared}
+    assert {"tasks_50_apply_change", "task_details_90_record_creation"} <= declared.keys()
 
 
 def test_every_trigger_is_there_and_enabled(conn: Connection) -> None:

@@ -91,3 +91,86 @@ where
     pg_type.typtype in ('d', 'e')
     and pg_type.typnamespace::regnamespace::text = any(:schemas::text[])
 order by pg_type.typname collate "C";
+
+-- name: transitions
+-- The allowed changes of status, by the table that they are of.
+select
+    transition.table_name,
+    transition.old_status,
+    transition.new_status,
+    transition.meaning
+from (
+    select
+        'tasks' as table_name,
+        old_status::text,
+        new_status::text,
+        meaning
+    from task_status_transitions
+    union all
+    select
+        'modifications',
+        old_status::text,
+        new_status::text,
+        meaning
+    from modification_status_transitions
+    union all
+    select
+        'tech_spec_sessions',
+        old_status::text,
+        new_status::text,
+        meaning
+    from session_status_transitions
+    union all
+    select
+        'technical_specs',
+        old_status::text,
+        new_status::text,
+        meaning
+    from spec_status_transitions
+    union all
+    select
+        'workflows',
+        old_status::text,
+        new_status::text,
+        meaning
+    from workflow_status_transitions
+) as transition
+order by table_name, old_status collate "C", new_status collate "C";
+
+-- name: triggers
+-- The triggers of the tables of these schemas in the order of their names, which is the order
+-- in which those of one moment fire.
+select
+    relation.relname::text as table_name,
+    fired.tgname::text as trigger_name,
+    case when fired.tgtype & 2 <> 0 then 'before' else 'after' end as timing,
+    case when fired.tgtype & 1 <> 0 then 'row' else 'statement' end as level,
+    concat_ws(
+        ', ',
+        case when fired.tgtype & 4 <> 0 then 'insert' end,
+        case when fired.tgtype & 8 <> 0 then 'delete' end,
+        case when fired.tgtype & 16 <> 0 then 'update' end,
+        case when fired.tgtype & 32 <> 0 then 'truncate' end
+    ) as events,
+    coalesce(
+        (
+            select string_agg(attribute.attname, ', ' order by named.place)
+            from unnest(fired.tgattr::int2[]) with ordinality as named (attnum, place)
+            inner join pg_attribute as attribute
+                on attribute.attrelid = fired.tgrelid and attribute.attnum = named.attnum
+        ),
+        ''
+    ) as column_names,
+    coalesce(
+        substring(pg_get_triggerdef(fired.oid, true) from ' WHEN \((.*)\) EXECUTE FUNCTION '), ''
+    ) as condition,
+    fired.tgfoid::regproc::text as function_name,
+    coalesce(
+        obj_description(fired.oid, 'pg_trigger'), obj_description(fired.tgfoid, 'pg_proc'), ''
+    ) as comment
+from pg_trigger as fired
+inner join pg_class as relation on relation.oid = fired.tgrelid
+where
+    relation.relnamespace::regnamespace::text = any(:schemas::text[])
+    and not fired.tgisinternal
+order by relation.relname collate "C", fired.tgname collate "C";

@@ -1,10 +1,10 @@
-"""What docs/schema.md shows of the catalogue."""
+"""What docs/schema.md and docs/lifecycle.md show of the catalogue."""
 
 from dataclasses import dataclass
 
 from taskdb.models.base import Model
 
-__all__ = ["ForeignKey", "TableColumn", "TypeMeaning"]
+__all__ = ["ForeignKey", "TableColumn", "Transition", "Trigger", "TypeMeaning"]
 
 
 @dataclass(slots=True)
@@ -38,4 +38,29 @@ class TypeMeaning(Model):
 
     name: str
     meaning: str
+    comment: str
+
+
+@dataclass(slots=True)
+class Transition(Model):
+    """An allowed change of status of the rows of a table."""
+
+    table_name: str
+    old_status: str
+    new_status: str
+    meaning: str
+
+
+@dataclass(slots=True)
+class Trigger(Model):
+    """A trigger: *events* are comma-separated, *column_names* those that an update must name."""
+
+    table_name: str
+    trigger_name: str
+    timing: str
+    level: str
+    events: str
+    column_names: str
+    condition: str
+    function_name: str
     comment: str

@@ -1,9 +1,9 @@
-"""What docs/schema.md shows of the catalogue: `sql/queries/admin/pages.sql`."""
+"""What the pages made by `make docs` show of the catalogue: `sql/queries/admin/pages.sql`."""
 
-from taskdb.models.admin.pages import ForeignKey, TableColumn, TypeMeaning
+from taskdb.models.admin.pages import ForeignKey, TableColumn, Transition, Trigger, TypeMeaning
 from taskdb.queries.admin import query
 
-__all__ = ["columns", "foreign_keys", "types"]
+__all__ = ["columns", "foreign_keys", "transitions", "triggers", "types"]
 
 
 @query
@@ -21,4 +21,16 @@ def foreign_keys(*, schemas: list[str]) -> list[ForeignKey]:
 @query
 def types(*, schemas: list[str]) -> list[TypeMeaning]:
     """Return the enumerated types and domains of *schemas*, in the order of their names."""
+    ...
+
+
+@query
+def transitions() -> list[Transition]:
+    """Return the allowed changes of status, by the table that they are of."""
+    ...
+
+
+@query
+def triggers(*, schemas: list[str]) -> list[Trigger]:
+    """Return the triggers of the tables of *schemas*, each table's in their firing order."""
     ...

@@ -89,6 +89,12 @@
 \ir triggers/task_files_50_touch_updated_at.sql
 \ir triggers/tasks_70_refresh_statistics.sql
 \ir triggers/task_dependencies_70_refresh_statistics.sql
+\ir functions/ready_channel.sql
+\ir functions/waiting_key.sql
+\ir functions/note_ready.sql
+\ir functions/awaited_types.sql
+\ir functions/start_waiting.sql
+\ir functions/stop_waiting.sql
 \ir triggers/tasks_50_fill_in.sql
 \ir triggers/tasks_50_apply_change.sql
 \ir triggers/tasks_51_count_edit.sql

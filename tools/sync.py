@@ -28,6 +28,7 @@ PHRASES = {
     "It belongs to the event loop that\n    opened it.": "After a fork make\n    a new one.",
 }
 NAMES = {
+    "aclosing": "closing",
     "asynccontextmanager": "contextmanager",
     "enter_async_context": "enter_context",
     "__aenter__": "__enter__",

@@ -444,6 +444,10 @@ create index workflow_executions_by_branch
     on workflow_executions (branch, started_at desc, id desc)
     where branch is not null;
 
+-- Serves queries/events.sql: ended_executions.
+create index workflow_executions_by_end on workflow_executions (ended_at)
+    where ended_at is not null;
+
 comment on table workflow_executions is 'Runs of workflows.';
 comment on column workflow_executions.triggered_by is 'Who or what started it.';
 comment on column workflow_executions.configuration is 'The workflow''s, as it was at the start.';
@@ -3859,6 +3863,157 @@ create trigger task_dependencies_70_refresh_statistics
     for each statement
     execute function refresh_statistics();
 
+-- The channel on which wake tells which types of tasks became ready in this workspace.
+-- (Two workspaces whose long names begin alike share one: then each wakes the other's for nothing.)
+create function ready_channel()
+    returns text
+    language sql
+    stable
+    set search_path from current
+as $$
+    select left('taskdb.' || current_schema(), 63)
+$$;
+
+comment on function ready_channel() is
+    'The channel of the notifications that tasks of this workspace became ready.';
+
+-- The key of the advisory lock that every worker holds, shared, while it waits for a kind of task:
+-- an agent type, '*' (workers of no type) or '' (all of them). A lock ends with its session, so
+-- nobody who died is ever taken for waiting.
+create function waiting_key(kind text)
+    returns bigint
+    language sql
+    stable
+    set search_path from current
+as $$
+    select hashtextextended(format('taskdb %s: waits for %s', current_schema(), kind), 0)
+$$;
+
+comment on function waiting_key(text) is
+    'The advisory lock of those who wait for tasks of an agent type in this workspace.';
+
+-- A task has become ready in this transaction, for agents of a type ('': of any). The types are
+-- noted in a setting of the transaction, where awaited_types finds them, and a client that asked
+-- for it (taskdb.tell_ready) is told once, in the answer to its statement. So a client knows
+-- without a question whether its commit has anybody to wake.
+create function note_ready(for_type text)
+    returns void
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    noted constant text[] := coalesce(
+        nullif(current_setting('taskdb.ready_types', true), ''), '{}'
+    );
+begin
+    if for_type = any(noted) or '' = any(noted) then
+        return;
+    end if;
+    -- A crowd of types is anybody: a notification holds 8,000 bytes.
+    perform set_config(
+        'taskdb.ready_types',
+        case when cardinality(noted) < 20 then (noted || for_type)::text else '{""}' end,
+        true
+    );
+    if noted = '{}' and current_setting('taskdb.tell_ready', true) = 'on' then
+        raise notice using message = 'a task is ready', errcode = 'TD100';
+    end if;
+end;
+$$;
+
+comment on function note_ready(text) is
+    'Notes that a task became ready in this transaction, and tells the client so once.';
+
+-- Returns the agent types of the tasks that this transaction made ready, as a JSON array ("" is
+-- every type), if somebody waits for such a task; else null. The client asks with its commit, and
+-- sends them in one NOTIFY (queries/events.sql: wake); never a trigger, because triggers run on
+-- other nodes. With *everyone* it does not look at what was made ready.
+--
+-- Somebody waits if the lock of those who wait can't be had. It is let go in the same expression;
+-- a second client that tries at this very moment wakes somebody for nothing.
+--
+-- NOTIFY makes commits queue one behind another, hence only where it is of use. A commit fails
+-- where the queue of notifications is full, so from half on nobody is woken: polling finds the
+-- task.
+create function awaited_types(everyone boolean)
+    returns text
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    types text[] := case
+        when everyone then '{""}'
+        else coalesce(nullif(current_setting('taskdb.ready_types', true), ''), '{}')
+    end;
+begin
+    if
+        types <> '{}'
+        and exists (
+            select
+            from unnest(case when '' = any(types) then '{""}' else types || '*'::text end)
+                as awaited (kind)
+            where
+                case
+                    when pg_try_advisory_lock(waiting_key(awaited.kind))
+                        then not pg_advisory_unlock(waiting_key(awaited.kind))
+                    else true
+                end
+        )
+        and pg_notification_queue_usage() < 0.5
+    then
+        return case when octet_length(types::text) < 7000 then to_json(types)::text else '[""]' end;
+    end if;
+    return null;
+end;
+$$;
+
+comment on function awaited_types(boolean) is
+    'The types of what this transaction made ready, if somebody waits for it.';
+
+-- From now on this session is woken by what becomes ready for agents of a type, or, without one, of
+-- every type: it listens, and holds the locks by which awaited_types knows that somebody waits. It
+-- also listens to itself, for prove_waiting. False if a lock was being tried at this moment: then
+-- nothing wakes it until it calls again.
+--
+-- Whoever waits looks for a task once more after this, and again a moment later: a client that
+-- asked whether somebody waits before, and commits after that look, has woken nobody.
+create function start_waiting(for_type text)
+    returns boolean
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    execute format('listen %I', ready_channel());
+    execute format('listen %I', 'taskdb.proof.' || pg_backend_pid());
+    perform pg_advisory_unlock_all();
+    return (
+        select bool_and(pg_try_advisory_lock_shared(waiting_key(awaited.kind)))
+        from unnest(array['', coalesce(for_type, '*')]) as awaited (kind)
+    );
+end;
+$$;
+
+comment on function start_waiting(text) is
+    'Listens, and lets awaited_types know that this session waits for tasks of a type.';
+
+-- From now on nobody wakes this session, nobody pays for it, and no notification is kept for it.
+-- Returns whether it was woken until now.
+create function stop_waiting()
+    returns boolean
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    was_waiting constant boolean := exists (select from pg_listening_channels());
+begin
+    execute 'unlisten *';
+    perform pg_advisory_unlock_all();
+    return was_waiting;
+end;
+$$;
+
+comment on function stop_waiting() is 'Ends what start_waiting began.';
+
 -- Fills in a new task: a key and times if it has none (COPY cannot leave a column out), the
 -- machinery's columns, and what agrees with its status. A task that is made in progress was
 -- started by hand, or by the claim that comes with it: an importer's, whose lease may be over.
@@ -3916,6 +4071,9 @@ begin
     new.place := coalesce(new.execution_order, 2147483647);
     new.is_ready :=
         new.status = 'pending' and new.is_due and new.workflow_is_healthy and not new.is_paused;
+    if new.is_ready then
+        perform note_ready(new.for_type);
+    end if;
     if new.status = 'in_progress' then
         new.started_at := coalesce(new.started_at, moment);
     end if;
@@ -4065,6 +4223,9 @@ begin
             and new.unhealthy_dependencies = 0
             and new.workflow_is_healthy
             and not new.is_paused;
+        if new.is_ready and not old.is_ready then
+            perform note_ready(new.for_type);
+        end if;
     end if;
 
     if new.status = old.status then
@@ -4115,6 +4276,8 @@ begin
             end if;
         elsif old.status = 'in_progress' then
             delete from held_files as file where file.task_id = new.id;
+            -- Whoever was passed over for these files can be of any type.
+            perform note_ready('');
         end if;
     end if;
 
@@ -4207,6 +4370,12 @@ begin
             and new.unhealthy_dependencies = 0
             and new.workflow_is_healthy
             and not new.is_paused;
+    end if;
+    if
+        new.is_ready
+        and (new.reserved_for, new.for_type) is distinct from (old.reserved_for, old.for_type)
+    then
+        perform note_ready(new.for_type);
     end if;
     return new;
 end;

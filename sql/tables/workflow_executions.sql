@@ -48,6 +48,10 @@ create index workflow_executions_by_branch
     on workflow_executions (branch, started_at desc, id desc)
     where branch is not null;
 
+-- Serves queries/events.sql: ended_executions.
+create index workflow_executions_by_end on workflow_executions (ended_at)
+    where ended_at is not null;
+
 comment on table workflow_executions is 'Runs of workflows.';
 comment on column workflow_executions.triggered_by is 'Who or what started it.';
 comment on column workflow_executions.configuration is 'The workflow''s, as it was at the start.';

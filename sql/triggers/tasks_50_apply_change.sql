@@ -119,6 +119,9 @@ begin
             and new.unhealthy_dependencies = 0
             and new.workflow_is_healthy
             and not new.is_paused;
+        if new.is_ready and not old.is_ready then
+            perform note_ready(new.for_type);
+        end if;
     end if;
 
     if new.status = old.status then
@@ -169,6 +172,8 @@ begin
             end if;
         elsif old.status = 'in_progress' then
             delete from held_files as file where file.task_id = new.id;
+            -- Whoever was passed over for these files can be of any type.
+            perform note_ready('');
         end if;
     end if;
 

@@ -55,6 +55,9 @@ begin
     new.place := coalesce(new.execution_order, 2147483647);
     new.is_ready :=
         new.status = 'pending' and new.is_due and new.workflow_is_healthy and not new.is_paused;
+    if new.is_ready then
+        perform note_ready(new.for_type);
+    end if;
     if new.status = 'in_progress' then
         new.started_at := coalesce(new.started_at, moment);
     end if;

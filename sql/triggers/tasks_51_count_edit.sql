@@ -22,6 +22,12 @@ begin
             and new.workflow_is_healthy
             and not new.is_paused;
     end if;
+    if
+        new.is_ready
+        and (new.reserved_for, new.for_type) is distinct from (old.reserved_for, old.for_type)
+    then
+        perform note_ready(new.for_type);
+    end if;
     return new;
 end;
 $$;

@@ -6,6 +6,7 @@ import json
 import re
 import select
 import time
+import weakref
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
@@ -22,11 +23,14 @@ from taskdb.places import SQL
 
 __all__ = [
     "CHECK_SECONDS",
+    "COMMIT_WAKING",
     "GRACE_SECONDS",
     "PREPARE_THRESHOLD",
     "RESET",
     "SERVER",
     "WAIT_INTERVAL",
+    "WAKE",
+    "WAKE_EVERYONE",
     "AnyConnection",
     "AsyncConnection",
     "Connection",
@@ -34,7 +38,9 @@ __all__ = [
     "in_block_error",
     "limit_of",
     "may_be_dead",
+    "moves_path",
     "not_found",
+    "note_readiness",
     "refuse_dropped",
     "refuse_failed",
     "set_json",
@@ -51,6 +57,11 @@ WaitTimeout: Final[type[psycopg.OperationalError]] = psycopg.errors._WaitTimeout
 
 SERVER: Final = (SQL / "session" / "server.sql").read_bytes()
 RESET: Final = (SQL / "session" / "reset.sql").read_bytes()
+COMMIT_WAKING: Final = (SQL / "session" / "commit_waking.sql").read_bytes()
+WAKE: Final = (SQL / "session" / "wake.sql").read_bytes()
+WAKE_EVERYONE: Final = (SQL / "session" / "wake_everyone.sql").read_bytes()
+# The notice by which the server tells that a transaction made a task ready: note_ready.sql.
+READY: Final = "TD100"
 
 # The client waits this much longer than the server takes at most, for the network's sake.
 GRACE_SECONDS: Final = 5.0
@@ -68,6 +79,8 @@ _SECONDS: Final = {None: 0.001, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3_600.0
 _SETS_TIMEOUT: Final = re.compile(
     r"\bset(_config\s*\(\s*'|\s+((session|local)\s+)?)statement_timeout\b", re.IGNORECASE
 )
+# After these, what taskdb's schema has is not found by its name any more.
+_MOVES_PATH: Final = re.compile(r"\bsearch_path\b|\bset\s+(\w+\s+)?(schema|role)\b", re.IGNORECASE)
 # What a server says while it lets nobody, or nobody else, in.
 BUSY: Final = {
     "starting up": "The server is starting: try again in a moment",
@@ -92,8 +105,28 @@ def may_be_dead(pgconn: PGconn, used_at: float) -> bool:
 
 def sets_timeout(query: object) -> bool:
     """Whether a statement may change how long the server takes at most."""
-    text = query.decode("utf-8", "replace") if isinstance(query, bytes) else str(query)
-    return _SETS_TIMEOUT.search(text) is not None
+    return _SETS_TIMEOUT.search(_text(query)) is not None
+
+
+def moves_path(query: object) -> bool:
+    """Whether a statement may change where names are looked up, or who looks."""
+    return _MOVES_PATH.search(_text(query)) is not None
+
+
+def _text(query: object) -> str:
+    return query.decode("utf-8", "replace") if isinstance(query, bytes) else str(query)
+
+
+def note_readiness(conn: AnyConnection) -> None:
+    """Have `conn.made_ready` set when the server tells that a transaction made a task ready."""
+    # A handler that held its connection would keep it alive in a circle.
+    told: weakref.ref[Any] = weakref.ref(conn)
+
+    def heed(diagnostic: psycopg.errors.Diagnostic) -> None:
+        if diagnostic.sqlstate == READY and (conn := told()) is not None:
+            conn.made_ready = True
+
+    conn.add_notice_handler(heed)
 
 
 def in_block_error(what: str) -> psycopg.ProgrammingError:

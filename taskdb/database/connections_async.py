@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -13,21 +14,26 @@ from typing import Any, Self, TypeVar
 import psycopg
 from psycopg import AsyncRawCursor, AsyncRawServerCursor, generators
 from psycopg.abc import PQGen
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 
 from taskdb.database.connecting import (
     CHECK_SECONDS,
+    COMMIT_WAKING,
     GRACE_SECONDS,
     PREPARE_THRESHOLD,
     RESET,
     SERVER,
     WAIT_INTERVAL,
+    WAKE,
+    WAKE_EVERYONE,
     WaitTimeout,
     in_block_error,
     limit_of,
     may_be_dead,
+    moves_path,
     not_found,
+    note_readiness,
     refuse_dropped,
     refuse_failed,
     set_json,
@@ -35,6 +41,9 @@ from taskdb.database.connecting import (
     unanswered,
 )
 from taskdb.database.settings import Settings
+from taskdb.errors import DatabaseNotFoundError
+
+logger = logging.getLogger("taskdb.database")
 
 __all__ = ["AsyncGuardedConnection", "connect_async", "open_connection_async"]
 
@@ -69,6 +78,10 @@ class AsyncGuardedConnection(psycopg.AsyncConnection[TupleRow]):
     or None where a statement changed that timeout. `changed` says that its user ran something
     past the named queries. `in_block` says that `Database.transaction` ends its transaction, and
     nobody else.
+
+    `made_ready` says that its transaction made a task ready: then the commit wakes the workers
+    that wait for it, in the same round trip (docs/decisions/0022-events.md). `path_moved` says
+    that a statement changed the search path or the role: then it wakes nobody.
     """
 
     place = ""
@@ -76,6 +89,9 @@ class AsyncGuardedConnection(psycopg.AsyncConnection[TupleRow]):
     usual_limit: float | None = GRACE_SECONDS
     changed = False
     in_block = False
+    made_ready = False
+    path_moved = False
+    _depth = 0
     made_at = 0.0
     used_at = 0.0
 
@@ -102,6 +118,7 @@ class AsyncGuardedConnection(psycopg.AsyncConnection[TupleRow]):
         self.made_at = self.used_at = time.monotonic()
         self._set_factories()
         set_json(self)
+        note_readiness(self)
 
     def _set_factories(self) -> None:
         self.row_factory = tuple_row
@@ -114,6 +131,8 @@ class AsyncGuardedConnection(psycopg.AsyncConnection[TupleRow]):
         self.changed = True
         if sets_timeout(query):
             self.limit = None
+        if moves_path(query):
+            self.path_moved = True
 
     async def wait(
         self, gen: PQGen[T], interval: float = WAIT_INTERVAL, timeout: float | None = None
@@ -122,22 +141,51 @@ class AsyncGuardedConnection(psycopg.AsyncConnection[TupleRow]):
         if timeout is not None or self.limit is None:
             return await psycopg.AsyncConnection.wait(self, gen, interval, timeout)
         try:
-            return await psycopg.AsyncConnection.wait(self, gen, interval, self.limit)
+            done = await psycopg.AsyncConnection.wait(self, gen, interval, self.limit)
         except WaitTimeout as exc:
             self.pgconn.finish()
             raise unanswered(self.place, self.limit) from exc
+        if self.made_ready and self._can_wake(TransactionStatus.IDLE):
+            # The statement was its own transaction, or ended one by itself.
+            await self._wake_afterwards()
+        return done
 
     async def commit(self) -> None:
-        """Commit, unless it is in a block of one transaction."""
+        """Commit, unless it is in a block of one transaction; wake who waits for what it made."""
         if self.in_block:
             raise in_block_error("commit()")
-        await psycopg.AsyncConnection.commit(self)
+        if self.made_ready and not self._depth and self._can_wake(TransactionStatus.INTRANS):
+            async with self.lock:
+                await self._run(COMMIT_WAKING)
+        else:
+            await psycopg.AsyncConnection.commit(self)
 
     async def rollback(self) -> None:
         """Roll back, unless it is in a block of one transaction."""
         if self.in_block:
             raise in_block_error("rollback()")
+        self.made_ready = False
         await psycopg.AsyncConnection.rollback(self)
+
+    def _can_wake(self, status: TransactionStatus) -> bool:
+        return (
+            self.pgconn.transaction_status == status
+            and self.pgconn.pipeline_status == PipelineStatus.OFF
+            and not self.path_moved
+        )
+
+    async def _wake_afterwards(self) -> None:
+        try:
+            await self._run(WAKE_EVERYONE)
+        except (psycopg.Error, DatabaseNotFoundError) as exc:
+            # The statement is done, whoever heard of it.
+            logger.warning("nobody was woken: %s", exc)
+
+    async def _run(self, statements: bytes) -> None:
+        """Run statements that wake who waits."""
+        self.made_ready = False
+        self.pgconn.send_query(statements)
+        refuse_failed(await self.wait(generators.execute(self.pgconn)))
 
     async def set_autocommit(self, value: bool) -> None:
         """Set autocommit, unless it is in a block of one transaction."""
@@ -152,9 +200,23 @@ class AsyncGuardedConnection(psycopg.AsyncConnection[TupleRow]):
         """Open a transaction, or a savepoint where one is open or a block's is to begin."""
         if self.in_block and self.pgconn.transaction_status == TransactionStatus.IDLE:
             await AsyncRawCursor(self).execute(b"")
+        is_outermost = self.pgconn.transaction_status == TransactionStatus.IDLE
         outer = psycopg.AsyncConnection.transaction(self, savepoint_name, force_rollback)
-        async with outer as transaction:
-            yield transaction
+        self._depth += 1
+        try:
+            async with outer as transaction:
+                try:
+                    yield transaction
+                except BaseException:
+                    self.made_ready = self.made_ready and not is_outermost
+                    raise
+                if self.made_ready and is_outermost:
+                    if not force_rollback and self._can_wake(TransactionStatus.INTRANS):
+                        async with self.lock:
+                            await self._run(WAKE)
+                    self.made_ready = False
+        finally:
+            self._depth -= 1
 
     async def check(self) -> None:
         """Raise an error if the server may be gone, and is."""
@@ -167,6 +229,7 @@ class AsyncGuardedConnection(psycopg.AsyncConnection[TupleRow]):
         Named queries leave nothing behind; after them there is nothing to ask the server for.
         """
         self.used_at = time.monotonic()
+        self.made_ready = False
         if (
             not self.changed
             and not self.autocommit
@@ -186,7 +249,7 @@ class AsyncGuardedConnection(psycopg.AsyncConnection[TupleRow]):
         await self.set_deferrable(None)
         self._set_factories()
         self.limit = self.usual_limit
-        self.changed = False
+        self.changed = self.path_moved = False
 
     async def _send(self, statements: bytes, limit: float) -> None:
         """Run statements outside any transaction, waiting for *limit* seconds."""

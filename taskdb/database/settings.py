@@ -171,7 +171,7 @@ class Settings:
         theirs = self.parameters.get("options", "")
         ours = (
             f"-c search_path={self.search_path} -c TimeZone=UTC"
-            " -c DateStyle=ISO -c IntervalStyle=postgres"
+            " -c DateStyle=ISO -c IntervalStyle=postgres -c taskdb.tell_ready=on"
         )
         # The last of two settings counts.
         order = (limit, theirs, ours) if self.statement_timeout is None else (theirs, limit, ours)

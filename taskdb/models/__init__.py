@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from taskdb.models.documents import TrdDocument, TrdDocumentInfo
     from taskdb.models.epics import Epic, EpicProgress
+    from taskdb.models.events import EndedExecution, HistoryPosition, TaskEvent
     from taskdb.models.executions import Execution, ExecutionStep
     from taskdb.models.externals import ExternalDependency
     from taskdb.models.features import Feature, FeatureProgress
@@ -120,6 +121,7 @@ __all__ = [
     "DesignOutputs",
     "DesignProgress",
     "EndedClaim",
+    "EndedExecution",
     "Epic",
     "EpicProgress",
     "ErrorPolicy",
@@ -132,6 +134,7 @@ __all__ = [
     "FeatureProgress",
     "Health",
     "HistoryEntry",
+    "HistoryPosition",
     "ImplementationTask",
     "Level",
     "Modification",
@@ -176,6 +179,7 @@ __all__ = [
     "Subtask",
     "SubtaskStatus",
     "Task",
+    "TaskEvent",
     "TaskFile",
     "TaskFileInfo",
     "TaskKey",

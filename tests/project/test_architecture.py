@@ -22,7 +22,7 @@ FLOORS = [
     {"models"},
     {"queries"},
     {"database", "embedded"},
-    {"workspaces", "migrations", "exchange", "verbs"},
+    {"events", "workspaces", "migrations", "exchange", "verbs"},
     {"admin"},
     {"retention", "demo"},
     {"cli"},

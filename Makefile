@@ -53,12 +53,16 @@ test-timing: $(STAMP) ## Run the tests that compare a clock with a bar, one by o
 	$(BIN)/pytest -m timing
 
 .PHONY: soak
-soak: $(STAMP) ## Let random agents race for two minutes, then look for damage. SOAK_SECONDS=n.
-	SOAK_SECONDS=$(or $(SOAK_SECONDS),120) $(BIN)/pytest -s tests/races/test_soak.py
+soak: $(STAMP) ## Run random concurrent programs against a model, with faults. MINUTES=n, SEED=n.
+	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),10) --faults $(if $(SEED),--seed $(SEED))
+
+.PHONY: mutants
+mutants: $(STAMP) ## Show that the soak finds each known mutant within a minute.
+	$(BIN)/pytest -m mutants tests/races/test_soak.py
 
 .PHONY: coverage
 coverage: $(STAMP) ## Run these and the slow ones; report what of taskdb/ they reach.
-	$(BIN)/pytest -n auto -m 'not large and not timing' --cov --cov-report=term
+	$(BIN)/pytest -n auto -m 'not large and not timing and not mutants' --cov --cov-report=term
 
 .PHONY: format
 format: $(STAMP) ## Format the Python files and sort their imports.

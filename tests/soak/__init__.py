@@ -1,0 +1,1 @@
+"""Random concurrent programs, judged by their acknowledged calls: `python -m tests.soak`."""

@@ -185,3 +185,6 @@
 \ir views/session_figures.sql
 \ir views/session_statistics.sql
 \ir views/error_recovery.sql
+\ir functions/exported_tables.sql
+\ir functions/export_rows.sql
+\ir functions/restore_workspace.sql

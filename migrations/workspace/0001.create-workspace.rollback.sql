@@ -3,6 +3,11 @@
 -- Locks: access exclusive on what it drops.
 set local lock_timeout = '2s';
 
+drop function finish_restore();
+drop function restore_rows(text, jsonb);
+drop function begin_restore();
+drop function export_rows(text);
+drop function exported_tables();
 drop view error_recovery;
 drop view session_statistics;
 drop view session_figures;

@@ -7974,3 +7974,231 @@ group by log.node;
 
 comment on view error_recovery is 'Errors by node, and how many agents recovered from.';
 comment on column error_recovery.recovery_pct is '100 x recovered / all.';
+
+-- The tables of the workspace that an export holds, each after those its foreign keys refer to,
+-- with the columns that the server does not compute. The migrations' own tables begin with _.
+create function exported_tables()
+    returns table (name text, columns text[])
+    language sql
+    stable
+    set search_path from current
+as $$
+    with recursive exported as (
+        select
+            class.oid,
+            class.relname::text as name
+        from pg_class as class
+        inner join pg_namespace as space on space.oid = class.relnamespace
+        where
+            space.nspname = current_schema()
+            and class.relkind = 'r'
+            and not starts_with(class.relname, '_')
+    ),
+
+    reference as (
+        select
+            link.conrelid as child,
+            link.confrelid as parent
+        from pg_constraint as link
+        where link.contype = 'f' and link.conrelid <> link.confrelid
+    ),
+
+    depth as (
+        select
+            exported.oid,
+            0 as number
+        from exported
+        union
+        select
+            reference.child,
+            depth.number + 1
+        from depth
+        inner join reference on reference.parent = depth.oid
+        where depth.number < 100
+    )
+
+    select
+        exported.name,
+        array(
+            select attribute.attname::text
+            from pg_attribute as attribute
+            where
+                attribute.attrelid = exported.oid
+                and attribute.attnum > 0
+                and attribute.attgenerated = ''
+                and not attribute.attisdropped
+            order by attribute.attname
+        )
+    from exported
+    inner join depth on depth.oid = exported.oid
+    group by exported.oid, exported.name
+    order by max(depth.number), exported.name;
+$$;
+
+comment on function exported_tables() is
+    'The tables that an export holds, parents first, with their columns.';
+
+-- Every row of a table as JSON, in the order of its primary key, whatever the session's settings
+-- are: two exports of the same data are the same, byte for byte.
+create function export_rows(table_name text)
+    returns setof text
+    language plpgsql
+    stable
+    set search_path from current
+    set timezone to 'UTC'
+    set intervalstyle to 'postgres'
+    set bytea_output to 'hex'
+    set extra_float_digits to 1
+as $$
+declare
+    known text[] := (
+        select exported.columns
+        from exported_tables() as exported
+        where exported.name = table_name
+    );
+    computed text[];
+    key_columns text;
+begin
+    if known is null then
+        perform raise_refusal('table_name', 'must be a table of the workspace');
+    end if;
+    select array_agg(attribute.attname::text)
+    into computed
+    from pg_attribute as attribute
+    where
+        attribute.attrelid = table_name::regclass
+        and attribute.attnum > 0
+        and attribute.attname <> all(known);
+    select string_agg(format('exported.%I', attribute.attname), ', ' order by part.place)
+    into key_columns
+    from pg_index as key
+    cross join lateral unnest(key.indkey) with ordinality as part (attnum, place)
+    inner join pg_attribute as attribute
+        on attribute.attrelid = key.indrelid and attribute.attnum = part.attnum
+    where key.indrelid = table_name::regclass and key.indisprimary;
+
+    return query execute format(
+        'select (to_jsonb(exported) - $1)::text from %I as exported order by %s',
+        table_name,
+        key_columns
+    )
+    using coalesce(computed, '{}');
+end;
+$$;
+
+comment on function export_rows(text) is
+    'The rows of a table as JSON, without computed columns, in the order of the primary key.';
+
+-- Restoring an export into an empty workspace, in one transaction of its owner: begin_restore,
+-- restore_rows as often as it takes, finish_restore. The triggers are off in between, so that rows
+-- come back as they were, history and counters included; foreign keys and checks are on.
+create function begin_restore()
+    returns integer
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    found_name text;
+    has_rows boolean;
+    table_count integer := 0;
+    -- A new workspace has rows in these; those of the file take their place.
+    preset constant text[] := array[
+        'modification_status_transitions',
+        'session_status_transitions',
+        'spec_status_transitions',
+        'task_status_transitions',
+        'workflow_status_transitions',
+        'parent_guard',
+        'spec_guard'
+    ];
+begin
+    for found_name in select exported.name from exported_tables() as exported loop
+        table_count := table_count + 1;
+        execute format('alter table %I disable trigger user', found_name);
+        if found_name = any(preset) then
+            execute format('delete from %I', found_name);
+        else
+            execute format('select exists (select from %I)', found_name) into has_rows;
+            if has_rows then
+                perform raise_refusal(
+                    'workspace', format('must be empty, and has rows in %s', found_name)
+                );
+            end if;
+        end if;
+    end loop;
+    return table_count;
+end;
+$$;
+
+comment on function begin_restore() is
+    'Turns the triggers of an empty workspace off; returns of how many tables.';
+
+create function restore_rows(table_name text, said jsonb)
+    returns bigint
+    language plpgsql
+    set search_path from current
+    set timezone to 'UTC'
+    set intervalstyle to 'postgres'
+as $$
+declare
+    names text;
+    row_count bigint;
+begin
+    select string_agg(format('%I', part.name), ', ')
+    into names
+    from exported_tables() as exported
+    cross join lateral unnest(exported.columns) as part (name)
+    where exported.name = table_name;
+    if names is null then
+        perform raise_refusal('table_name', 'must be a table of the workspace');
+    end if;
+
+    execute format(
+        'insert into %1$I (%2$s) select %2$s from jsonb_populate_recordset(null::%1$I, $1)',
+        table_name,
+        names
+    )
+    using said;
+    get diagnostics row_count = row_count;
+    return row_count;
+end;
+$$;
+
+comment on function restore_rows(text, jsonb) is
+    'Inserts rows of a table, an array of JSON objects, between begin_ and finish_restore.';
+
+-- Whoever held a claim in the workspace that was exported holds none here: live claims are
+-- revoked, and every token is raised by one, so that a token from there is stale.
+create function finish_restore()
+    returns bigint
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    found_name text;
+    revoked_count bigint;
+begin
+    for found_name in select exported.name from exported_tables() as exported loop
+        execute format('alter table %I enable trigger user', found_name);
+    end loop;
+
+    update tasks as task
+    set
+        status = 'pending',
+        status_agent = 'taskdb',
+        status_note = 'the workspace was restored from a file',
+        status_outcome = 'revoked'
+    where task.claim_agent is not null;
+    get diagnostics revoked_count = row_count;
+
+    alter table tasks disable trigger user;
+    update tasks as task
+    set claim_token = task.claim_token + 1
+    where task.claim_token > 0;
+    alter table tasks enable trigger user;
+    return revoked_count;
+end;
+$$;
+
+comment on function finish_restore() is
+    'Turns the triggers on again, revokes live claims and raises tokens; returns how many claims.';

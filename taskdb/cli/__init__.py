@@ -52,6 +52,7 @@ COMMANDS = {
     "db": "server.db",
     "demo": "play.demo",
     "doctor": "checkup.doctor",
+    "export": "export.export",
     "flow": "insight.flow",
     "generate": "generate.generate",
     "graph": "insight.graph",

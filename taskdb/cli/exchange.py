@@ -1,4 +1,4 @@
-"""`taskdb import`: another tracker's plan."""
+"""`taskdb import`: another tracker's plan, or a workspace that taskdb exported."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
+from typing import Final
 
 import click
+from click.core import ParameterSource
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 
-from taskdb.cli.common import Target, json_option, stderr, with_target
+from taskdb.cli.common import Target, json_option, print_json, stderr, with_target
 from taskdb.exchange import (
     EDGE_KINDS,
     KINDS,
@@ -25,6 +27,7 @@ from taskdb.exchange import (
     Stage,
     import_plan,
 )
+from taskdb.exchange.archive import restore_workspace
 from taskdb.exchange.detection import KNOWN
 from taskdb.exchange.files import STDIN
 from taskdb.exchange.options import LARGEST
@@ -34,6 +37,7 @@ from taskdb.text import clean, shorten
 
 __all__ = ["abridged", "import_", "progress_bars"]
 
+ARCHIVE: Final = "taskdb"
 LONGEST_REASON = 140
 
 
@@ -45,7 +49,7 @@ def _existing(context: click.Context, parameter: click.Parameter, path: Path) ->
 
 
 @click.command("import")
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("kind", type=click.Choice([*KINDS, ARCHIVE]))
 @click.argument("path", type=click.Path(path_type=Path), callback=_existing)
 @click.option("--strict", is_flag=True, help="Take all or nothing.")
 @click.option("--reset", is_flag=True, help="Import every task as pending, but cancelled ones.")
@@ -102,7 +106,8 @@ def import_(
 
     What was taken, changed and refused is reported, row by row, with the reason. PATH is a file
     or a folder of the tracker, or - for standard input. To import it again takes what changed in
-    it since then. With --strict exit status 1 and nothing imported if there is anything to change
+    it since then. Of the kind taskdb it is a file of `taskdb export`, which goes into an empty
+    workspace. With --strict exit status 1 and nothing imported if there is anything to change
     or refuse; so it is if a field changed on both sides, unless --on-conflict says whose counts.
 
     \b
@@ -118,7 +123,11 @@ def import_(
              taskdb import jira export.csv --prefix jira-
              taskdb import csv plan.csv --column key=No --column blocked_by=After
              taskdb import jsonl plan.jsonl --edge precedes=requires-reversed
+             taskdb import taskdb plan.taskdb --workspace copy
     """
+    if kind == ARCHIVE:
+        _restore(target, path, as_json=as_json)
+        return
     options = ReadOptions(
         prefix=prefix,
         largest=None if no_size_limit else LARGEST,
@@ -158,6 +167,21 @@ def import_(
             f"Nothing was imported: --strict, and {len(report.changed)} rows to change, "
             f"{len(report.refused)} to refuse. Repair the file, or leave --strict out"
         )
+
+
+def _restore(target: Target, path: Path, *, as_json: bool) -> None:
+    """Restore what `taskdb export` wrote; the options of other kinds mean nothing to it."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if given and option.name not in ("kind", "path", "as_json", "url", "workspace"):
+            raise click.UsageError(f"{option.opts[0]} is not for the kind {ARCHIVE}", context)
+    with click.open_file(str(path), "rb") as file, target.connect(patient=True) as conn:
+        report = restore_workspace(conn, file, name=path.name)
+    if as_json:
+        print_json(report)
+    else:
+        click.echo(f"Restored {path.name}: {report.as_text()}")
 
 
 def _pairs(option: str, said: tuple[str, ...]) -> dict[str, str]:

@@ -379,8 +379,9 @@ where task.claim_agent is not null and task.status = 'in_progress' and latest.to
 order by subject, found;
 
 -- name: wrong_tokens
--- 3. Each claim of a task has a higher token than the one before it, and claim_token is that of
--- the newest.
+-- 3. Each claim of a task has a higher token than the one before it, and claim_token is not below
+-- that of the newest. (Of a task without a live claim it is
+-- above where the workspace was restored from a file.)
 --
 -- plan: whole tables: an invariant is one of every row
 with beginning as (
@@ -419,7 +420,9 @@ select
     task.id
 from tasks as task
 left join newest on newest.task_id = task.id
-where task.claim_token <> coalesce(newest.token, 0)
+where
+    task.claim_token < coalesce(newest.token, 0)
+    or (task.claim_agent is not null and task.claim_token <> newest.token)
 order by subject, found;
 
 -- name: wrong_completions

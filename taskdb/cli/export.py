@@ -1,0 +1,71 @@
+"""`taskdb export`: a whole workspace."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import click
+
+from taskdb.cli.common import Target, json_option, print_json, with_target
+from taskdb.exchange.archive import export_workspace
+from taskdb.exchange.files import STDIN
+
+__all__ = ["export"]
+
+FORMATS: Final = ("taskdb",)
+
+
+@click.command()
+@click.option(
+    "--format", "kind", type=click.Choice(FORMATS), default="taskdb", show_default=True, help="As."
+)
+@click.option(
+    "--output",
+    "-o",
+    "path",
+    type=click.Path(path_type=Path),
+    default=STDIN,
+    help="The file. Default: standard output.",
+)
+@json_option
+@with_target
+def export(target: Target, *, kind: str, path: Path, as_json: bool) -> None:
+    """Write the plan to a file.
+
+    taskdb: the whole workspace, every table, as JSON lines with checksums, from one snapshot; the
+    same data give the same bytes. `taskdb import taskdb FILE` restores it into an empty workspace.
+
+    Example: taskdb export --format taskdb -o plan.taskdb
+    """
+    if as_json and path == STDIN:
+        raise click.UsageError("--json reports on the file that --output names")
+    with target.connect(patient=True) as conn, _output(path) as out:
+        # To look at the schema began a transaction.
+        conn.rollback()
+        report = export_workspace(conn, out)
+    if as_json:
+        print_json(report)
+    else:
+        click.echo(f"Exported {report.as_text()}", err=True)
+
+
+@contextmanager
+def _output(path: Path) -> Generator[BinaryIO]:
+    """Yield a file that becomes *path* once the block is done; there is never half of one."""
+    if path == STDIN:
+        yield sys.stdout.buffer
+        return
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

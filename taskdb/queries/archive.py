@@ -1,0 +1,55 @@
+"""A whole workspace as a file: `sql/queries/archive.sql`.
+
+`taskdb.exchange.archive` writes and reads such files.
+"""
+
+from typing import Any
+
+from taskdb.models.archive import ExportedSequence, ExportedTable
+from taskdb.queries import query
+from taskdb.queries.fields import Name
+
+
+@query
+def list_tables() -> list[ExportedTable]:
+    """Return what an export holds, each table after those it refers to."""
+    ...
+
+
+@query
+def list_rows(*, table_name: Name) -> list[str]:
+    """Return the rows of a table as JSON, in the order of its primary key."""
+    ...
+
+
+@query
+def list_sequences() -> list[ExportedSequence]:
+    """Return where the sequences of the workspace go on."""
+    ...
+
+
+@query
+def begin_restore() -> int:
+    """Turn the triggers of an empty workspace off, and return of how many tables.
+
+    Raises `ValidationError` if it is not empty. Only the owner of its tables may.
+    """
+    ...
+
+
+@query
+def restore_rows(*, table_name: Name, said: list[Any]) -> int:
+    """Insert rows of a table, and return how many."""
+    ...
+
+
+@query
+def restore_sequence(*, name: Name, last_value: int, is_called: bool) -> int:
+    """Let a sequence go on where it was."""
+    ...
+
+
+@query
+def finish_restore() -> int:
+    """Turn the triggers on, revoke live claims and raise tokens; return how many were revoked."""
+    ...

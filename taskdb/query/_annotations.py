@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Collection, Iterable, MutableSequence, Sequence
 from enum import Enum
-from typing import Annotated, Any, Literal, NewType, Protocol, cast, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, NewType, Protocol, cast, get_args, get_origin
 
 from taskdb.query.rules import Unset
 
-__all__ = ["NONE", "Rule", "choices_of", "is_any", "is_class", "members", "spelled", "unwrapped"]
+__all__ = [
+    "LISTS",
+    "NONE",
+    "Rule",
+    "choices_of",
+    "is_any",
+    "is_class",
+    "members",
+    "spelled",
+    "unwrapped",
+]
 
 NONE = type(None)
+LISTS: Final = (list, Sequence, MutableSequence, Collection, Iterable)
 
 
 class Rule(Protocol):

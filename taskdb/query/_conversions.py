@@ -10,11 +10,12 @@ from typing import Any, Final, Literal, cast, get_args, get_origin
 import psycopg
 from psycopg.pq import ExecStatus, Format
 
-from taskdb.query._annotations import NONE, is_any, is_class, members, spelled, unwrapped
-from taskdb.query._types import LISTS, ServerType, TypeKind, fits, is_json, is_sequence, item_of
+from taskdb.query._annotations import LISTS, NONE, is_any, is_class, members, spelled, unwrapped
+from taskdb.query._literals import read_array
+from taskdb.query._types import ServerType, TypeKind, fits, is_json, is_sequence, item_of
 from taskdb.query.errors import QueryDefinitionError
 
-__all__ = ["MisreadError", "conversion", "refuse_unreadable"]
+__all__ = ["MisreadError", "conversion", "read_whole", "refuse_unreadable", "whole"]
 
 Conversion = Callable[[Any], Any]
 
@@ -22,13 +23,33 @@ _SHOWN: Final = 80
 
 
 class MisreadError(Exception):
-    """A value that is not what is annotated: how to show it, what is wrong, what to do."""
+    """A value that is not what is annotated: how to show it, what is wrong, what to do.
 
-    def __init__(self, value: str, problem: str, remedy: str) -> None:
-        super().__init__(value, problem, remedy)
+    *at* leads to it inside its column: `[2].price`.
+    """
+
+    def __init__(self, value: str, problem: str, remedy: str, at: str = "") -> None:
+        super().__init__(value, problem, remedy, at)
         self.value = value
         self.problem = problem
         self.remedy = remedy
+        self.at = at
+
+    def inside(self, at: str) -> MisreadError:
+        """Return it as seen from further out: *at* leads to where it was seen from."""
+        return MisreadError(self.value, self.problem, self.remedy, at + self.at)
+
+
+def whole(value: Decimal) -> int:
+    """Return a whole number as an int. Raises MisreadError for another."""
+    if not value.is_finite() or value != value.to_integral_value():
+        raise MisreadError(str(value), "which is no whole number", "Round it, or annotate Decimal")
+    return int(value)
+
+
+def read_whole(text: str) -> int:
+    """Return the integer, or whole number, that *text* is."""
+    return int(text) if text.lstrip("-").isdecimal() else whole(Decimal(text))
 
 
 def conversion(annotation: Any, of: ServerType) -> Conversion | None:
@@ -55,7 +76,7 @@ def _single(annotation: Any, of: ServerType) -> Conversion | None:
     if get_origin(meant) is Literal and of.kind is not TypeKind.REGISTERED:
         return _Members(annotation, get_args(meant)).__getitem__
     if meant is int and of.classes == (Decimal,):
-        return _whole
+        return whole
     if is_sequence(annotation, LISTS) and of.kind is not TypeKind.JSON:
         return _list(annotation, of)
     return None
@@ -78,12 +99,6 @@ class _Members(dict[Any, Any]):
             f"which {spelled(self._annotation)} does not have",
             "Add it there, or correct the data",
         )
-
-
-def _whole(value: Decimal) -> int:
-    if not value.is_finite() or value != value.to_integral_value():
-        raise MisreadError(str(value), "which is no whole number", "Round it, or annotate Decimal")
-    return int(value)
 
 
 def _instances(annotation: Any, kinds: tuple[type, ...]) -> Conversion:
@@ -137,7 +152,7 @@ def _list(annotation: Any, of: ServerType) -> Conversion | None:
     """Check that items are there, and as deep as annotated; convert them if need be."""
     items = members(item_of(annotation))
     if any(is_any(item) for item in items):
-        return _read_array if of.is_unknown else None
+        return _read if of.is_unknown else None
     inner = next((item for item in items if is_sequence(item, LISTS)), None)
     nullable = NONE in items
     item_type = of.item or ServerType("text", 0, TypeKind.TEXT, (str,))
@@ -147,7 +162,7 @@ def _list(annotation: Any, of: ServerType) -> Conversion | None:
 
     def check(value: Any) -> Any:
         if isinstance(value, str):
-            value = _read_array(value)
+            value = _read(value)
         if not nullable and None in value:
             raise MisreadError(
                 "NULL inside an array",
@@ -167,47 +182,10 @@ def _list(annotation: Any, of: ServerType) -> Conversion | None:
     return check
 
 
-def _read_array(text: str) -> list[Any]:
-    """Read an array of a type that psycopg does not know, as the server writes it: `{a,"b c"}`.
-
-    Source: PostgreSQL's manual, "Array Input and Output Syntax".
-    """
+def _read(text: str) -> list[Any]:
+    """Read an array of a type that psycopg does not know."""
     try:
-        start = text.index("{")
-        items, end = _read_items(text, start)
-    except (IndexError, ValueError):
-        end, items = -1, []
-    if end != len(text) or (text[0] != "{" and text[0] != "["):
+        return read_array(text)
+    except ValueError:
         problem = "which is no array, or one of which psycopg must be told"
-        raise MisreadError(repr(text)[:_SHOWN], problem, "Annotate str")
-    return items
-
-
-def _read_items(text: str, at: int) -> tuple[list[Any], int]:
-    """The items of the array that begins at *at*, and where it ends."""
-    items: list[Any] = []
-    at += 1
-    while text[at] != "}":
-        item: Any
-        if text[at] == "{":
-            item, at = _read_items(text, at)
-        elif text[at] == '"':
-            item, at = _read_quoted(text, at)
-        else:
-            end = min(place for place in (text.find(",", at), text.find("}", at)) if place >= 0)
-            item, at = None if text[at:end] == "NULL" else text[at:end], end
-        items.append(item)
-        if text[at] == ",":
-            at += 1
-    return items, at + 1
-
-
-def _read_quoted(text: str, at: int) -> tuple[str, int]:
-    characters: list[str] = []
-    at += 1
-    while text[at] != '"':
-        if text[at] == "\\":
-            at += 1
-        characters.append(text[at])
-        at += 1
-    return "".join(characters), at + 1
+        raise MisreadError(repr(text)[:_SHOWN], problem, "Annotate str") from None

@@ -277,7 +277,7 @@ class Decisions:
         reader = plan.reader
         kinds = tuple(map(type, rows[0])) if len(rows) == 1 and not before else None
         if reader and kinds in reader.kinds:
-            return reader.load(rows, before)
+            return reader.load(rows, before, cursor)
         result = cursor.pgresult
         assert result is not None
         fields = range(result.nfields)
@@ -291,7 +291,7 @@ class Decisions:
             reader = plan.reader = Reader(shape, load)
         if kinds and not self.statement.has_star and len(reader.kinds) < MAX_KINDS:
             reader.kinds.add(kinds)
-        return reader.load(rows, before)
+        return reader.load(rows, before, cursor)
 
     @contextlib.contextmanager
     def readable(self, cursor: AnyCursor, before: Callable[[], int]) -> Generator[None]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, TypeAlias, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin
 
+import psycopg
 from psycopg.adapt import AdaptersMap
 
 from taskdb.query._annotations import NONE, is_any, is_class, members, spelled, unwrapped
@@ -19,11 +20,15 @@ from taskdb.query._conversions import MisreadError, conversion
 from taskdb.query._rowclasses import (
     UnsupportedResultError,
     constructor_fields,
+    holds_rows,
     is_row_class,
     refuse_no_result,
 )
 from taskdb.query._types import ServerType, TypeKind, fits, server_type
 from taskdb.query.errors import QueryDefinitionError
+
+if TYPE_CHECKING:
+    from taskdb.query._nesting import Leaves, Nested
 
 __all__ = [
     "Field",
@@ -36,7 +41,8 @@ __all__ = [
     "result_of",
 ]
 
-Loader: TypeAlias = Callable[[Sequence[tuple[Any, ...]], int], list[Any]]
+Cursor: TypeAlias = psycopg.Cursor[Any] | psycopg.AsyncCursor[Any]
+Loader: TypeAlias = Callable[[Sequence[tuple[Any, ...]], int, Cursor], list[Any]]
 
 
 class Size(Enum):
@@ -89,8 +95,9 @@ class Result:
     ) -> Loader:
         """Return the function that turns tuples of *columns* into what the stub promises.
 
-        Its second argument is the number of rows before them, for messages. *query* and *where*
-        are for messages too. Raises QueryDefinitionError if columns and fields do not fit.
+        It takes the rows, the number of rows before them, for messages, and the cursor that they
+        came through. *query* and *where* are for messages too. Raises QueryDefinitionError if
+        columns and fields do not fit.
         """
         try:
             order = self._match([column.name for column in columns])
@@ -161,10 +168,37 @@ def _row(annotation: Any) -> tuple[type | None, tuple[Field, ...]]:
     for kind in kinds:
         _refuse_unclear(annotation, kind)
     if len(kinds) == 1 and is_row_class(kinds[0]):
-        return kinds[0], tuple(Field(*each) for each in constructor_fields(kinds[0]))
+        fields = tuple(Field(*each) for each in constructor_fields(kinds[0]))
+        for field in fields:
+            _refuse_unreadable(field.annotation, f"{kinds[0].__qualname__}.{field.name}")
+        return kinds[0], fields
     for kind in kinds:
         refuse_no_result(annotation, kind)
+    _refuse_unreadable(annotation, "the result")
     return None, (Field("", annotation),)
+
+
+def _refuse_unreadable(annotation: Any, at: str) -> None:
+    if holds_rows(annotation):
+        # Few queries need it.
+        from taskdb.query._nesting import refuse_unreadable_fields
+
+        refuse_unreadable_fields(annotation, at)
+
+
+def _nested(annotation: Any) -> Nested | None:
+    """What reads the rows in a column; None where it holds none."""
+    if not holds_rows(annotation):
+        return None
+    from taskdb.query._nesting import Nested
+
+    return Nested(annotation)
+
+
+def _leaves(cursor: Cursor) -> Leaves:
+    from taskdb.query._nesting import Leaves
+
+    return Leaves(cursor)
 
 
 def _refuse_unclear(annotation: Any, kind: Any) -> None:
@@ -194,68 +228,89 @@ class _Loop:
             "make": self.result.row,
             "refuse": self.refuse,
             "Misread": MisreadError,
+            "leaves_of": _leaves,
         }
         checks: list[str] = []
+        prepared: list[str] = []
         positional: list[str] = []
         keywords: list[str] = []
         for field, index in zip(self.result.fields, self.order, strict=True):
             if not field.nullable:
                 checks.append(f"c{index} is None")
-            value = _converted(field, self.types[index], index, names)
+            value = self._converted(field, index, names, prepared)
             if field.keyword:
                 keywords.append(f"{field.name}={value}")
             else:
                 positional.append(value)
         arguments = ", ".join([*positional, *keywords])
         source = [
-            "def load(rows, before):",
+            "def load(rows, before, cursor):",
+            *(["    leaves = leaves_of(cursor)", *prepared] if prepared else []),
             "    loaded = []",
             "    append = loaded.append",
             "    try:",
             f"        for ({''.join(f'c{i}, ' for i in range(len(self.columns)))}) in rows:",
             f"            if {' or '.join(checks) or 'False'}:",
-            "                refuse(rows, len(loaded), before)",
+            "                refuse(rows, len(loaded), before, cursor)",
             f"            append({f'make({arguments})' if self.result.row else arguments})",
             "    except Misread:",
-            "        refuse(rows, len(loaded), before)",
+            "        refuse(rows, len(loaded), before, cursor)",
             "    return loaded",
         ]
         exec(compile("\n".join(source), f"<rows of {self.query}>", "exec"), names)
         loader: Loader = names["load"]
         return loader
 
-    def refuse(self, rows: Sequence[tuple[Any, ...]], index: int, before: int) -> None:
+    def _converted(
+        self, field: Field, index: int, names: dict[str, Any], prepared: list[str]
+    ) -> str:
+        """Return the source of a field's value.
+
+        What it needs goes to *names*, what is to be done once for each result to *prepared*.
+        """
+        inner, of, value = _nested(field.annotation), self.types[index], f"c{index}"
+        if inner is not None:
+            names[f"prepare{index}"] = inner.prepare(of)
+            prepared.append(f"    convert{index} = prepare{index}(leaves)")
+            if inner.needs_text(of):
+                value = f"leaves.raw(len(loaded), {index})"
+        elif convert := conversion(field.annotation, of):
+            names[f"convert{index}"] = convert
+        else:
+            return value
+        value = f"convert{index}({value})"
+        return f"(None if c{index} is None else {value})" if field.nullable else value
+
+    def refuse(
+        self, rows: Sequence[tuple[Any, ...]], index: int, before: int, cursor: Cursor
+    ) -> None:
         """Raise what is wrong with a row that could not be made."""
+        leaves = _leaves(cursor)
         for field, column in zip(self.result.fields, self.order, strict=True):
-            value = rows[index][column]
-            place = f"column {self.columns[column].name} of row {before + index + 1}"
-            if value is None and not field.nullable:
-                null = (
-                    "JSON's null, or NULL," if self.types[column].kind is TypeKind.JSON else "NULL"
-                )
-                raise QueryDefinitionError(
-                    f"{self.query} returned {null} in {place}, but {self.result.named(field)} is "
-                    "not Optional",
-                    where=self.where,
-                    hint="Annotate it with | None, or let the statement return no NULL",
-                )
-            convert = conversion(field.annotation, self.types[column])
-            if value is not None and convert is not None:
+            value, of = rows[index][column], self.types[column]
+            if value is None:
+                if not field.nullable:
+                    null = "JSON's null, or NULL," if of.kind is TypeKind.JSON else "NULL"
+                    problem = f"but {self.result.named(field)} is not Optional"
+                    remedy = "Annotate it with | None, or let the statement return no NULL"
+                    raise self._misread(MisreadError(null, problem, remedy), column, before + index)
+                continue
+            inner = _nested(field.annotation)
+            convert = (
+                inner.prepare(of)(leaves) if inner is not None else conversion(field.annotation, of)
+            )
+            if inner is not None and inner.needs_text(of):
+                value = leaves.raw(index, column)
+            if convert is not None:
                 try:
                     convert(value)
                 except MisreadError as misread:
-                    raise QueryDefinitionError(
-                        f"{self.query} returned {misread.value} in {place}, {misread.problem}",
-                        where=self.where,
-                        hint=misread.remedy,
-                    ) from None
+                    raise self._misread(misread, column, before + index) from None
 
-
-def _converted(field: Field, of: ServerType, index: int, names: dict[str, Any]) -> str:
-    """Return the source of a field's value; what it needs goes to *names*."""
-    convert = conversion(field.annotation, of)
-    if convert is None:
-        return f"c{index}"
-    names[f"convert{index}"] = convert
-    value = f"convert{index}(c{index})"
-    return f"(None if c{index} is None else {value})" if field.nullable else value
+    def _misread(self, misread: MisreadError, column: int, row: int) -> QueryDefinitionError:
+        return QueryDefinitionError(
+            f"{self.query} returned {misread.value} in column {self.columns[column].name}"
+            f"{misread.at} of row {row + 1}, {misread.problem}",
+            where=self.where,
+            hint=misread.remedy,
+        )

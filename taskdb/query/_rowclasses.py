@@ -12,10 +12,16 @@ import inspect
 import typing
 from typing import Any, Final, cast, get_args, get_origin
 
-from taskdb.query._annotations import NONE, is_any, spelled, unwrapped
-from taskdb.query._types import LISTS
+from taskdb.query._annotations import LISTS, NONE, is_any, members, spelled, unwrapped
 
-__all__ = ["UnsupportedResultError", "constructor_fields", "is_row_class", "refuse_no_result"]
+__all__ = [
+    "UnsupportedResultError",
+    "constructor_fields",
+    "holds_rows",
+    "is_row_class",
+    "refuse_no_result",
+    "row_class",
+]
 
 _POSITIONAL: Final = (
     inspect.Parameter.POSITIONAL_ONLY,
@@ -47,6 +53,31 @@ def _names(cls: Any) -> list[str] | None:
 
 def _own(cls: Any, attribute: str) -> Any:
     return getattr(cls, attribute, None)
+
+
+def row_class(annotation: Any) -> type | None:
+    """Return the class of a row that one column holds, or of the rows in a list, if it is one."""
+    while _is_list(annotation):
+        kinds = [each for each in members(_item_of(annotation)) if each is not NONE]
+        if len(kinds) != 1:
+            return next((found for each in kinds if (found := row_class(each))), None)
+        annotation = kinds[0]
+    meant, _ = unwrapped(annotation)
+    return meant if is_row_class(meant) else None
+
+
+def holds_rows(annotation: Any) -> bool:
+    """Tell whether an annotation, None aside, means a row in one column, or a list of them."""
+    return any(row_class(each) is not None for each in members(annotation) if each is not NONE)
+
+
+def _is_list(annotation: Any) -> bool:
+    meant, _ = unwrapped(annotation)
+    return (get_origin(meant) or meant) in LISTS
+
+
+def _item_of(annotation: Any) -> Any:
+    return (get_args(unwrapped(annotation)[0]) or (Any,))[0]
 
 
 def constructor_fields(cls: type) -> list[tuple[str, Any, bool]]:

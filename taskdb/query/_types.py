@@ -8,7 +8,7 @@ a type that is registered with it in another way fits whatever is annotated.
 from __future__ import annotations
 
 import typing
-from collections.abc import Collection, Iterable, Mapping, MutableSequence, Sequence
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -31,11 +31,11 @@ from psycopg.pq import Format
 from psycopg.types.multirange import Multirange, MultirangeInfo
 from psycopg.types.range import Range, RangeInfo
 
-from taskdb.query._annotations import NONE, is_any, is_class, members, unwrapped
+from taskdb.query._annotations import LISTS, NONE, is_any, is_class, members, unwrapped
+from taskdb.query._rowclasses import is_row_class
 from taskdb.query.rules import Json, Naive, Unset
 
 __all__ = [
-    "LISTS",
     "OBJECTS",
     "ServerType",
     "TypeKind",
@@ -82,7 +82,6 @@ _SENT_AS_WELL: Final[dict[type, tuple[type, ...]]] = {
 _READ_AS_WELL: Final[dict[type, tuple[type, ...]]] = {Decimal: (int,)}
 
 OBJECTS: Final = (dict, Mapping)
-LISTS: Final = (list, Sequence, MutableSequence, Collection, Iterable)
 _SENT_LISTS: Final = (*LISTS, tuple, set, frozenset, AbstractSet)
 _FIRST_USER_OID: Final = 16384
 
@@ -97,6 +96,7 @@ class TypeKind(Enum):
     RANGE = auto()
     MULTIRANGE = auto()
     REGISTERED = auto()
+    ROW = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +104,9 @@ class ServerType:
     """A type of the server, as much as is known of it.
 
     `classes` are those of its values, `item` is the type of an array's items or of a range's
-    bounds, `labels` are an enum's. Of a type that a database defines itself, a query that runs
-    knows nothing (`is_unknown`): its values come as text, which may be an array's. The check
-    knows that of an array (`comes_as_text`).
+    bounds, `labels` are an enum's, `fields` those of a composite. Of a type that a database
+    defines itself, a query that runs knows nothing (`is_unknown`): its values come as text, which
+    may be an array's. The check knows that of an array (`comes_as_text`).
     """
 
     name: str
@@ -115,6 +115,7 @@ class ServerType:
     classes: tuple[type, ...] = ()
     item: ServerType | None = None
     labels: tuple[str, ...] | None = None
+    fields: tuple[tuple[str, ServerType], ...] = ()
     is_unknown: bool = False
     comes_as_text: bool = False
 
@@ -158,6 +159,8 @@ def _fits(annotation: Any, of: ServerType) -> bool:
     if is_json(annotation) or is_any(meant) or of.kind is TypeKind.REGISTERED:
         return not is_json(annotation) or of.kind in (TypeKind.JSON, TypeKind.REGISTERED)
     origin: Any = get_origin(meant) or meant
+    if is_row_class(meant):
+        return of.kind in (TypeKind.JSON, TypeKind.ROW) or of.is_unknown or of.name == "record"
     if of.kind is TypeKind.JSON:
         return (origin in (*OBJECTS, *LISTS) or _is_typed_dict(origin)) and _is_of_json(annotation)
     if of.kind in (TypeKind.RANGE, TypeKind.MULTIRANGE):
@@ -174,7 +177,7 @@ def _fits(annotation: Any, of: ServerType) -> bool:
 def _is_of_json(annotation: Any) -> bool:
     """Whether JSON can hold what is annotated, as psycopg reads it."""
     meant, _ = unwrapped(annotation)
-    if is_any(meant) or meant in (NONE, str, int, float, bool):
+    if is_any(meant) or meant in (NONE, str, int, float, bool) or is_row_class(meant):
         return True
     origin: Any = get_origin(meant) or meant
     if origin is Literal:
@@ -199,8 +202,11 @@ def _fits_items(annotation: Any, of: ServerType) -> bool:
 
 def _as_text(item: ServerType | None) -> ServerType:
     """The type of an item that comes as text: no array, if nothing more is known of it."""
-    name, labels = (item.name, item.labels) if item else ("text", None)
-    return ServerType(name, 0, TypeKind.TEXT, _TEXT, labels=labels)
+    if item is None:
+        return ServerType("text", 0, TypeKind.TEXT, _TEXT, is_unknown=True)
+    if item.kind is TypeKind.ROW:
+        return item
+    return ServerType(item.name, 0, TypeKind.TEXT, _TEXT, labels=item.labels)
 
 
 def _range_class(of: ServerType) -> type:

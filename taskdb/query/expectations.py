@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from taskdb.query._queries import Queries
@@ -109,13 +109,15 @@ class Need:
 class Expectation:
     """What is expected of one query; `reads` and `writes` name tables, `through` views.
 
-    `unique` are the unique indexes by which its `on conflict` knows a conflict.
+    `within` are the fields of rows inside its columns, by their way (`items[].price`); `unique`
+    the unique indexes by which its `on conflict` knows a conflict.
     """
 
     name: str
     text: str = ""
     takes: tuple[Value, ...] = ()
     gives: tuple[Value, ...] = ()
+    within: tuple[Value, ...] = ()
     single: bool = False
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
@@ -131,20 +133,30 @@ class Expectation:
             yield from (f"    {word:<7} {each}" for each in getattr(self, word))
 
 
-_LISTS: Final = ("takes", "gives", "reads", "writes", "through", "unique", "needs")
-_READERS: Final = {"takes": Value.of, "gives": Value.of, "needs": Need.of}
+_LISTS: Final = ("takes", "gives", "within", "reads", "writes", "through", "unique", "needs")
+_READERS: Final = {
+    "takes": Value.of,
+    "gives": Value.of,
+    "within": Value.of,
+    "needs": Need.of,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """The expectations of one file of queries, and the labels of the enums among their types."""
+    """The expectations of one file of queries.
+
+    `labels` are those of the enums among their types, `rows` the fields of the composites.
+    """
 
     name: str
     queries: dict[str, Expectation]
     labels: dict[str, tuple[str, ...]]
+    rows: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     def __str__(self) -> str:
         enums = [f"enum {name}: {' | '.join(labels)}" for name, labels in self.labels.items()]
+        enums += [f"row {name}: {' | '.join(fields)}" for name, fields in self.rows.items()]
         blocks = ["\n".join(each.lines()) for each in self.queries.values()]
         parts = [_HEAD.format(area=self.name), *(["\n".join(enums)] if enums else []), *blocks]
         return "\n\n".join(parts) + "\n"
@@ -169,9 +181,10 @@ class Area:
         rest = rest.strip()
         if not word or word.startswith("#"):
             return facts
-        if word == "enum":
-            enum, _, labels = rest.partition(": ")
-            self.labels[enum] = tuple(labels.split(" | "))
+        if word in ("enum", "row"):
+            name, _, parts = rest.partition(": ")
+            known = self.labels if word == "enum" else self.rows
+            known[name] = tuple(parts.split(" | "))
         elif word == "query":
             self._finish(facts)
             return {"name": rest.removesuffix(_SINGLE), "single": rest.endswith(_SINGLE)}

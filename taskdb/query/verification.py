@@ -175,6 +175,7 @@ class _Verification:
         self.texts: dict[str, Variant] = {}
         self.types: dict[str, int] = {}
         self.labels: dict[str, tuple[str, ...]] = {}
+        self.rows: dict[str, tuple[str, ...]] = {}
         self.lacking: set[tuple[str, str]] = set()
         self.nullable: set[tuple[int, int]] = set()
         self.unique: set[str | None] = set()
@@ -219,7 +220,7 @@ class _Verification:
             for value in (*each.takes, *each.gives)
             for name in value.type.split(" or ")
         }
-        names |= {name for area in self.areas.values() for name in area.labels}
+        names |= {name for area in self.areas.values() for name in (*area.labels, *area.rows)}
         needs = sorted({need for each in found for need in each.needs})
         tables = sorted({name for each in found for name in (*each.reads, *each.writes)})
         return _ask(
@@ -254,10 +255,11 @@ class _Verification:
     def take(self, answers: list[list[PGresult]]) -> None:
         """Compare the answers with what is expected."""
         types, privileges, columns, unique, *described = answers
-        for name, oid, labels in _rows(types):
+        for name, oid, labels, fields in _rows(types):
             if oid is not None:
                 self.types[name] = int(oid)
                 self.labels[name] = tuple(orjson.loads(labels or "[]"))
+                self.rows[name] = tuple(orjson.loads(fields or "[]"))
         self.lacking = {(privilege or "", relation) for relation, privilege in _rows(privileges)}
         self.unique = {definition for _, _, definition in _rows(unique)}
         self.nullable = {(int(oid or 0), int(number or 0)) for oid, number in _rows(columns)}
@@ -329,16 +331,21 @@ class _Verification:
             self.differing.append((query, what, value, oid))
 
     def _compare_labels(self, query: AnyQuery, expected: Expectation) -> None:
-        labels = self.areas[area_of(query)[0]].labels
-        used = {value.type.removesuffix("[]") for value in (*expected.takes, *expected.gives)}
-        for name in sorted(used & labels.keys()):
-            found = self.labels.get(name, labels[name])
-            if found != labels[name]:
-                self._misfit(
-                    query,
-                    f"{name} has the labels {', '.join(found)}, expected are "
-                    f"{', '.join(labels[name])}",
-                )
+        area = self.areas[area_of(query)[0]]
+        values = (*expected.takes, *expected.gives, *expected.within)
+        used = {value.type.removesuffix("[]") for value in values}
+        for what, wanted, found in (
+            ("labels", area.labels, self.labels),
+            ("fields", area.rows, self.rows),
+        ):
+            for name in sorted(used & wanted.keys()):
+                there = found.get(name, wanted[name])
+                if there != wanted[name]:
+                    self._misfit(
+                        query,
+                        f"{name} has the {what} {', '.join(there)}, expected are "
+                        f"{', '.join(wanted[name])}",
+                    )
 
     def unknown_types(self) -> list[int]:
         """The types that came where others are expected: their names are still to be asked."""

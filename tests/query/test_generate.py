@@ -187,3 +187,100 @@ def test_a_column_that_is_no_name_is_refused_with_its_place(shop: Shop) -> None:
     assert done.status == 1
     assert "orders.sql:1:1: column ?column can't be a field" in done.err
     assert not shop.module.exists()
+
+
+NESTED = """\
+-- name: with_orders
+-- Customers, each with what was ordered.
+select c.id, c.name, c.home,
+    coalesce(array_agg(o order by o.id) filter (where o.id is not null), '{}') as orders
+from customers as c left join orders as o on o.customer_id = c.id
+group by c.id order by c.id;
+
+-- name: as_documents
+select c.name, coalesce((
+    select jsonb_agg(jsonb_build_object('id', o.id, 'note', o.note, 'made_at', o.made_at))
+    from orders as o where o.customer_id = c.id
+), '[]') as orders
+from customers as c order by c.id;
+
+-- name: whole
+select o, c.id from orders as o left join customers as c on c.id = o.customer_id and c.id > 1
+where o.id = :id;
+
+-- name: one
+select c from customers as c where c.id = :id;
+
+-- name: pairs
+select array_agg(row(o.id, o.total)) as pairs from orders as o;
+"""
+RUN_NESTED = """
+import sys
+import psycopg
+from shop import nested
+with psycopg.connect(sys.argv[1]) as conn:
+    conn.execute("insert into orders (customer_id, total, made_at) values (1, 9.5, '2030-01-01Z')")
+    ada, grace = nested.with_orders(conn)
+    print(ada.home, [order.total for order in ada.orders], grace.orders)
+    print(nested.as_documents(conn)[0].orders)
+    print(nested.whole(conn, id=1).c_id, nested.whole(conn, id=1).o.state)
+    print(nested.one(conn, id=1).c.name)
+    print(nested.pairs(conn).pairs)
+"""
+
+
+def test_rows_in_rows_get_classes_of_their_own(shop: Shop) -> None:
+    with psycopg.connect(shop.url) as conn:
+        conn.execute("create type address as (street text, number integer)")
+        conn.execute("alter table customers add column home address")
+        conn.execute("update customers set home = ('Long Road', 7) where id = 1")
+    sql = shop.folder / "shop" / "sql"
+    (sql / "orders.sql").unlink()
+    (sql / "nested.sql").write_text(NESTED.replace("o, c.id from", "o, c.id as c_id from"))
+
+    assert "5 functions written" in shop.call("generate").out
+
+    checked = shop.call("check", "contract")
+    assert checked.status == 0, checked.out
+    mypy = ("-m", "mypy", "--strict", "--disable-error-code", "empty-body", "shop")
+    assert "Success" in python(shop, *mypy)
+    text = (shop.folder / "shop" / "nested.py").read_text()
+    assert "class Address:\n    street: str | None\n    number: int | None\n" in text
+    assert "    home: Address | None\n    orders: list[Orders]\n" in text
+    assert "    orders: list[AsDocumentsOrders]\n" in text
+    assert "class AsDocumentsOrders:\n    id: int\n    note: str | None\n    made_at: dat" in text
+    (shop.folder / "main.py").write_text(RUN_NESTED)
+    assert python(shop, "main.py", shop.url).splitlines() == [
+        "Address(street='Long Road', number=7) [Decimal('9.5')] []",
+        "[AsDocumentsOrders(id=1, note=None, made_at=datetime.datetime(2030, 1, 1, 0, 0, "
+        "tzinfo=datetime.timezone.utc))]",
+        "None open",
+        "Ada",
+        "[PairsPairs(f1=1, f2=Decimal('9.5'))]",
+    ]
+
+
+def test_what_is_inside_is_written_for_review_and_verified(shop: Shop) -> None:
+    sql = shop.folder / "shop" / "sql"
+    (sql / "orders.sql").unlink()
+    nested = NESTED.replace("o, c.id from", "o, c.id as c_id from").replace("c.home,", "")
+    (sql / "nested.sql").write_text(nested)
+    shop.call("generate")
+    written = shop.call("check", "--write")
+    assert written.status == 0, written.out
+
+    text = (sql / "expectations" / "nested.txt").read_text()
+    assert "row customers: id integer | name text\n" in text
+    assert "    gives   orders orders[] not null\n" in text
+    assert "    within  orders[].total amount not null\n    within  orders[].note text\n" in text
+    (shop.folder / "main.py").write_text(
+        "import sys, psycopg\nfrom taskdb import verify\nfrom shop import nested\n"
+        "with psycopg.connect(sys.argv[1]) as conn:\n    verify(conn, nested.query)\n"
+    )
+    assert python(shop, "main.py", shop.url) == ""
+    with psycopg.connect(shop.url) as conn:
+        conn.execute("alter table customers add column mail text")
+    assert (
+        "customers has the fields id integer, name text, mail text, expected are id integer, "
+        "name text" in python(shop, "main.py", shop.url)
+    )

@@ -117,6 +117,14 @@ select
         order by pg_attribute.attnum
     ) as columns,
     array(
+        select pg_attribute.atttypid::bigint
+        from pg_attribute
+        where
+            pg_attribute.attrelid = pg_class.oid
+            and pg_attribute.attnum > 0
+        order by pg_attribute.attnum
+    ) as column_types,
+    array(
         select pg_attribute.attnum::integer
         from pg_attribute
         inner join sure_column on pg_attribute.attname = sure_column.name

@@ -2,7 +2,7 @@
 
 -- name: types
 -- What is known of types: of an array its element, of a domain what it stands on, of an enum
--- its labels.
+-- its labels, of a composite its fields; whether a cast of its own makes JSON of it.
 select
     pg_type.oid::bigint as oid,
     pg_type.oid::regtype::text as name,
@@ -14,7 +14,33 @@ select
         from pg_enum
         where pg_enum.enumtypid = pg_type.oid
         order by pg_enum.enumsortorder
-    ) as labels
+    ) as labels,
+    array(
+        select pg_attribute.attname::text
+        from pg_attribute
+        where
+            pg_attribute.attrelid = pg_type.typrelid
+            and pg_attribute.attnum > 0
+            and not pg_attribute.attisdropped
+        order by pg_attribute.attnum
+    ) as field_names,
+    array(
+        select pg_attribute.atttypid::bigint
+        from pg_attribute
+        where
+            pg_attribute.attrelid = pg_type.typrelid
+            and pg_attribute.attnum > 0
+            and not pg_attribute.attisdropped
+        order by pg_attribute.attnum
+    ) as field_oids,
+    exists(
+        select 1
+        from pg_cast
+        where
+            pg_cast.castsource = pg_type.oid
+            and pg_cast.casttarget = 'json'::regtype
+            and pg_type.oid >= 16384
+    ) as casts_to_json
 from pg_type
 where pg_type.oid = any(:oids::oid[])
 order by pg_type.oid;

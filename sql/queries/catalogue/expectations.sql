@@ -8,7 +8,8 @@ from unnest(current_schemas(false)) as path (name)
 where path.name is not null;
 
 -- name: expected_types
--- The types of these names, as the search path finds them; of an enum its labels, in order.
+-- The types of these names, as the search path finds them; of an enum its labels, of a composite
+-- its fields and their types, in order.
 select
     wanted.name,
     to_regtype(wanted.name)::oid::bigint as oid,
@@ -19,7 +20,19 @@ select
             where pg_enum.enumtypid = to_regtype(wanted.name)
             order by pg_enum.enumsortorder
         )
-    ) as labels
+    ) as labels,
+    to_json(
+        array(
+            select pg_attribute.attname || ' ' || pg_attribute.atttypid::regtype::text
+            from pg_attribute
+            inner join pg_type on pg_attribute.attrelid = pg_type.typrelid
+            where
+                pg_type.oid = to_regtype(wanted.name)
+                and pg_attribute.attnum > 0
+                and not pg_attribute.attisdropped
+            order by pg_attribute.attnum
+        )
+    ) as fields
 from unnest(:names::text[]) as wanted (name)
 where wanted.name is not null;
 

@@ -37,7 +37,7 @@ class Function:
 
 @dataclass(slots=True)
 class Relation:
-    """A table, view or the like; columns go by number, counted from 1.
+    """A table, view or the like; columns go by number, counted from 1, a dropped one has type 0.
 
     `rewrites_rows` says that what is stored may differ from what a statement writes.
     """
@@ -47,6 +47,7 @@ class Relation:
     name: str
     kind: str
     columns: list[str]
+    column_types: list[int]
     never_null: list[int]
     never_null_alone: list[int]
     generated: list[int]

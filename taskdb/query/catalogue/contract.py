@@ -16,7 +16,11 @@ __all__ = [
 
 @dataclass(slots=True)
 class TypeFacts:
-    """A type: `kind` is b (base), e (enum), d (domain), c (composite), ...; 0 is no type."""
+    """A type: `kind` is b (base), e (enum), d (domain), c (composite), ...; 0 is no type.
+
+    `field_names` and `field_oids` are a composite's, `casts_to_json` is true of hstore and the
+    like.
+    """
 
     oid: int
     name: str
@@ -24,6 +28,9 @@ class TypeFacts:
     element_oid: int
     base_oid: int
     labels: list[str]
+    field_names: list[str]
+    field_oids: list[int]
+    casts_to_json: bool
 
 
 @dataclass(slots=True)

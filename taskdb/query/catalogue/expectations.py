@@ -25,11 +25,15 @@ __all__ = [
 
 @dataclass(slots=True)
 class ExpectedType:
-    """A type by its name; without `oid` there is none. Only an enum has `labels`."""
+    """A type by its name; without `oid` there is none.
+
+    Only an enum has `labels`, only a composite has `fields`, each its name and type.
+    """
 
     name: str
     oid: int | None
     labels: list[str]
+    fields: list[str]
 
 
 @dataclass(slots=True)

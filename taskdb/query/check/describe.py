@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from psycopg import Connection, InterfaceError
@@ -21,6 +21,7 @@ from taskdb.query.catalogue import checks
 from taskdb.query.catalogue.checks import Relation
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.comparisons import TableColumn, compared_columns
+from taskdb.query.check.insides import Inside, insides
 from taskdb.query.check.nodetree import Node, NodeTreeError, Tree, parse
 from taskdb.query.check.nullability import Nullability, Verdict, may
 from taskdb.query.check.rowcount import at_most_one_row
@@ -46,11 +47,17 @@ _SELECT_PRIVILEGE = 2
 _PRIVILEGES = {1: "insert", _SELECT_PRIVILEGE: "select", 4: "update", 8: "delete"}
 _TABLE_KINDS = ("r", "p", "m", "f")
 _VIEW = "v"
+# json, jsonb, record, and record[]; composites and arrays of them are the database's own types.
+_ROWS = frozenset({114, 3802, 2249, 2287})
+_FIRST_USER_OID = 16384
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the result. Its origin is the table's column it shows, where it is just that."""
+    """A column of the result. Its origin is the table's column it shows, where it is just that.
+
+    `inside` are the rows in it, as far as the statement makes them; None says nothing of it.
+    """
 
     name: str
     type_oid: int
@@ -59,6 +66,7 @@ class Column:
     table_column: int | None
     nullable: bool
     reason: str
+    inside: Inside | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +260,15 @@ def _unjudged(described: _Described, problem: str) -> tuple[Column, ...]:
 
 
 def _judged(described: _Described, nullability: Nullability) -> tuple[Column, ...]:
-    return _columns(described, nullability.columns())
+    columns = _columns(described, nullability.columns())
+    if not any(_may_hold_rows(each) for each in columns):
+        return columns
+    found = insides(nullability)
+    return tuple(replace(each, inside=one) for each, one in zip(columns, found, strict=True))
+
+
+def _may_hold_rows(column: Column) -> bool:
+    return column.type_oid in _ROWS or column.type_oid >= _FIRST_USER_OID
 
 
 def _columns(described: _Described, verdicts: list[Verdict]) -> tuple[Column, ...]:

@@ -20,6 +20,7 @@ from taskdb.query import Queries
 from taskdb.query._decisions import place_of
 from taskdb.query._parameters import Parameter
 from taskdb.query._results import bare_name
+from taskdb.query._rowclasses import holds_rows
 from taskdb.query.catalogue import contract as contract_queries
 from taskdb.query.catalogue import expectations as queries_of_the_catalogue
 from taskdb.query.catalogue.checks import Relation
@@ -27,6 +28,8 @@ from taskdb.query.catalogue.contract import TypeFacts
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.describe import Arbiter, Column, Description
 from taskdb.query.check.findings import AnyQuery, Described, QueryFinding, overrides
+from taskdb.query.check.insides import Inside
+from taskdb.query.check.nesting import column_of
 from taskdb.query.check.servertypes import type_facts
 from taskdb.query.errors import QueryDefinitionError
 from taskdb.query.expectations import (
@@ -90,6 +93,7 @@ def derive(
             areas.setdefault(area, Area(area, {}, {})).queries[name] = found
     for each in areas.values():
         each.labels.update(reader.labels(each))
+        each.rows.update(reader.rows(each))
     return areas
 
 
@@ -140,6 +144,7 @@ class _Reader:
             text_hash(query),
             self._takes(query, described),
             self._gives(query, results),
+            self._within(query, results),
             all(each.at_most_one_row for each in results) and bool(results[0].columns),
             self._names(one for each in results for one in each.tables_read),
             self._names(one for each in results for one in each.tables_written),
@@ -171,13 +176,17 @@ class _Reader:
 
     def labels(self, area: Area) -> Iterator[tuple[str, tuple[str, ...]]]:
         """The labels of the enums that the queries of *area* take and give, in order of name."""
-        used = {
-            value.type.removesuffix("[]")
-            for each in area.queries.values()
-            for value in (*each.takes, *each.gives)
-        }
         enums = {facts.name: tuple(facts.labels) for facts in self.types.values() if facts.labels}
+        used = _types_in(area)
         yield from sorted((name, labels) for name, labels in enums.items() if name in used)
+
+    def rows(self, area: Area) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """The fields of the composites that the queries of *area* give, in order of name."""
+        used = _types_in(area)
+        for facts in sorted(self.types.values(), key=lambda each: each.name):
+            if facts.field_names and facts.name in used:
+                pairs = zip(facts.field_names, facts.field_oids, strict=True)
+                yield facts.name, tuple(f"{name} {self.types[oid].name}" for name, oid in pairs)
 
     def _takes(self, query: AnyQuery, described: Sequence[Described]) -> tuple[Value, ...]:
         seen: dict[str, list[int]] = {}
@@ -204,6 +213,39 @@ class _Reader:
             self._column(columns, marked)
             for columns in zip(*(each.columns for each in results), strict=False)
         )
+
+    def _within(self, query: AnyQuery, results: Sequence[Description]) -> tuple[Value, ...]:
+        """What stands inside columns that become rows in rows."""
+        found: list[Value] = []
+        for field in query.result.fields:
+            column = column_of(query.result, field, results[0])
+            if column and column.inside and holds_rows(field.annotation):
+                seen = [
+                    inside
+                    for each in results
+                    for one in each.columns
+                    if one.name == column.name and (inside := one.inside)
+                ]
+                found += self._inner(seen, bare_name(column.name))
+        return tuple(found)
+
+    def _inner(self, seen: Sequence[Inside], at: str) -> Iterator[Value]:
+        if seen[0].items is not None:
+            items = [each.items.inside for each in seen if each.items and each.items.inside]
+            if items:
+                yield from self._inner(items, f"{at}[]")
+            return
+        for fields in zip(*(each.fields for each in seen), strict=False):
+            way = f"{at}.{fields[0].name or '?'}"
+            known = [each.type_oid for each in fields if each.type_oid]
+            yield Value(
+                way,
+                self._type(known) if known else "unknown",
+                not any(each.nullable for each in fields),
+            )
+            inner = [each.inside for each in fields if each.inside and not each.inside.is_empty]
+            if inner:
+                yield from self._inner(inner, way)
 
     def _column(self, columns: Sequence[Column], marked: dict[str, bool]) -> Value:
         name = columns[0].name
@@ -243,6 +285,14 @@ class _Reader:
         if relation.schema in ("pg_catalog", "information_schema"):
             return ""
         return _spelled(relation.schema, relation.name, self.path)
+
+
+def _types_in(area: Area) -> set[str]:
+    return {
+        value.type.removesuffix("[]")
+        for each in area.queries.values()
+        for value in (*each.takes, *each.gives, *each.within)
+    }
 
 
 def compare(
@@ -288,14 +338,19 @@ def _compare_file(
 ) -> Iterator[QueryFinding]:
     """Tell of labels that changed, and of queries that are gone."""
     label = label_of(queries, written.name)
-    if derived.queries.keys() == written.queries.keys() and written.labels != derived.labels:
-        names = sorted(
-            name
-            for name in written.labels.keys() | derived.labels.keys()
-            if written.labels.get(name) != derived.labels.get(name)
-        )
-        message = f"the labels of {', '.join(names)} are not the expected ones"
-        yield QueryFinding(written.name, message, label, label, REMEDY)
+    if derived.queries.keys() == written.queries.keys():
+        for what, expected, found in (
+            ("labels", written.labels, derived.labels),
+            ("fields", written.rows, derived.rows),
+        ):
+            names = sorted(
+                name
+                for name in expected.keys() | found.keys()
+                if expected.get(name) != found.get(name)
+            )
+            if names:
+                message = f"the {what} of {', '.join(names)} are not the expected ones"
+                yield QueryFinding(written.name, message, label, label, REMEDY)
     known = {area_of(query)[1] for query in queries if area_of(query)[0] == written.name}
     for name in written.queries.keys() - known:
         message = "has expectations, but there is no such query"

@@ -131,7 +131,7 @@ class Expressions(Judge):
             case "CONST" if _has_no_null_bitmap(array):
                 return never("the array holds no NULL")
             case "SUBLINK" if array.integer("subLinkType") == _ARRAY:
-                inner = self._inside(place, array)
+                inner = self.within(place, array)
                 return self.column(inner, 1) if inner else may(TOO_DEEP)
             case _:
                 return may("the array may hold NULL")
@@ -245,7 +245,7 @@ class Expressions(Judge):
             return never("EXISTS is true or false")
         if kind == _ARRAY:
             return never("ARRAY of no rows is an empty array")
-        inner = self._inside(place, node)
+        inner = self.within(place, node)
         if inner is None:
             return may(TOO_DEEP)
         if kind in (_ANY, _ALL):
@@ -256,7 +256,7 @@ class Expressions(Judge):
             return may("a subquery that finds no row gives NULL")
         return self.column(inner, 1)
 
-    def _inside(self, place: Context, sublink: Node) -> Scope | None:
+    def within(self, place: Context, sublink: Node) -> Scope | None:
         """The scope of the subquery in *sublink* at *place*, None after MOST_CASES of them."""
         scopes = self._subqueries.setdefault(id(sublink), {})
         key = (place.scope.number, place.facts)

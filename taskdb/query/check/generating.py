@@ -29,6 +29,7 @@ from taskdb.query._types import ServerType, TypeKind
 from taskdb.query.catalogue import contract
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.describe import Description, describe
+from taskdb.query.check.insides import Inner, Inside, merged
 from taskdb.query.check.servertypes import Types, type_facts
 from taskdb.query.rules import Naive
 
@@ -49,6 +50,7 @@ _CLASSES: Final[dict[type, tuple[str, str]]] = {
     datetime: ("datetime", "from datetime import datetime"),
     timedelta: ("timedelta", "from datetime import timedelta"),
 }
+_TEXT_TYPE: Final = ServerType("text", 0, TypeKind.TEXT, (str,))
 _ANY: Final = ("Any", "from typing import Any")
 
 
@@ -102,6 +104,58 @@ def _copied(conn: Connection[Any], statement: Statement) -> dict[str, tuple[int,
     words = statement.source.text[statement.start : statement.end].split(None, 2)
     columns = contract.copied_columns(conn, relation=words[1].partition("(")[0])
     return {each.name: (each.type_oid, each.not_null) for each in columns}
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one annotation is written for: a column, or a part of what is inside it."""
+
+    of: ServerType
+    nullable: bool
+    inside: Inside | None
+    hint: str
+
+    @property
+    def holds_rows(self) -> bool:
+        """Whether it is a row, or a list of them."""
+        if self.inside is not None and not self.inside.is_empty:
+            return True
+        item = self.of.item if self.of.kind is TypeKind.ARRAY else self.of
+        return item is not None and item.kind is TypeKind.ROW
+
+    @property
+    def class_name(self) -> str:
+        """The name of a class for it: the type's, where it has one of its own."""
+        if self.of.kind is not TypeKind.ROW:
+            return self.hint
+        return _camel(self.of.name.rpartition(".")[2].strip('"'))
+
+    def item(self, types: Types) -> _Part | None:
+        """Return the items of a list."""
+        if self.inside is not None and self.inside.items is not None:
+            return self._known(self.inside.items, types, self.inside, "")
+        if self.of.kind is TypeKind.ARRAY and self.of.item is not None:
+            return _Part(self.of.item, False, None, self.hint)
+        return None
+
+    def fields(self, types: Types) -> dict[str, _Part]:
+        """Return the fields of a row by name; those that have none are `f1`, `f2`."""
+        inside = self.inside
+        if inside is not None and inside.fields:
+            return {
+                each.name or f"f{number}": self._known(each, types, inside, each.name)
+                for number, each in enumerate(inside.fields, 1)
+            }
+        if self.of.kind is not TypeKind.ROW:
+            return {}
+        return {
+            name: _Part(of, True, None, self.hint + _camel(name)) for name, of in self.of.fields
+        }
+
+    def _known(self, inner: Inner, types: Types, inside: Inside, name: str) -> _Part:
+        of = types.server_type(inner.type_oid) if inner.type_oid else _TEXT_TYPE
+        of = types.in_json(of) if inside.is_json else of
+        return _Part(of, inner.nullable, inner.inside, self.hint + (_camel(name) if name else ""))
 
 
 @dataclass
@@ -206,14 +260,20 @@ class _Module:
         if not columns:
             return "None" if described[0].command == "utility" else "int"
         fields: list[tuple[str, str]] = []
+        parts: list[_Part] = []
         seen: set[str] = set()
         for number, column in enumerate(columns):
             mark = column.name[-1:] if column.name != bare_name(column.name) else ""
             nullable = any(each.columns[number].nullable for each in described)
             nullable = mark == "?" or (nullable and mark != "!")
             of = types.server_type(column.type_oid, reading=True)
-            fields.append((bare_name(column.name), self._annotation(of, nullable=nullable)))
-        for name, _ in fields if len(fields) > 1 else ():
+            insides = [each.columns[number].inside for each in described]
+            inside = merged(insides) if len(insides) > 1 else insides[0]
+            name = bare_name(column.name)
+            part = _Part(of, nullable, inside, _camel(statement.name) + _camel(name))
+            parts.append(part)
+            fields.append((name, self._part(part, types)))
+        for name, _ in fields if len(fields) > 1 or parts[0].holds_rows else ():
             if not name.isidentifier() or keyword.iskeyword(name) or name in seen:
                 raise statement.source.error(
                     f"column {name} can't be a field, or comes twice",
@@ -221,7 +281,10 @@ class _Module:
                     "Give it another name with as",
                 )
             seen.add(name)
-        row = fields[0][1] if len(fields) == 1 else self._row(statement, tuple(fields))
+        # A class, or a list, in the place of the result would be one of rows.
+        is_scalar = len(fields) == 1 and not parts[0].holds_rows
+        name = _camel(statement.name) + "Row"
+        row = fields[0][1] if is_scalar else self._row(name, tuple(fields))
         if not all(each.at_most_one_row for each in described):
             return f"list[{row}]"
         is_sure = all(each.gives_a_row or self._inserts(statement, each) for each in described)
@@ -232,12 +295,33 @@ class _Module:
         words = re.findall(r"\w+", statement.source.text[statement.start : statement.end].lower())
         return described.command == "insert" and "values" in words and "nothing" not in words
 
-    def _row(self, statement: Statement, fields: tuple[tuple[str, str], ...]) -> str:
+    def _part(self, part: _Part, types: Types) -> str:
+        """The annotation of a column, or of what is inside it."""
+        written = self._rows_inside(part, types)
+        if written is None:
+            return self._annotation(part.of, nullable=part.nullable)
+        return f"{written} | None" if part.nullable else written
+
+    def _rows_inside(self, part: _Part, types: Types) -> str | None:
+        """The class, or list of it, that what is inside becomes; None if that is not known."""
+        if (item := part.item(types)) is not None:
+            return f"list[{self._part(item, types)}]" if item.holds_rows else None
+        fields = part.fields(types)
+        if not fields:
+            return None
+        if not all(name.isidentifier() and not keyword.iskeyword(name) for name in fields):
+            return None
+        written = tuple((name, self._part(field, types)) for name, field in fields.items())
+        return self._row(part.class_name, written, in_order=True)
+
+    def _row(
+        self, name: str, fields: tuple[tuple[str, str], ...], *, in_order: bool = False
+    ) -> str:
         """The class for rows of these columns: one that is there, or a new one."""
-        known = next((n for each, n in self.rows.items() if dict(each) == dict(fields)), None)
-        if known is not None:
-            return known
-        name = self._free(_camel(statement.name) + "Row")
+        for each, known in self.rows.items():
+            if each == fields or (not in_order and dict(each) == dict(fields)):
+                return known
+        name = self._free(name)
         lines = "".join(f"    {column}: {annotation}\n" for column, annotation in fields)
         self.added.append(f"@dataclass(slots=True)\nclass {name}:\n{lines}")
         self.wanted.add("from dataclasses import dataclass")

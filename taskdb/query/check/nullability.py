@@ -274,13 +274,8 @@ class Nullability(Expressions, Aggregates):
     # CTEs.
 
     def _cte_column(self, here: Context, entry: Node, number: int) -> Verdict:
-        owner = here.at(entry.integer("ctelevelsup")).scope
+        owner, cte = _named_cte(here, entry)
         name = entry.text("ctename")
-        cte = next(
-            (one for one in owner.query.nodes("cteList") if one.text("ctename") == name), None
-        )
-        if cte is None:
-            raise NodeTreeError(f"there is no CTE {name}")
         if number == 0:
             return never("a whole row")
         if id(cte) in self._assumed:
@@ -289,10 +284,18 @@ class Nullability(Expressions, Aggregates):
             return never(f"no earlier row of {name} holds NULL")
         if cte.flag("cterecursive"):
             return self._recursive_column(owner, cte, number)
+        return self.column(self._scope_of(owner, cte), number)
+
+    def cte_scope(self, here: Context, entry: Node) -> Scope | None:
+        """The scope of the CTE that relation *entry* reads, None for a recursive one."""
+        owner, cte = _named_cte(here, entry)
+        return None if cte.flag("cterecursive") else self._scope_of(owner, cte)
+
+    def _scope_of(self, owner: Scope, cte: Node) -> Scope:
         place = (self._assumption, owner.number, id(cte))
         if place not in self._ctes:
             self._ctes[place] = Scope(cte.node("ctequery"), owner.around, owner.shared)
-        return self.column(self._ctes[place], number)
+        return self._ctes[place]
 
     def _recursive_column(self, owner: Scope, cte: Node, number: int) -> Verdict:
         place = (self._assumption, owner.number, id(cte))
@@ -385,6 +388,16 @@ _JUDGES: dict[str, Callable[[Nullability, Context, Node], Verdict]] = {
     "VAR": Nullability.variable,
     "WINDOWFUNC": Nullability.window,
 }
+
+
+def _named_cte(here: Context, entry: Node) -> tuple[Scope, Node]:
+    """The CTE that relation *entry* reads, and the level that it belongs to."""
+    owner = here.at(entry.integer("ctelevelsup")).scope
+    name = entry.text("ctename")
+    for cte in owner.query.nodes("cteList"):
+        if cte.text("ctename") == name:
+            return owner, cte
+    raise NodeTreeError(f"there is no CTE {name}")
 
 
 def visible(scope: Scope) -> list[Node]:

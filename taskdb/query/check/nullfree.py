@@ -149,6 +149,8 @@ _FUNCTIONS = frozenset(
         "substring(text, integer, integer)",
         "to_json(anyelement)",
         "to_jsonb(anyelement)",
+        "array_to_json(anyarray)",
+        "row_to_json(record)",
         "to_tsquery(regconfig, text)",
         "to_tsquery(text)",
         "to_tsvector(regconfig, text)",

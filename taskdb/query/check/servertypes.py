@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from psycopg import Connection
 from psycopg.adapt import AdaptersMap
@@ -16,6 +16,8 @@ from taskdb.query.check.describe import Description
 
 __all__ = ["Types", "type_facts"]
 
+_NUMBERS: Final = frozenset({"smallint", "integer", "bigint"})
+
 
 def type_facts(
     conn: Connection[Any], described: Iterable[Description], others: Collection[int] = ()
@@ -26,6 +28,7 @@ def type_facts(
         for each in described
         for oid in (
             *(column.type_oid for column in each.columns),
+            *(oid for column in each.columns if column.inside for oid in column.inside.types()),
             *(parameter.type_oid for parameter in each.parameters),
         )
     }
@@ -35,13 +38,16 @@ def type_facts(
         found = {facts.oid: facts for facts in rows}
         known |= {oid: found.get(oid, _nothing(oid)) for oid in missing}
         wanted |= {
-            oid for facts in found.values() for oid in (facts.element_oid, facts.base_oid) if oid
+            oid
+            for facts in found.values()
+            for oid in (facts.element_oid, facts.base_oid, *facts.field_oids)
+            if oid
         }
     return known
 
 
 def _nothing(oid: int) -> TypeFacts:
-    return TypeFacts(oid, f"type {oid}", "b", 0, 0, [])
+    return TypeFacts(oid, f"type {oid}", "b", 0, 0, [], [], [], False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +72,30 @@ class Types:
         if facts.element_oid:
             item = self.server_type(facts.element_oid)
             return ServerType(facts.name, oid, TypeKind.ARRAY, item=item, comes_as_text=True)
-        return replace(known, name=facts.name, labels=labels, is_unknown=False)
+        kind = TypeKind.ROW if facts.kind == "c" else known.kind
+        return replace(
+            known,
+            name=facts.name,
+            kind=kind,
+            labels=labels,
+            fields=self._fields(facts),
+            is_unknown=False,
+        )
+
+    def _fields(self, facts: TypeFacts) -> tuple[tuple[str, ServerType], ...]:
+        oids = map(self.server_type, facts.field_oids)
+        return tuple(zip(facts.field_names, oids, strict=True))
+
+    def in_json(self, of: ServerType) -> ServerType:
+        """Return what is found inside JSON that was made of a value of the type *of*."""
+        if of.oid in self.facts and self.facts[of.oid].casts_to_json:
+            return ServerType(f"{of.name} as JSON", 0, TypeKind.JSON)
+        if of.kind is TypeKind.ARRAY and of.item is not None:
+            return replace(of, item=self.in_json(of.item), comes_as_text=False)
+        if of.kind is TypeKind.ROW:
+            fields = tuple((name, self.in_json(each)) for name, each in of.fields)
+            return replace(of, fields=fields)
+        if of.classes == (int,) and of.name not in _NUMBERS:
+            # What PostgreSQL does not write as a number.
+            return replace(of, classes=(str,))
+        return of

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from taskdb.query._annotations import is_any
+from taskdb.query._annotations import NONE, is_any, members
 from taskdb.query._decisions import place_of
 from taskdb.query._results import bare_name
 from taskdb.query.check.describe import Description
 from taskdb.query.check.findings import AnyQuery, Described, Override, QueryFinding, overrides
+from taskdb.query.check.nesting import column_of, inner_fields
 
 __all__ = ["of_all_variants"]
 
@@ -83,7 +84,16 @@ def _needless_options(
     first: dict[tuple[type, str], AnyQuery] = {}
     for query, _, result in described:
         row = query.result.row
-        if row is None or isinstance(result, QueryFinding):
+        if isinstance(result, QueryFinding):
+            continue
+        for field in query.result.fields:
+            column = column_of(query.result, field, result)
+            for inner in inner_fields(field.annotation, column.inside if column else None):
+                if NONE in members(inner.annotation):
+                    key = (inner.cls, inner.name)
+                    nullable[key] = nullable.get(key, False) or inner.nullable
+                    first.setdefault(key, query)
+        if row is None:
             continue
         marked = {each.column: each.nullable for each in overrides(query)}
         seen = {

@@ -1,0 +1,181 @@
+"""Rows in a column beside the classes that they become: names, order, types and NULLs inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from taskdb.query._annotations import LISTS, NONE, is_any, members, spelled, unwrapped
+from taskdb.query._results import Field, Result, bare_name
+from taskdb.query._rowclasses import constructor_fields, is_row_class, row_class
+from taskdb.query._types import ServerType, TypeKind, fits, is_sequence, item_of
+from taskdb.query.check.describe import Column, Description
+from taskdb.query.check.insides import Inner, Inside
+from taskdb.query.check.servertypes import Types
+
+__all__ = ["InnerField", "InnerMisfit", "column_of", "inner_fields", "misfits"]
+
+_STORED = "the fields of a stored composite may be NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class InnerMisfit:
+    """What is wrong inside a column, and how to mend it."""
+
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class InnerField:
+    """A field of a class inside a column, and whether what fills it may be NULL."""
+
+    cls: type
+    name: str
+    annotation: Any
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What is at one place inside a column: its type, if known, and what is inside it."""
+
+    name: str
+    of: ServerType | None
+    nullable: bool
+    reason: str
+    inside: Inside | None
+
+
+def column_of(result: Result, field: Field, described: Description) -> Column | None:
+    """Return the column that fills *field*, if there is one."""
+    columns = described.columns
+    if result.row is None:
+        return columns[0] if len(columns) == 1 else None
+    return next((each for each in columns if bare_name(each.name) == field.name), None)
+
+
+def misfits(
+    annotation: Any, of: ServerType, inside: Inside | None, types: Types, column: str
+) -> Iterator[InnerMisfit]:
+    """Yield what does not fit inside *column*, of type *of*, where rows are annotated."""
+    kind = next((one for one in members(annotation) if one is not NONE and row_class(one)), None)
+    if kind is not None:
+        yield from _Comparison(types).part(kind, _Part("", of, False, "", inside), column)
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    types: Types
+
+    def part(self, annotation: Any, part: _Part, at: str) -> Iterator[InnerMisfit]:
+        """Compare what is annotated, None aside, with what is there."""
+        if is_sequence(annotation, LISTS):
+            yield from self._items(annotation, part, f"{at}[]")
+            return
+        meant, _ = unwrapped(annotation)
+        if is_row_class(meant):
+            yield from self._row(meant, part, at)
+
+    def _items(self, annotation: Any, part: _Part, at: str) -> Iterator[InnerMisfit]:
+        items = members(item_of(annotation))
+        kind = next((one for one in items if one is not NONE), None)
+        if kind is None or is_any(kind):
+            return
+        inside = part.inside
+        if inside is not None and inside.items is not None:
+            found = self._known(inside.items, is_json=inside.is_json)
+            if found.nullable and NONE not in items:
+                yield InnerMisfit(
+                    f"the items of {at.removesuffix('[]')} may be NULL ({found.reason}), but are "
+                    f"annotated {spelled(item_of(annotation))}",
+                    "Leave them out with filter (where ... is not null), or annotate | None",
+                )
+            yield from self.part(kind, found, at)
+        elif part.of is not None and part.of.kind is TypeKind.ARRAY:
+            yield from self.part(kind, _Part("", part.of.item, False, "", None), at)
+
+    def _known(self, inner: Inner, *, is_json: bool) -> _Part:
+        of = self.types.server_type(inner.type_oid) if inner.type_oid else None
+        if of is not None and is_json:
+            of = self.types.in_json(of)
+        return _Part(inner.name, of, inner.nullable, inner.reason, inner.inside)
+
+    def _row(self, cls: type, part: _Part, at: str) -> Iterator[InnerMisfit]:
+        wanted = constructor_fields(cls)
+        inside = part.inside
+        if inside is not None and inside.fields:
+            is_json = inside.is_json
+            found = [self._known(each, is_json=is_json) for each in inside.fields]
+        elif part.of is not None and part.of.kind is TypeKind.ROW:
+            is_json = False
+            found = [_Part(name, of, True, _STORED, None) for name, of in part.of.fields]
+        else:
+            return
+        names = [name for name, _, _ in wanted]
+        problem = _misnamed(names, [each.name for each in found], is_json=is_json)
+        if problem is not None:
+            yield InnerMisfit(
+                f"{at} {problem}, which {cls.__qualname__} ({', '.join(names)}) does not fit",
+                "Let the statement and the class have the same fields, in the same order",
+            )
+            return
+        by_name = {each.name: each for each in found}
+        for place, (name, annotation, _) in enumerate(wanted):
+            field = by_name[name] if is_json else found[place]
+            yield from self._field(f"{cls.__qualname__}.{name}", annotation, field, f"{at}.{name}")
+
+    def _field(self, named: str, annotation: Any, field: _Part, at: str) -> Iterator[InnerMisfit]:
+        if field.of is not None and not fits(annotation, field.of):
+            yield InnerMisfit(
+                f"{at} is {field.of}, {named} is annotated {spelled(annotation)}",
+                "Change the annotation, or cast what is inside the column",
+            )
+            return
+        if field.nullable and NONE not in members(annotation):
+            yield InnerMisfit(
+                f"{at} may be NULL ({field.reason}), but {named} is annotated "
+                f"{spelled(annotation)}",
+                "Annotate it with | None, or make it NOT NULL",
+            )
+        for kind in members(annotation):
+            if kind is not NONE:
+                yield from self.part(kind, field, at)
+
+
+def _misnamed(wanted: Sequence[str], found: Sequence[str], *, is_json: bool) -> str | None:
+    """Say how the fields that are there differ from those that are wanted."""
+    if is_json:
+        return None if set(wanted) == set(found) else f"has the keys {', '.join(found)}"
+    if len(wanted) != len(found):
+        shown = ", ".join(filter(None, found))
+        return f"has {len(found)} fields{f' ({shown})' if shown else ''}"
+    if all(there in ("", name) for name, there in zip(wanted, found, strict=True)):
+        return None
+    if set(wanted) == set(found):
+        return f"has its fields in another order ({', '.join(found)})"
+    return f"has the fields {', '.join(found)}"
+
+
+def inner_fields(annotation: Any, inside: Inside | None) -> Iterator[InnerField]:
+    """Yield each field of each class inside a column, and whether it may be NULL.
+
+    Where a statement does not say what is inside, anything may be.
+    """
+    for kind in members(annotation):
+        if kind is NONE or row_class(kind) is None:
+            continue
+        if is_sequence(kind, LISTS):
+            items = inside.items.inside if inside and inside.items else None
+            yield from inner_fields(item_of(kind), items)
+            continue
+        cls, _ = unwrapped(kind)
+        found = inside.fields if inside is not None else ()
+        by_name = {each.name: each for each in found}
+        for place, (name, inner, _) in enumerate(constructor_fields(cls)):
+            known = by_name.get(name) or (
+                found[place] if place < len(found) and not found[place].name else None
+            )
+            yield InnerField(cls, name, inner, known is None or known.nullable)
+            yield from inner_fields(inner, known.inside if known else None)

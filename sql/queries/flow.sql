@@ -310,17 +310,23 @@ order by entry.created_at desc, entry.task_id desc, entry.seq desc
 limit :limit;
 
 -- name: burn_up
--- How many tasks an epic had at the end of each day, and how many of them were done. Cancelled
--- ones are not counted while they are cancelled; which epic a task was in is not in history:
--- those that it has now count, from when they came.
+-- How many tasks an epic, or a set of tasks, had at the end of each day, and how many of them were
+-- done. Cancelled ones are not counted while they are cancelled; which epic a task was in is not
+-- in history: those that it has now count, from when they came.
 --
--- plan: epics_key_is_unique, task_details_by_feature, task_history_seq_once_per_task
+-- plan: whole tables without :epic: the tasks of a report may be all
 with member as (
     select details.task_id as id
-    from epics as epic
-    inner join features as feature on feature.epic_id = epic.id
-    inner join task_details as details on details.feature_id = feature.id
-    where epic.key = :epic
+    from task_details as details
+    where
+        true
+        and details.feature_id in (                                 -- if :epic
+            select feature.id                                       -- if :epic
+            from epics as epic                                      -- if :epic
+            inner join features as feature on feature.epic_id = epic.id  -- if :epic
+            where epic.key = :epic                                  -- if :epic
+        )                                                           -- if :epic
+        and details.task_id = any(:task_ids)                        -- if :task_ids
 ),
 
 change as (

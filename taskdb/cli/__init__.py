@@ -60,6 +60,7 @@ COMMANDS = {
     "migrate": "migrate.migrate",
     "prune": "prune.prune",
     "ready": "tasks.ready",
+    "report": "page.report",
     "search": "tasks.search",
     "show": "inspect.show",
     "spec": "specs.spec",

@@ -141,7 +141,7 @@ class Reopening(Model):
 
 @dataclass(slots=True)
 class BurnUp(Model):
-    """How many tasks an epic had at the end of a day, and how many of them were done."""
+    """How many tasks an epic, or a plan, had at the end of a day, and how many were done."""
 
     day: date
     task_count: int

@@ -5,6 +5,7 @@ it. Percentiles are those of completed tasks, and interpolate between two of the
 """
 
 from datetime import datetime
+from uuid import UUID
 
 from taskdb.models.flow import (
     AgeingTask,
@@ -118,8 +119,12 @@ def reopenings(*, since: datetime, limit: Limit = 50) -> list[Reopening]:
 
 
 @query
-def burn_up(*, epic: Key, zone: Name = "UTC") -> list[BurnUp]:
-    """Return an epic's tasks and those done at the end of each day, from its first to today.
+def burn_up(
+    *, epic: Key | None = None, task_ids: list[UUID] | None = None, zone: Name = "UTC"
+) -> list[BurnUp]:
+    """Return the tasks and those done at the end of each day, from the first day to today.
+
+    Those of an epic, these, or all.
 
     Cancelled tasks are left out while they are cancelled. Those that the epic has now count
     from when they came, also if they were moved into it later.

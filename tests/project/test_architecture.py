@@ -23,7 +23,7 @@ FLOORS = [
     {"queries"},
     {"database", "embedded"},
     {"events", "workspaces", "migrations", "exchange", "verbs"},
-    {"admin"},
+    {"admin", "report"},
     {"retention", "demo"},
     {"cli"},
     {"__init__", "__main__"},

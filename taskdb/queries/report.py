@@ -1,0 +1,49 @@
+"""What the page of a plan shows: `sql/queries/report.sql`. `taskdb.report` draws it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from taskdb.models.report import (
+    MeasuredDuration,
+    ReportedMove,
+    ReportedObstacle,
+    ReportedTask,
+    ReportedWait,
+)
+from taskdb.queries import query
+from taskdb.queries.fields import Limit
+
+__all__ = ["durations", "moves", "obstacles", "reported", "waits"]
+
+
+@query
+def reported(*, task_ids: list[UUID]) -> list[ReportedTask]:
+    """Return these tasks with their lives, each after what it waits for."""
+    ...
+
+
+@query
+def waits(*, task_ids: list[UUID]) -> list[ReportedWait]:
+    """Return what these tasks wait for or waited for, in the order of `reported`."""
+    ...
+
+
+@query
+def obstacles(*, task_ids: list[UUID]) -> list[ReportedObstacle]:
+    """Return why these tasks cannot be claimed, but for dependencies and work that goes on."""
+    ...
+
+
+@query
+def durations(*, limit: Limit = 5000) -> list[MeasuredDuration]:
+    """Return the cycle times of the tasks that were completed last, of the whole workspace.
+
+    Tasks whose times run backwards, or that never were in progress, have none.
+    """
+    ...
+
+
+@query
+def moves(*, task_ids: list[UUID], since: datetime, limit: Limit = 1000) -> list[ReportedMove]:
+    """Return the changes of these tasks since a moment, the newest first."""
+    ...

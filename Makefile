@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.made
 BENCH_STAMP := .venv/.made-bench
+AUDIT_STAMP := .venv/.made-audit
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -12,9 +13,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## Print this list.
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(STAMP): pyproject.toml constraints.txt
+# Each file that is installed has a hash in requirements.txt; taskdb itself is built by what is installed.
+$(STAMP): pyproject.toml constraints.txt requirements.txt
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/pip install --quiet --editable '.[all,dev]'
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PHONY: setup
@@ -104,6 +107,19 @@ bench: $(BENCH_STAMP) ## Compare with psycopg, SQLAlchemy, other queues: half an
 .PHONY: bench-short
 bench-short: $(STAMP) ## Measure ratios in a minute; fail where one is far off. CI runs it.
 	$(BIN)/python -m bench --short
+
+$(AUDIT_STAMP): $(STAMP)
+	$(BIN)/pip install --quiet --editable '.[audit]'
+	@touch $@
+
+.PHONY: lock
+lock: $(AUDIT_STAMP) ## Write requirements.txt: the versions of constraints.txt with their hashes.
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
+		--constraints constraints.txt --extra all --extra dev --output-file requirements.txt pyproject.toml
+
+.PHONY: audit
+audit: $(AUDIT_STAMP) ## Ask whether an installed version has a known weakness (needs the advisories of PyPI).
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement requirements.txt
 
 .PHONY: docs
 docs: $(STAMP) ## Write docs/schema.md and docs/lifecycle.md from the catalogue.

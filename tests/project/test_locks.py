@@ -1,0 +1,54 @@
+"""What `make setup` installs: pinned, and each file by its hash."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)(.*)$", re.MULTILINE)
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pins(file: str) -> dict[str, str]:
+    found = PIN.findall((ROOT / file).read_text(encoding="utf-8"))
+    return {normal(name): version for name, version, _ in found}
+
+
+def wanted(requirements: Iterable[str]) -> set[str]:
+    return {normal(re.split(r"[\[<>=;]", each)[0]) for each in requirements}
+
+
+def test_every_pin_of_the_lock_has_hashes() -> None:
+    blocks = re.split(r"\n(?=\S)", (ROOT / "requirements.txt").read_text(encoding="utf-8").strip())
+
+    assert [block for block in blocks if "--hash=sha256:" not in block] == []
+    assert len(blocks) == len(pins("requirements.txt")) > 50
+
+
+def test_lock_and_constraints_name_the_same_versions() -> None:
+    lock, constraints = pins("requirements.txt"), pins("constraints.txt")
+
+    # What Linux does not install is pinned in the lock alone.
+    assert lock.keys() - constraints.keys() <= {"pywin32"}
+    assert {name: lock[name] for name in lock.keys() & constraints.keys()} == {
+        name: constraints[name] for name in lock.keys() & constraints.keys()
+    }
+
+
+def test_lock_has_all_that_is_asked_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    asked = [*project["dependencies"], *extras["cli"], *extras["embedded"], *extras["dev"]]
+
+    assert wanted(asked) - pins("requirements.txt").keys() == set()
+
+
+def test_no_file_of_pins_names_an_index() -> None:
+    for file in ("requirements.txt", "constraints.txt"):
+        assert re.findall(r"https?://|--(?:extra-)?index", (ROOT / file).read_text()) == []

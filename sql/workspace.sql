@@ -17,6 +17,7 @@
 \ir tables/tasks.sql
 \ir tables/task_details.sql
 \ir tables/claim_pauses.sql
+\ir tables/pause_guard.sql
 \ir tables/external_dependencies.sql
 \ir tables/task_search.sql
 \ir tables/task_status_transitions.sql
@@ -65,7 +66,9 @@
 \ir functions/dependents_priorities.sql
 \ir functions/revoke_deep_priority.sql
 \ir functions/revoke_priority.sql
+\ir functions/any_pauses.sql
 \ir functions/is_claiming_paused.sql
+\ir functions/write_pauses.sql
 \ir functions/pass_on_priority.sql
 \ir functions/unblock_dependents.sql
 \ir functions/add_many_edges.sql
@@ -111,6 +114,7 @@
 \ir triggers/claim_pauses_90_write_tasks.sql
 \ir triggers/claim_pauses_10_refuse_change.sql
 \ir triggers/task_details_90_follow_feature.sql
+\ir triggers/features_90_follow_epic.sql
 \ir triggers/task_history_50_number_imported.sql
 \ir triggers/task_history_10_refuse_change.sql
 \ir triggers/task_history_10_refuse_removal.sql

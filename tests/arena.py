@@ -111,7 +111,7 @@ class Arena:
         """Begin anew, whatever a test that failed has left open."""
         for session in self._sessions.values():
             session.rollback()
-        for table in ("tasks", "workflows"):
+        for table in ("claim_pauses", "tasks", "workflows"):
             self.conn.execute(f"delete from {table}".encode())
 
 

@@ -822,6 +822,19 @@ comment on column claim_pauses.agent_type is 'The paused agent type.';
 comment on column claim_pauses.reason is 'Why.';
 comment on column claim_pauses.created_by is 'Who paused it.';
 
+-- Every change of the pauses writes this one row, so that a transaction with an older snapshot, which
+-- does not see the change, fails with 40001 where it would write is_paused by what it sees
+-- (functions/any_pauses.sql). Nothing else waits.
+create table pause_guard (
+    only_row boolean primary key default true,
+    version bigint not null default 0,
+    constraint pause_guard_has_one_row check (only_row)
+);
+
+comment on table pause_guard is 'One row, written by every change of the pauses of claiming.';
+
+insert into pause_guard (version) values (0);
+
 -- Something outside that a task or a workflow needs: a service, a URL, another resource. While
 -- one that is required is unhealthy its task is not ready, or no task of its workflow.
 --
@@ -2849,6 +2862,27 @@ $$;
 comment on function revoke_priority(uuid[]) is
     'Takes from tasks, and from what they wait for, the inherited priority that nothing justifies.';
 
+-- Whether claiming is paused for anything. Who writes is_paused asks here first: the answer holds
+-- until the transaction ends, since a change of the pauses waits for all who have read them.
+-- Above READ COMMITTED the snapshot can be older than the last change; then it fails with 40001, as
+-- a row does that has changed since.
+create function any_pauses()
+    returns boolean
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    are_there constant boolean := exists (select from claim_pauses);
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        perform from pause_guard for share;
+    end if;
+    return are_there;
+end;
+$$;
+
+comment on function any_pauses() is 'Whether claiming is paused for anything, as of now.';
+
 -- Whether a pause covers a task of this type in this feature.
 create function is_claiming_paused(of_type text, in_feature uuid)
     returns boolean
@@ -2856,7 +2890,7 @@ create function is_claiming_paused(of_type text, in_feature uuid)
     set search_path from current
 as $$
 begin
-    return exists (
+    return any_pauses() and exists (
         select from claim_pauses as pause
         where
             num_nonnulls(pause.epic_id, pause.feature_id, pause.agent_type) = 0
@@ -2871,6 +2905,34 @@ $$;
 
 comment on function is_claiming_paused(text, uuid) is
     'Whether claiming is paused for tasks of this agent type in this feature.';
+
+-- Writes into open tasks whether claiming is paused for them. Their rows are locked in the order of
+-- ids; a claim under way wins, and its task is paused as work that goes on.
+create function write_pauses(of_tasks uuid[])
+    returns void
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    perform
+    from tasks as task
+    where task.id = any(of_tasks)
+    order by task.id
+    for no key update;
+
+    update tasks as task
+    set is_paused = not task.is_paused
+    from task_details as details
+    where
+        task.id = any(of_tasks)
+        and details.task_id = task.id
+        and task.status in ('pending', 'blocked', 'in_progress', 'in_review')
+        and task.is_paused <> is_claiming_paused(task.agent_type, details.feature_id);
+end;
+$$;
+
+comment on function write_pauses(uuid[]) is
+    'Writes into open tasks whether claiming is paused for them.';
 
 -- A task whose priority changes, which is abandoned, or taken up again: its blockers inherit the
 -- new priority, or stop inheriting from it.
@@ -4359,7 +4421,7 @@ begin
     new.reserved_for := coalesce(new.assigned_agent, '');
     new.for_type := coalesce(new.agent_type, '');
     new.place := coalesce(new.execution_order, 2147483647);
-    if new.agent_type is distinct from old.agent_type and exists (select from claim_pauses) then
+    if new.agent_type is distinct from old.agent_type and any_pauses() then
         new.is_paused := is_claiming_paused(
             new.agent_type,
             (select details.feature_id from task_details as details where details.task_id = new.id)
@@ -4735,18 +4797,7 @@ begin
     select text.id, text.title, task_document(text.title, text.description)
     from text;
 
-    if exists (select from claim_pauses) then
-        select array_agg(task.id)
-        into ids
-        from tasks as task
-        inner join task_details as details on details.task_id = task.id
-        where
-            task.id = any(ids) and is_claiming_paused(task.agent_type, details.feature_id);
-
-        update tasks as task
-        set is_paused = true
-        where task.id = any(ids);
-    end if;
+    perform write_pauses(ids) where any_pauses();
     return null;
 end;
 $$;
@@ -4768,7 +4819,15 @@ create function lock_claim_pauses()
     set search_path from current
 as $$
 begin
+    -- The deletion of any epic or feature comes by here.
+    if tg_op = 'DELETE' and not exists (select from claim_pauses) then
+        return null;
+    end if;
     lock table claim_pauses in access exclusive mode;
+    update pause_guard set version = version + 1 where only_row;
+    if not found then
+        insert into pause_guard (version) values (0) on conflict do nothing;
+    end if;
     return null;
 end;
 $$;
@@ -4780,8 +4839,7 @@ create trigger claim_pauses_10_lock
     for each statement
     execute function lock_claim_pauses();
 
--- Writes is_paused into the open tasks of the scope. Their rows are locked in the order of ids; a
--- claim under way wins, and its task is paused as work that goes on.
+-- Writes a pause, or its end, into the open tasks that it covers.
 create function write_paused_tasks()
     returns trigger
     language plpgsql
@@ -4789,36 +4847,27 @@ create function write_paused_tasks()
 as $$
 declare
     scope claim_pauses := case when tg_op = 'DELETE' then old else new end;
-    ids uuid[];
-    is_paused_now boolean[];
 begin
-    select array_agg(locked.id), array_agg(is_claiming_paused(locked.agent_type, locked.feature_id))
-    into ids, is_paused_now
-    from (
-        select
-            task.id,
-            task.agent_type,
-            details.feature_id
-        from tasks as task
-        inner join task_details as details on details.task_id = task.id
-        where
-            task.status in ('pending', 'blocked', 'in_progress', 'in_review')
-            and (scope.agent_type is null or task.agent_type = scope.agent_type)
-            and (scope.feature_id is null or details.feature_id = scope.feature_id)
-            and (
-                scope.epic_id is null
-                or details.feature_id in (
-                    select feature.id from features as feature where feature.epic_id = scope.epic_id
-                )
+    if current_setting('transaction_isolation') <> 'read committed' then
+        -- The snapshot is older than the lock, and misses tasks that were made in between.
+        raise exception using
+            errcode = 'active_sql_transaction',
+            message = 'claiming is paused and resumed at READ COMMITTED only',
+            hint = 'Pause in a transaction of its own, of the default isolation level.';
+    end if;
+    perform write_pauses(array_agg(task.id))
+    from tasks as task
+    inner join task_details as details on details.task_id = task.id
+    where
+        task.status in ('pending', 'blocked', 'in_progress', 'in_review')
+        and (scope.agent_type is null or task.agent_type = scope.agent_type)
+        and (scope.feature_id is null or details.feature_id = scope.feature_id)
+        and (
+            scope.epic_id is null
+            or details.feature_id in (
+                select feature.id from features as feature where feature.epic_id = scope.epic_id
             )
-        order by task.id
-        for no key update of task
-    ) as locked;
-
-    update tasks as task
-    set is_paused = paused.is_paused
-    from unnest(ids, is_paused_now) as paused (id, is_paused)
-    where task.id = paused.id and task.is_paused <> paused.is_paused;
+        );
     return null;
 end;
 $$;
@@ -4864,17 +4913,9 @@ create function follow_feature()
     language plpgsql
     set search_path from current
 as $$
-declare
-    is_paused_now boolean;
 begin
-    if old.feature_id is distinct from new.feature_id and exists (select from claim_pauses) then
-        is_paused_now := is_claiming_paused(
-            (select task.agent_type from tasks as task where task.id = new.task_id),
-            new.feature_id
-        );
-        update tasks as task
-        set is_paused = is_paused_now
-        where task.id = new.task_id;
+    if old.feature_id is distinct from new.feature_id then
+        perform write_pauses(array[new.task_id]) where any_pauses();
     end if;
     return null;
 end;
@@ -4886,6 +4927,29 @@ create trigger task_details_90_follow_feature
     after update of feature_id on task_details
     for each row
     execute function follow_feature();
+
+-- The tasks of a feature that moves to another epic are paused as that is.
+create function follow_epic()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if old.epic_id <> new.epic_id then
+        perform write_pauses(array_agg(details.task_id))
+        from task_details as details
+        where details.feature_id = new.id and any_pauses();
+    end if;
+    return null;
+end;
+$$;
+
+comment on function follow_epic() is 'Pauses the tasks of a feature as its new epic is.';
+
+create trigger features_90_follow_epic
+    after update of epic_id on features
+    for each row
+    execute function follow_epic();
 
 -- An imported row has a source, and counts downwards from 0 unless it comes with its number.
 create function number_imported_history()

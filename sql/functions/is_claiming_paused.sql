@@ -5,7 +5,7 @@ create function is_claiming_paused(of_type text, in_feature uuid)
     set search_path from current
 as $$
 begin
-    return exists (
+    return any_pauses() and exists (
         select from claim_pauses as pause
         where
             num_nonnulls(pause.epic_id, pause.feature_id, pause.agent_type) = 0

@@ -6,7 +6,15 @@ create function lock_claim_pauses()
     set search_path from current
 as $$
 begin
+    -- The deletion of any epic or feature comes by here.
+    if tg_op = 'DELETE' and not exists (select from claim_pauses) then
+        return null;
+    end if;
     lock table claim_pauses in access exclusive mode;
+    update pause_guard set version = version + 1 where only_row;
+    if not found then
+        insert into pause_guard (version) values (0) on conflict do nothing;
+    end if;
     return null;
 end;
 $$;

@@ -4,17 +4,9 @@ create function follow_feature()
     language plpgsql
     set search_path from current
 as $$
-declare
-    is_paused_now boolean;
 begin
-    if old.feature_id is distinct from new.feature_id and exists (select from claim_pauses) then
-        is_paused_now := is_claiming_paused(
-            (select task.agent_type from tasks as task where task.id = new.task_id),
-            new.feature_id
-        );
-        update tasks as task
-        set is_paused = is_paused_now
-        where task.id = new.task_id;
+    if old.feature_id is distinct from new.feature_id then
+        perform write_pauses(array[new.task_id]) where any_pauses();
     end if;
     return null;
 end;

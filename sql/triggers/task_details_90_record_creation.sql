@@ -56,18 +56,7 @@ begin
     select text.id, text.title, task_document(text.title, text.description)
     from text;
 
-    if exists (select from claim_pauses) then
-        select array_agg(task.id)
-        into ids
-        from tasks as task
-        inner join task_details as details on details.task_id = task.id
-        where
-            task.id = any(ids) and is_claiming_paused(task.agent_type, details.feature_id);
-
-        update tasks as task
-        set is_paused = true
-        where task.id = any(ids);
-    end if;
+    perform write_pauses(ids) where any_pauses();
     return null;
 end;
 $$;

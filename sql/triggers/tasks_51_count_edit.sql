@@ -10,7 +10,7 @@ begin
     new.reserved_for := coalesce(new.assigned_agent, '');
     new.for_type := coalesce(new.agent_type, '');
     new.place := coalesce(new.execution_order, 2147483647);
-    if new.agent_type is distinct from old.agent_type and exists (select from claim_pauses) then
+    if new.agent_type is distinct from old.agent_type and any_pauses() then
         new.is_paused := is_claiming_paused(
             new.agent_type,
             (select details.feature_id from task_details as details where details.task_id = new.id)

@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -32,7 +33,7 @@ from taskdb.errors import (
     NotFoundError,
 )
 from taskdb.models import Claim, DependencyType, NewDependency, NewTask, TaskStatus
-from taskdb.queries import claims, dependencies, tasks
+from taskdb.queries import claims, dependencies, pauses, tasks
 from tests.arena import Arena
 from tests.interleave import LEVELS, Session, Step, wait_blocked
 from tests.servers import Databases
@@ -60,6 +61,12 @@ class Race:
     loser: type[Exception] | tuple[type[Exception], ...] | None = None
     # Whether it waits for a first one that has not committed yet.
     waits: bool = True
+    # Who changes a pause: that session is READ COMMITTED, as no other may.
+    pauser: str = ""
+
+    def is_for(self, first: IsolationLevel, second: IsolationLevel) -> bool:
+        level = {"first": first, "second": second}.get(self.pauser, LEVELS[0])
+        return level == LEVELS[0]
 
     def begin(self, conn: Connection) -> Given:
         return self.given(conn) or {}
@@ -117,7 +124,10 @@ def claimed(
         claim = claims.claim(conn, key=key, agent="zed")
         assert claim
         if lapsed:
-            conn.execute(b"update tasks set lease_expires_at = now() - interval '1 minute'")
+            conn.execute(
+                b"update tasks set lease_expires_at = now() - interval '1 minute'"
+                b" where claim_agent is not null"
+            )
         return {key: claim}
 
     return make
@@ -301,6 +311,69 @@ def held_by(agent: str) -> Callable[[Connection], bool]:
     return look
 
 
+def lapses(conn: Connection, given: Given) -> None:
+    """Let time pass: every claim whose lease is over ends."""
+    conn.execute(b"select pass_time(10)")
+
+
+def ends_many(conn: Connection, given: Given) -> None:
+    held = given["t"]
+    claims.complete_many(conn, task_ids=[held.task_id], tokens=[held.token])
+
+
+REQUEST = UUID(int=1)
+
+
+def asks(agent: str) -> Act:
+    """Claim the next task for the one request, or be told the claim that answers it."""
+
+    def act(conn: Connection, given: Given) -> None:
+        assert claims.claim_next(conn, agent=agent, request_id=REQUEST)
+
+    return act
+
+
+def requested(*keys: str) -> Callable[[Connection], Given]:
+    """A plan of which the request has the first task."""
+
+    def make(conn: Connection) -> Given:
+        plan(*keys)(conn)
+        claim = claims.claim_next(conn, agent="ann", request_id=REQUEST)
+        assert claim
+        return {claim.key: claim}
+
+    return make
+
+
+def paused(conn: Connection) -> None:
+    pauses.pause(conn)
+
+
+def pauses_all(conn: Connection, given: Given) -> None:
+    pauses.pause(conn)
+
+
+def resumes_all(conn: Connection, given: Given) -> None:
+    pauses.resume(conn)
+
+
+def pauses_coders(conn: Connection, given: Given) -> None:
+    pauses.pause(conn, agent_type="coder")
+
+
+def makes(key: str) -> Act:
+    return lambda conn, given: tasks.create(conn, key=key, title=key)
+
+
+def becomes_for_coders(key: str) -> Act:
+    return lambda conn, given: tasks.update(conn, key=key, agent_type="coder")
+
+
+def ready(*keys: str) -> Callable[[Connection], bool]:
+    """Just these tasks can be claimed."""
+    return lambda conn: {task.key for task in tasks.list_ready(conn)} == set(keys)
+
+
 Lost = ClaimLostError
 Loop = CircularDependencyError
 OPEN = ("blocked", 1)
@@ -390,6 +463,20 @@ RACES = [
         finishes("a"),
         adds("t>a"),
         stands(t=FREE),
+    ),
+    Race(
+        "a blocker completed, two edges added",
+        plan("a", "b", "t"),
+        finishes("a"),
+        adds("t>a", "t>b"),
+        stands(t=OPEN),
+    ),
+    Race(
+        "two edges added, a blocker completed",
+        plan("a", "b", "t"),
+        adds("t>a", "t>b"),
+        finishes("a"),
+        stands(t=OPEN),
     ),
     Race(
         "an edge added to a completed task, the task reopened",
@@ -709,6 +796,171 @@ RACES = [
         stands(),
         Lost,
     ),
+    Race(
+        "a lapse, and a heartbeat",
+        claimed("t", lapsed=True),
+        lapses,
+        holder(claims.heartbeat),
+        stands(t=FREE),
+        Lost,
+    ),
+    Race(
+        "a heartbeat, and a lapse",
+        claimed("t", lapsed=True),
+        holder(claims.heartbeat),
+        lapses,
+        held_by("zed"),
+        waits=False,
+    ),
+    Race(
+        "a lapse, and the zombie's completion",
+        claimed("t", lapsed=True),
+        lapses,
+        holder(claims.complete),
+        stands(t=FREE),
+        Lost,
+    ),
+    Race(
+        "a lapse, and a completion that claims the next one",
+        claimed("t", "u", lapsed=True),
+        lapses,
+        holder(claims.complete_and_claim_next, agent="zed"),
+        stands(t=FREE, u=FREE),
+        Lost,
+    ),
+    Race(
+        "two lapses",
+        claimed("t", lapsed=True),
+        lapses,
+        lapses,
+        stands(t=FREE),
+        waits=False,
+    ),
+    Race(
+        "many completed, and one of them released",
+        claimed("t", "u"),
+        ends_many,
+        holder(claims.release),
+        stands(t="completed"),
+        Lost,
+    ),
+    Race(
+        "one released, and many completed",
+        claimed("t", "u"),
+        holder(claims.release),
+        ends_many,
+        stands(t=FREE),
+    ),
+    # Requests
+    Race(
+        "two claims of one request",
+        plan("t", "u"),
+        asks("ann"),
+        asks("ann"),
+        held_by("ann"),
+    ),
+    Race(
+        # (Before the commit, and by an older snapshot, it is still answered by the old claim, whose
+        # token ends nothing any more.)
+        "a request's claim completed, and the request again",
+        requested("t", "u"),
+        holder(claims.complete),
+        asks("ann"),
+        stands(t="completed"),
+        waits=False,
+    ),
+    # Pauses
+    Race(
+        "a pause, and a claim",
+        plan("t"),
+        pauses_all,
+        takes("ann"),
+        ready(),
+        NothingLeftError,
+        waits=False,
+        pauser="first",
+    ),
+    Race(
+        "a pause, and a claim of this task",
+        plan("t"),
+        pauses_all,
+        takes_this("t", "ann"),
+        ready(),
+        NothingLeftError,
+        pauser="first",
+    ),
+    Race(
+        "a claim, and a pause",
+        plan("t"),
+        takes("ann"),
+        pauses_all,
+        held_by("ann"),
+        pauser="second",
+    ),
+    Race(
+        "a pause, and a task made",
+        plan("t"),
+        pauses_all,
+        makes("new"),
+        ready(),
+        pauser="first",
+    ),
+    Race(
+        "a task made, and a pause",
+        plan("t"),
+        makes("new"),
+        pauses_all,
+        ready(),
+        pauser="second",
+    ),
+    Race(
+        "the end of a pause, and a task made",
+        both_of(plan("t"), paused),
+        resumes_all,
+        makes("new"),
+        ready("new", "t"),
+        pauser="first",
+    ),
+    Race(
+        "a task made, and the end of a pause",
+        both_of(plan("t"), paused),
+        makes("new"),
+        resumes_all,
+        ready("new", "t"),
+        pauser="second",
+    ),
+    Race(
+        "a pause, and a task taken up again",
+        both_of(plan("t"), cancelled("t")),
+        pauses_all,
+        reopens("t"),
+        ready(),
+        pauser="first",
+    ),
+    Race(
+        "a task taken up again, and a pause",
+        both_of(plan("t"), cancelled("t")),
+        reopens("t"),
+        pauses_all,
+        ready(),
+        pauser="second",
+    ),
+    Race(
+        "a pause of a type, and a task that becomes one of it",
+        plan("t"),
+        pauses_coders,
+        becomes_for_coders("t"),
+        ready(),
+        pauser="first",
+    ),
+    Race(
+        "a task that becomes one of a type, and a pause of it",
+        plan("t"),
+        becomes_for_coders("t"),
+        pauses_coders,
+        ready(),
+        pauser="second",
+    ),
     # Priority inheritance
     Race(
         "both that a task inherits from cancelled",
@@ -839,15 +1091,21 @@ def pair_name(pair: tuple[IsolationLevel, IsolationLevel]) -> str:
     return "-".join("".join(word[0] for word in level.name.split("_")) for level in pair)
 
 
-# Sessions of one level in each run, of two in the slow one.
-SHOWN = [
-    pytest.param(pair, id=pair_name(pair), marks=[] if pair[0] is pair[1] else pytest.mark.slow)
+# Sessions of one level in each run, of two in the slow one; but who changes a pause has one level.
+CASES = [
+    pytest.param(
+        race,
+        pair,
+        id=f"{pair_name(pair)}-{race.name}",
+        marks=[] if pair[0] is pair[1] or race.pauser else pytest.mark.slow,
+    )
     for pair in PAIRS
+    for race in RACES
+    if race.is_for(*pair)
 ]
 
 
-@pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)
-@pytest.mark.parametrize("pair", SHOWN)
+@pytest.mark.parametrize(("race", "pair"), CASES)
 def test_second_session_waits_for_the_first_and_everything_holds(
     arena: Arena, race: Race, pair: tuple[IsolationLevel, IsolationLevel]
 ) -> None:
@@ -857,14 +1115,30 @@ def test_second_session_waits_for_the_first_and_everything_holds(
     assert outcome.waited == race.waits
 
 
-@pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)
-@pytest.mark.parametrize("pair", SHOWN)
+@pytest.mark.parametrize(("race", "pair"), CASES)
 def test_first_session_commits_after_the_snapshot_of_the_second_and_everything_holds(
     arena: Arena, race: Race, pair: tuple[IsolationLevel, IsolationLevel]
 ) -> None:
     outcome = arena.run(race, *pair, waiting=False)
 
     assert not outcome.broke(race), outcome
+
+
+@pytest.mark.parametrize("level", LEVELS[1:], ids=lambda level: level.name)
+@pytest.mark.parametrize("act", [pauses_all, resumes_all], ids=["pause", "resume"])
+def test_above_read_committed_no_pause_begins_or_ends(
+    arena: Arena, act: Act, level: IsolationLevel
+) -> None:
+    arena.clear()
+    if act is resumes_all:
+        paused(arena.conn)
+    session = arena.session("first", level)
+
+    error = session.start("acts", lambda conn: act(conn, {})).error()
+    session.rollback()
+
+    assert isinstance(error, psycopg.errors.ActiveSqlTransaction)
+    assert "READ COMMITTED only" in str(error)
 
 
 def first_done(waiting: dict[Session, Step[Any]]) -> Session:
@@ -967,6 +1241,30 @@ class Mutant:
 LOCK = r"perform\s+from unnest\(.*?for no key update offset 0\s+\) as task;"
 
 MUTANTS = [
+    Mutant(
+        "the ends of many new edges are read, but not locked",
+        "functions/add_many_edges.sql",
+        "add_many_edges",
+        r"for no key update\s+offset 0",
+        "offset 0",
+        ("a blocker completed, two edges added",),
+    ),
+    Mutant(
+        "pauses don't meet what is made by an older snapshot",
+        "functions/any_pauses.sql",
+        "any_pauses",
+        r"perform from pause_guard for share;",
+        "null;",
+        ("a pause, and a task made",),
+    ),
+    Mutant(
+        "pauses don't wait for what is being made",
+        "triggers/claim_pauses_10_lock.sql",
+        "lock_claim_pauses",
+        r"lock table claim_pauses in access exclusive mode;",
+        "",
+        ("a task made, and a pause",),
+    ),
     Mutant(
         "blockers of new edges are locked, but not written",
         "triggers/task_dependencies_90_add_edges.sql",
@@ -1103,5 +1401,6 @@ def test_a_guard_that_is_taken_out_is_missed(
             for race in races
             for waiting in (True, False)
             for pair in PAIRS
+            if race.is_for(*pair)
         )
     databases.drop(url)

@@ -450,6 +450,40 @@ def test_a_task_whose_type_is_no_longer_a_paused_one_can_be_claimed(conn: Connec
     assert claims.claim(conn, key="A", agent="ann")
 
 
+def test_a_feature_that_moves_to_another_epic_is_paused_as_that_is(conn: Connection) -> None:
+    ids = [epics.create(conn, key=key, title="E").id for key in ("E01", "E02")]
+    one = features.create(conn, epic_id=ids[0], key="E01-F01", title="F")
+    make_tasks(conn, "a", feature_id=one.id)
+    pauses.pause(conn, epic="E02")
+
+    def move(epic_id: UUID, key: str) -> None:
+        text = f"update features set key = '{key}', epic_id = '{epic_id}'"
+        conn.execute(text.encode())
+
+    move(ids[1], "E02-F01")
+    assert doctor.run(conn) == []
+    assert claims.claim_next(conn, agent="ada") is None
+
+    move(ids[0], "E01-F01")
+    assert doctor.run(conn) == []
+    assert take(conn).key == "a"
+
+
+@pytest.mark.parametrize("scope", ["epic", "feature"])
+def test_a_pause_ends_with_what_it_pauses(conn: Connection, scope: str) -> None:
+    epic = epics.create(conn, key="E01", title="E")
+    one = features.create(conn, epic_id=epic.id, key="E01-F01", title="F")
+    make_tasks(conn, "a", feature_id=one.id)
+    pauses.pause(conn, **{scope: {"epic": "E01", "feature": "E01-F01"}[scope]})
+
+    epics.delete(conn, key="E01")
+
+    assert doctor.run(conn) == []
+    assert pauses.list_pauses(conn) == []
+    make_tasks(conn, "free")
+    assert take(conn).key == "free"
+
+
 def test_a_task_that_moves_or_reopens_is_paused_as_it_then_is(conn: Connection) -> None:
     epic = epics.create(conn, key="E01", title="E")
     one = features.create(conn, epic_id=epic.id, key="E01-F01", title="F")

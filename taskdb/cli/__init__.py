@@ -69,6 +69,7 @@ COMMANDS = {
     "tasks": "tasks.list_",
     "waves": "insight.waves",
     "why": "tasks.why",
+    "work": "work.work",
     **{name: f"verbs.{name}" for name in VERBS},
 }
 

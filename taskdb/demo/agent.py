@@ -24,13 +24,13 @@ from taskdb.models.claims import Claim
 from taskdb.queries import claims
 from taskdb.queries.admin import demo
 
-__all__ = ["Job", "application_name", "run"]
+__all__ = ["Shift", "application_name", "run"]
 
 IDLE_SECONDS: Final = 0.03
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Shift:
     """What an agent is told: where to work, as who, how fast. `crew` names all the agents."""
 
     url: str
@@ -55,7 +55,7 @@ def application_name(agent: str) -> str:
     return f"taskdb demo {agent}"
 
 
-def run(job: Job) -> int:
+def run(job: Shift) -> int:
     """Work until nothing is left for this crew, or whoever started it is gone.
 
     Returns how many tasks it completed. A claim that was lost to another agent is dropped.
@@ -83,11 +83,11 @@ def run(job: Job) -> int:
     return completed
 
 
-def _claim(database: Database, job: Job) -> Claim | None:
+def _claim(database: Database, job: Shift) -> Claim | None:
     return database.retrying(lambda conn: claims.claim_next(conn, agent=job.name, lease=job.lease))
 
 
-def _complete(database: Database, job: Job, claim: Claim) -> Claim | None:
+def _complete(database: Database, job: Shift, claim: Claim) -> Claim | None:
     """Complete the task of *claim*, and return the claim of the next one."""
     done = database.retrying(
         lambda conn: claims.complete_and_claim_next(
@@ -97,7 +97,7 @@ def _complete(database: Database, job: Job, claim: Claim) -> Claim | None:
     return done.claim
 
 
-def _work(database: Database, job: Job, claim: Claim, seconds: float) -> None:
+def _work(database: Database, job: Shift, claim: Claim, seconds: float) -> None:
     stretch = job.lease_seconds / 3
     while seconds > stretch:
         time.sleep(stretch)
@@ -111,4 +111,4 @@ def _work(database: Database, job: Job, claim: Claim, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    run(Job(**json.loads(sys.argv[1])))
+    run(Shift(**json.loads(sys.argv[1])))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import IO, Final
 
 from taskdb.demo import agent
-from taskdb.demo.agent import Job
+from taskdb.demo.agent import Shift
 from taskdb.errors import TaskdbError
 
 __all__ = ["Crew", "Member"]
@@ -28,7 +28,7 @@ END_SECONDS: Final = 5.0
 class Member:
     """One agent: its process, what it wrote to stderr, and what it held when it was killed."""
 
-    job: Job
+    job: Shift
     process: subprocess.Popen[bytes]
     complaints: IO[bytes]
     killed_at: str | None = field(default=None)
@@ -47,7 +47,7 @@ class Member:
 class Crew:
     """The agents of a demo; used with `with`, so that none outlives it."""
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
+    def __init__(self, jobs: Sequence[Shift]) -> None:
         self._jobs = jobs
         self.members: list[Member] = []
 

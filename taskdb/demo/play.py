@@ -16,7 +16,7 @@ from rich.console import Console
 from taskdb import database, migrations
 from taskdb.database import workspaces
 from taskdb.demo import WORKSPACE, display
-from taskdb.demo.agent import Job
+from taskdb.demo.agent import Shift
 from taskdb.demo.crew import Crew
 from taskdb.demo.summary import Summary, summarise
 from taskdb.demo.watch import Standing, watch
@@ -81,7 +81,7 @@ def work_off(url: str, *, console: Console, pace: Pace | None = None) -> Summary
         began = time.monotonic()
         start = Standing.read(conn)
         lease, work = pace.lease.total_seconds(), pace.seconds_a_task(start.open)
-        jobs = [Job(url, WORKSPACE, name, CREW, lease, work) for name in CREW]
+        jobs = [Shift(url, WORKSPACE, name, CREW, lease, work) for name in CREW]
         with Crew(jobs) as crew:
             with display.for_console(console) as screen:
                 watch(conn, crew, screen, start)

@@ -38,8 +38,8 @@ QUICK = play.Pace(
 )
 
 
-def job(url: str, **changes: object) -> agent.Job:
-    quick = agent.Job(url, "taskdb", "ann", ("ann",), lease_seconds=30, work_seconds=0)
+def job(url: str, **changes: object) -> agent.Shift:
+    quick = agent.Shift(url, "taskdb", "ann", ("ann",), lease_seconds=30, work_seconds=0)
     return replace(quick, **changes)  # type: ignore[arg-type]
 
 

@@ -23,6 +23,7 @@ FLOORS = [
     {"queries"},
     {"database", "embedded"},
     {"events", "workspaces", "migrations", "exchange", "verbs"},
+    {"worker"},
     {"admin", "report"},
     {"retention", "demo"},
     {"cli"},

@@ -57,6 +57,7 @@ COMMANDS = {
     "generate": "generate.generate",
     "graph": "insight.graph",
     "import": "exchange.import_",
+    "mcp": "mcp.mcp",
     "migrate": "migrate.migrate",
     "prune": "prune.prune",
     "ready": "tasks.ready",

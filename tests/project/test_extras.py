@@ -50,3 +50,14 @@ def test_a_missing_extra_is_named(code: str) -> None:
     assert done.returncode == 1
     assert "is not installed" in done.stderr.splitlines()[-1]
     assert done.stderr.endswith("Run: pip install 'taskdb[cli]'\n")
+
+
+def test_the_extra_of_the_tools_is_named() -> None:
+    code = "import sys; sys.modules['mcp'] = None; import taskdb.verbs.tools"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd="/"
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.endswith("Run: pip install 'taskdb[mcp]'\n")

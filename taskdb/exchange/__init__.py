@@ -31,6 +31,7 @@ from taskdb.exchange.again import OnConflict
 from taskdb.exchange.detection import detect, kind_at
 from taskdb.exchange.files import STDIN, TooLargeError
 from taskdb.exchange.graph import settle
+from taskdb.exchange.lives import tell_lives
 from taskdb.exchange.load import LoadOptions, load
 from taskdb.exchange.options import EDGE_KINDS, ReadOptions
 from taskdb.exchange.plan import Plan
@@ -118,6 +119,8 @@ def import_plan(
     plan = _read(kind, path, prefix, options)
     if reset:
         plan.reset()
+    else:
+        tell_lives(plan)
     how = LoadOptions(strict, dry_run, OnConflict(on_conflict), prune)
     return load(conn, plan, how, progress or silent)
 

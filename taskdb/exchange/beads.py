@@ -23,7 +23,7 @@ from taskdb.exchange.plan import (
     PlanRelation,
     PlanTask,
 )
-from taskdb.exchange.rows import LONGEST_NAME, Row, key_fault
+from taskdb.exchange.rows import LONGEST_NAME, Row, is_text, key_fault
 from taskdb.exchange.shaping import (
     hold,
     label_names,
@@ -176,13 +176,19 @@ class _Reader:
         if task.blocked_reason is not None:
             self.plan.holding[key] = task.blocked_reason
         self._hold_back(row, task)
+        # A tombstone was closed when it was deleted; both stay in the metadata.
+        moments = {name: at for name in OTHER_MOMENTS if (at := row.time(name))}
+        deleted = task.status is TaskStatus.CANCELLED
+        task.closed_at = moments.get("deleted_at") if deleted else None
+        task.closed_by = _said(row, "deleted_by") if deleted else None
+        task.close_note = _said(row, "delete_reason" if deleted else "close_reason")
         settle_moments(row, task, assignee, updated_at)
         if word == HOOKED and task.claim and len(assignee or "") <= LONGEST_NAME:
             task.assigned_agent = assignee
         lists = {name: value for name in LISTS if (value := row.take(name)) is not None}
         task.labels = label_names(lists.get("labels"))
-        moments = {name: at.isoformat() for name in OTHER_MOMENTS if (at := row.time(name))}
-        rest = self.plan.keep({**moments, **row.rest()})
+        said = {name: at.isoformat() for name, at in moments.items()}
+        rest = self.plan.keep({**said, **row.rest()})
         source = source_of(
             self.plan,
             row,
@@ -270,6 +276,12 @@ class _Reader:
     def _relate(self, task: PlanTask, target: str, kind: str, said: Row) -> None:
         known = self._key(target) if target in self.issues else target
         self.plan.relations.append(PlanRelation(task.key, known, kind, said.where, said.rest()))
+
+
+def _said(row: Row, name: str) -> str | None:
+    """Return a text that goes to the metadata as well."""
+    value = row.peek(name)
+    return value if isinstance(value, str) and "\0" not in value and is_text(value) else None
 
 
 def _differ(one: JsonObject, other: JsonObject) -> bool:

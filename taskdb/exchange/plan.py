@@ -114,6 +114,13 @@ class PlanTask:
     blocked_at: datetime | None = None
     completed_at: datetime | None = None
     claim: LapsedClaim | None = None
+    # As the file has them, also where the database demands others: who works or worked on it,
+    # when it was begun and closed, by whom and why.
+    worker: str | None = None
+    begun_at: datetime | None = None
+    closed_at: datetime | None = None
+    closed_by: str | None = None
+    close_note: str | None = None
     labels: tuple[str, ...] = ()
     # Why nobody is to work on it, whatever its status: a gate, a template, an unknown type.
     no_work: str | None = None
@@ -158,7 +165,7 @@ class PlanParent:
 
 @dataclass(slots=True)
 class PlanHistory:
-    """A change of status that another tracker recorded."""
+    """A change of status that another tracker recorded; a *derived* one it tells otherwise."""
 
     task: str
     old_status: TaskStatus | None
@@ -167,6 +174,7 @@ class PlanHistory:
     created_at: datetime
     note: str | None = None
     forced: bool = False
+    derived: bool = False
 
 
 @dataclass(slots=True)

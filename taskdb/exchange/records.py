@@ -53,6 +53,7 @@ FIELDS: Final = (
     "scheduled_at",
     "completed_at",
     "cancelled_at",
+    "closed_by",
     # Why it was closed, and whether the tracker counts its status as closed.
     "resolution",
     "category",
@@ -120,6 +121,7 @@ class _Records:
             created_at=row.time("created_at"),
             started_at=row.time("started_at"),
             completed_at=row.time("completed_at"),
+            closed_by=row.name("closed_by"),
         )
         self._status(row, task, word)
         if kind is not None and not is_work(kind):
@@ -140,6 +142,7 @@ class _Records:
             priority=said_priority,
             type=kind,
             assignee=assignee,
+            closed_by=task.closed_by,
             updated_at=updated_at and updated_at.isoformat(),
         )
         kept = {"labels": list(task.labels)} if task.labels else {}
@@ -211,6 +214,7 @@ class _Records:
             row.odd["resolution"] = resolution
         if cancelled_at is not None:
             row.odd["cancelled_at"] = cancelled_at.isoformat()
+            task.closed_at = cancelled_at
         known = status_of(word, self.layout.own) if word else None
         closed = category is not None and category.strip().casefold() == DONE
         if known is None and cancelled_at is not None:

@@ -102,6 +102,9 @@ def settle_moments(
     nothing else is said. Only a completed one keeps the time of its completion, which can't
     lie before its creation. Every change is recorded.
     """
+    task.worker = agent
+    task.begun_at = task.started_at
+    task.closed_at = task.closed_at or task.completed_at
     if task.status is TaskStatus.IN_PROGRESS:
         task.started_at = task.started_at or updated_at or task.created_at
         if agent and len(agent) > LONGEST_NAME:

@@ -95,6 +95,7 @@ LAYOUTS: Final = {
             "updated_at": ("updated_at", "updated", "updatedAt"),
             "completed_at": ("completed_at", "completed", "closed_at", "closedAt"),
             "cancelled_at": ("cancelled_at", "canceled_at"),
+            "closed_by": ("closed_by", "closed by", "completed_by", "resolved_by", "closedBy"),
         }
     ),
 }

@@ -123,6 +123,7 @@ def test_a_plan_arrives_whole(conn: Conn, shark: Path) -> None:
         "tasks": 4,
         "dependencies": 2,
         "history": 2,
+        "history from moments": 2,
         "claims": 1,
         "source_history": 2,
     }
@@ -399,8 +400,8 @@ def test_progress_is_told_stage_by_stage(conn: Conn, shark: Path) -> None:
         ("tasks", 4, 4),
         ("dependencies", 0, 2),
         ("dependencies", 2, 2),
-        ("history", 0, 2),
-        ("history", 2, 2),
+        ("history", 0, 4),
+        ("history", 4, 4),
     ]
 
 

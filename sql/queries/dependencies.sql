@@ -93,7 +93,7 @@ inner join tasks as waiting on waiting.id = edge.task_id
 where task.key = :key
 order by waiting.key;
 
--- name: why_not_ready
+-- name: obstacles
 -- Why a task can't be claimed now, by this agent if one is named. No row: it can.
 --
 -- (The id is looked up first: a join with the view would compute it for every task.)

@@ -104,15 +104,46 @@ def dependents_of(key: Key) -> list[RelatedTask]:
 
 
 @query
-def why_not_ready(
+def obstacles(
     key: Key, *, agent: Name | None = None, agent_type: Name | None = None
 ) -> list[Obstacle]:
+    """Return what keeps a task from being claimed; nothing for an unknown key too.
+
+    `why_not_ready` is the friendlier way in.
+    """
+    ...
+
+
+@overload
+def why_not_ready(
+    conn: Connection[Any], key: str, *, agent: str | None = None, agent_type: str | None = None
+) -> list[Obstacle]: ...
+@overload
+def why_not_ready(
+    conn: AsyncConnection[Any], key: str, *, agent: str | None = None, agent_type: str | None = None
+) -> Awaitable[list[Obstacle]]: ...
+def why_not_ready(
+    conn: Connection[Any] | AsyncConnection[Any],
+    key: str,
+    *,
+    agent: str | None = None,
+    agent_type: str | None = None,
+) -> list[Obstacle] | Awaitable[list[Obstacle]]:
     """Return all that keeps a task from being claimed now; an empty list: it can be.
 
     With *agent* or *agent_type*, by that agent; without, by an agent it may be reserved for.
-    A key that no task has gives an empty list too.
+    Raises `NotFoundError` if there is no such task.
     """
-    ...
+    return run(conn, _why_not_ready(key, agent, agent_type))
+
+
+def _why_not_ready(key: str, agent: str | None, agent_type: str | None) -> Steps[list[Obstacle]]:
+    from taskdb.queries.tasks import known_ids
+
+    found: list[Obstacle] = yield call(obstacles, key=key, agent=agent, agent_type=agent_type)
+    if not found:
+        yield from known_ids([key])
+    return found
 
 
 @query

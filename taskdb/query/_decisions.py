@@ -236,7 +236,7 @@ class Decisions:
             return True
         if rows > 1:
             raise TooManyRowsError(
-                f"{self.name} found {rows} rows{self._for(values)}, where one is promised",
+                f"{rows} rows were found{self._for(values)}, where one is promised",
                 where=self.where,
             )
         if size is Size.ONE:
@@ -312,7 +312,7 @@ class Decisions:
         )
 
     def _no_row(self, values: tuple[Any, ...]) -> Exception:
-        message = f"{self.name} found no row{self._for(values)}"
+        message = f"no row was found{self._for(values)}"
         return made(self._missing or NotFoundError, message, self.where)
 
     def _for(self, values: tuple[Any, ...]) -> str:

@@ -258,7 +258,7 @@ async def test_unset_leaves_a_column_and_none_clears_it(shop: Shop, call: Caller
     assert await call(shop.change, key="a", number=2) == Item("a", 2, "n")
     assert await call(shop.change, key="a", note=None) == Item("a", 2, None)
     assert await call(shop.change, key="a", number=3, note="m") == Item("a", 3, "m")
-    with pytest.raises(NotFoundError, match=r"shop.change found no row for key='b', number='4'"):
+    with pytest.raises(NotFoundError, match=r"no row was found for key='b', number='4'"):
         await call(shop.change, key="b", number=4)
 
 

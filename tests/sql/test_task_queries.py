@@ -774,3 +774,15 @@ async def test_stream_and_batch_on_an_async_connection(aconn: psycopg.AsyncConne
 
     assert [task.key for task in made] == ["t0", "t1", "t2", "t3", "t4"]
     assert sorted(streamed) == sorted(task.key for task in made)
+
+
+def test_why_an_unknown_task_is_not_ready_is_an_error(conn: psycopg.Connection) -> None:
+    with pytest.raises(NotFoundError, match="NOWHERE"):
+        dependencies.why_not_ready(conn, "NOWHERE")
+
+
+async def test_why_an_unknown_task_is_not_ready_is_an_awaited_error(
+    aconn: psycopg.AsyncConnection,
+) -> None:
+    with pytest.raises(NotFoundError, match="NOWHERE"):
+        await dependencies.why_not_ready(aconn, "NOWHERE")

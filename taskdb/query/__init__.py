@@ -7,6 +7,7 @@ for what its own database refuses.
 from typing import TYPE_CHECKING
 
 from taskdb.query._annotations import Rule
+from taskdb.query._decisions import BatchRow
 from taskdb.query._queries import Queries
 from taskdb.query._query import Query
 from taskdb.query._statements import Variant
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UNSET",
+    "BatchRow",
     "ConstraintRule",
     "Json",
     "Length",

@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import count
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final, LiteralString, NoReturn, TypeAlias, cast
+from typing import Any, Final, Generic, LiteralString, NoReturn, ParamSpec, TypeAlias, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 import psycopg
@@ -68,6 +68,8 @@ SHOWN_CHARACTERS: Final = 80
 # The server's type void: a function called for its effect.
 VOID: Final = 2278
 
+P = ParamSpec("P")
+
 _cursor_numbers: Final = count(1)
 # Connections whose prepared statements no longer fit the tables, to be cleared before the next
 # statement: in a failed transaction it could not be done at once.
@@ -78,6 +80,20 @@ copying: Final[WeakKeyDictionary[Any, Any]] = WeakKeyDictionary()
 AnyCursor: TypeAlias = (
     RawCursor[Any] | AsyncRawCursor[Any] | RawServerCursor[Any] | AsyncRawServerCursor[Any]
 )
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRow(Generic[P]):
+    """One row of a batch: the arguments of one call of a query, checked and encoded."""
+
+    query: str
+    values: tuple[Any, ...]
+
+    def values_for(self, query: str) -> tuple[Any, ...]:
+        """Return the values. Raises TypeError if they are another query's."""
+        if query != self.query:
+            raise TypeError(f"a row of {self.query} is none of {query}: make it with .row(...)")
+        return self.values
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +205,12 @@ class Decisions:
                     rule = f"has no effect when {term.name} is given"
                 raise ValidationError(fact.partition("=")[0], rule, where=self.where)
 
-    def bind_row(self, number: int, row: Mapping[str, Any]) -> tuple[Prepared, tuple[Any, ...]]:
+    def bind_row(
+        self, number: int, row: Mapping[str, Any] | BatchRow[...]
+    ) -> tuple[Prepared, tuple[Any, ...]]:
         """Return the plan and the bound arguments of one row of a batch."""
         try:
-            values = self.bind(**row)
+            values = row.values_for(self.name) if isinstance(row, BatchRow) else self.bind(**row)
             return self.plan(values), values
         except (TypeError, ValidationError) as exc:
             exc.add_note(f"in row {number} of the batch")

@@ -11,84 +11,41 @@ from __future__ import annotations
 import json
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from ipaddress import (
-    IPv4Address,
-    IPv4Interface,
-    IPv4Network,
-    IPv6Address,
-    IPv6Interface,
-    IPv6Network,
-)
-from typing import Any, Final, Literal, TypeAlias, cast, get_args, get_origin
-from uuid import UUID
+from typing import Any, cast, get_args, get_origin
 
 import psycopg
-from psycopg.adapt import Transformer
-from psycopg.pq import Format
-from psycopg.types.multirange import Multirange
-from psycopg.types.range import Range
 
 from taskdb.query._annotations import LISTS, NONE, is_any, is_class, members, spelled, unwrapped
-from taskdb.query._conversions import MisreadError, read_whole, whole
+from taskdb.query._conversions import MisreadError, whole
+from taskdb.query._leaves import (
+    READ_AS,
+    Decode,
+    Leaves,
+    Prepare,
+    compose,
+    fixed,
+    is_leaf,
+    json_leaf,
+    member_of,
+    of_kind,
+    other,
+    text_leaf,
+    without_decimals,
+)
 from taskdb.query._literals import is_array, read_array, read_composite
 from taskdb.query._rowclasses import (
     UnsupportedResultError,
+    column_name,
     constructor_fields,
     holds_rows,
     is_row_class,
     row_class,
 )
 from taskdb.query._types import OBJECTS, ServerType, TypeKind, is_json, is_sequence, item_of
-from taskdb.query.rules import Naive
 
 __all__ = ["Leaves", "Nested", "refuse_unreadable_fields"]
-
-Decode: TypeAlias = Callable[[Any], Any]
-# Makes the function that decodes, for one result.
-Prepare: TypeAlias = "Callable[[Leaves], Decode]"
-
-_TYPES: Final = psycopg.adapters.types
-_SHOWN: Final = 80
-# By which type psycopg reads the text of a class, if not Python alone does.
-_READ_AS: Final[dict[Any, str]] = {
-    date: "date",
-    time: "time",
-    datetime: "timestamptz",
-    Naive: "timestamp",
-    timedelta: "interval",
-    bytes: "bytea",
-    **dict.fromkeys((IPv4Address, IPv6Address, IPv4Interface, IPv6Interface), "inet"),
-    **dict.fromkeys((IPv4Network, IPv6Network), "cidr"),
-}
-_RANGES: Final[dict[Any, str]] = {
-    int: "int8",
-    Decimal: "num",
-    date: "date",
-    datetime: "tstz",
-    Naive: "ts",
-}
-
-
-class Leaves:
-    """What psycopg reads of a text, for the connection of one result."""
-
-    def __init__(self, cursor: psycopg.Cursor[Any] | psycopg.AsyncCursor[Any]) -> None:
-        self._result = cursor.pgresult
-        self._transformer = Transformer.from_context(cursor)
-
-    def reader(self, type_name: str) -> Decode:
-        """Return what reads the text of a type that psycopg knows."""
-        info = _TYPES[type_name]
-        load = self._transformer.get_loader(info.oid, Format.TEXT).load
-        return lambda text: load(text.encode())
-
-    def raw(self, row: int, column: int) -> bytes:
-        """Return a value of the result as the server sent it, for numbers that JSON rounds."""
-        assert self._result is not None
-        return self._result.get_value(row, column) or b""
 
 
 # What is annotated
@@ -136,7 +93,7 @@ def refuse_unreadable_fields(annotation: Any, at: str, around: tuple[type, ...] 
         return
     meant, _ = unwrapped(kind)
     if not is_row_class(meant):
-        if not is_json(kind) and not _is_leaf(kind):
+        if not is_json(kind) and not is_leaf(kind):
             raise UnsupportedResultError(
                 f"{at} is annotated {spelled(kind)}, which is not read from inside a column: "
                 "annotate what it holds, or str"
@@ -152,22 +109,7 @@ def refuse_unreadable_fields(annotation: Any, at: str, around: tuple[type, ...] 
 
 
 def _are_addresses(kinds: Sequence[Any]) -> bool:
-    return len({_READ_AS.get(unwrapped(each)[0], each) for each in kinds}) == 1
-
-
-def _is_leaf(annotation: Any) -> bool:
-    meant, _ = unwrapped(annotation)
-    origin: Any = get_origin(meant) or meant
-    if origin in (Range, Multirange):
-        return _range_name(meant) is not None
-    return (
-        meant in (str, int, float, Decimal, bool, UUID)
-        or meant in _READ_AS
-        or origin is Literal
-        or is_class(meant, Enum)
-        or origin in OBJECTS
-        or typing.is_typeddict(meant)
-    )
+    return len({READ_AS.get(unwrapped(each)[0], each) for each in kinds}) == 1
 
 
 def _holds_decimals(annotation: Any) -> bool:
@@ -205,7 +147,7 @@ def _from_text(annotation: Any) -> Prepare:
         return lambda leaves: _either(from_text(leaves), from_document(leaves), "(")
     if (get_origin(meant) or meant) in OBJECTS or typing.is_typeddict(meant):
         return _document(kind)
-    return _text_leaf(kind)
+    return text_leaf(kind)
 
 
 def _either(read: Decode, read_document: Decode, sign: str) -> Decode:
@@ -227,13 +169,9 @@ def _document(annotation: Any) -> Prepare:
         try:
             return json.loads(text, parse_float=parse_float)
         except ValueError:
-            raise _other(text, annotation) from None
+            raise other(text, annotation) from None
 
-    return lambda leaves: _compose(prepare(leaves), parse)
-
-
-def _compose(outer: Decode, inner: Decode) -> Decode:
-    return lambda value: outer(inner(value))
+    return lambda leaves: compose(prepare(leaves), parse)
 
 
 def _list_of_text(annotation: Any) -> Prepare:
@@ -267,7 +205,7 @@ def _items(annotation: Any, decode: Decode) -> Decode:
 
     def read(values: Any) -> list[Any]:
         if type(values) is not list:
-            raise _other(values, annotation)
+            raise other(values, annotation)
         found: list[Any] = []
         for value in cast("list[Any]", values):
             if value is None:
@@ -285,7 +223,7 @@ def _items(annotation: Any, decode: Decode) -> Decode:
             except MisreadError as exc:
                 raise exc.inside(f"[{len(found)}]") from None
             except unreadable as exc:
-                raise _other(value, item_of(annotation), exc).inside(f"[{len(found)}]") from None
+                raise other(value, item_of(annotation), exc).inside(f"[{len(found)}]") from None
         return found
 
     return read
@@ -298,180 +236,24 @@ def _unreadable(annotation: Any) -> tuple[type[Exception], ...]:
     return (ValueError, TypeError, ArithmeticError, psycopg.Error)
 
 
-def _other(value: Any, annotation: Any, cause: Exception | None = None) -> MisreadError:
-    why = f": {cause}" if isinstance(cause, psycopg.Error) else ""
-    return MisreadError(
-        repr(value)[:_SHOWN],
-        f"which is no {spelled(annotation)}{why}",
-        "Annotate what it is, or let the statement return what is annotated",
-    )
-
-
-def _text_leaf(annotation: Any) -> Prepare:
-    meant, rules = unwrapped(annotation)
-    if get_origin(meant) is Literal:
-        return _fixed(_member_of({_as_text(each): each for each in get_args(meant)}, annotation))
-    if is_class(meant, Enum):
-        found = {_as_text(each.value): each for each in cast("type[Enum]", meant)}
-        return _fixed(_member_of(found, annotation))
-    plain: dict[Any, Decode] = {
-        str: str,
-        int: read_whole,
-        float: float,
-        Decimal: Decimal,
-        UUID: UUID,
-        bool: _member_of({"t": True, "f": False}, annotation),
-    }
-    if meant in plain:
-        return _fixed(plain[meant])
-    if meant is datetime and any(isinstance(rule, Naive) for rule in rules):
-        meant = Naive
-    name = _range_name(meant) or _READ_AS[meant]
-    if name in ("inet", "cidr"):
-        return lambda leaves: _instance(leaves.reader(name), annotation)
-    return lambda leaves: leaves.reader(name)
-
-
-def _fixed(decode: Decode) -> Prepare:
-    return lambda _: decode
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "t" if value else "f"
-    return str(value)
-
-
-def _member_of(values: Mapping[Any, Any], annotation: Any) -> Decode:
-    def decode(value: Any) -> Any:
-        try:
-            return values[value]
-        except KeyError:
-            raise MisreadError(
-                repr(value)[:_SHOWN],
-                f"which {spelled(annotation)} does not have",
-                "Add it there, or correct the data",
-            ) from None
-
-    return decode
-
-
-def _instance(read: Decode, annotation: Any) -> Decode:
-    """An address of the annotated kind alone."""
-    kinds = tuple(unwrapped(each)[0] for each in members(annotation))
-
-    def decode(text: Any) -> Any:
-        value = read(text)
-        if type(value) not in kinds:
-            raise _other(text, annotation)
-        return value
-
-    return decode
-
-
-def _range_name(meant: Any) -> str | None:
-    """The type by which psycopg reads a range of this annotation."""
-    origin, bounds = get_origin(meant), get_args(meant)
-    if origin not in (Range, Multirange) or not bounds:
-        return None
-    bound, rules = unwrapped(bounds[0])
-    if bound is datetime and any(isinstance(rule, Naive) for rule in rules):
-        bound = Naive
-    if bound not in _RANGES:
-        return None
-    return f"{_RANGES[bound]}{'range' if origin is Range else 'multirange'}"
-
-
 # From JSON, as psycopg or this module parsed it
 
 
 def _from_json(annotation: Any) -> Prepare:
     if is_any(annotation):
-        return _fixed(_without_decimals)
+        return fixed(without_decimals)
     kind, _ = _alone(annotation)
     meant, _ = unwrapped(kind)
     if is_json(kind):
-        return _fixed(_without_decimals)
+        return fixed(without_decimals)
     if is_sequence(kind, LISTS):
         prepare = _from_json(item_of(kind))
         return lambda leaves: _items(kind, prepare(leaves))
     if is_row_class(meant):
         return _Constructor(meant, _from_json).of_object
     if (get_origin(meant) or meant) in OBJECTS or typing.is_typeddict(meant):
-        return _fixed(_compose(_without_decimals, _of_kind((dict,), kind)))
-    return _json_leaf(kind)
-
-
-def _without_decimals(value: Any) -> Any:
-    """A document that nothing is said of, as psycopg gives it: with floats."""
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, list):
-        return [_without_decimals(each) for each in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        pairs = cast("dict[str, Any]", value).items()
-        return {key: _without_decimals(each) for key, each in pairs}
-    return value
-
-
-def _of_kind(kinds: tuple[type, ...], annotation: Any, convert: Decode | None = None) -> Decode:
-    def decode(value: Any) -> Any:
-        if type(value) not in kinds:
-            raise _other(value, annotation)
-        return value if convert is None else convert(value)
-
-    return decode
-
-
-# JSON has no NaN and no infinity, so PostgreSQL writes them as strings.
-_NUMBERS: Final = (int, float, Decimal, str)
-
-
-def _json_leaf(annotation: Any) -> Prepare:
-    meant, rules = unwrapped(annotation)
-    if get_origin(meant) is Literal:
-        return _fixed(_member_of({each: each for each in get_args(meant)}, annotation))
-    if is_class(meant, Enum):
-        members_by_value = {each.value: each for each in cast("type[Enum]", meant)}
-        return _fixed(_member_of(members_by_value, annotation))
-    naive = any(isinstance(rule, Naive) for rule in rules)
-    plain: dict[Any, Decode] = {
-        str: _of_kind((str,), annotation),
-        bool: _of_kind((bool,), annotation),
-        int: _of_kind((int, float, Decimal), annotation, _integer),
-        float: _of_kind(_NUMBERS, annotation, float),
-        Decimal: _of_kind(_NUMBERS, annotation, _exact),
-        UUID: _of_kind((str,), annotation, UUID),
-        date: _of_kind((str,), annotation, date.fromisoformat),
-        time: _of_kind((str,), annotation, time.fromisoformat),
-        datetime: _of_kind((str,), annotation, _naive if naive else _aware),
-    }
-    if meant in plain:
-        return _fixed(plain[meant])
-    prepare = _text_leaf(annotation)
-    return lambda leaves: _of_kind((str,), annotation, prepare(leaves))
-
-
-def _integer(value: float | Decimal) -> int:
-    return value if isinstance(value, int) else whole(Decimal(value))
-
-
-def _exact(value: Any) -> Decimal:
-    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-
-
-def _aware(text: str) -> datetime:
-    value = datetime.fromisoformat(text)
-    if value.tzinfo is None:
-        raise ValueError("it has no time zone")
-    return value
-
-
-def _naive(text: str) -> datetime:
-    value = datetime.fromisoformat(text)
-    if value.tzinfo is not None:
-        raise ValueError("it has a time zone")
-    return value
+        return fixed(compose(without_decimals, of_kind((dict,), kind)))
+    return json_leaf(kind)
 
 
 # Composites that psycopg was told of: their fields are values already
@@ -499,9 +281,9 @@ def _of_registered_field(annotation: Any) -> Prepare:
     meant, _ = unwrapped(kind)
     if is_class(meant, Enum):
         every = list(cast("type[Enum]", meant))
-        return _fixed(_member_of({**{e.value: e for e in every}, **{e: e for e in every}}, kind))
+        return fixed(member_of({**{e.value: e for e in every}, **{e: e for e in every}}, kind))
     if meant is int:
-        return _fixed(lambda found: whole(found) if type(found) is Decimal else found)
+        return fixed(lambda found: whole(found) if type(found) is Decimal else found)
     if not holds_rows(annotation):
         return _plain
     from_text, registered = _from_text(annotation), _from_registered(annotation)
@@ -535,7 +317,7 @@ class _Constructor:
         return self._compiled(leaves, f"({keys},) if len(value) == {len(self.fields)} else lack()")
 
     def _keys(self) -> list[str]:
-        return [name for name, _, _ in self.fields]
+        return [column_name(name) for name, _, _ in self.fields]
 
     def _split(self, value: Any) -> Sequence[Any]:
         if isinstance(value, tuple):
@@ -596,7 +378,7 @@ class _Constructor:
             except MisreadError as misread:
                 raise misread.inside(f".{name}") from None
             except _unreadable(annotation) as cause:
-                raise _other(field, annotation, cause).inside(f".{name}") from exc
+                raise other(field, annotation, cause).inside(f".{name}") from exc
 
     def _values(self, value: Any) -> Sequence[Any]:
         if isinstance(value, dict):
@@ -605,11 +387,11 @@ class _Constructor:
                 raise self._misfit(f"the keys {', '.join(found)}")
             return [found[key] for key in self._keys()]
         if not isinstance(value, str | tuple):
-            raise _other(value, self.cls)
+            raise other(value, self.cls)
         try:
             fields = self._split(value)
         except ValueError:
-            raise _other(value, self.cls) from None
+            raise other(value, self.cls) from None
         if len(fields) != len(self.fields):
             raise self._misfit(f"{len(fields)} fields")
         return fields

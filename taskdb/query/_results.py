@@ -20,6 +20,7 @@ from taskdb.query._conversions import MisreadError, conversion
 from taskdb.query._rowclasses import (
     UnsupportedResultError,
     constructor_fields,
+    field_name,
     holds_rows,
     is_row_class,
     refuse_no_result,
@@ -125,7 +126,7 @@ class Result:
                     f"{spelled(self.fields[0].annotation)}"
                 )
             return [0]
-        names = [bare_name(name) for name in names]
+        names = [field_name(name) for name in names]
         wanted = [field.name for field in self.fields]
         wrong = [
             *(f"column {name} has no field" for name in names if name not in wanted),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import keyword
 import typing
 from typing import Any, Final, cast, get_args, get_origin
 
@@ -16,7 +17,9 @@ from taskdb.query._annotations import LISTS, NONE, is_any, members, spelled, unw
 
 __all__ = [
     "UnsupportedResultError",
+    "column_name",
     "constructor_fields",
+    "field_name",
     "holds_rows",
     "is_row_class",
     "refuse_no_result",
@@ -64,6 +67,17 @@ def row_class(annotation: Any) -> type | None:
         annotation = kinds[0]
     meant, _ = unwrapped(annotation)
     return meant if is_row_class(meant) else None
+
+
+def column_name(field: str) -> str:
+    """Return the column of a field: one named by a keyword of Python has a field `class_`."""
+    return field[:-1] if field.endswith("_") and keyword.iskeyword(field[:-1]) else field
+
+
+def field_name(column: str) -> str:
+    """Return the field of a column, without the mark by which its author speaks of NULL."""
+    name = column[:-1] if column.endswith(("!", "?")) else column
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def holds_rows(annotation: Any) -> bool:

@@ -284,3 +284,13 @@ def test_what_is_inside_is_written_for_review_and_verified(shop: Shop) -> None:
         "customers has the fields id integer, name text, mail text, expected are id integer, "
         "name text" in python(shop, "main.py", shop.url)
     )
+
+
+def test_a_column_named_by_a_keyword_gets_a_field_with_an_underscore(shop: Shop) -> None:
+    sql = shop.folder / "shop" / "sql" / "orders.sql"
+    sql.write_text('-- name: classes\nselect id, name as "class" from customers order by id;\n')
+
+    assert shop.call("generate").status == 0
+
+    assert "    id: int\n    class_: str\n" in shop.module.read_text()
+    assert shop.call("check", "contract").status == 0

@@ -22,7 +22,7 @@ from psycopg import AsyncConnection
 from psycopg.types.composite import CompositeInfo, register_composite
 from psycopg.types.range import Range
 
-from taskdb.errors import QueryDefinitionError
+from taskdb.errors import QueryDefinitionError, ValidationError
 from taskdb.query import Json, Naive, Queries, Query
 from taskdb.query.check import contract
 
@@ -565,7 +565,7 @@ class Day(NamedTuple):
 def test_dates_inside_are_read_as_the_session_writes_them(
     shop: Connection, make: Make, style: str
 ) -> None:
-    shop.execute(f"set local datestyle = '{style}'")
+    shop.execute("select set_config('datestyle', $1, true)", [style])
     q = typed(make("select row('2030-02-01'::date) as day"), with_field("day", Day))
 
     assert q(shop).day == Day(date(2030, 2, 1))
@@ -711,3 +711,49 @@ def test_a_document_of_another_shape_is_named(
     assert f"q.q returned {problem}" in str(caught.value)
     # What stands in a stored document only its reader sees.
     assert findings(shop, q) == []
+
+
+# Columns that are keywords of Python
+
+
+class Keyed(NamedTuple):
+    class_: str
+    from_: int | None
+
+
+class Lesson(NamedTuple):
+    class_: str
+    slot: Keyed
+
+
+@pytest.mark.parametrize("sql", ["k", "to_jsonb(k)"])
+def test_a_column_that_is_a_keyword_has_a_field_with_an_underscore(
+    shop: Connection, make: Make, sql: str
+) -> None:
+    shop.execute('create table k ("class" text not null, "from" integer)')
+    shop.execute("insert into k values ('a', 1)")
+    query = make(f'select k."class", {sql} as slot from k')
+
+    @query(file="q")
+    def q() -> list[Lesson]: ...
+
+    assert q(shop) == [Lesson("a", Keyed("a", 1))]
+    assert findings(shop, q) == []
+
+
+# Rows of a batch that type checkers see
+
+
+def test_a_row_of_a_batch_is_made_like_a_call(shop: Connection, make: Make) -> None:
+    query = make("select :n::integer + 1")
+
+    @query(file="q")
+    def q(*, n: int) -> int: ...
+
+    assert q.batch(shop, [q.row(n=1), {"n": 2}]) == [2, 3]
+    with pytest.raises(ValidationError, match="n must be"):
+        q.row(n="1")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'n'"):
+        q.row()  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"a row of other.q is none of q.q"):
+        q.batch(shop, [dataclasses.replace(q.row(n=1), query="other.q")])

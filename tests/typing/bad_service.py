@@ -19,6 +19,8 @@ def mistakes(conn: psycopg.Connection) -> None:
     print(claim.token)  # wrong: union-attr reportOptionalMemberAccess
     number: int = tasks.list_tasks(conn)  # wrong: assignment reportAssignmentType
     print(number)
+    tasks.get_by_key.row(key=5)  # wrong: arg-type reportArgumentType
+    tasks.get_by_key.row()  # wrong: call-arg reportCallIssue
     tasks.get_by_key.stream(conn, key="T-1").close()  # wrong: misc reportAttributeAccessIssue
 
 

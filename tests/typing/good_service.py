@@ -62,7 +62,7 @@ def titles(conn: psycopg.Connection) -> Generator[str]:
 
 
 def read_in_one_go(conn: psycopg.Connection, keys: list[str]) -> list[Task]:
-    return tasks.get_by_key.batch(conn, [{"key": key} for key in keys])
+    return tasks.get_by_key.batch(conn, [tasks.get_by_key.row(key=key) for key in keys])
 
 
 async def read_in_one_go_async(conn: psycopg.AsyncConnection, keys: list[str]) -> list[Task]:

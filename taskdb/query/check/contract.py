@@ -18,7 +18,8 @@ from taskdb.query._annotations import NONE, members, spelled
 from taskdb.query._combinations import MOST_COMBINATIONS
 from taskdb.query._decisions import place_of
 from taskdb.query._parameters import Parameter
-from taskdb.query._results import Field, Size, bare_name
+from taskdb.query._results import Field, Size
+from taskdb.query._rowclasses import field_name
 from taskdb.query._statements import Variant
 from taskdb.query._types import encodes_json, fits, is_sequence, item_of, sends
 from taskdb.query.catalogue import contract
@@ -256,8 +257,8 @@ class _Comparison:
     def _named_columns(
         self, row: type, fields: tuple[Field, ...], columns: tuple[Column, ...]
     ) -> Iterator[QueryFinding]:
-        by_name = {bare_name(column.name): column for column in columns}
-        names = [bare_name(column.name) for column in columns]
+        by_name = {field_name(column.name): column for column in columns}
+        names = [field_name(column.name) for column in columns]
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield self.finding(
                 f"has {names.count(name)} columns of the name {name}",

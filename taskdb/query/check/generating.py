@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import json
-import keyword
 import re
 import sys
 import textwrap
@@ -24,6 +23,7 @@ from psycopg import Connection
 
 from taskdb.query._combinations import MOST_COMBINATIONS
 from taskdb.query._results import bare_name
+from taskdb.query._rowclasses import field_name
 from taskdb.query._statements import Statement, Variant
 from taskdb.query._types import ServerType, TypeKind
 from taskdb.query.catalogue import contract
@@ -143,13 +143,14 @@ class _Part:
         inside = self.inside
         if inside is not None and inside.fields:
             return {
-                each.name or f"f{number}": self._known(each, types, inside, each.name)
+                field_name(each.name) or f"f{number}": self._known(each, types, inside, each.name)
                 for number, each in enumerate(inside.fields, 1)
             }
         if self.of.kind is not TypeKind.ROW:
             return {}
         return {
-            name: _Part(of, True, None, self.hint + _camel(name)) for name, of in self.of.fields
+            field_name(name): _Part(of, True, None, self.hint + _camel(name))
+            for name, of in self.of.fields
         }
 
     def _known(self, inner: Inner, types: Types, inside: Inside, name: str) -> _Part:
@@ -269,12 +270,12 @@ class _Module:
             of = types.server_type(column.type_oid, reading=True)
             insides = [each.columns[number].inside for each in described]
             inside = merged(insides) if len(insides) > 1 else insides[0]
-            name = bare_name(column.name)
+            name = field_name(column.name)
             part = _Part(of, nullable, inside, _camel(statement.name) + _camel(name))
             parts.append(part)
             fields.append((name, self._part(part, types)))
         for name, _ in fields if len(fields) > 1 or parts[0].holds_rows else ():
-            if not name.isidentifier() or keyword.iskeyword(name) or name in seen:
+            if not name.isidentifier() or name in seen:
                 raise statement.source.error(
                     f"column {name} can't be a field, or comes twice",
                     statement.at,
@@ -309,7 +310,7 @@ class _Module:
         fields = part.fields(types)
         if not fields:
             return None
-        if not all(name.isidentifier() and not keyword.iskeyword(name) for name in fields):
+        if not all(name.isidentifier() for name in fields):
             return None
         written = tuple((name, self._part(field, types)) for name, field in fields.items())
         return self._row(part.class_name, written, in_order=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from taskdb.query._annotations import LISTS, NONE, is_any, members, spelled, unwrapped
-from taskdb.query._results import Field, Result, bare_name
-from taskdb.query._rowclasses import constructor_fields, is_row_class, row_class
+from taskdb.query._results import Field, Result
+from taskdb.query._rowclasses import constructor_fields, field_name, is_row_class, row_class
 from taskdb.query._types import ServerType, TypeKind, fits, is_sequence, item_of
 from taskdb.query.check.describe import Column, Description
 from taskdb.query.check.insides import Inner, Inside
@@ -53,7 +53,7 @@ def column_of(result: Result, field: Field, described: Description) -> Column | 
     columns = described.columns
     if result.row is None:
         return columns[0] if len(columns) == 1 else None
-    return next((each for each in columns if bare_name(each.name) == field.name), None)
+    return next((each for each in columns if field_name(each.name) == field.name), None)
 
 
 def misfits(
@@ -114,14 +114,14 @@ class _Comparison:
         else:
             return
         names = [name for name, _, _ in wanted]
-        problem = _misnamed(names, [each.name for each in found], is_json=is_json)
+        problem = _misnamed(names, [field_name(each.name) for each in found], is_json=is_json)
         if problem is not None:
             yield InnerMisfit(
                 f"{at} {problem}, which {cls.__qualname__} ({', '.join(names)}) does not fit",
                 "Let the statement and the class have the same fields, in the same order",
             )
             return
-        by_name = {each.name: each for each in found}
+        by_name = {field_name(each.name): each for each in found}
         for place, (name, annotation, _) in enumerate(wanted):
             field = by_name[name] if is_json else found[place]
             yield from self._field(f"{cls.__qualname__}.{name}", annotation, field, f"{at}.{name}")
@@ -172,7 +172,7 @@ def inner_fields(annotation: Any, inside: Inside | None) -> Iterator[InnerField]
             continue
         cls, _ = unwrapped(kind)
         found = inside.fields if inside is not None else ()
-        by_name = {each.name: each for each in found}
+        by_name = {field_name(each.name): each for each in found}
         for place, (name, inner, _) in enumerate(constructor_fields(cls)):
             known = by_name.get(name) or (
                 found[place] if place < len(found) and not found[place].name else None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from taskdb.query._annotations import NONE, is_any, members
 from taskdb.query._decisions import place_of
-from taskdb.query._results import bare_name
+from taskdb.query._rowclasses import field_name
 from taskdb.query.check.describe import Description
 from taskdb.query.check.findings import AnyQuery, Described, Override, QueryFinding, overrides
 from taskdb.query.check.nesting import column_of, inner_fields
@@ -97,7 +97,7 @@ def _needless_options(
             continue
         marked = {each.column: each.nullable for each in overrides(query)}
         seen = {
-            bare_name(column.name): marked.get(column.name, column.nullable)
+            field_name(column.name): marked.get(column.name, column.nullable)
             for column in result.columns
         }
         for field in query.result.fields:

@@ -15,15 +15,21 @@ import click
 from taskdb.cli.common import Target, json_option, print_json, with_target
 from taskdb.exchange.archive import export_workspace
 from taskdb.exchange.files import STDIN
+from taskdb.exchange.outgoing import WRITERS
 
 __all__ = ["export"]
 
-FORMATS: Final = ("taskdb",)
+FORMATS: Final = {"taskdb": export_workspace, **WRITERS}
 
 
 @click.command()
 @click.option(
-    "--format", "kind", type=click.Choice(FORMATS), default="taskdb", show_default=True, help="As."
+    "--format",
+    "kind",
+    type=click.Choice(list(FORMATS)),
+    default="taskdb",
+    show_default=True,
+    help="As.",
 )
 @click.option(
     "--output",
@@ -40,15 +46,19 @@ def export(target: Target, *, kind: str, path: Path, as_json: bool) -> None:
 
     taskdb: the whole workspace, every table, as JSON lines with checksums, from one snapshot; the
     same data give the same bytes. `taskdb import taskdb FILE` restores it into an empty workspace.
+    csv: a row a task, with what it blocks and is blocked by. markdown: a board. What these can't
+    hold is counted and named.
 
+    \b
     Example: taskdb export --format taskdb -o plan.taskdb
+             taskdb export --format csv -o plan.csv
     """
     if as_json and path == STDIN:
         raise click.UsageError("--json reports on the file that --output names")
     with target.connect(patient=True) as conn, _output(path) as out:
         # To look at the schema began a transaction.
         conn.rollback()
-        report = export_workspace(conn, out)
+        report = FORMATS[kind](conn, out)
     if as_json:
         print_json(report)
     else:

@@ -20,7 +20,7 @@ from psycopg.pq import TransactionStatus
 from taskdb.errors import TaskdbError, ValidationError, translate
 from taskdb.queries import archive
 
-__all__ = ["ArchiveReport", "export_workspace", "restore_workspace"]
+__all__ = ["ArchiveReport", "export_workspace", "restore_workspace", "snapshot"]
 
 Connection = psycopg.Connection[Any]
 
@@ -35,16 +35,21 @@ BODY: Final = len(HEAD) + DIGITS + len(b'",')
 
 @dataclass(slots=True)
 class ArchiveReport:
-    """How many rows of each table were written or restored, and how many live claims revoked."""
+    """How many rows of each table were written or restored, and how many live claims revoked.
+
+    `lost` counts, by name, what the format of the file can't hold.
+    """
 
     tables: dict[str, int] = field(default_factory=dict[str, int])
     revoked_claims: int = 0
+    lost: dict[str, int] = field(default_factory=dict[str, int])
 
     def as_text(self) -> str:
         """Return it as lines of text."""
         counts = [f"  {name}: {count}" for name, count in self.tables.items() if count]
         revoked = [f"  live claims revoked: {self.revoked_claims}"] if self.revoked_claims else []
-        return "\n".join([f"{sum(self.tables.values())} rows", *counts, *revoked])
+        lost = [f"  not in the file: {count} {name}" for name, count in self.lost.items() if count]
+        return "\n".join([f"{sum(self.tables.values())} rows", *counts, *revoked, *lost])
 
 
 class _Chain:
@@ -70,7 +75,7 @@ def export_workspace(conn: Connection, out: BinaryIO) -> ArchiveReport:
     """
     report = ArchiveReport()
     chain = _Chain()
-    with _snapshot(conn):
+    with snapshot(conn):
         out.write(chain.line(b'"taskdb":%d}' % FORMAT))
         for table in archive.list_tables(conn):
             head = orjson.dumps({"table": table.name, "columns": table.columns})
@@ -87,7 +92,7 @@ def export_workspace(conn: Connection, out: BinaryIO) -> ArchiveReport:
 
 
 @contextmanager
-def _snapshot(conn: Connection) -> Generator[None]:
+def snapshot(conn: Connection) -> Generator[None]:
     """Run the block in a transaction that sees one moment, and writes nothing."""
     if conn.info.transaction_status is not TransactionStatus.IDLE:
         raise ValidationError("conn", "must not be in a transaction")

@@ -1,0 +1,53 @@
+-- The plan for files of other kinds: docs/exchange.md.
+
+-- name: list_plan
+-- Every task with the keys of what it waits for, the oldest first.
+--
+-- plan: whole tables: an export is of every task
+select
+    task.key,
+    task.title,
+    details.description,
+    task.status,
+    task.priority,
+    task.agent_type,
+    task.blocked_reason,
+    task.claim_agent,
+    parent.key as parent,
+    details.labels,
+    details.created_by,
+    task.created_at,
+    task.updated_at,
+    task.started_at,
+    task.completed_at,
+    task.scheduled_at,
+    details.estimated_hours,
+    details.requirements is not null as has_requirements,
+    details.context is not null as has_context,
+    details.feature_id is not null as has_feature,
+    array(
+        select blocker.key::text
+        from task_dependencies as edge
+        inner join tasks as blocker on blocker.id = edge.depends_on_id
+        where edge.task_id = task.id and edge.dependency_type <> 'suggests'
+        order by blocker.key
+    ) as blocked_by,
+    array(
+        select edge.dependency_type
+        from task_dependencies as edge
+        where edge.task_id = task.id
+    ) as dependency_types
+from tasks as task
+inner join task_details as details on details.task_id = task.id
+left join tasks as parent on parent.id = details.parent_id
+order by task.created_at, task.key;
+
+-- name: count_beside
+-- How many rows there are of what only the whole workspace's file holds.
+--
+-- plan: whole tables: it counts all of them
+select
+    (select count(*) from task_history) as history,
+    (select count(*) from subtasks) as checklist,
+    (select count(*) from task_files) as files,
+    (select count(*) from technical_specs) as specifications;

@@ -1,0 +1,179 @@
+"""The plan as a CSV table or a Markdown board. What neither holds is counted and named."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, BinaryIO, Final
+
+import psycopg
+
+from taskdb.exchange.archive import ArchiveReport, snapshot
+from taskdb.models.outgoing import OutgoingTask
+from taskdb.models.types import DependencyType, TaskStatus
+from taskdb.queries import outgoing
+from taskdb.text import clean
+
+__all__ = ["WRITERS", "export_board", "export_csv"]
+
+Connection = psycopg.Connection[Any]
+
+COLUMNS: Final = (
+    "key",
+    "title",
+    "description",
+    "status",
+    "priority",
+    "labels",
+    "parent",
+    "blocked_by",
+    "blocks",
+    "assignee",
+    "created_by",
+    "created_at",
+    "started_at",
+    "updated_at",
+    "scheduled_at",
+    "completed_at",
+)
+BOARD: Final = {
+    TaskStatus.PENDING: "Ready",
+    TaskStatus.IN_PROGRESS: "In progress",
+    TaskStatus.IN_REVIEW: "In review",
+    TaskStatus.BLOCKED: "Blocked",
+    TaskStatus.FAILED: "Failed",
+    TaskStatus.COMPLETED: "Completed",
+}
+
+
+def export_csv(conn: Connection, out: BinaryIO) -> ArchiveReport:
+    """Write every task as a row of CSV, with columns for blocks and blocked by.
+
+    `taskdb import csv` reads it. *conn* must not be in a transaction.
+    """
+    tasks, report = _read(conn)
+    blocks: dict[str, list[str]] = {}
+    for task in tasks:
+        for blocker in task.blocked_by:
+            blocks.setdefault(blocker, []).append(task.key)
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(COLUMNS)
+    for task in tasks:
+        rows.writerow(_cells(task, blocks.get(task.key, [])))
+    out.write(text.getvalue().encode())
+    return report
+
+
+def export_board(conn: Connection, out: BinaryIO) -> ArchiveReport:
+    """Write a board in Markdown: a list for each status, the most urgent first.
+
+    *conn* must not be in a transaction.
+    """
+    tasks, report = _read(conn)
+    for status, name in BOARD.items():
+        listed = sorted((task for task in tasks if task.status is status), key=_urgency)
+        out.write(f"## {name} ({len(listed)})\n\n".encode())
+        out.write("".join(f"- {_line(task)}\n" for task in listed).encode() + b"\n" * bool(listed))
+    report.lost["tasks cancelled or archived"] = sum(
+        task.status in (TaskStatus.CANCELLED, TaskStatus.ARCHIVED) for task in tasks
+    )
+    report.lost["descriptions"] = sum(bool(task.description) for task in tasks)
+    return report
+
+
+WRITERS: Final = {"csv": export_csv, "markdown": export_board}
+
+
+def _read(conn: Connection) -> tuple[list[OutgoingTask], ArchiveReport]:
+    with snapshot(conn):
+        tasks = outgoing.list_plan(conn)
+        beside = outgoing.count_beside(conn)
+    lost = Counter[str](
+        {
+            "history": beside.history,
+            "checklist lines": beside.checklist,
+            "files": beside.files,
+            "specifications": beside.specifications,
+        }
+    )
+    for task in tasks:
+        lost.update(_lost(task))
+    return tasks, ArchiveReport(tables={"tasks": len(tasks)}, lost=dict(lost))
+
+
+def _lost(task: OutgoingTask) -> Iterator[str]:
+    """Name what a row can't hold of a task."""
+    if task.has_requirements:
+        yield "requirements"
+    if task.has_context:
+        yield "context"
+    if task.has_feature:
+        yield "features of tasks"
+    if task.agent_type:
+        yield "agent types"
+    if task.estimated_hours is not None:
+        yield "estimates"
+    if task.blocked_reason:
+        yield "reasons of holds"
+    if task.status is TaskStatus.FAILED:
+        yield "failed tasks, on hold when imported"
+    for kind in task.dependency_types:
+        if kind is DependencyType.SUGGESTS:
+            yield "suggestions"
+        elif kind is DependencyType.REQUIRES:
+            yield "requires, which become blocks"
+    if any("," in name for name in (*task.labels, *task.blocked_by)):
+        yield "commas in labels or keys"
+
+
+def _cells(task: OutgoingTask, blocks: list[str]) -> list[str]:
+    status = task.status.value.replace("_", " ")
+    if task.status is TaskStatus.BLOCKED:
+        # What it waits for is told by its dependencies.
+        status = "on hold" if task.blocked_reason else "pending"
+    return [
+        task.key,
+        task.title,
+        task.description or "",
+        status,
+        str(task.priority),
+        ", ".join(task.labels),
+        task.parent or "",
+        ", ".join(task.blocked_by),
+        ", ".join(blocks),
+        task.claim_agent or "",
+        task.created_by or "",
+        _moment(task.created_at),
+        _moment(task.started_at),
+        _moment(task.updated_at),
+        _moment(task.scheduled_at),
+        _moment(task.completed_at),
+    ]
+
+
+def _moment(moment: datetime | None) -> str:
+    return moment.isoformat() if moment else ""
+
+
+def _urgency(task: OutgoingTask) -> tuple[int, datetime, str]:
+    return task.priority, task.created_at, task.key
+
+
+def _line(task: OutgoingTask) -> str:
+    """Return a task as one line; its words can't become markup."""
+    said = f"`{clean(task.key).replace('`', '')}` {_escaped(task.title)}"
+    if task.claim_agent:
+        said += f" ({_escaped(task.claim_agent)})"
+    if task.blocked_reason:
+        said += f" (on hold: {_escaped(task.blocked_reason)})"
+    elif task.status is TaskStatus.BLOCKED:
+        said += f" (waits for {_escaped(', '.join(task.blocked_by))})"
+    return said
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{each}" if each in r"\`*_{}[]<>()#+-.!|~&" else each for each in clean(text))

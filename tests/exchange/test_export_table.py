@@ -1,0 +1,109 @@
+"""A plan as a table and as a board: what goes out, what comes back, what is named as lost."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from taskdb.database import connect
+from taskdb.exchange import import_plan
+from taskdb.models.types import DependencyType, TaskStatus
+from taskdb.queries import claims, dependencies, outgoing, tasks
+from tests.command_line import Caller
+from tests.plans import Plan, make_plan
+from tests.servers import Databases
+
+PLAN = Plan()
+
+
+@pytest.fixture
+def other_url(databases: Databases, template: str) -> Generator[str]:
+    url = databases.clone(template)
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def planned(database_url: str) -> str:
+    with connect(database_url) as conn:
+        make_plan(conn)
+        tasks.update(conn, PLAN.docs, labels=["api", "ui"], description='Two\nlines, "quoted"')
+        tasks.update_status(
+            conn, PLAN.chore, status=TaskStatus.BLOCKED, blocked_reason="waits for *words*"
+        )
+        tasks.create(conn, key="part", title="A <b>part</b>", priority=2, parent_id=None)
+        assert claims.claim(conn, key=PLAN.design, agent="ann") is not None
+    return database_url
+
+
+def said(url: str) -> dict[str, dict[str, Any]]:
+    """What a table holds of each task."""
+    kept = ("title", "description", "priority", "parent", "labels", "blocked_by", "created_at")
+    with connect(url) as conn:
+        return {
+            task.key: {
+                **{name: getattr(task, name) for name in kept},
+                "status": task.status,
+                "on hold": task.blocked_reason is not None,
+            }
+            for task in outgoing.list_plan(conn)
+        }
+
+
+def test_a_table_comes_back_with_the_same_tasks_edges_texts_labels_and_statuses(
+    planned: str, other_url: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "plan.csv"
+    wrote = Caller(capsys, planned)("export", "--format", "csv", "-o", path)
+
+    with connect(other_url) as conn:
+        import_plan(conn, "csv", path)
+
+    assert wrote.status == 0
+    assert said(other_url) == said(planned)
+    assert "not in the file: 5 requires, which become blocks" in wrote.err
+    assert "not in the file: 1 suggestions" in wrote.err
+    assert "not in the file: 1 reasons of holds" in wrote.err
+
+
+def test_changed_on_both_sides_it_is_imported_again_and_exported(
+    planned: str, other_url: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "plan.csv"
+    Caller(capsys, planned)("export", "--format", "csv", "-o", path)
+    with connect(other_url) as conn:
+        import_plan(conn, "csv", path)
+        tasks.update(conn, PLAN.test, title="Changed here")
+    with connect(planned) as conn:
+        tasks.update(conn, PLAN.docs, title="Changed there")
+        dependencies.add_dependency(
+            conn, task="part", depends_on=PLAN.docs, dependency_type=DependencyType.BLOCKS
+        )
+    Caller(capsys, planned)("export", "--format", "csv", "-o", path)
+
+    with connect(other_url) as conn:
+        import_plan(conn, "csv", path)
+    Caller(capsys, other_url)("export", "--format", "csv", "-o", tmp_path / "back.csv")
+
+    back = (tmp_path / "back.csv").read_text()
+    assert "Changed here" in back
+    assert "Changed there" in back
+    assert said(other_url)["part"]["blocked_by"] == [PLAN.docs]
+
+
+def test_a_board_lists_tasks_by_status_and_escapes_their_words(
+    planned: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "BOARD.md"
+
+    wrote = Caller(capsys, planned)("export", "--format", "markdown", "-o", path)
+
+    board = path.read_text()
+    assert wrote.status == 0
+    assert "## Ready (1)\n\n- `part` A \\<b\\>part\\</b\\>\n" in board
+    assert f"## In progress (1)\n\n- `{PLAN.design}` " in board
+    assert r"(on hold: waits for \*words\*)" in board
+    assert "not in the file: 1 descriptions" in wrote.err

@@ -125,6 +125,7 @@
 \ir triggers/task_dependencies_90_add_edges.sql
 \ir triggers/task_dependencies_90_remove_edges.sql
 \ir triggers/workflows_10_refuse_move.sql
+\ir triggers/workflows_50_let_tasks_go.sql
 \ir triggers/workflows_50_touch_updated_at.sql
 \ir triggers/workflow_steps_50_touch_updated_at.sql
 \ir triggers/workflow_step_needs_60_refuse_cycle.sql

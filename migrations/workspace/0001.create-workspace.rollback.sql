@@ -96,6 +96,8 @@ drop trigger workflow_step_needs_60_refuse_cycle on workflow_step_needs;
 drop function refuse_step_cycle();
 drop trigger workflow_steps_50_touch_updated_at on workflow_steps;
 drop trigger workflows_50_touch_updated_at on workflows;
+drop trigger workflows_50_let_tasks_go on workflows;
+drop function let_tasks_of_workflow_go();
 drop trigger workflows_10_refuse_move on workflows;
 drop function refuse_workflow_move();
 drop trigger task_dependencies_90_remove_edges on task_dependencies;

@@ -1,0 +1,28 @@
+-- A workflow that is deleted lets its tasks go first, before any foreign key acts.
+--
+-- The keys would do it, each for its own column and in the order of their triggers' names, which is
+-- another one in a database that was restored from a dump. An execution that went first would
+-- change tasks whose workflow is gone by then, and for a task made in the same transaction the
+-- server checks that key too.
+create function let_tasks_of_workflow_go()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    update tasks as task
+    set
+        workflow_id = null,
+        workflow_execution_id = null
+    where task.workflow_id = old.id;
+    return old;
+end;
+$$;
+
+comment on function let_tasks_of_workflow_go() is
+    'Takes the tasks of a workflow out of it before it is deleted.';
+
+create trigger workflows_50_let_tasks_go
+    before delete on workflows
+    for each row
+    execute function let_tasks_of_workflow_go();

@@ -14,7 +14,9 @@
 with wanted as (
     select
         websearch_to_tsquery(
-            'pg_catalog.english', regexp_replace(:words, '\w+\*', ' ', 'g')
+            'pg_catalog.english',
+            -- A hyphen that negates nothing would fill the parser's stack: 33 of them are an error.
+            regexp_replace(:words, '\w+\*|-+(?![^\s-])', ' ', 'g')
         )
         && coalesce(
             (

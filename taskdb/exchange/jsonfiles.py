@@ -6,6 +6,7 @@ import json
 import math
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -135,8 +136,8 @@ def _parse(text: str, lines: list[int], changed: Callable[[str, int | None], Non
     def make_object(pairs: list[tuple[str, Any]]) -> JsonObject:
         made = JsonObject(dict(pairs), one or next(closing))
         if len(made) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = sorted({name for name in names if names.count(name) > 1})
+            counts = Counter(name for name, _ in pairs)
+            twice = sorted(name for name, count in counts.items() if count > 1)
             changed(f"names {', '.join(twice)} more than once; the last one counts", made.line)
         return made
 

@@ -123,7 +123,9 @@ def test_key_with_a_control_character_is_refused(conn: Conn, plan: Plan, key: st
         tasks.create(conn, key=key, title="Hostile key")
 
 
-@pytest.mark.parametrize("words", [*INJECTIONS, "!!!", "a & | ! <-> :* b", "''", '"', "x" * 1000])
+@pytest.mark.parametrize(
+    "words", [*INJECTIONS, "!!!", "a & | ! <-> :* b", "''", '"', "x" * 1000, "- " * 400]
+)
 def test_search_takes_any_words(conn: Conn, plan: Plan, words: str) -> None:
     search.find_tasks(conn, words=words)
     tasks.find_similar(conn, title=words[:500])

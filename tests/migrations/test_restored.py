@@ -39,7 +39,7 @@ def restored_url(databases: Databases, template: str) -> Generator[str]:
     source, target = databases.clone(template), databases.empty()
     programs = Server(Path("unused")).binaries
     dump = subprocess.check_output([programs / "pg_dump", "--no-owner", source])
-    load = [programs / "psql", "--quiet", "--set=ON_ERROR_STOP=1", target]
+    load = [str(programs / "psql"), "--quiet", "--set=ON_ERROR_STOP=1", target]
     subprocess.run(load, input=dump, check=True, capture_output=True)
     yield target
     databases.drop(source)

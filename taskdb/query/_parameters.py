@@ -152,13 +152,11 @@ def row_binder(parameters: Sequence[Parameter], where: str) -> Callable[[Any], l
         """Return the values of a row in the order of the columns."""
         if isinstance(row, Mapping):
             by_name = cast("Mapping[str, Any]", row)
-            if by_name.keys() != columns:
-                wrong = ", ".join(sorted(by_name.keys() ^ columns))
-                rule = f"must have the columns of the copy; {wrong} differ"
+            if wrong := by_name.keys() ^ columns:
+                rule = f"must have the columns of the copy; {', '.join(sorted(wrong))} differ"
                 raise ValidationError("row", rule, where=where)
             return [by_name[name] for name in names]
-        if not isinstance(row, Collection) or isinstance(row, str | bytes | set | frozenset):
-            # A text is one value, and a set has no order.
+        if not _is_row(row):
             rule = f"must be a sequence or a mapping, not {type(row).__name__}"
             raise ValidationError("row", rule, where=where)
         return cast("Collection[Any]", row)
@@ -184,3 +182,8 @@ def bind(row):
     exec(compile(source, f"<row of {where}>", "exec"), compiled)
     bind: Callable[[Any], list[Any]] = compiled["bind"]
     return bind
+
+
+def _is_row(value: Any) -> bool:
+    """Tell whether it holds values in an order: a text is one value, and a set has none."""
+    return isinstance(value, Collection) and not isinstance(value, str | bytes | set | frozenset)

@@ -293,9 +293,10 @@ def _print_aligned(lines: Sequence[Sequence[str]]) -> None:
 
 
 def heading(text: str) -> None:
-    """Print *text*, which may begin with an empty line, so that it stands out on a terminal."""
-    lines = "\n".join(map(clean, text.split("\n")))
-    stdout().print(Text(lines, style="bold"), soft_wrap=True)
+    """Print *text* as one line that stands out on a terminal; it may begin with an empty one."""
+    line = text.lstrip("\n")
+    before = "\n" * (len(text) - len(line))
+    stdout().print(Text(before + clean(line), style="bold"), soft_wrap=True)
 
 
 def error_line(message: str) -> None:

@@ -259,7 +259,8 @@ def _written(value: object) -> str:
 
 
 def _paragraph(text: str) -> None:
-    stdout().print(Text("\n".join(map(clean, text.splitlines()))))
+    """Print a text of several lines, indented: none of them can pass for a heading."""
+    stdout().print(Text("\n".join(f"  {clean(line)}".rstrip() for line in text.splitlines())))
 
 
 def _section(title: str, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -16,6 +16,7 @@ from taskdb.models.dependencies import (
 from taskdb.models.types import DependencyType
 from taskdb.queries import query
 from taskdb.queries.fields import Key, Name
+from taskdb.queries.rows import check_keys, check_rows
 from taskdb.queries.steps import Steps, call, run
 
 
@@ -60,7 +61,9 @@ def add_dependencies(
 
     Raises as `add_dependency` does.
     """
-    return run(conn, _add_dependencies(list(dependencies)))
+    edges = check_rows("dependencies", dependencies, NewDependency)
+    check_keys("dependencies", edges, "task", "depends_on")
+    return run(conn, _add_dependencies(edges))
 
 
 def _add_dependencies(dependencies: list[NewDependency]) -> Steps[int]:

@@ -21,6 +21,7 @@ from taskdb.models.specs import (
 from taskdb.models.types import PhaseStatus, SpecStatus, SpecType
 from taskdb.queries import query
 from taskdb.queries.fields import Hours, Key, Limit, Name, Text, Title
+from taskdb.queries.rows import check_rows
 from taskdb.queries.search import Words
 from taskdb.queries.steps import Steps, call, run
 from taskdb.query import UNSET, Range, Unset
@@ -142,7 +143,13 @@ def create_with_tasks(
         "created_by": created_by,
         "chained": chained,
     }
-    return run(conn, _create_with_tasks(arguments, [_as_json(task) for task in tasks]))
+    return run(
+        conn,
+        _create_with_tasks(
+            arguments,
+            [_as_json(task) for task in check_rows("tasks", tasks, NewImplementationTask)],
+        ),
+    )
 
 
 def _create_with_tasks(arguments: dict[str, Any], tasks: list[Any]) -> Steps[CreatedSpec]:

@@ -42,6 +42,7 @@ from taskdb.queries.fields import (
     Title,
 )
 from taskdb.queries.identifiers import uuid7s
+from taskdb.queries.rows import check_keys, check_rows
 from taskdb.queries.steps import Steps, call, run
 from taskdb.query import UNSET, Unset
 
@@ -172,10 +173,15 @@ def create_many(
 
     Parents and the ends of dependencies are keys, of tasks in this call or of tasks that
     exist. Raises `NotFoundError` naming the keys that are neither, `IntegrityError` for a
-    key that is taken, and `CircularDependencyError` with the path of a cycle. The caller's
-    transaction decides: after an error it can only be rolled back.
+    key that is taken, `CircularDependencyError` with the path of a cycle, and
+    `ValidationError` naming the field that breaks a rule. The caller's transaction decides:
+    after an error it can only be rolled back.
     """
-    return run(conn, _create_many(list(tasks), list(dependencies)))
+    new = check_rows("tasks", tasks, NewTask)
+    edges = check_rows("dependencies", dependencies, NewDependency)
+    check_keys("tasks", new, "key", "parent")
+    check_keys("dependencies", edges, "task", "depends_on")
+    return run(conn, _create_many(new, edges))
 
 
 def _create_many(tasks: list[NewTask], dependencies: list[NewDependency]) -> Steps[CreatedMany]:

@@ -21,6 +21,7 @@ from taskdb.models.workflows import (
 from taskdb.queries import query
 from taskdb.queries.fields import Attempts, Days, Delay, Key, Limit, Name, Position, Text, Title
 from taskdb.queries.identifiers import uuid7s
+from taskdb.queries.rows import check_keys, check_row, check_rows
 from taskdb.queries.steps import Steps, call, run
 from taskdb.query import UNSET, Unset
 
@@ -93,7 +94,8 @@ def create(
     steps need each other, `ValidationError` for what breaks a rule, a condition that is no
     jsonpath among it. The caller's transaction decides: after an error it can only be rolled back.
     """
-    return run(conn, _create(workflow, list(steps)))
+    check_row("workflow", workflow, NewWorkflow)
+    return run(conn, _create(workflow, _checked(steps)))
 
 
 def _create(new: NewWorkflow, steps: list[NewStep]) -> Steps[Workflow]:
@@ -118,7 +120,13 @@ def add_steps(
 
     Executions that are under way keep the steps they began with.
     """
-    return run(conn, _add_to(workflow_id, list(steps)))
+    return run(conn, _add_to(workflow_id, _checked(steps)))
+
+
+def _checked(steps: Iterable[NewStep]) -> list[NewStep]:
+    listed = check_rows("steps", steps, NewStep)
+    check_keys("steps", listed, "key", "needs")
+    return listed
 
 
 def _add_to(workflow_id: UUID, steps: list[NewStep]) -> Steps[int]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from taskdb.query._annotations import Rule
 from taskdb.query._decisions import BatchRow
+from taskdb.query._parameters import checker
 from taskdb.query._queries import Queries
 from taskdb.query._query import Query
 from taskdb.query._statements import Variant
@@ -32,6 +33,7 @@ __all__ = [
     "Rule",
     "Unset",
     "Variant",
+    "checker",
     "verify",
 ]
 

@@ -14,7 +14,7 @@ from taskdb.query._encoding import Encoder, RefusedError, UnsupportedError, enco
 from taskdb.query.errors import ValidationError
 from taskdb.query.rules import UNSET, Unset
 
-__all__ = ["Parameter", "binder", "parameters_of", "row_binder"]
+__all__ = ["Parameter", "binder", "checker", "parameters_of", "row_binder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Parameter:
 
         return replace(self, encode=encode_flag, is_flag=True)
 
-    def converter(self, where: str) -> Encoder:
+    def converter(self, where: str | None) -> Encoder:
         """Return the function that checks and encodes a value, or raises ValidationError.
 
         None and UNSET pass where the annotation has them.
@@ -74,20 +74,32 @@ def parameters_of(signature: inspect.Signature, hints: Mapping[str, Any]) -> lis
     return [_parameter(declared, hints) for declared in signature.parameters.values()]
 
 
+def checker(name: str, annotation: Any) -> Encoder:
+    """Return the function that checks a value as a query checks its argument *name*.
+
+    It raises ValidationError. Raises UnsupportedError for an annotation that does not say enough.
+    """
+    return _named(name, annotation).converter(None)
+
+
 def _parameter(declared: inspect.Parameter, hints: Mapping[str, Any]) -> Parameter:
     name = declared.name
     if declared.kind in (declared.VAR_POSITIONAL, declared.VAR_KEYWORD):
         raise UnsupportedError(f"{name} stands for any number of arguments")
     if name not in hints:
         raise UnsupportedError(f"{name} has no annotation")
-    kinds = members(hints[name])
+    return _named(name, hints[name])
+
+
+def _named(name: str, annotation: Any) -> Parameter:
+    kinds = members(annotation)
     try:
-        encode = encoder(hints[name])
+        encode = encoder(annotation)
     except UnsupportedError as exc:
         raise UnsupportedError(f"{name} is {exc}") from None
     return Parameter(
         name=name,
-        annotation=hints[name],
+        annotation=annotation,
         nullable=NONE in kinds,
         unsettable=Unset in kinds,
         is_key=all(_is_key(name, kind) for kind in kinds),

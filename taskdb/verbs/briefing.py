@@ -12,6 +12,7 @@ import psycopg
 from taskdb.models.briefs import Brief
 from taskdb.models.types import TaskStatus
 from taskdb.queries import briefs
+from taskdb.text import clean
 from taskdb.verbs.parameters import Help, Key
 from taskdb.verbs.planning import QUESTIONS
 from taskdb.verbs.work import known
@@ -53,7 +54,7 @@ def sections(found: Brief) -> list[Section]:
     context = dict(found.context or {})
     questions: list[object] = context.pop(QUESTIONS, [])
     parts: list[Section] = [
-        ("", f"# {found.key} {found.title}\n{_state(found)}"),
+        ("", f"# {found.key} {clean(found.title)}\n{_state(found)}"),
         ("## Task", found.description or ""),
         ("## Criteria", _object(found.requirements or {})),
         ("## Blocked by", _lines(_blocker(row) for row in found.blockers)),
@@ -142,11 +143,15 @@ def _state(found: Brief) -> str:
         ("branch", found.branch_name),
         ("worktree", found.worktree_path),
     )
-    return "; ".join(said) + "".join(f"\n{name}: {value}" for name, value in places if value)
+    lines = [
+        _indented("; ".join(said)),
+        *(f"{name}: {clean(value)}" for name, value in places if value),
+    ]
+    return "\n".join(lines)
 
 
 def _named(key: str | None, title: str | None) -> str | None:
-    return f"{key} {title}" if key else None
+    return f"{key} {clean(title)}" if key else None
 
 
 def _phase_heading(found: Brief) -> str:
@@ -193,15 +198,22 @@ def _said(row: object) -> str:
 
 
 def _object(said: Mapping[str, Any], between: str = "\n") -> str:
-    return between.join(f"{name}: {_value(value)}" for name, value in said.items())
+    return between.join(
+        f"{clean(name)}: {_indented(_value(value))}" for name, value in said.items()
+    )
 
 
 def _value(value: object) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
+def _indented(text: str) -> str:
+    """Indent all lines but the first, so that none can pass for one of the brief's own."""
+    return "\n  ".join(text.splitlines())
+
+
 def _lines(rows: Iterable[str]) -> str:
-    return "\n".join(f"- {row}" for row in _known(rows))
+    return "\n".join(f"- {_indented(row)}" for row in _known(rows))
 
 
 def _known(rows: Iterable[str]) -> Iterator[str]:

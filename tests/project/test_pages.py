@@ -1,0 +1,118 @@
+"""The pages lead from one to the next, and the glossary has the words that they use."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+GLOSSARY = DOCS / "glossary.md"
+ENTRY = re.compile(r"^- \*\*([^*]+)\*\*: ", re.MULTILINE)
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+# What a reader of a table's comments meets before anything else.
+NEEDED = [
+    "abandoned",
+    "attempt",
+    "blocked",
+    "blocker",
+    "claim",
+    "cycle",
+    "dependency",
+    "dependent",
+    "effective priority",
+    "execution",
+    "external dependency",
+    "fencing token",
+    "file lock",
+    "forced",
+    "history",
+    "implementation task",
+    "lapse",
+    "lease",
+    "migration sequence",
+    "normalize",
+    "on hold",
+    "outcome",
+    "overdue",
+    "pause",
+    "phase",
+    "priority inheritance",
+    "rank",
+    "ready",
+    "revoked",
+    "satisfied",
+    "session",
+    "skewed",
+    "specification",
+    "step",
+    "transition",
+    "workflow",
+    "workspace",
+]
+
+
+def entries() -> list[str]:
+    return ENTRY.findall(GLOSSARY.read_text())
+
+
+def links(page: Path) -> set[Path]:
+    return {(page.parent / link).resolve() for link in LINK.findall(page.read_text())}
+
+
+def words(text: str) -> str:
+    """*text* in lower case, with one space where names have an underscore or a line ends."""
+    return re.sub(r"[\s_-]+", " ", text.lower())
+
+
+@pytest.fixture(scope="module")
+def used() -> str:
+    pages = [page for page in DOCS.rglob("*.md") if page != GLOSSARY]
+    return words("\n".join(path.read_text() for path in [*pages, *(ROOT / "sql").rglob("*.sql")]))
+
+
+def test_glossary_is_in_alphabetical_order_and_defines_each_term_once() -> None:
+    terms = entries()
+
+    assert len(terms) > len(NEEDED)
+    assert terms == sorted(set(terms))
+
+
+@pytest.mark.parametrize("term", NEEDED)
+def test_glossary_defines_what_a_reader_meets_first(term: str) -> None:
+    assert term in entries()
+
+
+@pytest.mark.parametrize("term", entries())
+def test_glossary_defines_only_words_that_are_used(term: str, used: str) -> None:
+    assert re.search(rf"\b{words(term)}(?:s|es)?\b", used)
+
+
+def test_index_leads_to_every_page() -> None:
+    pages = {page.resolve() for page in DOCS.glob("*.md")} - {(DOCS / "index.md").resolve()}
+
+    assert links(ROOT / "README.md") >= {(DOCS / "index.md").resolve()}
+    assert links(DOCS / "index.md") >= pages
+
+
+def test_trigger_that_blocks_a_task_is_three_clicks_from_the_readme() -> None:
+    index, change = DOCS / "index.md", DOCS / "status-change.md"
+    triggers = ROOT / "sql" / "triggers"
+
+    assert index in links(ROOT / "README.md")
+    assert change in links(index)
+    assert links(change) >= {
+        triggers / "task_dependencies_90_add_edges.sql",
+        triggers / "tasks_50_apply_change.sql",
+    }
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_every_anchor_is_a_heading_of_its_page(page: Path) -> None:
+    for name, anchor in re.findall(r"\]\(([\w./-]*\.md)?#([^)]+)\)", page.read_text()):
+        target = (page.parent / name) if name else page
+        headings = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
+        slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert anchor in slugs, f"{name}#{anchor}"

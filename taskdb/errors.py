@@ -1,4 +1,4 @@
-"""What can go wrong, in one tree, and what the task database's own SQLSTATEs become.
+"""Tree of taskdb's errors, and their mapping from the task database's own SQLSTATEs.
 
 ::
 
@@ -168,7 +168,7 @@ ERRORS: Final[Mapping[str, type[TaskdbError] | Understand]] = {
     "TD006": VersionConflictError,
     "TD007": _held,
 }
-"""What the SQLSTATEs of the task database's own functions become. docs/errors.md has the table."""
+"""Errors for the SQLSTATEs of the task database's own functions. docs/errors.md has the table."""
 
 translate: Final = Translator(ERRORS, CONSTRAINTS, without_shard).translate
-"""What the queries of the task database do with a server's error: see `Translator.translate`."""
+"""Translation of a server's error for the queries of the task database: `Translator.translate`."""

@@ -1,4 +1,4 @@
-"""Where the files that are not Python lie: within an installed package, or beside it in a clone.
+"""Places of the files that are not Python: within an installed package, or beside it in a clone.
 
 `sql/` and `migrations/` stand at the top of the repository, where a DBA looks for them. The
 wheel holds them in ``taskdb/_files`` (see pyproject.toml).

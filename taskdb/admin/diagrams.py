@@ -63,7 +63,7 @@ FAINT: Final = "#999999"
 
 
 class Line(StrEnum):
-    """How an edge is drawn."""
+    """Style of an edge."""
 
     HOLDS = "holds"
     CRITICAL = "critical"
@@ -247,7 +247,7 @@ def as_mermaid(picture: Diagram) -> str:
 
 
 def too_large_for_mermaid(picture: Diagram, text: str) -> bool:
-    """Whether Mermaid, as it comes, refuses to draw *text*, which is *picture*."""
+    """Return whether Mermaid's default limits reject *text*, the source of *picture*."""
     return len(picture.edges) > MERMAID_EDGES or len(text) > MERMAID_CHARACTERS
 
 

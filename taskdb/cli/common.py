@@ -1,4 +1,4 @@
-"""What the commands share: which database, and how they speak to people and to programs."""
+"""Code shared by the commands: choice of the database, output for people and for programs."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Target:
         return make_conninfo("", **settings.parameters), settings.workspace
 
     def names_workspace(self) -> bool:
-        """Whether the caller or the environment names a workspace."""
+        """Return whether the caller or the environment names a workspace."""
         return bool(self.workspace or os.environ.get("TASKDB_WORKSPACE"))
 
     def connect(self, *, patient: bool = False) -> psycopg.Connection:

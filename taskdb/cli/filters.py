@@ -41,7 +41,7 @@ class Filters:
 
     @property
     def any(self) -> bool:
-        """Whether there is any filter."""
+        """Return whether any filter is set."""
         said = (self.epic, self.feature, self.workflow_id, self.under, self.near)
         return any(value is not None for value in (*said, self.label, self.agent_type))
 

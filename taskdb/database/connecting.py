@@ -95,7 +95,7 @@ BUSY: Final = {
 
 
 def may_be_dead(pgconn: PGconn, used_at: float) -> bool:
-    """Whether a connection was idle for long, or its server said something, if only goodbye."""
+    """Return whether a connection was idle for long or has unread input, such as a goodbye."""
     if time.monotonic() - used_at > IDLE_SECONDS:
         return True
     poll = select.poll()
@@ -104,12 +104,12 @@ def may_be_dead(pgconn: PGconn, used_at: float) -> bool:
 
 
 def sets_timeout(query: object) -> bool:
-    """Whether a statement may change how long the server takes at most."""
+    """Return whether a statement may change the statement timeout."""
     return _SETS_TIMEOUT.search(_text(query)) is not None
 
 
 def moves_path(query: object) -> bool:
-    """Whether a statement may change where names are looked up, or who looks."""
+    """Return whether a statement may change the search path or the role."""
     return _MOVES_PATH.search(_text(query)) is not None
 
 

@@ -56,7 +56,7 @@ class DatabaseHealth:
 
 
 class Pooled:
-    """What `Database` and `AsyncDatabase` have in common: all but the waiting."""
+    """Code shared by `Database` and `AsyncDatabase`: everything that does not wait."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Pooled:
         return f"<{type(self).__name__} {self.settings}>"
 
     def _limits(self) -> dict[str, Any]:
-        """What both kinds of pool are made with."""
+        """Arguments that both kinds of pool are made with."""
         settings = self.settings
         return {
             "min_size": settings.pool_min,
@@ -129,7 +129,7 @@ class Pooled:
         self._refusal = exc
 
     def _refusal_of_waiting(self, connections: int) -> DatabaseNotFoundError | None:
-        """What those who wait for a connection are to be told, the pool having this many."""
+        """Return the error for callers waiting for a connection, given the pool's current size."""
         if self._refusal is None or (connections and "FATAL: " in str(self._refusal)):
             # The server answers: one of those in use will come back.
             return None

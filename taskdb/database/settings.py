@@ -1,4 +1,4 @@
-"""Where the database is and how to talk to it: from an argument, or from the environment.
+"""Database settings, from an argument or from the environment: address and session parameters.
 
 The first of these that is given says where the database is, whole; what it leaves open libpq
 fills in from its own variables, as ever:
@@ -132,7 +132,7 @@ class Settings:
 
     @property
     def conninfo(self) -> str:
-        """What libpq connects with: the parameters, and what each session begins with.
+        """Connection string for libpq: the parameters, and each session's initial settings.
 
         It holds the password. Session settings go with the connection itself, so that it costs
         no round trip to set them, and ``reset all`` comes back to them.
@@ -148,7 +148,7 @@ class Settings:
 
     @property
     def search_path(self) -> str:
-        """Where names without a schema are looked up; temporary tables never hide a table."""
+        """Search path of each session; temporary tables never hide a table."""
         return f'"{self.workspace}",shared,pg_temp'
 
     @property
@@ -179,7 +179,7 @@ class Settings:
 
 
 def is_configured(environ: Mapping[str, str] | None = None) -> bool:
-    """Whether the environment says which database to use."""
+    """Return whether the environment names a database."""
     return _Given(os.environ if environ is None else environ).source() is not None
 
 
@@ -310,7 +310,7 @@ def _parse(conninfo: str, name: str) -> dict[str, str]:
 
 
 def _is_torn(parameters: Mapping[str, str]) -> bool:
-    """Whether an unencoded password seems to have spilt into the port, host or database."""
+    """Return whether an unencoded password seems to have spilt into the port, host or database."""
     ports = parameters.get("port", "").split(",")
     hosts = parameters.get("host", "").split(",")
     return (

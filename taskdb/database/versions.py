@@ -1,4 +1,4 @@
-"""Which migrations a database has, and whether this package fits them: asked on connecting.
+"""Check on connecting that a database's migrations fit this package.
 
 It needs nothing that the migration runner does, so a service can do without the runner.
 """
@@ -120,7 +120,7 @@ def _require_steps(role: str, folder: Path) -> Steps[None]:
 
 
 def _is_migrated(logged: Sequence[str]) -> bool:
-    """Whether both `shared` and the workspace have a log."""
+    """Return whether both `shared` and the workspace have a log."""
     return len(logged) == len(TRAINS)
 
 
@@ -165,7 +165,7 @@ def _refuse_misfit(
 
 
 def _option(logged: Sequence[str]) -> str:
-    """How the command line is told which workspace, where that is not the default one."""
+    """Return the command line's option for the workspace, empty for the default one."""
     others = set(logged) - {SHARED, DEFAULT}
     return "".join(f" --workspace {name}" for name in others)
 

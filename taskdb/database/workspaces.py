@@ -98,7 +98,7 @@ def drop(conn: Connection[Any], name: str) -> bool:
 
 
 def exists(conn: Connection[Any], name: str) -> bool:
-    """Whether a schema of that name is there."""
+    """Return whether a schema of that name exists."""
     return queries.schema_exists(conn, name=name)
 
 

@@ -31,7 +31,7 @@ IDLE_SECONDS: Final = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """What an agent is told: where to work, as who, how fast. `crew` names all the agents."""
+    """Instructions for an agent: database, name, pace. `crew` names all the agents."""
 
     url: str
     workspace: str
@@ -42,7 +42,7 @@ class Shift:
 
     @property
     def lease(self) -> timedelta:
-        """How long a claim is good for without a heartbeat."""
+        """Time until a claim without a heartbeat lapses."""
         return timedelta(seconds=self.lease_seconds)
 
     def as_json(self) -> str:

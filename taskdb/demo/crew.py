@@ -40,7 +40,7 @@ class Member:
 
     @property
     def lives(self) -> bool:
-        """Whether its process runs."""
+        """Return whether its process runs."""
         return self.process.poll() is None
 
 
@@ -74,7 +74,7 @@ class Crew:
 
     @property
     def at_work(self) -> bool:
-        """Whether any agent lives."""
+        """Return whether any agent lives."""
         return any(member.lives for member in self.members)
 
     def check(self) -> None:

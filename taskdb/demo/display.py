@@ -1,4 +1,4 @@
-"""What a person sees while the agents work: a live picture on a terminal, else a few lines."""
+"""Display of the agents at work: a live picture on a terminal, else a few lines."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ CREW: Final = ("agent-1", "agent-2", "agent-3", "agent-4")
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast the agents work: `total` spread over the tasks, a task within its bounds."""
+    """Pace of the agents: `total` spread over the tasks, a task within its bounds."""
 
     total: timedelta = timedelta(seconds=16)
     shortest: timedelta = timedelta(milliseconds=2)

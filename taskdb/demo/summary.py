@@ -1,4 +1,4 @@
-"""How the demo went, by what the database says of it."""
+"""Summary of the demo, from the database's own records."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Summary:
 
     @property
     def holds(self) -> bool:
-        """Whether no rule was broken."""
+        """Return whether no rule was broken."""
         return not any(check.violations for check in self.checks)
 
 

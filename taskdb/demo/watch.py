@@ -24,7 +24,7 @@ CLOSED: Final = (TaskStatus.COMPLETED, TaskStatus.CANCELLED, TaskStatus.ARCHIVED
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How many tasks there are of each status."""
+    """Number of tasks of each status."""
 
     counts: Mapping[TaskStatus, int]
 
@@ -35,12 +35,12 @@ class Standing:
 
     @property
     def closed(self) -> int:
-        """How many are completed, given up or put away."""
+        """Number of tasks that are completed, given up or put away."""
         return sum(self.counts.get(status, 0) for status in CLOSED)
 
     @property
     def open(self) -> int:
-        """How many are not."""
+        """Number of tasks that are not closed."""
         return sum(self.counts.values()) - self.closed
 
 

@@ -1,4 +1,4 @@
-"""Who runs PostgreSQL's programs: they refuse root, and a user id that has no name.
+"""Account that runs PostgreSQL's programs: they refuse root, and a user id without a name.
 
 An ordinary user runs them as they are. For a nameless id a user namespace gives the same id a
 name. Root lends them to `postgres` or `nobody`, so that whoever may do anything in the database

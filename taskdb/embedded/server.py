@@ -44,7 +44,7 @@ from taskdb.errors import DatabaseError, DatabaseNotFoundError
 __all__ = ["DIRECTORY", "Server", "Status"]
 
 DIRECTORY: Final = ".taskdb"
-"""Where the command line keeps its server, under the folder it is called in."""
+"""Folder of the command line's server, under the current directory."""
 
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
@@ -66,7 +66,7 @@ SETTINGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What `Server.status` saw. `pid` and `url` are None unless it is running."""
+    """Result of `Server.status`. `pid` and `url` are None unless it is running."""
 
     directory: Path
     running: bool
@@ -115,7 +115,7 @@ class Server:
 
     @property
     def log(self) -> Path:
-        """What the server wrote since its last start; ``server.log.1`` is from the one before."""
+        """Server's log since its last start; ``server.log.1`` is from the one before."""
         return self.directory / "server.log"
 
     @property

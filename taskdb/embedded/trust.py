@@ -1,4 +1,4 @@
-"""Whose files the embedded server's are, and whether they were made here.
+"""Checks of the embedded server's files: their owner, and that they were made here.
 
 A data folder names programs that its server runs (`restore_command`, libraries to load), so one
 that came in an archive or that another user prepared must not be started. Two rules: nothing that

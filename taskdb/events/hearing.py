@@ -29,7 +29,7 @@ __all__ = [
 logger = logging.getLogger("taskdb.events")
 
 POLL: Final = timedelta(seconds=5)
-"""How often one looks who is not woken: what time causes, and what psql writes, is seen then."""
+"""Interval of looks without a wake-up: they see what time causes, and what psql writes."""
 # A waiting session proves that it would be woken this often, each time within the deadline.
 PROOF_SECONDS: Final = 20.0
 DEADLINE_SECONDS: Final = 5.0
@@ -49,7 +49,7 @@ class Backoff:
 
     @property
     def lasts(self) -> bool:
-        """Whether the pause is not over."""
+        """Return whether the pause is not over."""
         return time.monotonic() < self._until
 
     def begin(self) -> float:
@@ -74,7 +74,7 @@ def pauses(poll: timedelta) -> Iterator[float]:
 
 
 def concerns(notification: Notify, agent_type: str | None) -> bool:
-    """Whether a notification of `awaited_types` tells of tasks for agents of this type."""
+    """Return whether a notification of `awaited_types` is about tasks for agents of this type."""
     if notification.channel.startswith("taskdb.proof."):
         return False
     try:

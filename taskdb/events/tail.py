@@ -1,4 +1,4 @@
-"""How far a stream of events has read, and what it still has to look at again.
+"""Position of a stream of events: how far it has read, and what it still has to look at again.
 
 A row of history has the time at which it was written, and is seen when its transaction commits,
 maybe after younger ones. So a stream reads behind the last row it saw, and once more from
@@ -78,7 +78,7 @@ _KINDS: Final[dict[TaskStatus, type[TaskReady | TaskClaimed | TaskCompleted | Ta
 
 
 class Tail:
-    """What a stream has read; begins at a moment, or where the server is."""
+    """Position of a stream; begins at a moment, or at the server's current position."""
 
     def __init__(self, at: HistoryPosition, since: datetime | None) -> None:
         self._begin = since or at.moment

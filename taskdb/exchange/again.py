@@ -52,7 +52,7 @@ PLAIN: Final = (
 
 
 class OnConflict(StrEnum):
-    """Whose value counts where a field changed on both sides; *stop* imports nothing then."""
+    """Winner where a field changed on both sides; *stop* imports nothing then."""
 
     THEIRS = "theirs"
     OURS = "ours"
@@ -61,7 +61,7 @@ class OnConflict(StrEnum):
 
 @dataclass(slots=True)
 class TaskUpdate:
-    """What is to be written to a task, and what its file says of it then.
+    """Update of a task, and its file's values after it.
 
     `fields` are for `tasks.update`, `feature` and `parent` being keys; `status` is the new one
     and its reason; `names` are the fields of metadata that changed, `gone` those that went.

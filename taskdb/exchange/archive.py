@@ -35,7 +35,7 @@ BODY: Final = len(HEAD) + DIGITS + len(b'",')
 
 @dataclass(slots=True)
 class ArchiveReport:
-    """How many rows of each table were written or restored, and how many live claims revoked.
+    """Numbers of rows written or restored in each table, and of live claims revoked.
 
     `lost` counts, by name, what the format of the file can't hold.
     """

@@ -67,7 +67,7 @@ NOTES: Final = {
 
 
 def is_folder(path: Path) -> bool:
-    """Whether *path* is a Backlog.md folder, or holds one."""
+    """Return whether *path* is a Backlog.md folder, or holds one."""
     return _home(path) is not None
 
 

@@ -71,7 +71,7 @@ MEMORY: Final = "memory"
 
 
 def is_folder(path: Path) -> bool:
-    """Whether *path* is a folder of beads, or holds one."""
+    """Return whether *path* is a folder of beads, or holds one."""
     return _home(path) is not None
 
 
@@ -285,7 +285,7 @@ def _said(row: Row, name: str) -> str | None:
 
 
 def _differ(one: JsonObject, other: JsonObject) -> bool:
-    """Whether two lines with one id are different issues, and not two states of one."""
+    """Return whether two lines with one id are different issues, and not two states of one."""
     return any(str(one.get(name)) != str(other.get(name)) for name in IDENTITY)
 
 

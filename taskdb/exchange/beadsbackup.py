@@ -36,7 +36,7 @@ CHANGES: Final = {
 
 
 def is_backup(folder: Path) -> bool:
-    """Whether *folder* holds the tables of a backup."""
+    """Return whether *folder* holds the tables of a backup."""
     tables = [(folder / f"{table}.jsonl").is_file() for table in (ISSUES, *TABLES)]
     return tables[0] and any(tables[1:])
 

@@ -1,4 +1,4 @@
-"""Which rows of a plan are new, which are there already, and which meet rows of someone else.
+"""Choice of a plan's rows: new, already imported, or in conflict with rows of someone else.
 
 Pure: it is told what the database holds, and what it refuses goes to the plan's findings.
 """
@@ -31,7 +31,7 @@ __all__ = ["Known", "Selection", "choose", "is_own", "usable_tasks"]
 
 @dataclass(slots=True)
 class Known:
-    """What the database holds under the keys of a plan; `edges` are pairs of keys."""
+    """Rows of the database with the keys of a plan; `edges` are pairs of keys."""
 
     epics: Mapping[str, KnownRow] = field(default_factory=dict[str, KnownRow])
     features: Mapping[str, KnownRow] = field(default_factory=dict[str, KnownRow])
@@ -116,7 +116,7 @@ def _new(
 
 
 def is_own(plan: Plan, there: _Sourced) -> bool:
-    """Whether an earlier import of the same file made this row."""
+    """Return whether an earlier import of the same file made this row."""
     return (there.source_kind, there.source_file) == (plan.kind, plan.path)
 
 

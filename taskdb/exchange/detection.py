@@ -1,4 +1,4 @@
-"""Which kind of plan a path holds, told by what lies there."""
+"""Detection of a plan's format from the files at its path."""
 
 from __future__ import annotations
 

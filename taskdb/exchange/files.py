@@ -44,7 +44,7 @@ class Files:
             raise _refused(path, reason, "Name a file that this user may read") from error
 
     def holds(self, path: Path) -> bool:
-        """Whether *path* is inside the folder, wherever its links lead."""
+        """Return whether *path* is inside the folder, its links resolved."""
         return self._inside is None or path.resolve().is_relative_to(self._inside)
 
     def check(self, path: Path) -> None:

@@ -86,7 +86,7 @@ def closing_edges(
 
 
 def is_satisfied(kind: DependencyType, status: TaskStatus, completed: bool) -> bool:
-    """Whether an edge of this type lets its task go: `shared.is_satisfied`, in Python."""
+    """Return whether an edge of this type lets its task start: `shared.is_satisfied`, in Python."""
     if kind is DependencyType.SUGGESTS or status is TaskStatus.COMPLETED:
         return True
     if kind is DependencyType.REQUIRES:

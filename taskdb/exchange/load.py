@@ -31,7 +31,7 @@ Connection = psycopg.Connection[Any]
 
 @dataclass(slots=True, frozen=True)
 class LoadOptions:
-    """How a plan is written: all or nothing, or not at all, and what gives way to it."""
+    """Options of a load: all or nothing, a dry run, and precedence over existing rows."""
 
     strict: bool = False
     dry_run: bool = False

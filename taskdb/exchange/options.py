@@ -1,4 +1,4 @@
-"""What the caller of an import asks of its reader."""
+"""Options that the caller of an import gives its reader."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EDGE_KINDS: Final = (
 
 @dataclass(slots=True, frozen=True)
 class ReadOptions:
-    """How a plan is read.
+    """Options for reading a plan.
 
     `prefix` goes before the keys of tasks. `largest` is the most bytes that are read, None for
     any number. `edges` says, by a tracker's word for a relation, which of `EDGE_KINDS` it is.

@@ -79,7 +79,7 @@ class PlanFeature:
 
 @dataclass(slots=True)
 class LapsedClaim:
-    """Who worked on a task when the file was written, and since when: anyone may take over."""
+    """Agent at work on a task when the file was written, and since when: anyone may take over."""
 
     agent: str
     claimed_at: datetime | None

@@ -1,4 +1,4 @@
-"""How an import tells how far it is."""
+"""Progress reports of an import."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STEP = 100
 
 
 class Stage(StrEnum):
-    """What is being written, in this order."""
+    """Stage of an import, in the order of writing."""
 
     EPICS = "epics"
     FEATURES = "features"

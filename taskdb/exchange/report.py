@@ -1,4 +1,4 @@
-"""What an import did with a file: what it took, changed and refused, row by row, and why."""
+"""Report of an import: rows taken, changed and refused, one by one, with reasons."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SHOWN: Final = 40
 
 
 class Action(StrEnum):
-    """What became of a row that could not be taken as it is."""
+    """Action on a row that could not be taken as it is."""
 
     CHANGED = "changed"
     REFUSED = "refused"
@@ -97,7 +97,7 @@ class Findings:
 
 
 class ChangeKind(StrEnum):
-    """How a task differs from what an earlier import of its file left."""
+    """Kind of difference between a task and an earlier import of its file."""
 
     CHANGED = "changed"
     BOTH = "both"
@@ -148,7 +148,7 @@ class Change:
 
 @dataclass(slots=True)
 class Report:
-    """What `import_plan` did.
+    """Report of `import_plan`.
 
     `taken` counts the rows that are now in the database, by kind; `unchanged` those that an
     earlier import of the same file had brought; `kept` the fields without a column of their

@@ -218,17 +218,17 @@ class _TooDeepError(Exception):
 
 
 def is_list(value: object) -> TypeGuard[list[Any]]:
-    """Whether *value* is a list."""
+    """Return whether *value* is a list."""
     return isinstance(value, list)
 
 
 def is_text(value: str) -> bool:
-    """Whether *value* can be stored: it has no half of a surrogate pair, and no NUL."""
+    """Return whether *value* can be stored: it has no half of a surrogate pair, and no NUL."""
     return "\x00" not in value and SURROGATE.search(value) is None
 
 
 def is_dict(value: object) -> TypeGuard[dict[str, Any]]:
-    """Whether *value* is an object of JSON."""
+    """Return whether *value* is an object of JSON."""
     return isinstance(value, dict)
 
 

@@ -1,4 +1,4 @@
-"""What the readers do alike: statuses and their moments, lapsed claims, the source's own words."""
+"""Code shared by the readers: statuses and their moments, lapsed claims, the source's own words."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def source_of(plan: Plan, row: Row, **words: Any) -> dict[str, Any]:
 
 
 def is_open(task: PlanTask) -> bool:
-    """Whether a task is still to be finished."""
+    """Return whether a task is still to be finished."""
     return task.status not in CLOSED
 
 

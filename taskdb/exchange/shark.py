@@ -76,7 +76,7 @@ READ_TABLES: Final = frozenset(
 
 
 def is_folder(path: Path) -> bool:
-    """Whether *path* is a folder of tables, or holds the tracker's database."""
+    """Return whether *path* is a folder of tables, or holds the tracker's database."""
     return (path / f"{TASKS}.jsonl").is_file() or (path / DATABASE).is_file()
 
 

@@ -90,7 +90,7 @@ def read(path: Path, options: ReadOptions) -> Plan:
 
 
 def is_plan(path: Path) -> bool:
-    """Whether *path* is a folder of epics, or an epic's folder."""
+    """Return whether *path* is a folder of epics, or an epic's folder."""
     return path.is_dir() and bool(_epic_folders(path))
 
 

@@ -43,7 +43,7 @@ PHASE_FIELDS: Final = ("number", "name", "description", "hours", "content", "fil
 
 @dataclass(slots=True, frozen=True)
 class SpecText:
-    """What a Markdown document says, as `specs.create` takes it; `number` only if it names one.
+    """Content of a Markdown document for `specs.create`; `number` only if it names one.
 
     A document with phases is hierarchical, and its structure ``verbatim``: `overview` and the
     contents of its phases, put together, are the document.
@@ -56,7 +56,7 @@ class SpecText:
 
     @property
     def spec_type(self) -> SpecType:
-        """Whether it has phases."""
+        """Type of the specification: phased if it has phases."""
         return SpecType.HIERARCHICAL if self.parts else SpecType.MONOLITHIC
 
     @property
@@ -84,7 +84,7 @@ class PhaseSize:
 
 @dataclass(slots=True, frozen=True)
 class ImportedSpec:
-    """What became of a file: `state` is ``created``, ``replaced`` or ``unchanged``."""
+    """Result for a file: `state` is ``created``, ``replaced`` or ``unchanged``."""
 
     key: str
     title: str

@@ -98,7 +98,7 @@ class SqliteTables:
 
 
 def is_sqlite(path: Path) -> bool:
-    """Whether the file at *path* is a SQLite database, by its first bytes."""
+    """Return whether the file at *path* is a SQLite database, by its first bytes."""
     if not path.is_file():
         return False
     with path.open("rb") as file:

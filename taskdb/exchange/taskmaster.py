@@ -53,7 +53,7 @@ COMPLEXITY: Final = "complexity_report"
 
 
 def is_folder(path: Path) -> bool:
-    """Whether *path* is a folder of task-master, or holds one."""
+    """Return whether *path* is a folder of task-master, or holds one."""
     return _home(path) is not None
 
 
@@ -242,7 +242,7 @@ def _id(value: object) -> str | None:
 
 
 def _is_sibling(name: str) -> bool:
-    """Whether a subtask that waits for *name* means another subtask of the same task.
+    """Return whether a subtask that waits for *name* means another subtask of the same task.
 
     That is the tool's own rule: a number below 100 does; from 100 on it is a top-level task.
     """

@@ -1,4 +1,4 @@
-"""What a task's place under its parent means for its start, where the tracker says so.
+"""Waits that follow from a task's place under its parent, where the tracker defines them.
 
 In beads nobody begins an issue whose parent is blocked or put off: such a task gets derived
 edges to what its parent waits for, the parent's time, or the parent's hold. In task-master a

@@ -1,4 +1,4 @@
-"""What trackers' words for a status mean: one table for every reader.
+"""Meaning of trackers' words for a status: one table for every reader.
 
 A word is looked up without regard to case, and with a ``_`` for whatever is no letter or digit:
 ``In Progress``, ``in-progress`` and ``in_progress`` are one word. A word that the table does not
@@ -96,5 +96,5 @@ def priority_of(word: str) -> int | None:
 
 
 def is_work(kind: str) -> bool:
-    """Whether a task of this type is work."""
+    """Return whether a task of this type is work."""
     return normalize_word(kind) in WORK_TYPES

@@ -1,4 +1,4 @@
-"""How a database gets to today's schema, and back.
+"""Migrations that bring a database to the current schema, and back.
 
 Two trains of plain SQL files: ``migrations/shared`` first, into the schema ``shared``, then
 ``migrations/workspace`` into the workspace's own. Each schema keeps its own log. Every
@@ -68,7 +68,7 @@ __all__ = [
 ]
 
 WAIT_SECONDS = 60.0
-"""How long a run waits for another."""
+"""Seconds that a run waits for another."""
 
 State: TypeAlias = Literal["applied", "pending", "edited", "no file", "disputed"]
 
@@ -77,7 +77,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """What a command is about to act on; its text is the line to print before."""
+    """Target of a command; its text is the line to print before."""
 
     server: str
     database: str
@@ -120,7 +120,7 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Whether a database is current, and what is not.
+    """Result of `check`: whether a database is current, and the differences.
 
     `exit_status` is 0 for current, 1 for behind, edited or ahead, 2 for unreachable.
     """
@@ -243,7 +243,7 @@ def history(
 
 
 def check(conninfo: str, *, workspace: str = workspaces.DEFAULT, folder: Path = FOLDER) -> Check:
-    """Whether the database has exactly these files: nothing pending, edited or unknown.
+    """Check that the database has exactly these files: nothing pending, edited or unknown.
 
     Changes nothing. An unreachable database is an answer here, not an error.
     """

@@ -113,11 +113,11 @@ class Backend(PostgresqlPsycopgBackend):
         }
 
     def has_log(self) -> bool:
-        """Whether this schema was ever migrated or stamped."""
+        """Return whether this schema was ever migrated or stamped."""
         return {default_migration_table, "_taskdb_migration"} <= set(self.list_tables())
 
     def applied(self) -> list[AppliedMigration]:
-        """What this schema has, in order."""
+        """Return this schema's applied migrations, in order."""
         return self._read(queries.list_applied)
 
     def disagreements(self) -> list[str]:

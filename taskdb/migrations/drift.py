@@ -143,7 +143,7 @@ def _schema(train: Train) -> str:
 
 
 class _Places:
-    """Where each side speaks of an object: the last migration, the first statement of `sql/`."""
+    """Places that mention an object: the last migration, the first statement of `sql/`."""
 
     def __init__(self, train: Train, folder: Path, sql: Path) -> None:
         self.train: Train = train

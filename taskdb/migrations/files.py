@@ -276,7 +276,7 @@ def _lint_rollback(script: Script, number: str, transactional: bool, findings: P
 
 
 def _lint_repeatable(script: Script, findings: Problems) -> None:
-    """Where no transaction cleans up after a failure, the rollback must be able to."""
+    """Check that the rollback can clean up where no transaction does after a failure."""
     for statement in script.statements[1:]:
         if "if exists" not in " ".join(statement.text.lower().split()):
             findings.add(

@@ -84,7 +84,7 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the ``--`` lines at the top of a migration say."""
+    """Contents of the ``--`` lines at the top of a migration."""
 
     title: str
     locks: tuple[Lock, ...]
@@ -112,7 +112,7 @@ def directive(line: str) -> str | None:
 
 
 def head_length(lines: list[str]) -> int:
-    """How many lines at the top are the head."""
+    """Return the number of lines at the top that are the head."""
     for number, line in enumerate(lines):
         if not line.startswith("--"):
             return number

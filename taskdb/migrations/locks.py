@@ -1,4 +1,4 @@
-"""Which table locks a migration really takes, to be held against what its head declares.
+"""Table locks that a migration takes, compared with those that its head declares.
 
 A migration that is one transaction holds all its locks at its end, where they are read. One
 without a transaction gives each back at once. So a session of the check's holds every table
@@ -60,7 +60,7 @@ def _harmless(relation: LockableRelation) -> int:
 
 
 def undeclared(migration: Migration, taken: Taken) -> Iterator[str]:
-    """What the migration locked harder than its head says, a sentence each."""
+    """Yield a sentence for each lock that is stronger than the migration's head declares."""
     declared = _declared(migration, taken)
     for oid, level in sorted(taken.levels.items()):
         allowed = declared.get(oid)

@@ -174,7 +174,7 @@ class _Trial:
 
 
 def _first_value(conn: Connection[Any], query: str) -> str:
-    """What psql would print of the query's first column and row."""
+    """Return the query's first column of its first row, as psql would print it."""
     result = conn.execute(query.encode()).pgresult
     assert result is not None
     value = result.get_value(0, 0) if result.ntuples else b"no row"
@@ -226,4 +226,4 @@ def _try_crowd(conninfo: str, folder: Path, runners: int) -> Iterator[RehearsalF
 
 
 def _ignore(line: str) -> None:
-    """What runs here is judged, not shown."""
+    """Drop a line: a rehearsal is judged, not shown."""

@@ -111,7 +111,7 @@ class Run:
         return Step(train, migration.id, "down", time.monotonic() - began)
 
     def shared_revision(self, train: Train) -> str | None:
-        """What a migration of this train stands on: the newest of ``shared``."""
+        """Return the newest migration of ``shared``, which a migration of this train stands on."""
         if train == "shared":
             return None
         applied = self.backends["shared"].applied()
@@ -207,7 +207,7 @@ def connect(conninfo: str, show: Show) -> Generator[Connection[Any]]:
 
 
 def position(files: Sequence[Migration], revision: str) -> int:
-    """How many of a train's migrations there are up to and with *revision*.
+    """Return the number of a train's migrations up to and with *revision*.
 
     A revision is a number, as 3 or 0003, or a whole id; 0 comes before the first. Raises
     `MigrationError` if the train has none such.

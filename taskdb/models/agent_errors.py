@@ -27,7 +27,7 @@ class AgentError(Model):
 
 @dataclass(slots=True)
 class NodeRecovery(Model):
-    """How often agents got over their errors in one node; `recovery_pct` is of 100."""
+    """Agents' recoveries from errors in one node; `recovery_pct` is of 100."""
 
     node: str
     error_count: int
@@ -39,7 +39,7 @@ class NodeRecovery(Model):
 
 @dataclass(slots=True)
 class RecoveryRate(Model):
-    """How often agents got over their errors; rates are None if there were none."""
+    """Agents' recoveries from errors; rates are None if there were none."""
 
     error_count: int
     recovered_count: int

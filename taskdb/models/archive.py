@@ -1,4 +1,4 @@
-"""What an export holds."""
+"""Contents of an export."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What every model can do."""
+"""Methods of every model."""
 
 import dataclasses
 from datetime import date, timedelta

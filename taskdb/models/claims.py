@@ -40,7 +40,7 @@ class Claim(Model):
 
 @dataclass(slots=True)
 class ClaimEnd(Model):
-    """Where a task stands after its holder completed, submitted, failed or released it."""
+    """Task's status after its holder completed, submitted, failed or released it."""
 
     id: UUID
     key: str

@@ -1,4 +1,4 @@
-"""What was said in tech-spec sessions."""
+"""Messages of tech-spec sessions."""
 
 from dataclasses import dataclass
 from datetime import datetime

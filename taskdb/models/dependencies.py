@@ -44,7 +44,7 @@ class LinkedTask(Model):
 
 @dataclass(slots=True)
 class Obstacle(Model):
-    """Why a task can't be claimed now; `dead` if it will not go away by itself."""
+    """Reason that blocks the claim of a task; `dead` if it will not go away by itself."""
 
     task_id: UUID
     reason: ObstacleReason

@@ -1,4 +1,4 @@
-"""What the Design Agent makes: jobs, documents, decisions, progress."""
+"""Output of the Design Agent: jobs, documents, decisions, progress."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,7 +36,7 @@ class DesignOutput(Model):
 
 @dataclass(slots=True)
 class FoundOutputs(Model):
-    """What there is of a design job's documents; `load_outputs` refuses what is not enough."""
+    """Existing documents of a design job; `load_outputs` refuses an incomplete set."""
 
     design_job_id: UUID
     prd: str | None
@@ -72,7 +72,7 @@ class DesignDecision(Model):
 
 @dataclass(slots=True)
 class DesignProgress(Model):
-    """How far a design job was at a moment."""
+    """Progress of a design job at a moment."""
 
     id: UUID
     design_job_id: UUID

@@ -31,7 +31,7 @@ class Epic(Model):
 
 @dataclass(slots=True)
 class EpicProgress(Model):
-    """How far an epic is: the mean of its features, and the figure weighted by tasks."""
+    """Progress of an epic: the mean of its features, and the figure weighted by tasks."""
 
     epic_id: UUID
     key: str

@@ -10,7 +10,7 @@ from taskdb.models.types import ExecutionStatus, TaskStatus
 
 @dataclass(slots=True)
 class HistoryPosition(Model):
-    """How far the server is: its clock, and the numbers of its transactions."""
+    """Server's position: its clock, and the numbers of its transactions."""
 
     moment: datetime
     oldest_transaction: int

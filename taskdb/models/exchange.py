@@ -1,4 +1,4 @@
-"""What an importer asks of the database before it writes."""
+"""Rows that an importer reads before it writes."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Edge:
 
 @dataclass(slots=True)
 class SaidBefore:
-    """What a file said of a task when it was last imported."""
+    """Values of a task in its file when it was last imported."""
 
     key: str
     task_id: UUID

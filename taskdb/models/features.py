@@ -31,7 +31,7 @@ class Feature(Model):
 
 @dataclass(slots=True)
 class FeatureProgress(Model):
-    """How far a feature is: 100 x completed / counted, where cancelled tasks don't count."""
+    """Progress of a feature: 100 x completed / counted, where cancelled tasks don't count."""
 
     feature_id: UUID
     epic_id: UUID

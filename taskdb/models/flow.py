@@ -1,4 +1,4 @@
-"""How long work takes, and where it waits."""
+"""Durations of work, and times of waiting."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -22,7 +22,7 @@ __all__ = [
 
 @dataclass(slots=True)
 class TaskFlow(Model):
-    """When a task came, first went into progress, and was last completed.
+    """Moments of a task's creation, its first start, and its last completion.
 
     `lead_time` is from the first to the last of these, `cycle_time` from the second. A task
     that came as completed has neither. `skewed`: its times run backwards somewhere.
@@ -88,7 +88,7 @@ class FlowGroup(Model):
 
 @dataclass(slots=True)
 class StatusTime(Model):
-    """How long completed tasks stood in a status until they were done."""
+    """Time that completed tasks spent in a status until they were done."""
 
     status: TaskStatus
     task_count: int
@@ -98,7 +98,7 @@ class StatusTime(Model):
 
 @dataclass(slots=True)
 class DayCount(Model):
-    """How many completions and reopenings a day had."""
+    """Number of completions and reopenings on a day."""
 
     day: date
     completed_count: int
@@ -141,7 +141,7 @@ class Reopening(Model):
 
 @dataclass(slots=True)
 class BurnUp(Model):
-    """How many tasks an epic, or a plan, had at the end of a day, and how many were done."""
+    """Number of tasks of an epic, or a plan, at the end of a day, and of those done."""
 
     day: date
     task_count: int

@@ -1,4 +1,4 @@
-"""What a picture of a plan shows."""
+"""Nodes and edges of a plan's diagram."""
 
 from dataclasses import dataclass
 

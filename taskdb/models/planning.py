@@ -1,4 +1,4 @@
-"""What a plan can tell."""
+"""Figures of a plan."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,7 +13,7 @@ __all__ = ["HoursFrom", "PlannedTask", "UnblockingTask", "Wave"]
 
 
 class HoursFrom(StrEnum):
-    """Where the hours of a planned task come from."""
+    """Source of a planned task's hours."""
 
     ESTIMATE = "estimate"
     MEDIAN = "median"

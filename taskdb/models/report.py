@@ -1,4 +1,4 @@
-"""What the page of a plan shows."""
+"""Rows of a plan's page."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -73,7 +73,7 @@ class ReportedObstacle(Model):
 
 @dataclass(slots=True)
 class MeasuredDuration(Model):
-    """How long a task took from the first work on it to its completion."""
+    """Time between the first work on a task and its completion."""
 
     agent_type: str | None
     cycle_time: timedelta

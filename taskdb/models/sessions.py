@@ -49,7 +49,7 @@ class SessionWithJob(Model):
 
 @dataclass(slots=True)
 class SessionFigures(Model):
-    """What a session took and what came of it.
+    """Costs and results of a session.
 
     `duration` is from its creation to its completion, pauses included; `quality_score` is that of
     its newest document. Both are None where there is none.
@@ -69,7 +69,7 @@ class SessionFigures(Model):
 
 @dataclass(slots=True)
 class SessionStatistics(Model):
-    """How the sessions of one status went. `sessions_with_errors_pct` is of 100."""
+    """Statistics of the sessions of one status. `sessions_with_errors_pct` is of 100."""
 
     status: SessionStatus
     session_count: int
@@ -82,7 +82,7 @@ class SessionStatistics(Model):
 
 @dataclass(slots=True)
 class SessionSummary(Model):
-    """How the sessions of a time went; what there is nothing to tell of is None."""
+    """Summary of a period's sessions; a figure that nothing contributes to is None."""
 
     session_count: int
     completed_count: int

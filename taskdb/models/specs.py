@@ -93,7 +93,7 @@ class SpecMatch(Model):
 
 @dataclass(slots=True)
 class SpecProgress(Model):
-    """How far a specification is: 100 x completed / counted, where cancelled tasks don't count.
+    """Progress of a specification: 100 x completed / counted, where cancelled tasks don't count.
 
     Hours three times: its own figure, the sum of its phases', and the sums of its tasks'.
     """

@@ -143,7 +143,7 @@ class OrderedTask(Model):
 
 @dataclass(slots=True)
 class StatusCount(Model):
-    """How many tasks have a status."""
+    """Number of tasks of a status."""
 
     status: TaskStatus
     task_count: int
@@ -214,7 +214,7 @@ class NewTask:
 
 @dataclass(slots=True)
 class CreatedMany:
-    """What `create_many` made: the new tasks' ids in the order given, and two counts."""
+    """Result of `create_many`: the new tasks' ids in the order given, and two counts."""
 
     ids: list[UUID]
     task_count: int

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class TaskStatus(StrEnum):
-    """Where a task stands. Allowed moves are rows of `task_status_transitions`."""
+    """Status of a task. Allowed transitions are rows of `task_status_transitions`."""
 
     PENDING = "pending"
     BLOCKED = "blocked"
@@ -17,7 +17,7 @@ class TaskStatus(StrEnum):
 
 
 class PlanStatus(StrEnum):
-    """Where an epic or a feature stands."""
+    """Status of an epic or a feature."""
 
     DRAFT = "draft"
     ACTIVE = "active"
@@ -34,7 +34,7 @@ class Level(StrEnum):
 
 
 class DependencyType(StrEnum):
-    """What satisfies a dependency.
+    """Condition that satisfies a dependency.
 
     `REQUIRES`: its blocker is completed, or archived after completion. `BLOCKS`: it is
     completed, cancelled or archived. `SUGGESTS`: always; it is advice.
@@ -46,7 +46,7 @@ class DependencyType(StrEnum):
 
 
 class ClaimOutcome(StrEnum):
-    """How an attempt at a task ended."""
+    """End of an attempt at a task."""
 
     COMPLETED = "completed"
     SUBMITTED = "submitted"
@@ -65,7 +65,7 @@ class SubtaskStatus(StrEnum):
 
 
 class SpecStatus(StrEnum):
-    """Where a specification stands. Allowed moves are rows of `spec_status_transitions`."""
+    """Status of a specification. Allowed transitions are rows of `spec_status_transitions`."""
 
     DRAFT = "draft"
     IN_REVIEW = "in_review"
@@ -76,21 +76,21 @@ class SpecStatus(StrEnum):
 
 
 class SpecType(StrEnum):
-    """What a specification is kept as: one text, or JSON with phases."""
+    """Form in which a specification is kept: one text, or JSON with phases."""
 
     MONOLITHIC = "monolithic"
     HIERARCHICAL = "hierarchical"
 
 
 class PhaseStatus(StrEnum):
-    """Where the current phase of a specification stands."""
+    """Status of a specification's current phase."""
 
     IN_PROGRESS = "in_progress"
     COMPLETED = "completed"
 
 
 class ObstacleReason(StrEnum):
-    """Why a task can't be claimed now."""
+    """Reason that blocks the claim of a task."""
 
     FINISHED = "finished"
     IN_REVIEW = "in_review"
@@ -108,7 +108,7 @@ class ObstacleReason(StrEnum):
 
 
 class WorkflowStatus(StrEnum):
-    """Where a workflow stands. Allowed moves are rows of `workflow_status_transitions`."""
+    """Status of a workflow. Allowed transitions are rows of `workflow_status_transitions`."""
 
     DRAFT = "draft"
     ACTIVE = "active"
@@ -118,7 +118,7 @@ class WorkflowStatus(StrEnum):
 
 
 class TriggerType(StrEnum):
-    """What starts a workflow."""
+    """Event that starts a workflow."""
 
     MANUAL = "manual"
     WEBHOOK = "webhook"
@@ -128,7 +128,7 @@ class TriggerType(StrEnum):
 
 
 class ErrorPolicy(StrEnum):
-    """What the failure of a step does.
+    """Effect of a step's failure.
 
     `STOP`: the execution fails. `CONTINUE`: what needs the step goes on. `RETRY`: it is tried
     again, and after its last attempt the execution fails.
@@ -140,7 +140,7 @@ class ErrorPolicy(StrEnum):
 
 
 class ExecutionStatus(StrEnum):
-    """Where an execution stands; all but `RUNNING` are its end."""
+    """Status of an execution; all but `RUNNING` are final."""
 
     RUNNING = "running"
     COMPLETED = "completed"
@@ -149,7 +149,7 @@ class ExecutionStatus(StrEnum):
 
 
 class StepStatus(StrEnum):
-    """Where a step of an execution stands.
+    """Status of a step of an execution.
 
     `SKIPPED`: its condition did not hold, or a step that it needs was skipped. `CANCELLED`: the
     execution ended before it did.
@@ -165,7 +165,7 @@ class StepStatus(StrEnum):
 
 
 class PullRequestState(StrEnum):
-    """Where a pull request stands."""
+    """State of a pull request."""
 
     DRAFT = "draft"
     OPEN = "open"
@@ -174,7 +174,7 @@ class PullRequestState(StrEnum):
 
 
 class Health(StrEnum):
-    """What checks say of an external dependency; `UNKNOWN` hinders nothing."""
+    """Result of an external dependency's checks; `UNKNOWN` blocks nothing."""
 
     UNKNOWN = "unknown"
     HEALTHY = "healthy"
@@ -182,7 +182,7 @@ class Health(StrEnum):
 
 
 class ProjectStatus(StrEnum):
-    """Where a project stands; `DELETED` is put away, and still there."""
+    """Status of a project; a `DELETED` one is put away, its rows still exist."""
 
     ACTIVE = "active"
     ARCHIVED = "archived"
@@ -190,7 +190,7 @@ class ProjectStatus(StrEnum):
 
 
 class ModificationStatus(StrEnum):
-    """Where a modification stands. Allowed moves: `modification_status_transitions`."""
+    """Status of a modification. Allowed transitions: `modification_status_transitions`."""
 
     PENDING = "pending"
     APPROVED = "approved"
@@ -200,7 +200,7 @@ class ModificationStatus(StrEnum):
 
 
 class TemplateCategory(StrEnum):
-    """What a template makes."""
+    """Kind of thing that a template makes."""
 
     API = "api"
     WEB = "web"
@@ -210,7 +210,7 @@ class TemplateCategory(StrEnum):
 
 
 class Complexity(StrEnum):
-    """How much a template asks of who uses it."""
+    """Effort that a template asks of its user."""
 
     SIMPLE = "simple"
     MEDIUM = "medium"
@@ -218,7 +218,7 @@ class Complexity(StrEnum):
 
 
 class DesignJobStatus(StrEnum):
-    """Where a design job stands; `COMPLETED` is its end."""
+    """Status of a design job; `COMPLETED` is final."""
 
     PENDING = "pending"
     IN_PROGRESS = "in_progress"
@@ -227,7 +227,7 @@ class DesignJobStatus(StrEnum):
 
 
 class DesignOutputType(StrEnum):
-    """What a design job makes. All but `AI_STUDIO_CODE_PATH` are required of it."""
+    """Kind of document of a design job. All but `AI_STUDIO_CODE_PATH` are required."""
 
     PRD = "prd"
     DESIGN_SYSTEM = "design_system"
@@ -237,7 +237,7 @@ class DesignOutputType(StrEnum):
 
 
 class SessionStatus(StrEnum):
-    """Where a tech-spec session stands. Allowed moves are rows of `session_status_transitions`."""
+    """Status of a tech-spec session. Allowed transitions: `session_status_transitions`."""
 
     PENDING = "pending"
     IN_PROGRESS = "in_progress"
@@ -247,7 +247,7 @@ class SessionStatus(StrEnum):
 
 
 class ConversationRole(StrEnum):
-    """Who says something in a conversation."""
+    """Speaker of a message in a conversation."""
 
     USER = "user"
     AGENT = "agent"

@@ -1,4 +1,4 @@
-"""Which migrations a database has."""
+"""Migrations of a database."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class StepKey(Model):
 
 @dataclass(slots=True)
 class WorkflowStatistics(Model):
-    """How the executions of a workflow went; durations are those of completed ones.
+    """Statistics of a workflow's executions; durations are those of completed ones.
 
     `success_pct` is 100 x completed / (completed + failed), None before the first such end.
     """
@@ -117,7 +117,7 @@ class WorkflowStatistics(Model):
 
 @dataclass(slots=True)
 class PerformanceMetrics(Model):
-    """How the executions of a workflow went that were started in some last days.
+    """Statistics of a workflow's executions that were started in the last days.
 
     Durations are those of completed ones; tasks those that executions had at their ends.
     """

@@ -1,4 +1,4 @@
-"""What is said in tech-spec sessions: `sql/queries/conversations.sql`."""
+"""Messages of tech-spec sessions: `sql/queries/conversations.sql`."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the Design Agent makes: `sql/queries/design.sql`.
+"""Output of the Design Agent: `sql/queries/design.sql`.
 
 A tech-spec session begins with it: `validate_job_completed`, `load_outputs`, `load_decisions`.
 """

@@ -1,4 +1,4 @@
-"""What importers ask and write beside the functions of the other areas."""
+"""Reads and writes of importers beside the functions of the other areas."""
 
 from __future__ import annotations
 

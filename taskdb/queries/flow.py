@@ -1,4 +1,4 @@
-"""How long work takes, and where it waits: `sql/queries/flow.sql`.
+"""Durations of work, and times of waiting: `sql/queries/flow.sql`.
 
 All of it is read from history, as `sql/views/task_moves.sql` and `sql/views/task_flow.sql` put
 it. Percentiles are those of completed tasks, and interpolate between two of them.

@@ -1,4 +1,4 @@
-"""What a picture of a plan shows: `sql/queries/graph.sql`. `taskdb.admin.diagrams` draws it."""
+"""Parts of a plan's diagram: `sql/queries/graph.sql`. `taskdb.admin.diagrams` draws it."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""What a plan can tell: `sql/queries/planning.sql`.
+"""Figures of a plan: `sql/queries/planning.sql`.
 
 `sql/functions/plan_schedule.sql` says what is taken as given. Hours are a task's estimate,
 else the median of the finished tasks of its agent type, else one.

@@ -1,4 +1,4 @@
-"""What the page of a plan shows: `sql/queries/report.sql`. `taskdb.report` draws it."""
+"""Rows of a plan's page: `sql/queries/report.sql`. `taskdb.report` draws it."""
 
 from datetime import datetime
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Which tasks a list or a picture is of: `sql/queries/selection.sql`."""
+"""Selection of the tasks of a list or a diagram: `sql/queries/selection.sql`."""
 
 from typing import Annotated
 from uuid import UUID

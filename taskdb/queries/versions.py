@@ -1,4 +1,4 @@
-"""Which migrations a database has: `sql/queries/versions.sql`."""
+"""Migrations of a database: `sql/queries/versions.sql`."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ LISTS: Final = (list, Sequence, MutableSequence, Collection, Iterable)
 
 
 class Rule(Protocol):
-    """What may stand in `Annotated[...]`: a rule about a value."""
+    """Rule about a value, for `Annotated[...]`."""
 
     def refuse(self, value: Any, /) -> str | None:
         """Return what must hold ("must be even") if it does not hold of *value*, else None."""

@@ -1,4 +1,4 @@
-"""Which combinations of a statement's conditional lines are looked at: all, or every pair.
+"""Combinations of a statement's conditional lines to look at: all, or every pair.
 
 Each switch has several states, of which one holds: a group of arguments is left out or given, a
 choice has one of its values. A state is the set of facts that are true in it.

@@ -1,4 +1,4 @@
-"""What psycopg gives, made into what is annotated, or refused where it is something else."""
+"""Conversion of psycopg's values to the annotated types; others are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is decided about each call of a query, whatever connection it runs on.
+"""Decisions about each call of a query, for any kind of connection.
 
 Which text, which arguments, how many rows, what the rows become, which error: all but the
 waiting for the server, which is in `_waiting_async` and its synchronous form.
@@ -98,7 +98,7 @@ class BatchRow(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What reads results of one shape: the columns' names and the server's types.
+    """Reader of results of one shape: the columns' names and the server's types.
 
     `kinds` are the Python types of the rows that came alone: a row of the same types needs no
     look at its columns, which would take longer than reading it.
@@ -218,7 +218,7 @@ class Decisions:
 
     @cached_property
     def changes_session(self) -> bool:
-        """Whether a connection may be another after it."""
+        """Return whether it may change the session's state for later statements."""
         return self.statement.changes_session
 
     def warn(self, conn: object) -> None:
@@ -439,7 +439,7 @@ def refuse_within_copy() -> NoReturn:
 
 
 def needs_transaction(conn: Connection[Any] | AsyncConnection[Any]) -> bool:
-    """Whether a stream on this connection has to begin a transaction itself."""
+    """Return whether a stream on this connection has to begin a transaction itself."""
     return conn.autocommit and conn.pgconn.transaction_status == TransactionStatus.IDLE
 
 

@@ -1,4 +1,4 @@
-"""How a Python value is sent, by its annotation: checked, then written as PostgreSQL reads it.
+"""Encoding of Python values by annotation: checked, then written as PostgreSQL reads them.
 
 Every value is sent as text without saying its type, as a quoted literal in psql has none: the
 server infers it from the statement. So a statement means the same in psql, to `taskdb check`

@@ -73,7 +73,7 @@ _NUMBERS: Final = (int, float, Decimal, str)
 
 
 class Leaves:
-    """What psycopg reads of a text, for the connection of one result."""
+    """Loaders of a text's values, for the connection of one result."""
 
     def __init__(self, cursor: psycopg.Cursor[Any] | psycopg.AsyncCursor[Any]) -> None:
         self._result = cursor.pgresult

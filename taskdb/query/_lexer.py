@@ -18,7 +18,7 @@ __all__ = ["Kind", "LexicalError", "Token", "tokenize"]
 
 
 class Kind(Enum):
-    """What a token is. Whitespace and comments are tokens too: nothing of the text is lost."""
+    """Kind of a token. Whitespace and comments are tokens too: nothing of the text is lost."""
 
     WHITESPACE = "whitespace"
     LINE_COMMENT = "line comment"

@@ -230,7 +230,7 @@ def _items(annotation: Any, decode: Decode) -> Decode:
 
 
 def _unreadable(annotation: Any) -> tuple[type[Exception], ...]:
-    """What says that a value can't be read; of a row it is what its class's constructor says."""
+    """Return the errors of an unreadable value; a row's are those of its class's constructor."""
     if holds_rows(annotation):
         return ()
     return (ValueError, TypeError, ArithmeticError, psycopg.Error)

@@ -47,7 +47,7 @@ Loader: TypeAlias = Callable[[Sequence[tuple[Any, ...]], int, Cursor], list[Any]
 
 
 class Size(Enum):
-    """How many rows a stub promises."""
+    """Number of rows that a stub promises."""
 
     ONE = auto()
     AT_MOST_ONE = auto()
@@ -65,7 +65,7 @@ class ResultColumn:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What takes one column: a field of a dataclass, or the scalar (then `name` is empty)."""
+    """Target of one column: a field of a dataclass, or the scalar (then `name` is empty)."""
 
     name: str
     annotation: Any
@@ -79,7 +79,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a stub returns: `size` rows, each a dataclass `row` or, if that is None, a scalar."""
+    """Result of a stub: `size` rows, each a dataclass `row` or, if that is None, a scalar."""
 
     annotation: Any
     size: Size
@@ -188,7 +188,7 @@ def _refuse_unreadable(annotation: Any, at: str) -> None:
 
 
 def _nested(annotation: Any) -> Nested | None:
-    """What reads the rows in a column; None where it holds none."""
+    """Return the reader of the rows in a column; None where it holds none."""
     if not holds_rows(annotation):
         return None
     from taskdb.query._nesting import Nested

@@ -167,5 +167,5 @@ def refuse_no_result(annotation: Any, kind: Any) -> None:
 
 
 def _has_plain_constructor(cls: type[Any]) -> bool:
-    """Whether nothing but the annotations says how an instance is made."""
+    """Return whether the annotations alone determine how an instance is made."""
     return not any({"__init__", "__new__"} & vars(each).keys() for each in cls.__mro__[:-1])

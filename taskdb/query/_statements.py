@@ -109,7 +109,7 @@ class Term:
 
     @property
     def fact(self) -> str:
-        """What it asks for, as `Variant.present` has it: `a`, or `by=title`."""
+        """Fact that it asks for, in the form of `Variant.present`: `a`, or `by=title`."""
         return self.name if self.value is None else f"{self.name}={self.value}"
 
     def holds(self, present: Collection[str]) -> bool:
@@ -222,7 +222,7 @@ class Statement:
 
     @cached_property
     def needs(self) -> dict[str, tuple[Term, ...]]:
-        """What must hold of other arguments for a fact to have any effect.
+        """Conditions on other arguments without which a fact has no effect.
 
         It is what the blocks around have in common, of all lines that the fact keeps, unless its
         parameter is sent elsewhere too.

@@ -1,4 +1,4 @@
-"""What fits what: the types of the server beside the annotations of functions.
+"""Compatibility of the server's types with the annotations of functions.
 
 One table for both sides: by it a result is read when a query runs, and by it `taskdb check`
 compares statements with functions before. What psycopg makes of a type is taken as it ships;
@@ -87,7 +87,7 @@ _FIRST_USER_OID: Final = 16384
 
 
 class TypeKind(Enum):
-    """How psycopg reads values of a type."""
+    """Form in which psycopg reads values of a type."""
 
     PLAIN = auto()
     TEXT = auto()
@@ -150,7 +150,7 @@ def server_type(oid: int, adapters: AdaptersMap | None = None) -> ServerType:
 
 
 def fits(annotation: Any, of: ServerType) -> bool:
-    """Whether a value of the type, as it is read, is what is annotated, NULL aside."""
+    """Return whether a value of the type, as it is read, fits the annotation, NULL aside."""
     return any(_fits(member, of) for member in members(annotation) if member is not NONE)
 
 
@@ -175,7 +175,7 @@ def _fits(annotation: Any, of: ServerType) -> bool:
 
 
 def _is_of_json(annotation: Any) -> bool:
-    """Whether JSON can hold what is annotated, as psycopg reads it."""
+    """Return whether JSON, as psycopg reads it, can hold the annotated type."""
     meant, _ = unwrapped(annotation)
     if is_any(meant) or meant in (NONE, str, int, float, bool) or is_row_class(meant):
         return True
@@ -250,7 +250,7 @@ def _class_of(annotation: Any) -> Any:
 
 
 def sends(annotation: Any, to: ServerType, adapters: AdaptersMap) -> bool:
-    """Whether every value of the annotation, as it is sent, is one of the type, NULL aside."""
+    """Return whether every value of the annotation, as it is sent, is of the type, NULL aside."""
     sent = [each for each in members(annotation) if unwrapped(each)[0] not in (NONE, Unset)]
     return all(_sends(member, to, adapters) for member in sent)
 
@@ -304,7 +304,7 @@ def _sends_scalar(annotation: Any, to: ServerType, adapters: AdaptersMap) -> boo
 
 
 def _has_dumper(kind: Any, to: ServerType, adapters: AdaptersMap) -> bool:
-    """Whether psycopg sends values of the class *kind* as this type."""
+    """Return whether psycopg sends values of the class *kind* as this type."""
     if not isinstance(kind, type) or kind in _WRITTEN_HERE:
         return False
     try:
@@ -323,13 +323,13 @@ _WRITTEN_HERE: Final = frozenset(
 
 
 def is_json(annotation: Any) -> bool:
-    """Whether an annotation is marked as a JSON value: `Annotated[Any, Json()]`."""
+    """Return whether an annotation is marked as a JSON value: `Annotated[Any, Json()]`."""
     _, rules = unwrapped(annotation)
     return any(isinstance(rule, Json) for rule in rules)
 
 
 def encodes_json(annotation: Any) -> bool:
-    """Whether values of the annotation are sent as JSON documents."""
+    """Return whether values of the annotation are sent as JSON documents."""
     meant, _ = unwrapped(annotation)
     if is_json(annotation) or _is_object(meant):
         return True
@@ -348,7 +348,7 @@ def _is_typed_dict(meant: Any) -> bool:
 
 
 def is_sequence(annotation: Any, of: tuple[Any, ...] = _SENT_LISTS) -> bool:
-    """Whether an annotation is a list or the like."""
+    """Return whether an annotation is a list or the like."""
     meant, _ = unwrapped(annotation)
     return (get_origin(meant) or meant) in of
 

@@ -1,4 +1,4 @@
-"""What a query may raise, in one tree. `taskdb.errors` adds what is the task database's alone."""
+"""Tree of a query's errors. `taskdb.errors` adds those of the task database alone."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What is expected of one query; `reads` and `writes` name tables, `through` views.
+    """Expectation of one query; `reads` and `writes` name tables, `through` views.
 
     `within` are the fields of rows inside its columns, by their way (`items[].price`); `unique`
     the unique indexes by which its `on conflict` knows a conflict.

@@ -21,7 +21,7 @@ __all__ = ["ConstraintRule", "Refusal", "Translator", "describe"]
 
 
 class ConstraintRule(NamedTuple):
-    """What must hold of *field*: "priority" and "must be 1 to 10" make a sentence together.
+    """Rule about *field*: "priority" and "must be 1 to 10" make a sentence together.
 
     With *shows_value* the message names the value that was taken: of many new rows it says which.
     No other value is shown, because it may be nobody's business.
@@ -51,7 +51,7 @@ _VERBS: Final = {"is": "must be", "are": "must be", "has": "must have"}
 
 
 class Refusal:
-    """What a server's error says, without the values that it may quote.
+    """Contents of a server's error, without the values that it may quote.
 
     `code` is the SQLSTATE, `message`, `detail` and `hint` are the server's, `constraint`, `table`
     and `column` what the error is about.
@@ -83,7 +83,7 @@ class Refusal:
 
     @property
     def is_in_own_words(self) -> bool:
-        """Whether the message says what no constraint's name does: `raise exception '...'`."""
+        """Return whether the message is an author's own, as of `raise exception '...'`."""
         if self.constraint or self.code not in STANDARD:
             return False
         is_raised = self.is_raised and self.code[:2] in ("22", "23")
@@ -97,7 +97,7 @@ class Refusal:
 
     @property
     def argument(self) -> str | None:
-        """What could not be read: a parameter, or a column and line of a COPY."""
+        """Unreadable argument: a parameter, or a column and line of a COPY."""
         if copied := _COPIED.search(self.context):
             return f"{copied[2]} (line {copied[1]})"
         number = _first(_PARAMETER, self.context)
@@ -106,7 +106,7 @@ class Refusal:
 
 
 Understand: TypeAlias = Callable[[Refusal], Exception | None]
-"""What makes an error of a refusal, or None where the server's own is to be raised."""
+"""Function from a refusal to an error, or to None where the server's own is to be raised."""
 
 
 @dataclass(frozen=True, slots=True)

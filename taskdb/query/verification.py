@@ -164,7 +164,7 @@ def _answers(results: Iterable[list[PGresult]]) -> Iterator[list[PGresult]]:
 
 
 class _Verification:
-    """What is asked about some queries, and what the answers come to."""
+    """Verification of some queries: its questions, and the mismatches found."""
 
     def __init__(self, queries: Queries) -> None:
         self.queries = list(queries)
@@ -181,7 +181,7 @@ class _Verification:
         self.unique: set[str | None] = set()
 
     def _unseen(self, queries: Queries) -> Iterator[Misfit]:
-        """What was recorded of queries that no module made here, and so is not compared."""
+        """Yield a mismatch for each recorded query that no module here defines."""
         made = {query.name for query in self.queries}
         for area in self.areas.values():
             for name in area.queries:

@@ -1,4 +1,4 @@
-"""What the page shows, read in one snapshot of the database through the typed functions."""
+"""Data of the page, read in one snapshot of the database through the typed functions."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class LoopBlockedError(TaskdbError):
 
 
 Outcome: TypeAlias = None | str | Submit | Retry
-"""What a handler returns: None or a note (completed), `Submit`, or `Retry`."""
+"""Return value of a handler: None or a note (completed), `Submit`, or `Retry`."""
 
 
 @dataclass(slots=True, eq=False)
@@ -68,7 +68,7 @@ class Job:
     claim: Claim
     lease: timedelta
     renewed_at: float
-    """When its lease began, by this machine's monotonic clock."""
+    """Start of its lease, by this machine's monotonic clock."""
     report: tuple[int | None, str | None] | None = None
     task: asyncio.Task[Outcome] | None = None
     """The handler, where it can be cancelled."""
@@ -85,7 +85,7 @@ class Job:
 
     @property
     def is_ending(self) -> bool:
-        """Whether the handler should end: its claim is lost, or its worker stops."""
+        """Return whether the handler should end: its claim is lost, or its worker stops."""
         return self.why_ended is not None
 
     def check(self) -> None:

@@ -1,4 +1,4 @@
-"""What goes on beside the jobs: heartbeats, leases that are over, handlers that misbehave."""
+"""Watch beside the jobs: heartbeats, lapsed leases, handlers that misbehave."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What operators' and developers' queries return: one module an area, as in `sql/queries/admin`."""
+"""Rows of operators' and developers' queries: one module an area, as in `sql/queries/admin`."""

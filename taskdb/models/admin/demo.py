@@ -1,4 +1,4 @@
-"""What the demo reads back from the database."""
+"""Rows that the demo reads back from the database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["AgentAtWork", "LeftOpen", "Takeover", "Violation", "WorkCount"]
 
 @dataclass(slots=True)
 class AgentAtWork(Model):
-    """What an agent has completed, and the task it has in hand, if it has one."""
+    """Agent's completed tasks, and the task it has in hand, if it has one."""
 
     name: str
     completed_count: int
@@ -34,7 +34,7 @@ class Takeover(Model):
 
 @dataclass(slots=True)
 class WorkCount(Model):
-    """How much there is to check."""
+    """Amount of work to check."""
 
     claim_count: int
     completed_count: int

@@ -1,4 +1,4 @@
-"""What `taskdb doctor` finds and repairs."""
+"""Findings and repairs of `taskdb doctor`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Finding(Model):
 
     @property
     def message(self) -> str:
-        """What was found and expected, as one line."""
+        """Found and expected value, as one line."""
         return f"{self.found}; expected: {self.expected}"
 
 
@@ -70,7 +70,7 @@ class Link(Model):
 
 @dataclass(slots=True)
 class PlanSettings(Model):
-    """How a transaction plans its statements, and how long one may take; as PostgreSQL says it."""
+    """Planner settings and statement timeout of a transaction, as PostgreSQL prints them."""
 
     enable_nestloop: str
     jit: str
@@ -97,7 +97,7 @@ class EffectivePriority(Model):
 
 @dataclass(slots=True)
 class Repair(Model):
-    """What the doctor changed in one task or feature."""
+    """Change that the doctor made to one task or feature."""
 
     invariant: str
     subject: str
@@ -107,5 +107,5 @@ class Repair(Model):
 
     @property
     def message(self) -> str:
-        """What was there and what is there now, as one line."""
+        """Value before and after, as one line."""
         return f"{self.old_value} became {self.new_value}"

@@ -1,4 +1,4 @@
-"""What a database says of the migrations it has."""
+"""Database's own records of its migrations."""
 
 from __future__ import annotations
 

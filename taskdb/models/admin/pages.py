@@ -1,4 +1,4 @@
-"""What docs/schema.md and docs/lifecycle.md show of the catalogue."""
+"""Rows of the catalogue for docs/schema.md and docs/lifecycle.md."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What `taskdb prune` takes away."""
+"""Numbers of rows that `taskdb prune` deletes."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from taskdb.models.base import Model
 
 @dataclass(slots=True)
 class Pruned(Model):
-    """How many rows of *table* are old, or were taken away."""
+    """Number of rows of *table* that are old, or were deleted."""
 
     table: str
     row_count: int

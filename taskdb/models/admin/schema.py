@@ -1,4 +1,4 @@
-"""What a schema is made of, as comparable rows."""
+"""Parts of a schema, as comparable rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `taskdb db seed` made."""
+"""Result of `taskdb db seed`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pg_stat_statements says of named queries."""
+"""Figures of named queries from pg_stat_statements."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["StatementCost"]
 
 @dataclass(slots=True)
 class StatementCost:
-    """What one query has cost; times are in milliseconds."""
+    """Cost of one query so far; times are in milliseconds."""
 
     name: str
     call_count: int

@@ -1,4 +1,4 @@
-"""What the demo asks of the database, and its checks: each returns what breaks its rule."""
+"""Queries and checks of the demo: each check returns the rows that break its rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must always hold: `sql/queries/admin/doctor.sql`. `taskdb.admin.doctor` runs them all.
+"""Invariants: `sql/queries/admin/doctor.sql`. `taskdb.admin.doctor` runs them all.
 
 The functions that return a list of findings return an empty one where all is well.
 """

@@ -1,4 +1,4 @@
-"""Which locks a migration takes."""
+"""Locks that a migration takes."""
 
 from __future__ import annotations
 

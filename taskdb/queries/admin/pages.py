@@ -1,4 +1,4 @@
-"""What the pages made by `make docs` show of the catalogue: `sql/queries/admin/pages.sql`."""
+"""Rows of the catalogue for the pages of `make docs`: `sql/queries/admin/pages.sql`."""
 
 from taskdb.models.admin.pages import ForeignKey, TableColumn, Transition, Trigger, TypeMeaning
 from taskdb.queries.admin import query

@@ -1,4 +1,4 @@
-"""What is old goes, in batches: `sql/queries/admin/retention.sql`. See `taskdb.admin.retention`."""
+"""Batched deletion of old rows: `sql/queries/admin/retention.sql`. See `taskdb.admin.retention`."""
 
 from datetime import datetime, timedelta
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What a schema is made of, for `taskdb check`: each query gives aspects of objects."""
+"""Parts of a schema, for `taskdb check`: each query gives aspects of objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What needs pg_stat_statements: `sql/queries/admin/extensions/statements.sql`.
+"""Queries that need pg_stat_statements: `sql/queries/admin/extensions/statements.sql`.
 
 These queries have a `Queries` of their own: a database without the extension is none the worse.
 """

@@ -1,4 +1,4 @@
-"""Which schemas are workspaces. Services want `taskdb.database.workspaces`."""
+"""Schemas that are workspaces. Services want `taskdb.database.workspaces`."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ def list_workspaces() -> list[str]:
 
 @query
 def schema_exists(*, name: str) -> bool:
-    """Whether the schema is there."""
+    """Return whether the schema exists."""
     ...
 
 
 @query
 def role_exists(*, name: str) -> bool:
-    """Whether the role is there."""
+    """Return whether the role exists."""
     ...
 
 
 @query
 def may_grant_on(*, name: str) -> bool:
-    """Whether the current role may hand out rights on the schema."""
+    """Return whether the current role may grant rights on the schema."""
     ...
 
 
 @query
 def has_usage(*, role: str, name: str) -> bool:
-    """Whether the role may use the schema."""
+    """Return whether the role may use the schema."""
     ...

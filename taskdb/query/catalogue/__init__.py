@@ -1,4 +1,4 @@
-"""What the toolkit asks of PostgreSQL's catalogue, of any project's database."""
+"""Queries of the toolkit on PostgreSQL's catalogue, for any project's database."""
 
 from taskdb.places import QUERIES
 from taskdb.query._queries import Queries

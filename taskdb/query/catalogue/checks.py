@@ -1,4 +1,4 @@
-"""What `taskdb check` asks of PostgreSQL's catalogue."""
+"""Queries of `taskdb check` on PostgreSQL's catalogue."""
 
 from __future__ import annotations
 

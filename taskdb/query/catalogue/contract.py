@@ -1,4 +1,4 @@
-"""What the contract check asks of the catalogue: `sql/queries/catalogue/contract.sql`."""
+"""Queries of the contract check: `sql/queries/catalogue/contract.sql`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of the catalogue about expectations: `sql/queries/catalogue/expectations.sql`."""
+"""Queries about expectations: `sql/queries/catalogue/expectations.sql`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ExpectedType:
 
 @dataclass(slots=True)
 class MissingPrivilege:
-    """What the session's role may not do, although a statement does it."""
+    """Privilege that a statement needs and the session's role lacks."""
 
     relation: str
     privilege: str
@@ -54,7 +54,7 @@ class NullableColumn:
 
 @dataclass(slots=True)
 class UniqueIndex:
-    """What no two rows of a relation have in common: `orders (customer, day) where ...`."""
+    """Values that no two rows of a relation share: `orders (customer, day) where ...`."""
 
     relation: str
     index_name: str
@@ -71,7 +71,7 @@ class CopiedColumn:
 
 @dataclass(slots=True)
 class TypeName:
-    """What a type is called."""
+    """Name of a type."""
 
     oid: int
     name: str

@@ -1,4 +1,4 @@
-"""What the plan check asks of the database: `sql/queries/catalogue/plans.sql`."""
+"""Queries of the plan check: `sql/queries/catalogue/plans.sql`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What makes raw SQL safe: each check is callable by itself."""
+"""Checks that make raw SQL safe: each is callable by itself."""

@@ -81,7 +81,7 @@ class Aggregates(Judge):
 
 
 def _holds_its_row(scope: Scope, call: Node) -> bool:
-    """Whether the frame of the window function *call* always holds the row it stands at."""
+    """Return whether the frame of the window function *call* always holds its current row."""
     number = call.integer("winref")
     windows = scope.query.nodes("windowClause")
     window = next((one for one in windows if one.integer("winref") == number), None)

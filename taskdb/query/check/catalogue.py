@@ -26,7 +26,7 @@ _OID = re.compile(rf":({'|'.join(_FIELDS)}) (\d+)")
 
 
 class Catalogue:
-    """What the catalogue says of the things met so far. Make a new one after a migration."""
+    """Cache of the catalogue's facts. Make a new one after a migration."""
 
     def __init__(self) -> None:
         self._functions: dict[int, Function | None] = {}

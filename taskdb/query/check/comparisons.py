@@ -1,4 +1,4 @@
-"""Which column each parameter of a statement is compared with, from the statement's own tree.
+"""Columns that a statement's parameters are compared with, from the statement's own tree.
 
 A value of that column is a realistic argument. Where a parameter is compared with an expression
 (`coalesce(agent_type, '') in ('', $2)`), the first column in the expression counts, unless

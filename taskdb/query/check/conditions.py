@@ -67,7 +67,7 @@ _WRAPPERS = frozenset(
 
 
 class Conditions(ABC):
-    """What follows from the conditions of one level of a query, which `Scope` is."""
+    """Conclusions from the conditions of one level of a query, which `Scope` is."""
 
     number: int
     catalogue: Catalogue
@@ -125,7 +125,7 @@ class Conditions(ABC):
         return ("column", scope.number, index, number) if inner is None else scope._key(inner)
 
     def if_true(self, node: Node) -> set[Key]:
-        """What is not NULL when the condition *node* is true."""
+        """Return the keys that are not NULL when the condition *node* is true."""
         match node.tag:
             case "BOOLEXPR":
                 arguments = node.nodes("args")
@@ -154,14 +154,14 @@ class Conditions(ABC):
                 return self.if_not_null(node)
 
     def _if_no_field_null(self, node: Node) -> set[Key]:
-        """What is not NULL when `node is not null`, which of a row asks all its fields."""
+        """Return the keys that are not NULL when `node is not null`: for a row, all its fields."""
         found = self.if_not_null(node)
         if node.tag == "ROWEXPR":
             found |= _union(self.if_not_null(field) for field in node.nodes("args"))
         return found
 
     def if_false(self, node: Node) -> set[Key]:
-        """What is not NULL when the condition *node* is false."""
+        """Return the keys that are not NULL when the condition *node* is false."""
         match node.tag:
             case "BOOLEXPR":
                 arguments = node.nodes("args")
@@ -184,7 +184,7 @@ class Conditions(ABC):
                 return self.if_not_null(node)
 
     def if_not_true(self, node: Node) -> set[Key]:
-        """What is not NULL when the condition *node* is false or NULL, as in an ELSE."""
+        """Return the keys that are not NULL when *node* is false or NULL, as in an ELSE."""
         match node.tag:
             case "NULLTEST" | "BOOLEANTEST":
                 return self.if_false(node)
@@ -199,7 +199,7 @@ class Conditions(ABC):
                 return set()
 
     def _if_tested(self, node: Node, *, negated: bool) -> set[Key]:
-        """What follows from `x is [not] true`, `false` or `unknown`, when the test holds or not."""
+        """Return the keys that follow from `x is [not] true`, `false` or `unknown`."""
         argument, test = node.node("arg"), node.integer("booltesttype")
         if negated:
             # The tests stand in pairs: each even one is followed by its opposite.
@@ -213,7 +213,7 @@ class Conditions(ABC):
         return self.if_not_null(argument) if test == _IS_NOT_UNKNOWN else set()
 
     def if_not_null(self, node: Node) -> set[Key]:
-        """What is not NULL when *node* is not, itself included: the arguments of a strict call."""
+        """Return the keys that are not NULL when *node* is not: its own, its strict arguments'."""
         found: set[Key] = set()
         key = self.key(node)
         if key is not None:
@@ -231,7 +231,7 @@ class Conditions(ABC):
         return found
 
     def is_strict(self, call: Node) -> bool:
-        """Whether the function or operator that *call* calls gives NULL for any NULL."""
+        """Return whether the function or operator that *call* calls gives NULL for any NULL."""
         function = self.catalogue.function(call.integer(_CALLS[call.tag]))
         return function is not None and function.strict and not function.returns_set
 

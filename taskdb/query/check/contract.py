@@ -132,7 +132,7 @@ def _parameter(query: AnyQuery, name: str) -> Parameter:
 
 
 def _has_no_null(annotation: Any) -> bool:
-    """Whether arrays of this annotation hold no NULL, as far as the encoder lets them through."""
+    """Return whether the encoder lets no NULL through inside arrays of this annotation."""
     lists = [each for each in members(annotation) if is_sequence(each) and not encodes_json(each)]
     return bool(lists) and all(
         NONE not in items and all(_has_no_null(each) for each in items if is_sequence(each))
@@ -141,7 +141,7 @@ def _has_no_null(annotation: Any) -> bool:
 
 
 def _is_never_null(query: AnyQuery, variant: Variant, name: str) -> bool:
-    """Whether a parameter is never sent as NULL in this variant."""
+    """Return whether a parameter is never sent as NULL in this variant."""
     parameter = _parameter(query, name)
     if not parameter.nullable:
         return True

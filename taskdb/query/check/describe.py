@@ -1,4 +1,4 @@
-"""What PostgreSQL knows of a statement before it runs: parameters, columns, NULLs, tables.
+"""Description of a statement before it runs: parameters, columns, NULLs, tables.
 
 `describe` has the statement parsed and analysed (Parse and Describe of the protocol); nothing
 is executed. The analysed tree comes back as debug output; its format is internal, so it is
@@ -87,7 +87,7 @@ class Arbiter(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What is known of a statement.
+    """Description of a statement.
 
     `tables_read` and `tables_written` are those the statement names itself, through views and
     CTEs; what triggers, functions and foreign keys touch is not among them. Partitions and
@@ -315,7 +315,7 @@ def _needs(queries: list[Node], catalogue: Catalogue) -> Iterator[tuple[str, Rel
 
 
 def _is_read(level: Node, entry: Node) -> bool:
-    """Whether a table that is written is also read, by WHERE, SET or RETURNING."""
+    """Return whether a table that is written is also read, by WHERE, SET or RETURNING."""
     if entry.has("requiredPerms"):
         needed = entry.integer("requiredPerms")
     else:

@@ -108,7 +108,7 @@ def _spelled(schema: str, name: str, path: Collection[str]) -> str:
 
 
 def _only_when_given(query: AnyQuery, parameter: Parameter) -> bool:
-    """Whether a parameter that takes None is sent with its own lines alone, and so never NULL."""
+    """Return whether a parameter that takes None is sent only with its own lines, so never NULL."""
     name, statement = parameter.name, query.statement
     return (
         name in statement.conditional
@@ -215,7 +215,7 @@ class _Reader:
         )
 
     def _within(self, query: AnyQuery, results: Sequence[Description]) -> tuple[Value, ...]:
-        """What stands inside columns that become rows in rows."""
+        """Return the values inside columns that become rows in rows."""
         found: list[Value] = []
         for field in query.result.fields:
             column = column_of(query.result, field, results[0])
@@ -258,7 +258,7 @@ class _Reader:
         )
 
     def _allows_null(self, column: Column) -> bool:
-        """Whether the column shows one of a table that is not NOT NULL there."""
+        """Return whether the column shows a table's column that is not declared NOT NULL."""
         if column.table_oid is None or column.table_column is None:
             return False
         relation = self.catalogue.relation(column.table_oid)

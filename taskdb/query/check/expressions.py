@@ -20,7 +20,7 @@ _FIRST_USER_OID = 16384
 
 @dataclass(slots=True)
 class _Budget:
-    """How often a case may still be divided into two."""
+    """Number of times that a case may still be divided into two."""
 
     left: int
 
@@ -167,7 +167,7 @@ class Expressions(Judge):
         return known[place.facts]
 
     def _is_covered(self, place: Context, arguments: list[Node], budget: _Budget) -> bool:
-        """Whether one of *arguments* is there with each side of some full join alone.
+        """Return whether one of *arguments* is there with each side of some full join alone.
 
         For want of one, on a side that has full joins itself, perhaps with each side of these.
         """
@@ -268,7 +268,7 @@ class Expressions(Judge):
 
 
 def _if_case_matches(scope: Scope, case: Node, condition: Node) -> set[Key]:
-    """What is not NULL when `case x when 1`, here `x = 1` with a stand-in for x, is true."""
+    """Return the keys that are not NULL when `case x when 1`, with a stand-in for x, is true."""
     argument = case.maybe("arg")
     stands_in = condition.tag == "OPEXPR" and condition.nodes("args")[0].tag == "CASETESTEXPR"
     if argument and stands_in and scope.is_strict(condition):
@@ -277,14 +277,14 @@ def _if_case_matches(scope: Scope, case: Node, condition: Node) -> set[Key]:
 
 
 def _is_epoch(node: Node) -> bool:
-    """Whether *node* is the text `epoch`: of the fields, it is one that infinity has too."""
+    """Return whether *node* is the text `epoch`: of the fields, it is one that infinity has too."""
     if node.tag != "CONST" or node.flag("constisnull"):
         return False
     return node.data("constvalue")[4:] == b"epoch"
 
 
 def _has_no_null_bitmap(node: Node) -> bool:
-    """Whether a constant array holds no NULL: its header's data offset is zero then.
+    """Return whether a constant array holds no NULL: its header's data offset is zero then.
 
     The header (src/include/utils/array.h): length, dimensions, offset, each four bytes.
     """
@@ -295,7 +295,7 @@ def _has_no_null_bitmap(node: Node) -> bool:
 
 
 def _is_long_header(data: bytes) -> bool:
-    """Whether the four bytes of length at the front say the length, on either byte order."""
+    """Return whether the first four bytes hold the length, in either byte order."""
     return int.from_bytes(data[:4], "little") >> 2 == len(data) or (
         int.from_bytes(data[:4], "big") == len(data)
     )

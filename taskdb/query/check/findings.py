@@ -1,4 +1,4 @@
-"""What the checks of queries speak of: a finding, a described variant, a mark on a column."""
+"""Types shared by the checks of queries: a finding, a described variant, a column's mark."""
 
 from __future__ import annotations
 

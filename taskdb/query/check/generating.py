@@ -108,7 +108,7 @@ def _copied(conn: Connection[Any], statement: Statement) -> dict[str, tuple[int,
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What one annotation is written for: a column, or a part of what is inside it."""
+    """Place that an annotation is written for: a column, or a part of its inside."""
 
     of: ServerType
     nullable: bool
@@ -117,7 +117,7 @@ class _Part:
 
     @property
     def holds_rows(self) -> bool:
-        """Whether it is a row, or a list of them."""
+        """Return whether it is a row, or a list of them."""
         if self.inside is not None and not self.inside.is_empty:
             return True
         item = self.of.item if self.of.kind is TypeKind.ARRAY else self.of
@@ -292,7 +292,7 @@ class _Module:
         return row if is_sure or row.endswith("| None") else f"{row} | None"
 
     def _inserts(self, statement: Statement, described: Description) -> bool:
-        """Whether it inserts one row of VALUES, unless a conflict keeps it out."""
+        """Return whether it inserts one row of VALUES, unless a conflict keeps it out."""
         words = re.findall(r"\w+", statement.source.text[statement.start : statement.end].lower())
         return described.command == "insert" and "values" in words and "nothing" not in words
 

@@ -1,4 +1,4 @@
-"""What GROUP BY and grouping sets do to the columns of a query."""
+"""Effects of GROUP BY and grouping sets on the columns of a query."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Grouping(Conditions):
 
     @cached_property
     def is_grouped(self) -> bool:
-        """Whether the select list sees groups, or one group of all rows."""
+        """Return whether the select list sees groups, or one group of all rows."""
         query = self.query
         return bool(
             query.items("groupClause")
@@ -33,7 +33,7 @@ class Grouping(Conditions):
 
     @cached_property
     def groups_have_rows(self) -> bool:
-        """Whether there is no group without a row, as `count(*)` of an empty table has one."""
+        """Return whether every group has a row, unlike that of `count(*)` of an empty table."""
         sets = self.query.nodes("groupingSets")
         if sets:
             return not all(_may_be_empty(grouping) for grouping in sets)
@@ -57,7 +57,7 @@ class Grouping(Conditions):
 
     @cached_property
     def _grouping_expressions(self) -> list[tuple[int, Node]]:
-        """What is grouped by: the sort-group reference of each expression, and the expression."""
+        """Grouping expressions, each with its sort-group reference."""
         references = [
             clause.integer("tleSortGroupRef") for clause in self.query.nodes("groupClause")
         ]
@@ -144,12 +144,12 @@ class Grouping(Conditions):
         return found
 
     def mentions_left_out(self, expression: Node) -> bool:
-        """Whether *expression* might be a grouping expression that is left out, or hold one."""
+        """Return whether *expression* might be, or hold, a grouping expression that is left out."""
         return not self._own_columns(expression).isdisjoint(self.left_out_inside)
 
 
 def _has_column(expression: Node) -> bool:
-    """Whether *expression* has a column of its own level, subqueries aside."""
+    """Return whether *expression* has a column of its own level, subqueries aside."""
     todo: list[Value] = [expression]
     while todo:
         value = todo.pop()
@@ -163,7 +163,7 @@ def _has_column(expression: Node) -> bool:
 
 
 def _may_be_empty(grouping: Node) -> bool:
-    """Whether *grouping*, an item of GROUP BY, has the empty set among its sets."""
+    """Return whether *grouping*, an item of GROUP BY, has the empty set among its sets."""
     kind = grouping.integer("kind")
     if kind == _SETS:
         return any(_may_be_empty(member) for member in grouping.nodes("content"))

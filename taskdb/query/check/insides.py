@@ -1,4 +1,4 @@
-"""What stands inside a column: the fields of a row, the rows of a list, as a query makes them.
+"""Insides of a column: the fields of a row, the rows of a list, as a query makes them.
 
 Read from PostgreSQL's analysed tree like the NULLs of columns. Where a column shows a composite as
 it is stored, nothing is said here: what is inside is then what its type says, and may be NULL.
@@ -74,7 +74,7 @@ class Inner:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What stands inside a column: `fields` of a row, or `items` of a list.
+    """Inside of a column: `fields` of a row, or `items` of a list.
 
     JSON's fields go by name, a composite's by place; those of `row(a, b)` have no name.
     """
@@ -85,7 +85,7 @@ class Inside:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is inside: an empty list, or NULL."""
+        """Return whether nothing is inside: an empty list, or NULL."""
         return not self.fields and self.items is None
 
     def types(self) -> Iterator[int]:
@@ -128,7 +128,7 @@ class _Reader:
         return None if found == _EMPTY else found
 
     def inside(self, place: Context, node: Node) -> Inside | None:
-        """What stands inside the value of *node*."""
+        """Return the inside of the value of *node*."""
         match node.tag:
             case "VAR":
                 return self._variable(place, node)
@@ -320,7 +320,7 @@ def _united(scope: Scope, operation: Node) -> Iterator[Scope]:
 
 
 def _is_nothing(node: Node) -> bool:
-    """Whether a constant has no rows inside: NULL, `'{}'`, `'[]'`."""
+    """Return whether a constant has no rows inside: NULL, `'{}'`, `'[]'`."""
     if node.flag("constisnull"):
         return True
     kind = node.integer("consttype")
@@ -356,7 +356,7 @@ def _inner_in_json(inner: Inner) -> Inner:
 
 
 def merged(found: Sequence[Inside | None]) -> Inside | None:
-    """What stands inside a value that is one of several; None if nothing is known of one."""
+    """Return the inside of a value that is one of several; None if one of them is unknown."""
     known = [each for each in found if each is not None]
     if len(known) < len(found):
         return None

@@ -21,7 +21,7 @@ _STORED = "the fields of a stored composite may be NULL"
 
 @dataclass(frozen=True, slots=True)
 class InnerMisfit:
-    """What is wrong inside a column, and how to mend it."""
+    """Mismatch inside a column, and its remedy."""
 
     message: str
     remedy: str
@@ -39,7 +39,7 @@ class InnerField:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What is at one place inside a column: its type, if known, and what is inside it."""
+    """Place inside a column: its type, if known, and its own inside."""
 
     name: str
     of: ServerType | None

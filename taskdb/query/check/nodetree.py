@@ -33,7 +33,7 @@ class Node:
         return f"<{self.tag} {self.fields!r}>"
 
     def has(self, field: str) -> bool:
-        """Whether the node has *field* at all, empty or not: older versions lack some."""
+        """Return whether the node has *field* at all, empty or not: older versions lack some."""
         return field in self.fields
 
     def _value(self, field: str) -> Value:
@@ -99,7 +99,7 @@ class Node:
         raise self._wrong(field, "a number")
 
     def flag(self, field: str) -> bool:
-        """Whether *field* is true; false too where this version has no such field."""
+        """Return whether *field* is true; false too where this version has no such field."""
         value = self.fields.get(field)
         if value is None:
             return False
@@ -125,7 +125,7 @@ class Node:
 
 
 class Tree(NamedTuple):
-    """What a text holds: its nodes, and every query in them, subqueries included."""
+    """Tree of a text: its nodes, and every query in them, subqueries included."""
 
     nodes: list[Node]
     queries: list[Node]

@@ -47,7 +47,7 @@ _ALWAYS_THERE = (-1, -6)
 
 @dataclass(slots=True)
 class _Assumed:
-    """What is assumed of a recursive CTE's columns while its own term is judged."""
+    """Assumption about a recursive CTE's columns while its own term is judged."""
 
     nullable: list[bool] = field(default_factory=list[bool])
 
@@ -131,7 +131,7 @@ class Nullability(Expressions, Aggregates):
         return left if left.nullable else right
 
     def gives_a_row(self, scope: Scope) -> bool:
-        """Whether the query of *scope* is sure to give at least one row."""
+        """Return whether the query of *scope* is sure to give at least one row."""
         query = scope.query
         if scope.command != SELECT or query.flag("hasTargetSRFs") or query.maybe("havingQual"):
             return False
@@ -407,7 +407,7 @@ def visible(scope: Scope) -> list[Node]:
 
 
 def _name(entry: Node, number: int) -> str:
-    """How a reader would call the column: `tasks.title`."""
+    """Return a reader's name for the column: `tasks.title`."""
     names = entry.node("eref")
     columns = strings(names.items("colnames"))
     column = columns[number - 1] if 1 <= number <= len(columns) else "*"

@@ -1,4 +1,4 @@
-"""Which of PostgreSQL's functions never give NULL, and what they need for that.
+"""PostgreSQL's functions that never give NULL, and their conditions for that.
 
 A strict function gives NULL for a NULL argument, but also where it likes: `to_char` of an
 infinite time, `lower` of a range without bound, `substring` by a pattern that isn't found. So
@@ -18,7 +18,7 @@ from taskdb.query.catalogue.checks import Function
 
 
 class Promise(Enum):
-    """When a function's result is not NULL."""
+    """Condition under which a function's result is not NULL."""
 
     NEVER_NULL = "whatever its arguments are"
     ALL_ARGUMENTS = "if no argument is NULL"
@@ -239,7 +239,7 @@ def signature(function: Function) -> str:
 
 
 def promise(function: Function) -> Promise | None:
-    """When a call of *function* gives something else than NULL; None if nothing is known."""
+    """Return when a call of *function* is not NULL; None if nothing is known."""
     if not function.built_in or function.kind != "f" or function.returns_set:
         return None
     if not function.strict:
@@ -262,7 +262,7 @@ def _is_listed(function: Function) -> bool:
 
 
 def is_comparison(function: Function | None) -> bool:
-    """Whether *function* is a built-in one behind a comparison, NULL only for NULL."""
+    """Return whether *function* is a built-in one behind a comparison, NULL only for NULL."""
     return (
         function is not None
         and promise(function) is Promise.ALL_ARGUMENTS
@@ -276,7 +276,7 @@ def null_free_columns(function: Function) -> set[int]:
 
 
 class Aggregation(Enum):
-    """When an aggregate's result is not NULL."""
+    """Condition under which an aggregate's result is not NULL."""
 
     NEVER_NULL = "counts, so it is never NULL"
     WITH_A_ROW = "is not NULL when there is a row"
@@ -284,7 +284,7 @@ class Aggregation(Enum):
 
 
 def aggregation(function: Function) -> Aggregation | None:
-    """When the aggregate *function* gives something else than NULL; None if nothing is known."""
+    """Return when the aggregate *function* is not NULL; None if nothing is known."""
     if not function.built_in or function.kind != "a":
         return None
     name = function.name
@@ -296,5 +296,5 @@ def aggregation(function: Function) -> Aggregation | None:
 
 
 def numbers_rows(function: Function) -> bool:
-    """Whether *function* is a window function that gives every row a number."""
+    """Return whether *function* is a window function that gives every row a number."""
     return function.built_in and function.kind == "w" and function.name in _NUMBERED

@@ -1,4 +1,4 @@
-"""What the planner makes of a statement: what it refuses, and the unique indexes it relies on.
+"""Planner's view of a statement: its refusals, and the unique indexes it relies on.
 
 The parser accepts statements that can't be planned: `on conflict` without a matching unique
 index, `for update` on the side of an outer join that may have no match, a full join without a

@@ -83,7 +83,7 @@ class Exemption:
 
 @dataclass(frozen=True, slots=True)
 class PlanReport:
-    """What was found, what was let pass with which reason, and how much was looked at."""
+    """Findings of the plan check, exceptions with their reasons, and the number of plans."""
 
     findings: list[PlanFinding]
     exemptions: list[Exemption]
@@ -109,7 +109,7 @@ class _Exempt:
 
 @dataclass(slots=True)
 class _Lines:
-    """What a query's `-- plan:` lines say: of each group one index is used."""
+    """Contents of a query's `-- plan:` lines: of each group one index is used."""
 
     groups: list[list[str]] = field(default_factory=list[list[str]])
     exemptions: list[_Exempt] = field(default_factory=list["_Exempt"])
@@ -394,7 +394,7 @@ def _needs(allows: str, reading: Reading) -> bool:
 
 
 def _shown(variant: Variant) -> str:
-    """How a finding calls a text: by the conditional lines that are in it."""
+    """Return a finding's name for a variant: the conditional lines that are in it."""
     if not variant.statement.conditional:
         return ""
     present = " ".join(f":{name.replace('=', ' = ')}" for name in sorted(variant.present))

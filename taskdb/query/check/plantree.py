@@ -27,7 +27,7 @@ _BLOCKING: Final = frozenset({"Sort", "Hash", "Aggregate", "SetOp", "WindowAgg",
 
 @dataclass(slots=True)
 class Reading:
-    """What one plan does.
+    """Costs found in one plan.
 
     `whole` are the tables and indexes read from one end to the other, `piled` the steps that hold
     many rows at once; each with about how many rows, the most if there are several, and only

@@ -19,7 +19,7 @@ __all__ = ["QueryReport", "check", "combined"]
 
 @dataclass(frozen=True, slots=True)
 class QueryReport:
-    """What was found by part, the columns whose author knows better, and the files written.
+    """Findings by part, columns with their author's word, and the files written.
 
     The counts say how much was looked at.
     """
@@ -33,7 +33,7 @@ class QueryReport:
 
     @property
     def override_share(self) -> float:
-        """How many of all columns need their author's word: more than a fiftieth is too many."""
+        """Share of columns that need their author's word: more than a fiftieth is too many."""
         return len(self.overrides) / self.column_count if self.column_count else 0.0
 
 
@@ -67,7 +67,7 @@ def check(
 
 
 def _unseen(queries: Queries) -> Iterator[QueryFinding]:
-    """What could not be looked at for want of a function."""
+    """Yield a finding for each file that could not be checked for want of a function."""
     for area, statement in queries.without_function():
         yield QueryFinding(
             f"{area}.{statement.name}",

@@ -37,7 +37,7 @@ _INTERSECT, _EXCEPT = 2, 3
 
 
 def at_most_one_row(query: Node, catalogue: Catalogue) -> bool:
-    """Whether the analysed *query* gives one row at most, whatever the tables hold.
+    """Return whether the analysed *query* gives one row at most, whatever the tables hold.
 
     For INSERT, UPDATE and DELETE: whether it writes one row at most.
     """
@@ -110,7 +110,7 @@ def _no_full_join(scope: Scope) -> bool:
 
 
 def _groups_by_fixed_values(scope: Scope, settled: set[int]) -> bool:
-    """Whether all rows fall into one group."""
+    """Return whether all rows fall into one group."""
     references = {one.integer("tleSortGroupRef") for one in scope.query.nodes("groupClause")}
     return all(
         _is_fixed(scope, entry.node("expr"), settled)
@@ -156,7 +156,7 @@ def _settled(scope: Scope, single: set[int]) -> set[int]:
 
 
 def _has_one_row(scope: Scope, index: int, settled: set[int]) -> bool:
-    """Whether relation *index* has one row by its own making, for one row of those it names."""
+    """Return whether relation *index* has one row for each row of the relations it names."""
     relation = scope.relation(index)
     if not _named_relations(relation) <= settled:
         return False
@@ -276,7 +276,7 @@ def _column_of(scope: Scope, index: int, node: Node, collation: int) -> int | No
 
 
 def _is_fixed(scope: Scope, value: Node, settled: set[int]) -> bool:
-    """Whether *value* is the same for all rows that agree on the relations in *settled*."""
+    """Return whether *value* is the same for all rows that agree on the relations in *settled*."""
     value = scope.flatten(value)
     match value.tag:
         case "CONST":
@@ -300,7 +300,7 @@ def _is_fixed(scope: Scope, value: Node, settled: set[int]) -> bool:
 
 
 def _stands_alone(sublink: Node) -> bool:
-    """Whether a subquery mentions no column around it, so that it is run once."""
+    """Return whether a subquery mentions no column around it, so that it is run once."""
     return all(
         node.integer("varlevelsup") == 0
         for node in walk(sublink.node("subselect"))

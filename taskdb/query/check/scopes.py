@@ -76,7 +76,7 @@ __all__ = [
 
 
 class ScopePhase(Enum):
-    """Which values columns have: before grouping, after it, or as RETURNING shows them."""
+    """Phase of a column's values: before grouping, after it, or as RETURNING shows them."""
 
     ROW = "row"
     GROUPED = "grouped"
@@ -150,7 +150,7 @@ class Counter:
 
 @dataclass(slots=True)
 class Shared:
-    """What all scopes of one analysis share."""
+    """State shared by all scopes of one analysis."""
 
     catalogue: Catalogue
     counter: Counter = field(default_factory=Counter)
@@ -222,7 +222,7 @@ class Scope(Grouping):
 
     @property
     def outer_facts(self) -> Facts:
-        """What is known outside, of values that don't change in here."""
+        """Known facts of the outer scope, about values that don't change in here."""
         return self.outer.facts if self.outer else NOTHING
 
     @cached_property
@@ -283,7 +283,7 @@ class Scope(Grouping):
         return frozenset(key for key in facts if not self._is_about(key, self.grouped_twice))
 
     def _is_about(self, key: Hashable, columns: set[tuple[int, int]]) -> bool:
-        """Whether *key* mentions one of *columns* (relation and number) of this scope."""
+        """Return whether *key* mentions one of *columns* (relation and number) of this scope."""
         if not isinstance(key, tuple):
             return False
         parts = cast("Key", key)
@@ -312,7 +312,7 @@ class Scope(Grouping):
         return [("side", self.number, *side) for side in nulled_by]
 
     def _conditions_met(self, known: set[Key]) -> list[Key]:
-        """What follows from the conditions of joins that, as is now known, were true."""
+        """Return the keys that follow from the conditions of joins now known to be true."""
         found: list[Key] = []
         for join in self.joins:
             done = ("joined", self.number, join.index)
@@ -361,7 +361,7 @@ class Scope(Grouping):
         return self._column_sources[index, number]
 
     def is_there(self, index: int, facts: Facts) -> bool:
-        """Whether relation *index* has a row, not NULLs for want of a match."""
+        """Return whether relation *index* has a row, not NULLs for want of a match."""
         if self.command == MERGE:
             return index == self.result
         if index == self.result:

@@ -33,7 +33,7 @@ def _sorting(query: Node) -> Iterator[int]:
 
 
 def writes_every_row(tree: Tree) -> bool:
-    """Whether an UPDATE or DELETE has no condition at all, or none but TRUE."""
+    """Return whether an UPDATE or DELETE has no condition at all, or none but TRUE."""
     return any(
         query.integer("commandType") in (UPDATE, DELETE) and _is_unconditional(query)
         for query in tree.queries

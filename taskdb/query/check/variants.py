@@ -1,4 +1,4 @@
-"""What is found when all variants of a query, or all queries of a dataclass, are seen together."""
+"""Findings about all variants of a query, or all queries of a dataclass, taken together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a value may be NULL, and what judging one expression needs of judging the others."""
+"""Verdicts on whether a value may be NULL, and the judge's interface for one expression."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOO_DEEP = "the query is nested too deeply to be judged"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a value may be NULL, and why."""
+    """Verdict on whether a value may be NULL, and the reason."""
 
     nullable: bool
     reason: str
@@ -50,7 +50,7 @@ class Judge(ABC):
 
     @abstractmethod
     def gives_a_row(self, scope: Scope) -> bool:
-        """Whether the query of *scope* is sure to give at least one row."""
+        """Return whether the query of *scope* is sure to give at least one row."""
 
     def _all(self, place: Context, nodes: list[Node], reason: str) -> Verdict:
         """Never NULL for *reason* if none of *nodes* is; else what the first NULL one says."""

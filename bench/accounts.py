@@ -80,7 +80,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a run came to, per job where not said otherwise.
+    """Figures of a run, per job where not said otherwise.
 
     *foreign* is how many processors others on the machine had meanwhile: where it is much above
     0.1 the run is disturbed.

@@ -1,4 +1,4 @@
-"""What the figures must show. The long form prints each bar; the short form asserts its floor.
+"""Bars for the figures. The long form prints each bar; the short form asserts its floor.
 
 All are ratios of figures of one run. A *goal* is what a quiet machine must show, a *floor* what
 even a busy one does: only a large regression falls below it.

@@ -1,4 +1,4 @@
-"""What a feature costs a job that uses it: the loop of one worker, one by one, on other queues."""
+"""Cost of a feature to a job that uses it: the loop of one worker, one by one, on other queues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the figures come from: the machine, the server and its settings, the versions."""
+"""Origin of the figures: the machine, the server and its settings, the versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `python -m bench` is asked to measure, and how long."""
+"""Options of `python -m bench`: the measurements, and their length."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GIVEN: Final = (
 
 @dataclass
 class Asked:
-    """What to measure, and how long."""
+    """Measurements asked for, and their length."""
 
     own: bool = False
     sections: Sequence[str] = SECTIONS

@@ -1,4 +1,4 @@
-"""What calls cost the server at two sizes of the plan: `bench.scale URL SIZE` prints JSON.
+"""Cost of calls to the server at two sizes of the plan: `bench.scale URL SIZE` prints JSON.
 
 A figure is the median of 40 calls, in microseconds of the backend's processor time, each call a
 durable transaction of its own. It runs on any checkout's taskdb (`bench/launch.py`).

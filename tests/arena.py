@@ -35,7 +35,7 @@ class Contest(Protocol):
         """Make what is there before; return what both sessions know of it."""
 
     def holds(self, conn: Connection, given: Any) -> bool:
-        """Whether that is so which must be in the end."""
+        """Return whether the promise holds in the end."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Outcome:
     findings: list[doctor.Finding]
 
     def broke(self, race: Contest) -> bool:
-        """Whether anything is wrong: a promise, the end, or what the second session is told."""
+        """Return whether anything is wrong: a promise, the end, or the second session's answer."""
         told = self.error is None if race.loser is None else isinstance(self.error, race.loser)
         return bool(self.findings) or not self.holds or not told
 

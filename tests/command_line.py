@@ -27,7 +27,7 @@ ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|\][^\x07]*\x07|[=>])")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a call ended, and what it printed."""
+    """Exit status and output of a call."""
 
     status: int
     out: str
@@ -35,7 +35,7 @@ class Outcome:
 
     @property
     def data(self) -> Any:
-        """What was printed, as JSON."""
+        """Output, as JSON."""
         return json.loads(self.out)
 
 
@@ -80,7 +80,7 @@ def run(*arguments: str | Path, folder: Path, more: Mapping[str, str] | None = N
 
 @dataclass(frozen=True)
 class Screen:
-    """What a terminal was sent, raw."""
+    """Raw output sent to a terminal."""
 
     status: int
     sent: str

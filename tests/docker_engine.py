@@ -29,7 +29,7 @@ OUTPUT = b"\x01\0\0\0\0\0\0\x02ok"  # One frame of two bytes on a container's st
 
 @dataclass
 class Engine:
-    """What was asked of the engine, and its containers' servers by the container's id."""
+    """Requests to the engine, and its containers' servers by the container's id."""
 
     url: str = ""
     requests: list[str] = field(default_factory=list)

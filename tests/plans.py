@@ -44,7 +44,7 @@ class Plan:
 
     @property
     def edges(self) -> tuple[tuple[str, str], ...]:
-        """Who waits for whom."""
+        """Edges as pairs: the task that waits, and the one it waits for."""
         return (
             (self.build, self.design),
             (self.test, self.build),

@@ -1,4 +1,4 @@
-"""What a transaction costs in rows, which no load of the machine changes."""
+"""Cost of a transaction in rows, which no load of the machine changes."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Where the tests' databases come from: a server, a template, a clone for each test that commits.
+"""Origin of the tests' databases: a server, a template, a clone for each test that commits.
 
 Run as a program it lends a throwaway server to a command::
 

@@ -1,4 +1,4 @@
-"""What is old goes, and nothing else: `taskdb prune`."""
+"""Retention deletes old rows, and nothing else: `taskdb prune`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a query is judged for costs no more than its size: each node is visited a few times.
+"""Judging a query costs no more than its size: each node is visited a few times.
 
 Shapes that people write in chains, of which each link mentions the one before twice. Counted are
 visits, not seconds.

@@ -1,4 +1,4 @@
-"""Which columns can be NULL: the labelled list of nullability.sql beside this, and its edges."""
+"""Columns that can be NULL: the labelled list of nullability.sql beside this, and its edges."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_at_least_95_percent_of_labelled_columns_are_judged_exactly(
 
 
 def test_attnotnull_alone_is_wrong_about_the_list(conn: psycopg.Connection) -> None:
-    """What `ftable` and `attnotnull` say, as many generators do: not null beside outer joins."""
+    """Many generators trust `ftable` and `attnotnull`: not null beside outer joins."""
     wrong: list[str] = []
     exact = count = 0
     for case in CASES:

@@ -49,7 +49,7 @@ REFUSALS = (
 
 @dataclass
 class Tally:
-    """What a run has seen."""
+    """Counts of a run."""
 
     queries: int = 0
     variants: int = 0

@@ -1,4 +1,4 @@
-"""What docs/agents.md says is so."""
+"""Statements of docs/agents.md, checked."""
 
 from __future__ import annotations
 

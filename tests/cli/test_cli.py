@@ -1,4 +1,4 @@
-"""What holds for every command: help, one line for a failure, exit statuses, no garbage."""
+"""Promises of every command: help, one line for a failure, exit statuses, no garbage."""
 
 from __future__ import annotations
 

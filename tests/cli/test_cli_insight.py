@@ -1,4 +1,4 @@
-"""What people ask of a plan as a whole: its critical path, its waves, a picture."""
+"""Questions about a plan as a whole: its critical path, its waves, a diagram."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people ask of a plan: ready, why, task, search."""
+"""Questions about a plan's tasks: ready, why, task, search."""
 
 from __future__ import annotations
 

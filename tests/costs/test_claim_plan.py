@@ -1,4 +1,4 @@
-"""What a claim reads, counted in rows and index entries: the same whatever the plan's size.
+"""Rows and index entries that a claim reads: the same whatever the plan's size.
 
 The planner may choose another plan with other statistics, and a session may keep one from a time
 when the table was small. So each claim is measured under all of them: with no, fresh, stale and

@@ -112,7 +112,7 @@ MIGRATION_LIMIT_MS = 2000
 
 
 class Measured:
-    """What is measured, on 10,000 tasks, 500 specifications, 2,000 projects and 1,250 templates.
+    """Measurement on 10,000 tasks, 500 specifications, 2,000 projects and 1,250 templates.
 
     What it changes is rolled back, outside the clock.
     """

@@ -1,4 +1,4 @@
-"""What edges cost, in rows read: near linear, whatever the statistics say."""
+"""Cost of edges, in rows read: near linear, whatever the statistics say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must stay quick when a plan is large: at a twentieth in every run, whole by `-m large`."""
+"""Calls that stay quick when a plan is large: at a twentieth in every run, whole by `-m large`."""
 
 import hashlib
 import random

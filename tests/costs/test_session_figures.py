@@ -74,7 +74,7 @@ def one(conn: Connection, statement: str) -> Any:
 
 
 def figures(conn: Connection) -> list[Figure]:
-    """What is measured; the session is the one that talks most, pages begin in the middle too."""
+    """Return the measurements of the session that talks most; some pages begin in the middle."""
     talker = one(
         conn,
         "select session_id from tech_conversations group by session_id order by count(*) desc, "
@@ -155,7 +155,7 @@ def figures(conn: Connection) -> list[Figure]:
 
 
 def scans(conn: Connection) -> dict[str, int]:
-    """How often this transaction has read each table whole, and each index."""
+    """Count this transaction's scans of each table, and of each index."""
     rows = conn.execute(
         "select relname, pg_stat_get_xact_numscans(oid) from pg_class where relnamespace in "
         "('taskdb'::regnamespace, 'shared'::regnamespace) and relkind in ('r', 'i')"
@@ -164,7 +164,7 @@ def scans(conn: Connection) -> dict[str, int]:
 
 
 def read_by(conn: Connection, ask: Callable[[Connection], object], mode: str) -> set[str]:
-    """Which tables *ask* reads whole, and which indexes it, or its planner, looks into."""
+    """Return the tables that *ask* scans, and the indexes that it, or its planner, looks into."""
     with conn.transaction(force_rollback=True):
         conn.execute(f"set local plan_cache_mode = {mode}".encode())
         before = scans(conn)

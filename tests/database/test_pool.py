@@ -1,4 +1,4 @@
-"""What a checkout costs, and what happens where the server falls silent."""
+"""Cost of a checkout, and the pool's behaviour where the server falls silent."""
 
 from __future__ import annotations
 

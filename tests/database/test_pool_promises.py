@@ -1,4 +1,4 @@
-"""What a pool promises to who borrows a connection."""
+"""Promises of a pool to the borrower of a connection."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def test_role_may_bring_the_settings_that_a_pooler_drops(
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who waits for the pool's second attempt waits past its own timeout, and is told so."""
+    """Delay the pool's second attempt until a waiting caller has reached its own timeout."""
     monkeypatch.setattr("psycopg_pool.base.AttemptWithBackoff.INITIAL_DELAY", 1000.0)
 
 

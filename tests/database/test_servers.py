@@ -1,4 +1,4 @@
-"""Where the tests' databases come from, tried without the engines that this machine lacks."""
+"""Origin of the tests' databases, tried without the engines that this machine lacks."""
 
 from __future__ import annotations
 

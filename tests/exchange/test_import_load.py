@@ -1,4 +1,4 @@
-"""What an import leaves in the database, and what it leaves alone."""
+"""Effects of an import on the database, and rows it leaves alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a folder of migrations may look like: each fault is told with file, line and remedy."""
+"""Rules for a folder of migrations: each fault is reported with file, line and remedy."""
 
 from __future__ import annotations
 

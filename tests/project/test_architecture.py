@@ -1,4 +1,4 @@
-"""Which part may import which: the toolkit at the bottom, the command line at the top."""
+"""Allowed imports between the parts: the toolkit at the bottom, the command line at the top."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What works without the extras, and what is said where one is missing."""
+"""Features without the extras, and the message where one is missing."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ class Request:
 
 
 class FastAPI:
-    """What the example uses of FastAPI: routes, injection, handlers, a lifespan.
+    """Parts of FastAPI that the example uses: routes, injection, handlers, a lifespan.
 
     A dependency ends after the response is made, as FastAPI's does.
     """

@@ -1,4 +1,4 @@
-"""What `make setup` installs: pinned, and each file by its hash."""
+"""Packages of `make setup`: pinned, and each file by its hash."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pins(file: str) -> dict[str, str]:
 
 
 def for_windows() -> set[str]:
-    """What the lock has for Windows alone, where `make setup` was never run."""
+    """Return the lock's packages for Windows alone, where `make setup` was never run."""
     found = PIN.findall((ROOT / "requirements.txt").read_text(encoding="utf-8"))
     return {normal(name) for name, _, marker in found if any(each in marker for each in WINDOWS)}
 

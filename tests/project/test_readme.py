@@ -1,4 +1,4 @@
-"""What the README says is so."""
+"""Statements of the README, checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the type checkers say about a service that uses the typed functions.
+"""Findings of the type checkers in a service that uses the typed functions.
 
 The services are in tests/typing: a good one, and one in which every mistake names the codes of
 mypy and pyright that it must get. They are checked from outside of the repository, with

@@ -1,4 +1,4 @@
-"""What `describe` says of a statement, and that it leaves the connection alone."""
+"""Descriptions by `describe` of a statement; it leaves the connection alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What PostgreSQL says, and what taskdb makes of it."""
+"""PostgreSQL's errors, and taskdb's errors for them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Conn = psycopg.Connection[Any]
 def refused(
     conn: Conn, statement: str, arguments: list[Any] | None = None, *names: str
 ) -> Exception:
-    """What taskdb makes of the error that *statement* ends in."""
+    """Return taskdb's error for the one that *statement* ends in."""
     with pytest.raises(psycopg.Error) as caught, conn.transaction():
         conn.execute(statement.encode(), arguments)
     return translate(caught.value, parameters=names)

@@ -50,7 +50,7 @@ Call = Callable[[Conn, Any], Any]
 
 
 def alive(conn: Conn, plan: Plan) -> None:
-    """What was there before is there still, and the connection works."""
+    """Assert that earlier rows are still there, and that the connection works."""
     assert {task.key for task in tasks.list_tasks(conn, limit=10_000)} >= set(plan.tasks)
 
 

@@ -1,4 +1,4 @@
-"""What fits what: the check and the run agree about each type and each annotation.
+"""Compatibility of types: the check and the run agree about each type and each annotation.
 
 The matrix is made of types, built in and of extensions, times annotations. In each cell a value
 of the type is selected into the annotation, as the result, as a field, and sent back as a
@@ -304,7 +304,7 @@ def value_of(name: str, label: str, values: str | tuple[str, str]) -> str:
 
 
 def is_a(value: Any, annotation: Any) -> bool:
-    """Whether *value* is what is annotated, by the rules of Python's typing."""
+    """Return whether *value* is of the annotated type, by the rules of Python's typing."""
     if isinstance(annotation, NewType):
         return is_a(value, annotation.__supertype__)
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -338,7 +338,7 @@ def is_a(value: Any, annotation: Any) -> bool:
 
 
 class Cell(typing.NamedTuple):
-    """What the check says of a query, and what a call of it gives."""
+    """Verdict of the check on a query, and result of a call of it."""
 
     found: list[str]
     given: Any
@@ -389,7 +389,7 @@ class Matrix:
 
 
 def depends_on_the_value(label: str, name: str, value: str, cell: Cell) -> bool:
-    """Whether a text is none of the values that an Enum or a Literal has: no matter of types."""
+    """Return whether a text is none of an Enum's or a Literal's values: no matter of types."""
     is_of_numbers = label in ("Level", "Literal of int", "list[Level]")
     is_wrong = value not in (("7",) if is_of_numbers else ("good", "bad", "{good,bad}"))
     return is_wrong and not cell.found and "does not have" in str(cell.given)
@@ -511,7 +511,7 @@ USUAL |= {"date", "int4[]", "text[]", "tstzrange", "mood"}
 
 
 def usual_first(name: str) -> Any:
-    """What nearly every query reads in each run, and the rest in the slow one."""
+    """Return a type's parameter, marked slow unless nearly every query reads the type."""
     return name if name in USUAL else pytest.param(name, marks=pytest.mark.slow)
 
 

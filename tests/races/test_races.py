@@ -220,7 +220,7 @@ class NothingLeftError(Exception):
 
 
 def holder(function: Callable[..., Any], key: str = "t", **arguments: Any) -> Act:
-    """What the holder of the claim says: complete, fail, release, heartbeat."""
+    """Return an act of the claim's holder: complete, fail, release, heartbeat."""
 
     def act(conn: Connection, given: Given) -> None:
         function(conn, task_id=given[key].task_id, token=given[key].token, **arguments)
@@ -302,7 +302,7 @@ def parents_are(expected: str) -> Callable[[Connection], bool]:
 
 
 def held_by(agent: str) -> Callable[[Connection], bool]:
-    """Whether the one live claim is this agent's."""
+    """Return a check that the one live claim is this agent's."""
 
     def look(conn: Connection) -> bool:
         rows = conn.execute(b"select agent from task_claims where outcome is null").fetchall()

@@ -160,7 +160,7 @@ def resolve(issue: str, other: str, issues: Collection[str]) -> str:
 
 
 def expected(final: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """What the log's own final state means here: what waits for open work is blocked."""
+    """Return the log's final state, where a task that waits for open work becomes blocked."""
     state = {
         key: {
             "status": STATUS[issue["status"]],

@@ -41,7 +41,7 @@ SQL = Path(__file__).parents[2] / "sql"
 
 @dataclass(frozen=True)
 class Given:
-    """What is there: a workflow of steps a, b, and c, which needs both; it runs, and a does."""
+    """Initial state: a workflow of steps a, b, and c, which needs both; it runs, and a does."""
 
     workflow: UUID
     run: UUID
@@ -463,7 +463,7 @@ def replaced(conn: Connection, file: str, old: str, new: str) -> None:
 
 
 def missed(arena: Arena, race: Race, file: str, old: str, new: str) -> bool:
-    """Whether any interleaving breaks something without a guard."""
+    """Return whether any interleaving breaks something without a guard."""
     replaced(arena.conn, file, old, new)
     try:
         return any(

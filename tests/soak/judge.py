@@ -154,7 +154,7 @@ class _Court:
                 yield f"{key} has effective priority {urgency}"
 
     def tags(self) -> Iterator[str]:
-        """What was acknowledged is there, once; what was not kept left no trace."""
+        """Yield a finding for each tag lost or repeated, or left by work that was not kept."""
         traces = Counter[str]()
         for entries in self.history.values():
             here = {tag for entry, note in entries for tag in (entry.agent, note) if tag}

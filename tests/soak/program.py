@@ -101,7 +101,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Program:
-    """What runs at once, on a plan of the tasks KEYS."""
+    """Concurrent operations on a plan of the tasks KEYS."""
 
     profile: str
     clients: tuple[Client, ...]
@@ -211,12 +211,12 @@ class Event:
 
     @property
     def kept(self) -> bool | None:
-        """Whether its effects must be there: True, False, or None for unknown."""
+        """Return whether its effects must be there: True, False, or None for unknown."""
         return False if self.undone or not self.answered else self.attempt.kept
 
 
 class World:
-    """What the clients of one run share: the claims they were told of, and the log."""
+    """State shared by the clients of one run: the claims they were told of, and the log."""
 
     def __init__(self) -> None:
         self.log: list[Attempt] = []

@@ -29,7 +29,7 @@ ATTEMPTS = 100
 
 @dataclass
 class Place:
-    """Where programs run. *disturb* is called again and again while one does."""
+    """Place to run programs in. *disturb* is called again and again while one does."""
 
     url: str
     disturb: Callable[[psycopg.Connection[Any]], None] | None = None

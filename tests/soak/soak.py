@@ -22,7 +22,7 @@ EXAMINED = 10
 
 @dataclass
 class Result:
-    """What a soak did, and the first finding with its program."""
+    """Result of a soak, and the first finding with its program."""
 
     seed: int
     programs: int = 0

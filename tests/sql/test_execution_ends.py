@@ -184,7 +184,7 @@ def graphs(draw: st.DrawFn) -> list[NewStep]:
 
 
 def expected_ready(steps: list[NewStep], now: dict[str, str]) -> tuple[set[str], set[str]]:
-    """What can be begun, and what is skipped, worked out in Python."""
+    """Compute in Python the steps that can begin, and those that are skipped."""
     policy = {each.key: each.on_error for each in steps}
     skipped = {key for key, is_now in now.items() if is_now == "skipped"}
     can_begin: set[str] = set()

@@ -329,7 +329,7 @@ async def test_flow_is_asynchronous_too(aconn: psycopg.AsyncConnection[Any]) -> 
 
 @dataclass
 class Life:
-    """What Python makes of a task's rows of history."""
+    """Figures of a task's rows of history, computed in Python."""
 
     came: datetime
     started: datetime | None

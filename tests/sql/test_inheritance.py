@@ -33,7 +33,7 @@ GATING = [DependencyType.REQUIRES, DependencyType.BLOCKS]
 
 
 def priorities(conn: Connection) -> dict[str, int]:
-    """How urgent each task is, and the doctor agrees."""
+    """Return each task's priority, once the doctor agrees."""
     assert doctor.run(conn) == []
     return dict(conn.execute(b"select key, effective_priority from tasks").fetchall())
 
@@ -43,7 +43,7 @@ def move(conn: Connection, key: str, status: TaskStatus) -> None:
 
 
 def reads(conn: Connection, act: Callable[..., object], **named: object) -> int:
-    """What one act reads of tasks and edges."""
+    """Count the rows of tasks and edges that one act reads."""
     before = rows_read(conn)
     act(conn, **named)
     return rows_read(conn) - before
@@ -223,7 +223,7 @@ def test_priority_goes_through_a_lattice_of_diamonds_in_linear_time(conn: Connec
 
 
 def by_networkx(conn: Connection) -> dict[str, int]:
-    """What networkx makes of the plan: each task, and all that reach it past none abandoned."""
+    """Compute the priorities with networkx, from all tasks that reach one past none abandoned."""
     rows = conn.execute(
         b"select key, priority, status = 'cancelled'"
         b" or (status = 'archived' and completed_at is null) from tasks"

@@ -1,4 +1,4 @@
-"""What a task counts of its dependencies, however their changes meet in one transaction."""
+"""Counts of a task's dependencies, however their changes meet in one transaction."""
 
 from __future__ import annotations
 

@@ -289,7 +289,7 @@ def test_the_indexes_are_used_with_and_without_knowing_the_arguments(
 
 
 def scans(conn: Connection) -> dict[str, int]:
-    """How often this transaction has read the table whole, and each of its indexes."""
+    """Count this transaction's scans of the table, and of each of its indexes."""
     rows = conn.execute(
         "select relname, pg_stat_get_xact_numscans(oid) from pg_class "
         "where relname like 'project_contexts%'"

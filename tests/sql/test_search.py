@@ -1,4 +1,4 @@
-"""Which tasks a search ranks: all that match, or, of very many, about the newest."""
+"""Tasks that a search ranks: all that match, or, of very many, about the newest."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_higher_limit_ranks_more(quiet: Conn) -> None:
 
 
 def test_of_many_old_matches_the_newest_are_ranked(quiet: Conn) -> None:
-    """Where the newest tasks have none, the index finds them."""
+    """The index finds the matches where the newest tasks have none."""
     make_many(quiet, "oldest", "beta beta beta", 100)
     make_many(quiet, "old", "beta", 1000)
     make_many(quiet, "new", "alpha", 1001)
@@ -121,7 +121,7 @@ def test_rare_words_and_phrases_of_common_words_are_found_wherever_they_are(quie
 @pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
 @pytest.mark.parametrize("words", ["alpha", "gamma", "alpha <-> beta", "al:*", "nothing", "al | x"])
 def test_candidates_are_found_by_index(quiet: Conn, mode: str, words: str) -> None:
-    """What runs inside the function is in no plan, but in the counters of this transaction."""
+    """Counters of this transaction show the inside of the function, which is in no plan."""
     make_many(quiet, "rare", "gamma alpha beta")
     make_many(quiet, "common", "beta alpha", 3000)
     quiet.execute("analyze task_search")

@@ -80,7 +80,7 @@ def log(conn: Connection, session_id: UUID, node: str = "research") -> UUID:
 
 
 def counts(conn: Connection) -> list[int]:
-    """How many rows each table of sessions has."""
+    """Count the rows of each table of sessions."""
     return [
         cast("tuple[int]", conn.execute(f"select count(*) from {table}".encode()).fetchone())[0]
         for table in TABLES

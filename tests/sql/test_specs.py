@@ -384,7 +384,7 @@ def test_five_megabytes_of_distinct_words_are_stored(conn: Connection) -> None:
 
 
 def bytes_received(conn: Connection, work: Any) -> int:
-    """What the server sends while *work* runs, as libpq's own trace counts it."""
+    """Count the bytes that the server sends while *work* runs, by libpq's own trace."""
     conn.execute("select")
     with tempfile.NamedTemporaryFile() as log:
         conn.pgconn.trace(os.open(log.name, os.O_WRONLY))

@@ -139,7 +139,7 @@ def test_every_model_has_slots_and_a_docstring(model: type[Model]) -> None:
 
 
 def test_models_from_the_database_go_through_json(conn: psycopg.Connection, plan: Plan) -> None:
-    """What psycopg really gives in each field, not what the annotations promise."""
+    """Values are those that psycopg gives in each field, not those that annotations promise."""
     tasks.update(
         conn,
         key=plan.docs,

@@ -498,7 +498,7 @@ def test_a_duration_means_the_same_under_every_setting(
 
 
 def test_the_server_infers_the_types_of_arguments(conn: psycopg.Connection[Any]) -> None:
-    """What was prepared without types, as `taskdb check` prepares it, is what runs."""
+    """A statement prepared without types, as `taskdb check` prepares it, is the one that runs."""
     cursor = RawCursor(conn)
     cursor.execute(
         "select pg_typeof($1::text || 'a'), pg_typeof(1.5 + $2), pg_typeof(now() + $3)",

@@ -1,4 +1,4 @@
-"""What must hold between a `.sql` file and its stubs, found when the module is imported."""
+"""Agreement of a `.sql` file and its stubs, checked when the module is imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the database is: who says it first, what is refused, and what nobody gets to read."""
+"""Settings of the database: precedence, refusals, and values that nobody gets to read."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class OutgoingTask(Model):
 
 @dataclass(slots=True)
 class Beside(Model):
-    """How many rows there are of what only the whole workspace's file holds."""
+    """Numbers of the rows that only the whole workspace's file holds."""
 
     history: int
     checklist: int

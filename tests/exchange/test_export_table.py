@@ -40,7 +40,7 @@ def planned(database_url: str) -> str:
 
 
 def said(url: str) -> dict[str, dict[str, Any]]:
-    """What a table holds of each task."""
+    """Return each task's row of the table."""
     kept = ("title", "description", "priority", "parent", "labels", "blocked_by", "created_at")
     with connect(url) as conn:
         return {

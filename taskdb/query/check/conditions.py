@@ -199,7 +199,7 @@ class Conditions(ABC):
                 return set()
 
     def _if_tested(self, node: Node, *, negated: bool) -> set[Key]:
-        """Return the keys that follow from `x is [not] true`, `false` or `unknown`."""
+        """Return the keys that follow from a test such as `x is [not] true`, held or *negated*."""
         argument, test = node.node("arg"), node.integer("booltesttype")
         if negated:
             # The tests stand in pairs: each even one is followed by its opposite.

@@ -2,7 +2,7 @@
 
 A plan of many tasks with three times as many edges and ten priorities, loaded by `create_many`, in
 times of a COPY of the same rows into tables without triggers; and completing many blockers of one
-task by one statement: so many, and four times as many. Plans grow until the next one would take
+task by one statement: n, and four times n. Plans grow until the next one would take
 longer than *LIMIT* seconds.
 """
 

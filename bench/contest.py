@@ -31,7 +31,7 @@ from taskdb.query import Query
 
 WARM_SECONDS: Final = 0.4
 SPARE_SECONDS: Final = 0.3
-# So many processors that others have are no disturbance.
+# Processors in use by others up to this number are no disturbance.
 CALM: Final = 0.2
 
 
@@ -39,7 +39,7 @@ CALM: Final = 0.2
 class Contestant:
     """One way to work jobs off.
 
-    *refill* leaves so many ready jobs and nothing else, *start* starts so many workers, *done*
+    *refill* leaves n ready jobs and nothing else, *start* starts n workers, *done*
     counts completed jobs. *expected* is a guess of its jobs per second: how long a queue to make
     at first.
     """

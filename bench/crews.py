@@ -65,7 +65,7 @@ def workers(
     module: str = "bench.worker",
     python: str = sys.executable,
 ) -> Callable[[int], Crew]:
-    """Return what starts so many workers."""
+    """Return a function that starts the given number of workers."""
 
     def start(count: int) -> Crew:
         pipe = subprocess.PIPE

@@ -88,7 +88,7 @@ class Way:
     runner: asyncio.Runner | None = None
 
     def times(self, call: Callable[[], Any], number: int) -> list[float]:
-        """Make *call* so many times; return the seconds that each took."""
+        """Make *call* *number* times; return the seconds that each took."""
         if self.runner:
             return self.runner.run(_times_async(call, number))
         taken: list[float] = []
@@ -191,7 +191,7 @@ def ways(url: str) -> Iterator[list[Way]]:
 def measure(compared: Sequence[Way], question: Question, calls: int, seconds: float) -> list[float]:
     """Return the first quartile of each way's time, in seconds.
 
-    The ways take turns of so many calls, so that each is measured with its own code warm, and
+    The ways take turns of equal length, so that each is measured with its own code warm, and
     whatever else the machine does disturbs all alike.
     """
     taken: list[list[float]] = [[] for _ in compared]

@@ -93,7 +93,7 @@ def edges_of(number: int) -> Iterator[NewDependency]:
 
 
 def seed(conn: Connection, size: int) -> UUID:
-    """Make a plan of so many tasks; return the id of one of its features."""
+    """Make a plan of *size* tasks; return the id of one of its features."""
     epic = epics.create(conn, key="E01", title="Everything")
     made = [
         features.create(conn, epic_id=epic.id, key=f"E01-F{n + 1:02}", title="A part").id

@@ -45,7 +45,7 @@ class Held:
 
 
 def measure(subject: Subject, way: str, *, seconds: float, clean: float = CLEAN_SECONDS) -> Held:
-    """Let four workers work, then hold a snapshot for so many seconds while they go on."""
+    """Let four workers work, then hold a snapshot for *seconds* while they go on."""
     [contestant] = contestants_of(subject, [way])
     found, _ = run(contestant, WORKERS, 2, 20_000)
     jobs = int(found.rate * 1.6 * (clean + seconds + 5)) + 5000
@@ -75,7 +75,7 @@ def _reader(url: str) -> Connection:
 
 
 def _rates(conn: Connection, window: float, count: int) -> list[float]:
-    """Return the rates of so many windows in a row."""
+    """Return the rates of *count* consecutive windows."""
     rates: list[float] = []
     jobs, at = tasks_done(conn), time.monotonic()
     end = at

@@ -7,8 +7,8 @@
     │   ├── IntegrityError                  a constraint refused the change
     │   ├── NotFoundError                   a query that promises a row found none
     │   ├── TooManyRowsError                a query that promises one row found more
-    │   ├── CircularDependencyError         the edge or parent would close a loop; has .path
-    │   ├── InvalidTransitionError          the table of allowed moves refuses the change of status
+    │   ├── CircularDependencyError         the edge or parent would close a cycle; has .path
+    │   ├── InvalidTransitionError          the transition is not an allowed one
     │   ├── ClaimLostError                  the token is stale: another agent took the task over
     │   ├── VersionConflictError            the project changed since it was seen
     │   ├── DatabaseNotFoundError           nothing is configured, or nothing answers there
@@ -66,7 +66,7 @@ __all__ = [
 
 
 class CircularDependencyError(DatabaseError):
-    """The edge, or the parent, would close a loop. `path` names it: ``("A", "B", "A")``."""
+    """The edge, or the parent, would close a cycle. `path` names it: ``("A", "B", "A")``."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class CircularDependencyError(DatabaseError):
 
 
 class InvalidTransitionError(DatabaseError):
-    """`task_status_transitions` has no row for this move; only a forced move overrides it.
+    """`task_status_transitions` has no row for this transition; only a forced one overrides it.
 
     Or `workflow_status_transitions` has none, an execution has ended, a step can't be begun now.
     """

@@ -38,7 +38,7 @@ def prepare(
     prefix: str = PREFIX,
     show: Show = lambda _line: None,
 ) -> str:
-    """Return the conninfo of a database with so many tasks on the server of *conninfo*.
+    """Return the conninfo of a database with *tasks* tasks on the server of *conninfo*.
 
     It is built if it is not there, which takes some minutes a million tasks; *show* is told what
     is going on. Stale ones that nobody is connected to are dropped. Raises `DatabaseError` if the

@@ -34,7 +34,7 @@ order too. Their numbers: 10 refuses, 50 to 59 normalize and apply, all before t
 after it 60 refuses what only the written row shows, 70 refreshes statistics, 90 and above pass on
 and record.
 """
-# So many columns are counted, not listed.
+# From this number on, columns are counted, not listed.
 MANY = 8
 COLUMNS = ("trigger", "event", "condition", "what it does")
 

@@ -26,7 +26,7 @@ from taskdb.query._query import Query
 __all__ = ["MOST_TASKS", "steps"]
 
 MOST_TASKS: Final = 9_999_999
-"""So many fit the made-up keys, of seven digits."""
+"""Largest number of tasks: the made-up keys have seven digits."""
 
 # A row a statement, in order: its query, and which of `tasks` and `seed` it takes.
 _STATEMENTS: Final[tuple[tuple[Query[..., Any], tuple[str, ...]], ...]] = (
@@ -74,7 +74,7 @@ _STATEMENTS: Final[tuple[tuple[Query[..., Any], tuple[str, ...]], ...]] = (
 
 
 def steps(conn: Connection[Any], *, tasks: int, seed: int = 1) -> Iterator[Seeded]:
-    """Fill the connection's workspace with so many tasks and what belongs to them, step by step.
+    """Fill the connection's workspace with *tasks* tasks and what belongs to them, step by step.
 
     The same *seed* makes the same plan. The caller commits, after the last step; on a connection
     that commits by itself all is one transaction. Statements may take their time. Raises

@@ -50,7 +50,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # Text in fewer cells than these breaks within its words.
 NARROW = 24
-# A title that is cut keeps so many cells.
+# Cells that a cut title keeps.
 LEAST = 12
 
 

@@ -18,7 +18,7 @@ FEWEST_TASKS = 20_000
 
 
 def plan_report(conninfo: str, tasks: int) -> plans.PlanReport:
-    """Check all plans on a data set of so many tasks, on the server of *conninfo*."""
+    """Check all plans on a data set of *tasks* tasks, on the server of *conninfo*."""
     every = [query for queries in queries_of(None) for query in queries]
     database = dataset.prepare(conninfo, tasks=tasks, show=lambda line: click.echo(line, err=True))
     with connect(database, workspace=workspaces.DEFAULT) as conn:

@@ -36,7 +36,7 @@ def demo(context: click.Context, plan: Path, reset: bool) -> None:
     """Let four agents work off a plan, and kill one of them.
 
     It runs on the embedded server in ./.taskdb, whatever the environment says, in a workspace
-    `demo` that is made anew each time. Exit status 1 if a rule was broken.
+    `demo` that is created again each time. Exit status 1 if a rule was broken.
 
     Example: taskdb demo --plan tasks.json --reset
     """

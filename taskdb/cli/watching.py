@@ -19,7 +19,7 @@ _PAUSE: Final = 0.2
 
 
 def again_and_again(arguments: list[str]) -> NoReturn:
-    """Run *arguments* in a process of its own, which imports anew, now and after each change."""
+    """Run *arguments* in a process of its own, which imports again, now and after each change."""
     while True:
         before = _state(Path.cwd())
         subprocess.run([sys.executable, "-m", "taskdb", *arguments[1:]], check=False)

@@ -39,13 +39,13 @@ class Pace:
     lease: timedelta = timedelta(seconds=1.5)
 
     def seconds_a_task(self, tasks: int) -> float:
-        """Return how long a task takes on the average where there are so many."""
+        """Return a task's average duration in a plan of *tasks* tasks."""
         share = self.total / max(tasks, 1)
         return max(self.shortest, min(self.longest, share)).total_seconds()
 
 
 def prepare(url: str, show: Callable[[str], None]) -> bool:
-    """Make the workspace anew, empty and up to date; return whether there was one before.
+    """Create the workspace again, empty and up to date; return whether there was one before.
 
     The caller has `reserve`d the demo. Raises `DatabaseError` if another session works in it.
     """

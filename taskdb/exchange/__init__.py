@@ -128,7 +128,7 @@ def import_plan(
 def read_plan(
     kind: str, path: str | Path, *, prefix: str = "", options: ReadOptions | None = None
 ) -> Plan:
-    """Return what the file at *path* says, its edges settled, without any database.
+    """Return what the file at *path* says, its edges normalized, without any database.
 
     Raises ValidationError as `import_plan` does.
     """

@@ -85,7 +85,7 @@ class TaskUpdate:
 
 
 def states_of_tasks(plan: Plan) -> dict[str, State]:
-    """Return the status of each task of a settled plan, and why it is on hold, if it is.
+    """Return the status of each task of a normalized plan, and why it is on hold, if it is.
 
     A blocked task that waits for an open one is pending: the database makes it blocked.
     """

@@ -25,7 +25,7 @@ __all__ = ["ArchiveReport", "export_workspace", "restore_workspace", "snapshot"]
 Connection = psycopg.Connection[Any]
 
 FORMAT: Final = 1
-# Rows are inserted so many at a time, or so many bytes.
+# Rows and bytes of one insert at most.
 MOST_ROWS: Final = 1000
 MOST_BYTES: Final = 4 * 1024 * 1024
 DIGITS: Final = 16

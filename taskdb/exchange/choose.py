@@ -229,7 +229,7 @@ def _choose_specs(plan: Plan, known: Known, selection: Selection, usable: frozen
 
 
 def _explain_blocked(plan: Plan, selection: Selection, known: Known) -> None:
-    """Give a reason to each blocked task that nothing gates: else it would become pending."""
+    """Give a reason to each blocked task without open dependencies, or it would become pending."""
     statuses = {task.key: (task.status, False) for task in selection.tasks}
     for key, there in known.tasks.items():
         statuses.setdefault(key, (there.status, there.completed_at is not None))

@@ -27,7 +27,7 @@ KNOWN: Final = (
     "gh issue list, or a CSV export of Linear or Jira; any other table is of the kind "
     f"{CSV} or {JSON_LINES}"
 )
-# So many bytes show what a file is.
+# Number of bytes that show a file's format.
 PEEK: Final = 64 * 1024
 
 

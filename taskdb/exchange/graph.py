@@ -1,7 +1,7 @@
-"""The edges of a plan: which can be taken, which dangle, which close a loop.
+"""The edges of a plan: which can be taken, which dangle, which close a cycle.
 
 `settle` decides it for the whole file before anything is loaded, in time linear in the graph,
-so that the report can name every loop; the database checks again what it is given.
+so that the report can name every cycle; the database checks again what it is given.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from taskdb.models.types import DependencyType, TaskStatus
 
 __all__ = ["closing_edges", "is_satisfied", "settle"]
 
-# Of a long loop the reason shows this many keys, and the finding's `path` twice as many of its
-# beginning and of its end: a file may hold thousands of loops of thousands of keys.
+# Of a long cycle the reason shows this many keys, and the finding's `path` twice as many of its
+# beginning and of its end: a file may hold thousands of cycles of thousands of keys.
 SHOWN_KEYS: Final = 20
 KEPT_KEYS: Final = 100
 STRENGTH: Final = {
@@ -35,10 +35,10 @@ def settle(
     """Leave in *plan* only the edges and parents that a database can take.
 
     Refused, with their reason: edges and parents to tasks that the file does not have, the
-    weaker of two edges of a pair, a second parent, and in each loop the edge that closes it
+    weaker of two edges of a pair, a second parent, and in each cycle the edge that closes it
     when tasks are visited in the order of the file. A refused edge stays readable in its
     task's ``metadata.relations``. An edge that is *known* to the database stays, and a new one
-    of a known task that closes a loop with it is refused.
+    of a known task that closes a cycle with it is refused.
     """
     tasks = plan.tasks_by_key()
     edges = list(_strongest(plan, _between_known(plan, tasks)))
@@ -54,12 +54,12 @@ def settle(
 def closing_edges(
     nodes: Sequence[str], edges: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[str, ...]]:
-    """Yield a loop ``(a, b, ..., a)`` for each edge that closes one, in the order of *nodes*.
+    """Yield a cycle ``(a, b, ..., a)`` for each edge that closes one, in the order of *nodes*.
 
     *edges* leads from a node to those it waits for. The walk is depth first; the last step
-    of each loop, from its last but one node to its first, is an edge back to a node whose own
-    walk is not finished. Without those edges nothing loops, and each of them alone would
-    close its loop again. Visits every node and every edge once. Of a loop of more than 200
+    of each cycle, from its last but one node to its first, is an edge back to a node whose own
+    walk is not finished. Without those edges no cycle is left, and each of them alone would
+    close its cycle again. Visits every node and every edge once. Of a cycle of more than 200
     keys the middle is left out.
     """
     finished: set[str] = set()
@@ -135,7 +135,7 @@ def _strongest(plan: Plan, edges: Iterator[PlanEdge]) -> Iterator[PlanEdge]:
 def _loops(
     tasks: dict[str, PlanTask], edges: list[PlanEdge]
 ) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Return the loops among *edges*, each by the edge that closes it."""
+    """Return the cycles among *edges*, each by the edge that closes it."""
     waits_for: dict[str, list[str]] = {}
     for edge in edges:
         if edge.dependency_type is not DependencyType.SUGGESTS:
@@ -150,9 +150,9 @@ def _without_late(
     known_tasks: Container[str],
     known_edges: Container[tuple[str, str]],
 ) -> Iterator[PlanEdge]:
-    """Yield the edges without the new ones of known tasks that are on a loop.
+    """Yield the edges without the new ones of known tasks that are on a cycle.
 
-    What is left has loops among new tasks only.
+    What is left has cycles among new tasks only.
     """
     looping = on_loops(
         [

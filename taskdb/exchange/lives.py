@@ -39,7 +39,7 @@ def _ending(task: PlanTask, rows: list[PlanHistory]) -> list[PlanHistory]:
 
 
 def _life(task: PlanTask) -> list[PlanHistory]:
-    """Return when a task came, was begun and closed; nothing if it never moved."""
+    """Return the moments of a task's creation, start and end; none if its status never changed."""
     moves = list(_moves(task))
     if moves and task.created_at is not None and task.created_at <= moves[0].created_at:
         came = PlanHistory(

@@ -40,11 +40,11 @@ class LoadOptions:
 
 
 def load(conn: Connection, plan: Plan, options: LoadOptions, progress: Progress) -> Report:
-    """Settle *plan*, write what is new or changed, and report it. Rolled back whole if it fails.
+    """Normalize *plan*, write what is new or changed, and report it. Rolled back whole if it fails.
 
     Raises ImportRefusedError if it is to be strict and there are findings, ImportConflictError
     if fields changed on both sides and nothing says whose value counts. What the database itself
-    refuses (a key or a loop that another session commits meanwhile) is its own error.
+    refuses (a key or a cycle that another session commits meanwhile) is its own error.
     """
     with conn.transaction():
         known = _known(conn, plan)

@@ -122,7 +122,7 @@ class PlanTask:
     closed_by: str | None = None
     close_note: str | None = None
     labels: tuple[str, ...] = ()
-    # Why nobody is to work on it, whatever its status: a gate, a template, an unknown type.
+    # Why nobody is to work on it, whatever its status: a gate issue, a template, an unknown type.
     no_work: str | None = None
 
 
@@ -211,7 +211,7 @@ class Plan:
     """All that one file, or one folder, says.
 
     `edges` and `parents` are in the order of the file and, until `settle` has seen them, as
-    they stand there: dangling, twice, in loops. `lists` are the names in metadata under which
+    they stand there: dangling, twice, in cycles. `lists` are the names in metadata under which
     the importer collects rows of other tables (notes, comments, ...).
 
     `relations` are what may become edges or parents by the caller's choice. `waits` are derived

@@ -43,7 +43,7 @@ class ImportFinding:
     """One row, or one field of it, that is not in the database as it is in the file.
 
     `what` is the kind of row (task, dependency, history, line, ...), `where` its file and line,
-    `key` the task, feature or epic it belongs to, as far as it has one. `path` names a loop:
+    `key` the task, feature or epic it belongs to, as far as it has one. `path` names a cycle:
     each key waits for the next.
     """
 

@@ -17,7 +17,7 @@ from taskdb.models.types import DependencyType, TaskStatus
 
 __all__ = ["on_loops", "settle_waits"]
 
-# So many derived edges for each task and edge of the file; children beyond are put on hold.
+# Derived edges at most for each task and edge of the file; children beyond are put on hold.
 MOST_DERIVED: Final = 8
 
 
@@ -115,7 +115,7 @@ class _Waits:
             self.plan.holding[child.key] = "blocked"
 
     def _downwards(self) -> Iterator[tuple[PlanTask, list[PlanTask]]]:
-        """Yield each task with its parents, parents first; not those below a loop of parents."""
+        """Yield each task with its parents, parents first; not those below a cycle of parents."""
         children: dict[str, list[str]] = {}
         parents: dict[str, list[PlanTask]] = {key: [] for key in self.tasks}
         for link in dict.fromkeys((link.task, link.parent) for link in self.plan.parents):
@@ -139,7 +139,7 @@ def _edge(task: PlanTask, blocker: str, kind: DependencyType, said: str) -> Plan
 
 
 def on_loops(pairs: list[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Return the edges that are on a loop, or between two.
+    """Return the edges that are on a cycle, or between two.
 
     Tasks that wait for nothing are taken away one after the other, and then those that nothing
     waits for.
@@ -150,7 +150,7 @@ def on_loops(pairs: list[tuple[str, str]]) -> set[tuple[str, str]]:
 def _looping(
     derived: Iterable[PlanEdge], blockers: Mapping[str, list[str]]
 ) -> set[tuple[str, str]]:
-    """Return the derived edges that may close a loop with the others."""
+    """Return the derived edges that may close a cycle with the others."""
     pairs = [(edge.task, edge.depends_on) for edge in derived]
     every = [*pairs, *((task, blocker) for task, those in blockers.items() for blocker in those)]
     return on_loops(every).intersection(pairs)

@@ -107,7 +107,7 @@ class DayCount(Model):
 
 @dataclass(slots=True)
 class AgeingTask(Model):
-    """Work that goes on: since when, who moved it last and when, and how old it is.
+    """Work that goes on: since when, its last transition and by whom, and how old it is.
 
     `percentile` is the share, 0 to 100, of completed tasks whose cycle time was no longer than
     `age`; None if there are none.
@@ -127,7 +127,7 @@ class AgeingTask(Model):
 
 @dataclass(slots=True)
 class Reopening(Model):
-    """A move from a finished status back to an open one."""
+    """A transition from a finished status back to an open one."""
 
     id: UUID
     key: str

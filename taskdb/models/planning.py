@@ -28,7 +28,7 @@ class PlannedTask(Model):
     for nothing, else one more than the latest wave that it waits for. `path_step` numbers the
     tasks of one longest path, and is None beside it. A task that is not `in_scope` is there
     because one that is waits for it. `stuck` is one that waits, directly or not, for a task
-    that failed or was given up: its hours hold only once that is mended.
+    that failed or was given up: its hours hold only once that is repaired.
     """
 
     id: UUID

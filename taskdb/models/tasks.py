@@ -93,7 +93,7 @@ class ReadyTask(Model):
 
 @dataclass(slots=True)
 class BlockedTask(Model):
-    """A task that is held back; `open_gates` are the keys of what it waits for."""
+    """A task that is blocked; `open_gates` are the keys of its open dependencies."""
 
     id: UUID
     key: str

@@ -61,7 +61,7 @@ def move_job(
     error_message: Text | None,
     old_statuses: list[DesignJobStatus],
 ) -> DesignJob | None:
-    """Move a job that has one of *old_statuses*; `start_job` and the like say what went wrong."""
+    """Change the status of a job that has one of *old_statuses*; `start_job` etc. report errors."""
     ...
 
 
@@ -103,7 +103,7 @@ def fail_job(
     return run(conn, _move(id, DesignJobStatus.FAILED, error_message))
 
 
-# The moves are here: where each status is reached from.
+# The allowed transitions: the statuses from which each status is reached.
 _FROM: Final = {
     DesignJobStatus.IN_PROGRESS: [DesignJobStatus.PENDING, DesignJobStatus.FAILED],
     DesignJobStatus.COMPLETED: [DesignJobStatus.IN_PROGRESS],

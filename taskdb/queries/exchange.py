@@ -127,7 +127,7 @@ def copy_edges(
 ) -> int:
     """Make dependencies by COPY, with their own moments of creation.
 
-    Raises `CircularDependencyError` with the path of a loop that they would close.
+    Raises `CircularDependencyError` with the path of a cycle that they would close.
     """
     ...
 

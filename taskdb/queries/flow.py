@@ -92,7 +92,7 @@ def throughput(
 ) -> list[DayCount]:
     """Return completions and reopenings day by day, from *since* to before *until*.
 
-    *agent* is who moved the task, *agent_type* whom it is for; days are those of *zone*. A
+    *agent* made the transition, *agent_type* is whom the task is for; days are those of *zone*. A
     task that is completed, reopened and completed again counts twice, and once as reopened.
     """
     ...

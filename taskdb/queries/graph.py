@@ -39,7 +39,7 @@ def feature_nodes(*, epic: Key | None = None, limit: Limit = 1000) -> list[Drawn
 
 @query
 def feature_edges(*, epic: Key | None = None, limit: Limit = 5000) -> list[DrawnFeatureEdge]:
-    """Return which features wait for which others; gating edges only."""
+    """Return which features wait for which others; `requires` and `blocks` edges only."""
     ...
 
 

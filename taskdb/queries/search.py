@@ -21,6 +21,6 @@ def find_tasks(*, words: Words, limit: Limit = 50) -> list[Match]:
     finds all that begins so. Of a description the first 200,000 characters are looked at.
 
     Where more than 1,000 tasks match, or more than *limit* if that is higher, the best of about
-    the newest so many are returned: `sql/functions/search_candidates.sql` says which.
+    a bounded number of the newest is returned: `sql/functions/search_candidates.sql` says which.
     """
     ...

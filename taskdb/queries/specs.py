@@ -235,9 +235,9 @@ def update(
 
 @query
 def update_status(key: Key, *, status: SpecStatus, updated_by: Name | None = None) -> SpecSummary:
-    """Move a specification.
+    """Change the status of a specification.
 
-    Raises `InvalidTransitionError` for a move that `spec_status_transitions` does not list,
+    Raises `InvalidTransitionError` for a transition that `spec_status_transitions` does not list,
     `NotFoundError` if there is no such specification.
     """
     ...
@@ -280,7 +280,7 @@ def list_phases(key: Key) -> list[PhaseName]:
 def add_dependency(*, spec: Key, depends_on: Key, created_by: Name | None = None) -> UUID:
     """Have a specification build on another; return its id. Once more changes nothing.
 
-    Raises `CircularDependencyError` with the path of the loop it would close,
+    Raises `CircularDependencyError` with the path of the cycle it would close,
     `NotFoundError` if one of the two does not exist.
     """
     ...

@@ -341,7 +341,7 @@ def count_ready() -> int:
 
 @query
 def list_blocked(*, limit: Limit = 50) -> list[BlockedTask]:
-    """Return what is held back, the most urgent first, each task with its open gates."""
+    """Return the blocked tasks, the most urgent first, each with its open dependencies."""
     ...
 
 
@@ -398,12 +398,12 @@ def update_status(
     force: bool = False,
     blocked_reason: Text | None = None,
 ) -> Task:
-    """Move a task; the history tells who (*agent*, else the session's user) and why (*note*).
+    """Change a task's status; the history records *agent* (else the session's user) and *note*.
 
-    A move to pending of a task with open dependencies lands in blocked; a task blocked by
+    A transition to pending of a task with open dependencies lands in blocked; a task blocked by
     neither a dependency nor a *blocked_reason* is pending. A live claim ends as revoked.
 
-    Raises `InvalidTransitionError` for a move that `task_status_transitions` does not list,
+    Raises `InvalidTransitionError` for a transition that `task_status_transitions` does not list,
     unless *force*; `NotFoundError` if there is no such task.
     """
     ...

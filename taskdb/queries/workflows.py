@@ -225,9 +225,9 @@ def update(
 
 @query
 def update_status(id: UUID, *, status: WorkflowStatus) -> Workflow:
-    """Move a workflow: to completed, failed, back to draft; `activate` and `pause` do the rest.
+    """Set a workflow to completed, failed or draft; `activate` and `pause` do the rest.
 
-    Raises `InvalidTransitionError` for a move that `workflow_status_transitions` does not list,
+    Raises `InvalidTransitionError` for a transition not listed in `workflow_status_transitions`,
     `NotFoundError` if there is no such workflow.
     """
     ...
@@ -322,7 +322,7 @@ def list_statistics(*, limit: Limit = 100) -> list[WorkflowStatistics]:
 
 @query
 def performance_metrics(workflow: UUID, *, days: Days = 30) -> PerformanceMetrics:
-    """Return how the executions went that were started in the last so many days.
+    """Return statistics of the executions that were started in the last *days* days.
 
     Raises `NotFoundError` if there is no such workflow.
     """

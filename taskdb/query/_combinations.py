@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 __all__ = ["MOST_COMBINATIONS", "Facts", "Switches", "combined"]
 
 MOST_COMBINATIONS: Final = 64
-"""Up to so many, all combinations are looked at; beyond, each state alone and every pair."""
+"""Limit up to which all combinations are looked at; beyond, each state alone and every pair."""
 
 Facts: TypeAlias = frozenset[str]
 _State: TypeAlias = tuple[int, int]

@@ -111,7 +111,7 @@ class QueriesDoNotFitError(DatabaseError):
         do = "query does" if len(names) == 1 else "queries do"
         lines = "".join(f"\n  {each}" for each in self.misfits)
         super().__init__(f"{len(names)} {do} not fit this database:{lines}\n", hint=hint)
-        # What pickle makes it anew from.
+        # What pickle makes it again from.
         self.args = (self.misfits,)
 
     def __str__(self) -> str:

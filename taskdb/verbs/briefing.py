@@ -25,7 +25,7 @@ FEWEST: Final = 50
 
 @dataclass(slots=True)
 class Briefing:
-    """A brief: a text of so many words, the headings of the sections that had to be cut."""
+    """A brief: a text within a limit of words, the headings of the sections that had to be cut."""
 
     key: str
     words: int

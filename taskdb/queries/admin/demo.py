@@ -58,7 +58,7 @@ def takeovers() -> list[Takeover]:
 
 @query
 def count_work(*, agents: list[str]) -> WorkCount:
-    """Count the claims that *agents* made, the tasks they completed, and the gates of these."""
+    """Count the claims that *agents* made, the tasks they completed, and the dependencies."""
     ...
 
 

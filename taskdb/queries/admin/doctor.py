@@ -47,7 +47,7 @@ def edges_around(*, waiting: list[UUID], awaited: list[UUID]) -> list[Link]:
 
 @query
 def tasks_below_no_root() -> list[Link]:
-    """Return the tasks, with their parents, that are in a loop of parents or below one."""
+    """Return the tasks, with their parents, that are in a cycle of parents or below one."""
     ...
 
 
@@ -131,7 +131,7 @@ def broken_history() -> list[Finding]:
 
 @query
 def wrong_moves() -> list[Finding]:
-    """Return the moves in history that are neither allowed, nor forced, nor imported."""
+    """Return the transitions in history that are neither allowed, nor forced, nor imported."""
     ...
 
 

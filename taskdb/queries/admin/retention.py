@@ -24,7 +24,7 @@ def count_conversations(*, before: datetime) -> int:
 
 @query
 def prune_conversations(*, before: datetime, limit: Batch) -> int:
-    """Delete the oldest messages, so many at most; return how many."""
+    """Delete up to *limit* of the oldest messages; return how many."""
     ...
 
 
@@ -36,5 +36,5 @@ def count_errors(*, before: datetime) -> int:
 
 @query
 def prune_errors(*, before: datetime, limit: Batch) -> int:
-    """Delete the oldest errors of agents, so many at most; return how many."""
+    """Delete up to *limit* of the oldest errors of agents; return how many."""
     ...

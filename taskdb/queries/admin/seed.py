@@ -52,7 +52,7 @@ def is_empty() -> bool:
 
 @query
 def add_epics(*, tasks: int) -> int:
-    """Make the epics of a plan of so many tasks."""
+    """Make the epics of a plan of *tasks* tasks."""
     ...
 
 
@@ -64,7 +64,7 @@ def add_features() -> int:
 
 @query
 def add_workflows(*, tasks: int, seed: int) -> int:
-    """Make the workflows beside so many tasks."""
+    """Make the workflows beside *tasks* tasks."""
     ...
 
 
@@ -94,7 +94,7 @@ def add_execution_steps() -> int:
 
 @query
 def add_projects(*, tasks: int, seed: int) -> int:
-    """Make the projects beside so many tasks, with their files."""
+    """Make the projects beside *tasks* tasks, with their files."""
     ...
 
 
@@ -124,13 +124,13 @@ def end_modifications() -> int:
 
 @query
 def add_templates(*, tasks: int, seed: int) -> int:
-    """Make templates beside so many tasks."""
+    """Make templates beside *tasks* tasks."""
     ...
 
 
 @query
 def add_design_jobs(*, tasks: int, seed: int) -> int:
-    """Make design jobs beside so many tasks, unless they are there."""
+    """Make design jobs beside *tasks* tasks, unless they are there."""
     ...
 
 

@@ -17,7 +17,7 @@ AnyQuery = Query[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class QueryFinding:
-    """One disagreement: where it is on either side, what each has, and how to mend it."""
+    """One disagreement: where it is on either side, what each has, and how to repair it."""
 
     query: str
     message: str

@@ -16,10 +16,10 @@ __all__ = ["LARGE", "NOTED", "PAGE", "Reading", "read"]
 LARGE: Final = 10_000
 
 NOTED: Final = LARGE // 4
-"""From so many rows on a step is noted: an estimate near the bound is on either side by chance."""
+"""Rows from which a step is noted: an estimate near the bound is on either side by chance."""
 
 PAGE: Final = 100
-"""So many rows a LIMIT lets through at most: the planner takes one it doesn't know for a tenth."""
+"""Rows that a LIMIT lets through at most: the planner takes one it doesn't know for a tenth."""
 
 # What gives its first row only when it has taken its last one.
 _BLOCKING: Final = frozenset({"Sort", "Hash", "Aggregate", "SetOp", "WindowAgg", "ModifyTable"})

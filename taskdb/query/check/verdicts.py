@@ -11,7 +11,7 @@ from taskdb.query.check.scopes import NOTHING, Context, Facts, Scope
 
 __all__ = ["MOST_CASES", "TOO_DEEP", "Judge", "Verdict", "may", "never"]
 
-# A place is judged for so many sets of facts that are known there; in a query that is written by
+# Sets of known facts that a place is judged for at most; in a query that is written by
 # hand there are one or two.
 MOST_CASES = 16
 TOO_DEEP = "the query is nested too deeply to be judged"

@@ -16,7 +16,7 @@ create type task_status as enum (
 );
 
 comment on type task_status is
-    'Where a task stands. Allowed moves are rows of task_status_transitions.';
+    'Status of a task. Allowed transitions are rows of task_status_transitions.';
 
 create type plan_status as enum ('draft', 'active', 'completed', 'archived');
 
@@ -47,7 +47,7 @@ comment on type subtask_status is 'A line of a checklist.';
 create type workflow_status as enum ('draft', 'active', 'paused', 'completed', 'failed');
 
 comment on type workflow_status is
-    'Where a workflow stands. Allowed moves are rows of workflow_status_transitions.';
+    'Status of a workflow. Allowed transitions are rows of workflow_status_transitions.';
 
 create type trigger_type as enum ('manual', 'webhook', 'schedule', 'event', 'api');
 
@@ -87,7 +87,7 @@ comment on type project_status is
 create type modification_status as enum ('pending', 'approved', 'applied', 'failed', 'rejected');
 
 comment on type modification_status is
-    'Where a modification stands. Allowed moves are rows of modification_status_transitions.';
+    'Status of a modification. Allowed transitions are rows of modification_status_transitions.';
 
 create type template_category as enum ('api', 'web', 'mobile', 'data', 'microservice');
 
@@ -102,7 +102,7 @@ create type spec_status as enum (
 );
 
 comment on type spec_status is
-    'Where a specification stands. Allowed moves are rows of spec_status_transitions.';
+    'Status of a specification. Allowed transitions are rows of spec_status_transitions.';
 
 create type spec_type as enum ('monolithic', 'hierarchical');
 
@@ -127,14 +127,14 @@ comment on type design_output_type is
 create type session_status as enum ('pending', 'in_progress', 'paused', 'completed', 'failed');
 
 comment on type session_status is
-    'Where a tech-spec session stands. Allowed moves are rows of session_status_transitions.';
+    'Status of a tech-spec session. Allowed transitions are rows of session_status_transitions.';
 
 create type conversation_role as enum ('user', 'agent', 'system');
 
 comment on type conversation_role is 'Who says something in a conversation.';
 
 -- The rules of single columns, as domains. A CHECK on a table is read from the catalogue
--- and prepared anew by every UPDATE statement, of whatever column; a domain's is prepared
+-- and prepared again by every UPDATE statement, of whatever column; a domain's is prepared
 -- once a session, and looked at only when the column is written. With twenty such rules
 -- on `tasks` that was half the cost of a claim: docs/decisions/0006-domains.md.
 

@@ -80,7 +80,7 @@ comment on table project_environments is
     'Environment variables of projects: secrets, which only writers may read.';
 comment on column project_environments.variables is 'Values by name.';
 
--- The allowed moves of a modification, as rows: a team may allow more, or fewer.
+-- The allowed transitions of a modification, as rows: a team may allow more, or fewer.
 create table modification_status_transitions (
     old_status shared.modification_status not null,
     new_status shared.modification_status not null,
@@ -313,7 +313,7 @@ comment on column workflows.unhealthy_dependencies is
 comment on column workflows.is_healthy is
     'Whether that is none. Its tasks refer to the pair of id and this, so they follow it.';
 
--- The allowed moves of a workflow, as rows: a team may allow more, or fewer.
+-- The allowed transitions of a workflow, as rows: a team may allow more, or fewer.
 create table workflow_status_transitions (
     old_status shared.workflow_status not null,
     new_status shared.workflow_status not null,
@@ -894,7 +894,7 @@ comment on column external_dependencies.check_interval is
 comment on column external_dependencies.timeout is
     'How long a check may take: until then no other checker gets it.';
 comment on column external_dependencies.max_retries is
-    'After so many retries in a row that failed as well it is unhealthy.';
+    'Number of failed retries in a row after which it is unhealthy.';
 comment on column external_dependencies.retry_delay is
     'How long after the first failure it is looked at again; doubled for each further one.';
 comment on column external_dependencies.failed_checks is 'How many checks in a row failed.';
@@ -921,7 +921,7 @@ comment on table task_search is 'The text of tasks, prepared for search. Written
 comment on column task_search.document is
     'The title (weight A) and the first 200,000 characters of the description (weight B).';
 
--- The allowed moves, as rows: a team may allow more, or fewer. What is finished
+-- The allowed transitions, as rows: a team may allow more, or fewer. What is finished
 -- (completed, failed, cancelled, archived) reopens only by force.
 create table task_status_transitions (
     old_status shared.task_status not null,
@@ -1007,7 +1007,7 @@ comment on column task_history.source is 'The tracker that an imported row came 
 comment on column task_history.progress_pct is 'The last heartbeat''s progress of the ended claim.';
 comment on column task_history.progress_note is 'The last heartbeat''s note of the ended claim.';
 
--- An edge: the task waits for another. One row a pair. requires and blocks gate, and
+-- An edge: the task waits for another. One row a pair. requires and blocks keep a task waiting, and
 -- their graph has no cycle; suggests only tells. Edges are made and removed, never changed.
 create table task_dependencies (
     task_id uuid not null,
@@ -1034,11 +1034,11 @@ alter table task_dependencies alter column depends_on_id set (n_distinct = -0.5)
 
 comment on table task_dependencies is 'task_id waits for depends_on_id.';
 comment on column task_dependencies.dependency_type is
-    'requires and blocks gate (see the type''s comment); suggests is advice.';
+    'requires and blocks keep a task waiting (see the type''s comment); suggests is advice.';
 comment on column task_dependencies.is_satisfied is
     'Whether it lets its task go, as open_dependencies counts it. Kept by triggers.';
 
--- A subtask is a line of a task's checklist. It never gates anything.
+-- A subtask is a line of a task's checklist. No task waits for it.
 create table subtasks (
     id uuid primary key default uuidv7(),
     task_id uuid not null,
@@ -1105,7 +1105,7 @@ comment on column imported_tasks.said is
     'Its fields in taskdb''s words, its dependencies, and a digest of each field of metadata.';
 
 -- Moving a task to another parent writes this one row first, so that two moves which
--- would close a loop together meet here: at READ COMMITTED the second waits and then sees
+-- would close a cycle together meet here: at READ COMMITTED the second waits and then sees
 -- the first; at the higher levels it fails with 40001. Moves are rare; nothing else waits.
 create table parent_guard (
     only_row boolean primary key default true,
@@ -1196,7 +1196,7 @@ comment on column technical_specs.phase is
 comment on column technical_specs.current_phase_status is 'Where that phase stands.';
 comment on column technical_specs.started_at is 'When it first went into progress.';
 
--- The allowed moves of specifications, as rows: a team may allow more, or fewer.
+-- The allowed transitions of specifications, as rows: a team may allow more, or fewer.
 create table spec_status_transitions (
     old_status shared.spec_status not null,
     new_status shared.spec_status not null,
@@ -1260,7 +1260,7 @@ create index spec_dependencies_by_blocker on spec_dependencies (depends_on_id);
 comment on table spec_dependencies is 'spec_id builds on depends_on_id.';
 
 -- Every new dependency between specifications writes this one row first, so that two which
--- would close a loop together meet here: at READ COMMITTED the second waits and then sees the
+-- would close a cycle together meet here: at READ COMMITTED the second waits and then sees the
 -- first; at the higher levels it fails with 40001. Such edges are few; nothing else waits.
 create table spec_guard (
     only_row boolean primary key default true,
@@ -1358,7 +1358,7 @@ comment on table held_files is 'Files that tasks in progress change now. Written
 
 -- A design job is what the Design Agent was asked for; tech-spec sessions begin with what it made.
 -- Each workspace has its own, so that one team's roles neither see nor change another's. The
--- query that moves a job looks at the status it moves from.
+-- query that changes a job's status looks at the old one.
 create table design_jobs (
     id uuid primary key default uuidv7(),
     project_id uuid not null,
@@ -1486,7 +1486,7 @@ comment on column tech_spec_sessions.failure_reason is 'Why it failed. Cleared b
 comment on column tech_spec_sessions.newest_version is
     'The highest version that a document of it was given, 0 before. Kept by trigger.';
 
--- The allowed moves of a tech-spec session, as rows: a team may allow more, or fewer.
+-- The allowed transitions of a tech-spec session, as rows: a team may allow more, or fewer.
 create table session_status_transitions (
     old_status shared.session_status not null,
     new_status shared.session_status not null,
@@ -1653,7 +1653,7 @@ comment on column agent_error_logs.error_type is 'What kind of error, in the age
 comment on column agent_error_logs.retry_count is 'How often the agent has tried again.';
 comment on column agent_error_logs.recovery_strategy is 'What the agent did about it.';
 
--- Refuses a loop. *path* begins and ends with the same task's key; each waits for the
+-- Refuses a cycle. *path* begins and ends with the same task's key; each waits for the
 -- next (or is a part of the next). The detail carries all of it, as JSON after the code.
 create function raise_circular_dependency(path text[])
     returns void
@@ -1675,7 +1675,7 @@ begin
 end;
 $$;
 
-comment on function raise_circular_dependency(text[]) is 'Raises TD002 with the loop''s keys.';
+comment on function raise_circular_dependency(text[]) is 'Raises TD002 with the cycle''s keys.';
 
 -- Walks up from a task whose ancestors form a cycle, and refuses with their keys.
 create function raise_parent_cycle(start_id uuid)
@@ -2034,7 +2034,7 @@ as $$
 $$;
 
 comment on function edges_by_position(uuid[], uuid[], dependency_type[], uuid[]) is
-    'The positions in a list of the two ends of edges that gate.';
+    'The positions in a list of the two ends of requires and blocks edges.';
 
 -- The tasks that *roots* wait for, directly or not, down to a rank of *lowest*, roots
 -- included. Each is visited once (union), and its blockers are found by index: the
@@ -3415,8 +3415,8 @@ $$;
 comment on function open_task_region(uuid[]) is
     'The open ones of these tasks, and the open tasks that they wait for, directly or not.';
 
--- The unsatisfied edges out of the listed tasks, in the order of the list. A dead gate does
--- not open by itself: its blocker failed, or was given up under requires.
+-- The unsatisfied edges out of the listed tasks, in the order of the list. A dead edge is
+-- never satisfied by itself: its blocker failed, or was given up under requires.
 create function open_task_gates(listed uuid[])
     returns table (waiting int, blocker_id uuid, dead boolean)
     language sql
@@ -3704,7 +3704,7 @@ end;
 $$;
 
 comment on function refuse_modification_move() is
-    'Refuses a move that is not in modification_status_transitions.';
+    'Refuses a transition that is not in modification_status_transitions.';
 
 create trigger modifications_10_refuse_move
     before update of status on modifications
@@ -3876,7 +3876,7 @@ create trigger task_files_50_touch_updated_at
     for each row
     execute function touch_updated_at();
 
--- A load into a table that its statistics call all but empty, and that isn't: they are taken anew.
+-- After a load into a table that its statistics wrongly call all but empty: they are taken again.
 --
 -- They say so after a load that was undone, or after everything was deleted, until the table was
 -- vacuumed. Without rows all indexes cost the planner the same, and it may read the whole of one
@@ -5332,7 +5332,7 @@ end;
 $$;
 
 comment on function refuse_workflow_move() is
-    'Refuses a move that is not in workflow_status_transitions.';
+    'Refuses a transition that is not in workflow_status_transitions.';
 
 create trigger workflows_10_refuse_move
     before update of status on workflows
@@ -5699,7 +5699,7 @@ end;
 $$;
 
 comment on function refuse_spec_move() is
-    'Refuses a move that is not in spec_status_transitions.';
+    'Refuses a transition that is not in spec_status_transitions.';
 
 create trigger technical_specs_10_refuse_move
     before update of status on technical_specs
@@ -5831,7 +5831,7 @@ create trigger technical_specs_90_index
 
 -- The dependencies between specifications have no cycle: each new one writes spec_guard and
 -- then walks, in a statement and so at READ COMMITTED in a snapshot of its own, from what it
--- depends on. Who comes back to where it began has found the loop.
+-- depends on. A walk that comes back to its start has found a cycle.
 create function refuse_spec_cycle()
     returns trigger
     language plpgsql
@@ -5854,7 +5854,7 @@ end;
 $$;
 
 comment on function refuse_spec_cycle() is
-    'Refuses a dependency that closes a loop of specifications.';
+    'Refuses a dependency that closes a cycle of specifications.';
 
 create trigger spec_dependencies_60_refuse_cycle
     after insert on spec_dependencies
@@ -6006,7 +6006,7 @@ end;
 $$;
 
 comment on function refuse_session_move() is
-    'Refuses a move that is not in session_status_transitions.';
+    'Refuses a transition that is not in session_status_transitions.';
 
 create trigger tech_spec_sessions_10_refuse_move
     before update of status on tech_spec_sessions
@@ -6684,7 +6684,7 @@ end;
 $$;
 
 comment on function claim_tasks(text, text, interval, int, text, uuid, uuid, boolean) is
-    'Claims up to so many tasks for an agent, in the order of the claim.';
+    'Claims up to a number of tasks for an agent, in the order of the claim.';
 
 -- A claim that can be asked for again: while the claim that a request made is live, the same
 -- request gets it once more. Two at once meet at the unique index: the later waits for the earlier
@@ -7035,7 +7035,7 @@ comment on view ready_tasks is
     'Tasks that can be claimed now: pending, due and healthy; or overdue, so that the next claim '
     'makes them so.';
 
--- What is held back, each task with the keys of its open gates.
+-- The blocked tasks, each with the keys of its open dependencies.
 create view blocked_tasks as
 select
     task.id,
@@ -7343,7 +7343,7 @@ comment on column task_hours_by_type.median_hours is 'The middle one of their du
 --             scheduled_at count, nor who is free.
 --
 -- A task is stuck if it waits, directly or not, for one that failed or was given up: its
--- hours hold only once that is mended.
+-- hours hold only once that is repaired.
 --
 -- graph_rank is a topological order of unsatisfied edges: one pass forwards and one
 -- backwards, over arrays in that order, are linear in tasks and edges, whatever the depth.
@@ -7384,7 +7384,7 @@ declare
     -- The blocker that a task waits for longest.
     longest int[];
     -- The edges as compressed rows: task n's blockers are those from first[n] up to, but not
-    -- with, first[n + 1]; null where the gate is dead.
+    -- with, first[n + 1]; null where the dependency is dead.
     waiters int[];
     blockers int[];
     blocker_ids uuid[];
@@ -7835,9 +7835,9 @@ comment on column task_moves.skewed is 'The row claims to be earlier than one be
 --   lead time    from when it came to when it was last completed
 --   cycle time   from when it first went into progress to the same
 --
--- Only a move completes: a task that was made or imported as completed has neither. If times
--- run backwards, or it moved before it came, it is skewed; figures over many tasks leave its
--- times out, and say how many these are.
+-- Only a transition completes: a task that was made or imported as completed has neither. If times
+-- run backwards, or a transition precedes its creation, it is skewed; figures over many tasks
+-- leave its times out, and say how many these are.
 create view task_flow as
 select
     task.id as task_id,
@@ -7897,7 +7897,7 @@ comment on column task_flow.cycle_time is
 comment on column task_flow.reopened_count is
     'How often it went from a finished status back to an open one.';
 comment on column task_flow.skewed is
-    'Times of its history run backwards, or it moved before it came.';
+    'Times of its history run backwards, or a transition precedes its creation.';
 
 -- How far each specification is, and its hours, from its tasks. Cancelled ones don't count. Asked
 -- of one specification, only its own tasks are read.

@@ -334,4 +334,4 @@ end;
 $$;
 
 comment on function claim_tasks(text, text, interval, int, text, uuid, uuid, boolean) is
-    'Claims up to so many tasks for an agent, in the order of the claim.';
+    'Claims up to a number of tasks for an agent, in the order of the claim.';

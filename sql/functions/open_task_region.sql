@@ -48,8 +48,8 @@ $$;
 comment on function open_task_region(uuid[]) is
     'The open ones of these tasks, and the open tasks that they wait for, directly or not.';
 
--- The unsatisfied edges out of the listed tasks, in the order of the list. A dead gate does
--- not open by itself: its blocker failed, or was given up under requires.
+-- The unsatisfied edges out of the listed tasks, in the order of the list. A dead edge is
+-- never satisfied by itself: its blocker failed, or was given up under requires.
 create function open_task_gates(listed uuid[])
     returns table (waiting int, blocker_id uuid, dead boolean)
     language sql

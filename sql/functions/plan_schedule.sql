@@ -12,7 +12,7 @@
 --             scheduled_at count, nor who is free.
 --
 -- A task is stuck if it waits, directly or not, for one that failed or was given up: its
--- hours hold only once that is mended.
+-- hours hold only once that is repaired.
 --
 -- graph_rank is a topological order of unsatisfied edges: one pass forwards and one
 -- backwards, over arrays in that order, are linear in tasks and edges, whatever the depth.
@@ -53,7 +53,7 @@ declare
     -- The blocker that a task waits for longest.
     longest int[];
     -- The edges as compressed rows: task n's blockers are those from first[n] up to, but not
-    -- with, first[n + 1]; null where the gate is dead.
+    -- with, first[n + 1]; null where the dependency is dead.
     waiters int[];
     blockers int[];
     blocker_ids uuid[];

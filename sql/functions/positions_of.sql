@@ -43,4 +43,4 @@ as $$
 $$;
 
 comment on function edges_by_position(uuid[], uuid[], dependency_type[], uuid[]) is
-    'The positions in a list of the two ends of edges that gate.';
+    'The positions in a list of the two ends of requires and blocks edges.';

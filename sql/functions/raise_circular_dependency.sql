@@ -1,4 +1,4 @@
--- Refuses a loop. *path* begins and ends with the same task's key; each waits for the
+-- Refuses a cycle. *path* begins and ends with the same task's key; each waits for the
 -- next (or is a part of the next). The detail carries all of it, as JSON after the code.
 create function raise_circular_dependency(path text[])
     returns void
@@ -20,4 +20,4 @@ begin
 end;
 $$;
 
-comment on function raise_circular_dependency(text[]) is 'Raises TD002 with the loop''s keys.';
+comment on function raise_circular_dependency(text[]) is 'Raises TD002 with the cycle''s keys.';

@@ -51,7 +51,7 @@ order by job.created_at desc, job.id desc
 limit :limit;
 
 -- name: move_job
--- Moves a job, if its status is one of those that it may come from; else there is no row.
+-- Changes a job's status if the old one is among :old_statuses; returns no row otherwise.
 --
 -- plan: design_jobs_pkey
 update design_jobs as job

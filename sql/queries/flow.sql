@@ -211,7 +211,7 @@ cross join lateral (
     where
         entry.created_at >= :since
         and entry.created_at < :until
-        -- A clock set back over midnight begins a day anew, by three hours at most.
+        -- A clock set back over midnight begins a day again, by three hours at most.
         and entry.created_at >= calendar.starts_at - interval '3 hours'
         and entry.created_at < calendar.ends_at
         and cast(entry.created_at at time zone cast(:zone as text) as date) = calendar.day
@@ -251,7 +251,7 @@ going as (
     from tasks as task
     inner join task_flow as flow on flow.task_id = task.id
     cross join lateral (
-        -- The last who moved it: what an importer found is no move.
+        -- The last transition: a status that an importer found is none.
         select
             stay.entered_at,
             stay.agent

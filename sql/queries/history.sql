@@ -1,4 +1,4 @@
--- History: who moved what, when and why.
+-- History: transitions, with their author, moment and note.
 
 -- name: list_for_task
 -- The history of a task, the oldest first: what was imported, then what was recorded.

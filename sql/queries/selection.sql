@@ -27,7 +27,7 @@ where
     and task.labels <> '{}';                                        -- if :label
 
 -- name: around
--- A task and those that so many steps lead to: an edge in either direction, a parent or a child.
+-- A task and those within a number of steps: an edge in either direction, a parent or a child.
 --
 -- plan: tasks_key_is_unique, tasks_pkey, task_details_by_parent, task_dependencies_pkey
 with recursive around as (

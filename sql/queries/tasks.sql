@@ -1,4 +1,4 @@
--- Tasks: make, read, change, move, delete, find.
+-- Tasks: create, read, change, delete, find, and their transitions.
 
 -- name: create
 -- One new task. Its key is made by the server if it is null. With :if_exists a task that has the
@@ -505,7 +505,7 @@ select count(*) as ready_count
 from ready_tasks;
 
 -- name: list_blocked
--- What is held back, the most urgent first, each task with what it waits for.
+-- The blocked tasks, the most urgent first, each with what it waits for.
 --
 -- plan: tasks_blocked_in_order
 select
@@ -637,7 +637,7 @@ returning
     task.version + details.version as version;
 
 -- name: update_status
--- Moves a task: status, history and moments in one statement.
+-- Changes a task's status: status, history and moments in one statement.
 --
 -- plan: tasks_key_is_unique
 update tasks as task

@@ -1,4 +1,4 @@
--- Workflows: make, read, change, move, clone; their steps and what these need.
+-- Workflows: create, read, change, clone, and their transitions; their steps and what these need.
 
 -- name: insert_workflow
 -- One new workflow, without steps.
@@ -315,7 +315,7 @@ returning
     workflow.updated_at;
 
 -- name: update_status
--- Moves a workflow.
+-- Changes a workflow's status.
 --
 -- plan: workflows_pkey, workflows_health_once
 update workflows as workflow
@@ -532,7 +532,7 @@ order by statistics.name, statistics.workflow_id
 limit :limit;
 
 -- name: performance_metrics
--- How the executions of a workflow went that were started in the last so many days.
+-- Statistics of a workflow's executions that were started in the last :days days.
 --
 -- plan: workflow_executions_by_workflow
 select

@@ -1,5 +1,5 @@
 -- The rules of single columns, as domains. A CHECK on a table is read from the catalogue
--- and prepared anew by every UPDATE statement, of whatever column; a domain's is prepared
+-- and prepared again by every UPDATE statement, of whatever column; a domain's is prepared
 -- once a session, and looked at only when the column is written. With twenty such rules
 -- on `tasks` that was half the cost of a claim: docs/decisions/0006-domains.md.
 

@@ -7,7 +7,7 @@ create type task_status as enum (
 );
 
 comment on type task_status is
-    'Where a task stands. Allowed moves are rows of task_status_transitions.';
+    'Status of a task. Allowed transitions are rows of task_status_transitions.';
 
 create type plan_status as enum ('draft', 'active', 'completed', 'archived');
 
@@ -38,7 +38,7 @@ comment on type subtask_status is 'A line of a checklist.';
 create type workflow_status as enum ('draft', 'active', 'paused', 'completed', 'failed');
 
 comment on type workflow_status is
-    'Where a workflow stands. Allowed moves are rows of workflow_status_transitions.';
+    'Status of a workflow. Allowed transitions are rows of workflow_status_transitions.';
 
 create type trigger_type as enum ('manual', 'webhook', 'schedule', 'event', 'api');
 
@@ -78,7 +78,7 @@ comment on type project_status is
 create type modification_status as enum ('pending', 'approved', 'applied', 'failed', 'rejected');
 
 comment on type modification_status is
-    'Where a modification stands. Allowed moves are rows of modification_status_transitions.';
+    'Status of a modification. Allowed transitions are rows of modification_status_transitions.';
 
 create type template_category as enum ('api', 'web', 'mobile', 'data', 'microservice');
 
@@ -93,7 +93,7 @@ create type spec_status as enum (
 );
 
 comment on type spec_status is
-    'Where a specification stands. Allowed moves are rows of spec_status_transitions.';
+    'Status of a specification. Allowed transitions are rows of spec_status_transitions.';
 
 create type spec_type as enum ('monolithic', 'hierarchical');
 
@@ -118,7 +118,7 @@ comment on type design_output_type is
 create type session_status as enum ('pending', 'in_progress', 'paused', 'completed', 'failed');
 
 comment on type session_status is
-    'Where a tech-spec session stands. Allowed moves are rows of session_status_transitions.';
+    'Status of a tech-spec session. Allowed transitions are rows of session_status_transitions.';
 
 create type conversation_role as enum ('user', 'agent', 'system');
 

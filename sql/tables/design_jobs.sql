@@ -1,6 +1,6 @@
 -- A design job is what the Design Agent was asked for; tech-spec sessions begin with what it made.
 -- Each workspace has its own, so that one team's roles neither see nor change another's. The
--- query that moves a job looks at the status it moves from.
+-- query that changes a job's status looks at the old one.
 create table design_jobs (
     id uuid primary key default uuidv7(),
     project_id uuid not null,

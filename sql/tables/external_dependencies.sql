@@ -57,7 +57,7 @@ comment on column external_dependencies.check_interval is
 comment on column external_dependencies.timeout is
     'How long a check may take: until then no other checker gets it.';
 comment on column external_dependencies.max_retries is
-    'After so many retries in a row that failed as well it is unhealthy.';
+    'Number of failed retries in a row after which it is unhealthy.';
 comment on column external_dependencies.retry_delay is
     'How long after the first failure it is looked at again; doubled for each further one.';
 comment on column external_dependencies.failed_checks is 'How many checks in a row failed.';

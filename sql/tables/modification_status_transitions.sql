@@ -1,4 +1,4 @@
--- The allowed moves of a modification, as rows: a team may allow more, or fewer.
+-- The allowed transitions of a modification, as rows: a team may allow more, or fewer.
 create table modification_status_transitions (
     old_status shared.modification_status not null,
     new_status shared.modification_status not null,

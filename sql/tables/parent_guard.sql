@@ -1,5 +1,5 @@
 -- Moving a task to another parent writes this one row first, so that two moves which
--- would close a loop together meet here: at READ COMMITTED the second waits and then sees
+-- would close a cycle together meet here: at READ COMMITTED the second waits and then sees
 -- the first; at the higher levels it fails with 40001. Moves are rare; nothing else waits.
 create table parent_guard (
     only_row boolean primary key default true,

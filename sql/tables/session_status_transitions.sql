@@ -1,4 +1,4 @@
--- The allowed moves of a tech-spec session, as rows: a team may allow more, or fewer.
+-- The allowed transitions of a tech-spec session, as rows: a team may allow more, or fewer.
 create table session_status_transitions (
     old_status shared.session_status not null,
     new_status shared.session_status not null,

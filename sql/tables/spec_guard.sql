@@ -1,5 +1,5 @@
 -- Every new dependency between specifications writes this one row first, so that two which
--- would close a loop together meet here: at READ COMMITTED the second waits and then sees the
+-- would close a cycle together meet here: at READ COMMITTED the second waits and then sees the
 -- first; at the higher levels it fails with 40001. Such edges are few; nothing else waits.
 create table spec_guard (
     only_row boolean primary key default true,

@@ -1,4 +1,4 @@
--- The allowed moves of specifications, as rows: a team may allow more, or fewer.
+-- The allowed transitions of specifications, as rows: a team may allow more, or fewer.
 create table spec_status_transitions (
     old_status shared.spec_status not null,
     new_status shared.spec_status not null,

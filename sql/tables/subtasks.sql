@@ -1,4 +1,4 @@
--- A subtask is a line of a task's checklist. It never gates anything.
+-- A subtask is a line of a task's checklist. No task waits for it.
 create table subtasks (
     id uuid primary key default uuidv7(),
     task_id uuid not null,

@@ -1,4 +1,4 @@
--- An edge: the task waits for another. One row a pair. requires and blocks gate, and
+-- An edge: the task waits for another. One row a pair. requires and blocks keep a task waiting, and
 -- their graph has no cycle; suggests only tells. Edges are made and removed, never changed.
 create table task_dependencies (
     task_id uuid not null,
@@ -25,6 +25,6 @@ alter table task_dependencies alter column depends_on_id set (n_distinct = -0.5)
 
 comment on table task_dependencies is 'task_id waits for depends_on_id.';
 comment on column task_dependencies.dependency_type is
-    'requires and blocks gate (see the type''s comment); suggests is advice.';
+    'requires and blocks keep a task waiting (see the type''s comment); suggests is advice.';
 comment on column task_dependencies.is_satisfied is
     'Whether it lets its task go, as open_dependencies counts it. Kept by triggers.';

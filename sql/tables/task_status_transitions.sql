@@ -1,4 +1,4 @@
--- The allowed moves, as rows: a team may allow more, or fewer. What is finished
+-- The allowed transitions, as rows: a team may allow more, or fewer. What is finished
 -- (completed, failed, cancelled, archived) reopens only by force.
 create table task_status_transitions (
     old_status shared.task_status not null,

@@ -1,4 +1,4 @@
--- The allowed moves of a workflow, as rows: a team may allow more, or fewer.
+-- The allowed transitions of a workflow, as rows: a team may allow more, or fewer.
 create table workflow_status_transitions (
     old_status shared.workflow_status not null,
     new_status shared.workflow_status not null,

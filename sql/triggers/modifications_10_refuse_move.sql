@@ -31,7 +31,7 @@ end;
 $$;
 
 comment on function refuse_modification_move() is
-    'Refuses a move that is not in modification_status_transitions.';
+    'Refuses a transition that is not in modification_status_transitions.';
 
 create trigger modifications_10_refuse_move
     before update of status on modifications

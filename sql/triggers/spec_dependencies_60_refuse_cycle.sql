@@ -1,6 +1,6 @@
 -- The dependencies between specifications have no cycle: each new one writes spec_guard and
 -- then walks, in a statement and so at READ COMMITTED in a snapshot of its own, from what it
--- depends on. Who comes back to where it began has found the loop.
+-- depends on. A walk that comes back to its start has found a cycle.
 create function refuse_spec_cycle()
     returns trigger
     language plpgsql
@@ -23,7 +23,7 @@ end;
 $$;
 
 comment on function refuse_spec_cycle() is
-    'Refuses a dependency that closes a loop of specifications.';
+    'Refuses a dependency that closes a cycle of specifications.';
 
 create trigger spec_dependencies_60_refuse_cycle
     after insert on spec_dependencies

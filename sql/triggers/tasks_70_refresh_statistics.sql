@@ -1,4 +1,4 @@
--- A load into a table that its statistics call all but empty, and that isn't: they are taken anew.
+-- After a load into a table that its statistics wrongly call all but empty: they are taken again.
 --
 -- They say so after a load that was undone, or after everything was deleted, until the table was
 -- vacuumed. Without rows all indexes cost the planner the same, and it may read the whole of one

@@ -31,7 +31,7 @@ end;
 $$;
 
 comment on function refuse_session_move() is
-    'Refuses a move that is not in session_status_transitions.';
+    'Refuses a transition that is not in session_status_transitions.';
 
 create trigger tech_spec_sessions_10_refuse_move
     before update of status on tech_spec_sessions

@@ -34,7 +34,7 @@ end;
 $$;
 
 comment on function refuse_spec_move() is
-    'Refuses a move that is not in spec_status_transitions.';
+    'Refuses a transition that is not in spec_status_transitions.';
 
 create trigger technical_specs_10_refuse_move
     before update of status on technical_specs

@@ -30,7 +30,7 @@ end;
 $$;
 
 comment on function refuse_workflow_move() is
-    'Refuses a move that is not in workflow_status_transitions.';
+    'Refuses a transition that is not in workflow_status_transitions.';
 
 create trigger workflows_10_refuse_move
     before update of status on workflows

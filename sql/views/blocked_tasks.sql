@@ -1,4 +1,4 @@
--- What is held back, each task with the keys of its open gates.
+-- The blocked tasks, each with the keys of its open dependencies.
 create view blocked_tasks as
 select
     task.id,

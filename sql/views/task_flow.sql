@@ -5,9 +5,9 @@
 --   lead time    from when it came to when it was last completed
 --   cycle time   from when it first went into progress to the same
 --
--- Only a move completes: a task that was made or imported as completed has neither. If times
--- run backwards, or it moved before it came, it is skewed; figures over many tasks leave its
--- times out, and say how many these are.
+-- Only a transition completes: a task that was made or imported as completed has neither. If times
+-- run backwards, or a transition precedes its creation, it is skewed; figures over many tasks
+-- leave its times out, and say how many these are.
 create view task_flow as
 select
     task.id as task_id,
@@ -67,4 +67,4 @@ comment on column task_flow.cycle_time is
 comment on column task_flow.reopened_count is
     'How often it went from a finished status back to an open one.';
 comment on column task_flow.skewed is
-    'Times of its history run backwards, or it moved before it came.';
+    'Times of its history run backwards, or a transition precedes its creation.';

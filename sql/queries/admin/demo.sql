@@ -9,7 +9,7 @@ select pg_try_advisory_lock(hashtextextended('taskdb demo', 0)) as reserved;
 
 -- name: work_is_left
 -- Whether a task may be claimed now, or might be soon: a live claim may yet lapse, or
--- open a gate. Nothing else in this workspace changes by itself.
+-- satisfy a dependency. Nothing else in this workspace changes by itself.
 --
 -- plan: whole tables: it stops at the first ready task of the demo's own small plan
 select
@@ -93,7 +93,7 @@ from task_claims as claim
 where claim.agent = any(:agents);
 
 -- name: started_too_early
--- Tasks that were started while a gate of theirs was shut: at that moment the blocker's
+-- Tasks that were started with an open dependency: at that moment the blocker's
 -- newest history row was not one that satisfies the edge.
 --
 -- plan: whole tables: the demo asks once, at its end, of its own small plan

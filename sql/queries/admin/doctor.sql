@@ -73,7 +73,7 @@ order by waiting.key, blocker.key;
 
 -- name: tasks_below_no_root
 -- 1. Whoever goes from parent to parent comes to a task without one. The tasks from which
--- that leads nowhere are in a loop, or below one.
+-- that leads nowhere are in a cycle, or below one.
 --
 -- plan: whole tables: an invariant is one of every row
 with recursive rooted as (
@@ -504,8 +504,8 @@ where
 order by task.key, entry.seq;
 
 -- name: wrong_moves
--- 4. Each move is in the table of moves as it is today, or was forced, or imported, or follows by
--- itself. A move to pending or to blocked ends in whichever of the two the dependencies demand;
+-- 4. Each transition is an allowed one as of today, or was forced, or imported, or follows by
+-- itself. A transition to pending or to blocked ends in the one that the dependencies demand;
 -- a task without an attempt left fails.
 --
 -- plan: whole tables: an invariant is one of every row
@@ -859,7 +859,7 @@ where workflow.unhealthy_dependencies <> coalesce(unhealthy.dependency_count, 0)
 order by subject;
 
 -- name: wrong_workflow_health
--- 6. A task is as healthy as its workflow; one of no workflow is not held back by any.
+-- 6. A task is as healthy as its workflow; one of no workflow counts nothing unhealthy.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -973,7 +973,7 @@ where wanted.path is null
 order by subject, found;
 
 -- name: spec_edges
--- 1. The dependencies between specifications, among which there must be no loop. They are few.
+-- 1. The dependencies between specifications, among which there must be no cycle. They are few.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -1220,7 +1220,7 @@ returning
 
 -- name: repair_health
 -- Counts what is unhealthy at these tasks, locked by lock_tasks, again; those of no workflow are
--- held back by none.
+-- set to none.
 --
 -- plan: tasks_pkey
 with recount as (

@@ -1,14 +1,14 @@
--- What is old goes, in batches: `taskdb prune`. A batch takes the oldest rows that nobody else has
--- locked, by an index, and then goes to each. (By an array: of a join the planner may think that so
--- many rows are most of the table, and read it whole.) Claims and history are never among them: a
+-- Batched deletion of old rows: `taskdb prune`. A batch takes the oldest rows that nobody else has
+-- locked, by an index, and then goes to each. (By an array: for a join the planner may assume that
+-- the rows are most of the table, and read it whole.) Claims and history are never among them: a
 -- token must not be given twice, and history is what happened.
 
 -- name: cutoff
--- The moment that was so long ago, by the server's clock.
+-- now() minus :older_than, by the server's clock.
 select now() - :older_than::interval as moment;
 
 -- name: count_conversations
--- How many messages are older.
+-- Count the messages older than :before.
 --
 -- plan: whole tables: all that is old is counted
 select count(*)
@@ -16,7 +16,7 @@ from tech_conversations as said
 where said.created_at < :before;
 
 -- name: prune_conversations
--- The oldest messages go, so many at most.
+-- Delete up to :limit of the oldest messages.
 --
 -- plan: tech_conversations_by_age
 delete from tech_conversations as said
@@ -33,7 +33,7 @@ where
     );
 
 -- name: count_errors
--- How many errors of agents are older.
+-- Count the errors of agents older than :before.
 --
 -- plan: agent_error_logs_by_age
 select count(*)
@@ -41,7 +41,7 @@ from agent_error_logs as log
 where log.created_at < :before;
 
 -- name: prune_errors
--- The oldest errors of agents go, so many at most.
+-- Delete up to :limit of the oldest errors of agents.
 --
 -- plan: agent_error_logs_by_age
 delete from agent_error_logs as log

@@ -11,6 +11,11 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 GLOSSARY = DOCS / "glossary.md"
 ENTRY = re.compile(r"^- \*\*([^*]+)\*\*: ", re.MULTILINE)
+GENERATED = {"schema.md", "lifecycle.md"}
+WRITTEN = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *(page for page in sorted(DOCS.glob("*.md")) if page.name not in GENERATED),
+]
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 # What a reader of a table's comments meets before anything else.
 NEEDED = [
@@ -116,3 +121,11 @@ def test_every_anchor_is_a_heading_of_its_page(page: Path) -> None:
         headings = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
         slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
         assert anchor in slugs, f"{name}#{anchor}"
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+def test_prose_wraps_at_120_columns(page: Path) -> None:
+    prose = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    lines = [line for line in prose.splitlines() if not line.startswith(("|", "    "))]
+
+    assert [line for line in lines if len(line) > 120] == []

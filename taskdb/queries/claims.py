@@ -16,7 +16,18 @@ from taskdb.models.claims import (
     RenewedClaim,
 )
 from taskdb.queries import query
-from taskdb.queries.fields import Complexity, Delay, Hours, Key, Lease, Limit, Name, Text, Token
+from taskdb.queries.fields import (
+    AnyText,
+    Complexity,
+    Delay,
+    Hours,
+    Key,
+    Lease,
+    Limit,
+    Name,
+    Text,
+    Token,
+)
 
 DEFAULT_LEASE = timedelta(minutes=15)
 
@@ -78,7 +89,7 @@ def complete_and_claim_next(
     agent: Name,
     agent_type: Name | None = None,
     lease: Lease = DEFAULT_LEASE,
-    note: str | None = None,
+    note: AnyText | None = None,
     after: UUID | None = None,
     request_id: UUID | None = None,
 ) -> CompletedAndClaimed:
@@ -97,7 +108,7 @@ def heartbeat(
     token: Token,
     lease: Lease = DEFAULT_LEASE,
     progress: Complexity | None = None,
-    note: str | None = None,
+    note: AnyText | None = None,
 ) -> datetime:
     """Renew a claim: it now lapses *lease* from now. Return when.
 
@@ -117,7 +128,7 @@ def heartbeat_many(
 
 @query(missing=ClaimLostError)
 def complete(
-    *, task_id: UUID, token: Token, note: str | None = None, actual_hours: Hours | None = None
+    *, task_id: UUID, token: Token, note: AnyText | None = None, actual_hours: Hours | None = None
 ) -> ClaimEnd:
     """Complete a task as the holder of its live claim.
 
@@ -127,7 +138,7 @@ def complete(
 
 
 @query(missing=ClaimLostError)
-def submit(*, task_id: UUID, token: Token, note: str | None = None) -> ClaimEnd:
+def submit(*, task_id: UUID, token: Token, note: AnyText | None = None) -> ClaimEnd:
     """Hand a task in for review as the holder of its live claim, which ends.
 
     Raises `ClaimLostError`, and changes nothing, if the claim is no longer live.
@@ -148,7 +159,7 @@ def fail(*, task_id: UUID, token: Token, error: Text, retry_in: Delay | None = N
 
 @query(missing=ClaimLostError)
 def release(
-    *, task_id: UUID, token: Token, note: str | None = None, retry_in: Delay | None = None
+    *, task_id: UUID, token: Token, note: AnyText | None = None, retry_in: Delay | None = None
 ) -> ClaimEnd:
     """Give a task back undone, which costs no attempt; with *retry_in* not before that time.
 
@@ -179,7 +190,7 @@ def release_many(
     *,
     task_ids: list[UUID],
     tokens: list[int],
-    note: str | None = None,
+    note: AnyText | None = None,
     retry_in: Delay | None = None,
 ) -> list[EndedClaim]:
     """Give many tasks back undone at once, as `release` does; return one row for each pair."""

@@ -1,13 +1,12 @@
 """Messages of tech-spec sessions: `sql/queries/conversations.sql`."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from taskdb.models.conversations import TechMessage
 from taskdb.models.types import ConversationRole
 from taskdb.queries import query
-from taskdb.queries.fields import Limit, Name, Text
+from taskdb.queries.fields import Document, Limit, Name, Text
 
 
 @query
@@ -18,7 +17,7 @@ def append(
     message: Text,
     message_type: Name | None = None,
     research_id: UUID | None = None,
-    metadata: dict[str, Any] | None = None,
+    metadata: Document | None = None,
 ) -> TechMessage:
     """Add a message to a session's conversation; it is never changed.
 

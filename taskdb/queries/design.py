@@ -21,7 +21,7 @@ from taskdb.models.design import (
 )
 from taskdb.models.types import DesignJobStatus, DesignOutputType
 from taskdb.queries import query
-from taskdb.queries.fields import Limit, Name, Percentage, Text
+from taskdb.queries.fields import AnyText, Limit, Name, Percentage, Text
 from taskdb.queries.steps import Steps, call, run
 
 
@@ -91,13 +91,13 @@ def complete_job(
 
 
 @overload
-def fail_job(conn: Connection[Any], id: UUID, *, error_message: str) -> DesignJob: ...
+def fail_job(conn: Connection[Any], id: UUID, *, error_message: AnyText) -> DesignJob: ...
 @overload
 def fail_job(
-    conn: AsyncConnection[Any], id: UUID, *, error_message: str
+    conn: AsyncConnection[Any], id: UUID, *, error_message: AnyText
 ) -> Awaitable[DesignJob]: ...
 def fail_job(
-    conn: Connection[Any] | AsyncConnection[Any], id: UUID, *, error_message: str
+    conn: Connection[Any] | AsyncConnection[Any], id: UUID, *, error_message: AnyText
 ) -> DesignJob | Awaitable[DesignJob]:
     """Let a design job that has not ended fail. Raises as `start_job` does."""
     return run(conn, _move(id, DesignJobStatus.FAILED, error_message))

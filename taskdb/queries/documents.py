@@ -6,7 +6,7 @@ from uuid import UUID
 
 from taskdb.models.documents import TrdDocument, TrdDocumentInfo
 from taskdb.queries import query
-from taskdb.queries.fields import Limit, Percentage, Position, Text
+from taskdb.queries.fields import Document, Limit, Percentage, Position, Text
 
 
 @query
@@ -19,7 +19,7 @@ def add(
     architecture_diagram: Text | None = None,
     tech_stack_document: Text | None = None,
     quality_score: Percentage | None = None,
-    validation_report: dict[str, Any] | None = None,
+    validation_report: Document | None = None,
 ) -> TrdDocumentInfo:
     """Keep the next version of a session's document; versions count from 1.
 

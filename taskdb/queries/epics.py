@@ -1,12 +1,11 @@
 """Epics: `sql/queries/epics.sql`."""
 
-from typing import Any
 from uuid import UUID
 
 from taskdb.models.epics import Epic, EpicProgress
 from taskdb.models.types import Level, PlanStatus
 from taskdb.queries import query
-from taskdb.queries.fields import Key, Limit, Name, Text, Title
+from taskdb.queries.fields import AnyText, Document, Key, Limit, Name, Text, Title
 from taskdb.query import UNSET, Unset
 
 
@@ -15,12 +14,12 @@ def create(
     *,
     key: Key,
     title: Title,
-    description: str | None = None,
+    description: AnyText | None = None,
     status: PlanStatus = PlanStatus.DRAFT,
     priority: Level = Level.MEDIUM,
     business_value: Level | None = None,
     file_path: Text | None = None,
-    metadata: dict[str, Any] | None = None,
+    metadata: Document | None = None,
     created_by: Name | None = None,
     project_id: UUID | None = None,
 ) -> Epic:
@@ -64,12 +63,12 @@ def update(
     key: Key,
     *,
     title: Title | Unset = UNSET,
-    description: str | None | Unset = UNSET,
+    description: AnyText | None | Unset = UNSET,
     status: PlanStatus | Unset = UNSET,
     priority: Level | Unset = UNSET,
     business_value: Level | None | Unset = UNSET,
     file_path: Text | None | Unset = UNSET,
-    metadata: dict[str, Any] | None | Unset = UNSET,
+    metadata: Document | None | Unset = UNSET,
     project_id: UUID | None | Unset = UNSET,
 ) -> Epic:
     """Change what is given, and nothing else; None empties a field.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from taskdb.models.exchange import (
@@ -17,7 +16,7 @@ from taskdb.models.exchange import (
 )
 from taskdb.models.types import DependencyType, Level, PlanStatus, TaskStatus
 from taskdb.queries import query
-from taskdb.queries.fields import Key, Name, Order, Text, Title
+from taskdb.queries.fields import AnyText, Document, Key, Name, Order, Text, Title
 
 __all__ = [
     "copy_edges",
@@ -85,12 +84,12 @@ def copy_epics(
     *,
     key: Key,
     title: Title,
-    description: str | None,
+    description: AnyText | None,
     status: PlanStatus,
     priority: Level,
     business_value: Level | None,
     file_path: Text | None,
-    metadata: dict[str, Any] | None,
+    metadata: Document | None,
     created_by: Name | None,
     created_at: datetime,
 ) -> int:
@@ -104,11 +103,11 @@ def copy_features(
     epic_id: UUID,
     key: Key,
     title: Title,
-    description: str | None,
+    description: AnyText | None,
     status: PlanStatus,
     execution_order: Order | None,
     file_path: Text | None,
-    metadata: dict[str, Any] | None,
+    metadata: Document | None,
     created_by: Name | None,
     created_at: datetime,
 ) -> int:
@@ -139,7 +138,7 @@ def copy_history(
     old_status: TaskStatus | None,
     new_status: TaskStatus,
     agent: str,
-    note: str | None,
+    note: AnyText | None,
     forced: bool,
     source: str,
     created_at: datetime,
@@ -155,13 +154,13 @@ def said_before(*, kind: Name, path: Text) -> list[SaidBefore]:
 
 
 @query
-def copy_said(*, task_id: UUID, source_kind: Name, source_path: Text, said: dict[str, Any]) -> int:
+def copy_said(*, task_id: UUID, source_kind: Name, source_path: Text, said: Document) -> int:
     """Keep what a file says of new tasks by COPY."""
     ...
 
 
 @query
-def say_again(*, task_id: UUID, said: dict[str, Any]) -> int:
+def say_again(*, task_id: UUID, said: Document) -> int:
     """Keep what a file says of a task now."""
     ...
 

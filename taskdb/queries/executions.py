@@ -17,7 +17,7 @@ from taskdb.models.executions import Execution, ExecutionStep
 from taskdb.models.tasks import TaskSummary
 from taskdb.models.types import ExecutionStatus, PullRequestState, StepStatus, TriggerType
 from taskdb.queries import query
-from taskdb.queries.fields import Count, Key, Limit, Name, Position, Text
+from taskdb.queries.fields import AnyText, Count, Document, Key, Limit, Name, Position, Text
 from taskdb.queries.steps import Steps, call, run
 from taskdb.query import UNSET, Unset
 
@@ -28,7 +28,7 @@ def start_execution(
     *,
     trigger_type: TriggerType | None = None,
     triggered_by: Name | None = None,
-    context: dict[str, Any] | None = None,
+    context: Document | None = None,
     branch: Text | None = None,
     commit_sha: Name | None = None,
     pull_request_number: Position | None = None,
@@ -87,7 +87,7 @@ def update(
     commit_sha: Name | None | Unset = UNSET,
     pull_request_number: Position | None | Unset = UNSET,
     pull_request_state: PullRequestState | None | Unset = UNSET,
-    resource_usage: dict[str, Any] | None | Unset = UNSET,
+    resource_usage: Document | None | Unset = UNSET,
 ) -> Execution:
     """Change what is given, and nothing else, also after its end: pull requests live longer.
 
@@ -125,8 +125,8 @@ def complete_step(
     execution_id: UUID,
     step: Key,
     attempt: Count,
-    output: dict[str, Any] | None = None,
-    context: dict[str, Any] | None = None,
+    output: Document | None = None,
+    context: Document | None = None,
 ) -> ExecutionStep:
     """End an attempt as a success; *context* is added to the execution's, name by name.
 
@@ -142,7 +142,7 @@ def fail_step(
     step: Key,
     attempt: Count,
     error: Text,
-    output: dict[str, Any] | None = None,
+    output: Document | None = None,
 ) -> ExecutionStep:
     """End an attempt as a failure, and do what the step's policy says.
 
@@ -162,9 +162,9 @@ def record_step(
     step: str,
     status: StepStatus,
     attempt: int | None = None,
-    output: dict[str, Any] | None = None,
-    context: dict[str, Any] | None = None,
-    error: str | None = None,
+    output: Document | None = None,
+    context: Document | None = None,
+    error: AnyText | None = None,
 ) -> ExecutionStep: ...
 @overload
 def record_step(
@@ -174,9 +174,9 @@ def record_step(
     step: str,
     status: StepStatus,
     attempt: int | None = None,
-    output: dict[str, Any] | None = None,
-    context: dict[str, Any] | None = None,
-    error: str | None = None,
+    output: Document | None = None,
+    context: Document | None = None,
+    error: AnyText | None = None,
 ) -> Awaitable[ExecutionStep]: ...
 def record_step(
     conn: Connection[Any] | AsyncConnection[Any],
@@ -185,9 +185,9 @@ def record_step(
     step: str,
     status: StepStatus,
     attempt: int | None = None,
-    output: dict[str, Any] | None = None,
-    context: dict[str, Any] | None = None,
-    error: str | None = None,
+    output: Document | None = None,
+    context: Document | None = None,
+    error: AnyText | None = None,
 ) -> ExecutionStep | Awaitable[ExecutionStep]:
     """Record that a step is in progress, completed or failed, where the status is data.
 
@@ -238,7 +238,7 @@ def complete_execution(
     total_tasks: Count | None = None,
     completed_tasks: Count | None = None,
     failed_tasks: Count | None = None,
-    resource_usage: dict[str, Any] | None = None,
+    resource_usage: Document | None = None,
 ) -> Execution:
     """End an execution as a success.
 
@@ -257,7 +257,7 @@ def fail_execution(
     total_tasks: Count | None = None,
     completed_tasks: Count | None = None,
     failed_tasks: Count | None = None,
-    resource_usage: dict[str, Any] | None = None,
+    resource_usage: Document | None = None,
 ) -> Execution:
     """End an execution as a failure; otherwise as `complete_execution`."""
     ...

@@ -4,13 +4,12 @@ taskdb does not look at services itself: a checker takes what is due, looks, and
 """
 
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from taskdb.models.externals import ExternalDependency
 from taskdb.models.types import Health
 from taskdb.queries import query
-from taskdb.queries.fields import Count, Delay, Interval, Limit, Name, Text
+from taskdb.queries.fields import Condition, Count, Delay, Document, Interval, Limit, Name, Text
 from taskdb.query import UNSET, Unset
 
 
@@ -21,14 +20,14 @@ def create(
     task_id: UUID | None = None,
     workflow_id: UUID | None = None,
     resource: Text | None = None,
-    validation_rule: Text | None = None,
+    validation_rule: Condition | None = None,
     is_required: bool = True,
     health: Health = Health.UNKNOWN,
     check_interval: Interval = timedelta(minutes=5),
     timeout: Delay = timedelta(seconds=30),
     max_retries: Count = 3,
     retry_delay: Delay = timedelta(seconds=10),
-    metadata: dict[str, Any] | None = None,
+    metadata: Document | None = None,
 ) -> ExternalDependency:
     """Let a task, or a workflow, depend on something outside; it is due for a check at once.
 
@@ -65,13 +64,13 @@ def update(
     *,
     service: Name | Unset = UNSET,
     resource: Text | None | Unset = UNSET,
-    validation_rule: Text | None | Unset = UNSET,
+    validation_rule: Condition | None | Unset = UNSET,
     is_required: bool | Unset = UNSET,
     check_interval: Interval | Unset = UNSET,
     timeout: Delay | Unset = UNSET,
     max_retries: Count | Unset = UNSET,
     retry_delay: Delay | Unset = UNSET,
-    metadata: dict[str, Any] | None | Unset = UNSET,
+    metadata: Document | None | Unset = UNSET,
     next_check_at: datetime | Unset = UNSET,
 ) -> ExternalDependency:
     """Change what is given, and nothing else; None empties a field. How it is, checks say.
@@ -98,7 +97,7 @@ def due_checks(*, limit: Limit = 10) -> list[ExternalDependency]:
 
 @query
 def record_check(
-    id: UUID, *, succeeded: bool, response: dict[str, Any] | None = None, error: Text | None = None
+    id: UUID, *, succeeded: bool, response: Document | None = None, error: Text | None = None
 ) -> ExternalDependency:
     """Record what a check saw, and when to look again; return how it is now.
 

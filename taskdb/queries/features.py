@@ -1,13 +1,12 @@
 """Features: `sql/queries/features.sql`."""
 
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from taskdb.models.features import Feature, FeatureProgress
 from taskdb.models.types import PlanStatus
 from taskdb.queries import query
-from taskdb.queries.fields import Key, Limit, Name, Order, Text, Title
+from taskdb.queries.fields import AnyText, Document, Key, Limit, Name, Order, Text, Title
 from taskdb.query import UNSET, Unset
 
 
@@ -17,11 +16,11 @@ def create(
     epic_id: UUID,
     key: Key,
     title: Title,
-    description: str | None = None,
+    description: AnyText | None = None,
     status: PlanStatus = PlanStatus.DRAFT,
     execution_order: Order | None = None,
     file_path: Text | None = None,
-    metadata: dict[str, Any] | None = None,
+    metadata: Document | None = None,
     created_by: Name | None = None,
 ) -> Feature:
     """Make a feature of an epic. Its key is the epic's, `-F` and digits: `E04-F01`.
@@ -63,11 +62,11 @@ def update(
     key: Key,
     *,
     title: Title | Unset = UNSET,
-    description: str | None | Unset = UNSET,
+    description: AnyText | None | Unset = UNSET,
     status: PlanStatus | Unset = UNSET,
     execution_order: Order | None | Unset = UNSET,
     file_path: Text | None | Unset = UNSET,
-    metadata: dict[str, Any] | None | Unset = UNSET,
+    metadata: Document | None | Unset = UNSET,
 ) -> Feature:
     """Change what is given, and nothing else; None empties a field.
 

@@ -4,19 +4,59 @@ The database has the same rules as constraints; these name the argument before a
 is sent.
 """
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-from taskdb.query import Length, Range
+from taskdb.query import Length, Places, Printed, Range, Size
 
-Key = Annotated[str, Length(1, 100)]
-Title = Annotated[str, Length(1, 500)]
+# What one text, or one document as JSON, has at most, in bytes. Of a description's first 200,000
+# characters the words are found; 600 MB of one held a session for minutes.
+MOST_BYTES: Final = 16 * 2**20
+
+
+class Evaluable:
+    """A jsonpath that a server evaluates in bounded time: repetitions do not multiply."""
+
+    def refuse(self, value: str, /) -> str | None:
+        """Return the limit that *value* exceeds."""
+        bare = _STRING.sub("", value)
+        filters = list(_FILTER.finditer(bare))
+        if len(filters) > 1:
+            return "must have at most 1 filter"
+        if len(_REPETITION.findall(bare)) > 2 or bare.count("**") > 1:
+            return "must have at most 2 repetitions ([*], .*, a range), one of them recursive (.**)"
+        if filters and "$" in _enclosed(bare[filters[0].end() :]):
+            return "must look at @, and not at $, in its filter"
+        return None
+
+
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_FILTER: Final = re.compile(r"\?")
+_REPETITION: Final = re.compile(r"\.\s*\*|\[\s*\*|\bto\b")
+
+
+def _enclosed(text: str) -> str:
+    """Return the beginning of *text*, up to the end of its first parenthesis."""
+    depth = 0
+    for index, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if character == ")" and depth <= 0:
+            return text[:index]
+    return text
+
+
+Key = Annotated[str, Length(1, 100), Printed()]
+Title = Annotated[str, Length(1, 500), Printed()]
 Name = Annotated[str, Length(1, 200)]
-Text = Annotated[str, Length(1)]
+Text = Annotated[str, Length(1), Size(MOST_BYTES)]
+# A text that may be empty.
+AnyText = Annotated[str, Size(MOST_BYTES)]
+Document = Annotated[dict[str, Any], Size(MOST_BYTES)]
 Priority = Annotated[int, Range(1, 10)]
 Complexity = Annotated[int, Range(0, 100)]
-Hours = Annotated[Decimal, Range(Decimal(0), Decimal("999999.99"))]
+Hours = Annotated[Decimal, Range(Decimal(0), Decimal("999999.99")), Places(2)]
 Attempts = Annotated[int, Range(1, 32767)]
 Order = Annotated[int, Range(-(2**31), 2**31 - 1)]
 Limit = Annotated[int, Range(1, 10_000)]
@@ -27,5 +67,10 @@ Position = Annotated[int, Range(1, 2**31 - 1)]
 Count = Annotated[int, Range(0, 2**31 - 1)]
 Interval = Annotated[timedelta, Range(timedelta(milliseconds=1), timedelta(days=3650))]
 Days = Annotated[int, Range(1, 36500)]
-Percentage = Annotated[Decimal, Range(Decimal(0), Decimal(100))]
+Percentage = Annotated[Decimal, Range(Decimal(0), Decimal(100)), Places(2)]
+Condition = Annotated[str, Length(1, 1000), Evaluable()]
+# The days of a report are counted out: 130 years of them at most.
+Reported = Annotated[
+    datetime, Range(datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+]
 Minutes = Annotated[int, Range(0, 2**31 - 1)]

@@ -1,11 +1,11 @@
 """Files of tasks: `sql/queries/files.sql`."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from taskdb.models.files import TaskFile, TaskFileInfo
 from taskdb.queries import query
-from taskdb.queries.fields import Key, Name
+from taskdb.queries.fields import AnyText, Document, Key, Name
 from taskdb.query import Length
 
 Path = Annotated[str, Length(1, 1000)]
@@ -16,9 +16,9 @@ def put(
     *,
     task: Key,
     path: Path,
-    content: str,
+    content: AnyText,
     content_type: Name = "text/plain",
-    metadata: dict[str, Any] | None = None,
+    metadata: Document | None = None,
 ) -> TaskFileInfo:
     """Write a file of a task; one that is there is replaced. The server computes size and sum.
 

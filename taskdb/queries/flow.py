@@ -19,7 +19,7 @@ from taskdb.models.flow import (
     TaskFlow,
 )
 from taskdb.queries import query
-from taskdb.queries.fields import Key, Limit, Name
+from taskdb.queries.fields import Key, Limit, Name, Reported
 
 __all__ = [
     "ageing",
@@ -84,8 +84,8 @@ def time_in_status(
 @query
 def throughput(
     *,
-    since: datetime,
-    until: datetime,
+    since: Reported,
+    until: Reported,
     agent: Name | None = None,
     agent_type: Name | None = None,
     zone: Name = "UTC",

@@ -17,7 +17,7 @@ from taskdb.models.implementation_tasks import CreatedTask, ImplementationTask
 from taskdb.models.specs import SpecSummary
 from taskdb.models.types import SpecType, TaskStatus
 from taskdb.queries import query
-from taskdb.queries.fields import Hours, Key, Name, Order, Priority, Text, Title, Token
+from taskdb.queries.fields import AnyText, Hours, Key, Name, Order, Priority, Text, Title, Token
 from taskdb.queries.specs import get_summary
 from taskdb.queries.steps import Steps, call, run
 from taskdb.query import UNSET, Length, Matches, Unset
@@ -33,7 +33,7 @@ def create(
     scope: Name,
     key: Key | None = None,
     title: Title | None = None,
-    scope_description: str | None = None,
+    scope_description: AnyText | None = None,
     assigned_files: list[str] = [],  # noqa: B006  # nobody changes it
     branch_name: Branch | None = None,
     worktree_path: Text | None = None,
@@ -62,7 +62,7 @@ def adopt(
     key: Key,
     spec: Key,
     scope: Name,
-    scope_description: str | None = None,
+    scope_description: AnyText | None = None,
     assigned_files: list[str] = [],  # noqa: B006  # nobody changes it
     branch_name: Branch | None = None,
     worktree_path: Text | None = None,
@@ -173,7 +173,7 @@ def update(
     key: Key,
     *,
     scope: Name | Unset = UNSET,
-    scope_description: str | None | Unset = UNSET,
+    scope_description: AnyText | None | Unset = UNSET,
     assigned_files: list[str] | Unset = UNSET,
     branch_name: Branch | Unset = UNSET,
     worktree_path: Text | None | Unset = UNSET,
@@ -193,7 +193,7 @@ def complete(
     task_id: UUID,
     token: Token,
     commit_sha: CommitSha,
-    note: str | None = None,
+    note: AnyText | None = None,
     actual_hours: Hours | None = None,
 ) -> ClaimEnd:
     """Complete an implementation task as the holder of its live claim, with its commit.

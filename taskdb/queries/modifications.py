@@ -7,7 +7,7 @@ from uuid import UUID
 from taskdb.models.modifications import Modification
 from taskdb.models.types import ModificationStatus
 from taskdb.queries import query
-from taskdb.queries.fields import Limit, Name, Text
+from taskdb.queries.fields import Document, Limit, Name, Text
 
 
 @query
@@ -17,7 +17,7 @@ def request(
     request: Text,
     requested_by: Name,
     affected_files: list[str] = [],  # noqa: B006
-    impact_analysis: dict[str, Any] | None = None,
+    impact_analysis: Document | None = None,
 ) -> Modification:
     """Ask for a change of a project as it is now.
 
@@ -77,7 +77,7 @@ def reject(id: UUID) -> Modification:
 
 
 @query
-def fail(id: UUID, *, test_results: dict[str, Any] | None = None) -> Modification:
+def fail(id: UUID, *, test_results: Document | None = None) -> Modification:
     """Say that an approved modification could not be made; approve it to try again.
 
     Raises `InvalidTransitionError` if it is not approved, `NotFoundError`.
@@ -90,7 +90,7 @@ def apply(
     id: UUID,
     *,
     modified_files: dict[str, str | None],
-    test_results: dict[str, Any] | None = None,
+    test_results: Document | None = None,
 ) -> Modification:
     """Apply an approved modification: its status and the project's files change together.
 

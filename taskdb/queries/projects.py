@@ -1,14 +1,14 @@
 """Projects, their files and their secrets: `sql/queries/projects.sql`."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from taskdb.errors import VersionConflictError
 from taskdb.models.projects import Project, ProjectEnvironment, ProjectFile, ProjectSummary
 from taskdb.models.types import ProjectStatus
 from taskdb.queries import query
-from taskdb.queries.fields import Limit, Name, Percentage, Title
+from taskdb.queries.fields import AnyText, Document, Limit, Name, Percentage, Title
 from taskdb.query import UNSET, Length, Unset
 
 Path = str
@@ -24,7 +24,7 @@ def create(
     status: ProjectStatus = ProjectStatus.ACTIVE,
     codebase: dict[str, str],
     dependencies: list[str] = [],  # noqa: B006
-    deployment_config: dict[str, Any] | None = None,
+    deployment_config: Document | None = None,
     test_coverage: Percentage | None = None,
     security_score: Percentage | None = None,
     performance_score: Percentage | None = None,
@@ -96,7 +96,7 @@ def update(
     owner_id: Name | Unset = UNSET,
     codebase: dict[str, str] | Unset = UNSET,
     dependencies: list[str] | Unset = UNSET,
-    deployment_config: dict[str, Any] | None | Unset = UNSET,
+    deployment_config: Document | None | Unset = UNSET,
     test_coverage: Percentage | None | Unset = UNSET,
     security_score: Percentage | None | Unset = UNSET,
     performance_score: Percentage | None | Unset = UNSET,
@@ -134,7 +134,7 @@ def get_file(id: UUID, *, path: Path) -> str:
 
 
 @query
-def put_file(id: UUID, *, path: Path, content: str) -> int:
+def put_file(id: UUID, *, path: Path, content: AnyText) -> int:
     """Write one file of a project without sending the rest; return the project's new version.
 
     Raises `NotFoundError` if there is no such project.

@@ -1,7 +1,6 @@
 """Tech-spec sessions: `sql/queries/sessions.sql`."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from taskdb.models.sessions import (
@@ -13,7 +12,7 @@ from taskdb.models.sessions import (
 )
 from taskdb.models.types import SessionStatus
 from taskdb.queries import query
-from taskdb.queries.fields import Limit, Name, Percentage, Text
+from taskdb.queries.fields import Document, Limit, Name, Percentage, Text
 from taskdb.query import UNSET, Unset
 
 
@@ -23,7 +22,7 @@ def create(
     design_job_id: UUID,
     user_id: UUID | None = None,
     current_stage: Name | None = None,
-    session_data: dict[str, Any] | None = None,
+    session_data: Document | None = None,
     websocket_url: Text | None = None,
 ) -> TechSpecSession:
     """Make a session for the project of a design job, pending until `start`.
@@ -85,7 +84,7 @@ def update_progress(
     *,
     progress_percentage: Percentage | Unset = UNSET,
     current_stage: Name | None | Unset = UNSET,
-    session_data: dict[str, Any] | None | Unset = UNSET,
+    session_data: Document | None | Unset = UNSET,
 ) -> TechSpecSession:
     """Say how far a session is, 0 to 100, and where; only what is given changes.
 

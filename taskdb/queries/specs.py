@@ -20,7 +20,7 @@ from taskdb.models.specs import (
 )
 from taskdb.models.types import PhaseStatus, SpecStatus, SpecType
 from taskdb.queries import query
-from taskdb.queries.fields import Hours, Key, Limit, Name, Text, Title
+from taskdb.queries.fields import AnyText, Document, Hours, Key, Limit, Name, Text, Title
 from taskdb.queries.rows import check_rows
 from taskdb.queries.search import Words
 from taskdb.queries.steps import Steps, call, run
@@ -36,8 +36,8 @@ def create(
     title: Title,
     spec_number: SpecNumber | None = None,
     spec_type: SpecType = SpecType.MONOLITHIC,
-    content: str | None = None,
-    structure: dict[str, Any] | None = None,
+    content: AnyText | None = None,
+    structure: Document | None = None,
     roadmap_item_id: Name | None = None,
     status: SpecStatus = SpecStatus.DRAFT,
     phase: PhaseNumber | None = None,
@@ -66,8 +66,8 @@ def create_with_task_list(
     title: Title,
     spec_number: SpecNumber | None,
     spec_type: SpecType,
-    content: str | None,
-    structure: dict[str, Any] | None,
+    content: AnyText | None,
+    structure: Document | None,
     roadmap_item_id: Name | None,
     status: SpecStatus,
     estimated_hours: Hours | None,
@@ -88,8 +88,8 @@ def create_with_tasks(
     chained: bool = False,
     spec_number: SpecNumber | None = None,
     spec_type: SpecType = SpecType.MONOLITHIC,
-    content: str | None = None,
-    structure: dict[str, Any] | None = None,
+    content: AnyText | None = None,
+    structure: Document | None = None,
     roadmap_item_id: Name | None = None,
     status: SpecStatus = SpecStatus.DRAFT,
     estimated_hours: Hours | None = None,
@@ -104,8 +104,8 @@ def create_with_tasks(
     chained: bool = False,
     spec_number: SpecNumber | None = None,
     spec_type: SpecType = SpecType.MONOLITHIC,
-    content: str | None = None,
-    structure: dict[str, Any] | None = None,
+    content: AnyText | None = None,
+    structure: Document | None = None,
     roadmap_item_id: Name | None = None,
     status: SpecStatus = SpecStatus.DRAFT,
     estimated_hours: Hours | None = None,
@@ -119,8 +119,8 @@ def create_with_tasks(
     chained: bool = False,
     spec_number: SpecNumber | None = None,
     spec_type: SpecType = SpecType.MONOLITHIC,
-    content: str | None = None,
-    structure: dict[str, Any] | None = None,
+    content: AnyText | None = None,
+    structure: Document | None = None,
     roadmap_item_id: Name | None = None,
     status: SpecStatus = SpecStatus.DRAFT,
     estimated_hours: Hours | None = None,
@@ -217,8 +217,8 @@ def update(
     title: Title | Unset = UNSET,
     roadmap_item_id: Name | None | Unset = UNSET,
     spec_type: SpecType | Unset = UNSET,
-    content: str | None | Unset = UNSET,
-    structure: dict[str, Any] | None | Unset = UNSET,
+    content: AnyText | None | Unset = UNSET,
+    structure: Document | None | Unset = UNSET,
     phase: PhaseNumber | None | Unset = UNSET,
     current_phase_status: PhaseStatus | None | Unset = UNSET,
     estimated_hours: Hours | None | Unset = UNSET,

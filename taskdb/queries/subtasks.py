@@ -5,11 +5,11 @@ from uuid import UUID
 from taskdb.models.subtasks import Subtask
 from taskdb.models.types import SubtaskStatus
 from taskdb.queries import query
-from taskdb.queries.fields import Key, Title
+from taskdb.queries.fields import AnyText, Key, Title
 
 
 @query
-def append(*, task: Key, title: Title, description: str | None = None) -> Subtask:
+def append(*, task: Key, title: Title, description: AnyText | None = None) -> Subtask:
     """Add a line at the end of a task's checklist.
 
     Raises `NotFoundError` if there is no such task.

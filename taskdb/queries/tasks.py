@@ -30,8 +30,10 @@ from taskdb.models.types import DependencyType, TaskStatus
 from taskdb.queries import query
 from taskdb.queries.dependencies import copy_dependencies
 from taskdb.queries.fields import (
+    AnyText,
     Attempts,
     Complexity,
+    Document,
     Hours,
     Key,
     Limit,
@@ -52,7 +54,7 @@ def create(
     *,
     title: Title,
     key: Key | None = None,
-    description: str | None = None,
+    description: AnyText | None = None,
     status: TaskStatus = TaskStatus.PENDING,
     priority: Priority = 5,
     agent_type: Name | None = None,
@@ -60,9 +62,9 @@ def create(
     complexity_score: Complexity | None = None,
     estimated_hours: Hours | None = None,
     execution_order: Order | None = None,
-    requirements: dict[str, Any] | None = None,
-    context: dict[str, Any] | None = None,
-    metadata: dict[str, Any] | None = None,
+    requirements: Document | None = None,
+    context: Document | None = None,
+    metadata: Document | None = None,
     labels: list[Name] = [],  # noqa: B006  # nobody changes it
     file_path: Text | None = None,
     blocked_reason: Text | None = None,
@@ -101,7 +103,7 @@ def copy_tasks(
     max_attempts: Attempts,
     workflow_id: UUID | None,
     workflow_execution_id: UUID | None,
-    error_message: str | None,
+    error_message: AnyText | None,
     started_at: datetime | None,
     blocked_at: datetime | None,
     completed_at: datetime | None,
@@ -118,12 +120,12 @@ def copy_tasks(
 def copy_details(
     *,
     task_id: UUID,
-    description: str | None,
+    description: AnyText | None,
     complexity_score: Complexity | None,
     estimated_hours: Hours | None,
-    requirements: dict[str, Any] | None,
-    context: dict[str, Any] | None,
-    metadata: dict[str, Any] | None,
+    requirements: Document | None,
+    context: Document | None,
+    metadata: Document | None,
     labels: list[Name],
     file_path: Text | None,
     feature_id: UUID | None,
@@ -356,7 +358,7 @@ def update(
     key: Key,
     *,
     title: Title | Unset = UNSET,
-    description: str | None | Unset = UNSET,
+    description: AnyText | None | Unset = UNSET,
     priority: Priority | Unset = UNSET,
     agent_type: Name | None | Unset = UNSET,
     assigned_agent: Name | None | Unset = UNSET,
@@ -364,12 +366,12 @@ def update(
     estimated_hours: Hours | None | Unset = UNSET,
     actual_hours: Hours | None | Unset = UNSET,
     execution_order: Order | None | Unset = UNSET,
-    requirements: dict[str, Any] | None | Unset = UNSET,
-    context: dict[str, Any] | None | Unset = UNSET,
-    metadata: dict[str, Any] | None | Unset = UNSET,
+    requirements: Document | None | Unset = UNSET,
+    context: Document | None | Unset = UNSET,
+    metadata: Document | None | Unset = UNSET,
     labels: list[Name] | Unset = UNSET,
     file_path: Text | None | Unset = UNSET,
-    error_message: str | None | Unset = UNSET,
+    error_message: AnyText | None | Unset = UNSET,
     scheduled_at: datetime | None | Unset = UNSET,
     max_attempts: Attempts | Unset = UNSET,
     feature_id: UUID | None | Unset = UNSET,
@@ -394,7 +396,7 @@ def update_status(
     *,
     status: TaskStatus,
     agent: Name | None = None,
-    note: str | None = None,
+    note: AnyText | None = None,
     force: bool = False,
     blocked_reason: Text | None = None,
 ) -> Task:
@@ -451,7 +453,7 @@ def list_failed(*, limit: Limit = 50) -> list[FailedTask]:
 
 @query
 def requeue(
-    *, keys: list[Key], agent: Name | None = None, note: str | None = None
+    *, keys: list[Key], agent: Name | None = None, note: AnyText | None = None
 ) -> list[ClaimEnd]:
     """Hand failed work out again with all of its attempts; return what was requeued.
 

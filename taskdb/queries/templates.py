@@ -7,7 +7,7 @@ from taskdb.models.projects import ProjectSummary
 from taskdb.models.templates import Template, TemplateSummary
 from taskdb.models.types import Complexity, TemplateCategory
 from taskdb.queries import query
-from taskdb.queries.fields import Limit, Minutes, Name, Title
+from taskdb.queries.fields import AnyText, Limit, Minutes, Name, Title
 from taskdb.query import UNSET, Length, Unset
 
 Wanted = Annotated[list[str], Length(1)]
@@ -19,7 +19,7 @@ def create(
     name: Title,
     category: TemplateCategory,
     files: dict[str, str],
-    description: str | None = None,
+    description: AnyText | None = None,
     required_vars: list[str] = [],  # noqa: B006
     optional_vars: list[str] = [],  # noqa: B006
     tech_stack: list[str] = [],  # noqa: B006
@@ -61,7 +61,7 @@ def update(
     id: UUID,
     *,
     name: Title | Unset = UNSET,
-    description: str | None | Unset = UNSET,
+    description: AnyText | None | Unset = UNSET,
     category: TemplateCategory | Unset = UNSET,
     files: dict[str, str] | Unset = UNSET,
     required_vars: list[str] | Unset = UNSET,

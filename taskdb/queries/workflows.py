@@ -19,7 +19,20 @@ from taskdb.models.workflows import (
     WorkflowStep,
 )
 from taskdb.queries import query
-from taskdb.queries.fields import Attempts, Days, Delay, Key, Limit, Name, Position, Text, Title
+from taskdb.queries.fields import (
+    AnyText,
+    Attempts,
+    Condition,
+    Days,
+    Delay,
+    Document,
+    Key,
+    Limit,
+    Name,
+    Position,
+    Text,
+    Title,
+)
 from taskdb.queries.identifiers import uuid7s
 from taskdb.queries.rows import check_keys, check_row, check_rows
 from taskdb.queries.steps import Steps, call, run
@@ -30,12 +43,12 @@ from taskdb.query import UNSET, Unset
 def insert_workflow(
     *,
     name: Title,
-    description: str | None,
+    description: AnyText | None,
     github_repo_url: Text | None,
     linear_issue_id: Name | None,
     trigger_type: TriggerType,
-    configuration: dict[str, Any] | None,
-    metadata: dict[str, Any] | None,
+    configuration: Document | None,
+    metadata: Document | None,
     created_by: Name | None,
 ) -> Workflow:
     """Make a workflow without steps; `create` is the friendlier way in."""
@@ -51,8 +64,8 @@ def copy_steps(
     position: Position,
     title: Title | None,
     step_type: Name,
-    configuration: dict[str, Any] | None,
-    condition: Text | None,
+    configuration: Document | None,
+    condition: Condition | None,
     on_error: ErrorPolicy,
     max_attempts: Attempts,
     retry_delay: Delay,
@@ -208,12 +221,12 @@ def update(
     id: UUID,
     *,
     name: Title | Unset = UNSET,
-    description: str | None | Unset = UNSET,
+    description: AnyText | None | Unset = UNSET,
     github_repo_url: Text | None | Unset = UNSET,
     linear_issue_id: Name | None | Unset = UNSET,
     trigger_type: TriggerType | Unset = UNSET,
-    configuration: dict[str, Any] | None | Unset = UNSET,
-    metadata: dict[str, Any] | None | Unset = UNSET,
+    configuration: Document | None | Unset = UNSET,
+    metadata: Document | None | Unset = UNSET,
 ) -> Workflow:
     """Change what is given, and nothing else; None empties a field.
 
@@ -268,8 +281,8 @@ def update_step(
     position: Position | Unset = UNSET,
     title: Title | None | Unset = UNSET,
     step_type: Name | Unset = UNSET,
-    configuration: dict[str, Any] | None | Unset = UNSET,
-    condition: Text | None | Unset = UNSET,
+    configuration: Document | None | Unset = UNSET,
+    condition: Condition | None | Unset = UNSET,
     on_error: ErrorPolicy | Unset = UNSET,
     max_attempts: Attempts | Unset = UNSET,
     retry_delay: Delay | Unset = UNSET,

@@ -12,7 +12,18 @@ from taskdb.query._parameters import checker
 from taskdb.query._queries import Queries
 from taskdb.query._query import Query
 from taskdb.query._statements import Variant
-from taskdb.query.rules import UNSET, Json, Length, Matches, Naive, Range, Unset
+from taskdb.query.rules import (
+    UNSET,
+    Json,
+    Length,
+    Matches,
+    Naive,
+    Places,
+    Printed,
+    Range,
+    Size,
+    Unset,
+)
 from taskdb.query.translation import ConstraintRule, Refusal
 
 if TYPE_CHECKING:
@@ -26,11 +37,14 @@ __all__ = [
     "Length",
     "Matches",
     "Naive",
+    "Places",
+    "Printed",
     "Queries",
     "Query",
     "Range",
     "Refusal",
     "Rule",
+    "Size",
     "Unset",
     "Variant",
     "checker",

@@ -24,7 +24,7 @@ from psycopg.types.range import Range
 
 from taskdb.query._annotations import NONE, Rule, is_any, is_class, members, spelled, unwrapped
 from taskdb.query._types import encodes_json, is_sequence
-from taskdb.query.rules import Json, Naive, Unset
+from taskdb.query.rules import Json, Naive, Size, Unset
 
 __all__ = ["Encoder", "RefusedError", "UnsupportedError", "encoder"]
 
@@ -93,6 +93,9 @@ def _single(annotation: Any, rules: tuple[Rule, ...]) -> Encoder:
 
 
 def _composed(accept: Encoder, rules: tuple[Rule, ...], dump: Encoder | None) -> Encoder:
+    if sizes := [rule for rule in rules if isinstance(rule, Size)]:
+        inner = _composed(accept, tuple(rule for rule in rules if rule not in sizes), dump)
+        return _bounded(inner, sizes)
     if not rules and dump is None:
         return accept
     if not rules and dump is not None:
@@ -102,6 +105,17 @@ def _composed(accept: Encoder, rules: tuple[Rule, ...], dump: Encoder | None) ->
         value = accept(value)
         _apply(rules, value)
         return value if dump is None else dump(value)
+
+    return encode
+
+
+def _bounded(inner: Encoder, sizes: Sequence[Size]) -> Encoder:
+    """Return the encoder whose result, as it is sent, has at most so many bytes."""
+
+    def encode(value: Any) -> Any:
+        encoded = inner(value)
+        _apply(sizes, encoded)
+        return encoded
 
     return encode
 

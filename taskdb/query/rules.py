@@ -9,7 +9,18 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
-__all__ = ["UNSET", "Json", "Length", "Matches", "Naive", "Range", "Unset"]
+__all__ = [
+    "UNSET",
+    "Json",
+    "Length",
+    "Matches",
+    "Naive",
+    "Places",
+    "Printed",
+    "Range",
+    "Size",
+    "Unset",
+]
 
 _UNITS: Final = {
     "day": timedelta(days=1),
@@ -86,6 +97,42 @@ class Matches:
     def refuse(self, value: Any, /) -> str | None:
         """Return the rule if *value* does not match."""
         return None if re.fullmatch(self.pattern, value) else f"must match {self.pattern}"
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """`Annotated[str, Printed()]`: not of blanks alone."""
+
+    def refuse(self, value: Any, /) -> str | None:
+        """Return the rule if *value* has blanks only."""
+        return "must not be blank" if value.isspace() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """`Annotated[Decimal, Places(2)]`: at most so many decimal places; a server would round."""
+
+    most: int
+
+    def refuse(self, value: Any, /) -> str | None:
+        """Return the rule if *value* has more."""
+        if value.is_finite() and value != round(value, self.most):
+            return f"must have at most {self.most} decimal places"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """`Annotated[dict[str, Any], Size(2**20)]`: a text, or a document as JSON, of so many bytes."""
+
+    most: int
+
+    def refuse(self, encoded: Any, /) -> str | None:
+        """Return the rule if what is sent is larger."""
+        # A character has up to four bytes: most texts need no look.
+        if len(encoded) * 4 <= self.most or len(encoded.encode()) <= self.most:
+            return None
+        return f"must have at most {self.most} bytes"
 
 
 @dataclass(frozen=True, slots=True)

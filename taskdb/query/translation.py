@@ -66,7 +66,8 @@ class Refusal:
         self.hint = diag.message_hint
         self.context = diag.context or ""
         self.column = diag.column_name
-        self.is_raised = diag.source_function == "exec_stmt_raise"
+        self.function = diag.source_function
+        self.is_raised = self.function == "exec_stmt_raise"
         self.is_of_domain = bool(diag.datatype_name)
         self.constraint = diag.constraint_name or _first(_CONSTRAINT, self.message)
         self.real_name = translator.real_name
@@ -254,6 +255,13 @@ def _path(refusal: Refusal) -> ValidationError | None:
     )
 
 
+def _zone(refusal: Refusal) -> ValidationError | None:
+    # 22023 says that some parameter is wrong; the server's function says which, in any language.
+    if refusal.function not in ("timestamptz_zone", "timestamp_zone", "DecodeTimezoneName"):
+        return None
+    return ValidationError("zone", "must be a time zone that the server knows")
+
+
 def _too_long(refusal: Refusal) -> ValidationError:
     match = _TOO_LONG.match(refusal.message)
     rule = f"must have at most {match[2]} characters" if match else "must be shorter"
@@ -303,6 +311,7 @@ STANDARD: Final[Mapping[str, Understand]] = {
     "22021": _text,
     "2201W": _fixed("limit", "must not be negative"),
     "2201X": _fixed("offset", "must not be negative"),
+    "22023": _zone,
     "22P02": _unreadable,
     "22P05": _text,
     "54000": _too_large,

@@ -41,7 +41,6 @@ INJECTIONS = [
     "\ufeff\u202e\u0301\U0001f469\u200d\U0001f680",
     "%_*\\",
     "null",
-    " ",
 ]
 UNSENDABLE = ["nul \x00 inside", "\x00", "lone \ud800 surrogate", "\udcff"]
 
@@ -117,7 +116,7 @@ def test_key_is_stored_as_it_came(conn: Conn, plan: Plan, text: str) -> None:
     alive(conn, plan)
 
 
-@pytest.mark.parametrize("key", ["tab\there", "line\nfeed", "\x1b[31m", "\x7f", "\u0085"])
+@pytest.mark.parametrize("key", ["tab\there", "line\nfeed", "\x1b[31m", "\x7f", "next\u0085line"])
 def test_key_with_a_control_character_is_refused(conn: Conn, plan: Plan, key: str) -> None:
     with pytest.raises(ValidationError, match="key must have no control characters"):
         tasks.create(conn, key=key, title="Hostile key")

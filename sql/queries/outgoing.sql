@@ -13,6 +13,7 @@ select
     task.agent_type,
     task.blocked_reason,
     task.claim_agent,
+    task.assigned_agent,
     parent.key as parent,
     details.labels,
     details.created_by,
@@ -22,24 +23,24 @@ select
     task.completed_at,
     task.scheduled_at,
     details.estimated_hours,
-    details.requirements is not null as has_requirements,
+    details.requirements,
+    details.metadata,
+    -- What its file said of it the last time: the status with its reason, and the schedule.
+    imported.said -> 'status' as said_status,
+    imported.said ->> 'scheduled_at' as said_scheduled_at,
     details.context is not null as has_context,
     details.feature_id is not null as has_feature,
     array(
-        select blocker.key::text
+        select row(blocker.key::text, edge.dependency_type, edge.created_by, edge.created_at)
         from task_dependencies as edge
         inner join tasks as blocker on blocker.id = edge.depends_on_id
-        where edge.task_id = task.id and edge.dependency_type <> 'suggests'
-        order by blocker.key
-    ) as blocked_by,
-    array(
-        select edge.dependency_type
-        from task_dependencies as edge
         where edge.task_id = task.id
-    ) as dependency_types
+        order by blocker.key
+    ) as edges
 from tasks as task
 inner join task_details as details on details.task_id = task.id
 left join tasks as parent on parent.id = details.parent_id
+left join imported_tasks as imported on imported.task_id = task.id
 order by task.created_at, task.key;
 
 -- name: count_beside

@@ -35,7 +35,7 @@ from taskdb.exchange.shaping import (
 )
 from taskdb.models.types import DependencyType, TaskStatus
 
-__all__ = ["KIND", "is_folder", "read"]
+__all__ = ["KIND", "MEMORY", "PARENT", "PRIORITIES", "REQUIREMENTS", "is_folder", "read"]
 
 KIND: Final = "beads"
 FILES: Final = ("issues.jsonl", "beads.jsonl")
@@ -223,15 +223,17 @@ class _Reader:
     def _hold_back(self, row: Row, task: PlanTask) -> None:
         """Put on hold what is no work: by its flags, by its type, by what nobody knows of it."""
         for flag, reason in FLAGS.items():
-            if row.take(flag) in (True, 1):
+            if row.peek(flag) in (True, 1):
                 not_work(task, reason)
+            else:
+                row.raw(flag)
         kind = row.peek("issue_type")
         if isinstance(kind, str) and kind and kind not in WORK:
             not_work(task, kind)
             if kind not in NO_WORK:
                 row.changed(f"its type {kind!r} is unknown; it is on hold for that reason")
         for flag in row.flags():
-            if flag not in HARMLESS_FLAGS:
+            if flag not in HARMLESS_FLAGS and flag not in FLAGS:
                 not_work(task, flag)
                 row.changed(f"has the unknown flag {flag!r}; it is on hold for that reason")
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, BinaryIO, Final
 
 import psycopg
 
-from taskdb.exchange.archive import ArchiveReport, snapshot
+from taskdb.exchange.archive import ArchiveReport
+from taskdb.exchange.beadswriter import export_beads
+from taskdb.exchange.leaving import lost_anywhere, read_plan
 from taskdb.models.outgoing import OutgoingTask
 from taskdb.models.types import DependencyType, TaskStatus
-from taskdb.queries import outgoing
 from taskdb.text import clean
 
 __all__ = ["WRITERS", "export_board", "export_csv"]
@@ -54,7 +54,7 @@ def export_csv(conn: Connection, out: BinaryIO) -> ArchiveReport:
 
     `taskdb import csv` reads it. *conn* must not be in a transaction.
     """
-    tasks, report = _read(conn)
+    tasks, report = read_plan(conn, _lost)
     blocks: dict[str, list[str]] = {}
     for task in tasks:
         for blocker in task.blocked_by:
@@ -73,7 +73,7 @@ def export_board(conn: Connection, out: BinaryIO) -> ArchiveReport:
 
     *conn* must not be in a transaction.
     """
-    tasks, report = _read(conn)
+    tasks, report = read_plan(conn, _lost)
     for status, name in BOARD.items():
         listed = sorted((task for task in tasks if task.status is status), key=_urgency)
         out.write(f"## {name} ({len(listed)})\n\n".encode())
@@ -85,46 +85,28 @@ def export_board(conn: Connection, out: BinaryIO) -> ArchiveReport:
     return report
 
 
-WRITERS: Final = {"csv": export_csv, "markdown": export_board}
-
-
-def _read(conn: Connection) -> tuple[list[OutgoingTask], ArchiveReport]:
-    with snapshot(conn):
-        tasks = outgoing.list_plan(conn)
-        beside = outgoing.count_beside(conn)
-    lost = Counter[str](
-        {
-            "history": beside.history,
-            "checklist lines": beside.checklist,
-            "files": beside.files,
-            "specifications": beside.specifications,
-        }
-    )
-    for task in tasks:
-        lost.update(_lost(task))
-    return tasks, ArchiveReport(tables={"tasks": len(tasks)}, lost=dict(lost))
+WRITERS: Final = {
+    "beads": export_beads,
+    "csv": export_csv,
+    "markdown": export_board,
+}
 
 
 def _lost(task: OutgoingTask) -> Iterator[str]:
     """Name what a row can't hold of a task."""
-    if task.has_requirements:
+    if task.requirements:
         yield "requirements"
-    if task.has_context:
-        yield "context"
-    if task.has_feature:
-        yield "features of tasks"
-    if task.agent_type:
-        yield "agent types"
+    yield from lost_anywhere(task)
     if task.estimated_hours is not None:
         yield "estimates"
     if task.blocked_reason:
         yield "reasons of holds"
     if task.status is TaskStatus.FAILED:
         yield "failed tasks, on hold when imported"
-    for kind in task.dependency_types:
-        if kind is DependencyType.SUGGESTS:
+    for edge in task.edges:
+        if edge.dependency_type is DependencyType.SUGGESTS:
             yield "suggestions"
-        elif kind is DependencyType.REQUIRES:
+        elif edge.dependency_type is DependencyType.REQUIRES:
             yield "requires, which become blocks"
     if any("," in name for name in (*task.labels, *task.blocked_by)):
         yield "commas in labels or keys"

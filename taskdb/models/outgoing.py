@@ -3,14 +3,29 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from taskdb.models.base import Model
 from taskdb.models.types import DependencyType, TaskStatus
 
 
 @dataclass(slots=True)
+class OutgoingEdge(Model):
+    """What a task waits for, by its key."""
+
+    blocker: str
+    dependency_type: DependencyType
+    created_by: str | None
+    created_at: datetime
+
+
+@dataclass(slots=True)
 class OutgoingTask(Model):
-    """A task with the keys of what it waits for."""
+    """A task with what it waits for.
+
+    `said_status` is the status and the reason of its hold that its file last said, and
+    `said_scheduled_at` the schedule as ISO 8601; None of a task that was not imported.
+    """
 
     key: str
     title: str
@@ -20,6 +35,7 @@ class OutgoingTask(Model):
     agent_type: str | None
     blocked_reason: str | None
     claim_agent: str | None
+    assigned_agent: str | None
     parent: str | None
     labels: list[str]
     created_by: str | None
@@ -29,11 +45,22 @@ class OutgoingTask(Model):
     completed_at: datetime | None
     scheduled_at: datetime | None
     estimated_hours: Decimal | None
-    has_requirements: bool
+    requirements: dict[str, Any] | None
+    metadata: dict[str, Any] | None
+    said_status: list[str | None] | None
+    said_scheduled_at: str | None
     has_context: bool
     has_feature: bool
-    blocked_by: list[str]
-    dependency_types: list[DependencyType]
+    edges: list[OutgoingEdge]
+
+    @property
+    def blocked_by(self) -> list[str]:
+        """The keys of the tasks that it waits for; suggestions hold nothing back."""
+        return [
+            edge.blocker
+            for edge in self.edges
+            if edge.dependency_type is not DependencyType.SUGGESTS
+        ]
 
 
 @dataclass(slots=True)

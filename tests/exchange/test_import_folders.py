@@ -86,7 +86,7 @@ def test_a_backup_is_read_whole(backup: Path) -> None:
     assert tasks["bd-2"].metadata["comments"] == [{"id": 1, "author": "ann", "text": "yes"}]
     assert tasks["bd-2"].metadata["metadata"] == {"theirs": 1}
     assert tasks["bd-3"].blocked_reason == "pinned"
-    assert set(tasks["bd-3"].metadata) == {"source", "issue_type"}
+    assert set(tasks["bd-3"].metadata) == {"source", "issue_type", "pinned"}
     assert tasks["bd-1"].metadata["events"] == [
         {"actor": "ann", "comment": "Added", "event_type": "label_added", "created_at": DAY}
     ]

@@ -1,0 +1,222 @@
+"""Writes the plan as beads has it: an issue a line, each with the edges that leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, Final
+
+import orjson
+import psycopg
+
+from taskdb.exchange.archive import ArchiveReport
+from taskdb.exchange.beads import KIND, MEMORY, PARENT, PRIORITIES, REQUIREMENTS
+from taskdb.exchange.leaving import (
+    fields_of,
+    is_as_imported,
+    lost_anywhere,
+    read_plan,
+    relations_of,
+    source_of,
+)
+from taskdb.exchange.plan import ABOUT
+from taskdb.exchange.rows import is_dict
+from taskdb.models.outgoing import OutgoingEdge, OutgoingTask
+from taskdb.models.types import DependencyType, TaskStatus
+
+__all__ = ["export_beads"]
+
+Connection = psycopg.Connection[Any]
+
+# The word of a hold that ends by hand alone: `blocked` ends with the last blocker.
+ON_HOLD: Final = "deferred"
+IN_REVIEW: Final = "in_review"
+DELETED: Final = "tombstone"
+WORDS: Final = {
+    TaskStatus.PENDING: "open",
+    TaskStatus.IN_PROGRESS: "in_progress",
+    TaskStatus.IN_REVIEW: IN_REVIEW,
+    TaskStatus.FAILED: ON_HOLD,
+    TaskStatus.COMPLETED: "closed",
+    TaskStatus.CANCELLED: DELETED,
+}
+EDGES: Final = {
+    DependencyType.REQUIRES: "blocks",
+    DependencyType.BLOCKS: "blocks",
+    DependencyType.SUGGESTS: "related",
+}
+# What an earlier end left behind, once the task has moved on.
+ENDINGS: Final = ("close_reason", "deleted_at", "deleted_by", "delete_reason")
+DEFERRED: Final = "defer_until"
+
+
+def export_beads(conn: Connection, out: BinaryIO) -> ArchiveReport:
+    """Write every task as an issue, a JSON object a line, the oldest first.
+
+    `taskdb import beads` reads it. *conn* must not be in a transaction.
+    """
+    tasks, report = read_plan(conn, _lost)
+    by_key = {task.key: task for task in tasks}
+    for task in tasks:
+        for memory in _memories(task):
+            out.write(_line({"_type": MEMORY, **memory}))
+        out.write(_line(_issue(task, by_key)))
+    return report
+
+
+def _line(values: dict[str, Any]) -> bytes:
+    # Go's omitempty: what is empty is left out. A priority of 0 is the most urgent.
+    said = {name: value for name, value in values.items() if value not in (None, "", [], {})}
+    return orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _memories(task: OutgoingTask) -> list[dict[str, Any]]:
+    about = (task.metadata or {}).get(ABOUT) if source_of(task, KIND) else None
+    return about.get("memories", []) if is_dict(about) else []
+
+
+def _issue(task: OutgoingTask, tasks: Mapping[str, OutgoingTask]) -> dict[str, Any]:
+    source, fields = source_of(task, KIND), fields_of(task, KIND)
+    same = is_as_imported(task)
+    status = _status(task, source)
+    if not same:
+        fields = {name: value for name, value in fields.items() if name not in ENDINGS}
+        if status == DELETED:
+            fields["deleted_at"] = _moment(task.updated_at)
+    requirements = task.requirements or {}
+    closed_at = (source.get("completed_at") if same else None) or _moment(task.completed_at)
+    hours = task.estimated_hours
+    return {
+        "id": task.key,
+        "title": task.title,
+        "description": task.description,
+        **{name: requirements.get(name) for name in REQUIREMENTS},
+        "status": status,
+        "priority": _priority(task.priority),
+        "issue_type": "task",
+        "assignee": task.claim_agent or task.assigned_agent or source.get("assignee"),
+        "created_at": _moment(task.created_at),
+        "created_by": task.created_by,
+        "updated_at": _moment(task.updated_at),
+        "started_at": _moment(task.started_at),
+        "closed_at": closed_at,
+        "estimated_minutes": None if hours is None else round(hours * 60),
+        DEFERRED: _deferred(task, source),
+        **fields,
+        "labels": task.labels,
+        "dependencies": list(_dependencies(task, tasks)),
+    }
+
+
+def _status(task: OutgoingTask, source: Mapping[str, Any]) -> str:
+    """Return the file's own word for the status if it still holds, or else that of beads."""
+    said = source.get("status")
+    if isinstance(said, str) and is_as_imported(task):
+        return said
+    if task.status is TaskStatus.BLOCKED:
+        # What it waits for is told by its dependencies.
+        return ON_HOLD if task.blocked_reason else "open"
+    if task.status is TaskStatus.ARCHIVED:
+        return "closed" if task.completed_at else DELETED
+    return WORDS[task.status]
+
+
+def _deferred(task: OutgoingTask, source: Mapping[str, Any]) -> str | None:
+    """Return the task's own time; its parent's, that the import gave it, is told there."""
+    at = _moment(task.scheduled_at)
+    if source and at == task.said_scheduled_at:
+        said: str | None = source.get(DEFERRED)
+        return said
+    return at
+
+
+def _dependencies(
+    task: OutgoingTask, tasks: Mapping[str, OutgoingTask]
+) -> Iterator[dict[str, Any]]:
+    relations = relations_of(task, KIND)
+    above = _blockers_above(task, tasks)
+    if task.parent is not None:
+        yield _dependency(task, task.parent, PARENT)
+    for edge in task.edges:
+        if edge.blocker not in above or edge.created_by is not None:
+            kind = EDGES[edge.dependency_type]
+            yield {**_dependency(task, edge.blocker, kind), **_origin(edge)}
+    for relation in relations:
+        kind, other = relation.pop("type"), relation.pop("key")
+        if relation.pop("refused", None) is not None and kind == "parent":
+            kind = PARENT
+        yield {**_dependency(task, other, kind), **relation}
+
+
+def _dependency(task: OutgoingTask, other: str, kind: str) -> dict[str, Any]:
+    return {"issue_id": task.key, "depends_on_id": other, "type": kind}
+
+
+def _origin(edge: OutgoingEdge) -> dict[str, str | None]:
+    by = {"created_by": edge.created_by} if edge.created_by else {}
+    return {"created_at": _moment(edge.created_at), **by}
+
+
+def _blockers_above(task: OutgoingTask, tasks: Mapping[str, OutgoingTask]) -> set[str]:
+    """Return what the tasks above *task* wait for: in beads it waits for that as well."""
+    found: set[str] = set()
+    met: set[str] = {task.key}
+    above = [task]
+    while above:
+        for key in _parents(above.pop()):
+            if key in tasks and key not in met:
+                met.add(key)
+                above.append(tasks[key])
+                found.update(tasks[key].blocked_by)
+    return found
+
+
+def _parents(task: OutgoingTask) -> Iterator[str]:
+    if task.parent is not None:
+        yield task.parent
+    for relation in relations_of(task, KIND):
+        if relation.get("type") == "parent" and "refused" in relation:
+            yield relation["key"]
+
+
+def _priority(priority: int) -> int:
+    """Return the nearest of the levels of beads, 0 to 4; between two the more urgent one."""
+    return min(PRIORITIES, key=lambda level: abs(PRIORITIES[level] - priority))
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat() if moment else None
+
+
+def _lost(task: OutgoingTask) -> Iterator[str]:
+    """Name what an issue can't hold of a task."""
+    own = bool(source_of(task, KIND))
+    requirements = task.requirements or {}
+    if any(
+        name not in REQUIREMENTS or not isinstance(value, str)
+        for name, value in requirements.items()
+    ):
+        yield "requirements beyond design and acceptance criteria"
+    yield from lost_anywhere(task)
+    if task.metadata and not own:
+        yield "metadata"
+    if not (own and is_as_imported(task)):
+        yield from _lost_status(task)
+    if PRIORITIES[_priority(task.priority)] != task.priority:
+        yield "priorities, which become the nearest of 0 to 4"
+    for edge in task.edges:
+        if edge.dependency_type is DependencyType.SUGGESTS:
+            yield "suggestions, which become related"
+        elif edge.dependency_type is DependencyType.REQUIRES:
+            yield "requires, which become blocks"
+
+
+def _lost_status(task: OutgoingTask) -> Iterator[str]:
+    if task.blocked_reason:
+        yield "reasons of holds, which become deferred"
+    if task.status is TaskStatus.FAILED:
+        yield "failed tasks, which become deferred"
+    if task.status is TaskStatus.ARCHIVED:
+        yield "archived tasks, which become closed or deleted"
+    if task.status is TaskStatus.IN_REVIEW:
+        yield "tasks in review, a status that beads must be told of (status.custom in_review)"

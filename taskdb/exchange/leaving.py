@@ -1,0 +1,85 @@
+"""The plan on its way out: what the writers of other trackers' files have in common.
+
+A task that came from such a file goes back in that file's own words, as far as they still say what
+the database says.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import psycopg
+
+from taskdb.exchange.archive import ArchiveReport, snapshot
+from taskdb.exchange.plan import ABOUT, RELATIONS, SOURCE
+from taskdb.exchange.rows import is_dict, is_list
+from taskdb.models.outgoing import OutgoingTask
+from taskdb.models.types import TaskStatus
+from taskdb.queries import outgoing
+
+__all__ = ["fields_of", "is_as_imported", "lost_anywhere", "read_plan", "relations_of", "source_of"]
+
+Connection = psycopg.Connection[Any]
+
+
+def read_plan(
+    conn: Connection, lost: Callable[[OutgoingTask], Iterable[str]]
+) -> tuple[list[OutgoingTask], ArchiveReport]:
+    """Return every task, the oldest first, and the report, with what *lost* names of each."""
+    with snapshot(conn):
+        tasks = outgoing.list_plan(conn)
+        beside = outgoing.count_beside(conn)
+    counts = Counter[str](
+        {
+            "history": beside.history,
+            "checklist lines": beside.checklist,
+            "files": beside.files,
+            "specifications": beside.specifications,
+        }
+    )
+    for task in tasks:
+        counts.update(lost(task))
+    return tasks, ArchiveReport(tables={"tasks": len(tasks)}, lost=dict(counts))
+
+
+def source_of(task: OutgoingTask, kind: str) -> dict[str, Any]:
+    """Return the words of the file that a task came from, if its tracker was *kind*."""
+    source = (task.metadata or {}).get(SOURCE)
+    return source if is_dict(source) and source.get("kind") == kind else {}
+
+
+def fields_of(task: OutgoingTask, kind: str) -> dict[str, Any]:
+    """Return the fields of a task's file that taskdb only keeps, if its tracker was *kind*."""
+    if not source_of(task, kind):
+        return {}
+    taken = (SOURCE, ABOUT, RELATIONS)
+    fields = {name: value for name, value in (task.metadata or {}).items() if name not in taken}
+    # Where the importer needed the name of a field for itself: Plan.keep.
+    back = {f"{name}_": name for name in taken}
+    return {back.get(name, name): value for name, value in fields.items()}
+
+
+def relations_of(task: OutgoingTask, kind: str) -> list[dict[str, Any]]:
+    """Return the relations of a task that are no dependencies here, or were refused."""
+    found = (task.metadata or {}).get(RELATIONS) if source_of(task, kind) else None
+    return [dict(each) for each in found] if is_list(found) else []
+
+
+def is_as_imported(task: OutgoingTask) -> bool:
+    """Whether the status, and the reason of a hold, are still what the task's file said."""
+    # What waits for its dependencies counts as pending: again.said_here.
+    waits = task.status is TaskStatus.BLOCKED and task.blocked_reason is None
+    status = TaskStatus.PENDING if waits else task.status
+    return task.said_status == [status.value, task.blocked_reason]
+
+
+def lost_anywhere(task: OutgoingTask) -> Iterator[str]:
+    """Name what no other tracker's file holds of a task."""
+    if task.has_context:
+        yield "context"
+    if task.has_feature:
+        yield "features of tasks"
+    if task.agent_type:
+        yield "agent types"

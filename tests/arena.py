@@ -108,7 +108,7 @@ class Arena:
         return error or b.start("commits", lambda conn: conn.commit()).error()
 
     def clear(self) -> None:
-        """Begin anew, whatever a test that failed has left open."""
+        """Begin again, whatever a test that failed has left open."""
         for session in self._sessions.values():
             session.rollback()
         for table in ("claim_pauses", "tasks", "workflows"):

@@ -150,7 +150,7 @@ def is_ready(state: State, task: Task, now: float) -> bool:
 
 
 def has_cycle(edges: set[tuple[str, str]]) -> bool:
-    """Tell whether edges (task, blocker) close a loop, by taking off tasks that wait for none."""
+    """Tell whether edges (task, blocker) close a cycle, by taking off tasks that wait for none."""
     left = set(edges)
     while left:
         waiting = {task for task, _ in left}
@@ -363,7 +363,7 @@ class _Core:
         reason: str | None = None,
         agent: str | None = None,
     ) -> str:
-        """Move *task*; where it lands depends on its dependencies and attempts."""
+        """Change *task*'s status; the new one depends on its dependencies and attempts."""
         old, old_reason = task.status, task.reason
         ended = None
         if task.holder is not None and status != "in_progress":
@@ -414,7 +414,7 @@ class _Core:
                 self._settle(self.state.tasks[waiting])
 
     def _settle(self, task: Task) -> None:
-        """Move a pending or blocked task as its dependencies say."""
+        """Set a task that is pending or blocked to the one that its dependencies demand."""
         if task.status in ("pending", "blocked"):
             self._change(task, task.status, reason=task.reason, agent="taskdb")
 

@@ -391,7 +391,7 @@ def test_every_pair_of_conditional_lines_is_seen_in_all_four_ways(tmp_path: Path
 
 @pytest.mark.slow
 def test_command_checks_the_project(databases: Databases, tmp_path: Path) -> None:
-    # Whichever workspace one works in: what is checked is made anew.
+    # Whichever workspace one works in: what is checked is created again.
     elsewhere = {"TASKDB_WORKSPACE": "elsewhere"}
     done = run("--url", databases.admin_url, "check", "contract", folder=tmp_path, more=elsewhere)
 

@@ -34,7 +34,7 @@ from tests.servers import Databases
 
 # Before a release: TASKDB_FUZZ_QUERIES=10000, with the fresh seed, on 15 and on 18.
 QUERIES = int(os.environ.get("TASKDB_FUZZ_QUERIES", "2000"))
-# By so many queries each mistake below was found on either server.
+# Number of queries that find each mistake below, on either server.
 ENOUGH = 4_000
 FIXED_SEED = 20_261_122
 # What a random query may break of PostgreSQL's rules: a value out of range, a plan that it cannot

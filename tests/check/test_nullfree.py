@@ -74,7 +74,7 @@ CONCRETE = {
     "anynonarray": "integer",
     "anyrange": "int4range",
 }
-# Calls that must succeed, of so many tries.
+# Calls that must succeed, and the number of tries.
 CALLS, TRIES = 6, 60
 # Arguments that fit where chance finds none.
 EXAMPLES = {

@@ -19,7 +19,7 @@ from taskdb.queries import claims
 
 Connection = psycopg.Connection[Any]
 
-# At most so many rows, and so many index entries, are read by one claim: about five for each lane,
+# Most rows and index entries that one claim reads: about five for each lane,
 # and what this transaction's own earlier claims left in the index.
 CLAIM = 60
 # By a batch of ten.

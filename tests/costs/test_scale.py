@@ -103,7 +103,7 @@ def test_two_hundred_thousand_tasks_load_in_two_minutes_below_a_gibibyte(
 
 
 def hide_a_cycle(edges: list[NewDependency]) -> None:
-    """Add the edge that closes a loop over a path of three."""
+    """Add the edge that closes a cycle over a path of three."""
     by_task: dict[str, str] = {edge.task: edge.depends_on for edge in edges}
     start = next(key for key in by_task if by_task.get(by_task[key]) in by_task)
     end = by_task[by_task[by_task[start]]]

@@ -44,7 +44,7 @@ class Figure:
 
 
 def fill(url: str, tasks: int) -> None:
-    """Fill the tables of sessions as `taskdb db seed` does beside so many tasks."""
+    """Fill the tables of sessions as `taskdb db seed` does beside *tasks* tasks."""
     with connect(url) as conn:
         for add_shared in (
             seed.add_design_jobs,

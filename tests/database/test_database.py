@@ -148,7 +148,7 @@ def test_statement_that_runs_too_long_is_cancelled(url: str) -> None:
 
 
 class Failing:
-    """Fails like the server does, so many times, then does its work."""
+    """Fails like the server does, a number of times, then does its work."""
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)

@@ -366,7 +366,7 @@ WORDS = ("open", "open", "open", "in_progress", "closed", "deferred", "blocked",
 
 
 def random_issues(random: Random) -> list[dict[str, Any]]:
-    """Return up to twelve issues, with edges, parents and loops among them."""
+    """Return up to twelve issues, with edges, parents and cycles among them."""
     numbers = random.sample(range(12), random.randint(1, 12))
     rows = []
     for number in numbers:

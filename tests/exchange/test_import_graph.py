@@ -1,4 +1,4 @@
-"""Loops are found before anything is loaded: all of them, each by its path, in linear time."""
+"""Cycles are found before anything is loaded: all of them, each by its path, in linear time."""
 
 from __future__ import annotations
 

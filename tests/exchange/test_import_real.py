@@ -4,7 +4,7 @@ Three definitions differ from those of the answer keys, and all show here:
 
 - `ready_tasks` has work in progress under a lapsed claim too; the keys count open tasks only.
 - beads itself does not list the children of blocked issues, nor what is no work; the keys do.
-- An edge that was refused (it dangles, or closes a loop) no longer holds its task back; in the
+- An edge that was refused (it dangles, or closes a cycle) no longer holds its task back; in the
   keys it does. Such tasks carry the refused edge in their metadata, and are left out here.
 """
 
@@ -195,7 +195,7 @@ def test_issues_statuses_and_priorities_agree(imported: Imported) -> None:
         issue = last[key]
         if issue["issue_type"] in NO_WORK and status == "blocked":
             continue
-        # A pending task that something gates is blocked.
+        # A pending task with an open dependency is blocked.
         assert status in (meaning[issue["status"]], "blocked")
         assert (status == "blocked") <= (issue["status"] in ("open", "blocked"))
         assert priority == 1 + 2 * (issue.get("priority") or 0)
@@ -284,7 +284,7 @@ def test_ready_issues_are_those_of_beads_own_list(imported: Imported) -> None:
         key
         for (key,) in imported.conn.execute("select key from ready_tasks where status = 'pending'")
     }
-    # An edge that closes a loop, and was refused, holds its task back in beads.
+    # An edge that closes a cycle, and was refused, holds its task back in beads.
     freed = {key for (key,) in imported.conn.execute(FREED)}
     assert ready - freed == ready_by_beads_own_rule(lines_of(imported.name)) - freed
 

@@ -47,7 +47,7 @@ def restored_url(databases: Databases, template: str) -> Generator[str]:
 
 
 def workflow_with_all(conn: Connection) -> Callable[[], object]:
-    """Make a workflow with tasks of it, of its execution, and with gates of both kinds."""
+    """Make a workflow with tasks of it, of its execution, and with dependencies of both kinds."""
     workflow = workflows.create(conn, NewWorkflow(name="release"))
     workflows.update_status(conn, id=workflow.id, status=WorkflowStatus.ACTIVE)
     execution = executions.start_execution(conn, workflow_id=workflow.id)

@@ -98,7 +98,7 @@ class Item:
 
 
 class Shop:
-    """The queries of SQL, made anew for each test."""
+    """The queries of SQL, made again for each test."""
 
     def __init__(self, folder: Path) -> None:
         (folder / "shop.sql").write_text(SQL)

@@ -442,7 +442,7 @@ RACES = [
         adds("q>d"),
         edges_are("d>e p>d q>d"),
     ),
-    # Gates
+    # Dependencies
     Race(
         "the two last blockers completed at once",
         plan("a", "b", "t", edges="t>a t>b"),

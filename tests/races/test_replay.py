@@ -92,7 +92,7 @@ class Replay:
         self.move(event["issue"], event["new"], f"from {event['old']}")
 
     def move(self, key: str, status: str, note: str) -> None:
-        """Move as the table of moves allows, and by force where it doesn't: pending to done."""
+        """Make the allowed transitions, and force the others: pending to done."""
         move = {"key": key, "status": STATUS[status], "agent": "replay", "note": note}
         try:
             with self.conn.transaction():

@@ -454,7 +454,7 @@ def test_fifty_executions_of_one_workflow_at_once_leave_exact_statistics(
 
 
 def replaced(conn: Connection, file: str, old: str, new: str) -> None:
-    """Make a function of the schema anew, with one piece of its text exchanged."""
+    """Create a function of the schema again, with one piece of its text exchanged."""
     text = (SQL / file).read_text("utf-8")
     function = text[text.index("create function") : text.index("$$;") + 3]
     assert old in function

@@ -13,7 +13,7 @@ from tests.soak.program import Program, random_program
 from tests.soak.run import Place, patiently, run
 from tests.soak.shrinking import shrink
 
-# A shorter program counts as failing if one of so many runs does: chance has its part in it.
+# A shorter program counts as failing if one of this number of runs does: chance has its part in it.
 RUNS = 6
 SHRINK_SECONDS = 60.0
 # The doctor takes longer than a program: it comes after each tenth.

@@ -107,7 +107,7 @@ def test_what_its_runner_has_counted_is_kept(conn: Connection) -> None:
 
 
 def past(conn: Connection, workflow_id: UUID, end: str, seconds: int, days_ago: int = 0) -> None:
-    """An execution that took so long, and began so many days ago."""
+    """Make an execution of *seconds* that began *days_ago* days ago."""
     conn.execute(
         b"insert into workflow_executions"
         b" (workflow_id, status, started_at, ended_at, total_tasks, completed_tasks)"

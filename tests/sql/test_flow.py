@@ -44,7 +44,7 @@ def live(
     agent: str = "ann",
     **more: Any,
 ) -> None:
-    """Make a task with a past: when it moved (in hours after BASE), and into which status.
+    """Make a task with a past: its transitions, each a status and hours after BASE.
 
     Where its history ends otherwise than an importer *found* it, that is given too.
     """
@@ -146,7 +146,7 @@ def test_stays_add_up_to_the_life_of_a_task(conn: Conn) -> None:
         ("blocked", hours(4)),
         ("in_progress", hours(1)),
     ]
-    # What the import found, here and now, is no move.
+    # What the import found, here and now, is no transition.
     assert [stay.is_move for stay in stays] == [True, True, True, True, False]
     assert stays[-1].left_at is None
     assert sum((stay.stayed for stay in stays), timedelta(0)) >= stays[-1].entered_at - at(2)
@@ -395,7 +395,7 @@ def test_flow_of_a_real_tracker_agrees_with_a_walk_through_its_history(
     conn: Conn, name: str
 ) -> None:
     import_plan(conn, detect(DATA / name), DATA / name)
-    # The importer's own row comes last, and moves nothing.
+    # The importer's own row comes last, and is no transition.
     known = lives(conn)
     done = {key: life for key, life in known.items() if life.done}
     straight = [life for life in done.values() if not life.skewed]

@@ -39,7 +39,7 @@ def add(conn: Connection, *edges: tuple[str, str]) -> int:
 
 
 def refused(conn: Connection, act: Callable[[], Any]) -> tuple[str, ...]:
-    """Let *act* be refused for a loop, undo what it did, and return the loop's path."""
+    """Let *act* be refused for a cycle, undo what it did, and return the cycle's path."""
     with pytest.raises(CircularDependencyError) as refusal, conn.transaction():
         act()
     return refusal.value.path

@@ -1,6 +1,6 @@
 """The typed functions on tasks and their parts: list, change, find, order, and their components.
 
-What moves a task, and what gates it, stands in test_tasks.py, test_claims.py and test_graph.py.
+Transitions and dependencies of a task are in test_tasks.py, test_claims.py and test_graph.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tasks: moves and their history, what the triggers fill in, keys, parents, what goes with what."""
+"""Tasks: transitions and their history, what triggers fill in, keys, parents, deletion."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def run(conn: Connection, text: str) -> list[Any]:
     return cursor.fetchall() if cursor.description else []
 
 
-# Moves
+# Transitions
 
 
 @pytest.mark.parametrize("old", Status)
@@ -161,7 +161,7 @@ def test_force_overrides_the_table_of_moves_and_nothing_else(conn: Connection, p
         dependencies.add_dependency(conn, task=plan.design, depends_on=plan.release)
 
 
-# Gates
+# Dependencies
 
 
 def test_a_move_to_pending_of_a_gated_task_lands_in_blocked(conn: Connection, plan: Plan) -> None:

@@ -1,4 +1,4 @@
-"""Workflows and their steps: what is made, changed, moved and cloned, and what is refused.
+"""Workflows and their steps: creation, changes, transitions and clones, and what is refused.
 
 The real CI job graphs beside the repository go in through the same functions.
 """

@@ -105,7 +105,7 @@ class Clock:
 async def idle(
     database: Database, monkeypatch: pytest.MonkeyPatch, workers: int, for_: float
 ) -> int:
-    """Let workers find nothing for so many seconds; return the statements sent after the start."""
+    """Let workers find nothing for *for_* seconds; return the statements sent after the start."""
     clock = Clock()
     wait = AsyncGuardedConnection.wait
 

@@ -68,7 +68,7 @@ def relations_of(task: OutgoingTask, kind: str) -> list[dict[str, Any]]:
 
 
 def is_as_imported(task: OutgoingTask) -> bool:
-    """Whether the status, and the reason of a hold, are still what the task's file said."""
+    """Return whether the status, and the reason of a hold, are still those of the task's file."""
     # What waits for its dependencies counts as pending: again.said_here.
     waits = task.status is TaskStatus.BLOCKED and task.blocked_reason is None
     status = TaskStatus.PENDING if waits else task.status

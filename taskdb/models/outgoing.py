@@ -11,7 +11,7 @@ from taskdb.models.types import DependencyType, TaskStatus
 
 @dataclass(slots=True)
 class OutgoingEdge(Model):
-    """What a task waits for, by its key."""
+    """Dependency of a task, by its key."""
 
     blocker: str
     dependency_type: DependencyType

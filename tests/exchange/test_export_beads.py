@@ -56,7 +56,7 @@ def issue(key: str, **more: Any) -> dict[str, Any]:
 
 
 def issues(path: Path) -> dict[str, dict[str, Any]]:
-    """What a file holds of each issue; its edges as a sorted list, without their moments."""
+    """Return each issue of a file; its edges as a sorted list, without their moments."""
     lines = [json.loads(line) for line in path.read_bytes().splitlines() if line.strip()]
     return {line["id"]: _plain(line) for line in lines if line.get("_type", "issue") == "issue"}
 

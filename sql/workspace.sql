@@ -162,6 +162,13 @@
 \ir triggers/generated_trd_documents_51_touch_updated_at.sql
 \ir triggers/agent_error_logs_50_touch_updated_at.sql
 \ir views/full_tasks.sql
+\ir views/project_summaries.sql
+\ir views/template_summaries.sql
+\ir views/workflow_summaries.sql
+\ir views/spec_summaries.sql
+\ir views/task_changes.sql
+\ir views/task_places.sql
+\ir views/full_steps.sql
 \ir views/task_claims.sql
 \ir views/file_conflicts.sql
 \ir functions/pass_time.sql

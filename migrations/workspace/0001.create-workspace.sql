@@ -6213,6 +6213,152 @@ inner join task_details as details on details.task_id = task.id;
 comment on view full_tasks is 'Tasks whole, as callers see them: tasks with task_details.';
 comment on column full_tasks.version is 'Grows with every edit; a transition leaves it alone.';
 
+-- Projects without their files, which may be long.
+create view project_summaries as
+select
+    project.id,
+    project.name,
+    project.type,
+    project.status,
+    project.owner_id,
+    project.dependencies,
+    project.deployment_config,
+    project.test_coverage,
+    project.security_score,
+    project.performance_score,
+    project.version,
+    project.created_at,
+    project.updated_at,
+    project.last_deployed_at
+from project_contexts as project;
+
+comment on view project_summaries is 'Projects without their codebase.';
+
+-- Templates without their files, which may be long.
+create view template_summaries as
+select
+    template.id,
+    template.name,
+    template.description,
+    template.category,
+    template.required_vars,
+    template.optional_vars,
+    template.tech_stack,
+    template.estimated_setup_time,
+    template.complexity,
+    template.tags,
+    template.created_at,
+    template.updated_at
+from templates as template;
+
+comment on view template_summaries is 'Templates without their files.';
+
+-- Workflows as callers see them, without what triggers keep.
+create view workflow_summaries as
+select
+    workflow.id,
+    workflow.name,
+    workflow.description,
+    workflow.status,
+    workflow.github_repo_url,
+    workflow.linear_issue_id,
+    workflow.trigger_type,
+    workflow.configuration,
+    workflow.metadata,
+    workflow.created_by,
+    workflow.created_at,
+    workflow.updated_at,
+    workflow.unhealthy_dependencies
+from workflows as workflow;
+
+comment on view workflow_summaries is 'Workflows without the columns that triggers keep.';
+
+-- Specifications without what they say, which may be long.
+create view spec_summaries as
+select
+    spec.id,
+    spec.spec_number,
+    spec.key,
+    spec.title,
+    spec.roadmap_item_id,
+    spec.status,
+    spec.spec_type,
+    spec.file_path,
+    spec.total_phases,
+    spec.phase_files,
+    spec.phase,
+    spec.current_phase_status,
+    spec.estimated_hours,
+    spec.actual_hours,
+    spec.created_by,
+    spec.updated_by,
+    spec.started_at,
+    spec.created_at,
+    spec.updated_at
+from technical_specs as spec;
+
+comment on view spec_summaries is 'Specifications without content and structure.';
+
+-- The history of all tasks, each entry with the key of its task.
+create view task_changes as
+select
+    entry.task_id,
+    task.key,
+    entry.seq,
+    entry.old_status,
+    entry.new_status,
+    entry.agent,
+    entry.note,
+    entry.forced,
+    entry.source,
+    entry.token,
+    entry.outcome,
+    entry.created_at
+from task_history as entry
+inner join tasks as task on task.id = entry.task_id;
+
+comment on view task_changes is 'The history of tasks, with their keys.';
+
+-- Where each task belongs: the keys of its feature and epic, for filters by them.
+create view task_places as
+select
+    details.task_id,
+    feature.key as feature,
+    epic.key as epic
+from task_details as details
+inner join features as feature on feature.id = details.feature_id
+inner join epics as epic on epic.id = feature.epic_id;
+
+comment on view task_places is 'The feature and the epic of each task that has one, by key.';
+
+-- The steps of workflows, each with the keys of what it needs.
+create view full_steps as
+select
+    step.id,
+    step.workflow_id,
+    step.key,
+    step.position,
+    step.title,
+    step.step_type,
+    step.configuration,
+    step.condition,
+    step.on_error,
+    step.max_attempts,
+    step.retry_delay,
+    step.timeout,
+    step.created_at,
+    step.updated_at,
+    array(
+        select cast(needed.key as text)
+        from workflow_step_needs as need
+        inner join workflow_steps as needed on needed.id = need.needs_id
+        where need.workflow_id = step.workflow_id and need.step_id = step.id
+        order by needed.key
+    ) as needs
+from workflow_steps as step;
+
+comment on view full_steps is 'Steps of workflows, with what they need.';
+
 -- Claims, from history: a claim is one attempt of one agent at one task. The row that it begins
 -- with carries its token; the next row of the task ends it.
 create view task_claims as

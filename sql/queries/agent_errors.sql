@@ -21,18 +21,7 @@ returning
 -- An error by its id.
 --
 -- plan: agent_error_logs_pkey
-select
-    log.id,
-    log.session_id,
-    log.node,
-    log.error_type,
-    log.message,
-    log.stack_trace,
-    log.retry_count,
-    log.recovered,
-    log.recovery_strategy,
-    log.created_at,
-    log.updated_at
+select log.*
 from agent_error_logs as log
 where log.id = :id;
 
@@ -43,18 +32,7 @@ where log.id = :id;
 update agent_error_logs as log
 set retry_count = log.retry_count + 1
 where log.id = :id
-returning
-    log.id,
-    log.session_id,
-    log.node,
-    log.error_type,
-    log.message,
-    log.stack_trace,
-    log.retry_count,
-    log.recovered,
-    log.recovery_strategy,
-    log.created_at,
-    log.updated_at;
+returning log.*;
 
 -- name: mark_recovered
 -- The agent got over it, and how.
@@ -65,35 +43,13 @@ set
     recovered = true,
     recovery_strategy = :recovery_strategy
 where log.id = :id
-returning
-    log.id,
-    log.session_id,
-    log.node,
-    log.error_type,
-    log.message,
-    log.stack_trace,
-    log.retry_count,
-    log.recovered,
-    log.recovery_strategy,
-    log.created_at,
-    log.updated_at;
+returning log.*;
 
 -- name: list_for_session
 -- The errors of a session, newest first.
 --
 -- plan: agent_error_logs_by_session
-select
-    log.id,
-    log.session_id,
-    log.node,
-    log.error_type,
-    log.message,
-    log.stack_trace,
-    log.retry_count,
-    log.recovered,
-    log.recovery_strategy,
-    log.created_at,
-    log.updated_at
+select log.*
 from agent_error_logs as log
 where
     log.session_id = :session_id
@@ -107,21 +63,9 @@ limit :limit;
 --
 -- plan: agent_error_logs_by_age, agent_error_logs_by_node, agent_error_logs_by_recovery,
 -- plan: agent_error_logs_by_node_and_recovery
-select
-    log.id,
-    log.session_id,
-    log.node,
-    log.error_type,
-    log.message,
-    log.stack_trace,
-    log.retry_count,
-    log.recovered,
-    log.recovery_strategy,
-    log.created_at,
-    log.updated_at
+select log.*
 from agent_error_logs as log
-where
-    true
+where true
     and log.node = :node                                            -- if :node
     and log.recovered = :recovered                                  -- if :recovered
     and (log.created_at, log.id)                                -- if :after_created_at :after_id
@@ -133,13 +77,7 @@ limit :limit;
 -- How often agents got over their errors, ever, by node.
 --
 -- plan: whole tables: it counts all errors
-select
-    recovery.node,
-    recovery.error_count,
-    recovery.recovered_count,
-    recovery.recovery_pct,
-    recovery.average_retries,
-    recovery.last_error_at
+select recovery.*
 from error_recovery as recovery
 order by recovery.node;
 

@@ -20,15 +20,7 @@ returning
 -- What was said in a session, newest first.
 --
 -- plan: tech_conversations_by_session
-select
-    said.id,
-    said.session_id,
-    said.research_id,
-    said.role,
-    said.message,
-    said.message_type,
-    said.metadata,
-    said.created_at
+select said.*
 from tech_conversations as said
 where
     said.session_id = :session_id
@@ -41,15 +33,7 @@ limit :limit;
 -- What was said about a research, newest first.
 --
 -- plan: tech_conversations_by_research
-select
-    said.id,
-    said.session_id,
-    said.research_id,
-    said.role,
-    said.message,
-    said.message_type,
-    said.metadata,
-    said.created_at
+select said.*
 from tech_conversations as said
 where
     said.session_id = :session_id

@@ -100,13 +100,7 @@ order by waiting.key;
 --
 -- plan: tasks_key_is_unique
 -- plan: task_dependencies_pkey
-select
-    obstacle.task_id,
-    obstacle.reason,
-    obstacle.blocker_id,
-    obstacle.blocker_key,
-    obstacle.dead,
-    obstacle.detail
+select obstacle.*
 from task_obstacles as obstacle
 where obstacle.task_id = (select task.id from tasks as task where task.key = :key)
 union all                                                           -- if :agent

@@ -17,14 +17,7 @@ returning
 -- A job by its id.
 --
 -- plan: design_jobs_pkey
-select
-    job.id,
-    job.project_id,
-    job.status,
-    job.error_message,
-    job.created_at,
-    job.updated_at,
-    job.completed_at
+select job.*
 from design_jobs as job
 where job.id = :id;
 
@@ -32,17 +25,9 @@ where job.id = :id;
 -- Jobs, newest first. Every filter is optional.
 --
 -- plan: design_jobs_by_creation, design_jobs_by_status, design_jobs_by_project
-select
-    job.id,
-    job.project_id,
-    job.status,
-    job.error_message,
-    job.created_at,
-    job.updated_at,
-    job.completed_at
+select job.*
 from design_jobs as job
-where
-    true
+where true
     and job.project_id = :project_id                                -- if :project_id
     and job.status = :status                                        -- if :status
     and (job.created_at, job.id)                                -- if :after_created_at :after_id
@@ -60,14 +45,7 @@ set
     error_message = :error_message,
     completed_at = case when :status::shared.design_job_status = 'completed' then now() end
 where job.id = :id and job.status = any(:old_statuses::shared.design_job_status[])
-returning
-    job.id,
-    job.project_id,
-    job.status,
-    job.error_message,
-    job.created_at,
-    job.updated_at,
-    job.completed_at;
+returning job.*;
 
 -- name: delete_job
 -- A job goes, with what it made and with the sessions that began with it.
@@ -95,13 +73,7 @@ returning
 -- One document of a job.
 --
 -- plan: design_outputs_once_per_type
-select
-    output.id,
-    output.design_job_id,
-    output.output_type,
-    output.content,
-    output.created_at,
-    output.updated_at
+select output.*
 from design_outputs as output
 where output.design_job_id = :design_job_id and output.output_type = :output_type;
 
@@ -146,13 +118,7 @@ returning
 -- The decisions of a job, in the order in which they were made.
 --
 -- plan: design_decisions_in_order
-select
-    decision.id,
-    decision.design_job_id,
-    decision.decision_type,
-    decision.value,
-    decision.reasoning,
-    decision.created_at
+select decision.*
 from design_decisions as decision
 where decision.design_job_id = :design_job_id
 order by decision.created_at, decision.id;
@@ -175,13 +141,7 @@ returning
 -- What a job said of its progress, newest first.
 --
 -- plan: design_progress_by_creation
-select
-    progress.id,
-    progress.design_job_id,
-    progress.stage,
-    progress.progress_percentage,
-    progress.message,
-    progress.created_at
+select progress.*
 from design_progress as progress
 where
     progress.design_job_id = :design_job_id

@@ -51,19 +51,7 @@ returning
 -- A document with all its texts.
 --
 -- plan: generated_trd_documents_pkey
-select
-    document.id,
-    document.session_id,
-    document.version,
-    document.trd_content,
-    document.api_specification,
-    document.database_schema,
-    document.architecture_diagram,
-    document.tech_stack_document,
-    document.quality_score,
-    document.validation_report,
-    document.created_at,
-    document.updated_at
+select document.*
 from generated_trd_documents as document
 where document.id = :id;
 
@@ -71,19 +59,7 @@ where document.id = :id;
 -- A version of a session's document, with all its texts.
 --
 -- plan: generated_trd_documents_version_once_per_session
-select
-    document.id,
-    document.session_id,
-    document.version,
-    document.trd_content,
-    document.api_specification,
-    document.database_schema,
-    document.architecture_diagram,
-    document.tech_stack_document,
-    document.quality_score,
-    document.validation_report,
-    document.created_at,
-    document.updated_at
+select document.*
 from generated_trd_documents as document
 where document.session_id = :session_id and document.version = :version;
 
@@ -91,19 +67,7 @@ where document.session_id = :session_id and document.version = :version;
 -- The newest version of a session's document, with all its texts.
 --
 -- plan: generated_trd_documents_version_once_per_session
-select
-    document.id,
-    document.session_id,
-    document.version,
-    document.trd_content,
-    document.api_specification,
-    document.database_schema,
-    document.architecture_diagram,
-    document.tech_stack_document,
-    document.quality_score,
-    document.validation_report,
-    document.created_at,
-    document.updated_at
+select document.*
 from generated_trd_documents as document
 where document.session_id = :session_id
 order by document.version desc

@@ -25,76 +25,23 @@ values (
     :created_by,
     :project_id
 )
-returning
-    id,
-    key,
-    title,
-    description,
-    status,
-    priority,
-    business_value,
-    file_path,
-    metadata,
-    created_by,
-    project_id,
-    created_at,
-    updated_at;
+returning epics.*;
 
 -- name: get
-select
-    epic.id,
-    epic.key,
-    epic.title,
-    epic.description,
-    epic.status,
-    epic.priority,
-    epic.business_value,
-    epic.file_path,
-    epic.metadata,
-    epic.created_by,
-    epic.project_id,
-    epic.created_at,
-    epic.updated_at
+select epic.*
 from epics as epic
 where epic.id = :id;
 
 -- name: get_by_key
-select
-    epic.id,
-    epic.key,
-    epic.title,
-    epic.description,
-    epic.status,
-    epic.priority,
-    epic.business_value,
-    epic.file_path,
-    epic.metadata,
-    epic.created_by,
-    epic.project_id,
-    epic.created_at,
-    epic.updated_at
+select epic.*
 from epics as epic
 where epic.key = :key;
 
 -- name: list_epics
 -- Epics in the order of their keys; a page begins after the last key of the one before.
-select
-    epic.id,
-    epic.key,
-    epic.title,
-    epic.description,
-    epic.status,
-    epic.priority,
-    epic.business_value,
-    epic.file_path,
-    epic.metadata,
-    epic.created_by,
-    epic.project_id,
-    epic.created_at,
-    epic.updated_at
+select epic.*
 from epics as epic
-where
-    true
+where true
     and epic.status = :status                                       -- if :status
     and epic.priority = :priority                                   -- if :priority
     and epic.project_id = :project_id                               -- if :project_id
@@ -116,20 +63,7 @@ set
     project_id = :project_id,                                       -- if :project_id
     updated_at = now()
 where epic.key = :key
-returning
-    epic.id,
-    epic.key,
-    epic.title,
-    epic.description,
-    epic.status,
-    epic.priority,
-    epic.business_value,
-    epic.file_path,
-    epic.metadata,
-    epic.created_by,
-    epic.project_id,
-    epic.created_at,
-    epic.updated_at;
+returning epic.*;
 
 -- name: delete
 -- An epic goes, with its features and their tasks.
@@ -145,14 +79,7 @@ returning epic.id;
 -- plan: epics_key_is_unique
 -- plan: features_by_epic
 -- plan: task_details_by_feature
-select
-    progress.epic_id,
-    progress.key,
-    progress.feature_count,
-    progress.task_count,
-    progress.completed_count,
-    progress.progress_pct,
-    progress.weighted_progress_pct
+select progress.*
 from epic_progress as progress
 where progress.epic_id = (select epic.id from epics as epic where epic.key = :key)
 limit 1;
@@ -161,13 +88,6 @@ limit 1;
 -- How far every epic is.
 --
 -- plan: whole tables: every task counts
-select
-    progress.epic_id,
-    progress.key,
-    progress.feature_count,
-    progress.task_count,
-    progress.completed_count,
-    progress.progress_pct,
-    progress.weighted_progress_pct
+select progress.*
 from epic_progress as progress
 order by progress.key;

@@ -16,26 +16,9 @@ with workflow as (
 ),
 
 step as (
-    select
-        step.key,
-        step.position,
-        step.title,
-        step.step_type,
-        step.configuration,
-        step.condition,
-        step.on_error,
-        step.max_attempts,
-        step.retry_delay,
-        step.timeout,
-        array(
-            select cast(needed.key as text)
-            from workflow_step_needs as need
-            inner join workflow_steps as needed on needed.id = need.needs_id
-            where need.workflow_id = step.workflow_id and need.step_id = step.id
-            order by needed.key
-        ) as needs
+    select step.*
     from workflow
-    inner join workflow_steps as step on step.workflow_id = workflow.id
+    inner join full_steps as step on step.workflow_id = workflow.id
 ),
 
 started as (
@@ -61,27 +44,7 @@ started as (
         :pull_request_number,
         :pull_request_state
     from workflow
-    returning
-        id,
-        workflow_id,
-        status,
-        trigger_type,
-        triggered_by,
-        configuration,
-        context,
-        branch,
-        commit_sha,
-        pull_request_number,
-        pull_request_state,
-        total_tasks,
-        completed_tasks,
-        failed_tasks,
-        resource_usage,
-        error_message,
-        started_at,
-        ended_at,
-        created_at,
-        updated_at
+    returning workflow_executions.*
 ),
 
 started_steps as (
@@ -143,27 +106,7 @@ from started;
 -- An execution by its id.
 --
 -- plan: workflow_executions_pkey
-select
-    execution.id,
-    execution.workflow_id,
-    execution.status,
-    execution.trigger_type,
-    execution.triggered_by,
-    execution.configuration,
-    execution.context,
-    execution.branch,
-    execution.commit_sha,
-    execution.pull_request_number,
-    execution.pull_request_state,
-    execution.total_tasks,
-    execution.completed_tasks,
-    execution.failed_tasks,
-    execution.resource_usage,
-    execution.error_message,
-    execution.started_at,
-    execution.ended_at,
-    execution.created_at,
-    execution.updated_at
+select execution.*
 from workflow_executions as execution
 where execution.id = :id;
 
@@ -172,30 +115,9 @@ where execution.id = :id;
 --
 -- plan: workflow_executions_by_start, workflow_executions_by_workflow,
 -- plan: workflow_executions_by_pull_request, workflow_executions_by_branch
-select
-    execution.id,
-    execution.workflow_id,
-    execution.status,
-    execution.trigger_type,
-    execution.triggered_by,
-    execution.configuration,
-    execution.context,
-    execution.branch,
-    execution.commit_sha,
-    execution.pull_request_number,
-    execution.pull_request_state,
-    execution.total_tasks,
-    execution.completed_tasks,
-    execution.failed_tasks,
-    execution.resource_usage,
-    execution.error_message,
-    execution.started_at,
-    execution.ended_at,
-    execution.created_at,
-    execution.updated_at
+select execution.*
 from workflow_executions as execution
-where
-    true
+where true
     and execution.workflow_id = :workflow_id                        -- if :workflow_id
     and execution.status = :status                                  -- if :status
     and execution.branch = :branch                                  -- if :branch
@@ -236,27 +158,7 @@ limit :limit;
 -- The steps of an execution, in the order of their places, and what became of each.
 --
 -- plan: execution_steps_pkey
-select
-    step.execution_id,
-    step.key,
-    step.position,
-    step.title,
-    step.step_type,
-    step.configuration,
-    cast(step.condition as text) as condition,
-    step.on_error,
-    step.max_attempts,
-    step.retry_delay,
-    step.timeout,
-    step.needs,
-    step.status,
-    step.attempt,
-    step.output,
-    step.error_message,
-    step.started_at,
-    step.deadline_at,
-    step.retry_at,
-    step.ended_at
+select step.*
 from execution_steps as step
 where step.execution_id = :id
 order by step.position, step.key;
@@ -274,27 +176,7 @@ set
     resource_usage = :resource_usage,                               -- if :resource_usage
     updated_at = now()
 where execution.id = :id
-returning
-    execution.id,
-    execution.workflow_id,
-    execution.status,
-    execution.trigger_type,
-    execution.triggered_by,
-    execution.configuration,
-    execution.context,
-    execution.branch,
-    execution.commit_sha,
-    execution.pull_request_number,
-    execution.pull_request_state,
-    execution.total_tasks,
-    execution.completed_tasks,
-    execution.failed_tasks,
-    execution.resource_usage,
-    execution.error_message,
-    execution.started_at,
-    execution.ended_at,
-    execution.created_at,
-    execution.updated_at;
+returning execution.*;
 
 -- name: next_steps
 -- The steps that can be begun now, in the order of their places. Those whose condition does
@@ -330,27 +212,7 @@ skipped as (
         and step.status = 'pending'
 )
 
-select
-    step.execution_id,
-    step.key,
-    step.position,
-    step.title,
-    step.step_type,
-    step.configuration,
-    cast(step.condition as text) as condition,
-    step.on_error,
-    step.max_attempts,
-    step.retry_delay,
-    step.timeout,
-    step.needs,
-    step.status,
-    step.attempt,
-    step.output,
-    step.error_message,
-    step.started_at,
-    step.deadline_at,
-    step.retry_at,
-    step.ended_at
+select step.*
 from candidate
 inner join execution_steps as step on step.execution_id = :id and step.key = candidate.key
 where candidate.condition_holds
@@ -395,27 +257,7 @@ where
     and step.key = :step
     and step.attempt = candidate.attempt
     and step.status in ('pending', 'retrying')
-returning
-    step.execution_id,
-    step.key,
-    step.position,
-    step.title,
-    step.step_type,
-    step.configuration,
-    cast(step.condition as text) as condition,
-    step.on_error,
-    step.max_attempts,
-    step.retry_delay,
-    step.timeout,
-    step.needs,
-    step.status,
-    step.attempt,
-    step.output,
-    step.error_message,
-    step.started_at,
-    step.deadline_at,
-    step.retry_at,
-    step.ended_at;
+returning step.*;
 
 -- name: complete_step
 -- An attempt succeeded. What it adds to the context, later conditions see.
@@ -442,27 +284,7 @@ done as (
         and step.key = :step
         and step.attempt = :attempt
         and step.status = 'in_progress'
-    returning
-        step.execution_id,
-        step.key,
-        step.position,
-        step.title,
-        step.step_type,
-        step.configuration,
-        cast(step.condition as text) as condition,
-        step.on_error,
-        step.max_attempts,
-        step.retry_delay,
-        step.timeout,
-        step.needs,
-        step.status,
-        step.attempt,
-        step.output,
-        step.error_message,
-        step.started_at,
-        step.deadline_at,
-        step.retry_at,
-        step.ended_at
+    returning step.*
 ),
 
 told as (
@@ -472,27 +294,7 @@ told as (
     where execution.id = done.execution_id and cast(:context as jsonb) is not null
 )
 
-select
-    done.execution_id,
-    done.key,
-    done.position,
-    done.title,
-    done.step_type,
-    done.configuration,
-    done.condition,
-    done.on_error,
-    done.max_attempts,
-    done.retry_delay,
-    done.timeout,
-    done.needs,
-    done.status,
-    done.attempt,
-    done.output,
-    done.error_message,
-    done.started_at,
-    done.deadline_at,
-    done.retry_at,
-    done.ended_at
+select done.*
 from done;
 
 -- name: fail_step
@@ -536,27 +338,7 @@ failed as (
         and step.key = :step
         and step.attempt = :attempt
         and step.status = 'in_progress'
-    returning
-        step.execution_id,
-        step.key,
-        step.position,
-        step.title,
-        step.step_type,
-        step.configuration,
-        cast(step.condition as text) as condition,
-        step.on_error,
-        step.max_attempts,
-        step.retry_delay,
-        step.timeout,
-        step.needs,
-        step.status,
-        step.attempt,
-        step.output,
-        step.error_message,
-        step.started_at,
-        step.deadline_at,
-        step.retry_at,
-        step.ended_at
+    returning step.*
 ),
 
 stopped as (
@@ -569,54 +351,14 @@ stopped as (
         and failed.on_error <> 'continue'
 )
 
-select
-    failed.execution_id,
-    failed.key,
-    failed.position,
-    failed.title,
-    failed.step_type,
-    failed.configuration,
-    failed.condition,
-    failed.on_error,
-    failed.max_attempts,
-    failed.retry_delay,
-    failed.timeout,
-    failed.needs,
-    failed.status,
-    failed.attempt,
-    failed.output,
-    failed.error_message,
-    failed.started_at,
-    failed.deadline_at,
-    failed.retry_at,
-    failed.ended_at
+select failed.*
 from failed;
 
 -- name: overdue_steps
 -- Attempts that have taken too long, the longest overdue first.
 --
 -- plan: execution_steps_by_deadline
-select
-    step.execution_id,
-    step.key,
-    step.position,
-    step.title,
-    step.step_type,
-    step.configuration,
-    cast(step.condition as text) as condition,
-    step.on_error,
-    step.max_attempts,
-    step.retry_delay,
-    step.timeout,
-    step.needs,
-    step.status,
-    step.attempt,
-    step.output,
-    step.error_message,
-    step.started_at,
-    step.deadline_at,
-    step.retry_at,
-    step.ended_at
+select step.*
 from execution_steps as step
 where step.deadline_at <= now()
 order by step.deadline_at, step.execution_id, step.key
@@ -634,27 +376,7 @@ set
     failed_tasks = coalesce(:failed_tasks, execution.failed_tasks),
     resource_usage = coalesce(:resource_usage, execution.resource_usage)
 where execution.id = :id
-returning
-    execution.id,
-    execution.workflow_id,
-    execution.status,
-    execution.trigger_type,
-    execution.triggered_by,
-    execution.configuration,
-    execution.context,
-    execution.branch,
-    execution.commit_sha,
-    execution.pull_request_number,
-    execution.pull_request_state,
-    execution.total_tasks,
-    execution.completed_tasks,
-    execution.failed_tasks,
-    execution.resource_usage,
-    execution.error_message,
-    execution.started_at,
-    execution.ended_at,
-    execution.created_at,
-    execution.updated_at;
+returning execution.*;
 
 -- name: fail_execution
 -- An execution has failed.
@@ -669,27 +391,7 @@ set
     failed_tasks = coalesce(:failed_tasks, execution.failed_tasks),
     resource_usage = coalesce(:resource_usage, execution.resource_usage)
 where execution.id = :id
-returning
-    execution.id,
-    execution.workflow_id,
-    execution.status,
-    execution.trigger_type,
-    execution.triggered_by,
-    execution.configuration,
-    execution.context,
-    execution.branch,
-    execution.commit_sha,
-    execution.pull_request_number,
-    execution.pull_request_state,
-    execution.total_tasks,
-    execution.completed_tasks,
-    execution.failed_tasks,
-    execution.resource_usage,
-    execution.error_message,
-    execution.started_at,
-    execution.ended_at,
-    execution.created_at,
-    execution.updated_at;
+returning execution.*;
 
 -- name: cancel_execution
 -- An execution is given up.
@@ -700,24 +402,4 @@ set
     status = 'cancelled',
     error_message = :reason
 where execution.id = :id
-returning
-    execution.id,
-    execution.workflow_id,
-    execution.status,
-    execution.trigger_type,
-    execution.triggered_by,
-    execution.configuration,
-    execution.context,
-    execution.branch,
-    execution.commit_sha,
-    execution.pull_request_number,
-    execution.pull_request_state,
-    execution.total_tasks,
-    execution.completed_tasks,
-    execution.failed_tasks,
-    execution.resource_usage,
-    execution.error_message,
-    execution.started_at,
-    execution.ended_at,
-    execution.created_at,
-    execution.updated_at;
+returning execution.*;

@@ -56,27 +56,7 @@ returning
 -- An external dependency by its id.
 --
 -- plan: external_dependencies_pkey
-select
-    dependency.id,
-    dependency.task_id,
-    dependency.workflow_id,
-    dependency.service,
-    dependency.resource,
-    cast(dependency.validation_rule as text) as validation_rule,
-    dependency.is_required,
-    dependency.health,
-    dependency.check_interval,
-    dependency.timeout,
-    dependency.max_retries,
-    dependency.retry_delay,
-    dependency.failed_checks,
-    dependency.response,
-    dependency.error_message,
-    dependency.metadata,
-    dependency.checked_at,
-    dependency.next_check_at,
-    dependency.created_at,
-    dependency.updated_at
+select dependency.*
 from external_dependencies as dependency
 where dependency.id = :id;
 
@@ -85,30 +65,9 @@ where dependency.id = :id;
 --
 -- plan: external_dependencies_pkey, external_dependencies_by_task,
 -- plan: external_dependencies_by_workflow, external_dependencies_by_health
-select
-    dependency.id,
-    dependency.task_id,
-    dependency.workflow_id,
-    dependency.service,
-    dependency.resource,
-    cast(dependency.validation_rule as text) as validation_rule,
-    dependency.is_required,
-    dependency.health,
-    dependency.check_interval,
-    dependency.timeout,
-    dependency.max_retries,
-    dependency.retry_delay,
-    dependency.failed_checks,
-    dependency.response,
-    dependency.error_message,
-    dependency.metadata,
-    dependency.checked_at,
-    dependency.next_check_at,
-    dependency.created_at,
-    dependency.updated_at
+select dependency.*
 from external_dependencies as dependency
-where
-    true
+where true
     and dependency.task_id = :task_id                               -- if :task_id
     and dependency.workflow_id = :workflow_id                       -- if :workflow_id
     and dependency.health = :health                                 -- if :health
@@ -133,27 +92,7 @@ set
     next_check_at = :next_check_at,                                 -- if :next_check_at
     updated_at = now()
 where dependency.id = :id
-returning
-    dependency.id,
-    dependency.task_id,
-    dependency.workflow_id,
-    dependency.service,
-    dependency.resource,
-    cast(dependency.validation_rule as text) as validation_rule,
-    dependency.is_required,
-    dependency.health,
-    dependency.check_interval,
-    dependency.timeout,
-    dependency.max_retries,
-    dependency.retry_delay,
-    dependency.failed_checks,
-    dependency.response,
-    dependency.error_message,
-    dependency.metadata,
-    dependency.checked_at,
-    dependency.next_check_at,
-    dependency.created_at,
-    dependency.updated_at;
+returning dependency.*;
 
 -- name: delete
 -- Nothing needs it any more.
@@ -185,50 +124,10 @@ taken as (
     set next_check_at = due.taken_until
     from due
     where dependency.id = due.id
-    returning
-        dependency.id,
-        dependency.task_id,
-        dependency.workflow_id,
-        dependency.service,
-        dependency.resource,
-        cast(dependency.validation_rule as text) as validation_rule,
-        dependency.is_required,
-        dependency.health,
-        dependency.check_interval,
-        dependency.timeout,
-        dependency.max_retries,
-        dependency.retry_delay,
-        dependency.failed_checks,
-        dependency.response,
-        dependency.error_message,
-        dependency.metadata,
-        dependency.checked_at,
-        dependency.next_check_at,
-        dependency.created_at,
-        dependency.updated_at
+    returning dependency.*
 )
 
-select
-    taken.id,
-    taken.task_id,
-    taken.workflow_id,
-    taken.service,
-    taken.resource,
-    taken.validation_rule,
-    taken.is_required,
-    taken.health,
-    taken.check_interval,
-    taken.timeout,
-    taken.max_retries,
-    taken.retry_delay,
-    taken.failed_checks,
-    taken.response,
-    taken.error_message,
-    taken.metadata,
-    taken.checked_at,
-    taken.next_check_at,
-    taken.created_at,
-    taken.updated_at
+select taken.*
 from taken
 order by taken.service, taken.id;
 
@@ -289,24 +188,4 @@ set
     next_check_at = seen.next_check_at
 from seen
 where dependency.id = seen.id
-returning
-    dependency.id,
-    dependency.task_id,
-    dependency.workflow_id,
-    dependency.service,
-    dependency.resource,
-    cast(dependency.validation_rule as text) as validation_rule,
-    dependency.is_required,
-    dependency.health,
-    dependency.check_interval,
-    dependency.timeout,
-    dependency.max_retries,
-    dependency.retry_delay,
-    dependency.failed_checks,
-    dependency.response,
-    dependency.error_message,
-    dependency.metadata,
-    dependency.checked_at,
-    dependency.next_check_at,
-    dependency.created_at,
-    dependency.updated_at;
+returning dependency.*;

@@ -23,56 +23,17 @@ values (
     :metadata,
     :created_by
 )
-returning
-    id,
-    epic_id,
-    key,
-    title,
-    description,
-    status,
-    progress_pct,
-    execution_order,
-    file_path,
-    metadata,
-    created_by,
-    created_at,
-    updated_at;
+returning features.*;
 
 -- name: get
 -- plan: features_pkey
-select
-    feature.id,
-    feature.epic_id,
-    feature.key,
-    feature.title,
-    feature.description,
-    feature.status,
-    feature.progress_pct,
-    feature.execution_order,
-    feature.file_path,
-    feature.metadata,
-    feature.created_by,
-    feature.created_at,
-    feature.updated_at
+select feature.*
 from features as feature
 where feature.id = :id;
 
 -- name: get_by_key
 -- plan: features_key_is_unique
-select
-    feature.id,
-    feature.epic_id,
-    feature.key,
-    feature.title,
-    feature.description,
-    feature.status,
-    feature.progress_pct,
-    feature.execution_order,
-    feature.file_path,
-    feature.metadata,
-    feature.created_by,
-    feature.created_at,
-    feature.updated_at
+select feature.*
 from features as feature
 where feature.key = :key;
 
@@ -80,23 +41,9 @@ where feature.key = :key;
 -- Features in the order of their keys; a page begins after the last key of the one before.
 --
 -- plan: features_key_is_unique, features_by_epic, features_by_status
-select
-    feature.id,
-    feature.epic_id,
-    feature.key,
-    feature.title,
-    feature.description,
-    feature.status,
-    feature.progress_pct,
-    feature.execution_order,
-    feature.file_path,
-    feature.metadata,
-    feature.created_by,
-    feature.created_at,
-    feature.updated_at
+select feature.*
 from features as feature
-where
-    true
+where true
     and feature.epic_id = :epic_id                                  -- if :epic_id
     and feature.status = :status                                    -- if :status
     and feature.key > :after_key                                    -- if :after_key
@@ -117,20 +64,7 @@ set
     metadata = :metadata,                                           -- if :metadata
     updated_at = now()
 where feature.key = :key
-returning
-    feature.id,
-    feature.epic_id,
-    feature.key,
-    feature.title,
-    feature.description,
-    feature.status,
-    feature.progress_pct,
-    feature.execution_order,
-    feature.file_path,
-    feature.metadata,
-    feature.created_by,
-    feature.created_at,
-    feature.updated_at;
+returning feature.*;
 
 -- name: delete
 -- A feature goes, with its tasks.
@@ -145,14 +79,7 @@ returning feature.id;
 --
 -- plan: features_key_is_unique
 -- plan: task_details_by_feature
-select
-    progress.feature_id,
-    progress.epic_id,
-    progress.key,
-    progress.task_count,
-    progress.counted_count,
-    progress.completed_count,
-    progress.progress_pct
+select progress.*
 from feature_progress as progress
 where progress.key = :key
 limit 1;
@@ -161,17 +88,9 @@ limit 1;
 -- How far every feature is, or those of one epic.
 --
 -- plan: whole tables without :epic_id: every task counts
-select
-    progress.feature_id,
-    progress.epic_id,
-    progress.key,
-    progress.task_count,
-    progress.counted_count,
-    progress.completed_count,
-    progress.progress_pct
+select progress.*
 from feature_progress as progress
-where
-    true
+where true
     and progress.epic_id = :epic_id                                 -- if :epic_id
 order by progress.key;
 

@@ -40,17 +40,7 @@ returning
 --
 -- plan: tasks_key_is_unique
 -- plan: task_files_path_once_per_task
-select
-    file.id,
-    file.task_id,
-    file.path,
-    file.content,
-    file.content_type,
-    file.size_bytes,
-    file.sha256,
-    file.metadata,
-    file.created_at,
-    file.updated_at
+select file.*
 from tasks as task
 inner join task_files as file on file.task_id = task.id
 where task.key = :task and file.path = :path;

@@ -6,14 +6,10 @@
 -- plan: whole tables without :epic: it counts all
 select count(*) as task_count
 from task_details as task
-where
-    true
-    and task.feature_id in (                                        -- if :epic
-        select feature.id                                           -- if :epic
-        from epics as epic                                          -- if :epic
-        inner join features as feature on feature.epic_id = epic.id  -- if :epic
-        where epic.key = :epic                                      -- if :epic
-    )                                                               -- if :epic
+where true
+    -- if :epic
+    and task.task_id in (select place.task_id from task_places as place where place.epic = :epic)
+    -- end if
     and task.task_id = any(:task_ids);                                 -- if :task_ids
 
 -- name: nodes
@@ -28,13 +24,10 @@ select
 from tasks as task
 inner join task_details as details on details.task_id = task.id
 left join features as feature on feature.id = details.feature_id
-where
-    true
-    and feature.epic_id = (                                         -- if :epic
-        select epic.id                                              -- if :epic
-        from epics as epic                                          -- if :epic
-        where epic.key = :epic                                      -- if :epic
-    )                                                               -- if :epic
+where true
+    -- if :epic
+    and task.id in (select place.task_id from task_places as place where place.epic = :epic)
+    -- end if
     and task.id = any(:task_ids)                                    -- if :task_ids
 order by task.graph_rank, task.id
 limit :limit;
@@ -54,14 +47,10 @@ from tasks as waiting
 inner join task_details as details on details.task_id = waiting.id
 inner join task_dependencies as edge on edge.task_id = waiting.id
 inner join tasks as blocker on blocker.id = edge.depends_on_id
-where
-    true
-    and details.feature_id in (                                     -- if :epic
-        select feature.id                                           -- if :epic
-        from epics as epic                                          -- if :epic
-        inner join features as feature on feature.epic_id = epic.id  -- if :epic
-        where epic.key = :epic                                      -- if :epic
-    )                                                               -- if :epic
+where true
+    -- if :epic
+    and waiting.id in (select place.task_id from task_places as place where place.epic = :epic)
+    -- end if
     and waiting.id = any(:task_ids)                                 -- if :task_ids
 order by waiting.graph_rank, waiting.id, blocker.graph_rank, blocker.id
 limit :limit;
@@ -78,8 +67,7 @@ select
     progress.completed_count
 from feature_progress as progress
 inner join features as feature on feature.id = progress.feature_id
-where
-    true
+where true
     and progress.epic_id = (                                        -- if :epic
         select epic.id                                              -- if :epic
         from epics as epic                                          -- if :epic
@@ -106,12 +94,9 @@ inner join features as blocker_feature on blocker_feature.id = blocker.feature_i
 where
     edge.dependency_type <> 'suggests'
     and waiting.feature_id <> blocker.feature_id
-    and waiting.feature_id in (                                     -- if :epic
-        select feature.id                                           -- if :epic
-        from epics as epic                                          -- if :epic
-        inner join features as feature on feature.epic_id = epic.id  -- if :epic
-        where epic.key = :epic                                      -- if :epic
-    )                                                               -- if :epic
+    -- if :epic
+    and waiting.task_id in (select place.task_id from task_places as place where place.epic = :epic)
+    -- end if
 group by waiting_feature.key, blocker_feature.key, blocker_feature.title
 order by waiting_feature.key, blocker_feature.key
 limit :limit;

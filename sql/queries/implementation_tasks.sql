@@ -266,29 +266,7 @@ order by wanted.place;
 
 -- name: get
 -- plan: tasks_key_is_unique
-select
-    task.task_id,
-    task.key,
-    task.spec_id,
-    task.spec_key,
-    task.title,
-    task.status,
-    task.effective_priority,
-    task.execution_order,
-    task.scope,
-    task.scope_description,
-    task.assigned_files,
-    task.branch_name,
-    task.worktree_path,
-    task.claimed_by,
-    task.claimed_at,
-    task.started_at,
-    task.completed_at,
-    task.commit_sha,
-    task.merged_at,
-    task.merge_commit_sha,
-    task.created_by,
-    task.created_at
+select task.*
 from spec_tasks as task
 where task.key = :key
 limit 1;
@@ -297,29 +275,7 @@ limit 1;
 -- The tasks of a specification, in the order of their work.
 --
 -- plan: implementation_tasks_by_spec, implementation_tasks_by_phase
-select
-    task.task_id,
-    task.key,
-    task.spec_id,
-    task.spec_key,
-    task.title,
-    task.status,
-    task.effective_priority,
-    task.execution_order,
-    task.scope,
-    task.scope_description,
-    task.assigned_files,
-    task.branch_name,
-    task.worktree_path,
-    task.claimed_by,
-    task.claimed_at,
-    task.started_at,
-    task.completed_at,
-    task.commit_sha,
-    task.merged_at,
-    task.merge_commit_sha,
-    task.created_by,
-    task.created_at
+select task.*
 from spec_tasks as task
 where
     task.spec_key = :spec
@@ -330,29 +286,7 @@ order by task.effective_priority, task.execution_order, task.created_at, task.ta
 -- Those of them that can be claimed now, in the order of the claim.
 --
 -- plan: implementation_tasks_by_spec, implementation_tasks_by_phase
-select
-    task.task_id,
-    task.key,
-    task.spec_id,
-    task.spec_key,
-    task.title,
-    task.status,
-    task.effective_priority,
-    task.execution_order,
-    task.scope,
-    task.scope_description,
-    task.assigned_files,
-    task.branch_name,
-    task.worktree_path,
-    task.claimed_by,
-    task.claimed_at,
-    task.started_at,
-    task.completed_at,
-    task.commit_sha,
-    task.merged_at,
-    task.merge_commit_sha,
-    task.created_by,
-    task.created_at
+select task.*
 from spec_tasks as task
 where
     task.spec_key = :spec

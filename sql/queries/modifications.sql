@@ -37,23 +37,7 @@ returning
 -- name: get
 --
 -- plan: modifications_pkey
-select
-    modification.id,
-    modification.project_id,
-    modification.request,
-    modification.requested_by,
-    modification.requested_at,
-    modification.impact_analysis,
-    modification.affected_files,
-    modification.status,
-    modification.base_version,
-    modification.approved_at,
-    modification.applied_at,
-    modification.ended_at,
-    modification.modified_files,
-    modification.test_results,
-    modification.created_at,
-    modification.updated_at
+select modification.*
 from modifications as modification
 where modification.id = :id;
 
@@ -62,26 +46,9 @@ where modification.id = :id;
 --
 -- plan: modifications_by_project, modifications_by_project_and_status,
 -- plan: modifications_by_requester, modifications_by_status, modifications_by_request
-select
-    modification.id,
-    modification.project_id,
-    modification.request,
-    modification.requested_by,
-    modification.requested_at,
-    modification.impact_analysis,
-    modification.affected_files,
-    modification.status,
-    modification.base_version,
-    modification.approved_at,
-    modification.applied_at,
-    modification.ended_at,
-    modification.modified_files,
-    modification.test_results,
-    modification.created_at,
-    modification.updated_at
+select modification.*
 from modifications as modification
-where
-    true
+where true
     and modification.project_id = :project_id                       -- if :project_id
     and modification.status = :status                               -- if :status
     and modification.requested_by = :requested_by                   -- if :requested_by
@@ -95,44 +62,12 @@ limit :limit;
 --
 -- plan: modifications_by_impact
 with found as materialized (
-    select
-        modification.id,
-        modification.project_id,
-        modification.request,
-        modification.requested_by,
-        modification.requested_at,
-        modification.impact_analysis,
-        modification.affected_files,
-        modification.status,
-        modification.base_version,
-        modification.approved_at,
-        modification.applied_at,
-        modification.ended_at,
-        modification.modified_files,
-        modification.test_results,
-        modification.created_at,
-        modification.updated_at
+    select modification.*
     from modifications as modification
     where modification.impact_analysis @> :impact
 )
 
-select
-    found.id,
-    found.project_id,
-    found.request,
-    found.requested_by,
-    found.requested_at,
-    found.impact_analysis,
-    found.affected_files,
-    found.status,
-    found.base_version,
-    found.approved_at,
-    found.applied_at,
-    found.ended_at,
-    found.modified_files,
-    found.test_results,
-    found.created_at,
-    found.updated_at
+select found.*
 from found
 order by found.id
 limit :limit;
@@ -142,44 +77,12 @@ limit :limit;
 --
 -- plan: modifications_by_test_results
 with found as materialized (
-    select
-        modification.id,
-        modification.project_id,
-        modification.request,
-        modification.requested_by,
-        modification.requested_at,
-        modification.impact_analysis,
-        modification.affected_files,
-        modification.status,
-        modification.base_version,
-        modification.approved_at,
-        modification.applied_at,
-        modification.ended_at,
-        modification.modified_files,
-        modification.test_results,
-        modification.created_at,
-        modification.updated_at
+    select modification.*
     from modifications as modification
     where modification.test_results @> :results
 )
 
-select
-    found.id,
-    found.project_id,
-    found.request,
-    found.requested_by,
-    found.requested_at,
-    found.impact_analysis,
-    found.affected_files,
-    found.status,
-    found.base_version,
-    found.approved_at,
-    found.applied_at,
-    found.ended_at,
-    found.modified_files,
-    found.test_results,
-    found.created_at,
-    found.updated_at
+select found.*
 from found
 order by found.id
 limit :limit;
@@ -189,52 +92,18 @@ limit :limit;
 --
 -- plan: modifications_pkey
 update modifications as modification
-set
-    status = 'approved'
+set status = 'approved'
 where modification.id = :id
-returning
-    modification.id,
-    modification.project_id,
-    modification.request,
-    modification.requested_by,
-    modification.requested_at,
-    modification.impact_analysis,
-    modification.affected_files,
-    modification.status,
-    modification.base_version,
-    modification.approved_at,
-    modification.applied_at,
-    modification.ended_at,
-    modification.modified_files,
-    modification.test_results,
-    modification.created_at,
-    modification.updated_at;
+returning modification.*;
 
 -- name: reject
 -- It shall not be made.
 --
 -- plan: modifications_pkey
 update modifications as modification
-set
-    status = 'rejected'
+set status = 'rejected'
 where modification.id = :id
-returning
-    modification.id,
-    modification.project_id,
-    modification.request,
-    modification.requested_by,
-    modification.requested_at,
-    modification.impact_analysis,
-    modification.affected_files,
-    modification.status,
-    modification.base_version,
-    modification.approved_at,
-    modification.applied_at,
-    modification.ended_at,
-    modification.modified_files,
-    modification.test_results,
-    modification.created_at,
-    modification.updated_at;
+returning modification.*;
 
 -- name: fail
 -- It could not be made.
@@ -245,23 +114,7 @@ set
     status = 'failed',
     test_results = coalesce(:test_results, modification.test_results)
 where modification.id = :id
-returning
-    modification.id,
-    modification.project_id,
-    modification.request,
-    modification.requested_by,
-    modification.requested_at,
-    modification.impact_analysis,
-    modification.affected_files,
-    modification.status,
-    modification.base_version,
-    modification.approved_at,
-    modification.applied_at,
-    modification.ended_at,
-    modification.modified_files,
-    modification.test_results,
-    modification.created_at,
-    modification.updated_at;
+returning modification.*;
 
 -- name: apply
 -- It is made: the trigger changes the project's files with it, or refuses. The project's row is
@@ -283,20 +136,4 @@ set
     test_results = :test_results
 from project
 where modification.id = :id and modification.project_id = project.id
-returning
-    modification.id,
-    modification.project_id,
-    modification.request,
-    modification.requested_by,
-    modification.requested_at,
-    modification.impact_analysis,
-    modification.affected_files,
-    modification.status,
-    modification.base_version,
-    modification.approved_at,
-    modification.applied_at,
-    modification.ended_at,
-    modification.modified_files,
-    modification.test_results,
-    modification.created_at,
-    modification.updated_at;
+returning modification.*;

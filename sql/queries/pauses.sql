@@ -46,13 +46,6 @@ where
 -- What is paused, the longest first.
 --
 -- plan: whole tables: they are few
-select
-    pause.id,
-    pause.epic_id,
-    pause.feature_id,
-    pause.agent_type,
-    pause.reason,
-    pause.created_by,
-    pause.created_at
+select pause.*
 from claim_pauses as pause
 order by pause.created_at, pause.id;

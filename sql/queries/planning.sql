@@ -2,7 +2,8 @@
 
 -- name: schedule
 -- The open tasks of an epic, a feature, a workflow or the whole plan, and those outside that
--- they wait for, with their earliest and latest times and slack.
+-- they wait for, with their earliest and latest times and slack. With :critical only one longest
+-- chain of them, in the order of work: what decides when all is done.
 --
 -- plan: tasks_by_status, task_details_by_feature, tasks_by_workflow, tasks_pkey
 -- plan: tasks_pkey
@@ -11,21 +12,14 @@ with scope as (
     from tasks as task
     where
         task.status in ('pending', 'blocked', 'in_progress', 'in_review')
-        and task.id in (                                            -- if :epic
-            select details.task_id                                  -- if :epic
-            from epics as epic                                      -- if :epic
-            inner join features as feature on feature.epic_id = epic.id  -- if :epic
-            inner join task_details as details                      -- if :epic
-                on details.feature_id = feature.id                  -- if :epic
-            where epic.key = :epic                                  -- if :epic
-        )                                                           -- if :epic
-        and task.id in (                                            -- if :feature
-            select details.task_id                                  -- if :feature
-            from features as feature                                -- if :feature
-            inner join task_details as details                      -- if :feature
-                on details.feature_id = feature.id                  -- if :feature
-            where feature.key = :feature                            -- if :feature
-        )                                                           -- if :feature
+        -- if :epic
+        and task.id in (select place.task_id from task_places as place where place.epic = :epic)
+        -- end if
+        -- if :feature
+        and task.id in (
+            select place.task_id from task_places as place where place.feature = :feature
+        )
+        -- end if
         and task.workflow_id = :workflow_id                         -- if :workflow_id
         and task.id = any(:task_ids)                                -- if :task_ids
 )
@@ -50,59 +44,13 @@ select
 from scope
 cross join lateral plan_schedule(scope.task_ids) as planned
 inner join tasks as task on task.id = planned.task_id
-order by planned.earliest_start_hours, planned.slack_hours, task.graph_rank, task.id;
-
--- name: critical_path
--- One longest chain of open tasks, in the order of work: what decides when all is done.
---
--- plan: tasks_by_status, task_details_by_feature, tasks_by_workflow, tasks_pkey
--- plan: tasks_pkey
-with scope as (
-    select array_agg(task.id) as task_ids
-    from tasks as task
-    where
-        task.status in ('pending', 'blocked', 'in_progress', 'in_review')
-        and task.id in (                                            -- if :epic
-            select details.task_id                                  -- if :epic
-            from epics as epic                                      -- if :epic
-            inner join features as feature on feature.epic_id = epic.id  -- if :epic
-            inner join task_details as details                      -- if :epic
-                on details.feature_id = feature.id                  -- if :epic
-            where epic.key = :epic                                  -- if :epic
-        )                                                           -- if :epic
-        and task.id in (                                            -- if :feature
-            select details.task_id                                  -- if :feature
-            from features as feature                                -- if :feature
-            inner join task_details as details                      -- if :feature
-                on details.feature_id = feature.id                  -- if :feature
-            where feature.key = :feature                            -- if :feature
-        )                                                           -- if :feature
-        and task.workflow_id = :workflow_id                         -- if :workflow_id
-        and task.id = any(:task_ids)                                -- if :task_ids
-)
-
-select
-    task.id,
-    task.key,
-    task.title,
-    task.status,
-    task.agent_type,
-    planned.in_scope as "in_scope!",  -- plan_schedule: no NULL
-    planned.stuck as "stuck!",  -- plan_schedule: no NULL
-    planned.hours as "hours!",  -- plan_schedule: no NULL
-    planned.hours_from as "hours_from!",  -- plan_schedule: no NULL
-    planned.wave as "wave!",  -- plan_schedule: no NULL
-    planned.earliest_start_hours as "earliest_start_hours!",  -- plan_schedule: no NULL
-    planned.earliest_finish_hours as "earliest_finish_hours!",  -- plan_schedule: no NULL
-    planned.latest_start_hours as "latest_start_hours!",  -- plan_schedule: no NULL
-    planned.latest_finish_hours as "latest_finish_hours!",  -- plan_schedule: no NULL
-    planned.slack_hours as "slack_hours!",  -- plan_schedule: no NULL
-    planned.path_step
-from scope
-cross join lateral plan_schedule(scope.task_ids) as planned
-inner join tasks as task on task.id = planned.task_id
-where planned.path_step is not null
-order by planned.path_step;
+where planned.path_step is not null                                 -- if :critical
+order by
+    planned.path_step,                                              -- if :critical
+    planned.earliest_start_hours,
+    planned.slack_hours,
+    task.graph_rank,
+    task.id;
 
 -- name: execution_waves
 -- What can run in parallel: wave 1 waits for nothing, wave n for something of wave n - 1.
@@ -115,21 +63,14 @@ with scope as (
     from tasks as task
     where
         task.status in ('pending', 'blocked', 'in_progress', 'in_review')
-        and task.id in (                                            -- if :epic
-            select details.task_id                                  -- if :epic
-            from epics as epic                                      -- if :epic
-            inner join features as feature on feature.epic_id = epic.id  -- if :epic
-            inner join task_details as details                      -- if :epic
-                on details.feature_id = feature.id                  -- if :epic
-            where epic.key = :epic                                  -- if :epic
-        )                                                           -- if :epic
-        and task.id in (                                            -- if :feature
-            select details.task_id                                  -- if :feature
-            from features as feature                                -- if :feature
-            inner join task_details as details                      -- if :feature
-                on details.feature_id = feature.id                  -- if :feature
-            where feature.key = :feature                            -- if :feature
-        )                                                           -- if :feature
+        -- if :epic
+        and task.id in (select place.task_id from task_places as place where place.epic = :epic)
+        -- end if
+        -- if :feature
+        and task.id in (
+            select place.task_id from task_places as place where place.feature = :feature
+        )
+        -- end if
         and task.workflow_id = :workflow_id                         -- if :workflow_id
         and task.id = any(:task_ids)                                -- if :task_ids
 ),

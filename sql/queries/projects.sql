@@ -45,22 +45,7 @@ returning
 -- A project with all its files, and without its secrets.
 --
 -- plan: project_contexts_pkey
-select
-    project.id,
-    project.name,
-    project.type,
-    project.status,
-    project.owner_id,
-    project.codebase,
-    project.dependencies,
-    project.deployment_config,
-    project.test_coverage,
-    project.security_score,
-    project.performance_score,
-    project.version,
-    project.created_at,
-    project.updated_at,
-    project.last_deployed_at
+select project.*
 from project_contexts as project
 where project.id = :id;
 
@@ -69,24 +54,9 @@ where project.id = :id;
 --
 -- plan: project_contexts_by_owner, project_contexts_by_owner_and_status,
 -- plan: project_contexts_by_status, project_contexts_by_type, project_contexts_by_creation
-select
-    project.id,
-    project.name,
-    project.type,
-    project.status,
-    project.owner_id,
-    project.dependencies,
-    project.deployment_config,
-    project.test_coverage,
-    project.security_score,
-    project.performance_score,
-    project.version,
-    project.created_at,
-    project.updated_at,
-    project.last_deployed_at
-from project_contexts as project
-where
-    true
+select project.*
+from project_summaries as project
+where true
     and project.owner_id = :owner_id                                -- if :owner_id
     and project.status = :status                                    -- if :status
     and project.type = :type                                        -- if :type
@@ -99,24 +69,9 @@ limit :limit;
 -- Projects in the order of their last change, the latest first.
 --
 -- plan: project_contexts_by_change
-select
-    project.id,
-    project.name,
-    project.type,
-    project.status,
-    project.owner_id,
-    project.dependencies,
-    project.deployment_config,
-    project.test_coverage,
-    project.security_score,
-    project.performance_score,
-    project.version,
-    project.created_at,
-    project.updated_at,
-    project.last_deployed_at
-from project_contexts as project
-where
-    true
+select project.*
+from project_summaries as project
+where true
     and (project.updated_at, project.id)                          -- if :after_updated_at :after_id
         < (:after_updated_at, :after_id)                          -- if :after_updated_at :after_id
 order by project.updated_at desc, project.id desc
@@ -130,21 +85,7 @@ limit :limit;
 --
 -- plan: project_contexts_by_codebase
 with found as materialized (
-    select
-        project.id,
-        project.name,
-        project.type,
-        project.status,
-        project.owner_id,
-        project.dependencies,
-        project.deployment_config,
-        project.test_coverage,
-        project.security_score,
-        project.performance_score,
-        project.version,
-        project.created_at,
-        project.updated_at,
-        project.last_deployed_at
+    select project.*
     from project_contexts as project
     where project.codebase @> :files
 )
@@ -176,21 +117,7 @@ limit :limit;
 --
 -- plan: project_contexts_by_codebase
 with found as materialized (
-    select
-        project.id,
-        project.name,
-        project.type,
-        project.status,
-        project.owner_id,
-        project.dependencies,
-        project.deployment_config,
-        project.test_coverage,
-        project.security_score,
-        project.performance_score,
-        project.version,
-        project.created_at,
-        project.updated_at,
-        project.last_deployed_at
+    select project.*
     from project_contexts as project
     where project.codebase ? :path
 )
@@ -222,40 +149,12 @@ limit :limit;
 --
 -- plan: whole tables: what most projects depend on is sought in most of them, the rest by index
 with found as materialized (
-    select
-        project.id,
-        project.name,
-        project.type,
-        project.status,
-        project.owner_id,
-        project.dependencies,
-        project.deployment_config,
-        project.test_coverage,
-        project.security_score,
-        project.performance_score,
-        project.version,
-        project.created_at,
-        project.updated_at,
-        project.last_deployed_at
-    from project_contexts as project
+    select project.*
+    from project_summaries as project
     where project.dependencies::text[] @> cast(:dependencies as text[])
 )
 
-select
-    found.id,
-    found.name,
-    found.type,
-    found.status,
-    found.owner_id,
-    found.dependencies,
-    found.deployment_config,
-    found.test_coverage,
-    found.security_score,
-    found.performance_score,
-    found.version,
-    found.created_at,
-    found.updated_at,
-    found.last_deployed_at
+select found.*
 from found
 order by found.id
 limit :limit;

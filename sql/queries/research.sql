@@ -22,17 +22,7 @@ returning
 -- A research by its id.
 --
 -- plan: tech_research_pkey
-select
-    research.id,
-    research.session_id,
-    research.technology_category,
-    research.gap_description,
-    research.researched_options,
-    research.selected_technology,
-    research.selection_reasoning,
-    research.decided_at,
-    research.created_at,
-    research.updated_at
+select research.*
 from tech_research as research
 where research.id = :id;
 
@@ -43,17 +33,7 @@ where research.id = :id;
 update tech_research as research
 set researched_options = :researched_options
 where research.id = :id
-returning
-    research.id,
-    research.session_id,
-    research.technology_category,
-    research.gap_description,
-    research.researched_options,
-    research.selected_technology,
-    research.selection_reasoning,
-    research.decided_at,
-    research.created_at,
-    research.updated_at;
+returning research.*;
 
 -- name: choose
 -- One of the options, and why.
@@ -65,33 +45,13 @@ set
     selection_reasoning = :reasoning,
     decided_at = now()
 where research.id = :id
-returning
-    research.id,
-    research.session_id,
-    research.technology_category,
-    research.gap_description,
-    research.researched_options,
-    research.selected_technology,
-    research.selection_reasoning,
-    research.decided_at,
-    research.created_at,
-    research.updated_at;
+returning research.*;
 
 -- name: list_for_session
 -- The research of a session, in the order in which it was begun.
 --
 -- plan: tech_research_in_order, tech_research_by_session_and_category
-select
-    research.id,
-    research.session_id,
-    research.technology_category,
-    research.gap_description,
-    research.researched_options,
-    research.selected_technology,
-    research.selection_reasoning,
-    research.decided_at,
-    research.created_at,
-    research.updated_at
+select research.*
 from tech_research as research
 where
     research.session_id = :session_id
@@ -102,17 +62,7 @@ order by research.created_at, research.id;
 -- What was researched in a category, by whatever session, newest first.
 --
 -- plan: tech_research_by_category
-select
-    research.id,
-    research.session_id,
-    research.technology_category,
-    research.gap_description,
-    research.researched_options,
-    research.selected_technology,
-    research.selection_reasoning,
-    research.decided_at,
-    research.created_at,
-    research.updated_at
+select research.*
 from tech_research as research
 where
     research.technology_category = :technology_category

@@ -6,21 +6,15 @@
 -- plan: whole tables: without a selective filter it chooses all
 select task.id
 from full_tasks as task
-where
-    true
+where true
     and task.status = any(:statuses)                                -- if :statuses
     and task.id = any(:within)                                      -- if :within
-    and task.feature_id in (                                        -- if :epic
-        select feature.id                                           -- if :epic
-        from epics as epic                                          -- if :epic
-        inner join features as feature on feature.epic_id = epic.id  -- if :epic
-        where epic.key = :epic                                      -- if :epic
-    )                                                               -- if :epic
-    and task.feature_id in (                                        -- if :feature
-        select feature.id                                           -- if :feature
-        from features as feature                                    -- if :feature
-        where feature.key = :feature                                -- if :feature
-    )                                                               -- if :feature
+    -- if :epic
+    and task.id in (select place.task_id from task_places as place where place.epic = :epic)
+    -- end if
+    -- if :feature
+    and task.id in (select place.task_id from task_places as place where place.feature = :feature)
+    -- end if
     and task.workflow_id = :workflow_id                             -- if :workflow_id
     and task.agent_type = :agent_type                               -- if :agent_type
     and task.labels @> array[cast(:label as text)]                  -- if :label

@@ -43,21 +43,7 @@ returning
 -- A session by its id.
 --
 -- plan: tech_spec_sessions_pkey
-select
-    session.id,
-    session.project_id,
-    session.design_job_id,
-    session.user_id,
-    session.status,
-    session.current_stage,
-    session.progress_percentage,
-    session.session_data,
-    session.websocket_url,
-    session.failure_reason,
-    session.newest_version,
-    session.created_at,
-    session.updated_at,
-    session.completed_at
+select session.*
 from tech_spec_sessions as session
 where session.id = :id;
 
@@ -67,24 +53,9 @@ where session.id = :id;
 -- plan: tech_spec_sessions_by_creation, tech_spec_sessions_by_status,
 -- plan: tech_spec_sessions_by_project, tech_spec_sessions_by_design_job,
 -- plan: tech_spec_sessions_by_user
-select
-    session.id,
-    session.project_id,
-    session.design_job_id,
-    session.user_id,
-    session.status,
-    session.current_stage,
-    session.progress_percentage,
-    session.session_data,
-    session.websocket_url,
-    session.failure_reason,
-    session.newest_version,
-    session.created_at,
-    session.updated_at,
-    session.completed_at
+select session.*
 from tech_spec_sessions as session
-where
-    true
+where true
     and session.status = :status                                    -- if :status
     and session.design_job_id = :design_job_id                      -- if :design_job_id
     and session.project_id = :project_id                            -- if :project_id
@@ -99,21 +70,9 @@ limit :limit;
 --
 -- plan: tech_spec_sessions_by_creation, tech_spec_sessions_by_status
 -- plan: design_jobs_pkey
-select
-    session.id,
-    session.project_id,
-    session.user_id,
-    session.status,
-    session.current_stage,
-    session.progress_percentage,
-    session.created_at,
-    session.design_job_id,
-    session.design_project_id,
-    session.design_status,
-    session.design_completed_at
+select session.*
 from session_jobs as session
-where
-    true
+where true
     and session.status = :status                                    -- if :status
     and (session.created_at, session.id)                        -- if :after_created_at :after_id
         < (:after_created_at, :after_id)                        -- if :after_created_at :after_id
@@ -125,24 +84,9 @@ limit :limit;
 --
 -- plan: tech_spec_sessions_pkey
 update tech_spec_sessions as session
-set
-    status = 'in_progress'
+set status = 'in_progress'
 where session.id = :id
-returning
-    session.id,
-    session.project_id,
-    session.design_job_id,
-    session.user_id,
-    session.status,
-    session.current_stage,
-    session.progress_percentage,
-    session.session_data,
-    session.websocket_url,
-    session.failure_reason,
-    session.newest_version,
-    session.created_at,
-    session.updated_at,
-    session.completed_at;
+returning session.*;
 
 -- name: update_progress
 -- How far a session is, where, and what its agent keeps; only what is given changes.
@@ -155,69 +99,25 @@ set
     session_data = :session_data,                                   -- if :session_data
     updated_at = now()
 where session.id = :id
-returning
-    session.id,
-    session.project_id,
-    session.design_job_id,
-    session.user_id,
-    session.status,
-    session.current_stage,
-    session.progress_percentage,
-    session.session_data,
-    session.websocket_url,
-    session.failure_reason,
-    session.newest_version,
-    session.created_at,
-    session.updated_at,
-    session.completed_at;
+returning session.*;
 
 -- name: pause
 -- A session waits for its user.
 --
 -- plan: tech_spec_sessions_pkey
 update tech_spec_sessions as session
-set
-    status = 'paused'
+set status = 'paused'
 where session.id = :id
-returning
-    session.id,
-    session.project_id,
-    session.design_job_id,
-    session.user_id,
-    session.status,
-    session.current_stage,
-    session.progress_percentage,
-    session.session_data,
-    session.websocket_url,
-    session.failure_reason,
-    session.newest_version,
-    session.created_at,
-    session.updated_at,
-    session.completed_at;
+returning session.*;
 
 -- name: complete
 -- A session is done; the trigger notes when.
 --
 -- plan: tech_spec_sessions_pkey
 update tech_spec_sessions as session
-set
-    status = 'completed'
+set status = 'completed'
 where session.id = :id
-returning
-    session.id,
-    session.project_id,
-    session.design_job_id,
-    session.user_id,
-    session.status,
-    session.current_stage,
-    session.progress_percentage,
-    session.session_data,
-    session.websocket_url,
-    session.failure_reason,
-    session.newest_version,
-    session.created_at,
-    session.updated_at,
-    session.completed_at;
+returning session.*;
 
 -- name: fail
 -- A session cannot go on, for a reason.
@@ -228,21 +128,7 @@ set
     status = 'failed',
     failure_reason = :reason
 where session.id = :id
-returning
-    session.id,
-    session.project_id,
-    session.design_job_id,
-    session.user_id,
-    session.status,
-    session.current_stage,
-    session.progress_percentage,
-    session.session_data,
-    session.websocket_url,
-    session.failure_reason,
-    session.newest_version,
-    session.created_at,
-    session.updated_at,
-    session.completed_at;
+returning session.*;
 
 -- name: delete
 -- A session goes, with its research, conversation, documents and errors.
@@ -258,17 +144,7 @@ returning session.id;
 -- plan: tech_spec_sessions_pkey
 -- plan: agent_error_logs_by_session
 -- plan: generated_trd_documents_version_once_per_session
-select
-    figures.id,
-    figures.project_id,
-    figures.status,
-    figures.created_at,
-    figures.duration,
-    figures.error_count,
-    figures.recovered_count,
-    figures.retry_count,
-    figures.newest_version,
-    figures.quality_score
+select figures.*
 from session_figures as figures
 where figures.id = :id
 limit 1;
@@ -277,14 +153,7 @@ limit 1;
 -- How all sessions went, by status.
 --
 -- plan: whole tables: it adds up all sessions
-select
-    statistics.status,
-    statistics.session_count,
-    statistics.average_duration,
-    statistics.error_count,
-    statistics.recovered_count,
-    statistics.sessions_with_errors_pct,
-    statistics.average_quality
+select statistics.*
 from session_statistics as statistics
 order by statistics.status;
 
@@ -306,7 +175,6 @@ select
     ) as sessions_with_errors_pct,
     round(avg(figures.quality_score), 2) as average_quality
 from session_figures as figures
-where
-    true
+where true
     and figures.created_at >= :since                                -- if :since
     and figures.created_at < :until;                                -- if :until

@@ -215,84 +215,21 @@ from spec;
 -- name: get
 --
 -- plan: technical_specs_pkey, technical_specs_type_is_for_tasks
-select
-    spec.id,
-    spec.spec_number,
-    spec.key,
-    spec.title,
-    spec.roadmap_item_id,
-    spec.status,
-    spec.spec_type,
-    spec.content,
-    spec.structure,
-    spec.file_path,
-    spec.total_phases,
-    spec.phase_files,
-    spec.phase,
-    spec.current_phase_status,
-    spec.estimated_hours,
-    spec.actual_hours,
-    spec.created_by,
-    spec.updated_by,
-    spec.started_at,
-    spec.created_at,
-    spec.updated_at
+select spec.*
 from technical_specs as spec
 where spec.id = :id;
 
 -- name: get_by_key
 --
 -- plan: technical_specs_key_is_taken_once
-select
-    spec.id,
-    spec.spec_number,
-    spec.key,
-    spec.title,
-    spec.roadmap_item_id,
-    spec.status,
-    spec.spec_type,
-    spec.content,
-    spec.structure,
-    spec.file_path,
-    spec.total_phases,
-    spec.phase_files,
-    spec.phase,
-    spec.current_phase_status,
-    spec.estimated_hours,
-    spec.actual_hours,
-    spec.created_by,
-    spec.updated_by,
-    spec.started_at,
-    spec.created_at,
-    spec.updated_at
+select spec.*
 from technical_specs as spec
 where spec.key = :key;
 
 -- name: get_by_number
 --
 -- plan: technical_specs_number_is_taken_once
-select
-    spec.id,
-    spec.spec_number,
-    spec.key,
-    spec.title,
-    spec.roadmap_item_id,
-    spec.status,
-    spec.spec_type,
-    spec.content,
-    spec.structure,
-    spec.file_path,
-    spec.total_phases,
-    spec.phase_files,
-    spec.phase,
-    spec.current_phase_status,
-    spec.estimated_hours,
-    spec.actual_hours,
-    spec.created_by,
-    spec.updated_by,
-    spec.started_at,
-    spec.created_at,
-    spec.updated_at
+select spec.*
 from technical_specs as spec
 where spec.spec_number = :spec_number;
 
@@ -300,28 +237,7 @@ where spec.spec_number = :spec_number;
 -- The newest that specifies it.
 --
 -- plan: technical_specs_by_roadmap_item
-select
-    spec.id,
-    spec.spec_number,
-    spec.key,
-    spec.title,
-    spec.roadmap_item_id,
-    spec.status,
-    spec.spec_type,
-    spec.content,
-    spec.structure,
-    spec.file_path,
-    spec.total_phases,
-    spec.phase_files,
-    spec.phase,
-    spec.current_phase_status,
-    spec.estimated_hours,
-    spec.actual_hours,
-    spec.created_by,
-    spec.updated_by,
-    spec.started_at,
-    spec.created_at,
-    spec.updated_at
+select spec.*
 from technical_specs as spec
 where spec.roadmap_item_id = :roadmap_item_id
 order by spec.spec_number desc
@@ -330,57 +246,19 @@ limit 1;
 -- name: get_summary
 --
 -- plan: technical_specs_key_is_taken_once
-select
-    spec.id,
-    spec.spec_number,
-    spec.key,
-    spec.title,
-    spec.roadmap_item_id,
-    spec.status,
-    spec.spec_type,
-    spec.file_path,
-    spec.total_phases,
-    spec.phase_files,
-    spec.phase,
-    spec.current_phase_status,
-    spec.estimated_hours,
-    spec.actual_hours,
-    spec.created_by,
-    spec.updated_by,
-    spec.started_at,
-    spec.created_at,
-    spec.updated_at
-from technical_specs as spec
-where spec.key = :key;
+select spec.*
+from spec_summaries as spec
+where spec.key = :key
+limit 1;
 
 -- name: list_specs
 -- Specifications, the highest number first; a page begins below the last number before.
 --
 -- plan: technical_specs_number_is_taken_once, technical_specs_by_status,
 -- plan: technical_specs_by_roadmap_item
-select
-    spec.id,
-    spec.spec_number,
-    spec.key,
-    spec.title,
-    spec.roadmap_item_id,
-    spec.status,
-    spec.spec_type,
-    spec.file_path,
-    spec.total_phases,
-    spec.phase_files,
-    spec.phase,
-    spec.current_phase_status,
-    spec.estimated_hours,
-    spec.actual_hours,
-    spec.created_by,
-    spec.updated_by,
-    spec.started_at,
-    spec.created_at,
-    spec.updated_at
-from technical_specs as spec
-where
-    true
+select spec.*
+from spec_summaries as spec
+where true
     and spec.status = :status                                       -- if :status
     and spec.spec_type = :spec_type                                 -- if :spec_type
     and spec.roadmap_item_id = :roadmap_item_id                     -- if :roadmap_item_id
@@ -521,11 +399,7 @@ where task.key = :key and phase.name is not null;
 -- The phases of a specification, without their contents.
 --
 -- plan: technical_specs_key_is_taken_once
-select
-    phase.spec_id,
-    phase.number,
-    phase.name,
-    phase.hours
+select phase.*
 from technical_specs as spec
 inner join spec_phases as phase on phase.spec_id = spec.id
 where spec.key = :key
@@ -572,29 +446,10 @@ returning edge.spec_id;
 -- What a specification builds on.
 --
 -- plan: technical_specs_key_is_taken_once
-select
-    other.id,
-    other.spec_number,
-    other.key,
-    other.title,
-    other.roadmap_item_id,
-    other.status,
-    other.spec_type,
-    other.file_path,
-    other.total_phases,
-    other.phase_files,
-    other.phase,
-    other.current_phase_status,
-    other.estimated_hours,
-    other.actual_hours,
-    other.created_by,
-    other.updated_by,
-    other.started_at,
-    other.created_at,
-    other.updated_at
+select other.*
 from technical_specs as spec
 inner join spec_dependencies as edge on edge.spec_id = spec.id
-inner join technical_specs as other on other.id = edge.depends_on_id
+inner join spec_summaries as other on other.id = edge.depends_on_id
 where spec.key = :key
 order by other.spec_number;
 
@@ -602,29 +457,10 @@ order by other.spec_number;
 -- What builds on a specification.
 --
 -- plan: spec_dependencies_by_blocker
-select
-    other.id,
-    other.spec_number,
-    other.key,
-    other.title,
-    other.roadmap_item_id,
-    other.status,
-    other.spec_type,
-    other.file_path,
-    other.total_phases,
-    other.phase_files,
-    other.phase,
-    other.current_phase_status,
-    other.estimated_hours,
-    other.actual_hours,
-    other.created_by,
-    other.updated_by,
-    other.started_at,
-    other.created_at,
-    other.updated_at
+select other.*
 from technical_specs as spec
 inner join spec_dependencies as edge on edge.depends_on_id = spec.id
-inner join technical_specs as other on other.id = edge.spec_id
+inner join spec_summaries as other on other.id = edge.spec_id
 where spec.key = :key
 order by other.spec_number;
 
@@ -660,23 +496,7 @@ order by best.rank desc, best.spec_id;
 -- How far a specification is, and its hours.
 --
 -- plan: implementation_tasks_by_spec, implementation_tasks_by_phase
-select
-    progress.spec_id,
-    progress.key,
-    progress.title,
-    progress.status,
-    progress.total_phases,
-    progress.task_count,
-    progress.counted_count,
-    progress.completed_count,
-    progress.in_progress_count,
-    progress.merged_count,
-    progress.progress_pct,
-    progress.estimated_hours,
-    progress.phase_hours,
-    progress.task_estimated_hours,
-    progress.actual_hours,
-    progress.task_actual_hours
+select progress.*
 from spec_progress as progress
 where progress.key = :key
 limit 1;
@@ -685,22 +505,6 @@ limit 1;
 -- How far every specification is.
 --
 -- plan: whole tables: every task of a specification counts
-select
-    progress.spec_id,
-    progress.key,
-    progress.title,
-    progress.status,
-    progress.total_phases,
-    progress.task_count,
-    progress.counted_count,
-    progress.completed_count,
-    progress.in_progress_count,
-    progress.merged_count,
-    progress.progress_pct,
-    progress.estimated_hours,
-    progress.phase_hours,
-    progress.task_estimated_hours,
-    progress.actual_hours,
-    progress.task_actual_hours
+select progress.*
 from spec_progress as progress
 order by progress.key;

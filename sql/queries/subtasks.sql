@@ -22,29 +22,13 @@ select
     :title,
     :description
 from list
-returning
-    id,
-    task_id,
-    position,
-    title,
-    description,
-    status,
-    created_at,
-    updated_at;
+returning subtasks.*;
 
 -- name: list_subtasks
 -- A task's checklist, in order.
 --
 -- plan: subtasks_in_order
-select
-    subtask.id,
-    subtask.task_id,
-    subtask.position,
-    subtask.title,
-    subtask.description,
-    subtask.status,
-    subtask.created_at,
-    subtask.updated_at
+select subtask.*
 from tasks as task
 inner join subtasks as subtask on subtask.task_id = task.id
 where task.key = :task
@@ -57,15 +41,7 @@ order by subtask.position, subtask.created_at, subtask.id;
 update subtasks
 set status = :status
 where id = :id
-returning
-    id,
-    task_id,
-    position,
-    title,
-    description,
-    status,
-    created_at,
-    updated_at;
+returning subtasks.*;
 
 -- name: reorder
 -- The lines of a task take the places of their ids in the list; others stay behind them.

@@ -35,32 +35,11 @@ with task as (
         true
     )
     -- (No trigger sees this column: the row stays as it is.)
-    on conflict (key)                                               -- if :if_exists
-    do update set lease_expires_at = tasks.lease_expires_at         -- if :if_exists
-    returning
-        id,
-        key,
-        workflow_id,
-        workflow_execution_id,
-        title,
-        status,
-        priority,
-        effective_priority,
-        agent_type,
-        assigned_agent,
-        execution_order,
-        blocked_reason,
-        error_message,
-        scheduled_at,
-        max_attempts,
-        failed_attempts,
-        open_dependencies,
-        started_at,
-        blocked_at,
-        completed_at,
-        created_at,
-        updated_at,
-        version
+    -- if :if_exists
+    on conflict (key)
+    do update set lease_expires_at = tasks.lease_expires_at
+    -- end if
+    returning tasks.*
 ),
 
 new_details as (
@@ -103,21 +82,7 @@ new_details as (
         :created_by
     from task
     on conflict (task_id) do nothing                                -- if :if_exists
-    returning
-        feature_id,
-        parent_id,
-        description,
-        complexity_score,
-        estimated_hours,
-        actual_hours,
-        requirements,
-        context,
-        metadata,
-        labels,
-        file_path,
-        created_by,
-        updated_at,
-        version
+    returning task_details.*
 )
 
 select
@@ -158,40 +123,14 @@ select
     task.version + details.version as "version!"  -- both are not null
 from task
 cross join lateral (
-    select
-        new_details.feature_id,
-        new_details.parent_id,
-        new_details.description,
-        new_details.complexity_score,
-        new_details.estimated_hours,
-        new_details.actual_hours,
-        new_details.requirements,
-        new_details.context,
-        new_details.metadata,
-        new_details.labels,
-        new_details.file_path,
-        new_details.created_by,
-        new_details.updated_at,
-        new_details.version
+    select new_details.*
     from new_details
-    union all                                                       -- if :if_exists
-    select                                                          -- if :if_exists
-        old_details.feature_id,                                     -- if :if_exists
-        old_details.parent_id,                                      -- if :if_exists
-        old_details.description,                                    -- if :if_exists
-        old_details.complexity_score,                               -- if :if_exists
-        old_details.estimated_hours,                                -- if :if_exists
-        old_details.actual_hours,                                   -- if :if_exists
-        old_details.requirements,                                   -- if :if_exists
-        old_details.context,                                        -- if :if_exists
-        old_details.metadata,                                       -- if :if_exists
-        old_details.labels,                                         -- if :if_exists
-        old_details.file_path,                                      -- if :if_exists
-        old_details.created_by,                                     -- if :if_exists
-        old_details.updated_at,                                     -- if :if_exists
-        old_details.version                                         -- if :if_exists
-    from details_of(task.id) as old_details                         -- if :if_exists
-    where not exists (select from new_details)                      -- if :if_exists
+    -- if :if_exists
+    union all
+    select old_details.*
+    from details_of(task.id) as old_details
+    where not exists (select from new_details)
+    -- end if
 ) as details
 limit 1;
 
@@ -264,89 +203,19 @@ where task.key = any(:keys);
 -- A task by its id.
 --
 -- plan: tasks_pkey
-select
-    task.id,
-    task.key,
-    details.feature_id,
-    task.workflow_id,
-    task.workflow_execution_id,
-    details.parent_id,
-    task.title,
-    details.description,
-    task.status,
-    task.priority,
-    task.effective_priority,
-    task.agent_type,
-    task.assigned_agent,
-    details.complexity_score,
-    details.estimated_hours,
-    details.actual_hours,
-    task.execution_order,
-    details.requirements,
-    details.context,
-    details.metadata,
-    details.labels,
-    details.file_path,
-    task.blocked_reason,
-    task.error_message,
-    task.scheduled_at,
-    task.max_attempts,
-    task.failed_attempts,
-    task.open_dependencies,
-    details.created_by,
-    task.started_at,
-    task.blocked_at,
-    task.completed_at,
-    task.created_at,
-    greatest(task.updated_at, details.updated_at) as updated_at,
-    task.version + details.version as version
-from tasks as task
-inner join task_details as details on details.task_id = task.id
-where task.id = :id;
+select task.*
+from full_tasks as task
+where task.id = :id
+limit 1;
 
 -- name: get_by_key
 -- A task by its key.
 --
 -- plan: tasks_key_is_unique
-select
-    task.id,
-    task.key,
-    details.feature_id,
-    task.workflow_id,
-    task.workflow_execution_id,
-    details.parent_id,
-    task.title,
-    details.description,
-    task.status,
-    task.priority,
-    task.effective_priority,
-    task.agent_type,
-    task.assigned_agent,
-    details.complexity_score,
-    details.estimated_hours,
-    details.actual_hours,
-    task.execution_order,
-    details.requirements,
-    details.context,
-    details.metadata,
-    details.labels,
-    details.file_path,
-    task.blocked_reason,
-    task.error_message,
-    task.scheduled_at,
-    task.max_attempts,
-    task.failed_attempts,
-    task.open_dependencies,
-    details.created_by,
-    task.started_at,
-    task.blocked_at,
-    task.completed_at,
-    task.created_at,
-    greatest(task.updated_at, details.updated_at) as updated_at,
-    task.version + details.version as version
-from tasks as task
-inner join task_details as details on details.task_id = task.id
-where task.key = :key;
+select task.*
+from full_tasks as task
+where task.key = :key
+limit 1;
 
 -- name: list_tasks
 -- Tasks, newest first. Every filter is optional; a page begins after the last row of the
@@ -376,19 +245,16 @@ select
     task.completed_at
 from tasks as task
 inner join task_details as details on details.task_id = task.id
-where
-    true
+where true
     and task.status = :status                                       -- if :status
     and details.agent_type = :agent_type                               -- if :agent_type
     and details.assigned_agent = :assigned_agent                       -- if :assigned_agent
     and details.priority = :priority                                   -- if :priority
     and details.priority <= :at_least                                  -- if :at_least
     and details.feature_id = :feature_id                               -- if :feature_id
-    and details.feature_id in (                                        -- if :epic_id
-        select feature.id                                           -- if :epic_id
-        from features as feature                                    -- if :epic_id
-        where feature.epic_id = :epic_id                            -- if :epic_id
-    )                                                               -- if :epic_id
+    -- if :epic_id
+    and details.feature_id in (select f.id from features as f where f.epic_id = :epic_id)
+    -- end if
     and task.workflow_id = :workflow_id                             -- if :workflow_id
     and task.workflow_execution_id = :workflow_execution_id     -- if :workflow_execution_id
     and details.parent_id = :parent_id                                 -- if :parent_id
@@ -411,16 +277,7 @@ limit :limit;
 -- plan: tasks_ready_in_order, tasks_to_claim_by_type
 with found as (
     (
-        select
-            task.id,
-            task.key,
-            task.title,
-            task.status,
-            task.effective_priority,
-            task.agent_type,
-            task.assigned_agent,
-            task.place,
-            task.created_at
+        select task.*
         from tasks as task
         where
             task.is_ready
@@ -436,16 +293,7 @@ with found as (
     )
     union all
     (
-        select
-            task.id,
-            task.key,
-            task.title,
-            task.status,
-            task.effective_priority,
-            task.agent_type,
-            task.assigned_agent,
-            task.place,
-            task.created_at
+        select task.*
         from tasks as task
         cross join lateral (
             select from ready_tasks as ready where ready.id = task.id offset 0
@@ -460,16 +308,7 @@ with found as (
     )
     union all
     (
-        select
-            task.id,
-            task.key,
-            task.title,
-            task.status,
-            task.effective_priority,
-            task.agent_type,
-            task.assigned_agent,
-            task.place,
-            task.created_at
+        select task.*
         from tasks as task
         cross join lateral (
             select from ready_tasks as ready where ready.id = task.id offset 0
@@ -566,22 +405,7 @@ details as (
         task_id = own.task_id
     from target
     where own.task_id = target.id
-    returning
-        own.task_id,
-        own.feature_id,
-        own.parent_id,
-        own.description,
-        own.complexity_score,
-        own.estimated_hours,
-        own.actual_hours,
-        own.requirements,
-        own.context,
-        own.metadata,
-        own.labels,
-        own.file_path,
-        own.created_by,
-        own.updated_at,
-        own.version
+    returning own.*
 )
 
 update tasks as task

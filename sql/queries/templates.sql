@@ -43,20 +43,7 @@ returning
 -- name: get
 --
 -- plan: templates_pkey
-select
-    template.id,
-    template.name,
-    template.description,
-    template.category,
-    template.files,
-    template.required_vars,
-    template.optional_vars,
-    template.tech_stack,
-    template.estimated_setup_time,
-    template.complexity,
-    template.tags,
-    template.created_at,
-    template.updated_at
+select template.*
 from templates as template
 where template.id = :id;
 
@@ -65,22 +52,9 @@ where template.id = :id;
 --
 -- plan: templates_by_creation, templates_by_category, templates_by_complexity,
 -- plan: templates_by_tech_stack, templates_by_tags
-select
-    template.id,
-    template.name,
-    template.description,
-    template.category,
-    template.required_vars,
-    template.optional_vars,
-    template.tech_stack,
-    template.estimated_setup_time,
-    template.complexity,
-    template.tags,
-    template.created_at,
-    template.updated_at
-from templates as template
-where
-    true
+select template.*
+from template_summaries as template
+where true
     and template.category = :category                               -- if :category
     and template.complexity = :complexity                           -- if :complexity
     and template.tech_stack::text[] @> cast(:tech_stack as text[])  -- if :tech_stack
@@ -93,19 +67,7 @@ limit :limit;
 --
 -- plan: templates_by_files
 with found as materialized (
-    select
-        template.id,
-        template.name,
-        template.description,
-        template.category,
-        template.required_vars,
-        template.optional_vars,
-        template.tech_stack,
-        template.estimated_setup_time,
-        template.complexity,
-        template.tags,
-        template.created_at,
-        template.updated_at
+    select template.*
     from templates as template
     where template.files ? :path
 )
@@ -145,20 +107,7 @@ set
     tags = :tags,                                                   -- if :tags
     updated_at = now()
 where template.id = :id
-returning
-    template.id,
-    template.name,
-    template.description,
-    template.category,
-    template.files,
-    template.required_vars,
-    template.optional_vars,
-    template.tech_stack,
-    template.estimated_setup_time,
-    template.complexity,
-    template.tags,
-    template.created_at,
-    template.updated_at;
+returning template.*;
 
 -- name: delete
 -- A template goes; projects made with it stay.

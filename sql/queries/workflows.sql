@@ -75,40 +75,24 @@ where step.workflow_id = :workflow_id;
 -- plan: workflows_pkey, workflows_health_once
 with original as (
     select
-        workflow.id,
-        uuidv7() as new_id,
-        workflow.description,
-        workflow.github_repo_url,
-        workflow.linear_issue_id,
-        workflow.trigger_type,
-        workflow.configuration,
-        workflow.metadata
+        workflow.*,
+        uuidv7() as new_id
     from workflows as workflow
     where workflow.id = :id
 ),
 
 step as (
     select
-        old.id,
+        old.*,
         uuidv7() as new_id,
-        original.new_id as workflow_id,
-        old.key,
-        old.position,
-        old.title,
-        old.step_type,
-        old.configuration,
-        old.condition,
-        old.on_error,
-        old.max_attempts,
-        old.retry_delay,
-        old.timeout
+        original.new_id as new_workflow_id
     from original
     inner join workflow_steps as old on old.workflow_id = original.id
 ),
 
 need as (
     select
-        waiting.workflow_id,
+        waiting.new_workflow_id as workflow_id,
         waiting.new_id as step_id,
         needed.new_id as needs_id
     from original
@@ -140,20 +124,7 @@ workflow as (
         original.metadata,
         :created_by
     from original
-    returning
-        id,
-        name,
-        description,
-        status,
-        github_repo_url,
-        linear_issue_id,
-        trigger_type,
-        configuration,
-        metadata,
-        unhealthy_dependencies,
-        created_by,
-        created_at,
-        updated_at
+    returning workflows.*
 ),
 
 copied_steps as (
@@ -173,7 +144,7 @@ copied_steps as (
     )
     select
         step.new_id,
-        step.workflow_id,
+        step.new_workflow_id,
         step.key,
         step.position,
         step.title,
@@ -216,44 +187,18 @@ from workflow;
 -- A workflow by its id.
 --
 -- plan: workflows_pkey, workflows_health_once
-select
-    workflow.id,
-    workflow.name,
-    workflow.description,
-    workflow.status,
-    workflow.github_repo_url,
-    workflow.linear_issue_id,
-    workflow.trigger_type,
-    workflow.configuration,
-    workflow.metadata,
-    workflow.unhealthy_dependencies,
-    workflow.created_by,
-    workflow.created_at,
-    workflow.updated_at
-from workflows as workflow
-where workflow.id = :id;
+select workflow.*
+from workflow_summaries as workflow
+where workflow.id = :id
+limit 1;
 
 -- name: list_workflows
 -- Workflows, newest first. Every filter is optional.
 --
 -- plan: workflows_by_creation, workflows_by_status, workflows_by_repository
-select
-    workflow.id,
-    workflow.name,
-    workflow.description,
-    workflow.status,
-    workflow.github_repo_url,
-    workflow.linear_issue_id,
-    workflow.trigger_type,
-    workflow.configuration,
-    workflow.metadata,
-    workflow.unhealthy_dependencies,
-    workflow.created_by,
-    workflow.created_at,
-    workflow.updated_at
-from workflows as workflow
-where
-    true
+select workflow.*
+from workflow_summaries as workflow
+where true
     and workflow.status = :status                                   -- if :status
     and workflow.trigger_type = :trigger_type                       -- if :trigger_type
     and workflow.github_repo_url = :github_repo_url                 -- if :github_repo_url
@@ -266,21 +211,8 @@ limit :limit;
 -- The workflows that were made for an issue, the newest first.
 --
 -- plan: workflows_by_linear_issue
-select
-    workflow.id,
-    workflow.name,
-    workflow.description,
-    workflow.status,
-    workflow.github_repo_url,
-    workflow.linear_issue_id,
-    workflow.trigger_type,
-    workflow.configuration,
-    workflow.metadata,
-    workflow.unhealthy_dependencies,
-    workflow.created_by,
-    workflow.created_at,
-    workflow.updated_at
-from workflows as workflow
+select workflow.*
+from workflow_summaries as workflow
 where workflow.linear_issue_id = :linear_issue_id
 order by workflow.created_at desc, workflow.id desc;
 
@@ -336,50 +268,6 @@ returning
     workflow.created_at,
     workflow.updated_at;
 
--- name: activate
--- From now on it can be started.
---
--- plan: workflows_pkey, workflows_health_once
-update workflows as workflow
-set status = 'active'
-where workflow.id = :id
-returning
-    workflow.id,
-    workflow.name,
-    workflow.description,
-    workflow.status,
-    workflow.github_repo_url,
-    workflow.linear_issue_id,
-    workflow.trigger_type,
-    workflow.configuration,
-    workflow.metadata,
-    workflow.unhealthy_dependencies,
-    workflow.created_by,
-    workflow.created_at,
-    workflow.updated_at;
-
--- name: pause
--- From now on it can't be started; what is running goes on.
---
--- plan: workflows_pkey, workflows_health_once
-update workflows as workflow
-set status = 'paused'
-where workflow.id = :id
-returning
-    workflow.id,
-    workflow.name,
-    workflow.description,
-    workflow.status,
-    workflow.github_repo_url,
-    workflow.linear_issue_id,
-    workflow.trigger_type,
-    workflow.configuration,
-    workflow.metadata,
-    workflow.unhealthy_dependencies,
-    workflow.created_by,
-    workflow.created_at,
-    workflow.updated_at;
-
 -- name: delete
 -- A workflow goes, with its steps, executions and external dependencies; its tasks stay.
 --
@@ -392,29 +280,8 @@ returning workflow.id;
 -- The steps of a workflow, in the order of their places, each with what it needs.
 --
 -- plan: workflow_steps_key_once_per_workflow, workflow_steps_known_with_their_workflow
-select
-    step.id,
-    step.workflow_id,
-    step.key,
-    step.position,
-    step.title,
-    step.step_type,
-    step.configuration,
-    cast(step.condition as text) as condition,
-    step.on_error,
-    step.max_attempts,
-    step.retry_delay,
-    step.timeout,
-    array(
-        select cast(needed.key as text)
-        from workflow_step_needs as need
-        inner join workflow_steps as needed on needed.id = need.needs_id
-        where need.workflow_id = step.workflow_id and need.step_id = step.id
-        order by needed.key
-    ) as needs,
-    step.created_at,
-    step.updated_at
-from workflow_steps as step
+select step.*
+from full_steps as step
 where step.workflow_id = :workflow_id
 order by step.position, step.key;
 
@@ -493,19 +360,7 @@ returning need.step_id;
 -- How the executions of a workflow went, of all that there are.
 --
 -- plan: workflow_executions_by_workflow
-select
-    statistics.workflow_id,
-    statistics.name,
-    statistics.execution_count,
-    statistics.running_count,
-    statistics.completed_count,
-    statistics.failed_count,
-    statistics.cancelled_count,
-    statistics.success_pct,
-    statistics.average_duration,
-    statistics.median_duration,
-    statistics.p95_duration,
-    statistics.last_started_at
+select statistics.*
 from workflow_statistics as statistics
 where statistics.workflow_id = :id
 limit 1;
@@ -514,19 +369,7 @@ limit 1;
 -- The same of every workflow, by name.
 --
 -- plan: whole tables: it counts the executions of all
-select
-    statistics.workflow_id,
-    statistics.name,
-    statistics.execution_count,
-    statistics.running_count,
-    statistics.completed_count,
-    statistics.failed_count,
-    statistics.cancelled_count,
-    statistics.success_pct,
-    statistics.average_duration,
-    statistics.median_duration,
-    statistics.p95_duration,
-    statistics.last_started_at
+select statistics.*
 from workflow_statistics as statistics
 order by statistics.name, statistics.workflow_id
 limit :limit;

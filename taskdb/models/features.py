@@ -12,7 +12,7 @@ from taskdb.models.types import PlanStatus
 
 @dataclass(slots=True)
 class Feature(Model):
-    """A part of an epic. `progress_pct` is what `update_progress` last found."""
+    """A part of an epic. Its `progress_...` are what `update_progress` last found."""
 
     id: UUID
     epic_id: UUID
@@ -27,6 +27,8 @@ class Feature(Model):
     created_by: str | None
     created_at: datetime
     updated_at: datetime
+    progress_completed_count: int
+    progress_counted_count: int
 
 
 @dataclass(slots=True)

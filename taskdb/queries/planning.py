@@ -4,8 +4,11 @@
 else the median of the finished tasks of its agent type, else one.
 """
 
-from typing import Annotated
+from collections.abc import Awaitable
+from typing import Annotated, Any, TypedDict, Unpack, overload
 from uuid import UUID
+
+from psycopg import AsyncConnection, Connection
 
 from taskdb.models.planning import PlannedTask, UnblockingTask, Wave
 from taskdb.queries import query
@@ -33,31 +36,42 @@ def schedule(
     feature: Key | None = None,
     workflow_id: UUID | None = None,
     task_ids: list[UUID] | None = None,
+    critical: bool = False,
 ) -> list[PlannedTask]:
     """Return when each open task can begin and end, the earliest first.
 
     Of an epic, a feature, a workflow, of *task_ids*, or of the whole plan. The open tasks
     outside that they wait for are there too, without `in_scope`: they come first all the same.
     What is in progress counts with all its hours; neither calendars nor `scheduled_at` are
-    looked at.
+    looked at. With *critical* only what `critical_path` returns.
     """
     ...
 
 
-@query
+class Scope(TypedDict, total=False):
+    """Of which tasks a schedule is: the arguments of `schedule`."""
+
+    epic: Key | None
+    feature: Key | None
+    workflow_id: UUID | None
+    task_ids: list[UUID] | None
+
+
+@overload
+def critical_path(conn: Connection[Any], **scope: Unpack[Scope]) -> list[PlannedTask]: ...
+@overload
 def critical_path(
-    *,
-    epic: Key | None = None,
-    feature: Key | None = None,
-    workflow_id: UUID | None = None,
-    task_ids: list[UUID] | None = None,
-) -> list[PlannedTask]:
+    conn: AsyncConnection[Any], **scope: Unpack[Scope]
+) -> Awaitable[list[PlannedTask]]: ...
+def critical_path(
+    conn: Connection[Any] | AsyncConnection[Any], **scope: Unpack[Scope]
+) -> list[PlannedTask] | Awaitable[list[PlannedTask]]:
     """Return one longest chain of open tasks, in the order of work; its scope is `schedule`'s.
 
     The last one's `earliest_finish_hours` is when all can be done at the earliest. Other
     tasks may have no slack either: then there are several longest chains.
     """
-    ...
+    return schedule(conn, critical=True, **scope)
 
 
 @query

@@ -246,16 +246,24 @@ def update_status(id: UUID, *, status: WorkflowStatus) -> Workflow:
     ...
 
 
-@query
-def activate(id: UUID) -> Workflow:
+@overload
+def activate(conn: Connection[Any], id: UUID) -> Workflow: ...
+@overload
+def activate(conn: AsyncConnection[Any], id: UUID) -> Awaitable[Workflow]: ...
+def activate(
+    conn: Connection[Any] | AsyncConnection[Any], id: UUID
+) -> Workflow | Awaitable[Workflow]:
     """Let a workflow be started from now on. Raises as `update_status` does."""
-    ...
+    return update_status(conn, id, status=WorkflowStatus.ACTIVE)
 
 
-@query
-def pause(id: UUID) -> Workflow:
+@overload
+def pause(conn: Connection[Any], id: UUID) -> Workflow: ...
+@overload
+def pause(conn: AsyncConnection[Any], id: UUID) -> Awaitable[Workflow]: ...
+def pause(conn: Connection[Any] | AsyncConnection[Any], id: UUID) -> Workflow | Awaitable[Workflow]:
     """Let a workflow not be started for a while; what runs goes on. Raises as `update_status`."""
-    ...
+    return update_status(conn, id, status=WorkflowStatus.PAUSED)
 
 
 @query

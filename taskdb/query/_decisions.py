@@ -305,7 +305,13 @@ class Decisions:
                 ResultColumn((result.fname(i) or b"").decode(errors="replace"), result.ftype(i))
                 for i in fields
             ]
-            load = self.result.loader(columns, cursor.adapters, self.name, self.where)
+            load = self.result.loader(
+                columns,
+                cursor.adapters,
+                self.name,
+                self.where,
+                may_grow=self.statement.has_star,
+            )
             reader = plan.reader = Reader(shape, load)
         if kinds and not self.statement.has_star and len(reader.kinds) < MAX_KINDS:
             reader.kinds.add(kinds)

@@ -92,16 +92,22 @@ class Result:
         return self.size is Size.ONE and self.row is None and self.fields[0].annotation is int
 
     def loader(
-        self, columns: Sequence[ResultColumn], adapters: AdaptersMap, query: str, where: str
+        self,
+        columns: Sequence[ResultColumn],
+        adapters: AdaptersMap,
+        query: str,
+        where: str,
+        *,
+        may_grow: bool = False,
     ) -> Loader:
         """Return the function that turns tuples of *columns* into what the stub promises.
 
         It takes the rows, the number of rows before them, for messages, and the cursor that they
-        came through. *query* and *where* are for messages too. Raises QueryDefinitionError if
-        columns and fields do not fit.
+        came through. *query* and *where* are for messages too. With *may_grow* columns without a
+        field are passed over. Raises QueryDefinitionError if columns and fields do not fit.
         """
         try:
-            order = self._match([column.name for column in columns])
+            order = self._match([column.name for column in columns], may_grow=may_grow)
             types = [server_type(column.oid, adapters) for column in columns]
             for field, index in zip(self.fields, order, strict=True):
                 self._check(field, columns[index], types[index])
@@ -117,8 +123,12 @@ class Result:
         """Return how a message calls a field."""
         return f"{self.row.__name__}.{field.name}" if self.row else "the result"
 
-    def _match(self, names: Sequence[str]) -> list[int]:
-        """Return, for each field, which column it takes."""
+    def _match(self, names: Sequence[str], *, may_grow: bool) -> list[int]:
+        """Return, for each field, which column it takes.
+
+        With *may_grow* columns without a field are passed over: those of a `*`, to which a
+        migration may add some while this package runs.
+        """
         if self.row is None:
             if len(names) != 1:
                 raise UnsupportedResultError(
@@ -128,8 +138,9 @@ class Result:
             return [0]
         names = [field_name(name) for name in names]
         wanted = [field.name for field in self.fields]
+        spare = [name for name in names if name not in wanted]
         wrong = [
-            *(f"column {name} has no field" for name in names if name not in wanted),
+            *(f"column {name} has no field" for name in spare if not may_grow),
             *(f"field {name} has no column" for name in wanted if name not in names),
             *(f"column {name} comes twice" for name in wanted if names.count(name) > 1),
         ]

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 from taskdb.query._lexer import Kind, Token
@@ -21,6 +22,7 @@ __all__ = ["Condition", "SourceFile", "Statement", "Term", "Variant"]
 
 _BLANK: Final = frozenset({Kind.WHITESPACE, Kind.LINE_COMMENT, Kind.BLOCK_COMMENT})
 _WRITING: Final = frozenset({("insert", "into"), ("delete", "from"), ("merge", "into")})
+_BEFORE_STAR: Final = frozenset({".", ",", "select", "distinct", "all", "returning"})
 _NEWLINE: Final = re.compile(r"\r\n|\n|\r")
 
 
@@ -262,11 +264,15 @@ class Statement:
 
     @cached_property
     def has_star(self) -> bool:
-        """Tell whether its columns may be named by a `*`, and so by a table that can change.
-
-        A multiplication counts as well: a false positive only costs one extra check.
-        """
-        return not self._words.isdisjoint({"*", "table"})
+        """Tell whether its columns may be named by a `*`, and so by a table that can change."""
+        words = [
+            self.source.text[token.start : token.end].lower()
+            for token in self.tokens
+            if token.kind not in _BLANK
+        ]
+        return "table" in words or any(
+            word == "*" and before in _BEFORE_STAR for before, word in pairwise(words)
+        )
 
     @cached_property
     def changes_session(self) -> bool:

@@ -20,6 +20,7 @@ from taskdb import queries
 from taskdb.cli.common import queries_of
 from taskdb.database import connect
 from taskdb.errors import QueriesDoNotFitError, QueryDefinitionError
+from taskdb.queries import epics
 from taskdb.query import Queries
 from taskdb.query.check import queries as query_check
 from taskdb.query.errors import Misfit
@@ -362,6 +363,16 @@ def test_an_edited_query_is_named(own: Connection, shop: ModuleType) -> None:
 
     assert misfit.query == "orders.retitle"
     assert "was edited since" in misfit.message
+
+
+def test_older_package_runs_on_a_table_that_gained_a_column(conn: Connection) -> None:
+    made = epics.create(conn, key="E01", title="Move")
+    conn.execute("alter table epics add column motto text default 'onwards'")
+
+    taskdb.verify(conn)
+
+    assert epics.get(conn, id=made.id) == made
+    assert epics.update(conn, key="E01", title="Move on").title == "Move on"
 
 
 def test_verify_leaves_nothing_behind_in_a_transaction(own: Connection, shop: ModuleType) -> None:

@@ -860,6 +860,30 @@ def test_columns_that_a_star_names_may_change_places(
         assert get(conn) == Names("Ada", "Lovelace")
 
 
+def test_column_that_a_star_gained_is_passed_over(conn: Connection[Any], queries_of: Make) -> None:
+    query = queries_of(
+        "-- name: names\nselect * from shape;\n-- name: listed\nselect a, b from shape;"
+    )
+
+    def names() -> Any: ...
+    def listed() -> Any: ...
+
+    @dataclass
+    class Row:
+        a: int
+
+    names.__annotations__["return"] = Row
+    listed.__annotations__["return"] = Row
+    conn.execute("create temporary table shape as select 1 as a, 'new' as b")
+
+    assert query(file="q")(names)(conn) == Row(1)
+    with pytest.raises(QueryDefinitionError, match="column b has no field"):
+        query(file="q")(listed)(conn)
+    conn.execute("alter table shape drop column a")
+    with pytest.raises(QueryDefinitionError, match="field a has no column"):
+        query(file="q")(names)(conn)
+
+
 def test_the_connections_own_row_factory_does_not_matter(
     conn: Connection[Any], queries_of: Make
 ) -> None:

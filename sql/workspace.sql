@@ -1,6 +1,7 @@
 -- One workspace, as it stands today: one team's plan in one schema. Run it with
 -- search_path = <workspace>, shared, pg_temp, after shared.sql.
 \ir functions/touch_updated_at.sql
+\ir functions/refuse_transition.sql
 \ir tables/project_contexts.sql
 \ir tables/project_environments.sql
 \ir tables/modification_status_transitions.sql
@@ -138,6 +139,7 @@
 \ir triggers/external_dependencies_50_touch_updated_at.sql
 \ir triggers/external_dependencies_90_count_unhealthy.sql
 \ir triggers/external_dependencies_60_refuse_truncation.sql
+\ir triggers/technical_specs_50_note_start.sql
 \ir triggers/technical_specs_50_number.sql
 \ir triggers/technical_specs_10_refuse_move.sql
 \ir triggers/technical_specs_52_touch_updated_at.sql

@@ -18,6 +18,43 @@ $$;
 
 comment on function touch_updated_at() is 'Keeps updated_at: it grows with every update.';
 
+-- A change of status must be a row of the table's own transitions. The trigger's arguments are the
+-- name of that table, what messages call the row (its key, if nothing), and what is left to do
+-- where no transition leads on.
+create function refuse_transition()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    allowed text[];
+    subject text := coalesce(nullif(tg_argv[1], ''), to_jsonb(old) ->> 'key');
+begin
+    -- The text is the same for all rows of a trigger: which of the typed tables is read.
+    execute format(
+        'select array_agg(allowed.new_status order by allowed.new_status)::text[]'
+        ' from %I as allowed where allowed.old_status = $1',
+        tg_argv[0]
+    )
+    into allowed
+    using old.status;
+    if new.status::text = any (allowed) then
+        return new;
+    end if;
+    raise exception using
+        errcode = 'TD001',
+        message = format('%s cannot go from %s to %s', subject, old.status, new.status),
+        detail = format('TD001 %s -> %s', old.status, new.status),
+        hint = coalesce(
+            'From here it can go to ' || array_to_string(allowed, ', ') || '.',
+            concat_ws('; ', 'From here it goes nowhere', nullif(tg_argv[2], '')) || '.'
+        );
+end;
+$$;
+
+comment on function refuse_transition() is
+    'Refuses a transition that is not in the table of transitions that its trigger names.';
+
 -- A project is what is built: its files, what it depends on, how it is deployed, how good it is.
 -- Its environment variables are secrets, and in a table of their own.
 create table project_contexts (
@@ -3673,43 +3710,12 @@ create trigger project_environments_50_touch_updated_at
 
 -- A change of a modification's status must be a row of modification_status_transitions. None is
 -- from a status to itself: what is applied is not applied again, with other files.
-create function refuse_modification_move()
-    returns trigger
-    language plpgsql
-    set search_path from current
-as $$
-begin
-    if not exists (
-        select from modification_status_transitions as allowed
-        where allowed.old_status = old.status and allowed.new_status = new.status
-    ) then
-        raise exception using
-            errcode = 'TD001',
-            message = format('the modification cannot go from %s to %s', old.status, new.status),
-            detail = format('TD001 %s -> %s', old.status, new.status),
-            hint = coalesce(
-                (
-                    select
-                        'From here it can go to '
-                        || string_agg(allowed.new_status::text, ', ' order by allowed.new_status)
-                        || '.'
-                    from modification_status_transitions as allowed
-                    where allowed.old_status = old.status
-                ),
-                'From here it goes nowhere; ask for another.'
-            );
-    end if;
-    return new;
-end;
-$$;
-
-comment on function refuse_modification_move() is
-    'Refuses a transition that is not in modification_status_transitions.';
-
 create trigger modifications_10_refuse_move
     before update of status on modifications
     for each row
-    execute function refuse_modification_move();
+    execute function refuse_transition(
+        'modification_status_transitions', 'the modification', 'ask for another'
+    );
 
 -- What is asked for, or approved, is so of the project as it is then; the moments are the
 -- server's.
@@ -5301,43 +5307,11 @@ create trigger task_dependencies_90_remove_edges
     execute function remove_edges();
 
 -- A change of a workflow's status must be a row of workflow_status_transitions.
-create function refuse_workflow_move()
-    returns trigger
-    language plpgsql
-    set search_path from current
-as $$
-begin
-    if old.status <> new.status and not exists (
-        select from workflow_status_transitions as allowed
-        where allowed.old_status = old.status and allowed.new_status = new.status
-    ) then
-        raise exception using
-            errcode = 'TD001',
-            message = format('the workflow cannot go from %s to %s', old.status, new.status),
-            detail = format('TD001 %s -> %s', old.status, new.status),
-            hint = coalesce(
-                (
-                    select
-                        'From here it can go to '
-                        || string_agg(allowed.new_status::text, ', ' order by allowed.new_status)
-                        || '.'
-                    from workflow_status_transitions as allowed
-                    where allowed.old_status = old.status
-                ),
-                'From here it goes nowhere; clone it.'
-            );
-    end if;
-    return new;
-end;
-$$;
-
-comment on function refuse_workflow_move() is
-    'Refuses a transition that is not in workflow_status_transitions.';
-
 create trigger workflows_10_refuse_move
     before update of status on workflows
     for each row
-    execute function refuse_workflow_move();
+    when (old.status <> new.status)
+    execute function refuse_transition('workflow_status_transitions', 'the workflow', 'clone it');
 
 -- A workflow that is deleted lets its tasks go first, before any foreign key acts.
 --
@@ -5637,6 +5611,26 @@ create trigger external_dependencies_60_refuse_truncation
     for each statement
     execute function refuse_truncated_externals();
 
+-- The first time that a specification goes into progress is kept.
+create function note_spec_start()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    new.started_at := clock_timestamp();
+    return new;
+end;
+$$;
+
+comment on function note_spec_start() is 'Notes when a specification first went into progress.';
+
+create trigger technical_specs_50_note_start
+    before update of status on technical_specs
+    for each row
+    when (old.status <> new.status and new.status = 'in_progress' and new.started_at is null)
+    execute function note_spec_start();
+
 -- Numbers a specification that came without a number: the next that nobody has taken by hand.
 create function number_spec()
     returns trigger
@@ -5663,49 +5657,12 @@ create trigger technical_specs_50_number
     for each row
     execute function number_spec();
 
--- A change of status must be a row of spec_status_transitions. The first time that a
--- specification goes into progress is kept.
-create function refuse_spec_move()
-    returns trigger
-    language plpgsql
-    set search_path from current
-as $$
-begin
-    if not exists (
-        select from spec_status_transitions as allowed
-        where allowed.old_status = old.status and allowed.new_status = new.status
-    ) then
-        raise exception using
-            errcode = 'TD001',
-            message = format('%s cannot go from %s to %s', old.key, old.status, new.status),
-            detail = format('TD001 %s -> %s', old.status, new.status),
-            hint = coalesce(
-                (
-                    select
-                        'From here it can go to '
-                        || string_agg(allowed.new_status::text, ', ' order by allowed.new_status)
-                        || '.'
-                    from spec_status_transitions as allowed
-                    where allowed.old_status = old.status
-                ),
-                'From here it goes nowhere.'
-            );
-    end if;
-    if new.status = 'in_progress' and new.started_at is null then
-        new.started_at := clock_timestamp();
-    end if;
-    return new;
-end;
-$$;
-
-comment on function refuse_spec_move() is
-    'Refuses a transition that is not in spec_status_transitions.';
-
+-- A change of status must be a row of spec_status_transitions.
 create trigger technical_specs_10_refuse_move
     before update of status on technical_specs
     for each row
     when (old.status <> new.status)
-    execute function refuse_spec_move();
+    execute function refuse_transition('spec_status_transitions', '', '');
 
 create trigger technical_specs_52_touch_updated_at
     before update on technical_specs
@@ -5975,43 +5932,12 @@ create trigger design_outputs_50_touch_updated_at
 
 -- A change of a session's status must be a row of session_status_transitions. None is from a
 -- status to itself: of two agents that start a session, one is told.
-create function refuse_session_move()
-    returns trigger
-    language plpgsql
-    set search_path from current
-as $$
-begin
-    if not exists (
-        select from session_status_transitions as allowed
-        where allowed.old_status = old.status and allowed.new_status = new.status
-    ) then
-        raise exception using
-            errcode = 'TD001',
-            message = format('the session cannot go from %s to %s', old.status, new.status),
-            detail = format('TD001 %s -> %s', old.status, new.status),
-            hint = coalesce(
-                (
-                    select
-                        'From here it can go to '
-                        || string_agg(allowed.new_status::text, ', ' order by allowed.new_status)
-                        || '.'
-                    from session_status_transitions as allowed
-                    where allowed.old_status = old.status
-                ),
-                'From here it goes nowhere; start another.'
-            );
-    end if;
-    return new;
-end;
-$$;
-
-comment on function refuse_session_move() is
-    'Refuses a transition that is not in session_status_transitions.';
-
 create trigger tech_spec_sessions_10_refuse_move
     before update of status on tech_spec_sessions
     for each row
-    execute function refuse_session_move();
+    execute function refuse_transition(
+        'session_status_transitions', 'the session', 'start another'
+    );
 
 -- A session goes on with what its design job made, so that job must be completed; it stays so.
 create function refuse_early_session()

@@ -48,7 +48,7 @@ def schedule(
     ...
 
 
-class Scope(TypedDict, total=False):
+class ScheduleScope(TypedDict, total=False):
     """Of which tasks a schedule is: the arguments of `schedule`."""
 
     epic: Key | None
@@ -58,13 +58,13 @@ class Scope(TypedDict, total=False):
 
 
 @overload
-def critical_path(conn: Connection[Any], **scope: Unpack[Scope]) -> list[PlannedTask]: ...
+def critical_path(conn: Connection[Any], **scope: Unpack[ScheduleScope]) -> list[PlannedTask]: ...
 @overload
 def critical_path(
-    conn: AsyncConnection[Any], **scope: Unpack[Scope]
+    conn: AsyncConnection[Any], **scope: Unpack[ScheduleScope]
 ) -> Awaitable[list[PlannedTask]]: ...
 def critical_path(
-    conn: Connection[Any] | AsyncConnection[Any], **scope: Unpack[Scope]
+    conn: Connection[Any] | AsyncConnection[Any], **scope: Unpack[ScheduleScope]
 ) -> list[PlannedTask] | Awaitable[list[PlannedTask]]:
     """Return one longest chain of open tasks, in the order of work; its scope is `schedule`'s.
 

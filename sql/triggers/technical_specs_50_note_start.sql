@@ -1,0 +1,19 @@
+-- The first time that a specification goes into progress is kept.
+create function note_spec_start()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    new.started_at := clock_timestamp();
+    return new;
+end;
+$$;
+
+comment on function note_spec_start() is 'Notes when a specification first went into progress.';
+
+create trigger technical_specs_50_note_start
+    before update of status on technical_specs
+    for each row
+    when (old.status <> new.status and new.status = 'in_progress' and new.started_at is null)
+    execute function note_spec_start();

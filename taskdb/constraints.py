@@ -88,6 +88,8 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     ),
     "parent_guard_has_one_row": Rule("only_row", "must be true: the table has one row"),
     "parent_guard_pkey": Rule("only_row", "must be unique: the table has one row"),
+    "pause_guard_has_one_row": Rule("only_row", "must be true: the table has one row"),
+    "pause_guard_pkey": Rule("only_row", "must be unique: the table has one row"),
     "project_environments_once_per_project": Rule(
         "project_id", "must be unique in project_environments"
     ),

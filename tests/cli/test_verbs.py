@@ -367,6 +367,7 @@ def test_a_shell_can_complete_the_verbs(taskdb: Caller) -> None:
         "ready",
         "release",
         "reopen",
+        "report",
         "resume",
     }
     assert "--token" in {item.value for item in complete.get_completions(["complete"], "--to")}

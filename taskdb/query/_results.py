@@ -38,7 +38,6 @@ __all__ = [
     "ResultColumn",
     "Size",
     "UnsupportedResultError",
-    "bare_name",
     "result_of",
 ]
 
@@ -157,11 +156,6 @@ class Result:
                 f"returns column {column.name} as {of.name}, but "
                 f"{self.named(field)} is annotated {spelled(field.annotation)}"
             )
-
-
-def bare_name(column: str) -> str:
-    """Return a column's name without the mark by which its author speaks of NULL (`"name!"`)."""
-    return column[:-1] if column.endswith(("!", "?")) else column
 
 
 def result_of(annotation: Any) -> Result:

@@ -17,15 +17,19 @@ from taskdb.query._annotations import LISTS, NONE, is_any, members, spelled, unw
 
 __all__ = [
     "UnsupportedResultError",
+    "bare_name",
     "column_name",
     "constructor_fields",
     "field_name",
     "holds_rows",
     "is_row_class",
+    "mark_of",
     "refuse_no_result",
     "row_class",
 ]
 
+# PostgreSQL's name for a column that has none.
+_UNNAMED: Final = "?column?"
 _POSITIONAL: Final = (
     inspect.Parameter.POSITIONAL_ONLY,
     inspect.Parameter.POSITIONAL_OR_KEYWORD,
@@ -74,9 +78,19 @@ def column_name(field: str) -> str:
     return field[:-1] if field.endswith("_") and keyword.iskeyword(field[:-1]) else field
 
 
+def mark_of(column: str) -> str:
+    """Return the mark by which a column's author speaks of NULL: `!`, `?`, or none."""
+    return column[-1:] if column.endswith(("!", "?")) and column != _UNNAMED else ""
+
+
+def bare_name(column: str) -> str:
+    """Return a column's name without its mark."""
+    return column.removesuffix(mark_of(column))
+
+
 def field_name(column: str) -> str:
-    """Return the field of a column, without the mark by which its author speaks of NULL."""
-    name = column[:-1] if column.endswith(("!", "?")) else column
+    """Return the field of a column, whose mark it does not have."""
+    name = bare_name(column)
     return f"{name}_" if keyword.iskeyword(name) else name
 
 

@@ -204,6 +204,8 @@ def _duplicate(refusal: Refusal) -> IntegrityError:
 
 
 def _overlap(refusal: Refusal) -> IntegrityError:
+    if refusal.is_listed:
+        return _integrity(refusal.rule.field, refusal.rule.rule, refusal)
     field = refusal.key_columns or refusal.rule.field
     return _integrity(field, f"must not conflict with another row of {refusal.table}", refusal)
 

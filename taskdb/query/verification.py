@@ -23,7 +23,7 @@ from psycopg.pq.abc import PGconn, PGresult
 
 from taskdb.query._queries import Queries
 from taskdb.query._query import Query
-from taskdb.query._results import bare_name
+from taskdb.query._rowclasses import bare_name
 from taskdb.query._statements import Variant
 from taskdb.query.catalogue import expectations as catalogue
 from taskdb.query.errors import Misfit, QueriesDoNotFitError

@@ -128,6 +128,20 @@ def test_constraints_are_handed_in(
     assert str(caught.value).startswith(text)
 
 
+def test_rules_of_exclusion_constraints_are_handed_in(
+    conn: Connection, shop: Callable[..., ModuleType]
+) -> None:
+    conn.execute("alter table orders add constraint one_each exclude using btree (id with =)")
+    conn.execute("alter table orders drop constraint execution_steps_pkey")
+    made = shop(constraints={"one_each": ConstraintRule("number", "must not overlap")})
+    made.add(conn, id=1)
+
+    with pytest.raises(IntegrityError) as caught:
+        made.add(conn, id=1)
+
+    assert (caught.value.field, caught.value.rule) == ("number", "must not overlap")
+
+
 def test_an_argument_is_refused_as_anywhere(
     conn: Connection, shop: Callable[..., ModuleType]
 ) -> None:

@@ -185,8 +185,34 @@ def test_a_column_that_is_no_name_is_refused_with_its_place(shop: Shop) -> None:
     done = shop.call("generate")
 
     assert done.status == 1
-    assert "orders.sql:1:1: column ?column can't be a field" in done.err
+    assert "orders.sql:1:1: column ?column? can't be a field" in done.err
     assert not shop.module.exists()
+
+
+def test_a_column_without_a_name_has_no_mark(shop: Shop) -> None:
+    shop.sql.write_text(
+        '-- name: one\nselect 1;\n\n-- name: by_mark\nselect nullif(1, 2) as "one!";  -- 1\n'
+    )
+
+    assert shop.call("generate").status == 0
+
+    text = shop.module.read_text()
+    assert "def one() -> int: ..." in text
+    assert "def by_mark() -> int: ..." in text
+    assert shop.call("check", "--write").status == 0
+    expectations = shop.sql.parent / "expectations" / "orders.txt"
+    assert "gives   ?column? integer not null\n" in expectations.read_text()
+
+
+def test_long_comments_are_wrapped_to_the_width_of_a_line(shop: Shop) -> None:
+    long = " ".join(["words"] * 16 + ["end"])
+    shop.sql.write_text(f"-- name: one\n-- {long}\n-- - {long}\nselect 1;\n")
+
+    assert shop.call("generate").status == 0
+
+    text = shop.module.read_text()
+    assert max(map(len, text.splitlines())) <= 100
+    assert text.count("words") == 32
 
 
 NESTED = """\

@@ -19,8 +19,7 @@ from psycopg import Connection
 from taskdb.query import Queries
 from taskdb.query._decisions import place_of
 from taskdb.query._parameters import Parameter
-from taskdb.query._results import bare_name
-from taskdb.query._rowclasses import holds_rows
+from taskdb.query._rowclasses import bare_name, holds_rows
 from taskdb.query.catalogue import contract as contract_queries
 from taskdb.query.catalogue import expectations as queries_of_the_catalogue
 from taskdb.query.catalogue.checks import Relation

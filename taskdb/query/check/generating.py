@@ -22,8 +22,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from taskdb.query._combinations import MOST_COMBINATIONS
-from taskdb.query._results import bare_name
-from taskdb.query._rowclasses import field_name
+from taskdb.query._rowclasses import field_name, mark_of
 from taskdb.query._statements import Statement, Variant
 from taskdb.query._types import ServerType, TypeKind
 from taskdb.query.catalogue import contract
@@ -264,7 +263,7 @@ class _Module:
         parts: list[_Part] = []
         seen: set[str] = set()
         for number, column in enumerate(columns):
-            mark = column.name[-1:] if column.name != bare_name(column.name) else ""
+            mark = mark_of(column.name)
             nullable = any(each.columns[number].nullable for each in described)
             nullable = mark == "?" or (nullable and mark != "!")
             of = types.server_type(column.type_oid, reading=True)
@@ -417,6 +416,13 @@ def _stub(statement: Statement, parameters: Sequence[str], returns: str) -> str:
 def _docstring(doc: str) -> str:
     if "\n" not in doc and len(doc) < _WIDTH - 10 and not doc.endswith('"'):
         return f'"""{doc}"""'
+    # In three quotes, and as far in as the body of a function.
+    first, *others = (
+        part
+        for number, line in enumerate(doc.split("\n"))
+        for part in textwrap.wrap(line, _WIDTH - (4 if number else 7)) or [""]
+    )
+    doc = "\n".join([first, *others])
     return f'"""{doc}\n"""'
 
 

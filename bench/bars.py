@@ -81,15 +81,15 @@ BARE_EDGE = "bare insert of an edge"
 PROCRASTINATE, PGQUEUER = "procrastinate", "pgqueuer, batch size 1"
 
 BARS: Final = [
-    Bar("server CPU, x plain SQL", _claiming("server_us", ONE, PLAIN), 2.5, 20, at_least=False),
-    Bar("WAL per job, kB", _wal, 2.0, 6, at_least=False),
-    Bar("rate, of pgbench's ceiling", _claiming("rate", ONE, CEILING), 0.40, 0.05),
-    Bar("rate chained, of pgbench's ceiling", _claiming("rate", CHAIN, CEILING), 0.55, 0.07),
+    Bar("server CPU, x plain SQL", _claiming("server_us", ONE, PLAIN), 2.5, 7, at_least=False),
+    Bar("WAL per job, kB", _wal, 2.0, 3, at_least=False),
+    Bar("rate, of pgbench's ceiling", _claiming("rate", ONE, CEILING), 0.40, 0.12),
+    Bar("rate chained, of pgbench's ceiling", _claiming("rate", CHAIN, CEILING), 0.55, 0.17),
     Bar("rate, x procrastinate", _claiming("rate", ONE, PROCRASTINATE), 1.5, 0.2),
     Bar("rate chained, x procrastinate", _claiming("rate", CHAIN, PROCRASTINATE), 2.0, 0.25),
     Bar("rate chained, x pgqueuer", _claiming("rate", CHAIN, PGQUEUER), 2.2, 0.3),
     Bar("batches, x pgqueuer", _claiming("rate", BATCH, "pgqueuer, batches of 100"), 1.15, 0.07),
-    Bar("snapshot held, last 10 s of clean", _snapshot, 0.8, 0.1),
+    Bar("snapshot held, last 10 s of clean", _snapshot, 0.8, 0.25),
     Bar("claim, large over small plan", _grown("claim"), 1.5, 4, at_least=False),
     Bar("new edge, large over small", _grown("new edge"), 1.5, 4, at_least=False),
     Bar("completion, large over small", _grown("completion"), 1.5, 4, at_least=False),
@@ -98,11 +98,11 @@ BARS: Final = [
         "new edge, x bare insert",
         _bare("new edge", "bare insert of an edge"),
         3,
-        20,
+        15,
         at_least=False,
     ),
-    Bar("bulk load, speed over COPY", _load, 0.25, 0.002),
-    Bar("four times the blockers", _blockers, 5, 40, at_least=False),
+    Bar("bulk load, speed over COPY", _load, 0.25, 0.05),
+    Bar("four times the blockers", _blockers, 5, 12, at_least=False),
 ]
 
 

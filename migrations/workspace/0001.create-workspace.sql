@@ -859,8 +859,8 @@ comment on column claim_pauses.agent_type is 'The paused agent type.';
 comment on column claim_pauses.reason is 'Why.';
 comment on column claim_pauses.created_by is 'Who paused it.';
 
--- Every change of the pauses writes this one row, so that a transaction with an older snapshot, which
--- does not see the change, fails with 40001 where it would write is_paused by what it sees
+-- Every change of the pauses writes this one row. A transaction with an older snapshot does not see
+-- the change; where it would write is_paused by what it sees, it fails with 40001
 -- (functions/any_pauses.sql). Nothing else waits.
 create table pause_guard (
     only_row boolean primary key default true,
@@ -2748,8 +2748,9 @@ comment on function revoke_deep_priority(uuid[]) is
 -- that stays as it is, the one that keeps it, in the order of ids, and looked at again until all
 -- stands still. And they are written, even where nothing changes: there this meets a transaction
 -- with an older snapshot that changes how urgent one of them is, and sees what it waits for as it
--- no longer is. (docs/decisions/0013; tests/races/test_races.py has the mutant.) What this transaction
--- has written already need not be written again: a row with a thousand versions is slow to find.
+-- no longer is. (docs/decisions/0013; tests/races/test_races.py has the mutant.) What this
+-- transaction has written already need not be written again: a row with a thousand versions is
+-- slow to find.
 --
 -- (Without sorts a keeper comes from the index by blocker, read backwards, and the first one ends
 -- the search. Plans are kept, since a statement may come here for each of its rows.)

@@ -11,8 +11,9 @@
 -- that stays as it is, the one that keeps it, in the order of ids, and looked at again until all
 -- stands still. And they are written, even where nothing changes: there this meets a transaction
 -- with an older snapshot that changes how urgent one of them is, and sees what it waits for as it
--- no longer is. (docs/decisions/0013; tests/races/test_races.py has the mutant.) What this transaction
--- has written already need not be written again: a row with a thousand versions is slow to find.
+-- no longer is. (docs/decisions/0013; tests/races/test_races.py has the mutant.) What this
+-- transaction has written already need not be written again: a row with a thousand versions is
+-- slow to find.
 --
 -- (Without sorts a keeper comes from the index by blocker, read backwards, and the first one ends
 -- the search. Plans are kept, since a statement may come here for each of its rows.)

@@ -122,8 +122,9 @@ audit: $(AUDIT_STAMP) ## Ask whether an installed version has a known weakness (
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement requirements.txt
 
 .PHONY: docs
-docs: $(STAMP) ## Write docs/schema.md and docs/lifecycle.md from the catalogue.
+docs: $(STAMP) ## Write schema.md, lifecycle.md and privileges.md from the catalogue.
 	$(BIN)/python -m taskdb.admin.docpages docs
+	$(BIN)/python -m taskdb.admin.privileges docs/privileges.md
 
 .PHONY: clean
 clean: ## Stop the embedded server; remove it, the environment and all caches.

@@ -11,3 +11,4 @@
 \ir shared/names_files.sql
 \ir shared/phase_names.sql
 \ir shared/spec_text.sql
+\ir shared/public.sql

@@ -52,6 +52,7 @@
 \ir functions/spec_document.sql
 \ir functions/raise_refusal.sql
 \ir functions/raise_task_refusal.sql
+\ir functions/import_history.sql
 \ir functions/health_of_workflow.sql
 \ir functions/take_files.sql
 \ir functions/files_are_held.sql
@@ -202,3 +203,4 @@
 \ir functions/exported_tables.sql
 \ir functions/export_rows.sql
 \ir functions/restore_workspace.sql
+\ir functions/public.sql

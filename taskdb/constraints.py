@@ -152,6 +152,9 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     ),
     "technical_specs_type_is_for_tasks": Rule("spec_type", "must be the one of the specification"),
     "tasks_claim_has_a_lease": Rule("lease_expires_at", "must end after now for a new claim"),
+    "tasks_ending_of_a_claim": Rule(
+        "status_ending", "must be completed, in_review, failed or pending, of a task with a claim"
+    ),
     "tasks_completed_at_from_completion_on": Rule(
         "completed_at", "must be set on completion, and only while completed or archived"
     ),

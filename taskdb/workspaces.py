@@ -3,23 +3,19 @@
 from taskdb.database.workspaces import (
     DEFAULT,
     SHARED,
-    Access,
     check_name,
     create,
     drop,
     exists,
-    grant,
     names,
 )
 
 __all__ = [
     "DEFAULT",
     "SHARED",
-    "Access",
     "check_name",
     "create",
     "drop",
     "exists",
-    "grant",
     "names",
 ]

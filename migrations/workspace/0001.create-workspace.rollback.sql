@@ -213,6 +213,9 @@ drop function raise_held_file(uuid);
 drop function files_are_held(uuid);
 drop function take_files(uuid);
 drop function health_of_workflow(uuid);
+drop function import_history(
+    text, uuid[], task_status[], task_status[], text[], text[], boolean[], timestamptz[]
+);
 drop function raise_broken_rule(text, text);
 drop function raise_invalid_transition(text, shared.task_status, shared.task_status);
 drop function raise_refusal(text, text);

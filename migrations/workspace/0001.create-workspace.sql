@@ -569,8 +569,9 @@ comment on column execution_steps.retry_at is 'When it may be tried again.';
 --   reserved_for, for_type, place, is_ready
 --                           follow from other columns, for the indexes of the claim. (Generated
 --                           columns are parsed again in every statement, as CHECKs are.)
--- And five are transition metadata: who changes a status, why, whether by force, and how a claim
--- ends come in with the statement itself; a trigger moves them into history and clears them.
+-- And five are transition metadata: who changes a status, why, whether by force, how a claim ends
+-- and in which status come in with the statement itself; a trigger moves them into history and
+-- clears them.
 --
 -- No rule over two columns is a CHECK here: PostgreSQL parses such a rule again in every
 -- statement, an eighth of the cost of a claim. The triggers hold them (apply_task_change), and
@@ -640,6 +641,7 @@ create table tasks (
     status_note text,
     status_forced boolean,
     status_outcome shared.claim_outcome,
+    status_ending shared.task_status,
     -- A workflow leaves its tasks, and while it is there they follow its health.
     constraint tasks_workflow_exists
         foreign key (workflow_id, workflow_is_healthy)
@@ -752,6 +754,9 @@ comment on column tasks.status_forced is
 comment on column tasks.status_outcome is
     'How the live claim ends: set together with status; moved into task_history. '
     'Without it a claim that ends was revoked.';
+comment on column tasks.status_ending is
+    'The status that its live claim ends with: what a holder, who may not set the status, says '
+    'instead of it. Cleared by trigger.';
 comment on column tasks.details_follow is
     'True: the inserting transaction writes the row of task_details itself, and changes until '
     'then are part of its creation (bulk loads).';
@@ -1014,6 +1019,7 @@ create table task_history (
     source shared.name_text,
     progress_pct shared.score,
     progress_note text,
+    login_role text collate "C" not null default session_user,
     -- Keeps the promise: one row a change.
     constraint task_history_seq_once_per_task primary key (task_id, seq),
     constraint task_history_task_exists
@@ -1040,6 +1046,8 @@ comment on column task_history.agent is
 comment on column task_history.forced is 'The change was forced past task_status_transitions.';
 comment on column task_history.outcome is 'How the claim ended that this change ends.';
 comment on column task_history.token is 'The token of the claim that this change begins or ends.';
+comment on column task_history.login_role is
+    'The role that was logged in, whatever agent the statement named: the default sets it.';
 comment on column task_history.source is 'The tracker that an imported row came from.';
 comment on column task_history.progress_pct is 'The last heartbeat''s progress of the ended claim.';
 comment on column task_history.progress_note is 'The last heartbeat''s note of the ended claim.';
@@ -1833,6 +1841,60 @@ $$;
 
 comment on function raise_broken_rule(text, text) is
     'Raises check_violation under the name of a rule of tasks.';
+
+-- Imports history that another tracker kept, the oldest last: each row carries its source, and a
+-- trigger numbers it downwards from 0. It is the only way for a role that is not the owner to write
+-- history, so it takes nothing that could pass for a change made here: no token, no number, no
+-- moment to come.
+create function import_history(
+    from_source text,
+    task_ids uuid[],
+    old_statuses task_status[],
+    new_statuses task_status[],
+    agents text[],
+    notes text[],
+    are_forced boolean[],
+    moments timestamptz[]
+)
+    returns int
+    language plpgsql
+    security definer
+    set search_path from current
+as $$
+declare
+    imported int;
+begin
+    if from_source is null then
+        perform raise_refusal('source', 'must be given for history that is imported');
+    elsif clock_timestamp() < any(moments) then
+        perform raise_refusal('created_at', 'must not be in the future');
+    end if;
+    insert into task_history (
+        task_id, old_status, new_status, agent, note, forced, source, created_at
+    )
+    select
+        given.task_id,
+        given.old_status,
+        given.new_status,
+        given.agent,
+        given.note,
+        given.forced,
+        from_source,
+        given.created_at
+    from unnest(task_ids, old_statuses, new_statuses, agents, notes, are_forced, moments)
+        with ordinality as given (
+            task_id, old_status, new_status, agent, note, forced, created_at, place
+        )
+    order by given.place;
+    get diagnostics imported = row_count;
+    return imported;
+end;
+$$;
+
+comment on function import_history(
+    text, uuid[], task_status[], task_status[], text[], text[], boolean[], timestamptz[]
+) is
+    'Imports history of another tracker; returns the number of rows.';
 
 -- The health of a workflow, for a task that comes to it: the foreign key tasks_workflow_exists
 -- refers to the pair, and its cascade keeps the pair the same for all tasks at once, at every
@@ -2903,10 +2965,12 @@ comment on function revoke_priority(uuid[]) is
 -- Whether claiming is paused for anything. Who writes is_paused asks here first: the answer holds
 -- until the transaction ends, since a change of the pauses waits for all who have read them.
 -- Above READ COMMITTED the snapshot can be older than the last change; then it fails with 40001, as
--- a row does that has changed since.
+-- a row does that has changed since. It runs as its owner, for a lock of a row takes the right to
+-- change it.
 create function any_pauses()
     returns boolean
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare
@@ -3770,6 +3834,7 @@ create trigger modifications_51_touch_updated_at
 create function apply_modification()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin
@@ -3896,6 +3961,7 @@ create trigger task_files_50_touch_updated_at
 create function refresh_statistics()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare
@@ -4089,6 +4155,7 @@ comment on function stop_waiting() is 'Ends what start_waiting began.';
 create function fill_in_task()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare
@@ -4160,6 +4227,7 @@ begin
     new.status_note := null;
     new.status_forced := null;
     new.status_outcome := null;
+    new.status_ending := null;
     return new;
 end;
 $$;
@@ -4186,6 +4254,7 @@ create trigger tasks_50_fill_in
 create function apply_task_change()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare
@@ -4194,6 +4263,20 @@ declare
     token bigint;
 begin
     new.updated_at := greatest(moment, old.updated_at + interval '1 microsecond');
+    -- A role that only claims may not set the status: it says how its claim ends.
+    if new.status_ending is not null then
+        if
+            old.claim_agent is null
+            or new.status_ending not in ('completed', 'in_review', 'failed', 'pending')
+        then
+            perform raise_broken_rule(
+                'tasks_ending_of_a_claim',
+                format('task %s has no claim that ends as %s', new.key, new.status_ending)
+            );
+        end if;
+        new.status := new.status_ending;
+        new.status_ending := null;
+    end if;
 
     -- Anything but a plain claim or completion.
     if
@@ -4411,7 +4494,7 @@ create trigger tasks_50_apply_change
     version, status_seq, workflow_is_healthy, is_due, is_paused, has_files,
     is_ready, claim_token, claim_agent, claim_request_id, started_at, blocked_at,
     completed_at, created_at, updated_at, status_agent, status_note, status_forced,
-    status_outcome, details_follow
+    status_outcome, status_ending, details_follow
     on tasks
     for each row
     execute function apply_task_change();
@@ -4421,6 +4504,7 @@ create trigger tasks_50_apply_change
 create function count_edit_of_task()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin
@@ -4465,6 +4549,7 @@ create trigger tasks_51_count_edit
 create function add_details()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare
@@ -4516,6 +4601,7 @@ create trigger tasks_90_add_details
 create function pass_on_task_change()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin
@@ -4552,7 +4638,7 @@ comment on function pass_on_task_change() is
     'Passes a change of a task on to its dependents, and to what it waits for.';
 
 create trigger tasks_90_pass_on
-    after update of status, completed_at, priority on tasks
+    after update of status, status_ending, completed_at, priority on tasks
     for each row
     execute function pass_on_task_change();
 
@@ -4560,6 +4646,7 @@ create trigger tasks_90_pass_on
 create function copy_to_details()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin
@@ -4589,6 +4676,7 @@ create trigger tasks_91_copy_to_details
 create function index_title()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin
@@ -4614,6 +4702,7 @@ create trigger tasks_92_index_title
 create function index_description()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin
@@ -4662,6 +4751,7 @@ create trigger task_details_50_count_edit
 create function refuse_parent_cycle_among_new()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare
@@ -4709,6 +4799,7 @@ create trigger task_details_60_refuse_parent_cycle_among_new
 create function refuse_parent_cycle()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin
@@ -4755,6 +4846,7 @@ create trigger task_details_60_refuse_parent_cycle
 create function record_creation()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare
@@ -4823,6 +4915,7 @@ create trigger task_details_90_record_creation
 create function lock_claim_pauses()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin
@@ -4850,6 +4943,7 @@ create trigger claim_pauses_10_lock
 create function write_paused_tasks()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare
@@ -4918,6 +5012,7 @@ create trigger claim_pauses_10_refuse_change
 create function follow_feature()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin
@@ -4939,6 +5034,7 @@ create trigger task_details_90_follow_feature
 create function follow_epic()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin
@@ -5076,6 +5172,7 @@ create trigger task_dependencies_10_refuse_change
 create function refuse_edge_to_itself()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin
@@ -5137,6 +5234,7 @@ create trigger task_dependencies_60_refuse_truncation
 create function add_edges()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
     set enable_seqscan = off
 as $$
@@ -5245,6 +5343,7 @@ create trigger task_dependencies_90_add_edges
 create function remove_edges()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
     set enable_seqscan = off
 as $$
@@ -5323,6 +5422,7 @@ create trigger workflows_10_refuse_move
 create function let_tasks_of_workflow_go()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin
@@ -5360,6 +5460,7 @@ create trigger workflow_steps_50_touch_updated_at
 create function refuse_step_cycle()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare
@@ -5512,6 +5613,7 @@ create trigger workflow_executions_51_touch_updated_at
 create function cancel_open_steps()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin
@@ -5543,6 +5645,7 @@ create trigger external_dependencies_50_touch_updated_at
 create function count_unhealthy()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare
@@ -5636,6 +5739,7 @@ create trigger technical_specs_50_note_start
 create function number_spec()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin
@@ -5683,6 +5787,7 @@ create trigger technical_specs_52_touch_updated_at
 create function check_structure()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare
@@ -5750,6 +5855,7 @@ create trigger technical_specs_51_check_structure
 create function index_spec()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin
@@ -5793,6 +5899,7 @@ create trigger technical_specs_90_index
 create function refuse_spec_cycle()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare
@@ -5863,6 +5970,7 @@ create trigger implementation_tasks_50_fill_in_spec_type
 create function hold_changed_files()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare
@@ -5896,6 +6004,7 @@ create trigger implementation_tasks_90_hold_changed_files
 create function delete_task_of()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare
@@ -5944,6 +6053,7 @@ create trigger tech_spec_sessions_10_refuse_move
 create function refuse_early_session()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare
@@ -6039,6 +6149,7 @@ create trigger tech_conversations_10_refuse_change
 create function number_document()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin
@@ -6482,6 +6593,7 @@ create function claim_tasks(
     )
     language plpgsql
     rows 1
+    security definer
     set search_path from current
     set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
@@ -6957,13 +7069,14 @@ create function complete_and_claim(
     )
     language plpgsql
     rows 1
+    security definer
     set search_path from current
 as $$
 #variable_conflict use_column
 begin
     update tasks as task
     set
-        status = 'completed',
+        status_ending = 'completed',
         error_message = null,
         status_agent = task.claim_agent,
         status_note = with_note,
@@ -8359,3 +8472,12 @@ $$;
 
 comment on function finish_restore() is
     'Turns the triggers on again, revokes live claims and raises tokens; returns how many claims.';
+
+-- PUBLIC may run no function of a workspace: roles are granted those that they need (sql/roles/).
+-- Some write as their owner, and a trigger function would do so for any table it is tied to.
+-- `taskdb migrate up` does the same for functions that later migrations make.
+do $$
+begin
+    execute format('revoke all on all routines in schema %I from public', current_schema());
+end;
+$$;

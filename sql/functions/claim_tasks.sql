@@ -59,6 +59,7 @@ create function claim_tasks(
     )
     language plpgsql
     rows 1
+    security definer
     set search_path from current
     set plan_cache_mode = force_generic_plan
     set enable_seqscan = off

@@ -38,13 +38,14 @@ create function complete_and_claim(
     )
     language plpgsql
     rows 1
+    security definer
     set search_path from current
 as $$
 #variable_conflict use_column
 begin
     update tasks as task
     set
-        status = 'completed',
+        status_ending = 'completed',
         error_message = null,
         status_agent = task.claim_agent,
         status_note = with_note,

@@ -159,7 +159,7 @@ order by given.place;
 with ended as (
     update tasks as task
     set
-        status = 'completed',
+        status_ending = 'completed',
         error_message = null,
         status_note = :note,
         status_agent = task.claim_agent,
@@ -201,7 +201,7 @@ limit 1;
 with ended as (
     update tasks as task
     set
-        status = 'in_review',
+        status_ending = 'in_review',
         error_message = null,
         status_note = :note,
         status_agent = task.claim_agent,
@@ -231,7 +231,7 @@ limit 1;
 with ended as (
     update tasks as task
     set
-        status = case
+        status_ending = case
             when cast(:retry_in as interval) is null then 'failed'
             else cast('pending' as shared.task_status)
         end,
@@ -265,7 +265,7 @@ limit 1;
 with ended as (
     update tasks as task
     set
-        status = 'pending',
+        status_ending = 'pending',
         scheduled_at = now() + :retry_in,                           -- if :retry_in
         status_note = :note,
         status_agent = task.claim_agent,
@@ -304,7 +304,7 @@ with live as (
 ended as (
     update tasks as task
     set
-        status = 'completed',
+        status_ending = 'completed',
         error_message = null,
         status_agent = task.claim_agent,
         status_outcome = 'completed'
@@ -340,7 +340,7 @@ with live as (
 ended as (
     update tasks as task
     set
-        status = case
+        status_ending = case
             when cast(:retry_in as interval) is null then 'failed'
             else cast('pending' as shared.task_status)
         end,
@@ -381,7 +381,7 @@ with live as (
 ended as (
     update tasks as task
     set
-        status = 'pending',
+        status_ending = 'pending',
         scheduled_at = now() + :retry_in,                           -- if :retry_in
         status_note = :note,
         status_agent = task.claim_agent,

@@ -114,20 +114,20 @@ from stdin;
 copy task_dependencies (task_id, depends_on_id, dependency_type, created_by, created_at)
 from stdin;
 
--- name: copy_history
+-- name: import_history
 -- History that another tracker kept: its rows carry their source, and a trigger numbers
 -- them downwards from 0.
-copy task_history (
-    task_id,
-    old_status,
-    new_status,
-    agent,
-    note,
-    forced,
-    source,
-    created_at
-)
-from stdin;
+select
+    import_history(
+        :source,
+        :task_ids,
+        :old_statuses,
+        :new_statuses,
+        :agents,
+        :notes,
+        :are_forced,
+        :moments
+    ) as "imported!";  -- it returns a count
 
 -- name: said_before
 -- What a file said of each of its tasks when it was last imported.

@@ -325,7 +325,7 @@ returning
 with ended as (
     update tasks as task
     set
-        status = 'completed',
+        status_ending = 'completed',
         error_message = null,
         status_agent = task.claim_agent,
         status_note = :note,

@@ -18,6 +18,7 @@ create table task_history (
     source shared.name_text,
     progress_pct shared.score,
     progress_note text,
+    login_role text collate "C" not null default session_user,
     -- Keeps the promise: one row a change.
     constraint task_history_seq_once_per_task primary key (task_id, seq),
     constraint task_history_task_exists
@@ -44,6 +45,8 @@ comment on column task_history.agent is
 comment on column task_history.forced is 'The change was forced past task_status_transitions.';
 comment on column task_history.outcome is 'How the claim ended that this change ends.';
 comment on column task_history.token is 'The token of the claim that this change begins or ends.';
+comment on column task_history.login_role is
+    'The role that was logged in, whatever agent the statement named: the default sets it.';
 comment on column task_history.source is 'The tracker that an imported row came from.';
 comment on column task_history.progress_pct is 'The last heartbeat''s progress of the ended claim.';
 comment on column task_history.progress_note is 'The last heartbeat''s note of the ended claim.';

@@ -18,8 +18,9 @@
 --   reserved_for, for_type, place, is_ready
 --                           follow from other columns, for the indexes of the claim. (Generated
 --                           columns are parsed again in every statement, as CHECKs are.)
--- And five are transition metadata: who changes a status, why, whether by force, and how a claim
--- ends come in with the statement itself; a trigger moves them into history and clears them.
+-- And five are transition metadata: who changes a status, why, whether by force, how a claim ends
+-- and in which status come in with the statement itself; a trigger moves them into history and
+-- clears them.
 --
 -- No rule over two columns is a CHECK here: PostgreSQL parses such a rule again in every
 -- statement, an eighth of the cost of a claim. The triggers hold them (apply_task_change), and
@@ -89,6 +90,7 @@ create table tasks (
     status_note text,
     status_forced boolean,
     status_outcome shared.claim_outcome,
+    status_ending shared.task_status,
     -- A workflow leaves its tasks, and while it is there they follow its health.
     constraint tasks_workflow_exists
         foreign key (workflow_id, workflow_is_healthy)
@@ -201,6 +203,9 @@ comment on column tasks.status_forced is
 comment on column tasks.status_outcome is
     'How the live claim ends: set together with status; moved into task_history. '
     'Without it a claim that ends was revoked.';
+comment on column tasks.status_ending is
+    'The status that its live claim ends with: what a holder, who may not set the status, says '
+    'instead of it. Cleared by trigger.';
 comment on column tasks.details_follow is
     'True: the inserting transaction writes the row of task_details itself, and changes until '
     'then are part of its creation (bulk loads).';

@@ -3,6 +3,7 @@
 create function lock_claim_pauses()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin

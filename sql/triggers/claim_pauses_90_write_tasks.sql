@@ -2,6 +2,7 @@
 create function write_paused_tasks()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare

@@ -3,6 +3,7 @@
 create function count_unhealthy()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare

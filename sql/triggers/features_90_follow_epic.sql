@@ -2,6 +2,7 @@
 create function follow_epic()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin

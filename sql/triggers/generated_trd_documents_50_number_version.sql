@@ -4,6 +4,7 @@
 create function number_document()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin

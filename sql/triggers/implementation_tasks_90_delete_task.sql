@@ -3,6 +3,7 @@
 create function delete_task_of()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare

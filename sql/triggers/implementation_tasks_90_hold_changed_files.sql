@@ -4,6 +4,7 @@
 create function hold_changed_files()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare

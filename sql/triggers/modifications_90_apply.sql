@@ -3,6 +3,7 @@
 create function apply_modification()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin

@@ -4,6 +4,7 @@
 create function refuse_spec_cycle()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare

@@ -1,6 +1,7 @@
 create function refuse_edge_to_itself()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin

@@ -16,6 +16,7 @@
 create function add_edges()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
     set enable_seqscan = off
 as $$

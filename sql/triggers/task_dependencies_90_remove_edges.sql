@@ -5,6 +5,7 @@
 create function remove_edges()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
     set enable_seqscan = off
 as $$

@@ -1,6 +1,7 @@
 create function refuse_parent_cycle()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin

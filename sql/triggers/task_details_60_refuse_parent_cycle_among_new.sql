@@ -3,6 +3,7 @@
 create function refuse_parent_cycle_among_new()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare

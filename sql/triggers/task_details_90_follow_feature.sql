@@ -2,6 +2,7 @@
 create function follow_feature()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin

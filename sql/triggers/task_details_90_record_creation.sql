@@ -7,6 +7,7 @@
 create function record_creation()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare

@@ -1,6 +1,7 @@
 create function index_description()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin

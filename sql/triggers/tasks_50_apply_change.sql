@@ -13,6 +13,7 @@
 create function apply_task_change()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare
@@ -21,6 +22,20 @@ declare
     token bigint;
 begin
     new.updated_at := greatest(moment, old.updated_at + interval '1 microsecond');
+    -- A role that only claims may not set the status: it says how its claim ends.
+    if new.status_ending is not null then
+        if
+            old.claim_agent is null
+            or new.status_ending not in ('completed', 'in_review', 'failed', 'pending')
+        then
+            perform raise_broken_rule(
+                'tasks_ending_of_a_claim',
+                format('task %s has no claim that ends as %s', new.key, new.status_ending)
+            );
+        end if;
+        new.status := new.status_ending;
+        new.status_ending := null;
+    end if;
 
     -- Anything but a plain claim or completion.
     if
@@ -238,7 +253,7 @@ create trigger tasks_50_apply_change
     version, status_seq, workflow_is_healthy, is_due, is_paused, has_files,
     is_ready, claim_token, claim_agent, claim_request_id, started_at, blocked_at,
     completed_at, created_at, updated_at, status_agent, status_note, status_forced,
-    status_outcome, details_follow
+    status_outcome, status_ending, details_follow
     on tasks
     for each row
     execute function apply_task_change();

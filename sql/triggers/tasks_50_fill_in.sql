@@ -4,6 +4,7 @@
 create function fill_in_task()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare
@@ -75,6 +76,7 @@ begin
     new.status_note := null;
     new.status_forced := null;
     new.status_outcome := null;
+    new.status_ending := null;
     return new;
 end;
 $$;

@@ -3,6 +3,7 @@
 create function count_edit_of_task()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin

@@ -11,6 +11,7 @@
 create function refresh_statistics()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare

@@ -2,6 +2,7 @@
 create function add_details()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare

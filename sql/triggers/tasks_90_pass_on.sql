@@ -4,6 +4,7 @@
 create function pass_on_task_change()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin
@@ -40,6 +41,6 @@ comment on function pass_on_task_change() is
     'Passes a change of a task on to its dependents, and to what it waits for.';
 
 create trigger tasks_90_pass_on
-    after update of status, completed_at, priority on tasks
+    after update of status, status_ending, completed_at, priority on tasks
     for each row
     execute function pass_on_task_change();

@@ -3,6 +3,7 @@
 create function index_title()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin

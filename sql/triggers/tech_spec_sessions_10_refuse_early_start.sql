@@ -2,6 +2,7 @@
 create function refuse_early_session()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare

@@ -2,6 +2,7 @@
 create function index_spec()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin

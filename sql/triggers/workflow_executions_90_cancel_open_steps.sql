@@ -1,6 +1,7 @@
 create function cancel_open_steps()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin

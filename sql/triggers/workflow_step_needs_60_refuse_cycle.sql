@@ -5,6 +5,7 @@
 create function refuse_step_cycle()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 declare

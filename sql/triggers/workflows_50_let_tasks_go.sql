@@ -7,6 +7,7 @@
 create function let_tasks_of_workflow_go()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin

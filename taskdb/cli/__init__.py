@@ -62,6 +62,7 @@ COMMANDS = {
     "prune": "prune.prune",
     "ready": "tasks.ready",
     "report": "page.report",
+    "roles": "roles.roles",
     "search": "tasks.search",
     "show": "inspect.show",
     "spec": "specs.spec",

@@ -93,7 +93,7 @@ def closed(role: str, searched: Sequence[SearchedSchema]) -> DatabaseError | Non
             return DatabaseError(
                 f"role {role} may not use schema {schema.name}",
                 hint="Connect as its owner, or let the owner grant the workspace: "
-                f"taskdb.workspaces.grant(conn, WORKSPACE, {role!r})",
+                f"taskdb roles grant {role} --as app",
             )
     return None
 

@@ -1,64 +1,32 @@
-"""Workspaces: one PostgreSQL schema a team, made, dropped and granted here.
+"""Workspaces: one PostgreSQL schema a team, made and dropped here.
 
-The only place where Python writes SQL of its own, because the name of a schema, a role or a
-database cannot be a parameter. Each name is quoted by psycopg.
+Here and in `taskdb.database.roles` Python writes SQL of its own, because the name of a schema, a
+role or a database cannot be a parameter. Each name is quoted by psycopg.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal, LiteralString, TypeAlias, get_args
+from typing import Any, Final, LiteralString
 
 from psycopg import Connection, sql
 
 from taskdb.database.settings import DEFAULT, SHARED, check_name
-from taskdb.errors import DatabaseError, ValidationError
+from taskdb.errors import DatabaseError
 from taskdb.queries.admin import migrations as log_queries
 from taskdb.queries.admin import workspaces as queries
 
 __all__ = [
     "DEFAULT",
     "SHARED",
-    "Access",
     "check_name",
     "create",
     "drop",
     "exists",
-    "grant",
     "names",
 ]
 
 MARK: Final = "A taskdb workspace."
-
-Access: TypeAlias = Literal["read", "write"]
-
-# Of both: what a role may do in a schema. Each statement is run for the schema and the role.
-_READ: Final[tuple[LiteralString, ...]] = (
-    "grant usage on schema {schema} to {role}",
-    "grant select on all tables in schema {schema} to {role}",
-    "grant select on all sequences in schema {schema} to {role}",
-    "grant execute on all routines in schema {schema} to {role}",
-    "alter default privileges in schema {schema} grant select on tables to {role}",
-    "alter default privileges in schema {schema} grant select on sequences to {role}",
-    "alter default privileges in schema {schema} grant execute on routines to {role}",
-)
-_WRITE: Final[tuple[LiteralString, ...]] = (
-    "grant insert, update, delete on all tables in schema {schema} to {role}",
-    "grant usage on all sequences in schema {schema} to {role}",
-    "alter default privileges in schema {schema} grant insert, update, delete on tables to {role}",
-    "alter default privileges in schema {schema} grant usage on sequences to {role}",
-)
-# A workspace's tables name rows of shared ones, whoever owns it.
-_REFER: Final[tuple[LiteralString, ...]] = (
-    "grant references on all tables in schema {schema} to {role}",
-    "alter default privileges in schema {schema} grant references on tables to {role}",
-)
-# The migration runner's tables are written by who migrates, and only read by services.
-_LOG_TABLES: Final = ("_taskdb_migration", "_yoyo_migration", "_yoyo_log", "_yoyo_version")
-# Secrets are for who writes.
-_SECRET_TABLES: Final = ("project_environments",)
-_HIDE: Final = "revoke all on {schema}.{table} from {role}"
-_PROTECT: Final = "revoke insert, update, delete on {schema}.{table} from {role}"
 
 
 def create(conn: Connection[Any], name: str) -> bool:
@@ -107,37 +75,6 @@ def names(conn: Connection[Any]) -> list[str]:
     return queries.list_workspaces(conn)
 
 
-def grant(conn: Connection[Any], name: str, role: str, access: Access = "read") -> None:
-    """Let *role* read workspace *name*, or do there all that taskdb's functions do.
-
-    Covers ``shared`` too, and what later migrations make, if the same role runs them as runs
-    this. The migration log stays readable and no more; environment variables of projects are
-    hidden from who only reads. All in one transaction.
-
-    Raises `ValidationError` for an unknown role or access, `DatabaseError` if the workspace is
-    not there or ``shared`` is another's and the role may not use it.
-    """
-    if access not in get_args(Access):
-        raise ValidationError("access", f"must be one of {', '.join(get_args(Access))}")
-    if name not in names(conn):
-        raise DatabaseError(
-            f"there is no workspace {check_name(name)}", hint="Make it: taskdb migrate up"
-        )
-    if not queries.role_exists(conn, name=role):
-        raise ValidationError("role", f"must be a role of this server; {role!r} is none")
-    with conn.transaction():
-        _grant_on(conn, name, role, access)
-        if queries.may_grant_on(conn, name=SHARED):
-            _grant_on(conn, SHARED, role, access)
-            for statement in _REFER:
-                _execute(conn, statement, schema=SHARED, role=role)
-        elif not queries.has_usage(conn, role=role, name=SHARED):
-            raise DatabaseError(
-                f"role {role} may not use schema shared, which is not yours to grant",
-                hint="Let the owner of schema shared grant a workspace to it as well",
-            )
-
-
 def set_search_path(conn: Connection[Any], name: str) -> str:
     """Set, and return, the search path that workspace *name*, or ``shared``, is worked on with."""
     return log_queries.set_path(conn, schemas=list(dict.fromkeys((name, SHARED, "pg_temp"))))
@@ -177,19 +114,6 @@ def rename_database(conn: Connection[Any], name: str, new_name: str) -> None:
 def drop_database(conn: Connection[Any], name: str) -> None:
     """Drop a check's database, with whoever is still connected; *conn* is in autocommit mode."""
     _execute(conn, "drop database if exists {database} with (force)", database=name)
-
-
-def _grant_on(conn: Connection[Any], schema: str, role: str, access: Access) -> None:
-    for statement in _READ + (_WRITE if access == "write" else ()):
-        _execute(conn, statement, schema=schema, role=role)
-    tables = log_queries.tables_of(conn, schema=schema)
-    for table in _LOG_TABLES:
-        if table in tables:
-            _execute(conn, _PROTECT, schema=schema, table=table, role=role)
-    if access == "read":
-        for table in _SECRET_TABLES:
-            if table in tables:
-                _execute(conn, _HIDE, schema=schema, table=table, role=role)
 
 
 def _execute(conn: Connection[Any], statement: LiteralString, **names: str) -> None:

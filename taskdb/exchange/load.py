@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from taskdb.queries import exchange, features, files, implementation_tasks, spec
 __all__ = ["LoadOptions", "load"]
 
 Connection = psycopg.Connection[Any]
+_HISTORY_BATCH = 10_000
 
 
 @dataclass(slots=True, frozen=True)
@@ -173,22 +175,19 @@ class _Writer:
                 for edge in self._told(self.new.edges, Stage.DEPENDENCIES)
             ),
         )
-        exchange.copy_history.copy(
-            self.conn,
-            (
-                (
-                    ids[row.task],
-                    row.old_status,
-                    row.new_status,
-                    row.agent,
-                    row.note,
-                    row.forced,
-                    self.plan.kind,
-                    row.created_at,
-                )
-                for row in self._told(self.new.history, Stage.HISTORY)
-            ),
-        )
+        rows = self._told(self.new.history, Stage.HISTORY)
+        while batch := list(islice(rows, _HISTORY_BATCH)):
+            exchange.import_history(
+                self.conn,
+                source=self.plan.kind,
+                task_ids=[ids[row.task] for row in batch],
+                old_statuses=[row.old_status for row in batch],
+                new_statuses=[row.new_status for row in batch],
+                agents=[row.agent for row in batch],
+                notes=[row.note for row in batch],
+                are_forced=[row.forced for row in batch],
+                moments=[row.created_at for row in batch],
+            )
 
     def _write_specs(self) -> None:
         keys = {

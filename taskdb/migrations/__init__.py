@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeAlias
 from psycopg import Connection, pq
 from psycopg.conninfo import conninfo_to_dict
 
-from taskdb.database import workspaces
+from taskdb.database import roles, workspaces
 from taskdb.database.versions import (
     FOLDER,
     PACKAGE,
@@ -165,7 +165,10 @@ def up(
         pending: list[tuple[Train, Migration]] = [
             (train, migration) for train in TRAINS for migration in run.pending(train)
         ]
-        return [run.up(train, migration) for train, migration in pending]
+        steps = [run.up(train, migration) for train, migration in pending]
+        if steps:
+            roles.refresh(run.conn, workspace)
+        return steps
 
 
 def down(

@@ -22,12 +22,12 @@ __all__ = [
     "copy_edges",
     "copy_epics",
     "copy_features",
-    "copy_history",
     "copy_said",
     "edges_of",
     "epics_by_key",
     "features_by_key",
     "files_of",
+    "import_history",
     "live_claims",
     "parts_of",
     "said_before",
@@ -132,18 +132,18 @@ def copy_edges(
 
 
 @query
-def copy_history(
+def import_history(
     *,
-    task_id: UUID,
-    old_status: TaskStatus | None,
-    new_status: TaskStatus,
-    agent: str,
-    note: AnyText | None,
-    forced: bool,
-    source: str,
-    created_at: datetime,
+    source: Name,
+    task_ids: list[UUID],
+    old_statuses: list[TaskStatus | None],
+    new_statuses: list[TaskStatus],
+    agents: list[str],
+    notes: list[AnyText | None],
+    are_forced: list[bool],
+    moments: list[datetime],
 ) -> int:
-    """Add another tracker's history by COPY."""
+    """Add another tracker's history, a row for each place of the lists; return how many."""
     ...
 
 

@@ -1173,11 +1173,11 @@ def test_work_that_fails_as_its_attempts_are_cut_down_is_no_finding(
 
 
 def test_doctor_needs_no_right_but_to_read(make_role: Any, database_url: str) -> None:
-    from taskdb.database import workspaces
+    from taskdb.database import roles
 
     role, url = make_role()
     with connect(database_url) as conn:
-        workspaces.grant(conn, "taskdb", role)
+        roles.grant(conn, "taskdb", role, "reader")
         tasks.create_many(
             conn,
             [NewTask(key="A", title="A"), NewTask(key="B", title="B")],

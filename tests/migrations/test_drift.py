@@ -170,8 +170,8 @@ PLANTED: dict[str, tuple[str, set[Named]]] = {
         "grant select (title) on subtasks to public",
         {("column", "subtasks.title", "grants")},
     ),
-    "a right taken from a function": (
-        "revoke execute on function touch_updated_at() from public",
+    "a right to a function": (
+        "grant execute on function touch_updated_at() to public",
         {("function", "touch_updated_at()", "grants")},
     ),
     "a grant on the schema": (

@@ -373,13 +373,17 @@ def with_measured(conn: Conn, hours: float, number: int = 6) -> None:
         (TaskStatus.PENDING, TaskStatus.IN_PROGRESS, begun),
         (TaskStatus.IN_PROGRESS, TaskStatus.COMPLETED, done),
     )
-    exchange.copy_history.copy(
+    rows = [(row.id, *move) for row in ids for move in moves]
+    exchange.import_history(
         conn,
-        [
-            (row.id, old, new, "ann", None, False, "test", at)
-            for row in ids
-            for old, new, at in moves
-        ],
+        source="test",
+        task_ids=[task for task, _, _, _ in rows],
+        old_statuses=[old for _, old, _, _ in rows],
+        new_statuses=[new for _, _, new, _ in rows],
+        agents=["ann"] * len(rows),
+        notes=[None] * len(rows),
+        are_forced=[False] * len(rows),
+        moments=[at for _, _, _, at in rows],
     )
 
 

@@ -53,13 +53,18 @@ def live(
     task = NewTask(key=key, title=key, status=last, created_at=at(came), completed_at=done, **more)
     (task_id,) = tasks.create_many(conn, [task]).ids
     before = TaskStatus.PENDING
-    rows: list[tuple[Any, ...]] = []
-    for moment, status in moves:
-        rows.append(
-            (task_id, before, TaskStatus(status), agent, None, False, "another", at(moment))
-        )
-        before = TaskStatus(status)
-    exchange.copy_history.copy(conn, rows)
+    statuses = [TaskStatus(status) for _, status in moves]
+    exchange.import_history(
+        conn,
+        source="another",
+        task_ids=[task_id] * len(moves),
+        old_statuses=[before, *statuses[:-1]],
+        new_statuses=statuses,
+        agents=[agent] * len(moves),
+        notes=[None] * len(moves),
+        are_forced=[False] * len(moves),
+        moments=[at(moment) for moment, _ in moves],
+    )
 
 
 # One task

@@ -16,7 +16,7 @@ import pytest
 from psycopg import IsolationLevel, sql
 from psycopg.errors import SerializationFailure
 
-from taskdb.database import connect, workspaces
+from taskdb.database import connect, roles
 from taskdb.errors import (
     IntegrityError,
     InvalidTransitionError,
@@ -616,8 +616,8 @@ def test_a_reader_reads_projects_and_no_secrets(
     with connect(database_url, autocommit=True) as owner:
         project = make_project(owner)
         projects.set_environment(owner, project.id, variables={"TOKEN": CANARY})
-        workspaces.grant(owner, "taskdb", reader)
-        workspaces.grant(owner, "taskdb", writer, "write")
+        roles.grant(owner, "taskdb", reader, "reader")
+        roles.grant(owner, "taskdb", writer, "app")
 
     with connect(reader_url, autocommit=True) as conn:
         assert projects.get(conn, project.id).name == "shop"

@@ -13,7 +13,7 @@ import pytest
 from psycopg import IsolationLevel, sql
 from psycopg.errors import SerializationFailure
 
-from taskdb.database import connect, workspaces
+from taskdb.database import connect, roles
 from taskdb.errors import (
     IntegrityError,
     InvalidTransitionError,
@@ -768,7 +768,7 @@ def test_a_service_that_may_write_does_all_of_it(
 ) -> None:
     role, url = make_role()
     with connect(database_url, autocommit=True) as owner:
-        workspaces.grant(owner, "taskdb", role, "write")
+        roles.grant(owner, "taskdb", role, "app")
 
     with connect(url, autocommit=True) as conn:
         session = make_session(conn)

@@ -80,7 +80,7 @@ class AsyncGuardedConnection(psycopg.AsyncConnection[TupleRow]):
     nobody else.
 
     `made_ready` says that its transaction made a task ready: then the commit wakes the workers
-    that wait for it, in the same round trip (docs/decisions/0022-events.md). `path_moved` says
+    that wait for it, in the same round trip (docs/decisions/0026-events.md). `path_moved` says
     that a statement changed the search path or the role: then it wakes nobody.
     """
 

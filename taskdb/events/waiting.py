@@ -2,7 +2,7 @@
 """Waiting until a task becomes ready: woken by its maker's NOTIFY, with polling as the net.
 
 `tools/sync.py` writes the synchronous form, `taskdb.events.waiting`.
-docs/decisions/0022-events.md says who wakes whom, and what is lost in which interleaving.
+docs/decisions/0026-events.md says who wakes whom, and what is lost in which interleaving.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from psycopg.pq import ExecStatus, TransactionStatus
 
 from taskdb.query._conversions import refuse_unreadable
 from taskdb.query._parameters import Parameter, row_binder
-from taskdb.query._results import Loader, Result, ResultColumn, Size
+from taskdb.query._results import Cardinality, Loader, Result, ResultColumn
 from taskdb.query._statements import Statement, Term, Variant
 from taskdb.query.errors import (
     NotFoundError,
@@ -244,20 +244,20 @@ class Decisions:
             )
         if result.status != ExecStatus.TUPLES_OK:
             return False
-        size = self.result.size
+        size = self.result.cardinality
         rows = result.ntuples
-        if size is Size.NONE:
+        if size is Cardinality.NONE:
             if result.nfields != 1 or result.ftype(0) != VOID:
                 raise self._mismatch("returns rows, but its function returns None")
             return False
-        if size is Size.MANY or rows == 1:
+        if size is Cardinality.MANY or rows == 1:
             return True
         if rows > 1:
             raise TooManyRowsError(
                 f"{rows} rows were found{self._for(values)}, where one is promised",
                 where=self.where,
             )
-        if size is Size.ONE:
+        if size is Cardinality.ONE:
             raise self._no_row(values)
         return True
 
@@ -274,12 +274,12 @@ class Decisions:
 
     def from_rows(self, cursor: AnyCursor, plan: Prepared, rows: Sequence[tuple[Any, ...]]) -> Any:
         loaded = self.load(cursor, plan, rows, 0)
-        if self.result.size is Size.MANY:
+        if self.result.cardinality is Cardinality.MANY:
             return loaded
         return loaded[0] if loaded else None
 
     def from_count(self, cursor: AnyCursor, values: tuple[Any, ...]) -> Any:
-        if self.result.size is not Size.NONE and not self.result.counts:
+        if self.result.cardinality is not Cardinality.NONE and not self.result.counts:
             raise self._mismatch("returns no rows, but its function promises some")
         if self._missing and cursor.rowcount == 0:
             raise self._no_row(values)

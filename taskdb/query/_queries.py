@@ -34,7 +34,7 @@ from taskdb.query._encoding import UnsupportedError
 from taskdb.query._parameters import Parameter, parameters_of
 from taskdb.query._parser import parse
 from taskdb.query._query import Query
-from taskdb.query._results import Result, Size, UnsupportedResultError, result_of
+from taskdb.query._results import Cardinality, Result, UnsupportedResultError, result_of
 from taskdb.query._statements import Condition, SourceFile, Statement, Term
 from taskdb.query.errors import QueryDefinitionError, TaskdbError
 from taskdb.query.translation import ConstraintRule, Translator, Understand
@@ -184,7 +184,7 @@ class Queries:
         parameters, result = _described(function, statement)
         parameters = [each.as_flag() if _is_flag(each, statement) else each for each in parameters]
         _check_parameters(function, statement, parameters)
-        if missing and result.size in (Size.MANY, Size.AT_MOST_ONE):
+        if missing and result.cardinality in (Cardinality.MANY, Cardinality.AT_MOST_ONE):
             raise _definition(
                 function,
                 "names an error for no row, but is satisfied without a row",

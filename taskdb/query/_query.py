@@ -20,7 +20,7 @@ from psycopg import AsyncConnection, Connection
 
 from taskdb.query._decisions import BatchRow, Decisions, place_of
 from taskdb.query._parameters import Parameter, binder
-from taskdb.query._results import Result, Size
+from taskdb.query._results import Cardinality, Result
 from taskdb.query._statements import Statement, Variant
 from taskdb.query._waiting import batch, copy, run, stream
 from taskdb.query._waiting_async import batch_async, copy_async, run_async, stream_async
@@ -172,7 +172,7 @@ class Query(Generic[P, R]):
         iteration's transaction they are committed at its end, also if it is left early, and undone
         if it fails. Close the iterator (or exhaust it) before the transaction ends.
         """
-        if self.result.size is not Size.MANY:
+        if self.result.cardinality is not Cardinality.MANY:
             raise TypeError(f"{self.name} returns no list: there is nothing to stream")
         self._decisions.refuse_copy()
         if self.statement.writes:

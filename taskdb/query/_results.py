@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from taskdb.query._nesting import Leaves, Nested
 
 __all__ = [
+    "Cardinality",
     "Field",
     "Loader",
     "Result",
     "ResultColumn",
-    "Size",
     "UnsupportedResultError",
     "result_of",
 ]
@@ -45,7 +45,7 @@ Cursor: TypeAlias = psycopg.Cursor[Any] | psycopg.AsyncCursor[Any]
 Loader: TypeAlias = Callable[[Sequence[tuple[Any, ...]], int, Cursor], list[Any]]
 
 
-class Size(Enum):
+class Cardinality(Enum):
     """Number of rows that a stub promises."""
 
     ONE = auto()
@@ -81,14 +81,18 @@ class Result:
     """Result of a stub: `size` rows, each a dataclass `row` or, if that is None, a scalar."""
 
     annotation: Any
-    size: Size
+    cardinality: Cardinality
     row: type | None
     fields: tuple[Field, ...]
 
     @property
     def counts(self) -> bool:
         """Tell whether the number of affected rows satisfies it, where there are no rows."""
-        return self.size is Size.ONE and self.row is None and self.fields[0].annotation is int
+        return (
+            self.cardinality is Cardinality.ONE
+            and self.row is None
+            and self.fields[0].annotation is int
+        )
 
     def loader(
         self,
@@ -162,10 +166,10 @@ def result_of(annotation: Any) -> Result:
     """Return what a stub's return *annotation* promises. Raises UnsupportedResultError."""
     meant, _ = unwrapped(annotation)
     if meant is None or meant is NONE:
-        return Result(annotation, Size.NONE, None, ())
+        return Result(annotation, Cardinality.NONE, None, ())
     if get_origin(meant) is list:
-        return Result(annotation, Size.MANY, *_row(get_args(meant)[0]))
-    size = Size.AT_MOST_ONE if NONE in members(annotation) else Size.ONE
+        return Result(annotation, Cardinality.MANY, *_row(get_args(meant)[0]))
+    size = Cardinality.AT_MOST_ONE if NONE in members(annotation) else Cardinality.ONE
     return Result(annotation, size, *_row(annotation))
 
 

@@ -18,7 +18,7 @@ from taskdb.query._annotations import NONE, members, spelled
 from taskdb.query._combinations import MOST_COMBINATIONS
 from taskdb.query._decisions import place_of
 from taskdb.query._parameters import Parameter
-from taskdb.query._results import Field, Size
+from taskdb.query._results import Cardinality, Field
 from taskdb.query._rowclasses import field_name
 from taskdb.query._statements import Variant
 from taskdb.query._types import encodes_json, fits, is_sequence, item_of, sends
@@ -232,13 +232,13 @@ class _Comparison:
     def _columns(self) -> Iterator[QueryFinding]:
         result, columns = self.query.result, self.description.columns
         if not columns:
-            if result.size is not Size.NONE and not result.counts:
+            if result.cardinality is not Cardinality.NONE and not result.counts:
                 yield self.finding(
                     f"has no result, but its function promises {spelled(result.annotation)}",
                     "Add returning, or return int or None",
                 )
             return
-        if result.size is Size.NONE:
+        if result.cardinality is Cardinality.NONE:
             yield self.finding(
                 "has a result, but its function returns None", "Return it, or drop it"
             )
@@ -311,7 +311,7 @@ class _Comparison:
             )
 
     def _rows(self) -> Iterator[QueryFinding]:
-        single = self.query.result.size in (Size.ONE, Size.AT_MOST_ONE)
+        single = self.query.result.cardinality in (Cardinality.ONE, Cardinality.AT_MOST_ONE)
         if single and self.description.columns and not self.description.at_most_one_row:
             yield self.finding(
                 "may return more than one row, but its function promises at most one",

@@ -49,31 +49,46 @@ def test_nothing_is_left_behind(conn: Connection) -> None:
 
 # A change of the schema, the query that meets it, and what the finding must say.
 SCHEMA = [
-    ("alter table task_details drop column file_path", "tasks.get", "file_path"),
-    ("alter table tasks rename column error_message to trouble", "tasks.get", "error_message"),
-    ("alter table tasks alter column max_attempts drop not null", "tasks.get", "may be NULL"),
+    ("alter table task_details drop column file_path", "tasks.copy_details", "file_path"),
+    (
+        "alter table tasks rename column error_message to trouble",
+        "tasks.copy_tasks",
+        "error_message",
+    ),
+    (
+        "alter table tasks alter column max_attempts drop not null",
+        "tasks.list_failed",
+        "may be NULL",
+    ),
     ("alter table tasks alter column created_at drop not null", "tasks.list_tasks", "may be NULL"),
-    ("alter table task_details alter column complexity_score type text", "tasks.get", "is text"),
+    (
+        "alter table task_details alter column complexity_score type text",
+        "tasks.copy_details",
+        "is text",
+    ),
     (
         "alter table task_details alter column estimated_hours type float8",
-        "tasks.get",
+        "tasks.copy_details",
         "double precision",
     ),
-    ("alter table task_details alter column requirements type text", "tasks.get", "is text"),
+    (
+        "alter table task_details alter column requirements type text",
+        "tasks.copy_details",
+        "is text",
+    ),
     ("alter type shared.task_status add value 'stuck'", "tasks.get", "stuck"),
     ("alter type shared.task_status rename value 'failed' to 'broken'", "tasks.get", "broken"),
     ("alter type shared.dependency_type add value 'hints'", "dependencies.add_dependency", "hints"),
     ("alter type shared.claim_outcome add value 'lost'", "claims.list_for_task", "lost"),
     ("alter type shared.plan_status add value 'idle'", "features.get", "idle"),
-    ("alter table tasks drop constraint tasks_key_is_unique", "tasks.get_by_key", "more than one"),
     ("alter table epics drop constraint epics_key_is_unique", "epics.get_by_key", "more than one"),
-    ("alter table tasks drop constraint tasks_pkey cascade", "tasks.get", "more than one"),
+    ("alter table epics drop constraint epics_pkey cascade", "epics.get", "more than one"),
     ("drop view ready_tasks cascade", "tasks.list_ready", "ready_tasks"),
     ("drop table task_files", "files.put", "task_files"),
-    ("alter table task_history rename to changes", "history.recent", "task_history"),
-    ("alter table task_history drop column note cascade", "history.recent", "note"),
+    ("alter table task_history rename to changes", "flow.reopenings", "task_history"),
+    ("alter table task_history drop column note cascade", "flow.reopenings", "note"),
     ("alter table tasks alter column claim_token type text", "claims.heartbeat", ":token is text"),
-    ("alter table task_history alter column agent drop not null", "history.recent", "may be NULL"),
+    ("alter table task_history alter column agent drop not null", "flow.reopenings", "may be NULL"),
     (
         "alter table subtasks drop constraint subtasks_position_is_positive, "
         "alter column position type text",

@@ -181,6 +181,9 @@ def _random_block(chance: random.Random, weights: dict[str, int], *, alone: bool
         )
         for _ in range(1 if alone else chance.choice([1, 1, 1, 2, 3]))
     )
+    if any(op.name in ("pause", "resume") for op in ops):
+        # No other level may change a pause.
+        level = IsolationLevel.READ_COMMITTED
     end = chance.choices(["commit", "rollback", "drop"], [10, 1, 1])[0]
     return Block(level, ops, end, retrying=end == "commit" and chance.random() < 0.3)
 

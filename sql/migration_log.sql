@@ -3,7 +3,7 @@
 -- tables of this name and yoyo's alone.
 create table _taskdb_migration (
     migration_id text primary key,
-    train text not null,
+    track text not null,
     -- SHA-256 of the file's tokens and directives: comments and white space do not count.
     checksum text not null,
     -- The oldest package that works from here on; null: any.
@@ -16,7 +16,7 @@ create table _taskdb_migration (
 comment on table _taskdb_migration is
     'The migrations that this schema has, and what their files were. Written by `taskdb migrate`.';
 comment on column _taskdb_migration.migration_id is 'The file''s name without .sql.';
-comment on column _taskdb_migration.train is 'shared or workspace.';
+comment on column _taskdb_migration.track is 'shared or workspace.';
 comment on column _taskdb_migration.checksum is
     'SHA-256 of the statements as they were applied. A file that was edited later is refused.';
 comment on column _taskdb_migration.breaking is

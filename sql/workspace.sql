@@ -81,8 +81,8 @@
 \ir triggers/project_contexts_50_touch_updated_at.sql
 \ir triggers/project_contexts_51_count_version.sql
 \ir triggers/project_environments_50_touch_updated_at.sql
-\ir triggers/modifications_10_refuse_move.sql
-\ir triggers/modifications_50_settle.sql
+\ir triggers/modifications_10_refuse_transition.sql
+\ir triggers/modifications_50_normalize.sql
 \ir triggers/modifications_51_touch_updated_at.sql
 \ir triggers/modifications_90_apply.sql
 \ir triggers/modifications_10_refuse_decided.sql
@@ -126,7 +126,7 @@
 \ir triggers/task_dependencies_60_refuse_truncation.sql
 \ir triggers/task_dependencies_90_add_edges.sql
 \ir triggers/task_dependencies_90_remove_edges.sql
-\ir triggers/workflows_10_refuse_move.sql
+\ir triggers/workflows_10_refuse_transition.sql
 \ir triggers/workflows_50_let_tasks_go.sql
 \ir triggers/workflows_50_touch_updated_at.sql
 \ir triggers/workflow_steps_50_touch_updated_at.sql
@@ -134,7 +134,7 @@
 \ir triggers/workflow_step_needs_10_refuse_change.sql
 \ir triggers/workflow_executions_10_refuse_idle_workflow.sql
 \ir triggers/workflow_executions_10_refuse_revival.sql
-\ir triggers/workflow_executions_50_settle.sql
+\ir triggers/workflow_executions_50_normalize.sql
 \ir triggers/workflow_executions_51_touch_updated_at.sql
 \ir triggers/workflow_executions_90_cancel_open_steps.sql
 \ir triggers/external_dependencies_50_touch_updated_at.sql
@@ -142,7 +142,7 @@
 \ir triggers/external_dependencies_60_refuse_truncation.sql
 \ir triggers/technical_specs_50_note_start.sql
 \ir triggers/technical_specs_50_number.sql
-\ir triggers/technical_specs_10_refuse_move.sql
+\ir triggers/technical_specs_10_refuse_transition.sql
 \ir triggers/technical_specs_52_touch_updated_at.sql
 \ir triggers/technical_specs_51_check_structure.sql
 \ir triggers/technical_specs_90_index.sql
@@ -154,9 +154,9 @@
 \ir triggers/task_details_90_delete_task.sql
 \ir triggers/design_jobs_50_touch_updated_at.sql
 \ir triggers/design_outputs_50_touch_updated_at.sql
-\ir triggers/tech_spec_sessions_10_refuse_move.sql
+\ir triggers/tech_spec_sessions_10_refuse_transition.sql
 \ir triggers/tech_spec_sessions_10_refuse_early_start.sql
-\ir triggers/tech_spec_sessions_50_settle.sql
+\ir triggers/tech_spec_sessions_50_normalize.sql
 \ir triggers/tech_spec_sessions_51_touch_updated_at.sql
 \ir triggers/tech_research_50_touch_updated_at.sql
 \ir triggers/tech_conversations_10_refuse_change.sql
@@ -182,7 +182,7 @@
 \ir functions/complete_and_claim.sql
 \ir views/ready_tasks.sql
 \ir views/blocked_tasks.sql
-\ir views/task_obstacles.sql
+\ir views/task_blocking_reasons.sql
 \ir views/ran_early.sql
 \ir views/feature_progress.sql
 \ir views/epic_progress.sql
@@ -192,7 +192,7 @@
 \ir views/startable_steps.sql
 \ir views/workflow_statistics.sql
 \ir functions/search_candidates.sql
-\ir views/task_moves.sql
+\ir views/task_stays.sql
 \ir views/task_flow.sql
 \ir views/spec_progress.sql
 \ir views/spec_tasks.sql

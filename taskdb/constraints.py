@@ -68,7 +68,9 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     "implementation_tasks_spec_exists": Rule(
         "spec_id", "must name a specification, which keeps its type while it has tasks"
     ),
-    "modification_status_transitions_is_a_move": Rule("new_status", "must differ from old_status"),
+    "modification_status_transitions_statuses_differ": Rule(
+        "new_status", "must differ from old_status"
+    ),
     "modification_status_transitions_pkey": Rule(
         "new_status", "must follow an old_status only once"
     ),
@@ -93,19 +95,19 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     "project_environments_once_per_project": Rule(
         "project_id", "must be unique in project_environments"
     ),
-    "session_status_transitions_is_a_move": Rule("new_status", "must differ from old_status"),
+    "session_status_transitions_statuses_differ": Rule("new_status", "must differ from old_status"),
     "session_status_transitions_pkey": Rule("new_status", "must follow an old_status only once"),
     "spec_dependencies_pkey": Rule("depends_on_id", "must not be a dependency of the spec twice"),
     "spec_guard_has_one_row": Rule("only_row", "must be true: the table has one row"),
     "spec_guard_pkey": Rule("only_row", "must be unique: the table has one row"),
     "spec_phases_pkey": Rule("name", "must be unique among the phases"),
     "spec_search_pkey": Rule("spec_id", "must have its words only once"),
-    "spec_status_transitions_is_a_move": Rule("new_status", "must differ from old_status"),
+    "spec_status_transitions_statuses_differ": Rule("new_status", "must differ from old_status"),
     "spec_status_transitions_pkey": Rule("new_status", "must follow an old_status only once"),
     "task_dependencies_pkey": Rule("depends_on_id", "must not be a dependency of the task twice"),
     "task_files_path_once_per_task": Rule("path", "must be unique among its task's files"),
     "task_history_seq_once_per_task": Rule("seq", "must be unique among its task's history"),
-    "task_status_transitions_is_a_move": Rule("new_status", "must differ from old_status"),
+    "task_status_transitions_statuses_differ": Rule("new_status", "must differ from old_status"),
     "task_status_transitions_pkey": Rule("new_status", "must follow an old_status only once"),
     "tasks_one_claim_per_request": Rule(
         "claim_request_id", "must not be answered by two live claims"
@@ -178,7 +180,9 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     "workflow_executions_state_is_of_a_pull_request": Rule(
         "pull_request_state", "must be null without a pull_request_number"
     ),
-    "workflow_status_transitions_is_a_move": Rule("new_status", "must differ from old_status"),
+    "workflow_status_transitions_statuses_differ": Rule(
+        "new_status", "must differ from old_status"
+    ),
     "workflow_status_transitions_pkey": Rule("new_status", "must follow an old_status only once"),
     "workflow_step_needs_needs_exists": Rule("needs_id", "must name a step of the same workflow"),
     "workflow_step_needs_pkey": Rule("needs_id", "must not be needed by the step twice"),

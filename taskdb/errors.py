@@ -13,7 +13,7 @@
     │   ├── VersionConflictError            the project changed since it was seen
     │   ├── DatabaseNotFoundError           nothing is configured, or nothing answers there
     │   ├── SchemaVersionMismatchError      database and package do not fit each other
-    │   └── QueriesDoNotFitError            the database is not what queries expect; has .misfits
+    │   └── QueryMismatchError            the database is not what queries expect; has .mismatches
     ├── ValidationError (also ValueError)   an argument breaks a rule; has .field and .rule
     ├── MissingExtraError (also ImportError)   an extra of the package is not installed
     ├── QueryDefinitionError                a .sql file and its stubs disagree; found at import
@@ -35,8 +35,8 @@ from taskdb.query.errors import (
     DatabaseError,
     IntegrityError,
     NotFoundError,
-    QueriesDoNotFitError,
     QueryDefinitionError,
+    QueryMismatchError,
     TaskdbError,
     TooManyRowsError,
     ValidationError,
@@ -53,8 +53,8 @@ __all__ = [
     "MigrationError",
     "MissingExtraError",
     "NotFoundError",
-    "QueriesDoNotFitError",
     "QueryDefinitionError",
+    "QueryMismatchError",
     "SchemaVersionMismatchError",
     "ScriptError",
     "TaskdbError",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-__all__ = ["MIGRATIONS", "QUERIES", "ROADMAP", "SQL"]
+__all__ = ["EXPECTATIONS", "MIGRATIONS", "QUERIES", "ROADMAP", "SQL"]
 
 _PACKAGE: Final = Path(__file__).resolve().parent
 _TOP: Final = packaged if (packaged := _PACKAGE / "_files").is_dir() else _PACKAGE.parent
@@ -20,8 +20,11 @@ SQL: Final = _TOP / "sql"
 QUERIES: Final = SQL / "queries"
 """The named queries; those of operators and of the toolkit are in folders of their own."""
 
+EXPECTATIONS: Final = SQL / "expectations"
+"""Records of PostgreSQL's view of the named queries, for reviews and for `taskdb.verify`."""
+
 MIGRATIONS: Final = _TOP / "migrations"
-"""The migration files of both trains."""
+"""The migration files of both tracks."""
 
 ROADMAP: Final = _TOP / "examples" / "roadmap"
 """The plan that the demo works off."""

@@ -123,7 +123,7 @@ create table modification_status_transitions (
     new_status shared.modification_status not null,
     meaning text not null,
     primary key (old_status, new_status),
-    constraint modification_status_transitions_is_a_move check (old_status <> new_status)
+    constraint modification_status_transitions_statuses_differ check (old_status <> new_status)
 );
 
 comment on table modification_status_transitions is 'The changes of a modification''s status.';
@@ -356,7 +356,7 @@ create table workflow_status_transitions (
     new_status shared.workflow_status not null,
     meaning text not null,
     primary key (old_status, new_status),
-    constraint workflow_status_transitions_is_a_move check (old_status <> new_status)
+    constraint workflow_status_transitions_statuses_differ check (old_status <> new_status)
 );
 
 comment on table workflow_status_transitions is 'The changes of a workflow''s status.';
@@ -915,7 +915,7 @@ create table external_dependencies (
         check (check_interval > interval '0')
 );
 
--- Serve queries/externals.sql: list_externals. The first two: the view task_obstacles as well.
+-- Serve queries/externals.sql: list_externals. The first two also serve task_blocking_reasons.
 create index external_dependencies_by_task on external_dependencies (task_id);
 create index external_dependencies_by_workflow on external_dependencies (workflow_id);
 create index external_dependencies_by_health on external_dependencies (health, id);
@@ -970,7 +970,7 @@ create table task_status_transitions (
     new_status shared.task_status not null,
     meaning text not null,
     primary key (old_status, new_status),
-    constraint task_status_transitions_is_a_move check (old_status <> new_status)
+    constraint task_status_transitions_statuses_differ check (old_status <> new_status)
 );
 
 comment on table task_status_transitions is
@@ -1247,7 +1247,7 @@ create table spec_status_transitions (
     new_status shared.spec_status not null,
     meaning text not null,
     primary key (old_status, new_status),
-    constraint spec_status_transitions_is_a_move check (old_status <> new_status)
+    constraint spec_status_transitions_statuses_differ check (old_status <> new_status)
 );
 
 comment on table spec_status_transitions is 'The changes of a specification''s status.';
@@ -1537,7 +1537,7 @@ create table session_status_transitions (
     new_status shared.session_status not null,
     meaning text not null,
     primary key (old_status, new_status),
-    constraint session_status_transitions_is_a_move check (old_status <> new_status)
+    constraint session_status_transitions_statuses_differ check (old_status <> new_status)
 );
 
 comment on table session_status_transitions is 'The changes of a session''s status.';
@@ -3519,7 +3519,7 @@ comment on function open_task_region(uuid[]) is
 
 -- The unsatisfied edges out of the listed tasks, in the order of the list. A dead edge is
 -- never satisfied by itself: its blocker failed, or was given up under requires.
-create function open_task_gates(listed uuid[])
+create function open_task_blockers(listed uuid[])
     returns table (waiting int, blocker_id uuid, dead boolean)
     language sql
     stable
@@ -3547,7 +3547,7 @@ as $$
     order by task.position;
 $$;
 
-comment on function open_task_gates(uuid[]) is
+comment on function open_task_blockers(uuid[]) is
     'The unsatisfied dependencies of these tasks, by their place in the list.';
 
 -- Looks for a cycle in what the steps of a workflow need, in time linear in their number: steps
@@ -3775,7 +3775,7 @@ create trigger project_environments_50_touch_updated_at
 
 -- A change of a modification's status must be a row of modification_status_transitions. None is
 -- from a status to itself: what is applied is not applied again, with other files.
-create trigger modifications_10_refuse_move
+create trigger modifications_10_refuse_transition
     before update of status on modifications
     for each row
     execute function refuse_transition(
@@ -3784,7 +3784,7 @@ create trigger modifications_10_refuse_move
 
 -- What is asked for, or approved, is so of the project as it is then; the moments are the
 -- server's.
-create function settle_modification()
+create function normalize_modification()
     returns trigger
     language plpgsql
     set search_path from current
@@ -3816,13 +3816,13 @@ begin
 end;
 $$;
 
-comment on function settle_modification() is
+comment on function normalize_modification() is
     'Fills in the version that a modification is of, and its moments.';
 
-create trigger modifications_50_settle
+create trigger modifications_50_normalize
     before insert or update on modifications
     for each row
-    execute function settle_modification();
+    execute function normalize_modification();
 
 create trigger modifications_51_touch_updated_at
     before update on modifications
@@ -5407,7 +5407,7 @@ create trigger task_dependencies_90_remove_edges
     execute function remove_edges();
 
 -- A change of a workflow's status must be a row of workflow_status_transitions.
-create trigger workflows_10_refuse_move
+create trigger workflows_10_refuse_transition
     before update of status on workflows
     for each row
     when (old.status <> new.status)
@@ -5572,7 +5572,7 @@ create trigger workflow_executions_10_refuse_revival
 
 -- The end of an execution, by whatever route: its moment, its tasks counted unless the runner
 -- has counted them, and its open steps cancelled. Whoever records a step has locked this row.
-create function settle_execution()
+create function normalize_execution()
     returns trigger
     language plpgsql
     set search_path from current
@@ -5598,12 +5598,12 @@ begin
 end;
 $$;
 
-comment on function settle_execution() is 'Fills in what the end of an execution implies.';
+comment on function normalize_execution() is 'Fills in what the end of an execution implies.';
 
-create trigger workflow_executions_50_settle
+create trigger workflow_executions_50_normalize
     before update of status on workflow_executions
     for each row
-    execute function settle_execution();
+    execute function normalize_execution();
 
 create trigger workflow_executions_51_touch_updated_at
     before update on workflow_executions
@@ -5763,7 +5763,7 @@ create trigger technical_specs_50_number
     execute function number_spec();
 
 -- A change of status must be a row of spec_status_transitions.
-create trigger technical_specs_10_refuse_move
+create trigger technical_specs_10_refuse_transition
     before update of status on technical_specs
     for each row
     when (old.status <> new.status)
@@ -6042,7 +6042,7 @@ create trigger design_outputs_50_touch_updated_at
 
 -- A change of a session's status must be a row of session_status_transitions. None is from a
 -- status to itself: of two agents that start a session, one is told.
-create trigger tech_spec_sessions_10_refuse_move
+create trigger tech_spec_sessions_10_refuse_transition
     before update of status on tech_spec_sessions
     for each row
     execute function refuse_transition(
@@ -6085,7 +6085,7 @@ create trigger tech_spec_sessions_10_refuse_early_start
 
 -- What a status implies, by whatever route it came: the moment of completion, with all done, and
 -- no reason of a failure that is over.
-create function settle_session()
+create function normalize_session()
     returns trigger
     language plpgsql
     set search_path from current
@@ -6104,12 +6104,12 @@ begin
 end;
 $$;
 
-comment on function settle_session() is 'Fills in what the status of a session implies.';
+comment on function normalize_session() is 'Fills in what the status of a session implies.';
 
-create trigger tech_spec_sessions_50_settle
+create trigger tech_spec_sessions_50_normalize
     before insert or update of status on tech_spec_sessions
     for each row
-    execute function settle_session();
+    execute function normalize_session();
 
 create trigger tech_spec_sessions_51_touch_updated_at
     before update on tech_spec_sessions
@@ -7148,7 +7148,7 @@ comment on function complete_and_claim(
 ) is
     'Completes a task and claims the next one for an agent.';
 
--- Tasks that can be claimed now: the one definition, which task_obstacles must agree with
+-- Tasks that can be claimed now: the one definition, which task_blocking_reasons must agree with
 -- (`taskdb doctor` compares them). Reservations (assigned_agent) and agent types are for the
 -- claim to match.
 --
@@ -7239,17 +7239,17 @@ select
             edge.task_id = task.id
             and not edge.is_satisfied
         order by blocker.key
-    ) as open_gates
+    ) as open_blockers
 from tasks as task
 where task.status = 'blocked';
 
 comment on view blocked_tasks is 'Blocked tasks, each with the keys of the tasks it waits for.';
-comment on column blocked_tasks.open_gates is 'The keys of its unsatisfied dependencies.';
+comment on column blocked_tasks.open_blockers is 'The keys of its unsatisfied dependencies.';
 
 -- Why a task can't be claimed now, a row for each reason; no row, exactly if ready_tasks
 -- has it. A dead dependency is never satisfied by itself: its blocker failed, or was abandoned
 -- under requires.
-create view task_obstacles as
+create view task_blocking_reasons as
 select
     task.id as task_id,
     'finished' as reason,
@@ -7410,11 +7410,11 @@ inner join tasks as holder on holder.id = clash.holder_id
 where task.status in ('pending', 'blocked')
 group by task.id, holder.id, holder.key;
 
-comment on view task_obstacles is 'Why a task cannot be claimed now, a row for each reason.';
-comment on column task_obstacles.reason is
+comment on view task_blocking_reasons is 'Why a task cannot be claimed now, a row for each reason.';
+comment on column task_blocking_reasons.reason is
     'finished, in_review, claimed, started_by_hand, overdue, paused, held, dependency, '
     'scheduled, external, files.';
-comment on column task_obstacles.dead is 'It will not go away by itself.';
+comment on column task_blocking_reasons.dead is 'It will not go away by itself.';
 
 -- Tasks that went on although something they wait for is open again, or was added later.
 create view ran_early as
@@ -7627,7 +7627,7 @@ begin
         select
             array_agg(gate.waiting), array_agg(case when not gate.dead then gate.blocker_id end)
         into waiters, blocker_ids
-        from open_task_gates(ids) as gate;
+        from open_task_blockers(ids) as gate;
         blockers := positions_of(blocker_ids, ids);
         exit when not exists (
             select
@@ -7953,19 +7953,19 @@ comment on function search_candidates(tsquery, int) is
 -- is negative, and stays add up to the time between the first and the last.
 --
 -- The lateral part lets a query that names tasks read only their rows.
-create view task_moves as
+create view task_stays as
 select
     task.id as task_id,
-    move.position,
-    move.previous_status,
-    move.status,
-    move.agent,
-    move.note,
-    move.is_move,
-    move.is_done,
-    move.entered_at,
-    move.left_at,
-    move.skewed
+    stay.position,
+    stay.previous_status,
+    stay.status,
+    stay.agent,
+    stay.note,
+    stay.is_transition,
+    stay.is_done,
+    stay.entered_at,
+    stay.left_at,
+    stay.skewed
 from tasks as task
 cross join lateral (
     select
@@ -7974,7 +7974,7 @@ cross join lateral (
         stay.status,
         stay.agent,
         stay.note,
-        stay.is_move,
+        stay.is_transition,
         -- The last stay so far that was not in the archive: twice its number, and one more
         -- if it was completed.
         max(2 * stay.position + cast(stay.status = 'completed' as int))
@@ -7990,7 +7990,7 @@ cross join lateral (
             entry.new_status as status,
             entry.agent,
             entry.note,
-            entry.old_status is not null as is_move,
+            entry.old_status is not null as is_transition,
             entry.created_at as stated_at,
             max(entry.created_at) over in_order as entered_at
         from task_history as entry
@@ -7998,21 +7998,21 @@ cross join lateral (
         window in_order as (order by greatest(entry.seq, 0), entry.created_at, entry.seq desc)
     ) as stay
     window in_order as (order by stay.position)
-) as move;
+) as stay;
 
-comment on view task_moves is
+comment on view task_stays is
     'The history of each task as stays in a status, in order: imported rows by their times, '
     'then the recorded ones by their numbers.';
-comment on column task_moves.position is 'Counts a task''s stays from 1.';
-comment on column task_moves.previous_status is 'Where it stood before; null: it came.';
-comment on column task_moves.is_move is
-    'Someone moved it there. Else it came there: it was made so, or an importer found it so.';
-comment on column task_moves.is_done is
+comment on column task_stays.position is 'Counts a task''s stays from 1.';
+comment on column task_stays.previous_status is 'Previous status; null for the first stay.';
+comment on column task_stays.is_transition is
+    'True: a transition led to it. False: the task was created in it, or an importer found it so.';
+comment on column task_stays.is_done is
     'Its work counts as done: completed, or archived after that.';
-comment on column task_moves.entered_at is
+comment on column task_stays.entered_at is
     'When the stay began: the row''s own time, or that of a row before it, if that is later.';
-comment on column task_moves.left_at is 'When the next stay began; null: it lasts.';
-comment on column task_moves.skewed is 'The row claims to be earlier than one before it.';
+comment on column task_stays.left_at is 'When the next stay began; null: it lasts.';
+comment on column task_stays.skewed is 'The row claims to be earlier than one before it.';
 
 -- When each task came, began and was done, from its history alone, but for one thing: it came
 -- at tasks.created_at, which an importer knows from the other tracker, whose history seldom
@@ -8038,36 +8038,36 @@ select
     case when flow.is_done then flow.done_at - flow.started_at end as cycle_time,
     flow.reopened_count,
     flow.skewed
-    or (flow.moved_at is not null and flow.moved_at < task.created_at) as skewed
+    or (flow.changed_at is not null and flow.changed_at < task.created_at) as skewed
 from tasks as task
 cross join lateral (
     select
-        min(move.entered_at) as first_at,
-        min(move.entered_at) filter (where move.is_move) as moved_at,
+        min(stay.entered_at) as first_at,
+        min(stay.entered_at) filter (where stay.is_transition) as changed_at,
         -- What an importer found in progress after its history ended is no second start.
-        min(move.entered_at) filter (
-            where move.status = 'in_progress' and (move.is_move or move.position = 1)
+        min(stay.entered_at) filter (
+            where stay.status = 'in_progress' and (stay.is_transition or stay.position = 1)
         ) as started_at,
-        max(move.entered_at) filter (
-            where move.status = 'completed'
-                and move.is_move
-                and move.previous_status is distinct from 'completed'
+        max(stay.entered_at) filter (
+            where stay.status = 'completed'
+                and stay.is_transition
+                and stay.previous_status is distinct from 'completed'
         ) as done_at,
-        (array_agg(move.agent order by move.position desc) filter (
-            where move.status = 'completed'
-                and move.is_move
-                and move.previous_status is distinct from 'completed'
+        (array_agg(stay.agent order by stay.position desc) filter (
+            where stay.status = 'completed'
+                and stay.is_transition
+                and stay.previous_status is distinct from 'completed'
         ))[1] as done_by,
-        (array_agg(move.status order by move.position desc))[1] as status,
-        (array_agg(move.is_done order by move.position desc))[1] as is_done,
+        (array_agg(stay.status order by stay.position desc))[1] as status,
+        (array_agg(stay.is_done order by stay.position desc))[1] as is_done,
         count(*) filter (
-            where move.is_move
-                and move.previous_status in ('completed', 'failed', 'cancelled', 'archived')
-                and move.status in ('pending', 'blocked', 'in_progress', 'in_review')
+            where stay.is_transition
+                and stay.previous_status in ('completed', 'failed', 'cancelled', 'archived')
+                and stay.status in ('pending', 'blocked', 'in_progress', 'in_review')
         ) as reopened_count,
-        bool_or(move.skewed) as skewed
-    from task_moves as move
-    where move.task_id = task.id
+        bool_or(stay.skewed) as skewed
+    from task_stays as stay
+    where stay.task_id = task.id
 ) as flow;
 
 comment on view task_flow is

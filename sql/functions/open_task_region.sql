@@ -50,7 +50,7 @@ comment on function open_task_region(uuid[]) is
 
 -- The unsatisfied edges out of the listed tasks, in the order of the list. A dead edge is
 -- never satisfied by itself: its blocker failed, or was given up under requires.
-create function open_task_gates(listed uuid[])
+create function open_task_blockers(listed uuid[])
     returns table (waiting int, blocker_id uuid, dead boolean)
     language sql
     stable
@@ -78,5 +78,5 @@ as $$
     order by task.position;
 $$;
 
-comment on function open_task_gates(uuid[]) is
+comment on function open_task_blockers(uuid[]) is
     'The unsatisfied dependencies of these tasks, by their place in the list.';

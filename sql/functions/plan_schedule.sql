@@ -110,7 +110,7 @@ begin
         select
             array_agg(gate.waiting), array_agg(case when not gate.dead then gate.blocker_id end)
         into waiters, blocker_ids
-        from open_task_gates(ids) as gate;
+        from open_task_blockers(ids) as gate;
         blockers := positions_of(blocker_ids, ids);
         exit when not exists (
             select

@@ -93,16 +93,16 @@ inner join tasks as waiting on waiting.id = edge.task_id
 where task.key = :key
 order by waiting.key;
 
--- name: obstacles
+-- name: blocking_reasons
 -- Why a task can't be claimed now, by this agent if one is named. No row: it can.
 --
 -- (The id is looked up first: a join with the view would compute it for every task.)
 --
 -- plan: tasks_key_is_unique
 -- plan: task_dependencies_pkey
-select obstacle.*
-from task_obstacles as obstacle
-where obstacle.task_id = (select task.id from tasks as task where task.key = :key)
+select blocked_by.*
+from task_blocking_reasons as blocked_by
+where blocked_by.task_id = (select task.id from tasks as task where task.key = :key)
 union all                                                           -- if :agent
 select                                                              -- if :agent
     task.id,                                                        -- if :agent

@@ -26,18 +26,18 @@ limit 1;
 --
 -- plan: tasks_key_is_unique, task_history_seq_once_per_task
 select
-    move.position,
-    move.status,
-    move.agent,
-    move.entered_at,
-    move.left_at,
-    greatest(coalesce(move.left_at, now()) - move.entered_at, interval '0') as stayed,
-    move.is_move,
-    move.skewed
+    stay.position,
+    stay.status,
+    stay.agent,
+    stay.entered_at,
+    stay.left_at,
+    greatest(coalesce(stay.left_at, now()) - stay.entered_at, interval '0') as stayed,
+    stay.is_transition,
+    stay.skewed
 from tasks as task
-inner join task_moves as move on move.task_id = task.id
+inner join task_stays as stay on stay.task_id = task.id
 where task.key = :key
-order by move.position;
+order by stay.position;
 
 -- name: summary
 -- Lead and cycle times of the tasks that were completed since a moment, or ever.
@@ -151,17 +151,17 @@ with completed as (
 stood as (
     select
         flow.task_id,
-        move.status,
-        sum(move.left_at - move.entered_at) as stayed
+        stay.status,
+        sum(stay.left_at - stay.entered_at) as stayed
     from completed
     inner join task_flow as flow on flow.task_id = completed.task_id
-    inner join task_moves as move on move.task_id = completed.task_id
+    inner join task_stays as stay on stay.task_id = completed.task_id
     where
         flow.done_at is not null
         and not flow.skewed
-        and move.left_at <= flow.done_at
+        and stay.left_at <= flow.done_at
         and flow.agent_type = :agent_type                           -- if :agent_type
-    group by flow.task_id, move.status
+    group by flow.task_id, stay.status
 )
 
 select
@@ -244,10 +244,10 @@ finished as (
 going as (
     select
         task.id,
-        greatest(now() - coalesce(flow.started_at, move.entered_at), interval '0') as age,
-        coalesce(flow.started_at, move.entered_at) as started_at,
-        move.entered_at as moved_at,
-        move.agent
+        greatest(now() - coalesce(flow.started_at, stay.entered_at), interval '0') as age,
+        coalesce(flow.started_at, stay.entered_at) as started_at,
+        stay.entered_at as changed_at,
+        stay.agent
     from tasks as task
     inner join task_flow as flow on flow.task_id = task.id
     cross join lateral (
@@ -255,11 +255,11 @@ going as (
         select
             stay.entered_at,
             stay.agent
-        from task_moves as stay
-        where stay.task_id = task.id and (stay.is_move or stay.position = 1)
+        from task_stays as stay
+        where stay.task_id = task.id and (stay.is_transition or stay.position = 1)
         order by stay.position desc
         limit 1
-    ) as move
+    ) as stay
     where
         task.status in ('in_progress', 'in_review')
         and task.agent_type = :agent_type                           -- if :agent_type
@@ -275,7 +275,7 @@ select
     task.agent_type,
     going.agent,
     going.started_at,
-    going.moved_at,
+    going.changed_at,
     going.age,
     cast(
         100.0 * width_bucket(going.age, finished.cycle_times)
@@ -340,13 +340,13 @@ change as (
     ) as flow
     union all
     select
-        cast(move.entered_at at time zone cast(:zone as text) as date),
-        cast(move.status <> 'cancelled' as int)
-        - cast(move.previous_status is distinct from 'cancelled' as int),
-        cast(move.is_done as int)
+        cast(stay.entered_at at time zone cast(:zone as text) as date),
+        cast(stay.status <> 'cancelled' as int)
+        - cast(stay.previous_status is distinct from 'cancelled' as int),
+        cast(stay.is_done as int)
         - coalesce(
-            lag(cast(move.is_done as int))
-                over (partition by move.task_id order by move.position),
+            lag(cast(stay.is_done as int))
+                over (partition by stay.task_id order by stay.position),
             0
         )
     from member
@@ -358,10 +358,10 @@ change as (
             stay.previous_status,
             stay.is_done,
             stay.entered_at
-        from task_moves as stay
+        from task_stays as stay
         where stay.task_id = member.id
         offset 0
-    ) as move
+    ) as stay
 ),
 
 changed as (

@@ -60,20 +60,20 @@ inner join tasks as blocker on blocker.id = edge.depends_on_id
 where edge.task_id = any(:task_ids)
 order by waiting.graph_rank, waiting.id, blocker.graph_rank, blocker.id;
 
--- name: obstacles
+-- name: blocking_reasons
 -- Why these tasks cannot be claimed now, but for dependencies and work that goes on.
 --
 -- plan: whole tables: a report is of a plan, and reads what it shows
 select
     task.key,
-    obstacle.reason,
-    obstacle.detail
-from task_obstacles as obstacle
-inner join tasks as task on task.id = obstacle.task_id
+    blocked_by.reason,
+    blocked_by.detail
+from task_blocking_reasons as blocked_by
+inner join tasks as task on task.id = blocked_by.task_id
 where
-    obstacle.task_id = any(:task_ids)
-    and obstacle.reason not in ('finished', 'in_review', 'claimed', 'dependency')
-order by task.graph_rank, task.id, obstacle.reason, obstacle.detail;
+    blocked_by.task_id = any(:task_ids)
+    and blocked_by.reason not in ('finished', 'in_review', 'claimed', 'dependency')
+order by task.graph_rank, task.id, blocked_by.reason, blocked_by.detail;
 
 -- name: durations
 -- How long the tasks that were completed last took from the first work on them.
@@ -95,7 +95,7 @@ inner join task_flow as flow on flow.task_id = completed.id
 where flow.cycle_time > interval '0' and not flow.skewed
 order by flow.done_at desc, flow.task_id;
 
--- name: moves
+-- name: transitions
 -- The changes of these tasks since a moment, the newest first.
 --
 -- plan: task_history_by_time, task_history_seq_once_per_task

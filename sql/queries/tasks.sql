@@ -355,7 +355,7 @@ select
     blocked.blocked_reason,
     blocked.blocked_at as "blocked_at!",  -- tasks_blocked_at_exactly_while_blocked
     blocked.open_dependencies,
-    cast(blocked.open_gates as text[]) as open_gates
+    cast(blocked.open_blockers as text[]) as open_blockers
 from blocked_tasks as blocked
 order by blocked.effective_priority, blocked.key
 limit :limit;

@@ -30,14 +30,14 @@ order by entry.position;
 -- name: list_recorded
 -- What a workspace and `shared` have, for a service that starts.
 select
-    train,
+    track,
     migration_id as id,
     breaking
 from shared._taskdb_migration
 union all
 select
-    train,
+    track,
     migration_id as id,
     breaking
 from _taskdb_migration
-order by train, id;
+order by track, id;

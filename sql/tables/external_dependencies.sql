@@ -36,7 +36,7 @@ create table external_dependencies (
         check (check_interval > interval '0')
 );
 
--- Serve queries/externals.sql: list_externals. The first two: the view task_obstacles as well.
+-- Serve queries/externals.sql: list_externals. The first two also serve task_blocking_reasons.
 create index external_dependencies_by_task on external_dependencies (task_id);
 create index external_dependencies_by_workflow on external_dependencies (workflow_id);
 create index external_dependencies_by_health on external_dependencies (health, id);

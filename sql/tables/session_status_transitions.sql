@@ -4,7 +4,7 @@ create table session_status_transitions (
     new_status shared.session_status not null,
     meaning text not null,
     primary key (old_status, new_status),
-    constraint session_status_transitions_is_a_move check (old_status <> new_status)
+    constraint session_status_transitions_statuses_differ check (old_status <> new_status)
 );
 
 comment on table session_status_transitions is 'The changes of a session''s status.';

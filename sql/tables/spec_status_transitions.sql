@@ -4,7 +4,7 @@ create table spec_status_transitions (
     new_status shared.spec_status not null,
     meaning text not null,
     primary key (old_status, new_status),
-    constraint spec_status_transitions_is_a_move check (old_status <> new_status)
+    constraint spec_status_transitions_statuses_differ check (old_status <> new_status)
 );
 
 comment on table spec_status_transitions is 'The changes of a specification''s status.';

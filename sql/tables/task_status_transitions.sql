@@ -5,7 +5,7 @@ create table task_status_transitions (
     new_status shared.task_status not null,
     meaning text not null,
     primary key (old_status, new_status),
-    constraint task_status_transitions_is_a_move check (old_status <> new_status)
+    constraint task_status_transitions_statuses_differ check (old_status <> new_status)
 );
 
 comment on table task_status_transitions is

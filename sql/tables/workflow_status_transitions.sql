@@ -4,7 +4,7 @@ create table workflow_status_transitions (
     new_status shared.workflow_status not null,
     meaning text not null,
     primary key (old_status, new_status),
-    constraint workflow_status_transitions_is_a_move check (old_status <> new_status)
+    constraint workflow_status_transitions_statuses_differ check (old_status <> new_status)
 );
 
 comment on table workflow_status_transitions is 'The changes of a workflow''s status.';

@@ -16,9 +16,9 @@ select
             edge.task_id = task.id
             and not edge.is_satisfied
         order by blocker.key
-    ) as open_gates
+    ) as open_blockers
 from tasks as task
 where task.status = 'blocked';
 
 comment on view blocked_tasks is 'Blocked tasks, each with the keys of the tasks it waits for.';
-comment on column blocked_tasks.open_gates is 'The keys of its unsatisfied dependencies.';
+comment on column blocked_tasks.open_blockers is 'The keys of its unsatisfied dependencies.';

@@ -1,4 +1,4 @@
--- Tasks that can be claimed now: the one definition, which task_obstacles must agree with
+-- Tasks that can be claimed now: the one definition, which task_blocking_reasons must agree with
 -- (`taskdb doctor` compares them). Reservations (assigned_agent) and agent types are for the
 -- claim to match.
 --

@@ -22,36 +22,36 @@ select
     case when flow.is_done then flow.done_at - flow.started_at end as cycle_time,
     flow.reopened_count,
     flow.skewed
-    or (flow.moved_at is not null and flow.moved_at < task.created_at) as skewed
+    or (flow.changed_at is not null and flow.changed_at < task.created_at) as skewed
 from tasks as task
 cross join lateral (
     select
-        min(move.entered_at) as first_at,
-        min(move.entered_at) filter (where move.is_move) as moved_at,
+        min(stay.entered_at) as first_at,
+        min(stay.entered_at) filter (where stay.is_transition) as changed_at,
         -- What an importer found in progress after its history ended is no second start.
-        min(move.entered_at) filter (
-            where move.status = 'in_progress' and (move.is_move or move.position = 1)
+        min(stay.entered_at) filter (
+            where stay.status = 'in_progress' and (stay.is_transition or stay.position = 1)
         ) as started_at,
-        max(move.entered_at) filter (
-            where move.status = 'completed'
-                and move.is_move
-                and move.previous_status is distinct from 'completed'
+        max(stay.entered_at) filter (
+            where stay.status = 'completed'
+                and stay.is_transition
+                and stay.previous_status is distinct from 'completed'
         ) as done_at,
-        (array_agg(move.agent order by move.position desc) filter (
-            where move.status = 'completed'
-                and move.is_move
-                and move.previous_status is distinct from 'completed'
+        (array_agg(stay.agent order by stay.position desc) filter (
+            where stay.status = 'completed'
+                and stay.is_transition
+                and stay.previous_status is distinct from 'completed'
         ))[1] as done_by,
-        (array_agg(move.status order by move.position desc))[1] as status,
-        (array_agg(move.is_done order by move.position desc))[1] as is_done,
+        (array_agg(stay.status order by stay.position desc))[1] as status,
+        (array_agg(stay.is_done order by stay.position desc))[1] as is_done,
         count(*) filter (
-            where move.is_move
-                and move.previous_status in ('completed', 'failed', 'cancelled', 'archived')
-                and move.status in ('pending', 'blocked', 'in_progress', 'in_review')
+            where stay.is_transition
+                and stay.previous_status in ('completed', 'failed', 'cancelled', 'archived')
+                and stay.status in ('pending', 'blocked', 'in_progress', 'in_review')
         ) as reopened_count,
-        bool_or(move.skewed) as skewed
-    from task_moves as move
-    where move.task_id = task.id
+        bool_or(stay.skewed) as skewed
+    from task_stays as stay
+    where stay.task_id = task.id
 ) as flow;
 
 comment on view task_flow is

@@ -49,7 +49,7 @@ _CHECKS: Final[Sequence[Callable[[Any], Any]]] = (
     queries.wrong_claim_records,
     queries.wrong_tokens,
     queries.wrong_completions,
-    queries.wrong_last_moves,
+    queries.wrong_last_transitions,
     queries.broken_history,
     queries.wrong_moves,
     queries.wrong_progress,
@@ -161,9 +161,9 @@ def _run() -> Steps[list[Finding]]:
     ranks: list[WrongRank] = yield queries.wrong_ranks
     found: list[Finding] = [*ranks, *(yield from _cycles(ranks))]
     parents: list[Link] = yield queries.tasks_below_no_root
-    found += _loops(parents, "parent_cycle", "each is a part of the next")
+    found += _paths(parents, "parent_cycle", "each is a part of the next")
     specs: list[Link] = yield queries.spec_edges
-    found += _loops(specs, "spec_cycle", "each builds on the next")
+    found += _paths(specs, "spec_cycle", "each builds on the next")
     for check in _CHECKS:
         found += yield check
     return found
@@ -175,10 +175,10 @@ def _cycles(ranks: Sequence[WrongRank]) -> Steps[list[Finding]]:
     waiting = [rank.waiting_id for rank in ranks]
     awaited = [rank.blocker_id for rank in ranks]
     edges: list[Link] = yield call(queries.edges_around, waiting=waiting, awaited=awaited)
-    return list(_loops(edges, "dependency_cycle", "each waits for the next"))
+    return list(_paths(edges, "dependency_cycle", "each waits for the next"))
 
 
-def _loops(links: Iterable[Link], invariant: str, relation: str) -> Iterator[Finding]:
+def _paths(links: Iterable[Link], invariant: str, relation: str) -> Iterator[Finding]:
     ids: dict[str, UUID] = {}
     steps: dict[str, list[str]] = {}
     for link in links:
@@ -188,7 +188,7 @@ def _loops(links: Iterable[Link], invariant: str, relation: str) -> Iterator[Fin
         shown = " -> ".join(path[:_SHOWN_KEYS])
         if len(path) > _SHOWN_KEYS:
             shown += f" -> ... ({len(path) - _SHOWN_KEYS} more)"
-        yield Finding(invariant, path[0], ids[path[0]], f"{shown}, where {relation}", "no loop")
+        yield Finding(invariant, path[0], ids[path[0]], f"{shown}, where {relation}", "no cycle")
 
 
 def _repair() -> Steps[list[Repair]]:

@@ -102,8 +102,8 @@ def _tell(shown: Shown) -> None:
     heading("\nSent as")
     click.echo(shown.text)
     heading("\nWhat the server makes of it")
-    for line in list(facts.lines())[2:]:
-        click.echo(line.strip())
+    for line in str(facts).splitlines()[2:]:
+        click.echo(line[4:])
     click.echo(f"rows    {'at most one' if facts.single else 'any number'}")
     for line in shown.named_indexes:
         click.echo(f"plan    {line}")

@@ -25,7 +25,7 @@ __all__ = ["migrate"]
 WRITTEN = "%Y-%m-%d %H:%M:%S"
 
 
-shared_option = click.option("--shared", is_flag=True, help="The train of the schema `shared`.")
+shared_option = click.option("--shared", is_flag=True, help="The track of the schema `shared`.")
 wait_option = click.option(
     "--wait",
     type=click.FloatRange(0),
@@ -40,7 +40,7 @@ wait_option = click.option(
 def migrate() -> None:
     """Bring a database to today's schema, and back.
 
-    There are two trains of migrations: that of the schema `shared` goes first, that of the
+    There are two tracks of migrations: that of the schema `shared` goes first, that of the
     workspace second.
 
     Example: taskdb migrate up --workspace team_a
@@ -93,10 +93,10 @@ def status(target: Target, *, as_json: bool) -> None:
         print_json(rows)
         return
     print_table(
-        ["train", "state", "applied", "migration", "what it does"],
+        ["track", "state", "applied", "migration", "what it does"],
         [
             (
-                row.train,
+                row.track,
                 row.state,
                 row.applied_at and f"{row.applied_at.astimezone():{WRITTEN}}",
                 row.id,
@@ -125,11 +125,11 @@ def history(target: Target, *, limit: int | None, as_json: bool) -> None:
         print_json(rows)
         return
     print_table(
-        ["when", "train", "operation", "migration", "by"],
+        ["when", "track", "operation", "migration", "by"],
         [
             (
                 f"{row.at.astimezone():{WRITTEN}}",
-                row.train,
+                row.track,
                 row.operation,
                 row.id,
                 f"{row.username} on {row.hostname}",
@@ -196,7 +196,7 @@ def stamp(target: Target, *, revision: str, shared: bool, wait: float) -> None:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=migrations.FOLDER,
     show_default="taskdb's own",
-    help="Where the trains are.",
+    help="Where the tracks are.",
 )
 def new(*, name: str, shared: bool, folder: Path) -> None:
     """Write the next migration and its rollback.

@@ -14,7 +14,7 @@ from taskdb.cli.common import (
     with_target,
 )
 from taskdb.cli.filters import OPEN, Filters, filter_options
-from taskdb.cli.taskview import known_task, obstacle_rows
+from taskdb.cli.taskview import known_task, reason_rows
 from taskdb.models.search import MATCH_BEGINS, MATCH_ENDS
 from taskdb.models.types import TaskStatus
 from taskdb.queries import dependencies, selection, tasks
@@ -122,22 +122,22 @@ def why(
 ) -> None:
     """Say why a task cannot be claimed now.
 
-    One line for each obstacle; "dead" marks those that will not go away by themselves.
+    One line for each reason; "dead" marks those that will not go away by themselves.
 
     Example: taskdb why T-E01-F01-002 --workspace demo
     """
     with target.connect() as conn:
         found = known_task(target, conn, key)
-        obstacles = dependencies.why_not_ready(conn, key=key, agent=agent, agent_type=agent_type)
+        reasons = dependencies.why_not_ready(conn, key=key, agent=agent, agent_type=agent_type)
     if as_json:
-        print_json(obstacles)
+        print_json(reasons)
         return
-    if not obstacles:
+    if not reasons:
         reserved = f", by {found.assigned_agent} only" if found.assigned_agent else ""
         click.echo(f"{clean(key)} can be claimed now{clean(reserved)}.")
         return
     click.echo(f"{clean(key)} ({found.status}) can't be claimed now:")
-    print_table(["", "reason", "detail"], obstacle_rows(obstacles))
+    print_table(["", "reason", "detail"], reason_rows(reasons))
 
 
 # No short option, so that -word is a word.

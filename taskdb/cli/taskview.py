@@ -23,12 +23,12 @@ from taskdb.cli.common import (
     with_target,
 )
 from taskdb.exchange.rows import is_dict, is_list
-from taskdb.models.dependencies import Obstacle
+from taskdb.models.dependencies import BlockingReason
 from taskdb.models.tasks import Task
 from taskdb.queries import claims, dependencies, features, files, history, subtasks, tasks
 from taskdb.text import clean
 
-__all__ = ["known_task", "obstacle_rows", "task"]
+__all__ = ["known_task", "reason_rows", "task"]
 
 Connection = psycopg.Connection[Any]
 
@@ -43,9 +43,9 @@ def known_task(target: Target, conn: Connection, key: str) -> Task:
         return tasks.get_by_key(conn, key=key)
 
 
-def obstacle_rows(obstacles: Sequence[Obstacle]) -> list[tuple[str, str, str]]:
+def reason_rows(reasons: Sequence[BlockingReason]) -> list[tuple[str, str, str]]:
     """Return what holds a task back, as the rows of a table."""
-    return [("dead" if row.dead else "", row.reason, row.detail or "") for row in obstacles]
+    return [("dead" if row.dead else "", row.reason, row.detail or "") for row in reasons]
 
 
 @click.command()
@@ -78,7 +78,7 @@ def _everything(conn: Connection, found: Task) -> dict[str, object]:
         "files": files.list_files(conn, task=found.key),
         "depends_on": dependencies.dependencies_of(conn, key=found.key),
         "dependents": dependencies.dependents_of(conn, key=found.key),
-        "obstacles": dependencies.why_not_ready(conn, key=found.key),
+        "blocking_reasons": dependencies.why_not_ready(conn, key=found.key),
         "claims": claims.list_for_task(conn, key=found.key),
         "history": history.list_for_task(conn, key=found.key),
     }
@@ -205,7 +205,7 @@ def _work(conn: Connection, found: Task) -> None:
     _section(
         "Why it can't be claimed now",
         ["", "reason", "detail"],
-        obstacle_rows(dependencies.why_not_ready(conn, key=found.key)),
+        reason_rows(dependencies.why_not_ready(conn, key=found.key)),
     )
     _section(
         "Claims",

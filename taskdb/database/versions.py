@@ -24,20 +24,20 @@ from taskdb.queries.steps import Steps, call, run
 __all__ = [
     "FOLDER",
     "PACKAGE",
-    "TRAINS",
+    "TRACKS",
     "SchemaVersion",
-    "Train",
+    "Track",
     "closed",
     "ids",
     "require",
     "version",
 ]
 
-Train: TypeAlias = Literal["shared", "workspace"]
-TRAINS: Final[tuple[Train, ...]] = ("shared", "workspace")
+Track: TypeAlias = Literal["shared", "workspace"]
+TRACKS: Final[tuple[Track, ...]] = ("shared", "workspace")
 
 FOLDER: Final = MIGRATIONS
-"""The trains that ship with taskdb."""
+"""The tracks that ship with taskdb."""
 
 PACKAGE = package_version("taskdb")
 """The version of this package."""
@@ -116,16 +116,16 @@ def _require_steps(role: str, folder: Path) -> Steps[None]:
     logged: list[str] = yield call(queries.logged_schemas)
     if not _is_migrated(logged):
         raise _unmigrated(role, logged, (yield call(queries.searched_schemas)))
-    _refuse_misfit(logged, (yield call(queries.list_recorded)), folder)
+    _refuse_mismatch(logged, (yield call(queries.list_recorded)), folder)
 
 
 def _is_migrated(logged: Sequence[str]) -> bool:
     """Return whether both `shared` and the workspace have a log."""
-    return len(logged) == len(TRAINS)
+    return len(logged) == len(TRACKS)
 
 
 def _version(recorded: Sequence[RecordedMigration]) -> SchemaVersion:
-    newest = {row.train: row.id for row in recorded}
+    newest = {row.track: row.id for row in recorded}
     return SchemaVersion(newest.get("shared"), newest.get("workspace"))
 
 
@@ -144,22 +144,22 @@ def _unmigrated(
     )
 
 
-def _refuse_misfit(
+def _refuse_mismatch(
     logged: Sequence[str], recorded: Sequence[RecordedMigration], folder: Path
 ) -> None:
     for row in recorded:
         if row.breaking and _release(row.breaking) > _release(PACKAGE):
             raise SchemaVersionMismatchError(
-                f"the database has {row.train} migration {row.id}, which needs taskdb "
+                f"the database has {row.track} migration {row.id}, which needs taskdb "
                 f"{row.breaking} or later; this is {PACKAGE}",
                 hint=f"Install taskdb {row.breaking} or later",
             )
-    have = {(row.train, row.id) for row in recorded}
-    for train in TRAINS:
-        for migration_id in ids(folder / train):
-            if (train, migration_id) not in have:
+    have = {(row.track, row.id) for row in recorded}
+    for track in TRACKS:
+        for migration_id in ids(folder / track):
+            if (track, migration_id) not in have:
                 raise SchemaVersionMismatchError(
-                    f"the database lacks {train} migration {migration_id} of taskdb {PACKAGE}",
+                    f"the database lacks {track} migration {migration_id} of taskdb {PACKAGE}",
                     hint=f"Run: taskdb migrate up{_option(logged)}",
                 )
 

@@ -24,7 +24,7 @@ SHOWN_VIOLATIONS: Final = 10
 QUERIES: Final = (
     "select key, completed_count, task_count from epic_progress order by key;",
     "select agent, outcome, count(*) from task_claims group by 1, 2;",
-    "select key, open_gates, blocked_reason from blocked_tasks;",
+    "select key, open_blockers, blocked_reason from blocked_tasks;",
 )
 
 

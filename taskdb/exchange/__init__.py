@@ -30,7 +30,7 @@ from taskdb.exchange import (
 from taskdb.exchange.again import OnConflict
 from taskdb.exchange.detection import detect, kind_at
 from taskdb.exchange.files import STDIN, TooLargeError
-from taskdb.exchange.graph import settle
+from taskdb.exchange.graph import normalize
 from taskdb.exchange.lives import tell_lives
 from taskdb.exchange.load import LoadOptions, load
 from taskdb.exchange.options import EDGE_KINDS, ReadOptions
@@ -133,7 +133,7 @@ def read_plan(
     Raises ValidationError as `import_plan` does.
     """
     plan = _read(kind, path, prefix, options)
-    settle(plan)
+    normalize(plan)
     return plan
 
 

@@ -27,8 +27,8 @@ from taskdb.exchange.shaping import (
     hold,
     is_open,
     label_names,
-    settle_moments,
-    settle_status,
+    normalize_moments,
+    normalize_status,
     source_of,
     whole_text,
 )
@@ -196,7 +196,7 @@ class _Reader:
         assignees = row.take("assignee")
         names = [each for each in (assignees if is_list(assignees) else [assignees]) if each]
         task.created_by = row.name("reporter")
-        settle_moments(row, task, str(names[0]) if names else None, updated_at)
+        normalize_moments(row, task, str(names[0]) if names else None, updated_at)
         task.labels = label_names(row.take("labels"))
         for name in ("dependencies", "parent_task_id"):
             said = row.take(name)
@@ -249,7 +249,7 @@ class _Reader:
         if (word or "").casefold() == DRAFT:
             hold(task, word or DRAFT)
         else:
-            settle_status(row, task, word)
+            normalize_status(row, task, word)
         if folder == "completed" and is_open(task):
             task.status = TaskStatus.COMPLETED
             task.blocked_reason = None

@@ -27,9 +27,9 @@ from taskdb.exchange.rows import LONGEST_NAME, Row, is_text, key_fault
 from taskdb.exchange.shaping import (
     hold,
     label_names,
+    normalize_moments,
+    normalize_status,
     not_work,
-    settle_moments,
-    settle_status,
     source_of,
     whole_text,
 )
@@ -171,7 +171,7 @@ class _Reader:
         )
         assignee, updated_at = row.text("assignee"), row.time("updated_at")
         # Go leaves out what is empty, and the tool takes that for open.
-        settle_status(row, task, word, absent=TaskStatus.PENDING)
+        normalize_status(row, task, word, absent=TaskStatus.PENDING)
         self._dependencies(row, task, said_id)
         if task.blocked_reason is not None:
             self.plan.holding[key] = task.blocked_reason
@@ -182,7 +182,7 @@ class _Reader:
         task.closed_at = moments.get("deleted_at") if deleted else None
         task.closed_by = _said(row, "deleted_by") if deleted else None
         task.close_note = _said(row, "delete_reason" if deleted else "close_reason")
-        settle_moments(row, task, assignee, updated_at)
+        normalize_moments(row, task, assignee, updated_at)
         if word == HOOKED and task.claim and len(assignee or "") <= LONGEST_NAME:
             task.assigned_agent = assignee
         lists = {name: value for name in LISTS if (value := row.take(name)) is not None}

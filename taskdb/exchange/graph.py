@@ -1,6 +1,6 @@
 """The edges of a plan: which can be taken, which dangle, which close a cycle.
 
-`settle` decides it for the whole file before anything is loaded, in time linear in the graph,
+`normalize` decides it for the whole file before anything is loaded, in time linear in the graph,
 so that the report can name every cycle; the database checks again what it is given.
 """
 
@@ -11,10 +11,10 @@ from typing import Final
 
 from taskdb.exchange.plan import Plan, PlanEdge, PlanParent, PlanTask
 from taskdb.exchange.relations import note_relation
-from taskdb.exchange.waiting import on_loops, settle_waits
+from taskdb.exchange.waiting import normalize_waits, on_cycles
 from taskdb.models.types import DependencyType, TaskStatus
 
-__all__ = ["closing_edges", "is_satisfied", "settle"]
+__all__ = ["closing_edges", "is_satisfied", "normalize"]
 
 # Of a long cycle the reason shows this many keys, and the finding's `path` twice as many of its
 # beginning and of its end: a file may hold thousands of cycles of thousands of keys.
@@ -27,7 +27,7 @@ STRENGTH: Final = {
 }
 
 
-def settle(
+def normalize(
     plan: Plan,
     known_tasks: Container[str] = frozenset(),
     known_edges: Container[tuple[str, str]] = frozenset(),
@@ -42,13 +42,13 @@ def settle(
     """
     tasks = plan.tasks_by_key()
     edges = list(_strongest(plan, _between_known(plan, tasks)))
-    loops = _loops(tasks, edges)
-    if any((task, blocker) in known_edges for task, blocker in loops):
+    cycles = _cycles(tasks, edges)
+    if any((task, blocker) in known_edges for task, blocker in cycles):
         edges = list(_without_late(plan, tasks, edges, known_tasks, known_edges))
-        loops = _loops(tasks, edges)
-    plan.edges = list(_without_loops(plan, tasks, edges, loops))
-    _settle_parents(plan, tasks)
-    settle_waits(plan, _blockers(plan, tasks))
+        cycles = _cycles(tasks, edges)
+    plan.edges = list(_without_cycles(plan, tasks, edges, cycles))
+    _normalize_parents(plan, tasks)
+    normalize_waits(plan, _blockers(plan, tasks))
 
 
 def closing_edges(
@@ -132,7 +132,7 @@ def _strongest(plan: Plan, edges: Iterator[PlanEdge]) -> Iterator[PlanEdge]:
                 )
 
 
-def _loops(
+def _cycles(
     tasks: dict[str, PlanTask], edges: list[PlanEdge]
 ) -> dict[tuple[str, str], tuple[str, ...]]:
     """Return the cycles among *edges*, each by the edge that closes it."""
@@ -140,7 +140,7 @@ def _loops(
     for edge in edges:
         if edge.dependency_type is not DependencyType.SUGGESTS:
             waits_for.setdefault(edge.task, []).append(edge.depends_on)
-    return {(loop[-2], loop[-1]): loop for loop in closing_edges(list(tasks), waits_for)}
+    return {(cycle[-2], cycle[-1]): cycle for cycle in closing_edges(list(tasks), waits_for)}
 
 
 def _without_late(
@@ -154,7 +154,7 @@ def _without_late(
 
     What is left has cycles among new tasks only.
     """
-    looping = on_loops(
+    looping = on_cycles(
         [
             (edge.task, edge.depends_on)
             for edge in edges
@@ -164,26 +164,26 @@ def _without_late(
     for edge in edges:
         pair = (edge.task, edge.depends_on)
         if edge.task in known_tasks and pair not in known_edges and pair in looping:
-            _refuse(plan, tasks, edge, "closes a loop with edges that were imported before")
+            _refuse(plan, tasks, edge, "closes a cycle with edges that were imported before")
         else:
             yield edge
 
 
-def _without_loops(
+def _without_cycles(
     plan: Plan,
     tasks: dict[str, PlanTask],
     edges: list[PlanEdge],
-    loops: Mapping[tuple[str, str], tuple[str, ...]],
+    cycles: Mapping[tuple[str, str], tuple[str, ...]],
 ) -> Iterator[PlanEdge]:
     for edge in edges:
-        loop = loops.get((edge.task, edge.depends_on))
-        if loop is None or edge.dependency_type is DependencyType.SUGGESTS:
+        cycle = cycles.get((edge.task, edge.depends_on))
+        if cycle is None or edge.dependency_type is DependencyType.SUGGESTS:
             yield edge
         else:
-            _refuse(plan, tasks, edge, f"closes the loop {_shown(loop)}", loop)
+            _refuse(plan, tasks, edge, f"closes the cycle {_shown(cycle)}", cycle)
 
 
-def _settle_parents(plan: Plan, tasks: dict[str, PlanTask]) -> None:
+def _normalize_parents(plan: Plan, tasks: dict[str, PlanTask]) -> None:
     chosen: dict[str, PlanParent] = {}
     for link in plan.parents:
         first = chosen.get(link.task)
@@ -199,9 +199,9 @@ def _settle_parents(plan: Plan, tasks: dict[str, PlanTask]) -> None:
         _refuse_parent(plan, tasks, link, reason)
 
     above = {key: (link.parent,) for key, link in chosen.items()}
-    for loop in list(closing_edges(list(tasks), above)):
-        link = chosen.pop(loop[-2])
-        _refuse_parent(plan, tasks, link, f"closes the loop {_shown(loop)}", loop)
+    for cycle in list(closing_edges(list(tasks), above)):
+        link = chosen.pop(cycle[-2])
+        _refuse_parent(plan, tasks, link, f"closes the cycle {_shown(cycle)}", cycle)
     for key, link in chosen.items():
         tasks[key].parent = link.parent
     plan.parents = list(chosen.values())
@@ -241,7 +241,7 @@ def _ends(path: list[str], start: int) -> list[str]:
     return path[start : start + KEPT_KEYS] + path[-KEPT_KEYS:]
 
 
-def _shown(loop: tuple[str, ...]) -> str:
-    if len(loop) > SHOWN_KEYS:
-        loop = (*loop[: SHOWN_KEYS - 1], "...", loop[-1])
-    return " -> ".join(loop)
+def _shown(cycle: tuple[str, ...]) -> str:
+    if len(cycle) > SHOWN_KEYS:
+        cycle = (*cycle[: SHOWN_KEYS - 1], "...", cycle[-1])
+    return " -> ".join(cycle)

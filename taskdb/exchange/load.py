@@ -14,7 +14,7 @@ import psycopg
 
 from taskdb.exchange.again import OnConflict, said_of_tasks, states_of_tasks
 from taskdb.exchange.choose import Known, Selection, choose, usable_tasks
-from taskdb.exchange.graph import settle
+from taskdb.exchange.graph import normalize
 from taskdb.exchange.plan import ABOUT, SOURCE, Plan, PlanEpic, PlanFeature, PlanTask
 from taskdb.exchange.progress import Progress, Stage, counted
 from taskdb.exchange.report import ImportConflictError, ImportRefusedError, Report
@@ -50,7 +50,7 @@ def load(conn: Connection, plan: Plan, options: LoadOptions, progress: Progress)
     """
     with conn.transaction():
         known = _known(conn, plan)
-        settle(plan, known.tasks, known.edges)
+        normalize(plan, known.tasks, known.edges)
         states = states_of_tasks(plan)
         selection = choose(plan, known)
         usable = usable_tasks(plan, selection, known)

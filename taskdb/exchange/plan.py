@@ -210,7 +210,7 @@ class PlanPart:
 class Plan:
     """All that one file, or one folder, says.
 
-    `edges` and `parents` are in the order of the file and, until `settle` has seen them, as
+    `edges` and `parents` are in the order of the file and, until `normalize` has seen them, as
     they stand there: dangling, twice, in cycles. `lists` are the names in metadata under which
     the importer collects rows of other tables (notes, comments, ...).
 

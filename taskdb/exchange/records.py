@@ -20,9 +20,9 @@ from taskdb.exchange.rows import Row, is_list, key_fault
 from taskdb.exchange.shaping import (
     hold,
     label_names,
+    normalize_moments,
+    normalize_status,
     not_work,
-    settle_moments,
-    settle_status,
     source_of,
     whole_text,
 )
@@ -131,7 +131,7 @@ class _Records:
             not_work(task, flag)
             row.changed(f"has the unknown flag {flag!r}; it is on hold for that reason")
         assignee, updated_at = row.text("assignee"), row.time("updated_at")
-        settle_moments(row, task, assignee, updated_at)
+        normalize_moments(row, task, assignee, updated_at)
         labels = row.take("labels")
         task.labels = label_names(_parts(labels) if isinstance(labels, str) else labels)
         self._links(row, task)
@@ -222,7 +222,7 @@ class _Records:
         elif known is None and closed:
             task.status = TaskStatus.COMPLETED
         else:
-            settle_status(row, task, word, own=self.layout.own)
+            normalize_status(row, task, word, own=self.layout.own)
         if (
             task.status is TaskStatus.COMPLETED
             and resolution is not None

@@ -17,9 +17,9 @@ __all__ = [
     "hold",
     "is_open",
     "label_names",
+    "normalize_moments",
+    "normalize_status",
     "not_work",
-    "settle_moments",
-    "settle_status",
     "source_of",
     "whole_text",
 ]
@@ -58,7 +58,7 @@ def not_work(task: PlanTask, reason: str) -> None:
     hold(task, reason)
 
 
-def settle_status(
+def normalize_status(
     row: Row,
     task: PlanTask,
     word: str | None,
@@ -93,7 +93,7 @@ def settle_status(
             hold(task, word)
 
 
-def settle_moments(
+def normalize_moments(
     row: Row, task: PlanTask, agent: str | None, updated_at: datetime | None
 ) -> None:
     """Make a task's moments fit its status, as the database demands it.
@@ -115,7 +115,7 @@ def settle_moments(
             agent = None
         task.claim = LapsedClaim(agent or UNKNOWN_AGENT, task.started_at)
     if task.status is TaskStatus.COMPLETED:
-        _settle_completion(row, task)
+        _normalize_completion(row, task)
     elif task.completed_at is not None:
         row.odd["completed_at"] = task.completed_at.isoformat()
         # A cancelled task was closed at some time, too.
@@ -146,7 +146,7 @@ def _items(value: Any) -> list[Any]:
     return value if is_list(value) else []
 
 
-def _settle_completion(row: Row, task: PlanTask) -> None:
+def _normalize_completion(row: Row, task: PlanTask) -> None:
     created: datetime | None = task.created_at
     if task.completed_at is None:
         return

@@ -28,8 +28,8 @@ from taskdb.exchange.plan import (
 from taskdb.exchange.rows import Row, key_fault
 from taskdb.exchange.shaping import (
     UNKNOWN_AGENT,
-    settle_moments,
-    settle_status,
+    normalize_moments,
+    normalize_status,
     source_of,
     whole_text,
 )
@@ -223,13 +223,13 @@ class _Reader:
             blocked_at=row.time("blocked_at"),
             completed_at=row.time("completed_at"),
         )
-        settle_status(row, task, word)
+        normalize_status(row, task, word)
         assignee, reason = row.text("assigned_agent"), row.text("blocked_reason")
         if task.status is TaskStatus.BLOCKED:
             task.blocked_reason = reason or task.blocked_reason
         self._depends_on(row, task)
         updated_at = row.time("updated_at")
-        settle_moments(row, task, assignee, updated_at)
+        normalize_moments(row, task, assignee, updated_at)
         words = {
             "status": word,
             "priority": priority,

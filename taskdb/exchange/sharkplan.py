@@ -38,7 +38,7 @@ from taskdb.exchange.plan import (
     PlanTask,
 )
 from taskdb.exchange.rows import Row, is_list, is_text, key_fault
-from taskdb.exchange.shaping import settle_moments, settle_status, source_of
+from taskdb.exchange.shaping import normalize_moments, normalize_status, source_of
 from taskdb.exchange.shark import plan_status
 from taskdb.exchange.specfile import LONGEST_PATH, spec_text
 from taskdb.models.types import DependencyType, SpecType, TaskStatus
@@ -273,14 +273,14 @@ class _Reader:
             started_at=_time(row, "started"),
             completed_at=_time(row, "completed"),
         )
-        settle_status(row, task, word)
+        normalize_status(row, task, word)
         assignee, reason = row.text("assigned_agent"), row.text("blocked_reason")
         if task.status is TaskStatus.BLOCKED:
             task.blocked_reason = reason or task.blocked_reason
         updated_at = _time(row, "updated")
         for name in ("dependencies", "depends_on"):
             self._depends_on(row, task, name)
-        settle_moments(row, task, assignee, updated_at)
+        normalize_moments(row, task, assignee, updated_at)
         task.metadata = self._metadata(
             row,
             status=word,

@@ -20,9 +20,9 @@ from taskdb.exchange.plan import Plan, PlanEdge, PlanParent, PlanTask
 from taskdb.exchange.rows import Row, is_list, key_fault
 from taskdb.exchange.shaping import (
     label_names,
+    normalize_moments,
+    normalize_status,
     not_work,
-    settle_moments,
-    settle_status,
     source_of,
     whole_text,
 )
@@ -166,11 +166,11 @@ class _Reader:
         )
         assignee, updated_at = row.text("assignee"), row.time("updatedAt")
         # The tool itself takes a task without a status for a pending one.
-        settle_status(row, task, word, absent=TaskStatus.PENDING)
+        normalize_status(row, task, word, absent=TaskStatus.PENDING)
         for flag in row.flags():
             not_work(task, flag)
             row.changed(f"has the unknown flag {flag!r}; it is on hold for that reason")
-        settle_moments(row, task, assignee, updated_at)
+        normalize_moments(row, task, assignee, updated_at)
         self._dependencies(row, key, tag, parent)
         # As it stands: its objects know their lines.
         subtasks = row.raw("subtasks")

@@ -245,7 +245,8 @@ class Updates:
                     "dependency",
                     self.plan.path,
                     update.key,
-                    f"on {blocker}: closes the loop {' -> '.join(error.path)} with edges made here",
+                    f"on {blocker}: closes the cycle {' -> '.join(error.path)} "
+                    "with edges made here",
                     error.path,
                 )
 

@@ -15,20 +15,20 @@ from taskdb.exchange.plan import Plan, PlanEdge, PlanTask
 from taskdb.exchange.shaping import hold, is_open
 from taskdb.models.types import DependencyType, TaskStatus
 
-__all__ = ["on_loops", "settle_waits"]
+__all__ = ["normalize_waits", "on_cycles"]
 
 # Derived edges at most for each task and edge of the file; children beyond are put on hold.
 MOST_DERIVED: Final = 8
 
 
-def settle_waits(plan: Plan, blockers: Mapping[str, list[str]]) -> None:
+def normalize_waits(plan: Plan, blockers: Mapping[str, list[str]]) -> None:
     """Let the tasks of *plan* wait as their parents demand it.
 
     *blockers* are the tasks that each task waits for, as far as they are not finished.
     """
     tasks = plan.tasks_by_key()
     if plan.children_wait or plan.subtasks_first:
-        _Waits(plan, tasks, blockers).settle()
+        _Waits(plan, tasks, blockers).normalize()
     if plan.whole_parents and not plan.subtasks_first:
         for task in plan.tasks:
             if task.parent is not None:
@@ -71,7 +71,7 @@ class _Waits:
         self.through: dict[str, dict[str, str]] = {}
         self.left = MOST_DERIVED * (len(tasks) + sum(map(len, blockers.values())))
 
-    def settle(self) -> None:
+    def normalize(self) -> None:
         found: list[PlanEdge] = []
         for child, parents in self._downwards():
             if not is_open(child):
@@ -138,7 +138,7 @@ def _edge(task: PlanTask, blocker: str, kind: DependencyType, said: str) -> Plan
     )
 
 
-def on_loops(pairs: list[tuple[str, str]]) -> set[tuple[str, str]]:
+def on_cycles(pairs: list[tuple[str, str]]) -> set[tuple[str, str]]:
     """Return the edges that are on a cycle, or between two.
 
     Tasks that wait for nothing are taken away one after the other, and then those that nothing
@@ -153,7 +153,7 @@ def _looping(
     """Return the derived edges that may close a cycle with the others."""
     pairs = [(edge.task, edge.depends_on) for edge in derived]
     every = [*pairs, *((task, blocker) for task, those in blockers.items() for blocker in those)]
-    return on_loops(every).intersection(pairs)
+    return on_cycles(every).intersection(pairs)
 
 
 def _peeled(pairs: list[tuple[str, str]], *, turned: bool = False) -> list[tuple[str, str]]:

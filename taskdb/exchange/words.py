@@ -2,7 +2,7 @@
 
 A word is looked up without regard to case, and with a ``_`` for whatever is no letter or digit:
 ``In Progress``, ``in-progress`` and ``in_progress`` are one word. A word that the table does not
-have means nothing; `shaping.settle_status` puts its task on hold.
+have means nothing; `shaping.normalize_status` puts its task on hold.
 """
 
 from __future__ import annotations

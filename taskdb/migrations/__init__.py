@@ -1,9 +1,9 @@
 """Migrations that bring a database to the current schema, and back.
 
-Two trains of plain SQL files: ``migrations/shared`` first, into the schema ``shared``, then
+Two tracks of plain SQL files: ``migrations/shared`` first, into the schema ``shared``, then
 ``migrations/workspace`` into the workspace's own. Each schema keeps its own log. Every
 function takes a conninfo as libpq does: a URI, or ``key=value`` pairs. *folder* is where the
-trains lie, *show* gets a line for each step and the server's notices, and *wait* is how many
+tracks lie, *show* gets a line for each step and the server's notices, and *wait* is how many
 seconds another runner is waited for. docs/migrations.md says how to write a file.
 """
 
@@ -24,9 +24,9 @@ from taskdb.database import roles, workspaces
 from taskdb.database.versions import (
     FOLDER,
     PACKAGE,
-    TRAINS,
+    TRACKS,
     SchemaVersion,
-    Train,
+    Track,
     require,
     version,
 )
@@ -35,7 +35,7 @@ from taskdb.errors import (
     MigrationError,
 )
 from taskdb.migrations.backend import Backend, Show
-from taskdb.migrations.files import Migration, new_files, read_train
+from taskdb.migrations.files import Migration, new_files, read_track
 from taskdb.migrations.runner import (
     Run,
     Step,
@@ -99,7 +99,7 @@ class MigrationStatus:
     ``disputed``: another tool wrote yoyo's log.
     """
 
-    train: Train
+    track: Track
     id: str
     title: str
     state: State
@@ -108,9 +108,9 @@ class MigrationStatus:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One thing that was done to a train: apply, rollback, mark or unmark."""
+    """One thing that was done to a track: apply, rollback, mark or unmark."""
 
-    train: Train
+    track: Track
     id: str
     operation: str
     at: datetime
@@ -162,10 +162,10 @@ def up(
     """
     with _run(conninfo, workspace, folder, show, wait) as run:
         run.prepare()
-        pending: list[tuple[Train, Migration]] = [
-            (train, migration) for train in TRAINS for migration in run.pending(train)
+        pending: list[tuple[Track, Migration]] = [
+            (track, migration) for track in TRACKS for migration in run.pending(track)
         ]
-        steps = [run.up(train, migration) for train, migration in pending]
+        steps = [run.up(track, migration) for track, migration in pending]
         if steps:
             roles.refresh(run.conn, workspace)
         return steps
@@ -183,17 +183,17 @@ def down(
 ) -> list[Step]:
     """Take the newest migration of the workspace back, or all after revision *to*.
 
-    *to* stays; ``"0"`` takes everything back. With *shared* the other train, which is refused
+    *to* stays; ``"0"`` takes everything back. With *shared* the other track, which is refused
     while a workspace stands on what would go. Returns the steps taken; raises as `up` does.
     """
-    train: Train = "shared" if shared else "workspace"
+    track: Track = "shared" if shared else "workspace"
     with _run(conninfo, workspace, folder, show, wait) as run:
-        applied = run.applied(train)
-        stay = max(len(applied) - 1, 0) if to is None else _applied_position(run, train, to)
+        applied = run.applied(track)
+        stay = max(len(applied) - 1, 0) if to is None else _applied_position(run, track, to)
         going = applied[stay:]
         if shared and going:
             run.refuse_if_needed(going[0].id)
-        return [run.down(train, migration) for migration in reversed(going)]
+        return [run.down(track, migration) for migration in reversed(going)]
 
 
 def stamp(
@@ -211,23 +211,23 @@ def stamp(
     For a database that was brought there by other means, and for a file of which nothing but
     words changed. Returns what was marked and unmarked; raises as `up` does.
     """
-    train: Train = "shared" if shared else "workspace"
+    track: Track = "shared" if shared else "workspace"
     with _run(conninfo, workspace, folder, show, wait) as run:
         run.prepare()
-        wanted = run.files[train][: position(run.files[train], revision)]
-        return run.stamp(train, wanted)
+        wanted = run.files[track][: position(run.files[track], revision)]
+        return run.stamp(track, wanted)
 
 
 def status(
     conninfo: str, *, workspace: str = workspaces.DEFAULT, folder: Path = FOLDER
 ) -> list[MigrationStatus]:
-    """Every migration of both trains, in order, with what the database has of it."""
+    """Every migration of both tracks, in order, with what the database has of it."""
     workspaces.check_name(workspace)
     with connect(conninfo, _logger.info) as conn:
         return [
             row
-            for train in TRAINS
-            for row in _status_of(_backend(conn, train, workspace), read_train(folder / train))
+            for track in TRACKS
+            for row in _status_of(_backend(conn, track, workspace), read_track(folder / track))
         ]
 
 
@@ -238,9 +238,9 @@ def history(
     workspaces.check_name(workspace)
     with connect(conninfo, _logger.info) as conn:
         happenings = [
-            Happening(train, entry.id, entry.operation, entry.at, entry.username, entry.hostname)
-            for train in TRAINS
-            for entry in _backend(conn, train, workspace).history()
+            Happening(track, entry.id, entry.operation, entry.at, entry.username, entry.hostname)
+            for track in TRACKS
+            for entry in _backend(conn, track, workspace).history()
         ]
     return sorted(happenings, key=lambda happening: happening.at, reverse=True)[:limit]
 
@@ -255,13 +255,13 @@ def check(conninfo: str, *, workspace: str = workspaces.DEFAULT, folder: Path = 
     except DatabaseNotFoundError as exc:
         return Check(2, (str(exc),))
     findings = tuple(
-        f"{row.train}: {row.id}: {row.state}" for row in rows if row.state != "applied"
+        f"{row.track}: {row.id}: {row.state}" for row in rows if row.state != "applied"
     )
     return Check(1 if findings else 0, findings)
 
 
 def new(name: str, *, shared: bool = False, folder: Path = FOLDER) -> tuple[Path, Path]:
-    """Write the next migration of a train and its rollback, heads to be filled in.
+    """Write the next migration of a track and its rollback, heads to be filled in.
 
     *name* is a verb and an object, as ``add-due-date``. Returns both paths; raises
     `MigrationError` for a name that will not do.
@@ -277,24 +277,24 @@ def _run(
     )
 
 
-def _applied_position(run: Run, train: Train, revision: str) -> int:
-    count = position(run.files[train], revision)
-    applied = run.applied(train)
+def _applied_position(run: Run, track: Track, revision: str) -> int:
+    count = position(run.files[track], revision)
+    applied = run.applied(track)
     if count > len(applied):
         newest = applied[-1].id if applied else "none"
         raise MigrationError(
-            f"schema {run.schemas[train]} does not have {revision}",
+            f"schema {run.schemas[track]} does not have {revision}",
             hint=f"Its newest migration is {newest}",
         )
     return count
 
 
-def _backend(conn: Connection[Any], train: Train, workspace: str) -> Backend:
-    return Backend(conn, train, workspaces.SHARED if train == "shared" else workspace)
+def _backend(conn: Connection[Any], track: Track, workspace: str) -> Backend:
+    return Backend(conn, track, workspaces.SHARED if track == "shared" else workspace)
 
 
 def _status_of(backend: Backend, files: Sequence[Migration]) -> Iterator[MigrationStatus]:
-    train: Train = "shared" if backend.train == "shared" else "workspace"
+    track: Track = "shared" if backend.track == "shared" else "workspace"
     applied = {row.id: row for row in backend.applied()}
     disputed = set(backend.disagreements())
     known = {migration.id: migration for migration in files}
@@ -310,4 +310,4 @@ def _status_of(backend: Backend, files: Sequence[Migration]) -> Iterator[Migrati
         elif row.checksum != migration.checksum:
             state = "edited"
         title = migration.head.title if migration else ""
-        yield MigrationStatus(train, migration_id, title, state, row.applied_at if row else None)
+        yield MigrationStatus(track, migration_id, title, state, row.applied_at if row else None)

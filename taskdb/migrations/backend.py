@@ -50,7 +50,7 @@ BeforeCommit: TypeAlias = Callable[[], None]
 
 
 class Backend(PostgresqlPsycopgBackend):
-    """One train in one schema, over a connection in autocommit mode.
+    """One track in one schema, over a connection in autocommit mode.
 
     `before_commit`, if set, is called at the end of each migration's transaction.
     """
@@ -58,11 +58,11 @@ class Backend(PostgresqlPsycopgBackend):
     def __init__(
         self,
         connection: Connection[Any],
-        train: str,
+        track: str,
         schema: str,
     ) -> None:
         self.given = connection
-        self.train = train
+        self.track = track
         self.schema_name = schema
         self.before_commit: BeforeCommit | None = None
         self.log_is_there = False
@@ -174,7 +174,7 @@ class Backend(PostgresqlPsycopgBackend):
         queries.record(
             self.given,
             id=migration.id,
-            train=self.train,
+            track=self.track,
             checksum=migration.checksum,
             breaking=migration.head.breaking,
             package=package,

@@ -19,9 +19,9 @@ from psycopg import Connection
 
 from taskdb import migrations
 from taskdb.database import workspaces
-from taskdb.database.versions import TRAINS, Train
+from taskdb.database.versions import TRACKS, Track
 from taskdb.migrations import schema
-from taskdb.migrations.files import read_train
+from taskdb.migrations.files import read_track
 from taskdb.migrations.runner import connect
 from taskdb.migrations.scratch import scratch_databases
 from taskdb.migrations.scripts import ScriptStatement, place, run_file, statements_of
@@ -41,7 +41,7 @@ class SchemaDifference:
     where no statement of that side names the object.
     """
 
-    train: Train
+    track: Track
     kind: str
     name: str
     aspect: str | None
@@ -51,7 +51,7 @@ class SchemaDifference:
     files_where: str | None
 
     def __str__(self) -> str:
-        what = f"{self.train}: {self.kind} {self.name}"
+        what = f"{self.track}: {self.kind} {self.name}"
         if self.aspect is None:
             sides = ("sql/", "migrations/") if self.migrations is None else ("migrations/", "sql/")
             text = f"{what} is in {sides[0]} and not in {sides[1]}"
@@ -77,7 +77,7 @@ def check(
         return sides.compare()
 
 
-State: TypeAlias = Mapping[Train, tuple[schema.Objects, schema.Rows]]
+State: TypeAlias = Mapping[Track, tuple[schema.Objects, schema.Rows]]
 """One side: the objects and rows of each schema."""
 
 
@@ -89,7 +89,7 @@ class Sides:
     ) -> None:
         self.migrated = migrated
         self.built = built
-        self._places = [_Places(train, folder, sql) for train in TRAINS]
+        self._places = [_Places(track, folder, sql) for track in TRACKS]
 
     def compare(self) -> list[SchemaDifference]:
         """Every difference, `shared` first."""
@@ -100,16 +100,16 @@ class Sides:
         return [
             places.finding(found)
             for places in self._places
-            for found in _differences(migrated[places.train], built[places.train])
+            for found in _differences(migrated[places.track], built[places.track])
         ]
 
 
 def read(conn: Connection[Any]) -> State:
     """Read one side whole."""
-    state: dict[Train, tuple[schema.Objects, schema.Rows]] = {}
-    for train in TRAINS:
-        objects = schema.read(conn, _schema(train))
-        state[train] = objects, schema.read_rows(conn, _schema(train), objects)
+    state: dict[Track, tuple[schema.Objects, schema.Rows]] = {}
+    for track in TRACKS:
+        objects = schema.read(conn, _schema(track))
+        state[track] = objects, schema.read_rows(conn, _schema(track), objects)
     return state
 
 
@@ -126,10 +126,10 @@ def build(conninfo: str, *, folder: Path = migrations.FOLDER, sql: Path = SQL) -
     with scratch_databases(conninfo, 2) as (first, second):
         migrations.up(first, folder=folder, show=_ignore)
         with connect(first, _ignore) as migrated, connect(second, _ignore) as built:
-            for train in TRAINS:
-                workspaces.create_schema(built, _schema(train))
-                workspaces.set_search_path(built, _schema(train))
-                run_file(built, sql / f"{train}.sql")
+            for track in TRACKS:
+                workspaces.create_schema(built, _schema(track))
+                workspaces.set_search_path(built, _schema(track))
+                run_file(built, sql / f"{track}.sql")
             workspaces.set_search_path(migrated, workspaces.DEFAULT)
             yield Sides(migrated, built, folder, sql)
 
@@ -138,28 +138,28 @@ def _ignore(line: str) -> None:
     """A build's notices say nothing about drift."""
 
 
-def _schema(train: Train) -> str:
-    return workspaces.SHARED if train == "shared" else workspaces.DEFAULT
+def _schema(track: Track) -> str:
+    return workspaces.SHARED if track == "shared" else workspaces.DEFAULT
 
 
 class _Places:
     """Places that mention an object: the last migration, the first statement of `sql/`."""
 
-    def __init__(self, train: Train, folder: Path, sql: Path) -> None:
-        self.train: Train = train
+    def __init__(self, track: Track, folder: Path, sql: Path) -> None:
+        self.track: Track = track
         self.migrated = [
             _Source(migration.up.path, statement)
-            for migration in read_train(folder / train)
+            for migration in read_track(folder / track)
             for statement in migration.up.statements
         ]
         self.built = [
-            _Source(path, statement) for path, statement in statements_of(sql / f"{train}.sql")
+            _Source(path, statement) for path, statement in statements_of(sql / f"{track}.sql")
         ]
 
     def finding(self, found: schema.Difference) -> SchemaDifference:
         words = re.findall(r"\w+", found.name.partition("(")[0])
         return SchemaDifference(
-            train=self.train,
+            track=self.track,
             kind=found.kind,
             name=found.name,
             aspect=found.aspect,

@@ -1,6 +1,6 @@
 """A folder of migrations, read and refused before a statement of it runs.
 
-A train is one folder: ``NNNN.verb-object.sql``, each with its
+A track is one folder: ``NNNN.verb-object.sql``, each with its
 ``NNNN.verb-object.rollback.sql``. A file begins with a head of ``--`` lines
 (docs/migrations.md has its grammar), sets ``lock_timeout`` first, and leaves
 transaction control to the runner. yoyo accepts a good deal that then goes wrong
@@ -46,10 +46,10 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step of a train: its file, its rollback, and its head."""
+    """One step of a track: its file, its rollback, and its head."""
 
     id: str
-    train: str
+    track: str
     head: Head
     up: Script
     down: Script
@@ -76,7 +76,7 @@ class Migration:
         return hashlib.sha256("\n".join(does).encode()).hexdigest()
 
 
-def read_train(folder: Path) -> list[Migration]:
+def read_track(folder: Path) -> list[Migration]:
     """All migrations of a folder, in order.
 
     Raises `MigrationError` with every problem of every file, if there is one.
@@ -117,7 +117,7 @@ def _files(folder: Path) -> list[Path]:
 def _read(folder: Path) -> tuple[list[Migration], list[Problem]]:
     files = _files(folder)
     if not files:
-        remedy = "check the path; a train has at least one file NNNN.verb-object.sql"
+        remedy = "check the path; a track has at least one file NNNN.verb-object.sql"
         return [], [Problem(folder, 1, "no migrations in this folder", remedy)]
     problems = _misnamed(files) + _without_partner(files)
     migrations: list[Migration] = []

@@ -211,7 +211,7 @@ def _read_breaking(fields: dict[str, tuple[str, int]], findings: Problems) -> st
 def _read_transactional(fields: dict[str, tuple[str, int]], findings: Problems) -> bool:
     if "depends" in fields:
         findings.add(
-            fields["depends"][1], "depends: is not used", "a train runs in the order of its numbers"
+            fields["depends"][1], "depends: is not used", "a track runs in the order of its numbers"
         )
     value, line = fields.get("transactional", ("true", 1))
     if value not in ("true", "false"):

@@ -92,7 +92,7 @@ def _find(lock: Lock, migration: Migration, taken: Taken) -> int | None:
     own_first = sorted(
         taken.relations.values(),
         key=lambda relation: (
-            (relation.schema == workspaces.SHARED) != (migration.train == "shared")
+            (relation.schema == workspaces.SHARED) != (migration.track == "shared")
         ),
     )
     for relation in own_first:

@@ -1,9 +1,9 @@
 """The migration check: each file goes up, down and up again, and does what its head says.
 
-In scratch databases, for every migration of both trains: its rollback leaves the schema as it
+In scratch databases, for every migration of both tracks: its rollback leaves the schema as it
 was, to the last comment and the rows of filled tables; running it again gives the same as the
 first time; its locks are no stronger than declared; what its ``Check:`` line expects is so.
-Then the whole train goes back to nothing, and several runners at once build it from nothing.
+Then the whole track goes back to nothing, and several runners at once build it from nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from psycopg import Connection
 
 from taskdb import migrations
 from taskdb.database import workspaces
-from taskdb.database.versions import TRAINS, Train, ids
+from taskdb.database.versions import TRACKS, Track, ids
 from taskdb.errors import MigrationError, TaskdbError
 from taskdb.migrations import locks, schema
 from taskdb.migrations.files import Migration, lint
@@ -57,7 +57,7 @@ def check(
 
     The role must be allowed to create databases; raises `DatabaseError` where it may not.
     """
-    problems = [problem for train in TRAINS for problem in lint(folder / train)]
+    problems = [problem for track in TRACKS for problem in lint(folder / track)]
     if problems:
         return [_of_problem(problem) for problem in problems]
     with scratch_databases(conninfo, 1) as (scratch,):
@@ -89,12 +89,12 @@ def _try_steps(conninfo: str, folder: Path) -> Iterator[RehearsalFailure]:
         trial = _Trial(run, conninfo)
         try:
             empty = trial.last
-            for train in TRAINS:
-                for migration in run.files[train]:
-                    yield from trial.up_down_up(train, migration)
-            for train in reversed(TRAINS):
-                for migration in reversed(run.files[train]):
-                    run.down(train, migration)
+            for track in TRACKS:
+                for migration in run.files[track]:
+                    yield from trial.up_down_up(track, migration)
+            for track in reversed(TRACKS):
+                for migration in reversed(run.files[track]):
+                    run.down(track, migration)
             yield from _differences(
                 empty, trial.state(), str(folder), "after all went up and down", _LEFT_BEHIND
             )
@@ -124,18 +124,18 @@ class _Trial:
             snapshot.append((objects, schema.read_rows(self.run.conn, name, objects)))
         return snapshot
 
-    def up_down_up(self, train: Train, migration: Migration) -> Iterator[RehearsalFailure]:
+    def up_down_up(self, track: Track, migration: Migration) -> Iterator[RehearsalFailure]:
         before = self.last
-        taken = self._up(train, migration)
+        taken = self._up(track, migration)
         for message in (*locks.undeclared(migration, taken), *locks.unknown(migration, taken)):
             hint = "Write the head's Locks: line as docs/migrations.md says"
             yield RehearsalFailure(migration.where, message, hint)
         yield from self._try_expectation(migration)
         after = self.state()
-        self.run.down(train, migration)
+        self.run.down(track, migration)
         rollback = place(migration.down.path, 1)
         yield from _differences(before, self.state(), rollback, "after up and down", _LEFT_BEHIND)
-        self._up(train, migration)
+        self._up(track, migration)
         self.last = self.state()
         yield from _differences(
             after,
@@ -145,25 +145,25 @@ class _Trial:
             "It must not depend on chance",
         )
 
-    def _up(self, train: Train, migration: Migration) -> locks.Taken:
+    def _up(self, track: Track, migration: Migration) -> locks.Taken:
         conn = self.run.conn
         taken = locks.Taken(lock_queries.list_relations(conn, schemas=self.schemas))
         if migration.head.transactional:
-            self.run.backends[train].before_commit = lambda: taken.see(
+            self.run.backends[track].before_commit = lambda: taken.see(
                 lock_queries.list_locks(conn, pid=conn.info.backend_pid)
             )
-            self.run.up(train, migration)
+            self.run.up(track, migration)
         else:
             with locks.watch(self.conninfo, conn.info.backend_pid, taken):
-                self.run.up(train, migration)
-        self.run.backends[train].before_commit = None
+                self.run.up(track, migration)
+        self.run.backends[track].before_commit = None
         return taken
 
     def _try_expectation(self, migration: Migration) -> Iterator[RehearsalFailure]:
         match = _EXPECTATION.fullmatch(migration.head.check)
         if match is None:
             return
-        schema_name = self.run.schemas["shared" if migration.train == "shared" else "workspace"]
+        schema_name = self.run.schemas["shared" if migration.track == "shared" else "workspace"]
         workspaces.set_search_path(self.run.conn, schema_name)
         got = _first_value(self.run.conn, match[1])
         if got != match[2]:
@@ -216,13 +216,13 @@ def _try_crowd(conninfo: str, folder: Path, runners: int) -> Iterator[RehearsalF
     hint = "One runner must do the work while the others wait"
     for error in errors:
         yield RehearsalFailure(str(folder), f"{runners} runners at once: {error}", hint)
-    ran = Counter((step.train, step.id) for step in steps)
-    for train in TRAINS:
-        for migration_id in ids(folder / train):
-            times = ran[train, migration_id]
+    ran = Counter((step.track, step.id) for step in steps)
+    for track in TRACKS:
+        for migration_id in ids(folder / track):
+            times = ran[track, migration_id]
             if times != 1 and not errors:
                 message = f"{runners} runners at once ran {migration_id} {times} times"
-                yield RehearsalFailure(str(folder / train), message, hint)
+                yield RehearsalFailure(str(folder / track), message, hint)
 
 
 def _ignore(line: str) -> None:

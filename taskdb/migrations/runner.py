@@ -1,4 +1,4 @@
-"""One run over both trains: connected, alone, and with every file read and compared first.
+"""One run over both tracks: connected, alone, and with every file read and compared first.
 
 `taskdb.migrations` has the functions to call; the migration check drives a run step by step.
 """
@@ -17,7 +17,7 @@ from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from taskdb.database import workspaces
-from taskdb.database.versions import TRAINS, Train
+from taskdb.database.versions import TRACKS, Track
 from taskdb.errors import (
     DatabaseError,
     DatabaseNotFoundError,
@@ -26,7 +26,7 @@ from taskdb.errors import (
     ValidationError,
 )
 from taskdb.migrations.backend import Backend, Show, runner_lock
-from taskdb.migrations.files import Migration, read_train
+from taskdb.migrations.files import Migration, read_track
 from taskdb.models.admin.migrations import AppliedMigration
 
 NOTHING = "0000"
@@ -37,14 +37,14 @@ NOTHING = "0000"
 class Step:
     """One migration that was just run, or just noted as applied or not."""
 
-    train: Train
+    track: Track
     id: str
     direction: Literal["up", "down", "mark", "unmark"]
     seconds: float
 
 
 class Run:
-    """A connection that holds the runner's lock, and the files of both trains.
+    """A connection that holds the runner's lock, and the files of both tracks.
 
     Make one with `open_run`.
     """
@@ -54,7 +54,7 @@ class Run:
         conn: Connection[Any],
         *,
         workspace: str,
-        files: dict[Train, list[Migration]],
+        files: dict[Track, list[Migration]],
         package: str,
         show: Show,
     ) -> None:
@@ -62,74 +62,74 @@ class Run:
         self.files = files
         self.package = package
         self.show = show
-        self.schemas: dict[Train, str] = {"shared": workspaces.SHARED, "workspace": workspace}
+        self.schemas: dict[Track, str] = {"shared": workspaces.SHARED, "workspace": workspace}
         self.backends = {
-            train: Backend(conn, train, schema) for train, schema in self.schemas.items()
+            track: Backend(conn, track, schema) for track, schema in self.schemas.items()
         }
 
     def prepare(self) -> None:
         """Make the schemas and their logs where they are not there."""
-        for train in TRAINS:
-            if workspaces.create_schema(self.conn, self.schemas[train]):
-                self.show(f"schema {self.schemas[train]} created")
-            self.backends[train].ensure_internal_schema_updated()
+        for track in TRACKS:
+            if workspaces.create_schema(self.conn, self.schemas[track]):
+                self.show(f"schema {self.schemas[track]} created")
+            self.backends[track].ensure_internal_schema_updated()
 
-    def pending(self, train: Train) -> list[Migration]:
-        """The train's migrations that its schema lacks, in order.
+    def pending(self, track: Track) -> list[Migration]:
+        """The track's migrations that its schema lacks, in order.
 
         Raises `MigrationError` or `SchemaVersionMismatchError` where files and log do not
         agree on the others, so that nothing is run on top of a schema nobody knows.
         """
-        schema = self.schemas[train]
-        applied = self.backends[train].applied()
-        refuse_disagreements(schema, self.backends[train].disagreements())
-        refuse_unknown(schema, applied, self.files[train], self.package)
-        refuse_edited(applied, self.files[train])
+        schema = self.schemas[track]
+        applied = self.backends[track].applied()
+        refuse_disagreements(schema, self.backends[track].disagreements())
+        refuse_unknown(schema, applied, self.files[track], self.package)
+        refuse_edited(applied, self.files[track])
         known = {row.id for row in applied}
-        pending = [migration for migration in self.files[train] if migration.id not in known]
+        pending = [migration for migration in self.files[track] if migration.id not in known]
         if applied:
             _refuse_late(pending, applied[-1].id)
         return pending
 
-    def applied(self, train: Train) -> list[Migration]:
-        """The train's migrations that its schema has, in order; raises as `pending` does."""
-        pending = {migration.id for migration in self.pending(train)}
-        return [migration for migration in self.files[train] if migration.id not in pending]
+    def applied(self, track: Track) -> list[Migration]:
+        """The track's migrations that its schema has, in order; raises as `pending` does."""
+        pending = {migration.id for migration in self.pending(track)}
+        return [migration for migration in self.files[track] if migration.id not in pending]
 
-    def up(self, train: Train, migration: Migration) -> Step:
+    def up(self, track: Track, migration: Migration) -> Step:
         """Run one migration."""
-        self.show(f"{self.schemas[train]}: up {migration.id}")
+        self.show(f"{self.schemas[track]}: up {migration.id}")
         began = time.monotonic()
-        self.backends[train].apply(migration, self.package, self.shared_revision(train))
-        return Step(train, migration.id, "up", time.monotonic() - began)
+        self.backends[track].apply(migration, self.package, self.shared_revision(track))
+        return Step(track, migration.id, "up", time.monotonic() - began)
 
-    def down(self, train: Train, migration: Migration) -> Step:
+    def down(self, track: Track, migration: Migration) -> Step:
         """Take one migration back."""
-        self.show(f"{self.schemas[train]}: down {migration.id}")
+        self.show(f"{self.schemas[track]}: down {migration.id}")
         began = time.monotonic()
-        self.backends[train].roll_back(migration)
-        return Step(train, migration.id, "down", time.monotonic() - began)
+        self.backends[track].roll_back(migration)
+        return Step(track, migration.id, "down", time.monotonic() - began)
 
-    def shared_revision(self, train: Train) -> str | None:
-        """Return the newest migration of ``shared``, which a migration of this train stands on."""
-        if train == "shared":
+    def shared_revision(self, track: Track) -> str | None:
+        """Return the newest migration of ``shared``, which a migration of this track stands on."""
+        if track == "shared":
             return None
         applied = self.backends["shared"].applied()
         return applied[-1].id if applied else None
 
-    def stamp(self, train: Train, wanted: Sequence[Migration]) -> list[Step]:
-        """Note that the train's schema has the *wanted* migrations and no others."""
-        backend = self.backends[train]
+    def stamp(self, track: Track, wanted: Sequence[Migration]) -> list[Step]:
+        """Note that the track's schema has the *wanted* migrations and no others."""
+        backend = self.backends[track]
         disputed = set(backend.disagreements())
         noted = {row.id: row.checksum for row in backend.applied()}
         checksums = {migration.id: migration.checksum for migration in wanted}
         stays = {id for id, sum in noted.items() if checksums.get(id) == sum} - disputed
         leaving = sorted((noted.keys() | disputed) - stays)
-        if train == "shared":
+        if track == "shared":
             for migration_id in leaving:
                 if migration_id not in checksums:
                     self.refuse_if_needed(migration_id)
-        shared_revision = self.shared_revision(train)
+        shared_revision = self.shared_revision(track)
         backend.init_connection(self.conn)
         with self.conn.transaction():
             for migration_id in leaving:
@@ -138,8 +138,8 @@ class Run:
             for migration in marked:
                 backend.note(migration, "mark", self.package, shared_revision)
         unmarked = [id for id in leaving if id not in checksums]
-        return [Step(train, id, "unmark", 0.0) for id in unmarked] + [
-            Step(train, migration.id, "mark", 0.0) for migration in marked
+        return [Step(track, id, "unmark", 0.0) for id in unmarked] + [
+            Step(track, migration.id, "mark", 0.0) for migration in marked
         ]
 
     def refuse_if_needed(self, first: str) -> None:
@@ -167,7 +167,7 @@ def open_run(
 ) -> Generator[Run]:
     """Read the files, connect, and hold the lock while the run is used."""
     workspaces.check_name(workspace)
-    files: dict[Train, list[Migration]] = {t: read_train(folder / t) for t in TRAINS}
+    files: dict[Track, list[Migration]] = {t: read_track(folder / t) for t in TRACKS}
     with connect(conninfo, show) as conn, runner_lock(conn, wait, show):
         yield Run(
             conn,
@@ -207,10 +207,10 @@ def connect(conninfo: str, show: Show) -> Generator[Connection[Any]]:
 
 
 def position(files: Sequence[Migration], revision: str) -> int:
-    """Return the number of a train's migrations up to and with *revision*.
+    """Return the number of a track's migrations up to and with *revision*.
 
     A revision is a number, as 3 or 0003, or a whole id; 0 comes before the first. Raises
-    `MigrationError` if the train has none such.
+    `MigrationError` if the track has none such.
     """
     number = revision.zfill(4) if revision.isdigit() else revision
     if number == NOTHING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         RenewedClaim,
     )
     from taskdb.models.conversations import TechMessage
-    from taskdb.models.dependencies import Dependency, NewDependency, Obstacle, RelatedTask
+    from taskdb.models.dependencies import BlockingReason, Dependency, NewDependency, RelatedTask
     from taskdb.models.design import (
         DesignDecision,
         DesignJob,
@@ -74,11 +74,11 @@ if TYPE_CHECKING:
         Health,
         Level,
         ModificationStatus,
-        ObstacleReason,
         PhaseStatus,
         PlanStatus,
         ProjectStatus,
         PullRequestState,
+        ReasonCode,
         SessionStatus,
         SpecStatus,
         SpecType,
@@ -102,6 +102,7 @@ __all__ = [
     "AgentError",
     "Attempt",
     "BlockedTask",
+    "BlockingReason",
     "Brief",
     "Claim",
     "ClaimEnd",
@@ -145,8 +146,6 @@ __all__ = [
     "NewTask",
     "NewWorkflow",
     "NodeRecovery",
-    "Obstacle",
-    "ObstacleReason",
     "Pause",
     "PerformanceMetrics",
     "Phase",
@@ -160,6 +159,7 @@ __all__ = [
     "ProjectSummary",
     "PullRequestState",
     "ReadyTask",
+    "ReasonCode",
     "RecoveryRate",
     "RelatedTask",
     "RenewedClaim",

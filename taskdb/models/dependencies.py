@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from taskdb.models.base import Model
-from taskdb.models.types import DependencyType, ObstacleReason, TaskStatus
+from taskdb.models.types import DependencyType, ReasonCode, TaskStatus
 
 
 @dataclass(slots=True)
@@ -43,11 +43,11 @@ class LinkedTask(Model):
 
 
 @dataclass(slots=True)
-class Obstacle(Model):
+class BlockingReason(Model):
     """Reason that blocks the claim of a task; `dead` if it will not go away by itself."""
 
     task_id: UUID
-    reason: ObstacleReason
+    reason: ReasonCode
     blocker_id: UUID | None
     blocker_key: str | None
     dead: bool

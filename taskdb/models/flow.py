@@ -51,7 +51,7 @@ class Stay(Model):
     entered_at: datetime
     left_at: datetime | None
     stayed: timedelta
-    is_move: bool
+    is_transition: bool
     skewed: bool
 
 
@@ -120,7 +120,7 @@ class AgeingTask(Model):
     agent_type: str | None
     agent: str
     started_at: datetime
-    moved_at: datetime
+    changed_at: datetime
     age: timedelta
     percentile: float | None
 

@@ -9,9 +9,9 @@ from taskdb.models.types import DependencyType, TaskStatus
 
 __all__ = [
     "MeasuredDuration",
-    "ReportedMove",
-    "ReportedObstacle",
+    "ReportedReason",
     "ReportedTask",
+    "ReportedTransition",
     "ReportedWait",
 ]
 
@@ -63,8 +63,8 @@ class ReportedWait(Model):
 
 
 @dataclass(slots=True)
-class ReportedObstacle(Model):
-    """A reason why a task cannot be claimed; the reasons are those of `Obstacle`."""
+class ReportedReason(Model):
+    """A reason why a task cannot be claimed; the reasons are those of `BlockingReason`."""
 
     key: str
     reason: str
@@ -80,7 +80,7 @@ class MeasuredDuration(Model):
 
 
 @dataclass(slots=True)
-class ReportedMove(Model):
+class ReportedTransition(Model):
     """A change of a task's status; `old_status` is None where it was created."""
 
     key: str

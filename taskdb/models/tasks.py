@@ -93,7 +93,7 @@ class ReadyTask(Model):
 
 @dataclass(slots=True)
 class BlockedTask(Model):
-    """A task that is blocked; `open_gates` are the keys of its open dependencies."""
+    """A task that is blocked; `open_blockers` are the keys of its open dependencies."""
 
     id: UUID
     key: str
@@ -102,7 +102,7 @@ class BlockedTask(Model):
     blocked_reason: str | None
     blocked_at: datetime
     open_dependencies: int
-    open_gates: list[str]
+    open_blockers: list[str]
 
 
 @dataclass(slots=True)

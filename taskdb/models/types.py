@@ -89,7 +89,7 @@ class PhaseStatus(StrEnum):
     COMPLETED = "completed"
 
 
-class ObstacleReason(StrEnum):
+class ReasonCode(StrEnum):
     """Reason that blocks the claim of a task."""
 
     FINISHED = "finished"

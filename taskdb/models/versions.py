@@ -17,8 +17,8 @@ class SearchedSchema:
 
 @dataclass(slots=True)
 class RecordedMigration:
-    """A migration that a database has, by train, and the oldest package that works with it."""
+    """A migration that a database has, by track, and the oldest package that works with it."""
 
-    train: str
+    track: str
     id: str
     breaking: str | None

@@ -10,9 +10,14 @@ holds them all: going through it imports the rest.
 
 from taskdb.constraints import CONSTRAINTS, without_shard
 from taskdb.errors import ERRORS
-from taskdb.places import QUERIES
+from taskdb.places import EXPECTATIONS, QUERIES
 from taskdb.query import Queries
 
 query = Queries(
-    QUERIES, package=__name__, errors=ERRORS, constraints=CONSTRAINTS, real_name=without_shard
+    QUERIES,
+    package=__name__,
+    expectations=EXPECTATIONS,
+    errors=ERRORS,
+    constraints=CONSTRAINTS,
+    real_name=without_shard,
 )

@@ -81,7 +81,7 @@ def claim(
     ...
 
 
-@query(missing=ClaimLostError)
+@query(not_found=ClaimLostError)
 def complete_and_claim_next(
     *,
     task_id: UUID,
@@ -101,7 +101,7 @@ def complete_and_claim_next(
     ...
 
 
-@query(missing=ClaimLostError)
+@query(not_found=ClaimLostError)
 def heartbeat(
     *,
     task_id: UUID,
@@ -126,7 +126,7 @@ def heartbeat_many(
     ...
 
 
-@query(missing=ClaimLostError)
+@query(not_found=ClaimLostError)
 def complete(
     *, task_id: UUID, token: Token, note: AnyText | None = None, actual_hours: Hours | None = None
 ) -> ClaimEnd:
@@ -137,7 +137,7 @@ def complete(
     ...
 
 
-@query(missing=ClaimLostError)
+@query(not_found=ClaimLostError)
 def submit(*, task_id: UUID, token: Token, note: AnyText | None = None) -> ClaimEnd:
     """Hand a task in for review as the holder of its live claim, which ends.
 
@@ -146,7 +146,7 @@ def submit(*, task_id: UUID, token: Token, note: AnyText | None = None) -> Claim
     ...
 
 
-@query(missing=ClaimLostError)
+@query(not_found=ClaimLostError)
 def fail(*, task_id: UUID, token: Token, error: Text, retry_in: Delay | None = None) -> ClaimEnd:
     """End the attempt as failed.
 
@@ -157,7 +157,7 @@ def fail(*, task_id: UUID, token: Token, error: Text, retry_in: Delay | None = N
     ...
 
 
-@query(missing=ClaimLostError)
+@query(not_found=ClaimLostError)
 def release(
     *, task_id: UUID, token: Token, note: AnyText | None = None, retry_in: Delay | None = None
 ) -> ClaimEnd:

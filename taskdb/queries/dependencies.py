@@ -7,10 +7,10 @@ from uuid import UUID
 from psycopg import AsyncConnection, Connection
 
 from taskdb.models.dependencies import (
+    BlockingReason,
     Dependency,
     LinkedTask,
     NewDependency,
-    Obstacle,
     RelatedTask,
 )
 from taskdb.models.types import DependencyType
@@ -107,9 +107,9 @@ def dependents_of(key: Key) -> list[RelatedTask]:
 
 
 @query
-def obstacles(
+def blocking_reasons(
     key: Key, *, agent: Name | None = None, agent_type: Name | None = None
-) -> list[Obstacle]:
+) -> list[BlockingReason]:
     """Return what keeps a task from being claimed; nothing for an unknown key too.
 
     `why_not_ready` is the friendlier way in.
@@ -120,18 +120,18 @@ def obstacles(
 @overload
 def why_not_ready(
     conn: Connection[Any], key: str, *, agent: str | None = None, agent_type: str | None = None
-) -> list[Obstacle]: ...
+) -> list[BlockingReason]: ...
 @overload
 def why_not_ready(
     conn: AsyncConnection[Any], key: str, *, agent: str | None = None, agent_type: str | None = None
-) -> Awaitable[list[Obstacle]]: ...
+) -> Awaitable[list[BlockingReason]]: ...
 def why_not_ready(
     conn: Connection[Any] | AsyncConnection[Any],
     key: str,
     *,
     agent: str | None = None,
     agent_type: str | None = None,
-) -> list[Obstacle] | Awaitable[list[Obstacle]]:
+) -> list[BlockingReason] | Awaitable[list[BlockingReason]]:
     """Return all that keeps a task from being claimed now; an empty list: it can be.
 
     With *agent* or *agent_type*, by that agent; without, by an agent it may be reserved for.
@@ -140,10 +140,14 @@ def why_not_ready(
     return run(conn, _why_not_ready(key, agent, agent_type))
 
 
-def _why_not_ready(key: str, agent: str | None, agent_type: str | None) -> Steps[list[Obstacle]]:
+def _why_not_ready(
+    key: str, agent: str | None, agent_type: str | None
+) -> Steps[list[BlockingReason]]:
     from taskdb.queries.tasks import known_ids
 
-    found: list[Obstacle] = yield call(obstacles, key=key, agent=agent, agent_type=agent_type)
+    found: list[BlockingReason] = yield call(
+        blocking_reasons, key=key, agent=agent, agent_type=agent_type
+    )
     if not found:
         yield from known_ids([key])
     return found

@@ -109,7 +109,7 @@ def next_steps(id: UUID) -> list[ExecutionStep]:
     ...
 
 
-@query(missing=InvalidTransitionError)
+@query(not_found=InvalidTransitionError)
 def start_step(*, execution_id: UUID, step: Key) -> ExecutionStep:
     """Begin an attempt at a step; its `attempt` is what the end of it must name.
 
@@ -119,7 +119,7 @@ def start_step(*, execution_id: UUID, step: Key) -> ExecutionStep:
     ...
 
 
-@query(missing=ClaimLostError)
+@query(not_found=ClaimLostError)
 def complete_step(
     *,
     execution_id: UUID,
@@ -135,7 +135,7 @@ def complete_step(
     ...
 
 
-@query(missing=ClaimLostError)
+@query(not_found=ClaimLostError)
 def fail_step(
     *,
     execution_id: UUID,

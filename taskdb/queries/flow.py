@@ -1,6 +1,6 @@
 """Durations of work, and times of waiting: `sql/queries/flow.sql`.
 
-All of it is read from history, as `sql/views/task_moves.sql` and `sql/views/task_flow.sql` put
+All of it is read from history, as `sql/views/task_stays.sql` and `sql/views/task_flow.sql` put
 it. Percentiles are those of completed tasks, and interpolate between two of them.
 """
 

@@ -187,7 +187,7 @@ def update(
     ...
 
 
-@query(missing=ClaimLostError)
+@query(not_found=ClaimLostError)
 def complete(
     *,
     task_id: UUID,

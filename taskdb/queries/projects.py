@@ -85,7 +85,7 @@ def find_by_dependencies(dependencies: Dependencies, *, limit: Limit = 50) -> li
     ...
 
 
-@query(missing=VersionConflictError)
+@query(not_found=VersionConflictError)
 def update(
     id: UUID,
     *,

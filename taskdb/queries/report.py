@@ -5,15 +5,15 @@ from uuid import UUID
 
 from taskdb.models.report import (
     MeasuredDuration,
-    ReportedMove,
-    ReportedObstacle,
+    ReportedReason,
     ReportedTask,
+    ReportedTransition,
     ReportedWait,
 )
 from taskdb.queries import query
 from taskdb.queries.fields import Limit
 
-__all__ = ["durations", "moves", "obstacles", "reported", "waits"]
+__all__ = ["blocking_reasons", "durations", "reported", "transitions", "waits"]
 
 
 @query
@@ -29,7 +29,7 @@ def waits(*, task_ids: list[UUID]) -> list[ReportedWait]:
 
 
 @query
-def obstacles(*, task_ids: list[UUID]) -> list[ReportedObstacle]:
+def blocking_reasons(*, task_ids: list[UUID]) -> list[ReportedReason]:
     """Return why these tasks cannot be claimed, but for dependencies and work that goes on."""
     ...
 
@@ -44,6 +44,8 @@ def durations(*, limit: Limit = 5000) -> list[MeasuredDuration]:
 
 
 @query
-def moves(*, task_ids: list[UUID], since: datetime, limit: Limit = 1000) -> list[ReportedMove]:
+def transitions(
+    *, task_ids: list[UUID], since: datetime, limit: Limit = 1000
+) -> list[ReportedTransition]:
     """Return the changes of these tasks since a moment, the newest first."""
     ...

@@ -135,7 +135,7 @@ class Decisions:
         bind: Callable[..., tuple[Any, ...]],
         parameters: Sequence[Parameter],
         result: Result,
-        missing: type[Exception] | None,
+        not_found: type[Exception] | None,
         translate: Callable[..., Exception],
     ) -> None:
         self.statement = statement
@@ -146,7 +146,7 @@ class Decisions:
         self.bind = bind
         self.parameters = tuple(parameters)
         self.result = result
-        self._missing = missing
+        self._not_found = not_found
         self._translate = translate
         self._index = {parameter.name: i for i, parameter in enumerate(parameters)}
         self._switches = tuple(
@@ -281,7 +281,7 @@ class Decisions:
     def from_count(self, cursor: AnyCursor, values: tuple[Any, ...]) -> Any:
         if self.result.cardinality is not Cardinality.NONE and not self.result.counts:
             raise self._mismatch("returns no rows, but its function promises some")
-        if self._missing and cursor.rowcount == 0:
+        if self._not_found and cursor.rowcount == 0:
             raise self._no_row(values)
         if not self.result.counts:
             return None
@@ -337,7 +337,7 @@ class Decisions:
 
     def _no_row(self, values: tuple[Any, ...]) -> Exception:
         message = f"no row was found{self._for(values)}"
-        return made(self._missing or NotFoundError, message, self.where)
+        return made(self._not_found or NotFoundError, message, self.where)
 
     def _for(self, values: tuple[Any, ...]) -> str:
         """Name the arguments that are keys; others may be long, or nobody's business."""

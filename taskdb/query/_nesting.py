@@ -384,7 +384,7 @@ class _Constructor:
         if isinstance(value, dict):
             found = cast("dict[str, Any]", value)
             if found.keys() != set(self._keys()):
-                raise self._misfit(f"the keys {', '.join(found)}")
+                raise self._mismatch(f"the keys {', '.join(found)}")
             return [found[key] for key in self._keys()]
         if not isinstance(value, str | tuple):
             raise other(value, self.cls)
@@ -393,10 +393,10 @@ class _Constructor:
         except ValueError:
             raise other(value, self.cls) from None
         if len(fields) != len(self.fields):
-            raise self._misfit(f"{len(fields)} fields")
+            raise self._mismatch(f"{len(fields)} fields")
         return fields
 
-    def _misfit(self, found: str) -> MisreadError:
+    def _mismatch(self, found: str) -> MisreadError:
         wanted = ", ".join(self._keys())
         return MisreadError(
             f"a row with {found}",

@@ -59,7 +59,8 @@ class Queries:
 
     Whatever does not fit raises QueryDefinitionError when its module is imported. *package* names
     the package whose modules have the stubs, if they are to be imported one by one, as they are
-    needed: going through all queries then imports the rest.
+    needed: going through all queries then imports the rest. `taskdb check --write` writes what the
+    server makes of them into the folder *expectations*; left out, it is one of that name inside.
 
     *errors*, *constraints* and *real_name* are the project's words for what its database
     refuses: see `taskdb.query.translation`. *configure* registers types with a psycopg connection,
@@ -73,6 +74,7 @@ class Queries:
         name: str = "taskdb",
         label: str | None = None,
         package: str | None = None,
+        expectations: Path | Traversable | None = None,
         errors: Mapping[str, type[Exception] | Understand] = MappingProxyType({}),
         constraints: Mapping[str, ConstraintRule] = MappingProxyType({}),
         real_name: Callable[[str], str] = str,
@@ -83,6 +85,10 @@ class Queries:
         self.name = name
         self.folder = Path(folder) if isinstance(folder, str) else folder
         self.label = label if label is not None else _label(self.folder)
+        self.expectations = self.folder / "expectations" if expectations is None else expectations
+        self.expectations_label = (
+            f"{self.label}/expectations" if expectations is None else _label(expectations)
+        )
         self._translator = Translator(errors, constraints, real_name)
         self.configure = configure
         self._package = package
@@ -103,24 +109,24 @@ class Queries:
     def __call__(self, function: Callable[P, R], /) -> Query[P, R]: ...
     @overload
     def __call__(
-        self, /, *, missing: type[Exception] | None = None, file: str | None = None
+        self, /, *, not_found: type[Exception] | None = None, file: str | None = None
     ) -> Callable[[Callable[P, R]], Query[P, R]]: ...
     def __call__(
         self,
         function: Callable[P, R] | None = None,
         /,
         *,
-        missing: type[Exception] | None = None,
+        not_found: type[Exception] | None = None,
         file: str | None = None,
     ) -> Query[P, R] | Callable[[Callable[P, R]], Query[P, R]]:
-        """Make the query of a stub: `@query`, or `@query(missing=ClaimLostError)`.
+        """Make the query of a stub: `@query`, or `@query(not_found=ClaimLostError)`.
 
-        *missing* is raised instead of NotFoundError, or where a statement that returns no rows
+        *not_found* is raised instead of NotFoundError, or where a statement that returns no rows
         affected none. *file* names the `.sql` file where it is not that of the module.
         """
         if function is not None:
-            return self._make(function, missing, file)
-        return lambda function: self._make(function, missing, file)
+            return self._make(function, not_found, file)
+        return lambda function: self._make(function, not_found, file)
 
     def complete(self) -> None:
         """Raise QueryDefinitionError for a query that no function was made for.
@@ -177,21 +183,21 @@ class Queries:
         return self._files[area]
 
     def _make(
-        self, function: Callable[P, R], missing: type[Exception] | None, file: str | None
+        self, function: Callable[P, R], not_found: type[Exception] | None, file: str | None
     ) -> Query[P, R]:
         area = file or function.__module__.rpartition(".")[2]
         statement = self._statement(function, area)
         parameters, result = _described(function, statement)
         parameters = [each.as_flag() if _is_flag(each, statement) else each for each in parameters]
         _check_parameters(function, statement, parameters)
-        if missing and result.cardinality in (Cardinality.MANY, Cardinality.AT_MOST_ONE):
+        if not_found and result.cardinality in (Cardinality.MANY, Cardinality.AT_MOST_ONE):
             raise _definition(
                 function,
                 "names an error for no row, but is satisfied without a row",
-                "Drop missing=, or return one row",
+                "Drop not_found=, or return one row",
             )
-        if missing:
-            _check_missing(function, missing)
+        if not_found:
+            _check_not_found(function, not_found)
         query = Query(
             function,
             statement,
@@ -199,7 +205,7 @@ class Queries:
             application=self.name,
             parameters=parameters,
             result=result,
-            missing=missing,
+            not_found=not_found,
             translate=self._translator.translate,
         )
         self._queries[query.name] = query
@@ -290,15 +296,15 @@ def _described(
     return parameters, result
 
 
-def _check_missing(function: Callable[..., Any], missing: type[Exception]) -> None:
+def _check_not_found(function: Callable[..., Any], not_found: type[Exception]) -> None:
     """Refuse an error that could not be raised when it is needed."""
     try:
-        made(missing, "", "")
+        made(not_found, "", "")
     except TypeError as exc:
-        takes = "a message and where=" if issubclass(missing, TaskdbError) else "a message"
+        takes = "a message and where=" if issubclass(not_found, TaskdbError) else "a message"
         raise _definition(
             function,
-            f"names {missing.__qualname__} for no row, which {takes} do not make: {exc}",
+            f"names {not_found.__qualname__} for no row, which {takes} do not make: {exc}",
             f"Let its constructor take {takes} alone",
         ) from None
 

@@ -43,7 +43,7 @@ class Query(Generic[P, R]):
     the comment in each of its texts, and `statement`, `parameters` and `result` are what
     `taskdb check` compares with the database.
 
-    Every call may raise ValidationError for an argument, NotFoundError (or what `missing=`
+    Every call may raise ValidationError for an argument, NotFoundError (or what `not_found=`
     named) and TooManyRowsError for the number of rows, QueryDefinitionError where columns and
     return type do not fit, what the `Queries` make of a server's error, and
     psycopg's own errors with a note of the file, line and column.
@@ -58,7 +58,7 @@ class Query(Generic[P, R]):
         application: str,
         parameters: Sequence[Parameter],
         result: Result,
-        missing: type[Exception] | None,
+        not_found: type[Exception] | None,
         translate: Callable[..., Exception],
     ) -> None:
         functools.update_wrapper(self, function)
@@ -80,7 +80,7 @@ class Query(Generic[P, R]):
             bind=self._bind,
             parameters=parameters,
             result=result,
-            missing=missing,
+            not_found=not_found,
             translate=translate,
         )
 

@@ -9,10 +9,10 @@ from typing import ClassVar
 __all__ = [
     "DatabaseError",
     "IntegrityError",
-    "Misfit",
+    "Mismatch",
     "NotFoundError",
-    "QueriesDoNotFitError",
     "QueryDefinitionError",
+    "QueryMismatchError",
     "TaskdbError",
     "TooManyRowsError",
     "ValidationError",
@@ -87,7 +87,7 @@ class TooManyRowsError(DatabaseError):
 
 
 @dataclass(frozen=True, slots=True)
-class Misfit:
+class Mismatch:
     """One query that no longer fits its database: its places, and what differs."""
 
     query: str
@@ -99,20 +99,20 @@ class Misfit:
         return f"{self.sql_where}: {self.query} ({self.python_where}): {self.message}"
 
 
-class QueriesDoNotFitError(DatabaseError):
+class QueryMismatchError(DatabaseError):
     """The database is not the one that the queries were checked against.
 
-    `misfits` has one entry for each thing that differs; its text lists them, a line each.
+    `mismatches` has one entry for each thing that differs; its text lists them, a line each.
     """
 
-    def __init__(self, misfits: Iterable[Misfit], *, hint: str | None = None) -> None:
-        self.misfits = tuple(misfits)
-        names = list(dict.fromkeys(each.query for each in self.misfits))
+    def __init__(self, mismatches: Iterable[Mismatch], *, hint: str | None = None) -> None:
+        self.mismatches = tuple(mismatches)
+        names = list(dict.fromkeys(each.query for each in self.mismatches))
         do = "query does" if len(names) == 1 else "queries do"
-        lines = "".join(f"\n  {each}" for each in self.misfits)
+        lines = "".join(f"\n  {each}" for each in self.mismatches)
         super().__init__(f"{len(names)} {do} not fit this database:{lines}\n", hint=hint)
         # What pickle makes it again from.
-        self.args = (self.misfits,)
+        self.args = (self.mismatches,)
 
     def __str__(self) -> str:
         return f"{self.message}{self.hint or ''}".rstrip()

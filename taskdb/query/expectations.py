@@ -1,12 +1,11 @@
 """Expectations: what PostgreSQL makes of each query, kept in files that a person reviews.
 
-`taskdb check --write` writes one file an area into the folder `expectations` beside the `.sql`
-files, so that a package carries both; a fact a line, so that a diff shows what changed::
+`taskdb check --write` writes one file an area into the folder `Queries.expectations`, so that a
+package carries both. Facts of a kind share lines; those after the first begin with `|`::
 
     query claim_next, one row at most
         text    5f3a0c9e1b2d4f60
-        takes   agent text not null
-        takes   agent_type text not null, if given
+        takes   agent text not null | agent_type text not null, if given
         gives   task_id uuid not null
         reads   task_claims
         writes  tasks
@@ -20,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -29,7 +28,6 @@ from taskdb.query._query import Query
 from taskdb.query.errors import QueryDefinitionError
 
 __all__ = [
-    "FOLDER",
     "Area",
     "Expectation",
     "Need",
@@ -40,7 +38,7 @@ __all__ = [
     "text_hash",
 ]
 
-FOLDER: Final = "expectations"
+WIDTH: Final = 100
 REMEDY: Final = "Run `taskdb check --write`, and review the difference"
 
 _HEAD: Final = (
@@ -48,7 +46,8 @@ _HEAD: Final = (
 )
 _SINGLE: Final = ", one row at most"
 _VALUE: Final = re.compile(r'("(?:[^"]|"")+"|\S+) (.+?)( not null)?( by the query)?(, if given)?')
-_PLAIN: Final = re.compile(r"[^\s\"]+")
+_PLAIN: Final = re.compile(r"[^\s\"|]+")
+_PART: Final = re.compile(r'(?:"(?:[^"]|"")*"|[^"|])+')
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +124,31 @@ class Expectation:
     unique: tuple[str, ...] = ()
     needs: tuple[Need, ...] = ()
 
-    def lines(self) -> Iterator[str]:
-        """Yield its facts, one a line, as they stand in the file."""
+    def facts(self) -> Iterator[str]:
+        """Yield its facts one by one."""
         yield f"query {self.name}{_SINGLE if self.single else ''}"
-        yield f"    text    {self.text}"
+        yield f"text {self.text}"
         for word in _LISTS:
-            yield from (f"    {word:<7} {each}" for each in getattr(self, word))
+            yield from (f"{word} {each}" for each in getattr(self, word))
+
+    def __str__(self) -> str:
+        lines = [f"query {self.name}{_SINGLE if self.single else ''}", f"    text    {self.text}"]
+        for word in _LISTS:
+            lines += _wrapped(f"    {word:<7} ", [str(each) for each in getattr(self, word)])
+        return "\n".join(lines)
+
+
+def _wrapped(head: str, facts: Sequence[str]) -> Iterator[str]:
+    """Yield lines with as many of the *facts* each as fit."""
+    line = ""
+    for fact in facts:
+        if line and len(line) + len(fact) + 3 > WIDTH:
+            yield line
+            line = f"{'|':>{len(head) - 1}} {fact}"
+        else:
+            line = f"{line} | {fact}" if line else head + fact
+    if line:
+        yield line
 
 
 _LISTS: Final = ("takes", "gives", "within", "reads", "writes", "through", "unique", "needs")
@@ -157,7 +175,7 @@ class Area:
     def __str__(self) -> str:
         enums = [f"enum {name}: {' | '.join(labels)}" for name, labels in self.labels.items()]
         enums += [f"row {name}: {' | '.join(fields)}" for name, fields in self.rows.items()]
-        blocks = ["\n".join(each.lines()) for each in self.queries.values()]
+        blocks = map(str, self.queries.values())
         parts = [_HEAD.format(area=self.name), *(["\n".join(enums)] if enums else []), *blocks]
         return "\n\n".join(parts) + "\n"
 
@@ -181,6 +199,8 @@ class Area:
         rest = rest.strip()
         if not word or word.startswith("#"):
             return facts
+        if word == "|" and facts:
+            word = facts["last"]
         if word in ("enum", "row"):
             name, _, parts = rest.partition(": ")
             known = self.labels if word == "enum" else self.rows
@@ -192,13 +212,16 @@ class Area:
             facts["text"] = rest
         elif word in _LISTS and facts:
             read = _READERS.get(word, str)
-            facts[word] = (*facts.get(word, ()), read(rest))
+            values = [read(part.strip()) for part in _PART.findall(rest)]
+            facts[word] = (*facts.get(word, ()), *values)
+            facts["last"] = word
         else:
             raise ValueError(f"{word!r} is no kind of fact")
         return facts
 
     def _finish(self, facts: dict[str, Any]) -> None:
         if facts:
+            facts.pop("last", None)
             self.queries[facts["name"]] = Expectation(**facts)
 
 
@@ -217,8 +240,8 @@ def text_hash(query: Query[Any, Any]) -> str:
 
 
 def label_of(queries: Queries, area: str) -> str:
-    """Return how messages spell the file of an area: `sql/queries/expectations/tasks.txt`."""
-    return f"{queries.label}/{FOLDER}/{area}.txt"
+    """Return how messages spell the file of an area: `sql/expectations/tasks.txt`."""
+    return f"{queries.expectations_label}/{area}.txt"
 
 
 def read(queries: Queries, areas: Iterable[str] | None = None) -> dict[str, Area]:
@@ -227,7 +250,7 @@ def read(queries: Queries, areas: Iterable[str] | None = None) -> dict[str, Area
     Raises QueryDefinitionError for one that can't be read.
     """
     found: dict[str, Area] = {}
-    folder = queries.folder / FOLDER
+    folder = queries.expectations
     if areas is None:
         names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
         areas = sorted(name.removesuffix(".txt") for name in names if name.endswith(".txt"))

@@ -26,7 +26,7 @@ from taskdb.query._query import Query
 from taskdb.query._rowclasses import bare_name
 from taskdb.query._statements import Variant
 from taskdb.query.catalogue import expectations as catalogue
-from taskdb.query.errors import Misfit, QueriesDoNotFitError
+from taskdb.query.errors import Mismatch, QueryMismatchError
 from taskdb.query.expectations import (
     REMEDY,
     Area,
@@ -61,7 +61,7 @@ def verify(
 ) -> Coroutine[Any, Any, None] | None:
     """Compare the database of *conn* with the expectations of *queries*.
 
-    Raises QueriesDoNotFitError, whose `misfits` name each query that no longer fits, with its
+    Raises QueryMismatchError, whose `mismatches` name each query that no longer fits, with its
     places and what differs. An idle connection stays idle, and in a transaction that is open
     all happens behind a savepoint; locks are given back. A transaction that has failed, where
     nothing can be parsed, and a connection in pipeline mode, whose results would get mixed up
@@ -169,7 +169,7 @@ class _Verification:
     def __init__(self, queries: Queries) -> None:
         self.queries = list(queries)
         self.areas = read(queries)
-        self.misfits: list[Misfit] = list(self._unseen(queries))
+        self.mismatches: list[Mismatch] = list(self._unseen(queries))
         self.differing: list[tuple[AnyQuery, str, Value, int]] = []
         self.expected = dict(self._expected())
         self.texts: dict[str, Variant] = {}
@@ -180,20 +180,20 @@ class _Verification:
         self.nullable: set[tuple[int, int]] = set()
         self.unique: set[str | None] = set()
 
-    def _unseen(self, queries: Queries) -> Iterator[Misfit]:
+    def _unseen(self, queries: Queries) -> Iterator[Mismatch]:
         """Yield a mismatch for each recorded query that no module here defines."""
         made = {query.name for query in self.queries}
         for area in self.areas.values():
             for name in area.queries:
                 if f"{area.name}.{name}" not in made:
-                    yield Misfit(
+                    yield Mismatch(
                         f"{area.name}.{name}",
                         label_of(queries, area.name),
                         "no module that was imported",
                         "has expectations, but no function: import its module before",
                     )
         if not made:
-            yield Misfit(
+            yield Mismatch(
                 queries.name,
                 queries.label,
                 "no module that was imported",
@@ -205,9 +205,9 @@ class _Verification:
             area, name = area_of(query)
             expected = self.areas.get(area, Area(area, {}, {})).queries.get(name)
             if expected is None:
-                self._misfit(query, f"has no expectations. {REMEDY}")
+                self._mismatch(query, f"has no expectations. {REMEDY}")
             elif expected.text != text_hash(query):
-                self._misfit(query, f"was edited since its expectations were written. {REMEDY}")
+                self._mismatch(query, f"was edited since its expectations were written. {REMEDY}")
             else:
                 yield query.name, (query, expected)
 
@@ -278,10 +278,10 @@ class _Verification:
         self._compare_labels(query, expected)
         for need in expected.needs:
             if (need.privilege, need.relation) in self.lacking:
-                self._misfit(query, f"the role may not {need}")
+                self._mismatch(query, f"the role may not {need}")
         for unique in expected.unique:
             if unique not in self.unique:
-                self._misfit(query, f"on conflict finds no unique index on {unique}")
+                self._mismatch(query, f"on conflict finds no unique index on {unique}")
 
     def _refused(self, query: AnyQuery, result: PGresult) -> None:
         position = result.error_field(DiagnosticField.STATEMENT_POSITION)
@@ -289,7 +289,7 @@ class _Verification:
         if position:
             where = query.statement.source.where(self._whole(query).offset(int(position) - 1))
         message = result.error_field(DiagnosticField.MESSAGE_PRIMARY) or b"it does not say why"
-        self._misfit(query, f"the server refuses it: {message.decode('utf-8', 'replace')}", where)
+        self._mismatch(query, f"the server refuses it: {message.decode('utf-8', 'replace')}", where)
 
     def _compare_described(
         self, query: AnyQuery, expected: Expectation, described: PGresult
@@ -309,7 +309,7 @@ class _Verification:
             places = [names.index(name) for name in wanted]
             names = wanted
         if names != wanted:
-            self._misfit(
+            self._mismatch(
                 query,
                 f"returns the columns {', '.join(names) or 'of nothing'}, "
                 f"expected are {', '.join(wanted) or 'none'}",
@@ -319,7 +319,7 @@ class _Verification:
             self._compare_type(query, f"column {value.name}", value, described.ftype(number))
             origin = described.ftable(number), described.ftablecol(number)
             if value.not_null and not value.by_query and origin in self.nullable:
-                self._misfit(query, f"column {value.name} may be NULL, expected is NOT NULL")
+                self._mismatch(query, f"column {value.name} may be NULL, expected is NOT NULL")
 
     def _compare_copy(
         self, query: AnyQuery, expected: Expectation, results: list[PGresult]
@@ -329,7 +329,9 @@ class _Verification:
             if value.name in found:
                 self._compare_type(query, f"column {value.name}", value, found[value.name])
             else:
-                self._misfit(query, f"{expected.writes[0]} has no column {value.name} to copy into")
+                self._mismatch(
+                    query, f"{expected.writes[0]} has no column {value.name} to copy into"
+                )
 
     def _compare_type(self, query: AnyQuery, what: str, value: Value, oid: int) -> None:
         if oid not in {self.types.get(name) for name in value.type.split(" or ")}:
@@ -346,7 +348,7 @@ class _Verification:
             for name in sorted(used & wanted.keys()):
                 there = found.get(name, wanted[name])
                 if there != wanted[name]:
-                    self._misfit(
+                    self._mismatch(
                         query,
                         f"{name} has the {what} {', '.join(there)}, expected are "
                         f"{', '.join(wanted[name])}",
@@ -361,16 +363,16 @@ class _Verification:
         return _ask(pgconn, [_catalogue(catalogue.type_names, oids)])
 
     def report(self, answers: list[list[PGresult]]) -> None:
-        """Raise QueriesDoNotFitError if anything differs."""
+        """Raise QueryMismatchError if anything differs."""
         names = {int(oid or 0): name for oid, name in _rows(answers[0])} if answers else {}
         for query, what, value, oid in self.differing:
             message = f"{what} is {names.get(oid, 'of an unknown type')}, expected is {value.type}"
-            self._misfit(query, message)
-        if self.misfits:
-            raise QueriesDoNotFitError(self.misfits, hint=_MENDING)
+            self._mismatch(query, message)
+        if self.mismatches:
+            raise QueryMismatchError(self.mismatches, hint=_MENDING)
 
-    def _misfit(self, query: AnyQuery, message: str, where: str | None = None) -> None:
-        self.misfits.append(Misfit(query.name, where or query.where, query.called_at, message))
+    def _mismatch(self, query: AnyQuery, message: str, where: str | None = None) -> None:
+        self.mismatches.append(Mismatch(query.name, where or query.where, query.called_at, message))
 
 
 def _indexed(unique: str) -> str:

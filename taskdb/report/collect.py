@@ -19,7 +19,7 @@ from taskdb.queries import flow, planning, report
 __all__ = ["collect"]
 
 # More changes than anyone reads; the page says how many are left out.
-MOST_MOVES: Final = 2000
+MOST_TRANSITIONS: Final = 2000
 OPEN: Final = frozenset(
     {TaskStatus.PENDING, TaskStatus.BLOCKED, TaskStatus.IN_PROGRESS, TaskStatus.IN_REVIEW}
 )
@@ -52,7 +52,9 @@ def collect(
         _outside(tasks, places, wait.blocker_key, wait.blocker_title, wait.blocker_status)
     for row in planned:
         _outside(tasks, places, row.key, row.title, row.status)
-    moves = report.moves(conn, task_ids=task_ids, since=since, limit=MOST_MOVES + 1)
+    transitions = report.transitions(
+        conn, task_ids=task_ids, since=since, limit=MOST_TRANSITIONS + 1
+    )
     return {
         "made_at": _iso(datetime.now(UTC)),
         "version": version("taskdb"),
@@ -73,14 +75,14 @@ def collect(
             ]
             for wait in waits
         ],
-        "obstacles": [
+        "blocking_reasons": [
             [places[row.key], row.reason, row.detail]
-            for row in report.obstacles(conn, task_ids=open_ids)
+            for row in report.blocking_reasons(conn, task_ids=open_ids)
         ],
         "schedule": [_planned_row(row, places) for row in planned],
         "burn_up": _thinned(flow.burn_up(conn, task_ids=task_ids)) if task_ids else [],
         "durations": _durations(conn),
-        "moves": [
+        "transitions": [
             [
                 places[row.key],
                 row.old_status,
@@ -89,9 +91,9 @@ def collect(
                 row.note,
                 _iso(row.created_at),
             ]
-            for row in moves[:MOST_MOVES]
+            for row in transitions[:MOST_TRANSITIONS]
         ],
-        "moves_left_out": len(moves) > MOST_MOVES,
+        "transitions_left_out": len(transitions) > MOST_TRANSITIONS,
     }
 
 

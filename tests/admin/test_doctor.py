@@ -117,7 +117,7 @@ BREAKAGES = {
         "its rank is -5, and T-E01-F01-002, which it waits for, has -5",
         "a rank above those of all tasks that it waits for",
     ),
-    "parents in a loop": Breakage(
+    "parents in a cycle": Breakage(
         (
             "update task_details set parent_id = parent.id from tasks as task, tasks as parent"
             " where task_id = task.id and parent.key = 'T-E01-F02-001'"
@@ -128,7 +128,7 @@ BREAKAGES = {
         "parent_cycle",
         PLAN.docs,
         "T-E01-F02-001 -> chore -> T-E01-F02-001, where each is a part of the next",
-        "no loop",
+        "no cycle",
     ),
     "a dependency that is not satisfied": Breakage(
         (
@@ -295,7 +295,7 @@ BREAKAGES = {
         "it holds 2.py",
         "no such file: it is pending",
     ),
-    "specifications in a loop": Breakage(
+    "specifications in a cycle": Breakage(
         (
             "insert into spec_dependencies (spec_id, depends_on_id)"
             " select a.id, b.id from technical_specs as a, technical_specs as b where a.id <> b.id",
@@ -303,7 +303,7 @@ BREAKAGES = {
         "spec_cycle",
         "SPEC-1",
         "SPEC-1 -> SPEC-2 -> SPEC-1, where each builds on the next",
-        "no loop",
+        "no cycle",
     ),
     "a phase that its specification does not have": Breakage(
         (
@@ -363,7 +363,7 @@ BREAKAGES = {
     ),
     "a status that history does not know": Breakage(
         ("update tasks set status = 'cancelled', is_ready = false where key = 'chore'",),
-        "last_move",
+        "last_transition",
         PLAN.chore,
         "its history ends with pending (seq 3)",
         "cancelled (seq 3), which is where it stands",
@@ -376,7 +376,7 @@ BREAKAGES = {
             "insert into task_search (task_id, title, document)"
             " select id, title, task_document(title, null) from tasks where key = 'orphan'",
         ),
-        "last_move",
+        "last_transition",
         "orphan",
         "it has no history",
         "pending (seq 1), which is where it stands",
@@ -411,17 +411,17 @@ BREAKAGES = {
         "row 0 of its history goes from nothing to pending",
         "a row with a source",
     ),
-    "a move that is not allowed": Breakage(
+    "a transition that is not allowed": Breakage(
         (
             "update task_history set new_status = 'completed' where seq = 1"
             " and task_id = (select id from tasks where key = 'T-E01-F01-002')",
             "update task_history set old_status = 'completed' where seq = 2"
             " and task_id = (select id from tasks where key = 'T-E01-F01-002')",
         ),
-        "move",
+        "transition",
         PLAN.build,
         "it went from completed to blocked (seq 2, by taskdb)",
-        "a move of task_status_transitions, or a forced one",
+        "a row of task_status_transitions, or a forced one",
     ),
     "progress that was never so": Breakage(
         ("update features set progress_pct = 50 where key = 'E01-F01'",),
@@ -620,7 +620,7 @@ BREAKAGES = {
         "step_cycle",
         "CI",
         "a -> b -> a, where each needs the next",
-        "no loop",
+        "no cycle",
     ),
     "a step that its execution left open": Breakage(
         (A_WORKFLOW, A_RUN.format("failed", "now()"), A_STEP.format("a", "", "pending", 0)),
@@ -756,14 +756,14 @@ def test_advice_may_go_round_in_a_circle(conn: psycopg.Connection[Any], used: Pl
         (
             "update tasks set status = 'blocked', blocked_at = now(), is_ready = false"
             " where key = 'chore'",
-            {("blocked", "chore"), ("last_move", "chore"), ("readiness", "chore")},
+            {("blocked", "chore"), ("last_transition", "chore"), ("readiness", "chore")},
         ),
         (
             "update tasks set status = 'pending', blocked_at = null, is_ready = true"
             " where key = 'T-E01-F01-003'",
             {
                 ("blocked", "T-E01-F01-003"),
-                ("last_move", "T-E01-F01-003"),
+                ("last_transition", "T-E01-F01-003"),
                 ("readiness", "T-E01-F01-003"),
             },
         ),

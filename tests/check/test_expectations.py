@@ -19,12 +19,12 @@ import taskdb
 from taskdb import queries
 from taskdb.cli.common import queries_of
 from taskdb.database import connect
-from taskdb.errors import QueriesDoNotFitError, QueryDefinitionError
+from taskdb.errors import QueryDefinitionError, QueryMismatchError
 from taskdb.queries import epics
 from taskdb.query import Queries
 from taskdb.query.check import queries as query_check
-from taskdb.query.errors import Misfit
-from taskdb.query.expectations import FOLDER, Area, Value, area_of, read
+from taskdb.query.errors import Mismatch
+from taskdb.query.expectations import WIDTH, Area, Expectation, Need, Value, area_of, read
 from tests.command_line import Caller
 
 Connection = psycopg.Connection[Any]
@@ -53,8 +53,8 @@ def test_every_query_has_expectations(shipped: Queries) -> None:
 
 @pytest.mark.parametrize("shipped", SHIPPED, ids=lambda shipped: shipped.label)
 def test_a_file_says_the_same_after_it_was_read(shipped: Queries) -> None:
-    assert isinstance(shipped.folder, Path)
-    for path in (shipped.folder / FOLDER).glob("*.txt"):
+    assert isinstance(shipped.expectations, Path)
+    for path in shipped.expectations.glob("*.txt"):
         text = path.read_text(encoding="utf-8")
         assert str(Area.of(path.stem, text, path.name)) == text
 
@@ -70,6 +70,21 @@ def test_a_file_says_the_same_after_it_was_read(shipped: Queries) -> None:
 )
 def test_a_value_is_read_as_it_was_written(value: Value) -> None:
     assert Value.of(str(value)) == value
+
+
+def test_facts_share_lines_and_are_told_apart_again() -> None:
+    names = [f"a column of some length, {number}" for number in range(9)]
+    expected = Expectation(
+        "q",
+        "1",
+        takes=tuple(Value(name, "text", True) for name in (*names, "|", 'x "|" y', "é")),
+        reads=("orders", '"Odd | name"'),
+        needs=(Need("select", "orders"), Need("update", '"Odd | name"')),
+    )
+    text = str(Area("a", {"q": expected}, {}))
+
+    assert Area.of("a", text, "a.txt").queries["q"] == expected
+    assert max(len(line) for line in text.splitlines()) <= WIDTH
 
 
 @pytest.mark.parametrize("line", ["gives", "sees tasks", "query x\n    needs tasks", "    text 1"])
@@ -168,9 +183,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Generator[ModuleType]:
 def own(conn: Connection, shop: ModuleType) -> Connection:
     """A connection in whose database the shop's queries fit, and are recorded."""
     conn.execute(SCHEMA)
-    if not (shop.query.folder / FOLDER).exists():
+    if not (shop.query.expectations).exists():
         written = query_check.check(conn, shop.query, ["contract"], write=True).written
-        assert written == [shop.query.folder / FOLDER / "orders.txt"]
+        assert written == [shop.query.expectations / "orders.txt"]
     return conn
 
 
@@ -185,13 +200,13 @@ def test_what_is_written_is_found_again_and_written_once(own: Connection, shop: 
 
 
 def test_the_file_is_for_review(own: Connection, shop: ModuleType) -> None:
-    text = (shop.query.folder / FOLDER / "orders.txt").read_text()
+    text = (shop.query.expectations / "orders.txt").read_text()
 
     assert text.startswith("# What PostgreSQL makes of orders.sql:")
     for line in (
         "takes   mood text not null, if given",
-        "gives   title text not null",
-        "gives   mood text\n",
+        " | title text not null",
+        " | mood text\n",
         "reads   orders",
         "writes  orders",
         "needs   insert on orders",
@@ -225,7 +240,7 @@ def test_a_change_that_queries_feel_is_shown_line_by_line(
 
 
 def test_a_query_without_expectations_is_told(own: Connection, shop: ModuleType) -> None:
-    path = shop.query.folder / FOLDER / "orders.txt"
+    path = shop.query.expectations / "orders.txt"
     text = path.read_text()
     path.write_text(text.replace("query retitle", "query rename"))
     try:
@@ -251,10 +266,10 @@ def test_nothing_is_written_while_the_contract_is_broken(own: Connection, shop: 
 # verify
 
 
-def misfits(conn: Connection, of: Queries) -> list[Misfit]:
-    with pytest.raises(QueriesDoNotFitError) as caught:
+def mismatches(conn: Connection, of: Queries) -> list[Mismatch]:
+    with pytest.raises(QueryMismatchError) as caught:
         taskdb.verify(conn, of)
-    return list(caught.value.misfits)
+    return list(caught.value.mismatches)
 
 
 def test_all_shipped_queries_fit_the_migrated_database(conn: Connection) -> None:
@@ -265,7 +280,7 @@ async def test_asynchronous_code_awaits_the_same(
     aconn: psycopg.AsyncConnection, shop: ModuleType
 ) -> None:
     await taskdb.verify(aconn)
-    with pytest.raises(QueriesDoNotFitError, match="5 queries do not fit"):
+    with pytest.raises(QueryMismatchError, match="5 queries do not fit"):
         await taskdb.verify(aconn, shop.query)
 
 
@@ -273,7 +288,7 @@ def test_a_recorded_query_that_was_not_imported_is_named(own: Connection, shop: 
     some = Queries(shop.query.folder, name="shop")
     some._queries["orders.put"] = shop.query["orders.put"]
 
-    told = {each.query: each.message for each in misfits(own, some)}
+    told = {each.query: each.message for each in mismatches(own, some)}
 
     assert told.keys() == {f"orders.{name}" for name in ("list_orders", "retitle", "tag", "load")}
     assert all("has expectations, but no function" in message for message in told.values())
@@ -282,9 +297,9 @@ def test_a_recorded_query_that_was_not_imported_is_named(own: Connection, shop: 
 def test_queries_without_any_function_do_not_fit(own: Connection, tmp_path: Path) -> None:
     (tmp_path / "orders.sql").write_text(SQL)
 
-    (misfit,) = misfits(own, Queries(tmp_path))
+    (mismatch,) = mismatches(own, Queries(tmp_path))
 
-    assert "no query has a function" in misfit.message
+    assert "no query has a function" in mismatch.message
 
 
 @pytest.mark.parametrize(
@@ -318,18 +333,20 @@ def test_what_no_longer_fits_is_named(
     taskdb.verify(own, shop.query)
     own.execute(change.encode())
 
-    told = {each.query: each for each in misfits(own, shop.query)}
+    told = {each.query: each for each in mismatches(own, shop.query)}
 
-    misfit = told[f"orders.{query}"]
-    assert message in misfit.message
-    assert misfit.sql_where.startswith("sql/orders.sql:") or "/sql/orders.sql:" in misfit.sql_where
-    assert misfit.python_where.startswith("orders.py:")
+    mismatch = told[f"orders.{query}"]
+    assert message in mismatch.message
+    assert (
+        mismatch.sql_where.startswith("sql/orders.sql:") or "/sql/orders.sql:" in mismatch.sql_where
+    )
+    assert mismatch.python_where.startswith("orders.py:")
 
 
 def test_a_new_label_is_named_with_the_queries_that_may_meet_it(conn: Connection) -> None:
     conn.execute("alter type shared.claim_outcome add value 'lost'")
 
-    told = misfits(conn, queries.query)
+    told = mismatches(conn, queries.query)
 
     assert {each.query for each in told} >= {"claims.list_for_task", "claims.list_live"}
     assert all("lost" in each.message for each in told)
@@ -344,25 +361,25 @@ def test_a_missing_privilege_is_named(
         owner.execute(f"grant select on all tables in schema taskdb to {name}".encode())
 
     with connect(url) as conn:
-        told = {(each.query, each.message) for each in misfits(conn, queries.query)}
+        told = {(each.query, each.message) for each in mismatches(conn, queries.query)}
 
     assert ("tasks.create", "the role may not insert on tasks") in told
     assert not any(query == "tasks.get_by_key" for query, _ in told)
 
 
 def test_an_edited_query_is_named(own: Connection, shop: ModuleType) -> None:
-    path = shop.query.folder / FOLDER / "orders.txt"
+    path = shop.query.expectations / "orders.txt"
     text = path.read_text()
     edited = Area.of("orders", text, "orders.txt")
     edited.queries["retitle"] = dataclasses.replace(edited.queries["retitle"], text="0" * 16)
     path.write_text(str(edited))
     try:
-        (misfit,) = misfits(own, shop.query)
+        (mismatch,) = mismatches(own, shop.query)
     finally:
         path.write_text(text)
 
-    assert misfit.query == "orders.retitle"
-    assert "was edited since" in misfit.message
+    assert mismatch.query == "orders.retitle"
+    assert "was edited since" in mismatch.message
 
 
 def test_older_package_runs_on_a_table_that_gained_a_column(conn: Connection) -> None:
@@ -378,7 +395,7 @@ def test_older_package_runs_on_a_table_that_gained_a_column(conn: Connection) ->
 def test_verify_leaves_nothing_behind_in_a_transaction(own: Connection, shop: ModuleType) -> None:
     before = own.execute("select name, setting from pg_settings order by name").fetchall()
     own.execute("alter table orders drop column mood")
-    misfits(own, shop.query)
+    mismatches(own, shop.query)
 
     assert own.info.transaction_status is TransactionStatus.INTRANS
     assert own.execute("select name, setting from pg_settings order by name").fetchall() == before
@@ -392,7 +409,7 @@ def test_verify_leaves_an_idle_connection_idle(
     with connect(shared_database_url, autocommit=autocommit) as conn:
         taskdb.verify(conn)
         assert conn.info.transaction_status is TransactionStatus.IDLE
-        misfits(conn, shop.query)
+        mismatches(conn, shop.query)
         assert conn.info.transaction_status is TransactionStatus.IDLE
         assert conn.execute("select count(*) from pg_prepared_statements").fetchone() == (0,)
 
@@ -454,7 +471,7 @@ def test_all_modules_of_a_package_are_imported(
 
     assert done.status == 0, done.out
     assert "looked at: 5 queries, 5 variants, 3 columns" in done.out
-    written = (lazy / "sql" / FOLDER / "orders.txt").read_text()
+    written = (lazy / "sql" / "expectations" / "orders.txt").read_text()
     assert written.count("\nquery ") == 5
 
 
@@ -468,7 +485,7 @@ def test_a_statement_without_a_function_is_found(
 
     assert done.status == 1
     assert re.search(r"customers\.sql:1:1: customers\.count_all: has no function", done.out)
-    assert not (lazy / "sql" / FOLDER).exists()
+    assert not (lazy / "sql" / "expectations").exists()
 
 
 @pytest.mark.parametrize("parts", [(), ("contract",), ("expectations",), ("--write",)])

@@ -35,12 +35,12 @@ def test_up_twice_has_nothing_to_do(migrated: Caller) -> None:
     assert (up.status, up.out) == (0, "Up to date; nothing to do.\n")
 
 
-def test_status_lists_both_trains(migrated: Caller) -> None:
+def test_status_lists_both_tracks(migrated: Caller) -> None:
     status = migrated("migrate", "status")
     rows = migrated("migrate", "status", "--json").data
 
-    assert status.out.splitlines()[0].startswith("train")
-    assert {row["train"] for row in rows} == {"shared", "workspace"}
+    assert status.out.splitlines()[0].startswith("track")
+    assert {row["track"] for row in rows} == {"shared", "workspace"}
     assert {row["state"] for row in rows} == {"applied"}
     assert all(row["id"] in status.out for row in rows)
 
@@ -107,8 +107,8 @@ def test_a_revision_that_is_not_there_is_refused_in_one_line(migrated: Caller) -
 
 
 def test_new_writes_a_migration_and_its_rollback(taskdb: Caller, tmp_path: Path) -> None:
-    for train in ("shared", "workspace"):
-        (tmp_path / train).mkdir()
+    for track in ("shared", "workspace"):
+        (tmp_path / track).mkdir()
 
     new = taskdb("migrate", "new", "add-due-date", "--folder", tmp_path)
 

@@ -90,7 +90,7 @@ def test_nothing_ready_says_what_to_ask_next(
     assert ready.err == "Nothing can be claimed now; `taskdb why KEY` says what holds a task.\n"
 
 
-def test_why_names_each_obstacle(taskdb: Caller) -> None:
+def test_why_names_each_reason(taskdb: Caller) -> None:
     why = taskdb("why", PLAN.release)
 
     assert why.status == 0
@@ -109,7 +109,7 @@ def test_why_as_an_agent_names_reservation_and_type(taskdb: Caller) -> None:
     assert "for agents of type backend" in taskdb("why", "typed", "--type", "docs").out
 
 
-def test_why_as_json_is_the_list_of_obstacles(taskdb: Caller) -> None:
+def test_why_as_json_is_the_list_of_reasons(taskdb: Caller) -> None:
     rows = taskdb("why", PLAN.design, "--json").data
 
     assert [row["reason"] for row in rows] == ["claimed"]
@@ -144,7 +144,7 @@ def test_task_as_json_has_everything(taskdb: Caller) -> None:
     assert task["key"] == PLAN.build
     assert [edge["key"] for edge in task["depends_on"]] == [PLAN.design]
     assert {edge["key"] for edge in task["dependents"]} == {PLAN.test, PLAN.docs}
-    assert [row["reason"] for row in task["obstacles"]] == ["dependency"]
+    assert [row["reason"] for row in task["blocking_reasons"]] == ["dependency"]
     assert task["claims"] == []
     assert [entry["new_status"] for entry in task["history"]] == ["pending", "blocked"]
 

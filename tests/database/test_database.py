@@ -296,7 +296,7 @@ def test_health_names_the_newest_migrations(database_url: str) -> None:
     with Database(database_url) as db:
         schema = db.health().schema
 
-    newest = {row.train: row.id for row in migrations.status(database_url)}
+    newest = {row.track: row.id for row in migrations.status(database_url)}
     assert schema == migrations.SchemaVersion(newest["shared"], newest["workspace"])
 
 

@@ -121,7 +121,7 @@ def test_a_run_leaves_nothing_on_the_server(databases: Databases, run: Databases
     run.empty()
     run.template("kind", lambda _: None)
 
-    with psycopg.connect(run.empty()):  # A session that is still open is no obstacle.
+    with psycopg.connect(run.empty()):  # A session that is still open is no reason.
         run.drop_all()
 
     assert names(databases, run.run) == []

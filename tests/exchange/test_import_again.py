@@ -256,7 +256,7 @@ def test_an_edge_that_closes_a_loop_with_one_made_here_is_refused(conn: Conn, ta
 
     assert blockers(conn, "b") == set()
     (refusal,) = report.refused
-    assert "closes the loop" in refusal.reason
+    assert "closes the cycle" in refusal.reason
     assert set(refusal.path) == {"a", "b"}
 
 

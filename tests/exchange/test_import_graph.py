@@ -9,7 +9,7 @@ import networkx as nx  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskdb.exchange.graph import closing_edges, settle
+from taskdb.exchange.graph import closing_edges, normalize
 from taskdb.exchange.plan import Plan, PlanEdge, PlanParent, PlanTask
 from taskdb.models.types import DependencyType
 from tests.exchange_files import by_key, changed, edges_of, refused
@@ -32,12 +32,12 @@ def make_plan(*edges: tuple[str, str] | tuple[str, str, DependencyType]) -> Plan
 def test_without_the_closing_edges_nothing_loops_and_with_any_one_something_does(
     edges: Edges,
 ) -> None:
-    loops = list(closing_edges(NODES, edges))
+    cycles = list(closing_edges(NODES, edges))
 
     every = [(node, blocker) for node, blockers in edges.items() for blocker in blockers]
-    closing = {loop[-2:] for loop in loops}
+    closing = {cycle[-2:] for cycle in cycles}
     rest = nx.DiGraph([edge for edge in every if edge not in closing])
-    assert len(closing) == len(loops)
+    assert len(closing) == len(cycles)
     assert nx.is_directed_acyclic_graph(rest)
     for edge in closing:
         assert not nx.is_directed_acyclic_graph(nx.DiGraph([*rest.edges, edge]))
@@ -45,21 +45,21 @@ def test_without_the_closing_edges_nothing_loops_and_with_any_one_something_does
 
 @given(st.dictionaries(st.sampled_from(NODES), st.lists(st.sampled_from(NODES), unique=True)))
 def test_each_loop_is_a_path_of_the_graph_back_to_its_beginning(edges: Edges) -> None:
-    for loop in closing_edges(NODES, edges):
-        assert loop[0] == loop[-1]
-        assert len(set(loop)) == len(loop) - 1
-        assert all(blocker in edges[node] for node, blocker in pairwise(loop))
+    for cycle in closing_edges(NODES, edges):
+        assert cycle[0] == cycle[-1]
+        assert len(set(cycle)) == len(cycle) - 1
+        assert all(blocker in edges[node] for node, blocker in pairwise(cycle))
 
 
 def test_a_long_chain_that_closes_is_one_loop_with_its_middle_left_out() -> None:
     nodes = [str(number) for number in range(50_000)]
     edges = {node: [blocker] for node, blocker in pairwise([*nodes, nodes[0]])}
 
-    (loop,) = closing_edges(nodes, edges)
+    (cycle,) = closing_edges(nodes, edges)
 
-    assert loop[:2] == ("0", "1")
-    assert loop[-2:] == ("49999", "0")
-    assert len(loop) == 201
+    assert cycle[:2] == ("0", "1")
+    assert cycle[-2:] == ("49999", "0")
+    assert len(cycle) == 201
 
 
 class Counted(dict[str, list[str]]):
@@ -80,26 +80,26 @@ def test_many_loops_of_a_long_chain_take_linear_time() -> None:
     nodes = [str(number) for number in range(20_000)]
     edges = Counted({node: [blocker, "0"] for node, blocker in pairwise(nodes)})
 
-    loops = list(closing_edges(nodes, edges))
+    cycles = list(closing_edges(nodes, edges))
 
     # The first node waits for itself, and each of the others for it. A walk for each of
     # the edges would take 200 million steps.
-    assert len(loops) == 19_999
+    assert len(cycles) == 19_999
     assert edges.lookups <= len(nodes)
 
 
 def test_of_a_loop_the_closing_edge_is_refused_with_its_path() -> None:
     plan = make_plan(("A", "B"), ("B", "C"), ("C", "A"), ("D", "A"))
 
-    settle(plan)
+    normalize(plan)
 
     assert edges_of(plan) == [("A", "B"), ("B", "C"), ("D", "A")]
     assert refused(plan.findings) == [
-        "edges:3: refused dependency C: on A (requires): closes the loop A -> B -> C -> A"
+        "edges:3: refused dependency C: on A (requires): closes the cycle A -> B -> C -> A"
     ]
     assert plan.findings.rows[0].path == ("A", "B", "C", "A")
     assert by_key(plan)["C"].metadata["relations"] == [
-        {"type": "requires", "key": "A", "refused": "closes the loop A -> B -> C -> A"}
+        {"type": "requires", "key": "A", "refused": "closes the cycle A -> B -> C -> A"}
     ]
 
 
@@ -112,7 +112,7 @@ def test_of_a_long_loop_the_reason_shows_the_beginning() -> None:
         for task, blocker in pairwise([*keys, keys[0]])
     ]
 
-    settle(plan)
+    normalize(plan)
 
     (finding,) = plan.findings
     assert "T18 -> ... -> T0" in finding.reason
@@ -122,7 +122,7 @@ def test_of_a_long_loop_the_reason_shows_the_beginning() -> None:
 def test_a_task_that_waits_for_itself_is_a_loop() -> None:
     plan = make_plan(("A", "A"))
 
-    settle(plan)
+    normalize(plan)
 
     assert plan.edges == []
     assert plan.findings.rows[0].path == ("A", "A")
@@ -131,7 +131,7 @@ def test_a_task_that_waits_for_itself_is_a_loop() -> None:
 def test_advice_may_run_in_circles() -> None:
     plan = make_plan(("A", "B"), ("B", "A", DependencyType.SUGGESTS))
 
-    settle(plan)
+    normalize(plan)
 
     assert edges_of(plan) == [("A", "B"), ("B", "A")]
     assert not len(plan.findings)
@@ -140,7 +140,7 @@ def test_advice_may_run_in_circles() -> None:
 def test_an_edge_to_a_task_that_the_file_lacks_is_refused_and_stays_readable() -> None:
     plan = make_plan(("A", "GHOST"))
 
-    settle(plan)
+    normalize(plan)
 
     assert plan.edges == []
     assert refused(plan.findings) == [
@@ -159,7 +159,7 @@ def test_of_two_edges_of_a_pair_the_stronger_stays() -> None:
         ("C", "A", DependencyType.SUGGESTS),
     )
 
-    settle(plan)
+    normalize(plan)
 
     assert [(e.task, e.depends_on, e.dependency_type) for e in plan.edges] == [
         ("A", "B", DependencyType.REQUIRES),
@@ -181,7 +181,7 @@ def test_a_second_parent_is_refused_and_the_same_twice_is_one() -> None:
         PlanParent("D", "C", "plan:5"),
     ]
 
-    settle(plan)
+    normalize(plan)
 
     assert {key: task.parent for key, task in by_key(plan).items() if task.parent} == {
         "B": "A",
@@ -202,7 +202,7 @@ def test_parents_in_a_circle_lose_the_link_that_closes_it() -> None:
         PlanParent("D", "D", "plan:4"),
     ]
 
-    settle(plan)
+    normalize(plan)
 
     assert {key: task.parent for key, task in by_key(plan).items() if task.parent} == {
         "A": "B",
@@ -215,6 +215,6 @@ def test_edges_and_parents_are_judged_apart() -> None:
     plan = make_plan(("A", "B"))
     plan.parents = [PlanParent("B", "A", "plan:1")]
 
-    settle(plan)
+    normalize(plan)
 
     assert not len(plan.findings)

@@ -13,7 +13,7 @@ import pytest
 
 from taskdb.errors import ValidationError
 from taskdb.exchange import Action, ImportRefusedError, Report, detect, import_plan
-from taskdb.models.types import ClaimOutcome, ObstacleReason, TaskStatus
+from taskdb.models.types import ClaimOutcome, ReasonCode, TaskStatus
 from taskdb.queries import claims, dependencies, epics, features, history, tasks
 from tests.exchange_files import write_lines
 
@@ -216,7 +216,7 @@ def test_importing_again_takes_what_is_new_and_refuses_a_loop_with_what_is_there
     assert [row.key for row in dependencies.dependencies_of(conn, key="bd-3")] == ["bd-2"]
     assert [row.key for row in dependencies.dependencies_of(conn, key="bd-2")] == ["bd-1"]
     assert refusals(report) == [
-        "dependency bd-1: on bd-3 (blocks): closes a loop with edges that were imported before"
+        "dependency bd-1: on bd-3 (blocks): closes a cycle with edges that were imported before"
     ]
 
 
@@ -324,8 +324,8 @@ def test_a_blocked_task_gets_a_reason_only_if_nothing_gates_it(
     gated, free = (tasks.get_by_key(conn, key=f"bd-{name}") for name in ("gated", "free"))
     assert (gated.status, gated.blocked_reason) == (TaskStatus.BLOCKED, None)
     assert (free.status, free.blocked_reason) == (TaskStatus.BLOCKED, "blocked in beads")
-    (obstacle,) = dependencies.why_not_ready(conn, key="bd-free")
-    assert obstacle.reason is ObstacleReason.HELD
+    (reason,) = dependencies.why_not_ready(conn, key="bd-free")
+    assert reason.reason is ReasonCode.HELD
 
 
 def test_strict_refuses_the_whole_and_lists_every_reason(
@@ -492,7 +492,7 @@ def test_a_report_reads_as_text_and_as_json(conn: Conn, beads: Callable[..., Pat
         "  note       1 completed tasks name no time; this import's stands as their completion",
         "  changed    none",
         "  refused    1: 1 dependency",
-        "issues.jsonl:2: refused dependency bd-2: on bd-2 (blocks): closes the loop bd-2 -> bd-2",
+        "issues.jsonl:2: refused dependency bd-2: on bd-2 (blocks): closes the cycle bd-2 -> bd-2",
     ]
     assert json.loads(report.as_json())["findings"] == [
         {
@@ -500,7 +500,7 @@ def test_a_report_reads_as_text_and_as_json(conn: Conn, beads: Callable[..., Pat
             "what": "dependency",
             "where": "issues.jsonl:2",
             "key": "bd-2",
-            "reason": "on bd-2 (blocks): closes the loop bd-2 -> bd-2",
+            "reason": "on bd-2 (blocks): closes the cycle bd-2 -> bd-2",
             "path": ["bd-2", "bd-2"],
         }
     ]

@@ -44,7 +44,7 @@ INVALID = "taskmaster/eyaltoledano+claude-task-master/2025-06-13_INVALID_516bc92
 NO_WORK = {"merge-request", "gate", "molecule", "message", "agent", "role", "rig", "event"}
 FREED = """
     select key from full_tasks
-    where metadata -> 'relations' @? '$[*] ? (@.refused like_regex "^closes the loop")'
+    where metadata -> 'relations' @? '$[*] ? (@.refused like_regex "^closes the cycle")'
 """
 
 # The tasks that may be claimed, but for work in progress, and the edges refused to them.
@@ -206,17 +206,17 @@ def test_issues_edges_agree(name: str) -> None:
     known = STATS[name]
     plan = read_plan("beads", DATA / name)
 
-    loops = [finding for finding in plan.findings if finding.path]
-    graph = nx.DiGraph([loop.path[-2:] for loop in loops])
+    cycles = [finding for finding in plan.findings if finding.path]
+    graph = nx.DiGraph([cycle.path[-2:] for cycle in cycles])
     graph.add_edges_from((edge.task, edge.depends_on) for edge in plan.edges)
     # The figures count the edges of every line; of lines with the same id only the last counts.
     rows = lines_of(name)
     lost = blocking_edges(rows) - blocking_edges({row["id"]: row for row in rows}.values())
-    assert len(plan.edges) + len(loops) == known["blocks"]["edges"] - len(lost)
+    assert len(plan.edges) + len(cycles) == known["blocks"]["edges"] - len(lost)
     groups = [group for group in nx.strongly_connected_components(graph) if len(group) > 1]
     assert len(groups) == known["blocks"]["cycles"]
     assert sum(map(len, groups)) == known["blocks"]["cyc_nodes"]
-    assert all(closes_one(graph, loop.path) for loop in loops)
+    assert all(closes_one(graph, cycle.path) for cycle in cycles)
     assert (
         len([line for line in refused(plan.findings) if ": refused line: " in line])
         == (known["bad_lines"])
@@ -301,12 +301,12 @@ def test_tasks_edges_and_loops_agree(name: str) -> None:
     known = STATS[name]
     plan = read_plan("taskmaster", DATA / name)
 
-    loops = [finding for finding in plan.findings if finding.path]
+    cycles = [finding for finding in plan.findings if finding.path]
     dangling = [line for line in refused(plan.findings) if "is no task of this file" in line]
-    assert len(plan.edges) + len(loops) == known["graph"]["edges"]
+    assert len(plan.edges) + len(cycles) == known["graph"]["edges"]
     # The figures count a top-level task's dangling edge, and a subtask's, under either name.
     assert len(dangling) == max(known["dangling"], known["sub_dangling"])
-    assert {frozenset(loop.path) for loop in loops} == {
+    assert {frozenset(cycle.path) for cycle in cycles} == {
         frozenset(f"master.{number}" for _, number in group) for group in known["sccs"]
     }
     assert len(plan.parents) == known["subtasks"]

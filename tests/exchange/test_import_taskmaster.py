@@ -103,7 +103,7 @@ def test_what_a_subtask_waits_for_follows_the_tools_own_rule(read: Read) -> None
     # "3" is a number below 100: the subtask itself. And 100 stands there twice.
     assert refused(plan.findings) == [
         "tasks.json:26: refused dependency master.7.3: on master.7.3 (dependency 3): "
-        "closes the loop master.7.3 -> master.7.3"
+        "closes the cycle master.7.3 -> master.7.3"
     ]
     assert len(changed(plan.findings)) == 1
 

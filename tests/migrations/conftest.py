@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.trains import Trains
+from tests.tracks import Tracks
 
 
 @pytest.fixture
-def trains(tmp_path: Path) -> Trains:
-    return Trains(tmp_path / "trains")
+def tracks(tmp_path: Path) -> Tracks:
+    return Tracks(tmp_path / "tracks")

@@ -310,7 +310,7 @@ def test_a_forgotten_migration_is_told_with_the_place_in_sql(
     (finding,) = drift.check(databases.admin_url, folder=folder, sql=sql)
 
     line = len(path.read_text().splitlines())
-    assert finding.train == "workspace"
+    assert finding.track == "workspace"
     assert finding.files_where == f"{path.resolve()}:{line}"
     assert finding.migrations_where is None
     assert str(finding) == (
@@ -394,9 +394,9 @@ def test_psql_runs_the_files_as_they_are(databases: Databases, sides: drift.Side
     options = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url]
     environment = {**os.environ, "PGOPTIONS": "-c client_min_messages=warning"}
 
-    for train, path in (("shared", "shared, pg_temp"), ("taskdb", "taskdb, shared, pg_temp")):
-        name = "shared.sql" if train == "shared" else "workspace.sql"
-        begin = ["-c", f"create schema {train}", "-c", f"set search_path = {path}"]
+    for track, path in (("shared", "shared, pg_temp"), ("taskdb", "taskdb, shared, pg_temp")):
+        name = "shared.sql" if track == "shared" else "workspace.sql"
+        begin = ["-c", f"create schema {track}", "-c", f"set search_path = {path}"]
         subprocess.run(
             [psql, *options, *begin, "-f", drift.SQL / name], check=True, env=environment
         )

@@ -12,7 +12,7 @@ from taskdb.errors import DatabaseError
 from taskdb.migrations import locks, runner
 from taskdb.migrations import rehearsal as migration_check
 from tests.servers import Databases
-from tests.trains import Trains
+from tests.tracks import Tracks
 
 NO_TRANSACTION = "-- transactional: false"
 SESSION_TIMEOUT = "set lock_timeout = '2s';"
@@ -20,9 +20,9 @@ Check = Callable[[], list[migration_check.RehearsalFailure]]
 
 
 @pytest.fixture
-def check(databases: Databases, trains: Trains) -> Check:
-    """Run the check on the test's own trains."""
-    return lambda: migration_check.check(databases.admin_url, folder=trains.folder)
+def check(databases: Databases, tracks: Tracks) -> Check:
+    """Run the check on the test's own tracks."""
+    return lambda: migration_check.check(databases.admin_url, folder=tracks.folder)
 
 
 def told(findings: list[migration_check.RehearsalFailure]) -> list[tuple[str, str]]:
@@ -33,8 +33,8 @@ def test_the_shipped_migrations_keep_their_promises(databases: Databases) -> Non
     assert [str(finding) for finding in migration_check.check(databases.admin_url)] == []
 
 
-def test_trains_that_keep_their_promises_have_no_findings(trains: Trains, check: Check) -> None:
-    trains.add(
+def test_tracks_that_keep_their_promises_have_no_findings(tracks: Tracks, check: Check) -> None:
+    tracks.add(
         "workspace",
         "0002.widen-notes",
         "alter table notes add column text text;\n"
@@ -49,8 +49,8 @@ def test_trains_that_keep_their_promises_have_no_findings(trains: Trains, check:
     assert check() == []
 
 
-def test_a_faulty_file_is_a_finding_before_anything_runs(trains: Trains, check: Check) -> None:
-    trains.rollback("workspace", "0001.create-notes").unlink()
+def test_a_faulty_file_is_a_finding_before_anything_runs(tracks: Tracks, check: Check) -> None:
+    tracks.rollback("workspace", "0001.create-notes").unlink()
 
     (finding,) = check()
 
@@ -59,14 +59,14 @@ def test_a_faulty_file_is_a_finding_before_anything_runs(trains: Trains, check: 
     assert finding.hint
 
 
-def test_a_statement_that_fails_is_a_finding(trains: Trains, check: Check) -> None:
-    trains.add("workspace", "0002.fail", "select 1;\nselect 1 / 0;")
+def test_a_statement_that_fails_is_a_finding(tracks: Tracks, check: Check) -> None:
+    tracks.add("workspace", "0002.fail", "select 1;\nselect 1 / 0;")
 
     assert told(check()) == [("0002.fail.sql:6", "division by zero")]
 
 
-def test_a_rollback_that_fails_is_a_finding(trains: Trains, check: Check) -> None:
-    trains.add("workspace", "0002.fail", "create table a (id int);", "drop table b;")
+def test_a_rollback_that_fails_is_a_finding(tracks: Tracks, check: Check) -> None:
+    tracks.add("workspace", "0002.fail", "create table a (id int);", "drop table b;")
 
     assert told(check()) == [("0002.fail.rollback.sql:3", 'table "b" does not exist')]
 
@@ -96,9 +96,9 @@ def test_a_rollback_that_fails_is_a_finding(trains: Trains, check: Check) -> Non
     ],
 )
 def test_a_rollback_that_does_not_undo_everything_is_a_finding(
-    trains: Trains, check: Check, up: str, down: str, message: str
+    tracks: Tracks, check: Check, up: str, down: str, message: str
 ) -> None:
-    trains.add(
+    tracks.add(
         "workspace", "0002.leave", up, down, locks="access exclusive on notes, for milliseconds."
     )
 
@@ -108,9 +108,9 @@ def test_a_rollback_that_does_not_undo_everything_is_a_finding(
 
 
 def test_a_second_time_that_is_not_like_the_first_is_a_finding(
-    trains: Trains, check: Check
+    tracks: Tracks, check: Check
 ) -> None:
-    trains.add(
+    tracks.add(
         "workspace",
         "0002.depend-on-chance",
         "do $$ begin execute format('create table notes_%s ()', txid_current()); end $$;",
@@ -184,16 +184,16 @@ def test_a_second_time_that_is_not_like_the_first_is_a_finding(
     ],
 )
 def test_a_lock_that_the_head_does_not_declare_is_a_finding(
-    trains: Trains, check: Check, up: str, locks: str, message: str
+    tracks: Tracks, check: Check, up: str, locks: str, message: str
 ) -> None:
-    trains.add("shared", "0002.add-jobs", "create table jobs ();", "drop table jobs;")
-    trains.add(
+    tracks.add("shared", "0002.add-jobs", "create table jobs ();", "drop table jobs;")
+    tracks.add(
         "workspace",
         "0002.add-more",
         "create view seen as select 1 as one; create sequence numbers;",
         "drop sequence numbers; drop view seen;",
     )
-    trains.add("workspace", "0003.lock", up, locks=locks)
+    tracks.add("workspace", "0003.lock", up, locks=locks)
 
     assert ("0003.lock.sql:1", message) in told(check())
 
@@ -203,10 +203,10 @@ def test_a_lock_that_the_head_does_not_declare_is_a_finding(
     ["select * from notes;", "select nextval('numbers');", "create table a (mood mood);"],
 )
 def test_reading_and_drawing_numbers_needs_no_declaration(
-    trains: Trains, check: Check, up: str
+    tracks: Tracks, check: Check, up: str
 ) -> None:
-    trains.add("workspace", "0002.add", "create sequence numbers;", "drop sequence numbers;")
-    trains.add("workspace", "0003.read", up, "drop table if exists a;")
+    tracks.add("workspace", "0002.add", "create sequence numbers;", "drop sequence numbers;")
+    tracks.add("workspace", "0003.read", up, "drop table if exists a;")
 
     assert check() == []
 
@@ -226,9 +226,9 @@ def test_reading_and_drawing_numbers_needs_no_declaration(
     ],
 )
 def test_locks_taken_without_a_transaction_are_seen_too(
-    trains: Trains, check: Check, locks: str, messages: list[str]
+    tracks: Tracks, check: Check, locks: str, messages: list[str]
 ) -> None:
-    trains.add(
+    tracks.add(
         "workspace",
         "0002.index-notes",
         "create index concurrently notes_mood on notes (mood);",
@@ -241,9 +241,9 @@ def test_locks_taken_without_a_transaction_are_seen_too(
     assert told(check()) == [("0002.index-notes.sql:1", message) for message in messages]
 
 
-def test_each_table_locked_without_a_transaction_is_seen(trains: Trains, check: Check) -> None:
-    trains.add("workspace", "0002.add", "create table lines ();", "drop table lines;")
-    trains.add(
+def test_each_table_locked_without_a_transaction_is_seen(tracks: Tracks, check: Check) -> None:
+    tracks.add("workspace", "0002.add", "create table lines ();", "drop table lines;")
+    tracks.add(
         "workspace",
         "0003.add-twice",
         "update notes set mood = 'ok';\nalter table lines add column if not exists a int;",
@@ -282,8 +282,8 @@ def test_a_failure_of_the_watcher_is_not_kept_quiet(
         assert looked.wait(30)
 
 
-def test_a_declared_table_that_is_not_there_is_a_finding(trains: Trains, check: Check) -> None:
-    trains.add("workspace", "0002.add", "select 1;", locks="share on nodes, for milliseconds.")
+def test_a_declared_table_that_is_not_there_is_a_finding(tracks: Tracks, check: Check) -> None:
+    tracks.add("workspace", "0002.add", "select 1;", locks="share on nodes, for milliseconds.")
 
     assert told(check()) == [
         ("0002.add.sql:1", "declares a lock on nodes, which is not there before it")
@@ -300,20 +300,20 @@ def test_a_declared_table_that_is_not_there_is_a_finding(trains: Trains, check: 
     ],
 )
 def test_an_expectation_that_is_not_met_is_a_finding(
-    trains: Trains, check: Check, expectation: str, message: str
+    tracks: Tracks, check: Check, expectation: str, message: str
 ) -> None:
-    trains.add("workspace", "0002.add", "select 1;", check=expectation)
+    tracks.add("workspace", "0002.add", "select 1;", check=expectation)
 
     assert told(check()) == [("0002.add.sql:1", message)]
 
 
 def test_runners_that_get_in_each_others_way_are_a_finding(
-    databases: Databases, trains: Trains, monkeypatch: pytest.MonkeyPatch
+    databases: Databases, tracks: Tracks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trains.add("workspace", "0002.sleep", "select pg_sleep(0.2);")
+    tracks.add("workspace", "0002.sleep", "select pg_sleep(0.2);")
     monkeypatch.setattr(runner, "runner_lock", lambda *_args: contextlib.nullcontext())
 
-    findings = migration_check.check(databases.admin_url, folder=trains.folder)
+    findings = migration_check.check(databases.admin_url, folder=tracks.folder)
 
     assert findings
     assert all(finding.message.startswith("4 runners at once") for finding in findings)

@@ -10,9 +10,9 @@ import pytest
 
 from taskdb.database.versions import ids
 from taskdb.errors import MigrationError
-from taskdb.migrations.files import Migration, lint, new_files, read_train
+from taskdb.migrations.files import Migration, lint, new_files, read_track
 from taskdb.migrations.header import Lock
-from tests.trains import Trains
+from tests.tracks import Tracks
 
 NAME = "0001.create-notes"
 HEAD = "-- 0001: create notes.\n-- Locks: none beyond new objects.\n-- Check: select 1;\n"
@@ -34,7 +34,7 @@ def write(tmp_path: Path) -> Callable[[str, str], Path]:
 
 
 def read(write: Callable[[str, str], Path], up: str) -> Migration:
-    (migration,) = read_train(write(up, BACK))
+    (migration,) = read_track(write(up, BACK))
     return migration
 
 
@@ -208,53 +208,53 @@ def test_bytes_that_are_no_utf8_are_told_with_their_line(
 def test_a_folder_without_migrations_is_an_error(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(MigrationError, match="no migrations in this folder"):
-            read_train(folder)
+            read_track(folder)
 
 
 def test_a_migration_without_a_rollback_is_an_error(tmp_path: Path) -> None:
-    trains = Trains(tmp_path)
-    trains.rollback("shared", "0001.create-mood").unlink()
+    tracks = Tracks(tmp_path)
+    tracks.rollback("shared", "0001.create-mood").unlink()
 
     with pytest.raises(MigrationError, match=r"0001\.create-mood\.rollback\.sql is missing"):
-        read_train(tmp_path / "shared")
+        read_track(tmp_path / "shared")
 
 
 def test_a_rollback_without_its_migration_is_an_error(tmp_path: Path) -> None:
-    trains = Trains(tmp_path)
-    trains.add("shared", "0002.add", "select 1;")
-    trains.path("shared", "0002.add").unlink()
+    tracks = Tracks(tmp_path)
+    tracks.add("shared", "0002.add", "select 1;")
+    tracks.path("shared", "0002.add").unlink()
 
     with pytest.raises(MigrationError, match=r"without its migration 0002\.add\.sql"):
-        read_train(tmp_path / "shared")
+        read_track(tmp_path / "shared")
 
 
 def test_two_files_of_one_number_are_an_error(tmp_path: Path) -> None:
-    trains = Trains(tmp_path)
-    trains.add("shared", "0001.zap", "select 1;")
+    tracks = Tracks(tmp_path)
+    tracks.add("shared", "0001.zap", "select 1;")
 
     with pytest.raises(MigrationError, match=r"number 0001 is taken by 0001\.create-mood\.sql"):
-        read_train(tmp_path / "shared")
+        read_track(tmp_path / "shared")
 
 
 def test_number_0000_is_an_error(tmp_path: Path) -> None:
-    trains = Trains(tmp_path)
-    trains.add("shared", "0000.begin", "select 1;")
+    tracks = Tracks(tmp_path)
+    tracks.add("shared", "0000.begin", "select 1;")
 
     with pytest.raises(MigrationError, match="0000 means before the first"):
-        read_train(tmp_path / "shared")
+        read_track(tmp_path / "shared")
 
 
 @pytest.mark.parametrize("name", ["1.add.sql", "0002_add.sql", "0002.Add.sql", "post-apply.sql"])
 def test_a_file_of_another_name_is_an_error(tmp_path: Path, name: str) -> None:
-    Trains(tmp_path)
+    Tracks(tmp_path)
     (tmp_path / "shared" / name).write_text("select 1;")
 
     with pytest.raises(MigrationError, match="not the name of a migration"):
-        read_train(tmp_path / "shared")
+        read_track(tmp_path / "shared")
 
 
 def test_a_python_migration_is_an_error_and_a_readme_is_not(tmp_path: Path) -> None:
-    Trains(tmp_path)
+    Tracks(tmp_path)
     (tmp_path / "shared" / "README.md").write_text("About.")
     assert lint(tmp_path / "shared") == []
 
@@ -263,11 +263,11 @@ def test_a_python_migration_is_an_error_and_a_readme_is_not(tmp_path: Path) -> N
 
 
 def test_all_problems_of_a_folder_come_at_once(tmp_path: Path) -> None:
-    trains = Trains(tmp_path)
-    trains.add("shared", "0002.add", "commit;\nbegin;")
+    tracks = Tracks(tmp_path)
+    tracks.add("shared", "0002.add", "commit;\nbegin;")
 
     with pytest.raises(MigrationError) as caught:
-        read_train(tmp_path / "shared")
+        read_track(tmp_path / "shared")
 
     text = str(caught.value)
     assert text.startswith("2 problems in migrations:\n")
@@ -277,7 +277,7 @@ def test_all_problems_of_a_folder_come_at_once(tmp_path: Path) -> None:
 
 
 def test_a_new_file_that_is_not_filled_in_is_refused_line_by_line_once(tmp_path: Path) -> None:
-    Trains(tmp_path)
+    Tracks(tmp_path)
     new_files(tmp_path / "shared", "add-mood")
 
     assert [problem.message for problem in lint(tmp_path / "shared")] == [
@@ -287,9 +287,9 @@ def test_a_new_file_that_is_not_filled_in_is_refused_line_by_line_once(tmp_path:
 
 
 def test_ids_come_in_order_without_reading_a_file(tmp_path: Path) -> None:
-    trains = Trains(tmp_path)
-    trains.add("shared", "0010.later", "not even SQL")
-    trains.add("shared", "0002.add", "''''")
+    tracks = Tracks(tmp_path)
+    tracks.add("shared", "0010.later", "not even SQL")
+    tracks.add("shared", "0002.add", "''''")
 
     assert ids(tmp_path / "shared") == ["0001.create-mood", "0002.add", "0010.later"]
     assert ids(tmp_path / "nowhere") == []
@@ -298,4 +298,4 @@ def test_ids_come_in_order_without_reading_a_file(tmp_path: Path) -> None:
 def test_the_shipped_migrations_have_no_fault() -> None:
     from taskdb.migrations import FOLDER
 
-    assert [lint(FOLDER / train) for train in ("shared", "workspace")] == [[], []]
+    assert [lint(FOLDER / track) for track in ("shared", "workspace")] == [[], []]

@@ -17,7 +17,7 @@ from taskdb.errors import (
 )
 from taskdb.migrations import backend
 from tests.migrations.test_migrations import query, ran, running
-from tests.trains import Trains
+from tests.tracks import Tracks
 from tests.waiting import PATIENCE, wait_until
 
 # Alone, and killed
@@ -32,10 +32,10 @@ migrations.up(sys.argv[1], folder=Path(sys.argv[2]))
 
 
 def test_a_run_killed_in_the_middle_leaves_no_half_file_and_no_lock(
-    empty_database_url: str, trains: Trains
+    empty_database_url: str, tracks: Tracks
 ) -> None:
     query(empty_database_url, "create table public.slow ()")
-    trains.add(
+    tracks.add(
         "workspace",
         "0002.be-killed",
         "create table half (id int);\n"
@@ -43,7 +43,7 @@ def test_a_run_killed_in_the_middle_leaves_no_half_file_and_no_lock(
         "drop table half;",
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", RUNNER, empty_database_url, str(trains.folder)]
+        [sys.executable, "-c", RUNNER, empty_database_url, str(tracks.folder)]
     )
     wait_until(lambda: query(empty_database_url, running("select pg_sleep(600)")))
     process.send_signal(signal.SIGKILL)
@@ -52,24 +52,24 @@ def test_a_run_killed_in_the_middle_leaves_no_half_file_and_no_lock(
     wait_until(lambda: not query(empty_database_url, running("select pg_sleep(600)")))
     query(empty_database_url, "drop table public.slow")
 
-    steps = migrations.up(empty_database_url, folder=trains.folder)
+    steps = migrations.up(empty_database_url, folder=tracks.folder)
 
     assert ran(steps) == [("workspace", "up", "0002.be-killed")]
-    applied = [row.id for row in migrations.history(empty_database_url) if row.train == "workspace"]
+    applied = [row.id for row in migrations.history(empty_database_url) if row.track == "workspace"]
     assert applied == ["0002.be-killed", "0001.create-notes"]
 
 
 def test_of_several_runs_at_once_each_file_is_applied_by_one(
-    empty_database_url: str, trains: Trains
+    empty_database_url: str, tracks: Tracks
 ) -> None:
     for number in range(2, 6):
-        trains.add(
+        tracks.add(
             "workspace", f"000{number}.sleep", f"create table t{number} (); select pg_sleep(0.05);"
         )
     steps: list[migrations.Step] = []
     runners = [
         threading.Thread(
-            target=lambda: steps.extend(migrations.up(empty_database_url, folder=trains.folder))
+            target=lambda: steps.extend(migrations.up(empty_database_url, folder=tracks.folder))
         )
         for _ in range(5)
     ]
@@ -80,17 +80,17 @@ def test_of_several_runs_at_once_each_file_is_applied_by_one(
         runner.join(PATIENCE)
 
     assert len(steps) == 6
-    assert len({(step.train, step.id) for step in steps}) == 6
+    assert len({(step.track, step.id) for step in steps}) == 6
 
 
 def test_a_run_waits_for_another_and_then_finds_its_work_done(
-    empty_database_url: str, trains: Trains
+    empty_database_url: str, tracks: Tracks
 ) -> None:
     lines: list[str] = []
     steps: list[migrations.Step] = []
 
     def second() -> None:
-        steps.extend(migrations.up(empty_database_url, folder=trains.folder, show=lines.append))
+        steps.extend(migrations.up(empty_database_url, folder=tracks.folder, show=lines.append))
 
     with psycopg.connect(empty_database_url, autocommit=True) as holder:
         holder.execute("select pg_advisory_lock(%s)", (backend.LOCK_KEY,))
@@ -104,12 +104,12 @@ def test_a_run_waits_for_another_and_then_finds_its_work_done(
     assert len(steps) == 2
 
 
-def test_a_run_that_waits_too_long_says_for_whom(empty_database_url: str, trains: Trains) -> None:
+def test_a_run_that_waits_too_long_says_for_whom(empty_database_url: str, tracks: Tracks) -> None:
     with psycopg.connect(empty_database_url, autocommit=True) as holder:
         holder.execute("select pg_advisory_lock(%s)", (backend.LOCK_KEY,))
 
         with pytest.raises(DatabaseError, match=f"process {holder.info.backend_pid}"):
-            migrations.up(empty_database_url, folder=trains.folder, wait=0.1)
+            migrations.up(empty_database_url, folder=tracks.folder, wait=0.1)
 
 
 # Without a transaction
@@ -124,8 +124,8 @@ NO_TRANSACTION = "-- transactional: false"
 SESSION_TIMEOUT = "set lock_timeout = '2s';"
 
 
-def add_concurrent_index(trains: Trains) -> None:
-    trains.add(
+def add_concurrent_index(tracks: Tracks) -> None:
+    tracks.add(
         "workspace",
         "0002.index-notes",
         CONCURRENTLY,
@@ -137,17 +137,17 @@ def add_concurrent_index(trains: Trains) -> None:
 
 
 def test_an_index_is_built_concurrently_while_another_run_waits(
-    empty_database_url: str, trains: Trains
+    empty_database_url: str, tracks: Tracks
 ) -> None:
-    migrations.up(empty_database_url, folder=trains.folder)
-    add_concurrent_index(trains)
+    migrations.up(empty_database_url, folder=tracks.folder)
+    add_concurrent_index(tracks)
     lines: list[str] = []
     errors: list[Exception] = []
     steps: list[migrations.Step] = []
 
     def run(show: Callable[[str], None]) -> None:
         try:
-            steps.extend(migrations.up(empty_database_url, folder=trains.folder, show=show))
+            steps.extend(migrations.up(empty_database_url, folder=tracks.folder, show=show))
         except Exception as exc:  # noqa: BLE001
             errors.append(exc)
 
@@ -174,17 +174,17 @@ def test_an_index_is_built_concurrently_while_another_run_waits(
 
 
 def test_what_a_killed_attempt_without_a_transaction_left_is_cleared_away(
-    empty_database_url: str, trains: Trains
+    empty_database_url: str, tracks: Tracks
 ) -> None:
-    migrations.up(empty_database_url, folder=trains.folder)
-    add_concurrent_index(trains)
+    migrations.up(empty_database_url, folder=tracks.folder)
+    add_concurrent_index(tracks)
     # What a kill leaves: the index, invalid, and no mark.
     query(empty_database_url, "create index notes_mood on notes (id)")
 
-    migrations.up(empty_database_url, folder=trains.folder)
+    migrations.up(empty_database_url, folder=tracks.folder)
 
     definition = query(empty_database_url, "select pg_get_indexdef('notes_mood'::regclass)")
     assert definition[0][0].endswith("(mood)")
-    assert ran(migrations.down(empty_database_url, folder=trains.folder)) == [
+    assert ran(migrations.down(empty_database_url, folder=tracks.folder)) == [
         ("workspace", "down", "0002.index-notes")
     ]

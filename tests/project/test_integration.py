@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from taskdb import AsyncDatabase, Database, connect
-from taskdb.errors import QueriesDoNotFitError
+from taskdb.errors import QueryMismatchError
 from taskdb.models import ExecutionStep, NewStep, NewWorkflow
 from taskdb.models.types import TaskStatus
 from taskdb.queries import claims, dependencies, executions, tasks, workflows
@@ -276,5 +276,5 @@ def test_service_starts_only_on_a_database_that_its_queries_fit(
     with psycopg.connect(database_url) as conn:
         conn.execute("alter table taskdb.task_claims rename column note to remark")
 
-    with pytest.raises(QueriesDoNotFitError, match=r"claims\.list_for_task"):
+    with pytest.raises(QueryMismatchError, match=r"claims\.list_for_task"):
         names["open_database"]()

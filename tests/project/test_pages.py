@@ -37,7 +37,7 @@ NEEDED = [
     "implementation task",
     "lapse",
     "lease",
-    "migration sequence",
+    "migration track",
     "normalize",
     "on hold",
     "outcome",

@@ -17,13 +17,13 @@ from taskdb.errors import (
     DatabaseError,
     IntegrityError,
     NotFoundError,
-    QueriesDoNotFitError,
     QueryDefinitionError,
+    QueryMismatchError,
     TaskdbError,
     ValidationError,
     translate,
 )
-from taskdb.query.errors import Misfit
+from taskdb.query.errors import Mismatch
 
 Conn = psycopg.Connection[Any]
 
@@ -149,10 +149,10 @@ def test_text_of_a_definition_error_begins_with_its_place_as_a_compiler_s_does()
     "error",
     [
         ValidationError("priority", "must be 1 to 10", where="a.sql:1:1", constraint="c"),
-        CircularDependencyError("a loop", path=["A", "B", "A"], sqlstate="TD002"),
+        CircularDependencyError("a cycle", path=["A", "B", "A"], sqlstate="TD002"),
         IntegrityError("a duplicate", field="key", rule="must be unique"),
         ClaimLostError("gone", hint="Claim again."),
-        QueriesDoNotFitError([Misfit("a.b", "a.sql:1:1", "a.py:1", "is gone")], hint="Migrate"),
+        QueryMismatchError([Mismatch("a.b", "a.sql:1:1", "a.py:1", "is gone")], hint="Migrate"),
     ],
 )
 def test_errors_go_from_one_process_to_another_whole(error: TaskdbError) -> None:

@@ -213,11 +213,11 @@ async def test_the_error_for_no_row_may_be_named(queries_of: Make, call: Any) ->
         "-- name: find\nselect 1 where false;"
     )
 
-    @query(file="q", missing=ClaimLostError)
+    @query(file="q", not_found=ClaimLostError)
     def heartbeat(task_key: str) -> int: ...
-    @query(file="q", missing=ClaimLostError)
+    @query(file="q", not_found=ClaimLostError)
     def release(key: str) -> None: ...
-    @query(file="q", missing=LookupError)
+    @query(file="q", not_found=LookupError)
     def find() -> int: ...
 
     assert await call(heartbeat, "held") == 1

@@ -399,7 +399,7 @@ RACES = [
         Loop,
     ),
     Race(
-        "many edges at once, which close two loops together",
+        "many edges at once, which close two cycles together",
         plan("u", "v", "x", "y"),
         adds("x>y", "u>v"),
         adds("v>u", "y>x"),
@@ -421,7 +421,7 @@ RACES = [
         edges_are("p>s s>q"),
     ),
     Race(
-        "an edge that lowers a task, and one out of that task that closes a loop",
+        "an edge that lowers a task, and one out of that task that closes a cycle",
         plan("p", "q", "s", edges="q>p"),
         adds("p>s"),
         adds("s>q"),
@@ -1296,7 +1296,7 @@ MUTANTS = [
         "task_graph_region",
         r"and other.graph_rank >= lowest",
         "and other.graph_rank >= lowest and false",
-        ("an edge that lowers a task, and one out of that task that closes a loop",),
+        ("an edge that lowers a task, and one out of that task that closes a cycle",),
     ),
     Mutant(
         "dependents are not locked before their edges are read",

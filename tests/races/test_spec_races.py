@@ -17,7 +17,7 @@ from psycopg import IsolationLevel
 from taskdb import Database
 from taskdb.admin import doctor
 from taskdb.errors import CircularDependencyError, IntegrityError
-from taskdb.models import Claim, NewImplementationTask, ObstacleReason, SpecType, TaskStatus
+from taskdb.models import Claim, NewImplementationTask, ReasonCode, SpecType, TaskStatus
 from taskdb.queries import claims, dependencies, implementation_tasks, specs, tasks
 from tests.arena import Arena, is_blocked
 from tests.interleave import LEVELS
@@ -69,8 +69,8 @@ def test_tasks_that_share_a_file_with_one_in_progress_are_passed_over(conn: Conn
     assert implementation_tasks.list_ready(conn, spec="SPEC-1") == []
     why = dependencies.why_not_ready(conn, key="T2")
     assert [(one.reason, one.blocker_key, one.detail) for one in why] == [
-        (ObstacleReason.FILES, "T1", "b.py is locked by T1"),
-        (ObstacleReason.FILES, "T3", "c.py is locked by T3"),
+        (ReasonCode.FILES, "T1", "b.py is locked by T1"),
+        (ReasonCode.FILES, "T3", "c.py is locked by T3"),
     ]
     assert doctor.run(conn) == []
 

@@ -169,8 +169,8 @@ def test_changes_are_those_since_the_moment(conn: Conn) -> None:
 
     everything = collect(conn, task_ids=ids, since=PAST, workspace="w", scope="s")
     nothing = collect(conn, task_ids=ids, since=later, workspace="w", scope="s")
-    assert len(everything["moves"]) >= len(ids)
-    assert nothing["moves"] == []
+    assert len(everything["transitions"]) >= len(ids)
+    assert nothing["transitions"] == []
 
 
 @pytest.fixture

@@ -381,7 +381,7 @@ def test_every_table_with_updated_at_has_a_trigger_that_moves_it(conn: Connectio
 
 
 @pytest.mark.parametrize("table", MOVED_BY_THEIR_OWN)
-def test_updated_at_of_a_task_moves_with_every_column_but_a_few(
+def test_updated_at_of_a_task_transitions_with_every_column_but_a_few(
     conn: Connection, table: str
 ) -> None:
     function, left_alone = MOVED_BY_THEIR_OWN[table]

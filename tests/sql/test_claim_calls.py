@@ -12,7 +12,7 @@ import pytest
 
 from taskdb.admin import doctor
 from taskdb.errors import ClaimLostError, IntegrityError, NotFoundError, VersionConflictError
-from taskdb.models import Claim, ClaimOutcome, NewTask, ObstacleReason
+from taskdb.models import Claim, ClaimOutcome, NewTask, ReasonCode
 from taskdb.models import TaskStatus as Status
 from taskdb.queries import claims, dependencies, epics, features, history, pauses, tasks
 from tests.plans import lapse_leases, make_tasks, take
@@ -360,8 +360,8 @@ def test_what_is_overdue_and_cannot_be_claimed_says_so(conn: Connection) -> None
     take(conn)
     lapse_leases(conn)
 
-    (obstacle,) = dependencies.why_not_ready(conn, key="a")
-    assert obstacle.reason is ObstacleReason.OVERDUE
+    (reason,) = dependencies.why_not_ready(conn, key="a")
+    assert reason.reason is ReasonCode.OVERDUE
     assert claims.claim_next(conn, agent="ada") is None
 
     task = tasks.get_by_key(conn, key="a")
@@ -399,9 +399,7 @@ def test_a_pause_of_the_workspace_stops_claims_until_it_ends(conn: Connection) -
     make_tasks(conn, "new")
 
     assert claims.claim_next(conn, agent="ada") is None
-    assert [row.reason for row in dependencies.why_not_ready(conn, key="b")] == [
-        ObstacleReason.PAUSED
-    ]
+    assert [row.reason for row in dependencies.why_not_ready(conn, key="b")] == [ReasonCode.PAUSED]
     claims.release(conn, task_id=under_way.task_id, token=under_way.token)
     assert claims.claim_next(conn, agent="ada") is None
     assert doctor.run(conn) == []

@@ -274,8 +274,8 @@ def test_what_was_started_by_hand_is_not_handed_out(conn: Connection) -> None:
     conn.execute(b"update tasks set status = 'in_progress'")
 
     assert taken(conn) == []
-    (obstacle,) = dependencies.why_not_ready(conn, key="a")
-    assert obstacle.reason == "started_by_hand"
+    (reason,) = dependencies.why_not_ready(conn, key="a")
+    assert reason.reason == "started_by_hand"
 
 
 # Ready, and why not

@@ -109,7 +109,7 @@ def test_what_is_recorded_here_is_measured_alike(conn: Conn) -> None:
     assert found.cycle_time is not None
     assert timedelta(0) <= found.cycle_time <= found.lead_time < hours(1)
     assert [stay.status for stay in stays] == ["pending", "in_progress", "completed"]
-    assert [stay.is_move for stay in stays] == [False, True, True]
+    assert [stay.is_transition for stay in stays] == [False, True, True]
     assert stays[0].left_at == stays[1].entered_at
 
 
@@ -152,7 +152,7 @@ def test_stays_add_up_to_the_life_of_a_task(conn: Conn) -> None:
         ("in_progress", hours(1)),
     ]
     # What the import found, here and now, is no transition.
-    assert [stay.is_move for stay in stays] == [True, True, True, True, False]
+    assert [stay.is_transition for stay in stays] == [True, True, True, True, False]
     assert stays[-1].left_at is None
     assert sum((stay.stayed for stay in stays), timedelta(0)) >= stays[-1].entered_at - at(2)
 
@@ -285,7 +285,7 @@ def test_ageing_work_is_compared_with_completed_work(past: Conn) -> None:
     old, young = flow.ageing(past)
 
     assert (old.key, old.status, old.started_at, old.percentile) == ("G", "in_review", at(50), 100)
-    assert (old.agent, old.moved_at) == ("eve", at(51))
+    assert (old.agent, old.changed_at) == ("eve", at(51))
     assert old.age > hours(24)
     assert (young.key, young.agent, young.percentile) == ("young", "bob", 0)
     assert [row.percentile for row in flow.ageing(past, since=datetime.now(UTC))] == [None, None]

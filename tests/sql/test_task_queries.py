@@ -128,7 +128,7 @@ def test_limit_outside_its_range_is_refused(conn: psycopg.Connection, limit: int
         tasks.list_tasks(conn, limit=limit)
 
 
-def test_list_blocked_names_the_open_gates(conn: psycopg.Connection, plan: Plan) -> None:
+def test_list_blocked_names_the_open_blockers(conn: psycopg.Connection, plan: Plan) -> None:
     tasks.update_status(
         conn, key=plan.chore, status=TaskStatus.BLOCKED, blocked_reason="waits for words"
     )
@@ -136,9 +136,9 @@ def test_list_blocked_names_the_open_gates(conn: psycopg.Connection, plan: Plan)
     blocked = {task.key: task for task in tasks.list_blocked(conn)}
 
     assert set(blocked) == {plan.build, plan.test, plan.docs, plan.release, plan.chore}
-    assert sorted(blocked[plan.release].open_gates) == sorted([plan.docs, plan.test])
-    assert blocked[plan.docs].open_gates == [plan.build]
-    assert (blocked[plan.chore].open_gates, blocked[plan.chore].blocked_reason) == (
+    assert sorted(blocked[plan.release].open_blockers) == sorted([plan.docs, plan.test])
+    assert blocked[plan.docs].open_blockers == [plan.build]
+    assert (blocked[plan.chore].open_blockers, blocked[plan.chore].blocked_reason) == (
         [],
         "waits for words",
     )

@@ -268,8 +268,8 @@ def test_what_was_completed_satisfies_when_it_is_archived(conn: Connection) -> N
 
     assert tasks.get_by_key(conn, key="after done").status is Status.PENDING
     assert tasks.get_by_key(conn, key="after failed").status is Status.BLOCKED
-    (obstacle,) = dependencies.why_not_ready(conn, key="after failed")
-    assert (obstacle.blocker_key, obstacle.dead) == ("failed", True)
+    (reason,) = dependencies.why_not_ready(conn, key="after failed")
+    assert (reason.blocker_key, reason.dead) == ("failed", True)
     run(conn, "update tasks set completed_at = null where key = 'done'")
     assert tasks.get_by_key(conn, key="after done").status is Status.BLOCKED
     assert doctor.run(conn) == []

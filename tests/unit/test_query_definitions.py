@@ -318,7 +318,7 @@ def test_a_row_that_its_fields_do_not_make_is_named(package: Package) -> None:
 def test_an_error_for_no_row_needs_a_promise_of_one(package: Package, returned: str) -> None:
     error = package.refused(
         "-- name: get\nselect 1;",
-        f"@query(missing=LookupError)\ndef get() -> {returned}: ...\n",
+        f"@query(not_found=LookupError)\ndef get() -> {returned}: ...\n",
     )
 
     assert "is satisfied without a row" in error.message
@@ -332,7 +332,7 @@ def test_an_error_for_no_row_that_could_not_be_raised_is_refused(
         "-- name: get\nselect 1;",
         "from taskdb.errors import ValidationError\n\n"
         f"class Sold({base}):\n    def __init__(self, sku, when): ...\n\n"
-        "@query(missing=Sold)\ndef get() -> int: ...\n",
+        "@query(not_found=Sold)\ndef get() -> int: ...\n",
     )
 
     assert "get names Sold for no row, which a message" in error.message

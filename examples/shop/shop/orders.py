@@ -75,7 +75,7 @@ def list_page(
     ...
 
 
-@query(missing=NotOpenError)
+@query(not_found=NotOpenError)
 def pay(*, id: int) -> int:
     """Mark an open order as paid."""
     ...

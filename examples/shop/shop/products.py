@@ -68,7 +68,7 @@ def restock(*, ids: list[int], quantities: list[int]) -> int:
     ...
 
 
-@query(missing=NotFoundError)
+@query(not_found=NotFoundError)
 def set_status(*, id: int, status: ProductStatus, labels: list[ProductLabel] | None = None) -> int:
     """Set the status, and the labels if they are given."""
     ...

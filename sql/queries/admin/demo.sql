@@ -199,16 +199,16 @@ select
     task.status,
     task.assigned_agent,
     array(
-        select obstacle.reason
-        from task_obstacles as obstacle
-        where obstacle.task_id = task.id
-        order by obstacle.reason, obstacle.detail
+        select blocked_by.reason
+        from task_blocking_reasons as blocked_by
+        where blocked_by.task_id = task.id
+        order by blocked_by.reason, blocked_by.detail
     ) as reasons,
     array(
-        select obstacle.detail
-        from task_obstacles as obstacle
-        where obstacle.task_id = task.id
-        order by obstacle.reason, obstacle.detail
+        select blocked_by.detail
+        from task_blocking_reasons as blocked_by
+        where blocked_by.task_id = task.id
+        order by blocked_by.reason, blocked_by.detail
     ) as details
 from tasks as task
 where task.status not in ('completed', 'cancelled', 'archived')

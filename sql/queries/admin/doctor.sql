@@ -443,7 +443,7 @@ inner join tasks as task on task.id = entry.task_id
 where entry.outcome = 'completed' and entry.new_status <> 'completed'
 order by task.key, entry.seq;
 
--- name: wrong_last_moves
+-- name: wrong_last_transitions
 -- 4. The last row of a task's history has its status.
 --
 -- plan: whole tables: an invariant is one of every row
@@ -458,7 +458,7 @@ with latest as (
 )
 
 select
-    'last_move' as invariant,
+    'last_transition' as invariant,
     task.key as subject,
     coalesce(
         'its history ends with ' || latest.new_status || ' (seq ' || latest.seq || ')',
@@ -510,11 +510,11 @@ order by task.key, entry.seq;
 --
 -- plan: whole tables: an invariant is one of every row
 select
-    'move' as invariant,
+    'transition' as invariant,
     task.key as subject,
     'it went from ' || entry.old_status || ' to ' || entry.new_status || ' (seq ' || entry.seq
     || ', by ' || entry.agent || ')' as found,
-    'a move of task_status_transitions, or a forced one' as expected,
+    'a row of task_status_transitions, or a forced one' as expected,
     task.id
 from task_history as entry
 inner join tasks as task on task.id = entry.task_id
@@ -791,7 +791,7 @@ where
 order by since, key;
 
 -- name: wrong_readiness
--- 7. A task is in ready_tasks exactly if task_obstacles has no reason why not.
+-- 7. A task is in ready_tasks exactly if task_blocking_reasons has no reason why not.
 --
 -- plan: whole tables: an invariant is one of every row
 with ready as (
@@ -800,8 +800,8 @@ with ready as (
 ),
 
 obstructed as (
-    select distinct obstacle.task_id
-    from task_obstacles as obstacle
+    select distinct blocked_by.task_id
+    from task_blocking_reasons as blocked_by
 )
 
 select
@@ -810,11 +810,11 @@ select
     case
         when ready.id is null then 'it is not ready, and nothing stands in its way'
         else 'it is ready, and yet ' || (
-            select string_agg(obstacle.detail, '; ' order by obstacle.detail)
-            from task_obstacles as obstacle
-            where obstacle.task_id = task.id
+            select string_agg(blocked_by.detail, '; ' order by blocked_by.detail)
+            from task_blocking_reasons as blocked_by
+            where blocked_by.task_id = task.id
         )
-    end as "found!",  -- what is obstructed has an obstacle
+    end as "found!",  -- whatever is blocked has a reason
     'ready, if and only if nothing stands in its way' as expected,
     task.id
 from tasks as task
@@ -881,7 +881,7 @@ select
     'step_cycle' as invariant,
     cycle.name as subject,
     array_to_string(cycle.path, ' -> ') || ', where each needs the next' as found,
-    'no loop' as expected,
+    'no cycle' as expected,
     cycle.id
 from (
     select

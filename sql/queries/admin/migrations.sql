@@ -84,9 +84,9 @@ order by created_at_utc, id;
 
 -- name: record
 insert into _taskdb_migration (
-    migration_id, train, checksum, breaking, package, shared_revision
+    migration_id, track, checksum, breaking, package, shared_revision
 )
-values (:id, :train, :checksum, :breaking, :package, :shared_revision);
+values (:id, :track, :checksum, :breaking, :package, :shared_revision);
 
 -- name: forget
 delete from _taskdb_migration

@@ -118,7 +118,7 @@ def wrong_completions() -> list[Finding]:
 
 
 @query
-def wrong_last_moves() -> list[Finding]:
+def wrong_last_transitions() -> list[Finding]:
     """Return the tasks whose status is not where their history ends."""
     ...
 
@@ -179,7 +179,7 @@ def overdue(*, patience: timedelta) -> list[Overdue]:
 
 @query
 def wrong_readiness() -> list[Finding]:
-    """Return the tasks of which ready_tasks and task_obstacles do not say the same."""
+    """Return the tasks of which ready_tasks and task_blocking_reasons do not say the same."""
     ...
 
 

@@ -58,7 +58,7 @@ def list_log() -> list[MigrationLogEntry]:
 def record(
     *,
     id: str,
-    train: str,
+    track: str,
     checksum: str,
     breaking: str | None,
     package: str,

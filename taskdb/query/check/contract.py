@@ -26,7 +26,7 @@ from taskdb.query.catalogue import contract
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.describe import Column, Description, describe
 from taskdb.query.check.findings import AnyQuery, Described, Override, QueryFinding, overrides
-from taskdb.query.check.nesting import misfits
+from taskdb.query.check.nesting import mismatches
 from taskdb.query.check.planning import EXPLAIN, plan
 from taskdb.query.check.servertypes import Types, type_facts
 from taskdb.query.check.variants import of_all_variants
@@ -288,10 +288,10 @@ class _Comparison:
             )
         else:
             of = self.types.server_type(column.type_oid, reading=True)
-            for misfit in misfits(
+            for mismatch in mismatches(
                 field.annotation, of, column.inside, self.types, f"column {column.name}"
             ):
-                yield self.finding(misfit.message, misfit.remedy)
+                yield self.finding(mismatch.message, mismatch.remedy)
         override = self.overrides.get(column.name)
         if override is not None:
             yield from self._override(override)

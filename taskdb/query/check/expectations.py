@@ -32,7 +32,6 @@ from taskdb.query.check.nesting import column_of
 from taskdb.query.check.servertypes import type_facts
 from taskdb.query.errors import QueryDefinitionError
 from taskdb.query.expectations import (
-    FOLDER,
     REMEDY,
     Area,
     Expectation,
@@ -317,7 +316,7 @@ def _compare(
     if expected is None:
         yield _finding(query, "has no expectations")
     elif expected != found:
-        yield _finding(query, _difference(list(expected.lines()), list(found.lines())))
+        yield _finding(query, _difference(list(expected.facts()), list(found.facts())))
 
 
 def _finding(query: AnyQuery, message: str) -> QueryFinding:
@@ -325,10 +324,10 @@ def _finding(query: AnyQuery, message: str) -> QueryFinding:
 
 
 def _difference(expected: Sequence[str], found: Sequence[str]) -> str:
-    """Say which lines are no longer true, and which are true instead."""
-    gone = [" ".join(line.split()) for line in expected if line not in found]
-    come = [" ".join(line.split()) for line in found if line not in expected]
-    parts = [*(f"expected is {line!r}" for line in gone), *(f"found {line!r}" for line in come)]
+    """Say which facts are no longer true, and which are true instead."""
+    gone = [f"expected is {fact!r}" for fact in expected if fact not in found]
+    come = [f"found {fact!r}" for fact in found if fact not in expected]
+    parts = [*gone, *come]
     return "; ".join(parts) or "the order of its columns or parameters is not the expected one"
 
 
@@ -361,11 +360,11 @@ def write(queries: Queries, derived: dict[str, Area]) -> list[Path]:
 
     Raises QueryDefinitionError where the queries' folder is no folder that files go into.
     """
-    if not isinstance(queries.folder, Path):
+    folder = queries.expectations
+    if not isinstance(folder, Path):
         raise QueryDefinitionError(
-            f"the folder {queries.folder} can't be written to", hint="Work on an unpacked package"
+            f"the folder {folder} can't be written to", hint="Work on an unpacked package"
         )
-    folder = queries.folder / FOLDER
     folder.mkdir(exist_ok=True)
     changed = [path for path in folder.glob("*.txt") if path.stem not in derived]
     for path in changed:

@@ -14,13 +14,13 @@ from taskdb.query.check.describe import Column, Description
 from taskdb.query.check.insides import Inner, Inside
 from taskdb.query.check.servertypes import Types
 
-__all__ = ["InnerField", "InnerMisfit", "column_of", "inner_fields", "misfits"]
+__all__ = ["InnerField", "InnerMismatch", "column_of", "inner_fields", "mismatches"]
 
 _STORED = "the fields of a stored composite may be NULL"
 
 
 @dataclass(frozen=True, slots=True)
-class InnerMisfit:
+class InnerMismatch:
     """Mismatch inside a column, and its remedy."""
 
     message: str
@@ -56,9 +56,9 @@ def column_of(result: Result, field: Field, described: Description) -> Column | 
     return next((each for each in columns if field_name(each.name) == field.name), None)
 
 
-def misfits(
+def mismatches(
     annotation: Any, of: ServerType, inside: Inside | None, types: Types, column: str
-) -> Iterator[InnerMisfit]:
+) -> Iterator[InnerMismatch]:
     """Yield what does not fit inside *column*, of type *of*, where rows are annotated."""
     kind = next((one for one in members(annotation) if one is not NONE and row_class(one)), None)
     if kind is not None:
@@ -69,7 +69,7 @@ def misfits(
 class _Comparison:
     types: Types
 
-    def part(self, annotation: Any, part: _Part, at: str) -> Iterator[InnerMisfit]:
+    def part(self, annotation: Any, part: _Part, at: str) -> Iterator[InnerMismatch]:
         """Compare what is annotated, None aside, with what is there."""
         if is_sequence(annotation, LISTS):
             yield from self._items(annotation, part, f"{at}[]")
@@ -78,7 +78,7 @@ class _Comparison:
         if is_row_class(meant):
             yield from self._row(meant, part, at)
 
-    def _items(self, annotation: Any, part: _Part, at: str) -> Iterator[InnerMisfit]:
+    def _items(self, annotation: Any, part: _Part, at: str) -> Iterator[InnerMismatch]:
         items = members(item_of(annotation))
         kind = next((one for one in items if one is not NONE), None)
         if kind is None or is_any(kind):
@@ -87,7 +87,7 @@ class _Comparison:
         if inside is not None and inside.items is not None:
             found = self._known(inside.items, is_json=inside.is_json)
             if found.nullable and NONE not in items:
-                yield InnerMisfit(
+                yield InnerMismatch(
                     f"the items of {at.removesuffix('[]')} may be NULL ({found.reason}), but are "
                     f"annotated {spelled(item_of(annotation))}",
                     "Leave them out with filter (where ... is not null), or annotate | None",
@@ -102,7 +102,7 @@ class _Comparison:
             of = self.types.in_json(of)
         return _Part(inner.name, of, inner.nullable, inner.reason, inner.inside)
 
-    def _row(self, cls: type, part: _Part, at: str) -> Iterator[InnerMisfit]:
+    def _row(self, cls: type, part: _Part, at: str) -> Iterator[InnerMismatch]:
         wanted = constructor_fields(cls)
         inside = part.inside
         if inside is not None and inside.fields:
@@ -116,7 +116,7 @@ class _Comparison:
         names = [name for name, _, _ in wanted]
         problem = _misnamed(names, [field_name(each.name) for each in found], is_json=is_json)
         if problem is not None:
-            yield InnerMisfit(
+            yield InnerMismatch(
                 f"{at} {problem}, which {cls.__qualname__} ({', '.join(names)}) does not fit",
                 "Let the statement and the class have the same fields, in the same order",
             )
@@ -126,15 +126,15 @@ class _Comparison:
             field = by_name[name] if is_json else found[place]
             yield from self._field(f"{cls.__qualname__}.{name}", annotation, field, f"{at}.{name}")
 
-    def _field(self, named: str, annotation: Any, field: _Part, at: str) -> Iterator[InnerMisfit]:
+    def _field(self, named: str, annotation: Any, field: _Part, at: str) -> Iterator[InnerMismatch]:
         if field.of is not None and not fits(annotation, field.of):
-            yield InnerMisfit(
+            yield InnerMismatch(
                 f"{at} is {field.of}, {named} is annotated {spelled(annotation)}",
                 "Change the annotation, or cast what is inside the column",
             )
             return
         if field.nullable and NONE not in members(annotation):
-            yield InnerMisfit(
+            yield InnerMismatch(
                 f"{at} may be NULL ({field.reason}), but {named} is annotated "
                 f"{spelled(annotation)}",
                 "Annotate it with | None, or make it NOT NULL",

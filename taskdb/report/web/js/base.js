@@ -25,7 +25,7 @@ const words = (text, className = "") => el("bdi", { className, textContent: text
 
 const tasks = data.tasks.map((row, place) => {
   const task = Object.fromEntries(data.columns.map((name, n) => [name, row[n] ?? null]));
-  return Object.assign(task, { place, outside: place >= data.count, waits: [], unblocks: [], obstacles: [] });
+  return Object.assign(task, { place, outside: place >= data.count, waits: [], unblocks: [], blockingReasons: [] });
 });
 const own = tasks.slice(0, data.count);
 for (const [waiter, blocker, type, satisfied, dead] of data.waits) {
@@ -33,11 +33,11 @@ for (const [waiter, blocker, type, satisfied, dead] of data.waits) {
   tasks[waiter].waits.push(wait);
   tasks[blocker].unblocks.push(wait);
 }
-for (const [place, reason, detail] of data.obstacles) tasks[place].obstacles.push({ reason, detail });
+for (const [place, reason, detail] of data.blocking_reasons) tasks[place].blockingReasons.push({ reason, detail });
 for (const [place, start, finish, slack, from, step, stuck] of data.schedule)
   tasks[place].planned = { start, finish, slack, from, step, stuck };
 
-const gates = (task) => task.waits.filter((wait) => !wait.satisfied && wait.type !== "suggests");
+const openWaits = (task) => task.waits.filter((wait) => !wait.satisfied && wait.type !== "suggests");
 
 // Where a task stands on the board, which is also its colour.
 const STATES = {
@@ -56,9 +56,9 @@ function stateOf(task) {
   if (GAVE_UP.has(task.status)) return task.status === "archived" && task.done ? "done" : "dropped";
   if (task.status === "in_progress" || task.status === "in_review") return task.status;
   if (task.ready) return "ready";
-  if (task.hold || task.obstacles.some((each) => each.reason !== "files")) return "held";
-  if (gates(task).length || task.outside) return "waiting";
-  return task.obstacles.length ? "held" : "waiting";
+  if (task.hold || task.blockingReasons.some((each) => each.reason !== "files")) return "held";
+  if (openWaits(task).length || task.outside) return "waiting";
+  return task.blockingReasons.length ? "held" : "waiting";
 }
 for (const task of tasks) task.state = stateOf(task);
 

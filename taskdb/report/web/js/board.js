@@ -70,14 +70,14 @@ function why(task) {
     case "in_review":
       return line(task.started ? `begun ${age(task.started)} ago` : "under review");
     case "waiting": {
-      const blockers = gates(task);
+      const blockers = openWaits(task);
       if (!blockers.length) return line("waits");
       const [first] = blockers;
       return line(first.dead ? "in vain for " : "for ", words(first.blocker.key, "key"),
         blockers.length > 1 ? ` and ${blockers.length - 1} more` : "");
     }
     case "held":
-      return line(words(task.hold ?? task.obstacles[0]?.detail ?? "on hold"));
+      return line(words(task.hold ?? task.blockingReasons[0]?.detail ?? "on hold"));
     case "done":
       return line(task.done_by ? words(task.done_by, "who") : "", task.done ? `${task.done_by ? " · " : ""}${day(task.done)}` : "");
     case "ready":

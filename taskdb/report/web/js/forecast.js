@@ -31,7 +31,7 @@ function jobsOf() {
     rank: task.planned.start + task.planned.slack + (task.place + 1) / 1e6,
   }));
   for (const task of open)
-    for (const wait of gates(task))
+    for (const wait of openWaits(task))
       if (number.has(wait.blocker) && !wait.dead) {
         jobs[number.get(wait.blocker)].after.push(number.get(task));
         jobs[number.get(task)].needs += 1;

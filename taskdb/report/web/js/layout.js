@@ -1,4 +1,4 @@
-// Places for a graph without loops, from left to right in layers. It is linear but for sorting:
+// Places for a graph without cycles, from left to right in layers. It is linear but for sorting:
 // dagre takes 5 s for 300 tasks with 600 edges, and a plan may have 10,000.
 const BOX = { width: 196, height: 58, across: 72, down: 14 };
 

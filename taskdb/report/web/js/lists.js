@@ -39,40 +39,40 @@ let changesShown = MOST_CHANGES;
 
 function drawChanges() {
   const since = Math.max(Date.parse($("since").value) || 0, Date.parse(data.since));
-  const moves = data.moves.map(([place, before, after, agent, note, at]) => ({ task: tasks[place], before, after, agent, note, at }))
-    .filter((move) => Date.parse(move.at) >= since && move.before !== move.after && matches(move.task))
+  const transitions = data.transitions.map(([place, before, after, agent, note, at]) => ({ task: tasks[place], before, after, agent, note, at }))
+    .filter((transition) => Date.parse(transition.at) >= since && transition.before !== transition.after && matches(transition.task))
     // What an importer found is no change of the plan.
-    .filter((move) => move.before || Math.abs(Date.parse(move.at) - Date.parse(move.task.came)) < 2000);
+    .filter((transition) => transition.before || Math.abs(Date.parse(transition.at) - Date.parse(transition.task.came)) < 2000);
   const closed = new Set(["completed", "failed", "cancelled", "archived"]);
   const figures = [
-    ["added", moves.filter((move) => !move.before).length],
-    ["begun", moves.filter((move) => move.after === "in_progress").length],
-    ["done", moves.filter((move) => move.before && move.after === "completed").length],
-    ["reopened", moves.filter((move) => closed.has(move.before) && OPEN.has(move.after)).length],
-    ["failed", moves.filter((move) => move.before && move.after === "failed").length],
+    ["added", transitions.filter((transition) => !transition.before).length],
+    ["begun", transitions.filter((transition) => transition.after === "in_progress").length],
+    ["done", transitions.filter((transition) => transition.before && transition.after === "completed").length],
+    ["reopened", transitions.filter((transition) => closed.has(transition.before) && OPEN.has(transition.after)).length],
+    ["failed", transitions.filter((transition) => transition.before && transition.after === "failed").length],
   ];
-  if (!moves.length) {
+  if (!transitions.length) {
     $("changes-body").replaceChildren(empty(`Nothing changed since ${day(since)}.`));
     return;
   }
-  const days = Map.groupBy ? Map.groupBy(moves.slice(0, changesShown), (move) => day(move.at)) : grouped(moves.slice(0, changesShown));
+  const days = Map.groupBy ? Map.groupBy(transitions.slice(0, changesShown), (transition) => day(transition.at)) : grouped(transitions.slice(0, changesShown));
   const shown = [...days].map(([name, list]) => el("div", { className: "day" }, el("h3", { textContent: name }),
-    el("ul", { className: "list" }, list.map((move) => row(move.task, change(move))))));
+    el("ul", { className: "list" }, list.map((transition) => row(transition.task, change(transition))))));
   $("changes-body").replaceChildren(
     el("ul", { className: "figures" }, figures.filter(([, number]) => number).map(([name, number]) => el("li", {}, el("strong", { textContent: number.toLocaleString("en-GB") }), ` ${name}`))),
     el("div", { className: "days" }, shown),
-    moves.length > changesShown ? el("button", { type: "button", className: "more", textContent: `Show more of ${moves.length.toLocaleString("en-GB")}`, onclick: () => { changesShown += 200; drawChanges(); } }) : "",
-    data.moves_left_out ? el("p", { className: "hint", textContent: `Only the last ${data.moves.length.toLocaleString("en-GB")} changes are here.` }) : "");
+    transitions.length > changesShown ? el("button", { type: "button", className: "more", textContent: `Show more of ${transitions.length.toLocaleString("en-GB")}`, onclick: () => { changesShown += 200; drawChanges(); } }) : "",
+    data.transitions_left_out ? el("p", { className: "hint", textContent: `Only the last ${data.transitions.length.toLocaleString("en-GB")} changes are here.` }) : "");
 }
 
-function grouped(moves) {
+function grouped(transitions) {
   const days = new Map();
-  for (const move of moves) days.set(day(move.at), [...(days.get(day(move.at)) ?? []), move]);
+  for (const transition of transitions) days.set(day(transition.at), [...(days.get(day(transition.at)) ?? []), transition]);
   return days;
 }
 
-function change(move) {
-  const what = move.before ? `${WENT[move.before]} → ${WENT[move.after]}` : "added";
-  return [el("span", { textContent: what }), " ", el("span", { className: "by", title: move.note ?? "" }, words(move.agent))];
+function change(transition) {
+  const what = transition.before ? `${WENT[transition.before]} → ${WENT[transition.after]}` : "added";
+  return [el("span", { textContent: what }), " ", el("span", { className: "by", title: transition.note ?? "" }, words(transition.agent))];
 }
 $("since").addEventListener("change", drawChanges);

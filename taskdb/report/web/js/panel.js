@@ -45,7 +45,7 @@ function panelOf(task) {
       el("button", { type: "button", className: "plain", ariaLabel: "Close", textContent: "×", onclick: closePanel })),
     el("h2", { id: "panel-title", tabIndex: -1, dir: "auto", textContent: task.title }),
     chips(task, Infinity),
-    obstaclesOf(task),
+    reasonsOf(task),
     task.excerpt ? el("p", { className: "excerpt", dir: "auto", textContent: task.excerpt.length >= 400 ? `${task.excerpt}…` : task.excerpt }) : null,
     el("dl", {}, facts.map(([name, value]) => [el("dt", { textContent: name }), el("dd", {}, words(String(value)))])),
     linksOf("Waits for", task.waits, (wait) => wait.blocker),
@@ -63,10 +63,10 @@ function chips(task, most) {
   return el("div", { className: "chips" }, shown);
 }
 
-function obstaclesOf(task) {
-  const reasons = task.obstacles.map((each) => each.detail);
+function reasonsOf(task) {
+  const reasons = task.blockingReasons.map((each) => each.detail);
   if (!reasons.length) return null;
-  return el("ul", { className: "obstacles" }, reasons.map((reason) => el("li", { dir: "auto", textContent: reason })));
+  return el("ul", { className: "blocking-reasons" }, reasons.map((reason) => el("li", { dir: "auto", textContent: reason })));
 }
 
 function linksOf(title, waits, other) {

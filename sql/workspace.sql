@@ -179,6 +179,7 @@
 \ir functions/claim_once.sql
 \ir functions/details_of.sql
 \ir functions/repeated_ending.sql
+\ir functions/retry_pause.sql
 \ir functions/complete_and_claim.sql
 \ir views/ready_tasks.sql
 \ir views/blocked_tasks.sql

@@ -16,6 +16,7 @@ drop domain name_list;
 drop domain changes_json;
 drop domain texts_json;
 drop domain percentage;
+drop domain factor;
 drop domain duration;
 drop domain counter;
 drop domain hours;

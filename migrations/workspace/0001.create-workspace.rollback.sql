@@ -31,6 +31,7 @@ drop view ready_tasks;
 drop function complete_and_claim(
     uuid, bigint, text, text, text, interval, uuid, uuid
 );
+drop function retry_pause(uuid, int, interval);
 drop function repeated_ending(uuid, bigint, shared.claim_outcome);
 drop function require_version(text, int, int);
 drop function details_of(uuid);

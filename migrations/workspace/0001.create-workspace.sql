@@ -782,6 +782,10 @@ create table task_details (
     labels shared.name_list not null default '{}',
     file_path shared.name_text,
     created_by shared.name_text,
+    -- The back-off of failed attempts: functions/retry_pause.sql.
+    retry_delay shared.duration,
+    retry_factor shared.factor,
+    max_retry_delay shared.duration,
     version integer not null default 1,
     -- Copies from tasks, for the indexes below; kept by trigger.
     priority shared.priority not null default 5,
@@ -827,6 +831,12 @@ comment on column task_details.metadata is 'What other tools know of it, as an o
 comment on column task_details.labels is 'Labels, in the order given.';
 comment on column task_details.file_path is
     'Where its document lies, as the plan''s authors name it.';
+comment on column task_details.retry_delay is
+    'How long after its first failure it is tried again; null: the failed claim says.';
+comment on column task_details.retry_factor is
+    'What each further failure multiplies the delay by; null: 2. Of no effect without retry_delay.';
+comment on column task_details.max_retry_delay is
+    'What the delay grows to at most; null: an hour. Of no effect without retry_delay.';
 comment on column task_details.version is
     'Counts edits of this row; with the version of tasks, that of the task.';
 comment on column task_details.priority is 'The priority in tasks. Kept by trigger.';
@@ -4508,7 +4518,10 @@ create function count_edit_of_task()
     set search_path from current
 as $$
 begin
-    new.version := old.version + 1;
+    -- The schedule of a retry comes with a transition, which is no edit.
+    if new.status_seq = old.status_seq then
+        new.version := old.version + 1;
+    end if;
     new.reserved_for := coalesce(new.assigned_agent, '');
     new.for_type := coalesce(new.agent_type, '');
     new.place := coalesce(new.execution_order, 2147483647);
@@ -4741,7 +4754,8 @@ comment on function count_edit_of_details() is 'Counts an edit, and moves update
 create trigger task_details_50_count_edit
     before update of
     description, feature_id, parent_id, complexity_score, estimated_hours, actual_hours,
-    requirements, context, metadata, labels, file_path, created_by
+    requirements, context, metadata, labels, file_path, created_by,
+    retry_delay, retry_factor, max_retry_delay
     on task_details
     for each row
     execute function count_edit_of_details();
@@ -6237,6 +6251,9 @@ select
     task.scheduled_at,
     task.max_attempts,
     task.failed_attempts,
+    details.retry_delay,
+    details.retry_factor,
+    details.max_retry_delay,
     task.open_dependencies,
     details.created_by,
     task.started_at,
@@ -7028,6 +7045,38 @@ $$;
 
 comment on function repeated_ending(uuid, bigint, shared.claim_outcome) is
     'How the claim of this token ended, if it ended with this outcome.';
+
+-- How long a task waits after a failed attempt, by its own back-off: retry_delay, multiplied by
+-- retry_factor for each attempt that failed before, up to max_retry_delay. Of that a random part
+-- between half and the whole, so that tasks which failed together do not come back together:
+-- docs/decisions/0031-back-off.md. A task without retry_delay waits as long as the caller says.
+create function retry_pause(of_task uuid, failed_attempts int, otherwise interval)
+    returns interval
+    language sql
+    volatile
+    set search_path from current
+as $$
+    select
+        case
+            when details.retry_delay is null then otherwise
+            else make_interval(
+                secs => (0.5 + random() / 2) * least(
+                    extract(epoch from details.retry_delay)::float8
+                    -- (Bounded, as a power of hundreds overflows.)
+                    * exp(
+                        least(failed_attempts * ln(coalesce(details.retry_factor, 2)::float8), 100)
+                    ),
+                    extract(epoch from coalesce(details.max_retry_delay, interval '1 hour'))::float8,
+                    extract(epoch from interval '3650 days')::float8
+                )
+            )
+        end
+    from task_details as details
+    where details.task_id = of_task;
+$$;
+
+comment on function retry_pause(uuid, int, interval) is
+    'How long a task waits after an attempt that failed, by its own back-off or as the caller says.';
 
 -- Completes a task as the holder of its live claim and claims the next one, in one round trip and
 -- one commit. They are two statements, so the claim sees what the completion unblocked. A stale

@@ -226,24 +226,41 @@ where not exists (select from ended)
 limit 1;
 
 -- name: fail
--- The attempt failed: for good, or with :retry_in and an attempt left, pending after that time.
+-- The attempt failed. It is tried again after :retry_in; without, after the task's own back-off or
+-- else :default_retry_in; and where all are null, or no attempt is left, it failed for good.
 -- plan: tasks_pkey
-with ended as (
-    update tasks as task
-    set
-        status_ending = case
-            when cast(:retry_in as interval) is null then 'failed'
-            else cast('pending' as shared.task_status)
-        end,
-        scheduled_at = now() + :retry_in,                           -- if :retry_in
-        error_message = :error,
-        status_note = :error,
-        status_agent = task.claim_agent,
-        status_outcome = 'failed'
+with live as (
+    select
+        task.id,
+        coalesce(
+            cast(:retry_in as interval),                            -- if :retry_in
+            -- if not :retry_in
+            retry_pause(task.id, task.failed_attempts, :default_retry_in),
+            -- end if
+            null
+        ) as pause
+    from tasks as task
     where
         task.id = :task_id
         and task.claim_token = :token
         and task.claim_agent is not null
+    for no key update
+),
+
+ended as (
+    update tasks as task
+    set
+        status_ending = case
+            when live.pause is null then 'failed'
+            else cast('pending' as shared.task_status)
+        end,
+        scheduled_at = coalesce(now() + live.pause, task.scheduled_at),
+        error_message = :error,
+        status_note = :error,
+        status_agent = task.claim_agent,
+        status_outcome = 'failed'
+    from live
+    where task.id = live.id
     returning task.id, task.key, task.status, task.completed_at
 )
 
@@ -326,10 +343,18 @@ left join lateral  -- strict: not called for what has just ended
 order by given.place;
 
 -- name: fail_many
--- Many attempts failed in one statement, with one error.
+-- Many attempts failed in one statement, with one error; each is tried again as after fail.
 -- plan: tasks_pkey
 with live as (
-    select task.id
+    select
+        task.id,
+        coalesce(
+            cast(:retry_in as interval),                            -- if :retry_in
+            -- if not :retry_in
+            retry_pause(task.id, task.failed_attempts, null),
+            -- end if
+            null
+        ) as pause
     from unnest(:task_ids::uuid[], :tokens::bigint[]) as given (task_id, token)
     inner join tasks as task on task.id = given.task_id and task.claim_token = given.token
     where task.claim_agent is not null
@@ -341,10 +366,10 @@ ended as (
     update tasks as task
     set
         status_ending = case
-            when cast(:retry_in as interval) is null then 'failed'
+            when live.pause is null then 'failed'
             else cast('pending' as shared.task_status)
         end,
-        scheduled_at = now() + :retry_in,                           -- if :retry_in
+        scheduled_at = coalesce(now() + live.pause, task.scheduled_at),
         error_message = :error,
         status_note = :error,
         status_agent = task.claim_agent,

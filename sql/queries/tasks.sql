@@ -60,7 +60,10 @@ new_details as (
         file_path,
         feature_id,
         parent_id,
-        created_by
+        created_by,
+        retry_delay,
+        retry_factor,
+        max_retry_delay
     )
     select
         task.id,
@@ -79,7 +82,10 @@ new_details as (
         :file_path,
         :feature_id,
         :parent_id,
-        :created_by
+        :created_by,
+        :retry_delay,
+        :retry_factor,
+        :max_retry_delay
     from task
     on conflict (task_id) do nothing                                -- if :if_exists
     returning task_details.*
@@ -113,6 +119,9 @@ select
     task.scheduled_at,
     task.max_attempts,
     task.failed_attempts,
+    details.retry_delay,
+    details.retry_factor,
+    details.max_retry_delay,
     task.open_dependencies,
     details.created_by,
     task.started_at,
@@ -177,6 +186,9 @@ copy task_details (
     parent_id,
     created_by,
     actual_hours,
+    retry_delay,
+    retry_factor,
+    max_retry_delay,
     priority,
     agent_type,
     assigned_agent,
@@ -400,6 +412,9 @@ details as (
         metadata = :metadata,                                       -- if :metadata
         labels = :labels,                                           -- if :labels
         file_path = :file_path,                                     -- if :file_path
+        retry_delay = :retry_delay,                                 -- if :retry_delay
+        retry_factor = :retry_factor,                               -- if :retry_factor
+        max_retry_delay = :max_retry_delay,                         -- if :max_retry_delay
         feature_id = :feature_id,                                   -- if :feature_id
         parent_id = :parent_id,                                     -- if :parent_id
         task_id = own.task_id
@@ -451,6 +466,9 @@ returning
     task.scheduled_at,
     task.max_attempts,
     task.failed_attempts,
+    details.retry_delay,
+    details.retry_factor,
+    details.max_retry_delay,
     task.open_dependencies,
     details.created_by,
     task.started_at,
@@ -501,6 +519,9 @@ returning
     task.scheduled_at,
     task.max_attempts,
     task.failed_attempts,
+    details.retry_delay,
+    details.retry_factor,
+    details.max_retry_delay,
     task.open_dependencies,
     details.created_by,
     task.started_at,

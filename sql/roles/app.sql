@@ -135,12 +135,13 @@ on task_dependencies to :"role";
 grant
     insert (
         actual_hours, agent_type, assigned_agent, complexity_score, context, created_at,
-        created_by, description, estimated_hours, feature_id, file_path, labels, metadata,
-        parent_id, priority, requirements, task_id, updated_at
+        created_by, description, estimated_hours, feature_id, file_path, labels, max_retry_delay,
+        metadata, parent_id, priority, requirements, retry_delay, retry_factor, task_id, updated_at
     ),
     update (
         actual_hours, complexity_score, context, description, estimated_hours, feature_id,
-        file_path, labels, metadata, parent_id, requirements, task_id
+        file_path, labels, max_retry_delay, metadata, parent_id, requirements, retry_delay,
+        retry_factor, task_id
     )
 on task_details to :"role";
 grant

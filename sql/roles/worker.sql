@@ -4,7 +4,8 @@
 grant execute on function
     claim_tasks,
     complete_and_claim,
-    repeated_ending
+    repeated_ending,
+    retry_pause
 to :"role";
 -- To wait for ready tasks, and to wake those who wait.
 grant execute on function

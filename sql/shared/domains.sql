@@ -55,6 +55,11 @@ create domain duration as interval
 
 comment on domain duration is 'A length of time.';
 
+create domain factor as numeric(5, 2)
+    constraint factor_is_1_to_100_inclusive check (value between 1 and 100);
+
+comment on domain factor is 'How many times as much: 1 to 100.';
+
 create domain percentage as numeric(5, 2)
     constraint percentage_is_0_to_100_inclusive check (value between 0 and 100);
 

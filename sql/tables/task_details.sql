@@ -14,6 +14,10 @@ create table task_details (
     labels shared.name_list not null default '{}',
     file_path shared.name_text,
     created_by shared.name_text,
+    -- The back-off of failed attempts: functions/retry_pause.sql.
+    retry_delay shared.duration,
+    retry_factor shared.factor,
+    max_retry_delay shared.duration,
     version integer not null default 1,
     -- Copies from tasks, for the indexes below; kept by trigger.
     priority shared.priority not null default 5,
@@ -59,6 +63,12 @@ comment on column task_details.metadata is 'What other tools know of it, as an o
 comment on column task_details.labels is 'Labels, in the order given.';
 comment on column task_details.file_path is
     'Where its document lies, as the plan''s authors name it.';
+comment on column task_details.retry_delay is
+    'How long after its first failure it is tried again; null: the failed claim says.';
+comment on column task_details.retry_factor is
+    'What each further failure multiplies the delay by; null: 2. Of no effect without retry_delay.';
+comment on column task_details.max_retry_delay is
+    'What the delay grows to at most; null: an hour. Of no effect without retry_delay.';
 comment on column task_details.version is
     'Counts edits of this row; with the version of tasks, that of the task.';
 comment on column task_details.priority is 'The priority in tasks. Kept by trigger.';

@@ -16,7 +16,8 @@ comment on function count_edit_of_details() is 'Counts an edit, and moves update
 create trigger task_details_50_count_edit
     before update of
     description, feature_id, parent_id, complexity_score, estimated_hours, actual_hours,
-    requirements, context, metadata, labels, file_path, created_by
+    requirements, context, metadata, labels, file_path, created_by,
+    retry_delay, retry_factor, max_retry_delay
     on task_details
     for each row
     execute function count_edit_of_details();

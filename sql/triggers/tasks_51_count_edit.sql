@@ -7,7 +7,10 @@ create function count_edit_of_task()
     set search_path from current
 as $$
 begin
-    new.version := old.version + 1;
+    -- The schedule of a retry comes with a transition, which is no edit.
+    if new.status_seq = old.status_seq then
+        new.version := old.version + 1;
+    end if;
     new.reserved_for := coalesce(new.assigned_agent, '');
     new.for_type := coalesce(new.agent_type, '');
     new.place := coalesce(new.execution_order, 2147483647);

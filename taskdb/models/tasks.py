@@ -1,7 +1,7 @@
 """Tasks."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -44,6 +44,9 @@ class Task(Model):
     scheduled_at: datetime | None
     max_attempts: int
     failed_attempts: int
+    retry_delay: timedelta | None
+    retry_factor: Decimal | None
+    max_retry_delay: timedelta | None
     open_dependencies: int
     created_by: str | None
     started_at: datetime | None
@@ -199,6 +202,9 @@ class NewTask:
     error_message: str | None = None
     scheduled_at: datetime | None = None
     max_attempts: int = 10
+    retry_delay: timedelta | None = None
+    retry_factor: Decimal | None = None
+    max_retry_delay: timedelta | None = None
     feature_id: UUID | None = None
     workflow_id: UUID | None = None
     workflow_execution_id: UUID | None = None

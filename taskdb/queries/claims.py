@@ -28,6 +28,7 @@ from taskdb.queries.fields import (
     Text,
     Token,
 )
+from taskdb.query import UNSET, Unset
 
 DEFAULT_LEASE = timedelta(minutes=15)
 
@@ -147,12 +148,20 @@ def submit(*, task_id: UUID, token: Token, note: AnyText | None = None) -> Claim
 
 
 @query(not_found=ClaimLostError)
-def fail(*, task_id: UUID, token: Token, error: Text, retry_in: Delay | None = None) -> ClaimEnd:
+def fail(
+    *,
+    task_id: UUID,
+    token: Token,
+    error: Text,
+    retry_in: Delay | None | Unset = UNSET,
+    default_retry_in: Delay | None = None,
+) -> ClaimEnd:
     """End the attempt as failed.
 
-    With *retry_in* the task is handed out again after that time, unless this was the last
-    of its `max_attempts`; without, it has failed for good. Raises `ClaimLostError`, and
-    changes nothing, if the claim is no longer live.
+    The task is handed out again after *retry_in*, unless this was the last of its
+    `max_attempts`. Without *retry_in* its own back-off (`retry_delay`) says when, and for a task
+    that has none *default_retry_in*. None in the end: it has failed for good. Raises
+    `ClaimLostError`, and changes nothing, if the claim is no longer live.
     """
     ...
 
@@ -179,7 +188,7 @@ def complete_many(*, task_ids: list[UUID], tokens: list[int]) -> list[EndedClaim
 
 @query
 def fail_many(
-    *, task_ids: list[UUID], tokens: list[int], error: Text, retry_in: Delay | None = None
+    *, task_ids: list[UUID], tokens: list[int], error: Text, retry_in: Delay | None | Unset = UNSET
 ) -> list[EndedClaim]:
     """End many attempts as failed at once, as `fail` does; return one row for each pair."""
     ...

@@ -33,7 +33,9 @@ from taskdb.queries.fields import (
     AnyText,
     Attempts,
     Complexity,
+    Delay,
     Document,
+    Factor,
     Hours,
     Key,
     Limit,
@@ -70,6 +72,9 @@ def create(
     blocked_reason: Text | None = None,
     scheduled_at: datetime | None = None,
     max_attempts: Attempts = 10,
+    retry_delay: Delay | None = None,
+    retry_factor: Factor | None = None,
+    max_retry_delay: Delay | None = None,
     feature_id: UUID | None = None,
     workflow_id: UUID | None = None,
     workflow_execution_id: UUID | None = None,
@@ -79,10 +84,12 @@ def create(
 ) -> Task:
     """Make a task; without a key the server names it `T-1`, `T-2`, ...
 
-    *priority* is 1 (most urgent) to 10. With `if_exists="return"` a task that has the key
-    already is returned as it is, so that a creation can be repeated. Raises `IntegrityError` if
-    the key is taken, or the feature, workflow, execution or parent does not exist, or the
-    execution is not of the workflow.
+    *priority* is 1 (most urgent) to 10. *retry_delay* is the task's own back-off: it is tried
+    again that long after its first failure, *retry_factor* (2) times as long after each further
+    one, at most *max_retry_delay* (an hour), with a random part taken off. With
+    `if_exists="return"` a task that has the key already is returned as it is, so that a creation
+    can be repeated. Raises `IntegrityError` if the key is taken, or the feature, workflow,
+    execution or parent does not exist, or the execution is not of the workflow.
     """
     ...
 
@@ -132,6 +139,9 @@ def copy_details(
     parent_id: UUID | None,
     created_by: Name | None,
     actual_hours: Hours | None,
+    retry_delay: Delay | None,
+    retry_factor: Factor | None,
+    max_retry_delay: Delay | None,
     priority: Priority,
     agent_type: Name | None,
     assigned_agent: Name | None,
@@ -374,6 +384,9 @@ def update(
     error_message: AnyText | None | Unset = UNSET,
     scheduled_at: datetime | None | Unset = UNSET,
     max_attempts: Attempts | Unset = UNSET,
+    retry_delay: Delay | None | Unset = UNSET,
+    retry_factor: Factor | None | Unset = UNSET,
+    max_retry_delay: Delay | None | Unset = UNSET,
     feature_id: UUID | None | Unset = UNSET,
     workflow_id: UUID | None | Unset = UNSET,
     workflow_execution_id: UUID | None | Unset = UNSET,

@@ -13,6 +13,7 @@ from taskdb.errors import NotFoundError
 from taskdb.models.claims import Claim, ClaimEnd
 from taskdb.queries import claims, tasks
 from taskdb.queries.claims import DEFAULT_LEASE
+from taskdb.query import UNSET
 from taskdb.verbs.parameters import Agent, Help, Key, Lease, LongText, Token
 
 __all__ = ["claim", "complete", "fail", "heartbeat", "known", "release", "submit"]
@@ -96,9 +97,18 @@ def fail(
     error: Annotated[str, Help("What went wrong, for the next attempt.", long=True)],
     retry_in: Annotated[timedelta | None, Help("Offer it again after this time.")] = None,
 ) -> ClaimEnd:
-    """End an attempt as failed: for good, or with another one after a time."""
+    """End an attempt as failed: with another one after a time, or for good.
+
+    Without a time the back-off of the task says it; a task without one has failed for good.
+    """
     [task_id] = known(conn, key)
-    return claims.fail(conn, task_id=task_id, token=token, error=error, retry_in=retry_in)
+    return claims.fail(
+        conn,
+        task_id=task_id,
+        token=token,
+        error=error,
+        retry_in=UNSET if retry_in is None else retry_in,
+    )
 
 
 def release(

@@ -45,7 +45,8 @@ class Worker:
     *handler* gets a `Job`. A coroutine function runs on the event loop, another one in a thread
     of its own. What it returns completes the task (None, or a note), hands it in (`Submit`) or
     gives it back (`Retry`); what it raises fails the attempt, and *retry* says when the next one
-    may begin (None: never). After *timeout* the attempt has failed.
+    may begin (None: never); without *retry* the task's own back-off says it, else `default_retry`.
+    After *timeout* the attempt has failed.
 
     At most *concurrency* jobs run at once. A claim holds for *lease*, or what *leases* says for
     its agent type, and is renewed three times as often; when it is lost the handler is cancelled
@@ -74,7 +75,7 @@ class Worker:
         poll: timedelta = POLL,
         timeout: timedelta | None = None,
         drain: timedelta = timedelta(seconds=30),
-        retry: Callable[[Job, Exception], timedelta | None] = default_retry,
+        retry: Callable[[Job, Exception], timedelta | None] | None = None,
         on_start: Hook | None = None,
         on_end: Hook | None = None,
         on_error: Hook | None = None,
@@ -289,11 +290,15 @@ class Worker:
     async def _fail(self, job: Job, error: Exception) -> Claim | None:
         claim, how = job.claim, "failed"
         text = f"{type(error).__name__}: {error}".rstrip(": ").replace("\0", "")
-        retry_in = self._retry(job, error)
+        when: dict[str, timedelta | None] = (
+            {"retry_in": self._retry(job, error)}
+            if self._retry
+            else {"default_retry_in": default_retry(job, error)}
+        )
         try:
             await self._line.call(
                 lambda conn: claims.fail(
-                    conn, task_id=claim.task_id, token=claim.token, error=text, retry_in=retry_in
+                    conn, task_id=claim.task_id, token=claim.token, error=text, **when
                 )
             )
         except ClaimLostError:

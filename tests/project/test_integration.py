@@ -22,6 +22,7 @@ from taskdb.errors import QueryMismatchError
 from taskdb.models import ExecutionStep, NewStep, NewWorkflow
 from taskdb.models.types import TaskStatus
 from taskdb.queries import claims, dependencies, executions, tasks, workflows
+from tests.plans import take
 
 PAGE = Path(__file__).parents[2] / "docs" / "integration.md"
 
@@ -71,6 +72,18 @@ def test_wsgi_service_serves_and_refuses(
     assert request("POST", "/tasks/T-2", "")[0] == "422 Unprocessable Content"
     assert request("GET", "/tasks/T-3")[0] == "404 Not Found"
     names["database"].close()
+
+
+def test_a_task_is_tried_again_as_it_says(conn: psycopg.Connection[Any]) -> None:
+    names = example("retries.py")
+    task = names["plan"](conn)
+
+    names["try_later"](conn, take(conn), "busy")
+
+    assert tasks.get(conn, task.id).status == "pending"
+    conn.execute(b"update tasks set scheduled_at = now()")
+    names["give_up"](conn, take(conn), "gone")
+    assert tasks.get(conn, task.id).status == "failed"
 
 
 def test_runner_works_a_workflow_off_and_stops_at_a_failure(database_url: str) -> None:

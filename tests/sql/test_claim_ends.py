@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from taskdb.admin import doctor
-from taskdb.errors import ClaimLostError, InvalidTransitionError
+from taskdb.errors import ClaimLostError, InvalidTransitionError, ValidationError
 from taskdb.models import (
     Claim,
     ClaimOutcome,
+    NewTask,
 )
 from taskdb.queries import claims, dependencies, history, tasks
 from tests.plans import Plan, lapse_leases, make_tasks, take
@@ -85,6 +86,140 @@ def test_fail_with_retry_hands_the_task_out_again_in_time(conn: Connection) -> N
     assert (again.token, again.failed_attempts) == (2, 1)
     claims.complete(conn, task_id=again.task_id, token=again.token)
     assert tasks.get_by_key(conn, key="a").error_message is None
+
+
+def back_date_schedule(conn: Connection) -> None:
+    conn.execute(b"update tasks set scheduled_at = now()")
+
+
+def test_fail_follows_the_back_off_of_the_task(conn: Connection) -> None:
+    delay, most = timedelta(seconds=8), timedelta(seconds=50)
+    make_tasks(conn, "a", retry_delay=delay, retry_factor=Decimal(3), max_retry_delay=most)
+    for whole in (8, 24, 50, 50):
+        claim = take(conn)
+
+        end = claims.fail(conn, task_id=claim.task_id, token=claim.token, error="no disk")
+
+        assert end.status is Status.PENDING
+        due = tasks.get_by_key(conn, key="a").scheduled_at
+        assert due
+        waits = (due - claim.claimed_at).total_seconds()
+        assert whole / 2 <= waits <= whole
+        back_date_schedule(conn)
+    assert doctor.run(conn) == []
+
+
+def test_what_failed_together_does_not_come_back_together(conn: Connection) -> None:
+    tasks.create_many(conn, [NewTask(title=str(n), retry_delay=HOUR) for n in range(50)])
+    held = claims.claim_batch(conn, agent="ada", limit=50)
+
+    ended = claims.fail_many(
+        conn,
+        task_ids=[claim.task_id for claim in held],
+        tokens=[claim.token for claim in held],
+        error="the service is away",
+    )
+
+    assert {end.status for end in ended} == {Status.PENDING}
+    moments = [tasks.get(conn, claim.task_id).scheduled_at for claim in held]
+    minutes = {int((due - held[0].claimed_at).total_seconds() // 60) for due in moments if due}
+    assert len(minutes) > 15
+    assert min(minutes) >= 30
+    assert max(minutes) <= 60
+
+
+def test_what_the_caller_says_overrides_the_back_off(conn: Connection) -> None:
+    tasks.create(conn, title="a", key="a", retry_delay=timedelta(seconds=8))
+    claim = take(conn)
+    claims.fail(conn, task_id=claim.task_id, token=claim.token, error="no", retry_in=HOUR)
+    assert tasks.get_by_key(conn, key="a").scheduled_at == claim.claimed_at + HOUR
+
+    back_date_schedule(conn)
+    claim = take(conn)
+    end = claims.fail(conn, task_id=claim.task_id, token=claim.token, error="no", retry_in=None)
+
+    assert end.status is Status.FAILED
+
+
+def test_a_task_without_back_off_waits_as_the_caller_would_have_it(conn: Connection) -> None:
+    make_tasks(conn, "a")
+    tasks.create(conn, title="b", key="b", retry_delay=timedelta(0))
+    for key, waits in (("a", HOUR), ("b", timedelta(0))):
+        claim = claims.claim(conn, key=key, agent="ada")
+        assert claim
+
+        claims.fail(
+            conn, task_id=claim.task_id, token=claim.token, error="no", default_retry_in=HOUR
+        )
+
+        assert tasks.get_by_key(conn, key=key).scheduled_at == claim.claimed_at + waits
+
+
+def test_the_back_off_does_not_outlast_the_last_attempt(conn: Connection) -> None:
+    tasks.create(conn, title="a", key="a", retry_delay=HOUR, max_attempts=1)
+    claim = take(conn)
+
+    end = claims.fail(conn, task_id=claim.task_id, token=claim.token, error="no disk")
+
+    assert end.status is Status.FAILED
+    tasks.requeue(conn, keys=["a"])
+    assert tasks.get_by_key(conn, key="a").scheduled_at is None
+    assert take(conn).failed_attempts == 0
+
+
+def test_a_huge_back_off_ends_somewhere(conn: Connection) -> None:
+    longest = timedelta(days=3650)
+    tasks.create(
+        conn,
+        title="a",
+        key="a",
+        retry_delay=longest,
+        retry_factor=Decimal(100),
+        max_retry_delay=longest,
+        max_attempts=32767,
+    )
+    conn.execute(b"update tasks set failed_attempts = 32000")
+    claim = take(conn)
+
+    claims.fail(conn, task_id=claim.task_id, token=claim.token, error="no disk")
+
+    due = tasks.get_by_key(conn, key="a").scheduled_at
+    assert due
+    assert longest / 2 <= due - claim.claimed_at <= longest
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("retry_delay", timedelta(seconds=-1)),
+        ("retry_delay", timedelta(days=3651)),
+        ("retry_factor", Decimal("0.99")),
+        ("retry_factor", Decimal(101)),
+        ("max_retry_delay", timedelta(seconds=-1)),
+    ],
+)
+def test_a_back_off_has_bounds(conn: Connection, field: str, value: Any) -> None:
+    with pytest.raises(ValidationError, match=field):
+        tasks.create(conn, title="a", **{field: value})
+
+
+def test_the_back_off_is_edited(conn: Connection) -> None:
+    made = tasks.create(conn, title="a", key="a")
+    changed = tasks.update(conn, "a", retry_delay=HOUR, retry_factor=Decimal("1.5"))
+
+    assert (made.retry_delay, made.retry_factor) == (None, None)
+    assert (changed.retry_delay, changed.retry_factor) == (HOUR, Decimal("1.50"))
+    assert changed.version > made.version
+    assert tasks.update(conn, "a", retry_delay=None).retry_delay is None
+
+
+def test_a_failed_attempt_is_no_edit(conn: Connection) -> None:
+    before = tasks.create(conn, title="a", key="a", retry_delay=HOUR)
+    claim = take(conn)
+
+    claims.fail(conn, task_id=claim.task_id, token=claim.token, error="no disk")
+
+    assert tasks.get_by_key(conn, key="a").version == before.version
 
 
 def test_the_last_attempt_is_not_retried(conn: Connection) -> None:

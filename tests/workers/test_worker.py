@@ -55,6 +55,44 @@ def worker(database: Database, handler: Any, **given: Any) -> Worker:
     return Worker(database, handler, agent="w", **{"on_idle": Worker.stop, **given})
 
 
+async def test_a_failure_follows_the_back_off_of_the_task(database: Database) -> None:
+    make(database, "own", retry_delay=timedelta(days=2), max_retry_delay=timedelta(days=2))
+    make(database, "none")
+
+    def handle(job: Job) -> Outcome:
+        raise RuntimeError("no disk")
+
+    await worker(database, handle).run()
+
+    waits = {}
+    with database.connection() as conn:
+        for key in ("own", "none"):
+            task = tasks.get_by_key(conn, key)
+            assert task.status is TaskStatus.PENDING
+            assert task.scheduled_at
+            waits[key] = task.scheduled_at - task.updated_at
+    assert timedelta(days=1) <= waits["own"] + timedelta(minutes=1)
+    assert waits["none"] <= timedelta(seconds=10)
+
+
+@pytest.mark.parametrize(("says", "ends"), [(None, TaskStatus.FAILED), (SHORT, TaskStatus.PENDING)])
+async def test_the_retry_of_a_worker_overrides_the_back_off_of_the_task(
+    database: Database, says: timedelta | None, ends: TaskStatus
+) -> None:
+    make(database, "a", retry_delay=timedelta(days=2), max_retry_delay=timedelta(days=2))
+
+    def handle(job: Job) -> Outcome:
+        raise RuntimeError("no disk")
+
+    stopped = worker(database, handle, retry=lambda job, error: says)
+    await stopped.run()
+
+    with database.connection() as conn:
+        task = tasks.get_by_key(conn, "a")
+    assert task.status is ends
+    assert says is None or (task.scheduled_at and task.scheduled_at - task.updated_at <= SHORT)
+
+
 async def test_worker_completes_what_is_there_and_what_that_unblocks(database: Database) -> None:
     with database.connection() as conn:
         tasks.create_many(

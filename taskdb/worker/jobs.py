@@ -10,6 +10,8 @@ from typing import Final, TypeAlias
 
 from taskdb.errors import ClaimLostError, TaskdbError
 from taskdb.models.claims import Claim
+from taskdb.queries.fields import AnyText, Complexity
+from taskdb.query import checker
 
 __all__ = [
     "HandlerStuckError",
@@ -20,10 +22,16 @@ __all__ = [
     "Retry",
     "Submit",
     "default_retry",
+    "text_of",
 ]
 
 _FIRST_RETRY: Final = timedelta(seconds=10)
 _LAST_RETRY: Final = timedelta(hours=1)
+# An error's text may quote the whole input of the handler; so much of it says what went wrong.
+_MOST_CHARACTERS: Final = 10_000
+
+_check_percent = checker("percent", Complexity | None)
+_check_note = checker("note", AnyText | None)
 
 
 class JobLostError(ClaimLostError):
@@ -80,7 +88,12 @@ class Job:
     """Its handler has returned."""
 
     def progress(self, percent: int | None = None, note: str | None = None) -> None:
-        """Tell how far the work is, 0 to 100 and in words; it goes with the next heartbeat."""
+        """Tell how far the work is, 0 to 100 and in words; it goes with the next heartbeat.
+
+        Raises `ValidationError` for what could not be stored.
+        """
+        _check_percent(percent)
+        _check_note(note)
         self.report = (percent, note)
 
     @property
@@ -105,3 +118,13 @@ class Job:
 def default_retry(job: Job, error: Exception) -> timedelta | None:
     """Return the pause after a failed attempt: 10 s, doubled with each, an hour at most."""
     return min(_LAST_RETRY, _FIRST_RETRY * (1 << min(job.claim.failed_attempts, 20)))
+
+
+def text_of(error: BaseException) -> str:
+    """Return an error as a text that can be stored, of 10,000 characters at most."""
+    try:
+        words = str(error)
+    except Exception as broken:  # noqa: BLE001  # Its class says more than nothing.
+        words = f"its text cannot be read ({type(broken).__name__})"
+    text = f"{type(error).__name__}: {words}"[:_MOST_CHARACTERS].rstrip(": ")
+    return text.replace("\0", "").encode(errors="replace").decode() or "unnamed error"

@@ -6,22 +6,34 @@ import asyncio
 import contextlib
 import inspect
 import logging
-import signal
 import time
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final, TypeAlias, cast
 from uuid import uuid4
 
+import psycopg
+
 from taskdb.database import AsyncDatabase, Database
-from taskdb.errors import ClaimLostError, ValidationError
+from taskdb.errors import ClaimLostError, DatabaseNotFoundError, TaskdbError, ValidationError
 from taskdb.events.hearing import POLL, pauses
 from taskdb.events.waiting_async import AsyncWaiter
 from taskdb.models.claims import Claim
 from taskdb.queries import claims
 from taskdb.queries.claims import DEFAULT_LEASE
-from taskdb.worker.jobs import HandlerStuckError, Job, Outcome, Retry, Submit, default_retry
+from taskdb.queries.fields import Delay, Lease, Name
+from taskdb.query import checker
+from taskdb.worker.jobs import (
+    HandlerStuckError,
+    Job,
+    Outcome,
+    Retry,
+    Submit,
+    default_retry,
+    text_of,
+)
 from taskdb.worker.line import ServerLine
+from taskdb.worker.signals import stopped_by_signals
 from taskdb.worker.threads import in_thread
 from taskdb.worker.watching import Watch
 
@@ -37,6 +49,11 @@ GRACE_SECONDS: Final = 10.0
 # After its jobs have ended a stopping worker tries this long to reach a server that is away.
 _FAREWELL_SECONDS: Final = 5.0
 _NOTHING: Final = timedelta(0)
+
+_check_agent = checker("agent", Name)
+_check_agent_type = checker("agent_type", Name | None)
+_check_lease = checker("lease", Lease)
+_check_pause = checker("retry", Delay | None)
 
 
 class Worker:
@@ -85,6 +102,10 @@ class Worker:
             raise ValidationError("concurrency", "must be at least 1")
         if poll <= _NOTHING:
             raise ValidationError("poll", "must be longer than nothing")
+        _check_agent(agent)
+        _check_agent_type(agent_type)
+        for each in (lease, *(leases or {}).values()):
+            _check_lease(each)
         self.agent = agent
         self.agent_type = agent_type
         self._settings = database.settings
@@ -126,8 +147,8 @@ class Worker:
 
     async def run(self) -> None:
         """Run until stopped. Raises what keeps it from claiming, other than an absent server."""
-        watch = Watch(self._line, self._jobs, self._report, self._shortest_lease())
-        with self._signals():
+        watch = Watch(self._line, self._jobs, self._report, self._note_end, self._shortest_lease())
+        with stopped_by_signals(self.stop):
             try:
                 async with watch:
                     await self._claim_on()
@@ -191,9 +212,14 @@ class Worker:
     def _free(self, slot: asyncio.Task[None]) -> None:
         self._slots.discard(slot)
         self._poke.set()
-        if not slot.cancelled() and (failure := slot.exception()) is not None:
+        self._note_end(slot)
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        """Stop if a part of the worker failed: `run` raises its error when the jobs have ended."""
+        if not task.cancelled() and (failure := task.exception()) is not None:
             self._failure = self._failure or failure
-            self.stop()
+            self._stopping = True
+            self._poke.set()
 
     async def _fill_slot(self, claim: Claim | None) -> None:
         """Work on a claim, and on those that follow in the same breath."""
@@ -237,40 +263,59 @@ class Worker:
         if job.is_ending:
             error = TimeoutError(job.why_ended)
         elif not isinstance(error, Exception):
-            error = RuntimeError("the handler was cancelled")
+            error = RuntimeError(f"the handler ended with {error!r}")
         await self._report(job, error)
         return await self._fail(job, error)
 
     async def _run(self, job: Job) -> Outcome:
-        if self._is_async:
-            return await cast("Callable[[Job], Awaitable[Outcome]]", self._handler)(job)
-        return await in_thread(cast("Callable[[Job], Outcome]", self._handler), job)
+        try:
+            if self._is_async:
+                return await cast("Callable[[Job], Awaitable[Outcome]]", self._handler)(job)
+            return await in_thread(cast("Callable[[Job], Outcome]", self._handler), job)
+        except SystemExit as exc:
+            # It would end the event loop, and with it every other job.
+            raise RuntimeError(f"the handler ended with {exc!r}") from exc
 
     async def _end(self, job: Job, outcome: Outcome) -> Claim | None:
-        named: dict[str, Any] = {"task_id": job.claim.task_id, "token": job.claim.token}
+        """Store the result of a job; return the next claim, if any.
+
+        What cannot be stored fails this attempt, and nothing else.
+        """
         following: Claim | None = None
-        how = "completed"
         try:
-            match outcome:
-                case Submit(note=note):
-                    how = "submitted"
-                    await self._line.call(lambda conn: claims.submit(conn, note=note, **named))
-                case Retry():
-                    how = "released"
-                    named |= {"note": outcome.note, "retry_in": outcome.after or None}
-                    await self._line.call(lambda conn: claims.release(conn, **named))
-                case None | str() if self._stopping:
-                    await self._line.call(lambda conn: claims.complete(conn, note=outcome, **named))
-                case None | str():
-                    following = await self._complete_and_claim(outcome, named)
-                case _:
-                    raise TypeError(
-                        f"a handler returns None, a note, Submit or Retry, not {outcome!r}"
-                    )
+            how, following = await self._store(job, outcome)
         except ClaimLostError:
             how = "lost"
+        except (psycopg.OperationalError, DatabaseNotFoundError):
+            raise
+        except (psycopg.Error, TaskdbError) as refused:
+            await self._report(job, refused)
+            return await self._fail(job, refused)
         await self._hook(self._on_end, job, how)
         return following
+
+    async def _store(self, job: Job, outcome: Outcome) -> tuple[str, Claim | None]:
+        named: dict[str, Any] = {"task_id": job.claim.task_id, "token": job.claim.token}
+        match outcome:
+            case Submit(note=note):
+                await self._line.call(lambda conn: claims.submit(conn, note=note, **named))
+                return "submitted", None
+            case Retry():
+                named |= {
+                    "note": outcome.note,
+                    "retry_in": None if outcome.after == _NOTHING else outcome.after,
+                }
+                await self._line.call(lambda conn: claims.release(conn, **named))
+                return "released", None
+            case None | str() if self._stopping:
+                await self._line.call(lambda conn: claims.complete(conn, note=outcome, **named))
+                return "completed", None
+            case None | str():
+                return "completed", await self._complete_and_claim(outcome, named)
+            case _:
+                kind = type(outcome).__name__
+                rule = f"must be None, a note, Submit or Retry, not {kind}"
+                raise ValidationError("the handler's result", rule)
 
     async def _complete_and_claim(self, note: str | None, named: dict[str, Any]) -> Claim | None:
         request = uuid4()
@@ -288,23 +333,34 @@ class Worker:
         return done.claim
 
     async def _fail(self, job: Job, error: Exception) -> Claim | None:
-        claim, how = job.claim, "failed"
-        text = f"{type(error).__name__}: {error}".rstrip(": ").replace("\0", "")
-        when: dict[str, timedelta | None] = (
-            {"retry_in": self._retry(job, error)}
-            if self._retry
-            else {"default_retry_in": default_retry(job, error)}
-        )
+        when = await self._pause_after(job, error)
+        how = "failed"
         try:
             await self._line.call(
                 lambda conn: claims.fail(
-                    conn, task_id=claim.task_id, token=claim.token, error=text, **when
+                    conn,
+                    task_id=job.claim.task_id,
+                    token=job.claim.token,
+                    error=text_of(error),
+                    **when,
                 )
             )
         except ClaimLostError:
             how = "lost"
         await self._hook(self._on_end, job, how)
         return None
+
+    async def _pause_after(self, job: Job, error: Exception) -> dict[str, timedelta | None]:
+        """Return what *retry* says; else, or where that cannot be kept, the task's or the usual."""
+        if self._retry is not None:
+            try:
+                pause = self._retry(job, error)
+                _check_pause(pause)
+            except Exception as wrong:  # noqa: BLE001  # It is reported, and the attempt has failed.
+                await self._report(job, wrong)
+            else:
+                return {"retry_in": pause}
+        return {"default_retry_in": default_retry(job, error)}
 
     async def _drain(self) -> None:
         """Let the jobs end, then end them."""
@@ -317,14 +373,16 @@ class Worker:
             job.end("the worker stops")
         if self._slots:
             await asyncio.wait(self._slots, timeout=GRACE_SECONDS)
-        for job in self._jobs:
+        for job in list(self._jobs):
+            # If it ends yet, nobody is there to store its result.
+            job.is_lost = True
             message = f"{job.claim.key}: its handler does not end; the claim will lapse"
             await self._report(job, HandlerStuckError(message))
 
     async def _report(self, job: Job | None, error: Exception) -> None:
         """Log what went wrong, and tell the hook."""
         key = job.claim.key if job else "worker"
-        logger.error("%s: %s", key, error, exc_info=error if error.__traceback__ else None)
+        logger.error("%s: %s", key, text_of(error), exc_info=error if error.__traceback__ else None)
         await self._hook(self._on_error, job, error)
 
     async def _hook(self, hook: Hook | None, *args: Any) -> None:
@@ -340,18 +398,3 @@ class Worker:
 
     def _shortest_lease(self) -> timedelta:
         return min([self._lease, *self._leases.values()])
-
-    @contextlib.contextmanager
-    def _signals(self) -> Generator[None]:
-        """Have SIGTERM and SIGINT stop the worker, where this is the main thread."""
-        loop = asyncio.get_running_loop()
-        caught: list[signal.Signals] = []
-        for number in (signal.SIGTERM, signal.SIGINT):
-            with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
-                loop.add_signal_handler(number, self.stop)
-                caught.append(number)
-        try:
-            yield
-        finally:
-            for number in caught:
-                loop.remove_signal_handler(number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import sys
 import threading
@@ -12,12 +11,12 @@ import traceback
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from types import TracebackType
-from typing import Final, Self
+from types import FrameType, TracebackType
+from typing import Any, Final, Self
 
 from taskdb.errors import ClaimLostError
 from taskdb.queries import claims
-from taskdb.worker.jobs import HandlerStuckError, Job, LoopBlockedError
+from taskdb.worker.jobs import HandlerStuckError, Job, JobLostError, LoopBlockedError
 from taskdb.worker.line import ServerLine
 
 __all__ = ["Watch"]
@@ -39,11 +38,13 @@ class Watch:
         line: ServerLine,
         jobs: set[Job],
         report: Callable[[Job | None, Exception], Awaitable[None]],
+        note_end: Callable[[asyncio.Task[None]], None],
         shortest_lease: timedelta,
     ) -> None:
         self._line = line
         self._jobs = jobs
         self._report = report
+        self._note_end = note_end
         self._tick = min(_LONGEST_TICK, shortest_lease.total_seconds() / 6)
         self._stall = max(1.0, min(_STUCK_SECONDS, shortest_lease.total_seconds() / 3))
         self._ticked = time.monotonic()
@@ -56,6 +57,8 @@ class Watch:
         threading.Thread(target=self._see_loop, args=[loop_thread], daemon=True).start()
         create = asyncio.get_running_loop().create_task
         self._tasks = [create(self._beat_on()), create(self._tick_on())]
+        for task in self._tasks:
+            task.add_done_callback(self._note_end)
         return self
 
     async def __aexit__(
@@ -67,8 +70,8 @@ class Watch:
         self._over.set()
         for task in self._tasks:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        # One that failed has told `note_end`.
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _beat_on(self) -> None:
         while True:
@@ -131,8 +134,10 @@ class Watch:
                     ),
                 )
             for job in list(self._jobs):
-                if now - job.renewed_at > job.lease.total_seconds():
+                is_over = now - job.renewed_at > job.lease.total_seconds()
+                if is_over and not job.is_ending and not job.is_done:
                     self._lose(job, "its lease is over, and the server was not reached")
+                    await self._report(job, JobLostError(f"{job.claim.key}: {job.why_ended}"))
                 if job.is_ending and now - job.ended_at > _STUCK_SECONDS and not job.is_reported:
                     job.is_reported = True
                     await self._report(job, _stuck(job))
@@ -156,11 +161,20 @@ class Watch:
 
 
 def _stuck(job: Job) -> HandlerStuckError:
-    where = ""
-    if job.task is not None and (stack := job.task.get_stack()):
-        where = "\n" + "".join(traceback.format_stack(stack[-1], 3))
+    where = "" if job.task is None else "\n" + _awaiting(job.task)
     return HandlerStuckError(
         f"{job.claim.key}: the handler goes on, {_STUCK_SECONDS:g} s after it was asked to end"
         f" ({job.why_ended}){where}",
         hint="Let it end on CancelledError; in a thread, call job.check() now and then",
     )
+
+
+def _awaiting(task: asyncio.Task[Any]) -> str:
+    """Return where a task is suspended: its innermost coroutines, which its own stack has not."""
+    frames: list[FrameType] = []
+    coroutine: Any = task.get_coro()
+    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+        frames.append(frame)
+        coroutine = coroutine.cr_await
+    lines = traceback.StackSummary.extract((frame, frame.f_lineno) for frame in frames[-3:])
+    return "".join(lines.format())

@@ -27,12 +27,6 @@ PATIENCE = 30.0
 
 
 @pytest.fixture
-def database(database_url: str) -> Generator[Database]:
-    with Database(database_url, pool_min=1, pool_max=4) as database:
-        yield database
-
-
-@pytest.fixture
 def waiting(database_url: str) -> Generator[Connection]:
     """A session that waits for tasks of every type."""
     with connect(database_url, autocommit=True) as conn:

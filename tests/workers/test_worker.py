@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -20,12 +20,6 @@ from taskdb.worker import Job, JobLostError, LoopBlockedError, Outcome, Retry, S
 
 PATIENCE = 30.0
 SHORT = timedelta(milliseconds=600)
-
-
-@pytest.fixture
-def database(database_url: str) -> Generator[Database]:
-    with Database(database_url, pool_min=1, pool_max=4) as database:
-        yield database
 
 
 def make(database: Database, *keys: str, **given: Any) -> None:
@@ -358,16 +352,21 @@ async def test_failing_hook_stops_nothing(
     assert "a hook of the worker failed" in caplog.text
 
 
-async def test_handler_that_returns_something_else_is_an_error(database: Database) -> None:
-    make(database, "A")
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("concurrency", {"concurrency": 0}),
+        ("poll", {"poll": timedelta(0)}),
+        ("agent", {"agent": ""}),
+        ("agent_type", {"agent_type": "a\0b"}),
+        ("lease", {"lease": timedelta(0)}),
+        ("lease", {"leases": {"reviewer": timedelta(days=9999)}}),
+    ],
+)
+def test_worker_that_could_not_claim_is_refused(
+    database: Database, field: str, given: dict[str, Any]
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Worker(database, print, **{"agent": "w", **given})
 
-    async def handle(job: Job) -> Any:
-        return 17
-
-    with pytest.raises(TypeError, match="not 17"):
-        await worker(database, handle).run()
-
-
-def test_worker_without_slots_is_refused(database: Database) -> None:
-    with pytest.raises(ValidationError, match="concurrency"):
-        Worker(database, print, agent="w", concurrency=0)
+    assert refused.value.field == field

@@ -1,0 +1,49 @@
+"""SIGTERM and SIGINT, which stop the workers of a process."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, Final
+
+__all__ = ["stopped_by_signals"]
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+# Of the workers that run in the main thread, where one loop runs at a time.
+_stops: Final[list[Callable[[], None]]] = []
+_before: Final[dict[signal.Signals, Any]] = {}
+
+
+@contextmanager
+def stopped_by_signals(stop: Callable[[], None]) -> Generator[None]:
+    """Have SIGTERM and SIGINT call *stop*, and that of each other worker of this process.
+
+    Only in the main thread, where Python handles signals; elsewhere nothing is done. When the
+    last worker has ended they are handled as before the first began.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    if not _stops:
+        for number in _SIGNALS:
+            _before[number] = signal.getsignal(number)
+            loop.add_signal_handler(number, _stop_all)
+    _stops.append(stop)
+    try:
+        yield
+    finally:
+        _stops.remove(stop)
+        if not _stops:
+            for number, handler in _before.items():
+                loop.remove_signal_handler(number)
+                signal.signal(number, handler or signal.SIG_DFL)
+            _before.clear()
+
+
+def _stop_all() -> None:
+    for stop in _stops:
+        stop()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
 
 import click
 from click.exceptions import Exit
@@ -16,7 +18,7 @@ from taskdb.cli.plans import FEWEST_TASKS, FULL_SIZE, plan_report
 from taskdb.cli.project import find_project
 from taskdb.cli.reports import FORMATS, github, paths_of, sarif
 from taskdb.database import connect, workspaces
-from taskdb.migrations import drift
+from taskdb.migrations import drift, foreign
 from taskdb.migrations import rehearsal as migration_check
 from taskdb.migrations.scratch import scratch_databases
 from taskdb.query import Queries
@@ -44,6 +46,18 @@ OTHER = "another package"
     "--workspace, against that. Default: those of [tool.taskdb] in pyproject.toml.",
 )
 @click.option(
+    "--migrations",
+    "folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The other package's migrations: NAME.sql with NAME.rollback.sql, or .up.sql, .down.sql.",
+)
+@click.option(
+    "--schema",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The file that builds what the other package's migrations build, for drift.",
+)
+@click.option(
     "--tasks",
     type=click.IntRange(FEWEST_TASKS, MOST_TASKS),
     default=FULL_SIZE,
@@ -67,6 +81,8 @@ def check(
     parts: tuple[str, ...],
     write: bool,
     packages: tuple[str, ...],
+    folder: Path | None,
+    file: Path | None,
     tasks: int,
     form: str,
     watch: bool,
@@ -85,7 +101,7 @@ def check(
     package they are those of the database.
 
     In a project whose pyproject.toml has a table [tool.taskdb], its packages are checked, with the
-    database it names.
+    database it names. Its migrations and its schema file are tried in scratch databases too.
 
     Exit status 1 if something was found.
 
@@ -97,7 +113,9 @@ def check(
         packages = project.packages
         parts = parts or project.checks if not write else parts
         target = Target(target.url or project.url, target.workspace or project.workspace)
-    chosen = _chosen(parts, write, packages)
+        folder, file = folder or project.migrations, file or project.schema
+    schema = Schema(folder, file) if packages else None
+    chosen = _chosen(parts, write, schema)
     of = [each for package in packages for each in queries_of(package)] or queries_of(None)
     findings: dict[str, list[object]] = {}
     of_queries, of_plans = None, None
@@ -106,7 +124,8 @@ def check(
         findings.update({part: list(found) for part, found in of_queries.findings.items()})
     if set(chosen) - set(OF_QUERIES):
         conninfo, _ = target.place()
-        findings.update({part: _OF_SCHEMA[part](conninfo) for part in chosen if part in _OF_SCHEMA})
+        of_schema = _OF_SCHEMA if schema is None else schema.checks()
+        findings.update({part: of_schema[part](conninfo) for part in chosen if part in OF_SCHEMA})
         if "plans" in chosen:
             of_plans = _plans_of(target, of) if packages else plan_report(conninfo, tasks)
             findings["plans"] = list(of_plans.findings)
@@ -125,13 +144,38 @@ def check(
         raise Exit(1)
 
 
-def _chosen(parts: tuple[str, ...], write: bool, packages: Collection[str]) -> Collection[str]:
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Sources of another package's schema: its migrations, and the file that builds the same."""
+
+    folder: Path | None
+    file: Path | None
+
+    def checks(self) -> dict[str, Callable[[str], list[object]]]:
+        """Return the parts that can be checked with them, each taking where to connect."""
+        found: dict[str, Callable[[str], list[object]]] = {}
+        folder, file = self.folder, self.file
+        if folder is not None and file is not None:
+            found["drift"] = lambda conninfo: [*foreign.check_drift(conninfo, folder, file)]
+        if folder is not None:
+            found["migrations"] = lambda conninfo: [*foreign.check_migrations(conninfo, folder)]
+        return found
+
+
+def _chosen(parts: tuple[str, ...], write: bool, schema: Schema | None) -> Collection[str]:
     """Return the parts to check. Raises `click.UsageError` for those that don't go together."""
     if write and set(parts) - set(OF_QUERIES):
         raise click.UsageError("--write goes with contract and expectations alone")
-    if packages and set(parts) & set(OF_SCHEMA):
-        raise click.UsageError("drift and migrations are taskdb's own; --package has neither")
-    return parts or (OF_QUERIES if write or packages else PARTS)
+    if schema is None:
+        return parts or (OF_QUERIES if write else PARTS)
+    possible = schema.checks()
+    for part in OF_SCHEMA:
+        if part in parts and part not in possible:
+            needs = "--migrations" if part == "migrations" else "--migrations and --schema"
+            raise click.UsageError(
+                f"{part} of another package needs {needs}, here or in [tool.taskdb]"
+            )
+    return parts or (OF_QUERIES if write else (*OF_QUERIES, *possible))
 
 
 def _check_queries(

@@ -78,7 +78,8 @@ def _write(conn: Connection[Any], package: str, queries: Queries, only_check: bo
         lacking.setdefault(area, []).append(statement)
     for area, statements in lacking.items() if not only_check else ():
         path = _module_of(package, area)
-        text = generated(conn, statements, path, _importing(package, queries))
+        importing = _importing(package, queries)
+        text = generated(conn, statements, path, importing, queries.types)
         path.write_text(text, encoding="utf-8")
         click.echo(f"{path}: {', '.join(each.name for each in statements)}")
     return sum(map(len, lacking.values()))

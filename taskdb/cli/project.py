@@ -3,7 +3,9 @@
 [tool.taskdb]
 packages = ["shop.queries"]         # whose queries, as --package
 url = "$SHOP_TEST_URL"              # the database to check with; or as it is
-checks = ["contract", "expectations", "plans"]
+checks = ["contract", "expectations", "plans", "drift", "migrations"]
+migrations = "migrations"           # a folder, for migrations and drift
+schema = "schema.sql"               # a file that builds the same, for drift
 """
 
 from __future__ import annotations
@@ -20,7 +22,14 @@ from taskdb.errors import DatabaseError
 __all__ = ["ProjectSettings", "find_project"]
 
 _FILE: Final = "pyproject.toml"
-_KEYS: Final = {"packages": list, "url": str, "checks": list, "workspace": str}
+_KEYS: Final = {
+    "packages": list,
+    "url": str,
+    "checks": list,
+    "workspace": str,
+    "migrations": str,
+    "schema": str,
+}
 _VARIABLE: Final = re.compile(r"\$(\w+)|\$\{(\w+)\}")
 
 
@@ -33,6 +42,8 @@ class ProjectSettings:
     checks: tuple[str, ...] = ()
     url: str | None = None
     workspace: str | None = None
+    migrations: Path | None = None
+    schema: Path | None = None
 
 
 def find_project(start: Path | None = None) -> ProjectSettings | None:
@@ -68,7 +79,21 @@ def _project(folder: Path, path: Path, table: dict[str, Any]) -> ProjectSettings
         tuple(cast("list[str]", table.get("checks", []))),
         None if url is None else _VARIABLE.sub(lambda found: _variable(path, found), url),
         table.get("workspace"),
+        _path(folder, path, table, "migrations"),
+        _path(folder, path, table, "schema"),
     )
+
+
+def _path(folder: Path, path: Path, table: dict[str, Any], key: str) -> Path | None:
+    if key not in table:
+        return None
+    named = folder / str(table[key])
+    if not named.exists():
+        raise DatabaseError(
+            f"{path}: [tool.taskdb] {key} = {table[key]!r} is not there",
+            hint="Name it from the folder of pyproject.toml",
+        )
+    return named
 
 
 def _variable(path: Path, found: re.Match[str]) -> str:

@@ -28,7 +28,18 @@ from taskdb.migrations.scripts import ScriptStatement, place, run_file, statemen
 from taskdb.places import SQL
 from taskdb.query._lexer import Kind, tokenize
 
-__all__ = ["SQL", "SchemaDifference", "Sides", "State", "build", "check", "read"]
+__all__ = [
+    "SQL",
+    "Mentions",
+    "SchemaDifference",
+    "Sides",
+    "Source",
+    "State",
+    "build",
+    "check",
+    "differences",
+    "read",
+]
 
 _WORDS = frozenset({Kind.IDENTIFIER, Kind.QUOTED_IDENTIFIER})
 
@@ -37,11 +48,12 @@ _WORDS = frozenset({Kind.IDENTIFIER, Kind.QUOTED_IDENTIFIER})
 class SchemaDifference:
     """One difference: the object, its aspect, and what each side has of it.
 
-    *aspect* is None where one side lacks the object. The places are ``file:line``, or None
-    where no statement of that side names the object.
+    *track* is the migration sequence, of another project the schema. *aspect* is None where one
+    side lacks the object. The places are ``file:line``, or None where no statement of that side
+    names the object.
     """
 
-    track: Track
+    track: str
     kind: str
     name: str
     aspect: str | None
@@ -49,16 +61,22 @@ class SchemaDifference:
     files: str | None
     migrations_where: str | None
     files_where: str | None
+    sides: tuple[str, str] = ("migrations/", "sql/")
+
+    @property
+    def where(self) -> str | None:
+        """The place to look at first."""
+        return self.files_where or self.migrations_where
 
     def __str__(self) -> str:
         what = f"{self.track}: {self.kind} {self.name}"
         if self.aspect is None:
-            sides = ("sql/", "migrations/") if self.migrations is None else ("migrations/", "sql/")
-            text = f"{what} is in {sides[0]} and not in {sides[1]}"
+            has, lacks = self.sides[::-1] if self.migrations is None else self.sides
+            text = f"{what} is in {has} and not in {lacks}"
         else:
             text = (
-                f"{what}: its {self.aspect} is {_value(self.migrations)} by migrations/, "
-                f"{_value(self.files)} by sql/"
+                f"{what}: its {self.aspect} is {_value(self.migrations)} by {self.sides[0]}, "
+                f"{_value(self.files)} by {self.sides[1]}"
             )
         places = [where for where in (self.migrations_where, self.files_where) if where]
         return f"{text} ({', '.join(places)})" if places else text
@@ -89,7 +107,9 @@ class Sides:
     ) -> None:
         self.migrated = migrated
         self.built = built
-        self._places = [_Places(track, folder, sql) for track in TRACKS]
+        self._places: dict[Track, Mentions] = {
+            track: _places_of(track, folder, sql) for track in TRACKS
+        }
 
     def compare(self) -> list[SchemaDifference]:
         """Every difference, `shared` first."""
@@ -99,8 +119,8 @@ class Sides:
         """Every difference between what was read of the two sides."""
         return [
             places.finding(found)
-            for places in self._places
-            for found in _differences(migrated[places.track], built[places.track])
+            for track, places in self._places.items()
+            for found in differences(migrated[track], built[track])
         ]
 
 
@@ -113,9 +133,10 @@ def read(conn: Connection[Any]) -> State:
     return state
 
 
-def _differences(
+def differences(
     migrated: tuple[schema.Objects, schema.Rows], built: tuple[schema.Objects, schema.Rows]
 ) -> Iterator[schema.Difference]:
+    """Yield where one schema differs from another: its objects, then its rows."""
     yield from schema.compare(migrated[0], built[0])
     yield from schema.compare_rows(migrated[1], built[1])
 
@@ -142,21 +163,33 @@ def _schema(track: Track) -> str:
     return workspaces.SHARED if track == "shared" else workspaces.DEFAULT
 
 
-class _Places:
-    """Places that mention an object: the last migration, the first statement of `sql/`."""
+def _places_of(track: Track, folder: Path, sql: Path) -> Mentions:
+    migrated = [
+        Source(migration.up.path, statement)
+        for migration in read_track(folder / track)
+        for statement in migration.up.statements
+    ]
+    built = [Source(path, statement) for path, statement in statements_of(sql / f"{track}.sql")]
+    return Mentions(track, migrated, built)
 
-    def __init__(self, track: Track, folder: Path, sql: Path) -> None:
-        self.track: Track = track
-        self.migrated = [
-            _Source(migration.up.path, statement)
-            for migration in read_track(folder / track)
-            for statement in migration.up.statements
-        ]
-        self.built = [
-            _Source(path, statement) for path, statement in statements_of(sql / f"{track}.sql")
-        ]
+
+class Mentions:
+    """Mentions that mention an object: the last migration, the first statement of `sql/`."""
+
+    def __init__(
+        self,
+        track: str,
+        migrated: Sequence[Source],
+        built: Sequence[Source],
+        sides: tuple[str, str] = ("migrations/", "sql/"),
+    ) -> None:
+        self.track = track
+        self.migrated = migrated
+        self.built = built
+        self.sides = sides
 
     def finding(self, found: schema.Difference) -> SchemaDifference:
+        """Return a difference with its places."""
         words = re.findall(r"\w+", found.name.partition("(")[0])
         return SchemaDifference(
             track=self.track,
@@ -167,11 +200,12 @@ class _Places:
             files=found.right,
             migrations_where=_where(words, reversed(self.migrated)),
             files_where=_where(words, self.built),
+            sides=self.sides,
         )
 
 
 @dataclass(frozen=True)
-class _Source:
+class Source:
     """A statement and its file."""
 
     path: Path
@@ -190,7 +224,7 @@ class _Source:
         return lines
 
 
-def _where(words: Sequence[str], sources: Iterable[_Source]) -> str | None:
+def _where(words: Sequence[str], sources: Iterable[Source]) -> str | None:
     """The first statement that has all the words, at the last of them."""
     for source in sources:
         if all(word in source.lines for word in words):

@@ -28,7 +28,9 @@ __all__ = [
     "Problems",
     "directive",
     "head_length",
+    "is_transactional",
     "read_head",
+    "read_loosely",
 ]
 
 LOCK_MODES = (
@@ -142,6 +144,29 @@ def read_head(text: str, number: str, findings: Problems) -> Head:
         check=fields["Check"][0] if "Check" in fields else "",
         breaking=_read_breaking(fields, findings),
         transactional=_read_transactional(fields, findings),
+    )
+
+
+def read_loosely(text: str, findings: Problems) -> Head | None:
+    """Read the head of another project's migration: only what it says is held to the rules.
+
+    Returns None where it does not say which locks it takes.
+    """
+    lines = text.split("\n")
+    fields = _head_fields(lines[: head_length(lines)], findings)
+    if "Locks" not in fields:
+        return None
+    clauses, line = fields["Locks"]
+    check, _ = fields.get("Check", ("", 0))
+    return Head("", _read_locks(clauses, line, findings), check, None, is_transactional(text))
+
+
+def is_transactional(text: str) -> bool:
+    """Return whether a file may run in a transaction; yoyo's directive says when it may not."""
+    lines = text.split("\n")
+    return not any(
+        re.fullmatch(r"--\s*transactional\s*:\s*false\s*", line, re.IGNORECASE)
+        for line in lines[: head_length(lines)]
     )
 
 

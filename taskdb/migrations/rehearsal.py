@@ -31,7 +31,7 @@ from taskdb.migrations.scratch import scratch_databases
 from taskdb.migrations.scripts import place
 from taskdb.queries.admin import locks as lock_queries
 
-__all__ = ["RehearsalFailure", "check"]
+__all__ = ["RehearsalFailure", "check", "differing", "expectation_failures"]
 
 WAIT_SECONDS = 60.0
 
@@ -130,7 +130,8 @@ class _Trial:
         for message in (*locks.undeclared(migration, taken), *locks.unknown(migration, taken)):
             hint = "Write the head's Locks: line as docs/migrations.md says"
             yield RehearsalFailure(migration.where, message, hint)
-        yield from self._try_expectation(migration)
+        workspaces.set_search_path(self.run.conn, self.run.schemas[track])
+        yield from expectation_failures(self.run.conn, migration)
         after = self.state()
         self.run.down(track, migration)
         rollback = place(migration.down.path, 1)
@@ -159,18 +160,16 @@ class _Trial:
         self.run.backends[track].before_commit = None
         return taken
 
-    def _try_expectation(self, migration: Migration) -> Iterator[RehearsalFailure]:
-        match = _EXPECTATION.fullmatch(migration.head.check)
-        if match is None:
-            return
-        schema_name = self.run.schemas["shared" if migration.track == "shared" else "workspace"]
-        workspaces.set_search_path(self.run.conn, schema_name)
-        got = _first_value(self.run.conn, match[1])
-        if got != match[2]:
-            message = f"its Check: line expects {match[2]} and gets {got}"
-            yield RehearsalFailure(
-                migration.where, message, "Mend the migration, or the expectation"
-            )
+
+def expectation_failures(conn: Connection[Any], migration: Migration) -> Iterator[RehearsalFailure]:
+    """Yield a failure if what the head's `Check:` line expects is not so."""
+    match = _EXPECTATION.fullmatch(migration.head.check)
+    if match is None:
+        return
+    got = _first_value(conn, match[1])
+    if got != match[2]:
+        message = f"its Check: line expects {match[2]} and gets {got}"
+        yield RehearsalFailure(migration.where, message, "Mend the migration, or the expectation")
 
 
 def _first_value(conn: Connection[Any], query: str) -> str:
@@ -184,11 +183,20 @@ def _first_value(conn: Connection[Any], query: str) -> str:
 def _differences(
     before: _Snapshot, after: _Snapshot, where: str, when: str, hint: str
 ) -> Iterator[RehearsalFailure]:
-    for (objects, rows), (objects_after, rows_after) in zip(before, after, strict=True):
-        for found in schema.compare(objects, objects_after):
-            yield RehearsalFailure(where, f"{when}, {_told(found)}", hint)
-        for found in schema.compare_rows(rows, rows_after):
-            yield RehearsalFailure(where, f"{when}, {_told(found)}", hint)
+    for one, other in zip(before, after, strict=True):
+        yield from differing(one, other, where, when, hint)
+
+
+def differing(
+    before: tuple[schema.Objects, schema.Rows],
+    after: tuple[schema.Objects, schema.Rows],
+    where: str,
+    when: str,
+    hint: str,
+) -> Iterator[RehearsalFailure]:
+    """Yield a failure for each difference between one schema's states."""
+    found = (*schema.compare(before[0], after[0]), *schema.compare_rows(before[1], after[1]))
+    yield from (RehearsalFailure(where, f"{when}, {_told(each)}", hint) for each in found)
 
 
 def _told(found: schema.Difference) -> str:

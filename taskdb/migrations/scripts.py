@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 _INCLUDE = re.compile(r"^\\ir[ \t]+(\S+)[ \t]*$", re.MULTILINE)
+# pg_dump guards its output with these; what it wrote is trusted here as any file is.
+_GUARD = re.compile(r"^\\(?:un)?restrict\b.*$", re.MULTILINE)
 _BLANK = frozenset({Kind.WHITESPACE, Kind.LINE_COMMENT, Kind.BLOCK_COMMENT})
 
 
@@ -141,7 +143,7 @@ def run_file(conn: Connection[Any], path: Path) -> None:
 
 def statements_of(path: Path) -> Iterator[tuple[Path, ScriptStatement]]:
     """The statements of a file, those of included files where their ``\\ir`` line stands."""
-    text = path.read_text(encoding="utf-8")
+    text = _GUARD.sub("", path.read_text(encoding="utf-8"))
     position = 0
     for match in _INCLUDE.finditer(text):
         yield from _own_statements(path, text, position, match.start())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Collection, Iterable, MutableSequence, Sequence
+from collections.abc import Collection, Iterable, Mapping, MutableSequence, Sequence
 from enum import Enum
 from typing import Annotated, Any, Final, Literal, NewType, Protocol, cast, get_args, get_origin
 
@@ -13,10 +13,12 @@ from taskdb.query.rules import Unset
 __all__ = [
     "LISTS",
     "NONE",
+    "OBJECTS",
     "Rule",
     "choices_of",
     "is_any",
     "is_class",
+    "is_typed_dict",
     "members",
     "spelled",
     "unwrapped",
@@ -24,6 +26,7 @@ __all__ = [
 
 NONE = type(None)
 LISTS: Final = (list, Sequence, MutableSequence, Collection, Iterable)
+OBJECTS: Final = (dict, Mapping)
 
 
 class Rule(Protocol):
@@ -88,6 +91,13 @@ def is_class(annotation: Any, *bases: type) -> bool:
     """Tell whether *annotation* means a class derived from one of *bases*."""
     meant, _ = unwrapped(annotation)
     return isinstance(meant, type) and issubclass(cast("type[Any]", meant), bases)
+
+
+def is_typed_dict(kind: Any) -> bool:
+    """Tell whether *kind* is a TypedDict, that of typing_extensions included."""
+    if not isinstance(kind, type) or not issubclass(cast("type[Any]", kind), dict):
+        return False
+    return hasattr(cast("type[Any]", kind), "__required_keys__")
 
 
 def is_any(annotation: Any) -> bool:

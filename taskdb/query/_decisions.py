@@ -149,6 +149,7 @@ class Decisions:
         self._not_found = not_found
         self._translate = translate
         self._index = {parameter.name: i for i, parameter in enumerate(parameters)}
+        self._arguments = {parameter.name: parameter.argument for parameter in parameters}
         self._switches = tuple(
             (parameter.name, index, UNSET if parameter.unsettable else None)
             for index, parameter in enumerate(parameters)
@@ -188,8 +189,9 @@ class Decisions:
             names = [term.name for term in condition.terms if not term.negated and not term.value]
             given = [name for name in names if name in present]
             if given and len(given) < len(names):
+                lacking = next(name for name in names if name not in present)
                 raise ValidationError(
-                    next(name for name in names if name not in present),
+                    self._arguments[lacking],
                     f"must be given together with {', '.join(given)}",
                     where=self.statement.source.where(condition.at),
                 )
@@ -203,7 +205,8 @@ class Decisions:
                 rule = f"has no effect without {term.fact}"
                 if term.negated:
                     rule = f"has no effect when {term.name} is given"
-                raise ValidationError(fact.partition("=")[0], rule, where=self.where)
+                argument = self._arguments[fact.partition("=")[0]]
+                raise ValidationError(argument, rule, where=self.where)
 
     def bind_row(
         self, number: int, row: Mapping[str, Any] | BatchRow[...]
@@ -372,7 +375,8 @@ class Decisions:
                 "A table changed under this connection's prepared statements. Roll back and run "
                 "the transaction again: they are prepared anew."
             )
-        error = self._translate(exc, where=where, parameters=plan.variant.parameters)
+        arguments = [self._arguments[name] for name in plan.variant.parameters]
+        error = self._translate(exc, where=where, parameters=arguments)
         if excerpt or error is exc:
             error.add_note(f"{self.name} at {where}{excerpt}")
         if error is exc:

@@ -23,10 +23,21 @@ from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
 from taskdb.query._annotations import NONE, Rule, is_any, is_class, members, spelled, unwrapped
+from taskdb.query._rowclasses import holds_rows
 from taskdb.query._types import encodes_json, is_sequence
 from taskdb.query.rules import Json, Naive, Size, Unset
 
-__all__ = ["Encoder", "RefusedError", "UnsupportedError", "encoder"]
+__all__ = [
+    "Encoder",
+    "RefusedError",
+    "UnsupportedError",
+    "accepting",
+    "apply",
+    "check_json",
+    "dump_json",
+    "encoder",
+    "kind_of",
+]
 
 INT8_MIN: Final = -(2**63)
 INT8_MAX: Final = 2**63 - 1
@@ -58,8 +69,15 @@ def encoder(annotation: Any, rules: tuple[Rule, ...] = ()) -> Encoder:
     for an annotation that does not say enough.
     """
     annotation, rules = unwrapped(annotation, rules)
+    if encodes_json(annotation) and holds_rows(annotation):
+        # Few queries need it.
+        from taskdb.query._documents import document, ruled
+
+        sizes = tuple(rule for rule in rules if isinstance(rule, Size))
+        others = tuple(rule for rule in rules if not isinstance(rule, Size))
+        return _composed(ruled(document(annotation), others), sizes, dump_json)
     if any(isinstance(rule, Json) for rule in rules):
-        return _composed(_accept_json, rules, _dump_json)
+        return _composed(_accept_json, rules, dump_json)
     kinds = [member for member in members(annotation) if member not in (NONE, Unset)]
     if not kinds:
         raise UnsupportedError("only None: there is no value to send")
@@ -77,7 +95,7 @@ def _single(annotation: Any, rules: tuple[Rule, ...]) -> Encoder:
     if is_sequence(annotation):
         return _sequence(annotation, rules)
     if encodes_json(annotation):
-        return _composed(_accept_object, rules, _dump_json)
+        return _composed(_accept_object, rules, dump_json)
     if not isinstance(origin, type) or is_any(origin):
         raise UnsupportedError(f"annotated {spelled(annotation)}, which says nothing to check")
     if is_class(origin, Enum):
@@ -103,7 +121,7 @@ def _composed(accept: Encoder, rules: tuple[Rule, ...], dump: Encoder | None) ->
 
     def encode(value: Any) -> Any:
         value = accept(value)
-        _apply(rules, value)
+        apply(rules, value)
         return value if dump is None else dump(value)
 
     return encode
@@ -114,13 +132,13 @@ def _bounded(inner: Encoder, sizes: Sequence[Size]) -> Encoder:
 
     def encode(value: Any) -> Any:
         encoded = inner(value)
-        _apply(sizes, encoded)
+        apply(sizes, encoded)
         return encoded
 
     return encode
 
 
-def _apply(rules: Iterable[Rule], value: Any) -> None:
+def apply(rules: Iterable[Rule], value: Any) -> None:
     for rule in rules:
         broken = rule.refuse(value)
         if broken:
@@ -140,13 +158,13 @@ def _any_of(encoders: Sequence[Encoder]) -> Encoder:
     return encode
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
     return type(value).__name__
 
 
 def _accept_str(value: Any) -> str:
     if not isinstance(value, str):
-        raise RefusedError(f"must be a str, not {_kind(value)}")
+        raise RefusedError(f"must be a str, not {kind_of(value)}")
     if "\0" in value:
         raise RefusedError("must not contain the NUL character")
     if not value.isascii():
@@ -159,7 +177,7 @@ def _accept_str(value: Any) -> str:
 
 def _accept_int(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise RefusedError(f"must be an int, not {_kind(value)}")
+        raise RefusedError(f"must be an int, not {kind_of(value)}")
     if not INT8_MIN <= value <= INT8_MAX:
         raise RefusedError(f"must be between {INT8_MIN} and {INT8_MAX}")
     return value
@@ -167,7 +185,7 @@ def _accept_int(value: Any) -> int:
 
 def _accept_float(value: Any) -> float:
     if not isinstance(value, float | int) or isinstance(value, bool):
-        raise RefusedError(f"must be a float, not {_kind(value)}")
+        raise RefusedError(f"must be a float, not {kind_of(value)}")
     try:
         return float(value)
     except OverflowError:
@@ -178,7 +196,7 @@ def _accept_decimal(value: Any) -> Decimal:
     if isinstance(value, int) and not isinstance(value, bool):
         return Decimal(value)
     if not isinstance(value, Decimal):
-        raise RefusedError(f"must be a Decimal, not {_kind(value)}")
+        raise RefusedError(f"must be a Decimal, not {kind_of(value)}")
     if value.is_snan():
         raise RefusedError("must not be a signalling NaN")
     return value
@@ -188,7 +206,7 @@ def _accept_uuid(value: Any) -> UUID:
     if isinstance(value, UUID):
         return value
     if not isinstance(value, str):
-        raise RefusedError(f"must be a UUID, not {_kind(value)}")
+        raise RefusedError(f"must be a UUID, not {kind_of(value)}")
     try:
         return UUID(value)
     except ValueError:
@@ -197,7 +215,7 @@ def _accept_uuid(value: Any) -> UUID:
 
 def _accept_datetime(value: Any) -> datetime:
     if not isinstance(value, datetime):
-        raise RefusedError(f"must be a datetime, not {_kind(value)}")
+        raise RefusedError(f"must be a datetime, not {kind_of(value)}")
     if value.tzinfo is UTC:
         return value
     if value.utcoffset() is None:
@@ -210,13 +228,13 @@ def _accept_datetime(value: Any) -> datetime:
 
 def _accept_date(value: Any) -> date:
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise RefusedError(f"must be a date, not {_kind(value)}")
+        raise RefusedError(f"must be a date, not {kind_of(value)}")
     return value
 
 
 def _accept_time(value: Any) -> time:
     if not isinstance(value, time):
-        raise RefusedError(f"must be a time, not {_kind(value)}")
+        raise RefusedError(f"must be a time, not {kind_of(value)}")
     if value.tzinfo is not None:
         # A column of type time would drop it without a word.
         raise RefusedError("must have no time zone")
@@ -225,7 +243,7 @@ def _accept_time(value: Any) -> time:
 
 def _accept_bytes(value: Any) -> bytes:
     if not isinstance(value, bytes | bytearray | memoryview):
-        raise RefusedError(f"must be bytes, not {_kind(value)}")
+        raise RefusedError(f"must be bytes, not {kind_of(value)}")
     return bytes(cast("bytes", value))
 
 
@@ -234,7 +252,7 @@ def _instance(cls: type[Any]) -> Encoder:
 
     def accept(value: Any) -> Any:
         if not isinstance(value, cls):
-            raise RefusedError(f"must be {article} {cls.__name__}, not {_kind(value)}")
+            raise RefusedError(f"must be {article} {cls.__name__}, not {kind_of(value)}")
         return value
 
     return accept
@@ -262,6 +280,12 @@ _SCALARS: Final[dict[Any, tuple[Encoder, Encoder | None]]] = {
     timedelta: (_instance(timedelta), _dump_timedelta),
     bytes: (_accept_bytes, None),
 }
+
+
+def accepting(cls: Any) -> Encoder | None:
+    """Return what checks a value of a class that has one form as text, and converts it to it."""
+    found = _SCALARS.get(cls)
+    return found and found[0]
 
 
 def _range(annotation: Any, rules: tuple[Rule, ...]) -> Encoder:
@@ -298,13 +322,13 @@ def _foreign(cls: type[Any], rules: tuple[Rule, ...]) -> Encoder:
 
 
 def _enum(cls: type[Enum], rules: tuple[Rule, ...]) -> Encoder:
-    by_value: dict[Any, Enum] = {(_kind(each.value), each.value): each for each in cls}
+    by_value: dict[Any, Enum] = {(kind_of(each.value), each.value): each for each in cls}
 
     def accept(value: Any) -> Enum:
         if isinstance(value, cls):
             return value
         try:
-            return by_value[_kind(value), value]
+            return by_value[kind_of(value), value]
         except (KeyError, TypeError):
             labels = ", ".join(str(member.value) for member in cls)
             raise RefusedError(f"must be one of {labels}") from None
@@ -313,11 +337,11 @@ def _enum(cls: type[Enum], rules: tuple[Rule, ...]) -> Encoder:
 
 
 def _literal(values: Sequence[Any], rules: tuple[Rule, ...]) -> Encoder:
-    encoders = {(_kind(value), value): encoder(type(value)) for value in values}
+    encoders = {(kind_of(value), value): encoder(type(value)) for value in values}
 
     def encode(value: Any) -> Any:
         try:
-            inner = encoders[_kind(value), value]
+            inner = encoders[kind_of(value), value]
         except (KeyError, TypeError):
             raise RefusedError(f"must be one of {', '.join(map(repr, values))}") from None
         return inner(value)
@@ -336,7 +360,7 @@ def _sequence(annotation: Any, rules: tuple[Rule, ...]) -> Encoder:
             raise UnsupportedError(f"annotated {spelled(annotation)}: items of one type are sent")
         arguments = arguments[:1]
     if encodes_json(annotation):
-        return _composed(_accept_array, rules, _dump_json)
+        return _composed(_accept_array, rules, dump_json)
     kinds = [member for member in members(arguments[0]) if member is not NONE]
     for kind in kinds:
         _check_item(kind)
@@ -347,7 +371,7 @@ def _sequence(annotation: Any, rules: tuple[Rule, ...]) -> Encoder:
 def _array(encode_item: Encoder, rules: tuple[Rule, ...], nullable: bool, nested: bool) -> Encoder:
     def encode(value: Any) -> str:
         items = _accept_items(value)
-        _apply(rules, items)
+        apply(rules, items)
         texts: list[str] = []
         for index, item in enumerate(items):
             if item is None and nullable:
@@ -376,11 +400,11 @@ def _check_item(annotation: Any) -> None:
 
 def _accept_items(value: Any) -> list[Any]:
     if isinstance(value, str | bytes | bytearray | memoryview | Mapping):
-        raise RefusedError(f"must be a list, not {_kind(value)}")
+        raise RefusedError(f"must be a list, not {kind_of(value)}")
     try:
         return list(value)
     except TypeError:
-        raise RefusedError(f"must be a list, not {_kind(value)}") from None
+        raise RefusedError(f"must be a list, not {kind_of(value)}") from None
 
 
 def _quoted(item: str | bytes) -> str:
@@ -395,24 +419,24 @@ def _quoted(item: str | bytes) -> str:
 
 def _accept_object(value: Any) -> dict[Any, Any]:
     if not isinstance(value, Mapping):
-        raise RefusedError(f"must be a dict, not {_kind(value)}")
+        raise RefusedError(f"must be a dict, not {kind_of(value)}")
     document = dict(cast("Mapping[Any, Any]", value))
-    _check_json(document, 0)
+    check_json(document, 0)
     return document
 
 
 def _accept_array(value: Any) -> list[Any]:
     items = _accept_items(value)
-    _check_json(items, 0)
+    check_json(items, 0)
     return items
 
 
 def _accept_json(value: Any) -> Any:
-    _check_json(value, 0)
+    check_json(value, 0)
     return value
 
 
-def _check_json(value: Any, depth: int) -> None:
+def check_json(value: Any, depth: int) -> None:
     """Refuse what jsonb cannot hold, and what an encoder would change without a word."""
     if isinstance(value, str):
         _accept_str(value)
@@ -427,7 +451,7 @@ def _check_json(value: Any, depth: int) -> None:
         if not INT8_MIN <= value <= UINT8_MAX:
             raise RefusedError("must not hold an integer beyond 64 bits")
     elif value is not None:
-        raise RefusedError(f"must not hold a {_kind(value)}, which JSON has no form for")
+        raise RefusedError(f"must not hold a {kind_of(value)}, which JSON has no form for")
 
 
 def _check_items(value: Any, depth: int) -> None:
@@ -436,9 +460,9 @@ def _check_items(value: Any, depth: int) -> None:
         try:
             if is_object:
                 if not isinstance(key, str):
-                    raise RefusedError(f"must have str keys, not {_kind(key)}")
+                    raise RefusedError(f"must have str keys, not {kind_of(key)}")
                 _accept_str(key)
-            _check_json(item, depth)
+            check_json(item, depth)
         except RefusedError as refused:
             step = f".{key}" if is_object else f"[{key}]"
             raise RefusedError(refused.rule, _printable(step) + refused.at) from None
@@ -454,7 +478,7 @@ def _printable(step: str) -> str:
     return step if step.isprintable() else ascii(step)[1:-1]
 
 
-def _dump_json(value: Any) -> str:
+def dump_json(value: Any) -> str:
     try:
         return orjson.dumps(value).decode()
     except TypeError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -24,13 +23,13 @@ from psycopg.pq import Format
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
-from taskdb.query._annotations import is_class, members, spelled, unwrapped
+from taskdb.query._annotations import OBJECTS, is_class, is_typed_dict, members, spelled, unwrapped
 from taskdb.query._conversions import MisreadError, read_whole, whole
-from taskdb.query._types import OBJECTS
 from taskdb.query.rules import Naive
 
 __all__ = [
     "READ_AS",
+    "SHOWN",
     "Decode",
     "Leaves",
     "Prepare",
@@ -49,7 +48,7 @@ Decode: TypeAlias = Callable[[Any], Any]
 # Makes the function that decodes, for one result.
 Prepare: TypeAlias = "Callable[[Leaves], Decode]"
 _TYPES: Final = psycopg.adapters.types
-_SHOWN: Final = 80
+SHOWN: Final = 80
 # By which type psycopg reads the text of a class, if not Python alone does.
 READ_AS: Final[dict[Any, str]] = {
     date: "date",
@@ -102,14 +101,14 @@ def is_leaf(annotation: Any) -> bool:
         or origin is Literal
         or is_class(meant, Enum)
         or origin in OBJECTS
-        or typing.is_typeddict(meant)
+        or is_typed_dict(meant)
     )
 
 
 def other(value: Any, annotation: Any, cause: Exception | None = None) -> MisreadError:
     why = f": {cause}" if isinstance(cause, psycopg.Error) else ""
     return MisreadError(
-        repr(value)[:_SHOWN],
+        repr(value)[:SHOWN],
         f"which is no {spelled(annotation)}{why}",
         "Annotate what it is, or let the statement return what is annotated",
     )
@@ -160,7 +159,7 @@ def member_of(values: Mapping[Any, Any], annotation: Any) -> Decode:
             return values[value]
         except KeyError:
             raise MisreadError(
-                repr(value)[:_SHOWN],
+                repr(value)[:SHOWN],
                 f"which {spelled(annotation)} does not have",
                 "Add it there, or correct the data",
             ) from None

@@ -9,7 +9,6 @@ psycopg reads them) is bound to it once for each result, so no row looks at an a
 from __future__ import annotations
 
 import json
-import typing
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
@@ -17,16 +16,26 @@ from typing import Any, cast, get_args, get_origin
 
 import psycopg
 
-from taskdb.query._annotations import LISTS, NONE, is_any, is_class, members, spelled, unwrapped
+from taskdb.query._annotations import (
+    LISTS,
+    NONE,
+    OBJECTS,
+    is_any,
+    is_class,
+    is_typed_dict,
+    members,
+    spelled,
+    unwrapped,
+)
 from taskdb.query._conversions import MisreadError, whole
+from taskdb.query._insides import are_addresses, holds_decimals
 from taskdb.query._leaves import (
-    READ_AS,
+    SHOWN,
     Decode,
     Leaves,
     Prepare,
     compose,
     fixed,
-    is_leaf,
     json_leaf,
     member_of,
     of_kind,
@@ -36,27 +45,25 @@ from taskdb.query._leaves import (
 )
 from taskdb.query._literals import is_array, read_array, read_composite
 from taskdb.query._rowclasses import (
-    UnsupportedResultError,
     column_name,
     constructor_fields,
     holds_rows,
     is_row_class,
+    optional_keys,
     row_class,
 )
-from taskdb.query._types import OBJECTS, ServerType, TypeKind, is_json, is_sequence, item_of
+from taskdb.query._types import ServerType, TypeKind, is_json, is_sequence, item_of
 
-__all__ = ["Leaves", "Nested", "refuse_unreadable_fields"]
-
-
-# What is annotated
+__all__ = ["Leaves", "Nested"]
 
 
 class Nested:
     """An annotation that means a class for rows, or a list of them."""
 
     def __init__(self, annotation: Any) -> None:
-        self._annotation = next(each for each in members(annotation) if row_class(each))
-        self._is_exact = _holds_decimals(self._annotation)
+        kinds = [each for each in members(annotation) if each is not NONE]
+        self._annotation = annotation if len(kinds) > 1 else kinds[0]
+        self._is_exact = holds_decimals(self._annotation)
 
     def needs_text(self, of: ServerType) -> bool:
         """Tell whether JSON is read from its text, as psycopg would round its numbers."""
@@ -71,59 +78,6 @@ class Nested:
         return _document(self._annotation) if self._is_exact else _from_json(self._annotation)
 
 
-def refuse_unreadable_fields(annotation: Any, at: str, around: tuple[type, ...] = ()) -> None:
-    """Refuse rows in rows of which a field says too little. *at* is the way that leads there.
-
-    Raises UnsupportedResultError with the way, the rule and the remedy.
-    """
-    kinds = [each for each in members(annotation) if each is not NONE]
-    if not around and not any(row_class(each) for each in kinds):
-        return
-    if len(kinds) != 1 and not _are_addresses(kinds):
-        raise UnsupportedResultError(
-            f"{at} may be one of several types ({spelled(annotation)}), and what is inside a "
-            "column does not say which it is: annotate one"
-        )
-    kind = kinds[0]
-    if is_sequence(kind, LISTS):
-        if not get_args(unwrapped(kind)[0]):
-            raise UnsupportedResultError(f"{at} does not say what is in the list: list[...]")
-        if not is_any(item_of(kind)):
-            refuse_unreadable_fields(item_of(kind), f"{at}[]", around or (NONE,))
-        return
-    meant, _ = unwrapped(kind)
-    if not is_row_class(meant):
-        if not is_json(kind) and not is_leaf(kind):
-            raise UnsupportedResultError(
-                f"{at} is annotated {spelled(kind)}, which is not read from inside a column: "
-                "annotate what it holds, or str"
-            )
-        return
-    if meant in around:
-        raise UnsupportedResultError(
-            f"{at} holds {meant.__qualname__} in itself, and rows in rows are as deep as they are "
-            "written: give the inner ones a class of their own"
-        )
-    for name, inner, _ in constructor_fields(meant):
-        refuse_unreadable_fields(inner, f"{at}.{name}", (*around, meant))
-
-
-def _are_addresses(kinds: Sequence[Any]) -> bool:
-    return len({READ_AS.get(unwrapped(each)[0], each) for each in kinds}) == 1
-
-
-def _holds_decimals(annotation: Any) -> bool:
-    for kind in members(annotation):
-        meant, _ = unwrapped(kind)
-        if meant is Decimal:
-            return True
-        if is_sequence(kind, LISTS) and _holds_decimals(item_of(kind)):
-            return True
-        if is_row_class(meant) and any(_holds_decimals(a) for _, a, _ in constructor_fields(meant)):
-            return True
-    return False
-
-
 def _alone(annotation: Any) -> tuple[Any, bool]:
     """The one annotation beside None, and whether None is there."""
     kinds = members(annotation)
@@ -135,9 +89,10 @@ def _alone(annotation: Any) -> tuple[Any, bool]:
 
 
 def _from_text(annotation: Any) -> Prepare:
-    kind, _ = _alone(annotation)
-    if is_json(kind):
-        return _document(kind)
+    kinds = [each for each in members(annotation) if each is not NONE]
+    kind = kinds[0]
+    if is_json(kind) or (len(kinds) > 1 and not are_addresses(kinds)):
+        return _document(annotation)
     meant, _ = unwrapped(kind)
     if is_sequence(kind, LISTS):
         return _list_of_text(kind)
@@ -145,8 +100,8 @@ def _from_text(annotation: Any) -> Prepare:
         from_text = _Constructor(meant, _from_text).of_text
         from_document = _document(kind)
         return lambda leaves: _either(from_text(leaves), from_document(leaves), "(")
-    if (get_origin(meant) or meant) in OBJECTS or typing.is_typeddict(meant):
-        return _document(kind)
+    if (get_origin(meant) or meant) in OBJECTS or is_typed_dict(meant):
+        return _document(annotation)
     return text_leaf(kind)
 
 
@@ -163,9 +118,11 @@ def _either(read: Decode, read_document: Decode, sign: str) -> Decode:
 
 def _document(annotation: Any) -> Prepare:
     prepare = _from_json(annotation)
-    parse_float = Decimal if _holds_decimals(annotation) else float
+    parse_float = Decimal if holds_decimals(annotation) else float
 
-    def parse(text: str | bytes) -> Any:
+    def parse(text: Any) -> Any:
+        if not isinstance(text, str | bytes):
+            return text  # Of an array of JSON, psycopg parses the items.
         try:
             return json.loads(text, parse_float=parse_float)
         except ValueError:
@@ -242,18 +199,110 @@ def _unreadable(annotation: Any) -> tuple[type[Exception], ...]:
 def _from_json(annotation: Any) -> Prepare:
     if is_any(annotation):
         return fixed(without_decimals)
-    kind, _ = _alone(annotation)
+    kinds = [each for each in members(annotation) if each is not NONE]
+    if len(kinds) > 1 and not are_addresses(kinds):
+        return _first_of([_from_json(each) for each in kinds], annotation)
+    kind = kinds[0]
     meant, _ = unwrapped(kind)
-    if is_json(kind):
+    if is_any(meant) or (is_json(kind) and row_class(kind) is None):
         return fixed(without_decimals)
     if is_sequence(kind, LISTS):
         prepare = _from_json(item_of(kind))
         return lambda leaves: _items(kind, prepare(leaves))
+    if is_typed_dict(meant):
+        return _dictionary(meant)
     if is_row_class(meant):
         return _Constructor(meant, _from_json).of_object
-    if (get_origin(meant) or meant) in OBJECTS or typing.is_typeddict(meant):
-        return fixed(compose(without_decimals, of_kind((dict,), kind)))
+    if (get_origin(meant) or meant) in OBJECTS:
+        return _mapping(kind)
     return json_leaf(kind)
+
+
+def _first_of(prepared: Sequence[Prepare], annotation: Any) -> Prepare:
+    """Read a value that is one of several, none of which another could be taken for."""
+
+    def bound(leaves: Leaves) -> Decode:
+        reads = [prepare(leaves) for prepare in prepared]
+
+        def decode(value: Any) -> Any:
+            for read in reads:
+                try:
+                    return read(value)
+                except (MisreadError, ValueError, TypeError):
+                    continue
+            raise other(value, annotation)
+
+        return decode
+
+    return bound
+
+
+def _mapping(kind: Any) -> Prepare:
+    """Read a `dict`; its values are looked at where they are classes, or dicts of their own."""
+    check = of_kind((dict,), kind)
+    if row_class(kind) is None:
+        return fixed(compose(without_decimals, check))
+    item = get_args(unwrapped(kind)[0])[-1]
+    prepare, nullable = _from_json(item), NONE in members(item)
+
+    def bound(leaves: Leaves) -> Decode:
+        read = prepare(leaves)
+        return lambda value: {
+            key: _read_key(key, each, read, nullable=nullable, named=spelled(kind))
+            for key, each in check(value).items()
+        }
+
+    return bound
+
+
+def _dictionary(cls: type) -> Prepare:
+    """Read a TypedDict: the keys that it needs are there, and each value is what is annotated.
+
+    A key that the class does not have is passed over: a newer version may have written it.
+    """
+    optional = optional_keys(cls)
+    prepared = [
+        (name, _from_json(annotation), NONE in members(annotation) or is_any(annotation))
+        for name, annotation, _ in constructor_fields(cls)
+    ]
+    check = of_kind((dict,), cls)
+
+    def bound(leaves: Leaves) -> Decode:
+        fields = [(name, prepare(leaves), nullable) for name, prepare, nullable in prepared]
+
+        def decode(value: Any) -> Any:
+            found = dict(check(value))
+            for name, read, nullable in fields:
+                if name in found:
+                    named = f"{cls.__qualname__}.{name}"
+                    found[name] = _read_key(name, found[name], read, nullable=nullable, named=named)
+                elif name not in optional:
+                    raise MisreadError(
+                        repr(value)[:SHOWN],
+                        f"which has no key {name}, as {cls.__qualname__} needs",
+                        "Annotate the key NotRequired, or complete the document",
+                    )
+            return found
+
+        return decode
+
+    return bound
+
+
+def _read_key(key: str, value: Any, read: Decode, *, nullable: bool, named: str) -> Any:
+    if value is None:
+        if nullable:
+            return None
+        raise MisreadError(
+            "JSON's null",
+            f"but {named} is not Optional",
+            "Annotate it with | None, or correct the document",
+            f".{key}",
+        )
+    try:
+        return read(value)
+    except MisreadError as exc:
+        raise exc.inside(f".{key}") from None
 
 
 # Composites that psycopg was told of: their fields are values already

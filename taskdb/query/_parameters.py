@@ -11,6 +11,7 @@ from uuid import UUID
 
 from taskdb.query._annotations import NONE, is_class, members, unwrapped
 from taskdb.query._encoding import Encoder, RefusedError, UnsupportedError, encoder
+from taskdb.query._rowclasses import column_name
 from taskdb.query.errors import ValidationError
 from taskdb.query.rules import UNSET, Unset
 
@@ -21,18 +22,25 @@ __all__ = ["Parameter", "binder", "checker", "parameters_of", "row_binder"]
 class Parameter:
     """One parameter of a stub: what it may be, and how it is sent.
 
-    `nullable` and `unsettable` say whether its annotation has None and Unset; `is_key` whether
-    its value may be named in a message ("no row for key='T-1'"); `is_flag` whether it is a bool
-    that only keeps lines.
+    `name` is the statement's, `argument` the function's: `class_` for `:class`, which is a keyword
+    of Python. `nullable` and `unsettable` say whether its annotation has None and Unset; `is_key`
+    whether its value may be named in a message ("no row for key='T-1'"); `is_flag` whether it is
+    a bool that only keeps lines.
     """
 
     name: str
+    argument: str
     annotation: Any
     nullable: bool
     unsettable: bool
     is_key: bool
     encode: Encoder
     is_flag: bool = False
+
+    def named_in(self, names: Collection[str]) -> Parameter:
+        """Return it under the name that a statement has among its *names*."""
+        name = column_name(self.name)
+        return self if self.name in names or name not in names else replace(self, name=name)
 
     def as_flag(self) -> Parameter:
         """Return it as one that is not sent and only keeps lines: for False they are left out."""
@@ -49,7 +57,8 @@ class Parameter:
 
         None and UNSET pass where the annotation has them.
         """
-        name, nullable, unsettable, encode = self.name, self.nullable, self.unsettable, self.encode
+        name, nullable, unsettable = self.argument, self.nullable, self.unsettable
+        encode = self.encode
 
         def convert(value: Any) -> Any:
             if value is None:
@@ -99,6 +108,7 @@ def _named(name: str, annotation: Any) -> Parameter:
         raise UnsupportedError(f"{name} is {exc}") from None
     return Parameter(
         name=name,
+        argument=name,
         annotation=annotation,
         nullable=NONE in kinds,
         unsettable=Unset in kinds,
@@ -127,7 +137,7 @@ def binder(
     for index, parameter in enumerate(parameters):
         names[f"__convert{index}"] = parameter.converter(where)
     signature = ", ".join(_declarations(inspect.signature(function), names))
-    values = "".join(f"__convert{index}({each.name}), " for index, each in enumerate(parameters))
+    values = "".join(f"__convert{i}({each.argument}), " for i, each in enumerate(parameters))
     source = f"def {function.__name__}({signature}):\n    return ({values})\n"
     exec(compile(source, f"<arguments of {function.__name__}>", "exec"), names)
     bind: Callable[..., tuple[Any, ...]] = names[function.__name__]

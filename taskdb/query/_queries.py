@@ -24,11 +24,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Annotated, Any, Final, ParamSpec, TypeVar, overload
 
 from psycopg import Connection
 
-from taskdb.query._annotations import choices_of, members, spelled, unwrapped
+from taskdb.query._annotations import NONE, choices_of, is_any, members, spelled, unwrapped
 from taskdb.query._decisions import made, place_of
 from taskdb.query._encoding import UnsupportedError
 from taskdb.query._parameters import Parameter, parameters_of
@@ -37,6 +37,7 @@ from taskdb.query._query import Query
 from taskdb.query._results import Cardinality, Result, UnsupportedResultError, result_of
 from taskdb.query._statements import Condition, SourceFile, Statement, Term
 from taskdb.query.errors import QueryDefinitionError, TaskdbError
+from taskdb.query.rules import Json
 from taskdb.query.translation import ConstraintRule, Translator, Understand
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ class Queries:
 
     *errors*, *constraints* and *real_name* are the project's words for what its database
     refuses: see `taskdb.query.translation`. *configure* registers types with a psycopg connection,
-    as the service does with its own: the check must know of them.
+    as the service does with its own: the check must know of them. *types* names once what a type
+    of the server or a table's column is in Python, `{"email": Email, "orders.address": Address}`:
+    `taskdb generate` writes it, and `taskdb check` refuses another annotation.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Queries:
         constraints: Mapping[str, ConstraintRule] = MappingProxyType({}),
         real_name: Callable[[str], str] = str,
         configure: Callable[[Connection[Any]], object] | None = None,
+        types: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         if not re.fullmatch(r"[\w.-]+", name):
             raise ValueError(f"{name!r} does not fit into a comment: use letters, digits, - _ .")
@@ -91,6 +95,9 @@ class Queries:
         )
         self._translator = Translator(errors, constraints, real_name)
         self.configure = configure
+        self.types = types
+        for declared in types.items():
+            _refuse_named_type(*declared)
         self._package = package
         self._files: dict[str, dict[str, Statement]] = {}
         self._queries: dict[str, Query[Any, Any]] = {}
@@ -188,6 +195,7 @@ class Queries:
         area = file or function.__module__.rpartition(".")[2]
         statement = self._statement(function, area)
         parameters, result = _described(function, statement)
+        parameters = [each.named_in(statement.names) for each in parameters]
         parameters = [each.as_flag() if _is_flag(each, statement) else each for each in parameters]
         _check_parameters(function, statement, parameters)
         if not_found and result.cardinality in (Cardinality.MANY, Cardinality.AT_MOST_ONE):
@@ -207,6 +215,7 @@ class Queries:
             result=result,
             not_found=not_found,
             translate=self._translator.translate,
+            types=self.types,
         )
         self._queries[query.name] = query
         return query
@@ -242,6 +251,26 @@ def _label(folder: Path | Traversable) -> str:
     if isinstance(folder, Path):
         return "/".join(folder.absolute().parts[-2:])
     return folder.name
+
+
+# A type, `schema.type`, `table.column` or `schema.table.column`; a part may stand in quotes.
+_NAMED_TYPE: Final = re.compile(r'(?:[^\W\d][\w$ ]*|"[^"]+")(?:\.(?:[^\W\d][\w$]*|"[^"]+")){0,2}')
+
+
+def _refuse_named_type(name: str, annotation: Any) -> None:
+    """Raise QueryDefinitionError for an entry of `types` by which nothing could be read."""
+    problem = None
+    if not _NAMED_TYPE.fullmatch(name):
+        problem = "which is no name of a type, such as email, or of a column, such as orders.total"
+    elif NONE in members(annotation) or is_any(annotation):
+        problem = f"as {spelled(annotation)}, but each column has a NULL of its own: name the rest"
+    else:
+        try:
+            result_of(list[Annotated[annotation, Json()]])
+        except UnsupportedResultError as exc:
+            problem = f"as {exc}"
+    if problem:
+        raise QueryDefinitionError(f"types= names {name!r}, {problem}", hint="Correct types=")
 
 
 def _similar(name: str, names: Iterable[str]) -> str:

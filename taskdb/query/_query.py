@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import (
     AsyncGenerator,
     Callable,
@@ -14,6 +13,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from types import MappingProxyType
 from typing import Any, Final, Generic, ParamSpec, TypeVar, cast, overload
 
 from psycopg import AsyncConnection, Connection
@@ -31,8 +31,33 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-# Of a line in help().
-_WIDTH: Final = 100
+# `__doc__` is made when it is asked for.
+_ASSIGNED: Final = tuple(name for name in functools.WRAPPER_ASSIGNMENTS if name != "__doc__")
+
+
+class _Documentation:
+    """`__doc__`: of the class its own, of a query made when somebody asks."""
+
+    def __init__(self, of_class: str | None) -> None:
+        self._of_class = of_class
+
+    def __get__(self, query: Query[Any, Any] | None, owner: object) -> str | None:
+        if query is None:
+            return self._of_class
+        from taskdb.query._help import documentation
+
+        return documentation(query)
+
+
+class _Signature:
+    """`__signature__`: of a query as it is called; the class has none."""
+
+    def __get__(self, query: Query[Any, Any] | None, owner: object) -> object:
+        if query is None:
+            return None
+        from taskdb.query._help import signature_of
+
+        return signature_of(query.function)
 
 
 class Query(Generic[P, R]):
@@ -40,14 +65,18 @@ class Query(Generic[P, R]):
 
     Call it with a psycopg connection and the stub's arguments; with an AsyncConnection the
     result is awaited. `name` is "tasks.list_tasks", `where` its place in the `.sql` file, `mark`
-    the comment in each of its texts, and `statement`, `parameters` and `result` are what
-    `taskdb check` compares with the database.
+    the comment in each of its texts, and `statement`, `parameters`, `result` and the package's
+    `types` are what `taskdb check` compares with the database.
 
     Every call may raise ValidationError for an argument, NotFoundError (or what `not_found=`
     named) and TooManyRowsError for the number of rows, QueryDefinitionError where columns and
     return type do not fit, what the `Queries` make of a server's error, and
     psycopg's own errors with a note of the file, line and column.
     """
+
+    # For help(), inspect and editors: what one writes to call it.
+    __doc__ = cast("str | None", _Documentation(__doc__))
+    __signature__ = _Signature()
 
     def __init__(
         self,
@@ -60,16 +89,15 @@ class Query(Generic[P, R]):
         result: Result,
         not_found: type[Exception] | None,
         translate: Callable[..., Exception],
+        types: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, _ASSIGNED)
         self.function = function
         self.statement = statement
         self.name = f"{area}.{statement.name}"
-        # For help(), inspect and editors: what one writes to call it.
-        self.__signature__ = _with_connection(inspect.signature(function))
-        self.__doc__ = _documentation(function, self.__signature__, statement.where)
         self.parameters = tuple(parameters)
         self.result = result
+        self.types = types
         self.mark = f"/* {application}:{self.name} */"
         self._bind = binder(function, parameters, statement.where)
         self._decisions = Decisions(
@@ -129,7 +157,9 @@ class Query(Generic[P, R]):
         the values of those that choose: `list_tasks.sql(by="title")`.
         Raises ValueError for a name or value without a line.
         """
-        return self.statement.variant(self.statement.facts(present), self.mark).text
+        names = {each.argument: each.name for each in self.parameters}
+        given = {names.get(argument, argument): value for argument, value in present.items()}
+        return self.statement.variant(self.statement.facts(given), self.mark).text
 
     @overload
     def __call__(self, conn: Connection[Any], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
@@ -160,7 +190,7 @@ class Query(Generic[P, R]):
     ) -> AsyncGenerator[T, None]: ...
     def stream(
         self: Query[P, list[T]],
-        conn: Connection[Any] | AsyncConnection[Any],
+        conn: Connection[Any] | AsyncConnection[Any] = cast("Any", None),  # noqa: B008
         /,
         *args: P.args,
         **kwargs: P.kwargs,
@@ -172,6 +202,7 @@ class Query(Generic[P, R]):
         iteration's transaction they are committed at its end, also if it is left early, and undone
         if it fails. Close the iterator (or exhaust it) before the transaction ends.
         """
+        _refuse_stranger(conn, f"{self.name}.stream")
         if self.result.cardinality is not Cardinality.MANY:
             raise TypeError(f"{self.name} returns no list: there is nothing to stream")
         self._decisions.refuse_copy()
@@ -179,7 +210,6 @@ class Query(Generic[P, R]):
             raise TypeError(f"{self.name} writes, and a cursor only reads: call it without .stream")
         if isinstance(conn, Connection):
             return stream(self._decisions, conn, self._bind(*args, **kwargs))
-        _refuse_stranger(conn, self.name)
         return stream_async(self._decisions, conn, self._bind(*args, **kwargs))
 
     def row(self, *args: P.args, **kwargs: P.kwargs) -> BatchRow[P]:
@@ -196,8 +226,8 @@ class Query(Generic[P, R]):
     ) -> Coroutine[Any, Any, list[R]]: ...
     def batch(
         self,
-        conn: Connection[Any] | AsyncConnection[Any],
-        rows: Iterable[Mapping[str, Any] | BatchRow[P]],
+        conn: Connection[Any] | AsyncConnection[Any] = cast("Any", None),  # noqa: B008
+        rows: Iterable[Mapping[str, Any] | BatchRow[P]] = (),
         /,
     ) -> list[R] | Coroutine[Any, Any, list[R]]:
         """Run the statement once for each of *rows*: `row(...)`, or parameters with arguments.
@@ -209,11 +239,11 @@ class Query(Generic[P, R]):
         ran before it is the transaction's to undo (on an autocommit connection the whole
         pipeline is one transaction).
         """
+        _refuse_stranger(conn, f"{self.name}.batch")
         self._decisions.refuse_copy()
         bound = [self._decisions.bind_row(number, row) for number, row in enumerate(rows, 1)]
         if isinstance(conn, Connection):
             return batch(self._decisions, conn, bound)
-        _refuse_stranger(conn, self.name)
         return batch_async(self._decisions, conn, bound)
 
     @overload
@@ -223,7 +253,10 @@ class Query(Generic[P, R]):
         self, conn: AsyncConnection[Any], rows: Iterable[Any], /
     ) -> Coroutine[Any, Any, int]: ...
     def copy(
-        self, conn: Connection[Any] | AsyncConnection[Any], rows: Iterable[Any], /
+        self,
+        conn: Connection[Any] | AsyncConnection[Any] = cast("Any", None),  # noqa: B008
+        rows: Iterable[Any] = (),
+        /,
     ) -> int | Coroutine[Any, Any, int]:
         """Send *rows* through `copy t (a, b) from stdin`; return how many there were.
 
@@ -231,50 +264,18 @@ class Query(Generic[P, R]):
         is checked against the stub's annotation on its way; a refused one ends the copy, and
         the transaction with it.
         """
+        _refuse_stranger(conn, f"{self.name}.copy")
         if self.statement.copy_columns is None:
             raise TypeError(f"{self.name} is no copy statement")
         if isinstance(conn, Connection):
             return copy(self._decisions, conn, rows)
-        _refuse_stranger(conn, self.name)
         return copy_async(self._decisions, conn, rows)
 
 
 def _refuse_stranger(conn: object, name: str) -> None:
-    if not isinstance(conn, AsyncConnection):
+    if not isinstance(conn, Connection | AsyncConnection):
         given = "nothing" if conn is None else f"a {type(conn).__name__}"
         raise TypeError(
             f"{name}(conn, ...) runs on a psycopg connection, not on {given}; "
             f"one of a Database comes from: with database.connection() as conn"
         )
-
-
-def _with_connection(signature: inspect.Signature) -> inspect.Signature:
-    conn = inspect.Parameter(
-        "conn", inspect.Parameter.POSITIONAL_ONLY, annotation="Connection | AsyncConnection"
-    )
-    return signature.replace(parameters=[conn, *signature.parameters.values()])
-
-
-def _documentation(function: Callable[..., Any], signature: inspect.Signature, where: str) -> str:
-    """Return the docstring with the signature before it, and the place of the SQL behind."""
-    written = [_written(each) for each in signature.parameters.values()]
-    written.insert(1, "/")
-    kinds = [each.kind for each in signature.parameters.values()]
-    if inspect.Parameter.KEYWORD_ONLY in kinds:
-        written.insert(kinds.index(inspect.Parameter.KEYWORD_ONLY) + 1, "*")
-    returns = _annotation(signature.return_annotation)
-    head = f"{function.__name__}({', '.join(written)}) -> {returns}"
-    if len(head) > _WIDTH:
-        lines = "".join(f"    {each},\n" for each in written)
-        head = f"{function.__name__}(\n{lines}) -> {returns}"
-    doc = inspect.getdoc(function) or ""
-    return "\n\n".join(filter(None, (head, doc, f"SQL: {where}")))
-
-
-def _written(parameter: inspect.Parameter) -> str:
-    default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
-    return f"{parameter.name}: {_annotation(parameter.annotation)}{default}"
-
-
-def _annotation(annotation: Any) -> str:
-    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)

@@ -191,7 +191,7 @@ def _row(annotation: Any) -> tuple[type | None, tuple[Field, ...]]:
 def _refuse_unreadable(annotation: Any, at: str) -> None:
     if holds_rows(annotation):
         # Few queries need it.
-        from taskdb.query._nesting import refuse_unreadable_fields
+        from taskdb.query._insides import refuse_unreadable_fields
 
         refuse_unreadable_fields(annotation, at)
 

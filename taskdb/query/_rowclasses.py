@@ -13,7 +13,17 @@ import keyword
 import typing
 from typing import Any, Final, cast, get_args, get_origin
 
-from taskdb.query._annotations import LISTS, NONE, is_any, members, spelled, unwrapped
+from taskdb.query._annotations import (
+    LISTS,
+    NONE,
+    OBJECTS,
+    is_any,
+    is_typed_dict,
+    members,
+    spelled,
+    unwrapped,
+)
+from taskdb.query.rules import Json
 
 __all__ = [
     "UnsupportedResultError",
@@ -22,8 +32,10 @@ __all__ = [
     "constructor_fields",
     "field_name",
     "holds_rows",
+    "is_document_class",
     "is_row_class",
     "mark_of",
+    "optional_keys",
     "refuse_no_result",
     "row_class",
 ]
@@ -62,15 +74,20 @@ def _own(cls: Any, attribute: str) -> Any:
     return getattr(cls, attribute, None)
 
 
+def is_document_class(kind: Any) -> bool:
+    """Tell whether a JSON object in a column becomes a *kind*: a class for rows, or a TypedDict."""
+    return is_typed_dict(kind) or is_row_class(kind)
+
+
 def row_class(annotation: Any) -> type | None:
-    """Return the class of a row that one column holds, or of the rows in a list, if it is one."""
-    while _is_list(annotation):
+    """Return the class of what one column holds, if it is one: of a row, a list or dict of rows."""
+    while _is_container(annotation):
         kinds = [each for each in members(_item_of(annotation)) if each is not NONE]
         if len(kinds) != 1:
             return next((found for each in kinds if (found := row_class(each))), None)
         annotation = kinds[0]
     meant, _ = unwrapped(annotation)
-    return meant if is_row_class(meant) else None
+    return meant if is_document_class(meant) else None
 
 
 def column_name(field: str) -> str:
@@ -95,17 +112,31 @@ def field_name(column: str) -> str:
 
 
 def holds_rows(annotation: Any) -> bool:
-    """Tell whether an annotation, None aside, means a row in one column, or a list of them."""
+    """Tell whether an annotation, None aside, means a row in one column, or several of them."""
     return any(row_class(each) is not None for each in members(annotation) if each is not NONE)
 
 
-def _is_list(annotation: Any) -> bool:
+def _is_container(annotation: Any) -> bool:
     meant, _ = unwrapped(annotation)
-    return (get_origin(meant) or meant) in LISTS
+    return (get_origin(meant) or meant) in (*LISTS, *OBJECTS)
 
 
 def _item_of(annotation: Any) -> Any:
-    return (get_args(unwrapped(annotation)[0]) or (Any,))[0]
+    return (get_args(unwrapped(annotation)[0]) or (Any,))[-1]
+
+
+def optional_keys(cls: type) -> frozenset[str]:
+    """Return the fields that a document may lack: those of a TypedDict that are NotRequired."""
+    if not is_typed_dict(cls):
+        return frozenset()
+    # Python does not look into annotations that are texts.
+    marks = {name: get_origin(hint) for name, hint in _hints(cls).items()}
+    unmarked: frozenset[str] = _own(cls, "__optional_keys__")
+    return frozenset(
+        name
+        for name, mark in marks.items()
+        if mark is typing.NotRequired or (mark is not typing.Required and name in unmarked)
+    )
 
 
 def constructor_fields(cls: type) -> list[tuple[str, Any, bool]]:
@@ -113,6 +144,8 @@ def constructor_fields(cls: type) -> list[tuple[str, Any, bool]]:
 
     Raises UnsupportedResultError for one that can't be made of its fields.
     """
+    if is_typed_dict(cls):
+        return [(name, _needed(hint), True) for name, hint in _hints(cls).items()]
     names = _names(cls) or []
     hints = _hints(cls)
     signature = inspect.signature(cls)
@@ -137,6 +170,13 @@ def constructor_fields(cls: type) -> list[tuple[str, Any, bool]]:
     return found
 
 
+def _needed(hint: Any) -> Any:
+    """The annotation of a TypedDict's key, without Required and NotRequired."""
+    while get_origin(hint) in (typing.Required, typing.NotRequired):
+        (hint,) = get_args(hint)
+    return hint
+
+
 def _hints(cls: type) -> dict[str, Any]:
     try:
         hints = typing.get_type_hints(cls, include_extras=True)
@@ -156,7 +196,7 @@ def refuse_no_result(annotation: Any, kind: Any) -> None:
     name = spelled(annotation)
     origin: Any = get_origin(kind) or kind
     items = [unwrapped(each)[0] for each in get_args(kind)]
-    if typing.is_typeddict(kind):
+    if is_typed_dict(kind) and not _is_marked(annotation):
         raise UnsupportedResultError(
             f"{name} is a TypedDict, and no row passes through a dict: return a dataclass; of a "
             "JSON column, Annotated[..., Json()]"
@@ -178,6 +218,11 @@ def refuse_no_result(annotation: Any, kind: Any) -> None:
         raise UnsupportedResultError(
             f"{name} has annotations, and no constructor that takes them: make it a dataclass"
         )
+
+
+def _is_marked(annotation: Any) -> bool:
+    rules = [rule for each in members(annotation) for rule in unwrapped(each)[1]]
+    return any(isinstance(rule, Json) for rule in rules)
 
 
 def _has_plain_constructor(cls: type[Any]) -> bool:

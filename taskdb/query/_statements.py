@@ -195,6 +195,11 @@ class Statement:
         """The place of the query's name in its file."""
         return self.source.where(self.at)
 
+    @property
+    def names(self) -> Collection[str]:
+        """Everything that takes an argument: parameters, conditions, columns of a copy."""
+        return {*self.parameters, *self.conditional, *(self.copy_columns or ())}
+
     @cached_property
     def groups(self) -> tuple[frozenset[str], ...]:
         """The arguments that keep lines by being given, in groups that come and go together."""

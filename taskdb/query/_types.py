@@ -8,7 +8,6 @@ a type that is registered with it in another way fits whatever is annotated.
 from __future__ import annotations
 
 import typing
-from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -31,17 +30,26 @@ from psycopg.pq import Format
 from psycopg.types.multirange import Multirange, MultirangeInfo
 from psycopg.types.range import Range, RangeInfo
 
-from taskdb.query._annotations import LISTS, NONE, is_any, is_class, members, unwrapped
+from taskdb.query._annotations import (
+    LISTS,
+    NONE,
+    OBJECTS,
+    is_any,
+    is_class,
+    is_typed_dict,
+    members,
+    unwrapped,
+)
 from taskdb.query._rowclasses import is_row_class
 from taskdb.query.rules import Json, Naive, Unset
 
 __all__ = [
-    "OBJECTS",
     "ServerType",
     "TypeKind",
     "encodes_json",
     "fits",
     "is_json",
+    "is_of_json",
     "is_sequence",
     "item_of",
     "sends",
@@ -81,7 +89,6 @@ _SENT_AS_WELL: Final[dict[type, tuple[type, ...]]] = {
 # What a value of one class is converted into, if it is one.
 _READ_AS_WELL: Final[dict[type, tuple[type, ...]]] = {Decimal: (int,)}
 
-OBJECTS: Final = (dict, Mapping)
 _SENT_LISTS: Final = (*LISTS, tuple, set, frozenset, AbstractSet)
 _FIRST_USER_OID: Final = 16384
 
@@ -162,7 +169,7 @@ def _fits(annotation: Any, of: ServerType) -> bool:
     if is_row_class(meant):
         return of.kind in (TypeKind.JSON, TypeKind.ROW) or of.is_unknown or of.name == "record"
     if of.kind is TypeKind.JSON:
-        return (origin in (*OBJECTS, *LISTS) or _is_typed_dict(origin)) and _is_of_json(annotation)
+        return (origin in (*OBJECTS, *LISTS) or is_typed_dict(origin)) and is_of_json(annotation)
     if of.kind in (TypeKind.RANGE, TypeKind.MULTIRANGE):
         return origin is _range_class(of) and _fits_bounds(meant, of)
     if of.kind is TypeKind.ARRAY:
@@ -174,19 +181,25 @@ def _fits(annotation: Any, of: ServerType) -> bool:
     return _fits_scalar(annotation, of)
 
 
-def _is_of_json(annotation: Any) -> bool:
-    """Return whether JSON, as psycopg reads it, can hold the annotated type."""
+def is_of_json(annotation: Any, around: tuple[Any, ...] = ()) -> bool:
+    """Return whether JSON, as psycopg reads it, can hold the annotated type.
+
+    *around* are the classes that it stands in, of which each is looked at once.
+    """
     meant, _ = unwrapped(annotation)
     if is_any(meant) or meant in (NONE, str, int, float, bool) or is_row_class(meant):
         return True
+    if meant in around:
+        return True
     origin: Any = get_origin(meant) or meant
     if origin is Literal:
-        return all(_is_of_json(type(value)) for value in get_args(meant))
+        return all(is_of_json(type(value)) for value in get_args(meant))
     if origin in OBJECTS or origin in LISTS:
-        return all(_is_of_json(one) for each in get_args(meant) for one in members(each))
-    if _is_typed_dict(meant):
+        return all(is_of_json(one, around) for each in get_args(meant) for one in members(each))
+    if is_typed_dict(meant):
         hints = typing.get_type_hints(meant).values()
-        return all(_is_of_json(one) for each in hints for one in members(each))
+        inside = (*around, meant)
+        return all(is_of_json(one, inside) for each in hints for one in members(each))
     return False
 
 
@@ -340,11 +353,18 @@ def encodes_json(annotation: Any) -> bool:
 
 
 def _is_object(meant: Any) -> bool:
-    return (get_origin(meant) or meant) in OBJECTS or _is_typed_dict(meant)
+    if (get_origin(meant) or meant) in OBJECTS or is_typed_dict(meant):
+        return True
+    return is_row_class(meant) and not _is_adapted(meant)
 
 
-def _is_typed_dict(meant: Any) -> bool:
-    return typing.is_typeddict(meant)
+def _is_adapted(cls: type) -> bool:
+    """Return whether psycopg was told how to send a class; of tuples it knows by itself."""
+    try:
+        psycopg.adapters.get_dumper(cls, PyFormat.AUTO)
+    except psycopg.ProgrammingError:
+        return False
+    return not issubclass(cls, tuple)
 
 
 def is_sequence(annotation: Any, of: tuple[Any, ...] = _SENT_LISTS) -> bool:

@@ -601,6 +601,10 @@ select g, o from generate_series(1, 3) with ordinality as s (g, o);
 -- g: not null, a series has no NULL
 -- o: not null, it counts
 
+select a, o from rows from (generate_series(1, 2), generate_series(1, 3)) with ordinality as s (a, b, o);
+-- a: NULL
+-- o: not null, it counts the rows of the longest
+
 select a, b from rows from (generate_series(1, 2), generate_series(1, 3)) as s (a, b);
 -- a: NULL
 -- b: not null, the longer one of two constants, but finding that takes running them

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.command_line import command, environment, run
+from tests.servers import Databases, make_url
 from tests.shop import Shop
 
 SCHEMA = """
@@ -124,11 +126,122 @@ def test_plans_are_checked_with_the_data_that_the_database_has(shop: Shop) -> No
     assert "reads table orders whole" in bad.out
 
 
-def test_what_is_of_taskdbs_own_schema_is_refused_for_a_package(shop: Shop) -> None:
+MIGRATIONS = {
+    "0001.make-orders.sql": "create table orders (id integer primary key, title text not null);\n",
+    "0001.make-orders.rollback.sql": "drop table orders;\n",
+    "0002.index-titles.sql": "-- transactional: false\n"
+    "-- Locks: share update exclusive on orders, for as long as the build takes.\n"
+    "create index concurrently orders_by_title on orders (title);\n",
+    "0002.index-titles.rollback.sql": "drop index concurrently if exists orders_by_title;\n",
+}
+WHOLE = """\
+create table orders (id integer primary key, title text not null);
+create index orders_by_title on orders (title);
+"""
+WITH_SCHEMA = """\
+migrations = "migrations"
+schema = "schema.sql"
+"""
+
+
+@pytest.fixture
+def migrated(shop: Shop, databases: Databases) -> Shop:
+    """The shop with migrations and a schema file of its own, as who may create databases."""
+    database = str(conninfo_to_dict(shop.url)["dbname"])
+    shop.url = make_url(databases.admin_url, dbname=database)
+    (shop.folder / "migrations").mkdir()
+    for name, text in MIGRATIONS.items():
+        (shop.folder / "migrations" / name).write_text(text)
+    (shop.folder / "schema.sql").write_text(WHOLE)
+    settings = TABLE.replace('checks = ["contract"]\n', WITH_SCHEMA)
+    (shop.folder / "pyproject.toml").write_text(settings)
+    return shop
+
+
+def test_a_projects_own_migrations_and_schema_are_checked(migrated: Shop) -> None:
+    migrated.check("--write")
+    done = migrated.check()
+
+    assert (done.status, done.err) == (0, ""), done.out
+    assert done.out.splitlines()[:4] == [
+        "contract: no findings",
+        "expectations: no findings",
+        "drift: no findings",
+        "migrations: no findings",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "finding"),
+    [
+        (
+            "schema.sql",
+            WHOLE.replace("title text not null", "title text"),
+            "public: column orders.title: its not null is 'true' by migrations/, 'false' by "
+            "schema.sql (migrations/0002.index-titles.sql:3, schema.sql:1)",
+        ),
+        (
+            "schema.sql",
+            WHOLE + "create schema extra;\n",
+            "extra: schema extra is in schema.sql and not in migrations/",
+        ),
+        (
+            "migrations/0001.make-orders.rollback.sql",
+            "alter table orders rename to gone;\n",
+            "migrations/0001.make-orders.rollback.sql:1: after up and down, ",
+        ),
+        (
+            "migrations/0002.index-titles.sql",
+            "-- transactional: false\n-- Locks: none beyond new objects.\n"
+            "create index orders_by_title on orders (title);\n",
+            "migrations/0002.index-titles.sql:1: takes share on public.orders; its head does not",
+        ),
+        (
+            "migrations/0001.make-orders.sql",
+            "\ncreate table orders (id integre);\n",
+            'migrations/0001.make-orders.sql:2: type "integre" does not exist',
+        ),
+        (
+            "migrations/0003.add-colour.sql",
+            "alter table orders add column colour text;\n",
+            "0003.add-colour.sql:1: no rollback: 0003.add-colour.rollback.sql is missing",
+        ),
+    ],
+)
+def test_a_fault_in_a_projects_own_schema_is_found(
+    migrated: Shop, file: str, text: str, finding: str
+) -> None:
+    (migrated.folder / file).write_text(text)
+
+    done = migrated.check("drift" if file == "schema.sql" else "migrations", "--format", "github")
+
+    assert done.status == 1
+    assert finding in done.out.replace("%0A", "\n")
+    assert f"file={'migrations/' if file != 'schema.sql' else ''}" in done.out
+
+
+def test_migrations_are_named_on_the_command_line_too(migrated: Shop) -> None:
+    (migrated.folder / "pyproject.toml").unlink()
+    folder = ("--migrations", "migrations", "--schema", "schema.sql")
+
+    done = migrated.call("check", "drift", "migrations", *folder)
+
+    assert (done.status, done.out) == (0, "drift: no findings\nmigrations: no findings\n")
+
+
+def test_a_folder_that_is_not_there_is_named(migrated: Shop) -> None:
+    (migrated.folder / "schema.sql").unlink()
+
+    done = migrated.check()
+
+    assert "[tool.taskdb] schema = 'schema.sql' is not there" in done.err
+
+
+def test_drift_of_a_package_without_migrations_says_what_it_needs(shop: Shop) -> None:
     done = shop.check("drift")
 
     assert done.status == 2
-    assert "drift and migrations are taskdb's own" in done.err
+    assert "drift of another package needs --migrations and --schema" in done.err
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import linecache
 import pickle
 import pydoc
 import sys
@@ -16,9 +17,10 @@ from typing import Any
 
 import pytest
 
-from taskdb.errors import QueryDefinitionError
+from taskdb.errors import QueryDefinitionError, ValidationError
 from taskdb.queries import tasks
-from taskdb.query import Queries
+from taskdb.query import Queries, Query
+from taskdb.query._help import functions_of
 
 STUBS = """
 from __future__ import annotations
@@ -45,10 +47,14 @@ class Package:
 
     def define(self, sql: str, stubs: str, module: str = "area") -> Any:
         """Write both and import the stubs; return their module."""
+        return self.define_from(sql, STUBS + stubs, module)
+
+    def define_from(self, sql: str, text: str, module: str = "area") -> Any:
+        """Write a file of queries and a whole module, and import it."""
         (self.folder / "sql").mkdir(exist_ok=True)
         (self.folder / "sql" / "area.sql").write_text(sql)
         path = self.folder / f"{module}.py"
-        path.write_text(STUBS + stubs)
+        path.write_text(text)
         spec = spec_from_file_location(f"made.{module}", path)
         assert isinstance(spec, ModuleSpec)
         made = module_from_spec(spec)
@@ -111,8 +117,84 @@ def test_a_query_has_the_signature_of_its_stub(package: Package) -> None:
     )
 
     assert str(inspect.signature(made.get)) == (
-        "(conn: 'Connection | AsyncConnection', /, a: 'int', *, b: 'int' = 2) -> 'int'"
+        "(conn: Connection | AsyncConnection, /, a: int, *, b: int = 2) -> int"
     )
+
+
+EVALUATED = """
+from datetime import datetime, timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+from taskdb.query import Queries, Range
+
+query = Queries(Path(__file__).parent / "sql")
+Few = Annotated[int, Range(1, 3)]
+
+class Mood(Enum):
+    CALM = "calm"
+
+@query
+def get(
+    key: str, *, few: Few = 2, at: datetime | None = None, mood: Mood = Mood.CALM
+) -> list[Mood]:
+    ...
+"""
+
+
+def test_types_are_shown_as_written_where_python_evaluates_them(package: Package) -> None:
+    sql = "-- name: get\nselect :key, :few, :mood\nwhere true\nand :at = now() -- if :at\n;"
+    made = package.define_from(sql, EVALUATED)
+
+    assert str(inspect.signature(made.get)) == (
+        "(conn: Connection | AsyncConnection, /, key: str, *, few: Few = 2, "
+        "at: datetime | None = None, mood: Mood = <Mood.CALM: 'calm'>) -> list[Mood]"
+    )
+    assert "    mood: Mood = Mood.CALM,\n) -> list[Mood]" in made.get.__doc__
+
+
+def test_types_are_shown_without_their_source_too(package: Package) -> None:
+    sql = "-- name: get\nselect :key, :few, :mood\nwhere true\nand :at = now() -- if :at\n;"
+    made = package.define_from(sql, EVALUATED)
+    Path(made.__file__).unlink()
+    linecache.clearcache()
+    functions_of.cache_clear()
+
+    assert "at: datetime.datetime | None = None" in str(inspect.signature(made.get))
+
+
+@pytest.mark.parametrize("call", ["stream", "batch", "copy"])
+def test_other_calls_without_a_connection_name_the_query_too(package: Package, call: str) -> None:
+    made = package.define("-- name: get\nselect 1;", "@query\ndef get() -> list[int]: ...\n")
+
+    with pytest.raises(TypeError, match=rf"area\.get\.{call}\(conn, \.\.\.\) runs on a psycopg"):
+        getattr(made.get, call)()
+
+
+def test_the_class_of_queries_has_its_own_documentation() -> None:
+    assert (Query.__doc__ or "").startswith("A named statement with the signature of its stub.")
+    assert "statement" in inspect.signature(Query).parameters
+
+
+def test_a_keyword_of_python_goes_to_a_parameter_with_an_underscore(package: Package) -> None:
+    made = package.define(
+        "-- name: get\nselect 1 where :class = 'a'\nand :from = 1 -- if :from\n;",
+        "@query\ndef get(*, class_: str, from_: int | None = None) -> list[int]: ...\n",
+    )
+
+    assert [each.name for each in made.get.parameters] == ["class", "from"]
+    assert "*, class_: str, from_: int | None = None" in str(inspect.signature(made.get))
+    assert made.get.sql(from_=1).endswith("and $2 = 1 -- if :from")
+    with pytest.raises(ValidationError, match=r"^class_ must be a str"):
+        made.get.row(class_=1)
+
+
+def test_a_parameter_written_with_the_underscore_in_sql_keeps_it(package: Package) -> None:
+    made = package.define(
+        "-- name: get\nselect :class_::text;", "@query\ndef get(*, class_: str) -> str: ...\n"
+    )
+
+    assert [each.name for each in made.get.parameters] == ["class_"]
 
 
 def test_a_query_is_pickled_and_copied_by_its_name_as_a_function_is() -> None:
@@ -233,8 +315,8 @@ REFUSED = [
     ("def get(a: object) -> int: ...", "select :a;", "a is annotated object", "area.py:16"),
     ("def get(a: None) -> int: ...", "select :a;", "a is only None", "area.py:16"),
     ("def get(a: Path) -> int: ...", "select :a;", "PostgreSQL has no type for", "area.py:16"),
-    ("def get(a: Row) -> int: ...", "select :a;", "PostgreSQL has no type for", "area.py:16"),
-    ("def get(a: list[Row]) -> int: ...", "select :a;", "a is a list of Row", "area.py:16"),
+    ("def get(a: complex) -> int: ...", "select :a;", "PostgreSQL has no type for", "area.py:16"),
+    ("def get(a: list[complex]) -> int: ...", "select :a;", "a is a list of complex", "area.py:16"),
     ("def get(a: tuple[int, str]) -> int: ...", "select :a;", "items of one type", "area.py:16"),
     ("def get(a: Unknown) -> int: ...", "select :a;", "annotated with 'Unknown'", "area.py:16"),
     ("def get() -> list: ...", "select 1;", "does not say what the rows are", "area.py:16"),

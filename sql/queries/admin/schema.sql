@@ -441,3 +441,12 @@ select
 from pg_statistic_ext as extended
 inner join pg_namespace as namespace on namespace.oid = extended.stxnamespace
 where namespace.nspname = :schema;
+
+-- name: own_schemas
+-- The schemas of the database, but for the server's own.
+select namespace.nspname as name
+from pg_namespace as namespace
+where
+    namespace.nspname !~ '^pg_'
+    and namespace.nspname <> 'information_schema'
+order by namespace.nspname;

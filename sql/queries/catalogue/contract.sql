@@ -50,7 +50,9 @@ order by pg_type.oid;
 select
     pg_attribute.attname::text as name,
     pg_attribute.atttypid::bigint as type_oid,
-    pg_attribute.attnotnull as not_null
+    pg_attribute.attnotnull as not_null,
+    pg_attribute.attrelid::bigint as relation,
+    pg_attribute.attnum::integer as number
 from pg_attribute
 where
     pg_attribute.attrelid = to_regclass(:relation)
@@ -58,3 +60,35 @@ where
     and not pg_attribute.attisdropped
     and pg_attribute.attgenerated = ''
 order by pg_attribute.attnum;
+
+-- name: named_types
+-- What a package calls by these names: a type, a table's column, or nothing. A type's name may be
+-- empty, and so may a column's.
+select
+    asked.number::integer as number,
+    to_regtype(nullif(asked.type_name, ''))::oid::bigint as type_oid,
+    pg_attribute.attrelid::bigint as relation,
+    pg_attribute.attnum::integer as column_number
+from
+    unnest(:type_names::text[], :relations::text[], :columns::text[])
+    with ordinality as asked (type_name, relation, column_name, number)
+left join pg_attribute
+    on
+        pg_attribute.attrelid = to_regclass(nullif(asked.relation, ''))
+        and pg_attribute.attname = asked.column_name
+        and pg_attribute.attnum > 0
+        and not pg_attribute.attisdropped
+order by asked.number;
+
+-- name: columns_of_types
+-- The columns of tables that are of these types.
+select
+    pg_attribute.attrelid::bigint as relation,
+    pg_attribute.attnum::integer as column_number,
+    pg_attribute.atttypid::bigint as type_oid
+from pg_attribute
+where
+    pg_attribute.atttypid = any(:oids::oid[])
+    and pg_attribute.attnum > 0
+    and not pg_attribute.attisdropped
+order by pg_attribute.attrelid, pg_attribute.attnum;

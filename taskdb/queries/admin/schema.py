@@ -64,3 +64,9 @@ def function_aspects(*, schema: str) -> list[Aspect]:
 def rule_aspects(*, schema: str) -> list[Aspect]:
     """Return rules, policies and extended statistics."""
     ...
+
+
+@query
+def own_schemas() -> list[str]:
+    """Return the database's schemas, those of the server left out."""
+    ...

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from taskdb.query.catalogue import query
 
 __all__ = [
+    "ColumnOfType",
     "ColumnType",
+    "NamedType",
     "TypeFacts",
+    "columns_of_types",
     "copied_columns",
+    "named_types",
     "types",
 ]
 
@@ -40,6 +44,27 @@ class ColumnType:
     name: str
     type_oid: int
     not_null: bool
+    relation: int
+    number: int
+
+
+@dataclass(slots=True)
+class NamedType:
+    """A type, a column of a relation, or neither, behind name *number*, counted from 1."""
+
+    number: int
+    type_oid: int | None
+    relation: int | None
+    column_number: int | None
+
+
+@dataclass(slots=True)
+class ColumnOfType:
+    """A relation's column, by numbers, and its type."""
+
+    relation: int
+    column_number: int
+    type_oid: int
 
 
 @query
@@ -51,4 +76,18 @@ def types(*, oids: list[int]) -> list[TypeFacts]:
 @query
 def copied_columns(*, relation: str) -> list[ColumnType]:
     """Return the columns that a COPY may fill; none if there is no such relation."""
+    ...
+
+
+@query
+def named_types(
+    *, type_names: list[str], relations: list[str], columns: list[str]
+) -> list[NamedType]:
+    """Return what is behind each name of a type, or of a relation and its column."""
+    ...
+
+
+@query
+def columns_of_types(*, oids: list[int]) -> list[ColumnOfType]:
+    """Return the columns that are of these types."""
     ...

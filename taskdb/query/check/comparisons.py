@@ -1,4 +1,4 @@
-"""Columns that a statement's parameters are compared with, from the statement's own tree.
+"""Columns that a statement's parameters are compared with or written to, from its own tree.
 
 A value of that column is a realistic argument. Where a parameter is compared with an expression
 (`coalesce(agent_type, '') in ('', $2)`), the first column in the expression counts, unless
@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 from taskdb.query.check.catalogue import walk
 from taskdb.query.check.nodetree import Node, NodeTreeError, Tree, Value, strings
-from taskdb.query.check.scopes import CTE, GROUP, JOIN, SUBQUERY, TABLE
+from taskdb.query.check.scopes import CTE, GROUP, JOIN, SUBQUERY, TABLE, VALUES
 
-__all__ = ["TableColumn", "compared_columns"]
+__all__ = ["TableColumn", "compared_columns", "written_columns"]
 
 TableColumn = tuple[int, int]
 """The OID of a table and the number of one of its columns."""
@@ -40,6 +40,49 @@ def compared_columns(tree: Tree) -> dict[int, TableColumn]:
                 for number in _parameters(one, levels):
                     known.setdefault(number, column)
     return inside | plain
+
+
+def written_columns(tree: Tree) -> dict[int, TableColumn]:
+    """Return the column that each parameter is written to as it is, by its number."""
+    found: dict[int, TableColumn] = {}
+    for query in tree.queries:
+        result = query.integer("resultRelation")
+        if not result:
+            continue
+        relation = query.nodes("rtable")[result - 1].integer("relid")
+        for entry in _assignments(query):
+            for value in _values(entry.node("expr"), query):
+                if value.tag == "PARAM" and value.integer("paramkind") == 0:
+                    column = relation, entry.integer("resno")
+                    found.setdefault(value.integer("paramid"), column)
+    return found
+
+
+def _assignments(query: Node) -> Iterator[Node]:
+    """Yield what INSERT, UPDATE, MERGE and ON CONFLICT set, column by column."""
+    lists = [query.nodes("targetList")]
+    if conflict := query.maybe("onConflict"):
+        lists.append(conflict.nodes("onConflictSet"))
+    lists += [action.nodes("targetList") for action in query.nodes("mergeActionList")]
+    yield from (entry for entries in lists for entry in entries if not entry.flag("resjunk"))
+
+
+def _values(value: Node, query: Node) -> Iterator[Node]:
+    """Yield what an assigned value may be, casts looked through: of several VALUES, each."""
+    bare = _bare(value)
+    if bare.tag == "VAR" and bare.integer("varlevelsup") == 0:
+        entry = query.nodes("rtable")[bare.integer("varno") - 1]
+        if entry.integer("rtekind") == VALUES:
+            for row in entry.items("values_lists"):
+                cell = row[bare.integer("varattno") - 1] if isinstance(row, list) else None
+                if isinstance(cell, Node):
+                    yield _bare(cell)
+            return
+        found = _understood(bare, (query,))
+        if isinstance(found, Node):
+            yield found
+        return
+    yield bare
 
 
 def _comparisons(
@@ -159,7 +202,7 @@ def _output(query: Node, number: int) -> Node | None:
     return _bare(targets[number - 1].node("expr"))
 
 
-def _bare(expression: Node) -> Node | None:
+def _bare(expression: Node) -> Node:
     while expression.tag in _WRAPPERS:
         expression = expression.node("arg")
     return expression

@@ -27,6 +27,7 @@ from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.describe import Column, Description, describe
 from taskdb.query.check.findings import AnyQuery, Described, Override, QueryFinding, overrides
 from taskdb.query.check.nesting import mismatches
+from taskdb.query.check.overriding import TypeOverrides, agrees, resolved
 from taskdb.query.check.planning import EXPLAIN, plan
 from taskdb.query.check.servertypes import Types, type_facts
 from taskdb.query.check.variants import of_all_variants
@@ -76,19 +77,37 @@ def compare(
     conn: Connection[Any], queries: Iterable[AnyQuery], described: Sequence[Described]
 ) -> list[QueryFinding]:
     """Compare *queries* with what was *described* of them, and each COPY with its table."""
+    queries = list(queries)
     good = [each for _, _, each in described if isinstance(each, Description)]
     types = Types(type_facts(conn, good), conn.adapters)
+    overrides = {id(each.types): resolved(conn, each.types) for each in queries}
     findings: dict[QueryFinding, None] = {}
     for query, variant, result in described:
         if isinstance(result, QueryFinding):
             findings[result] = None
         else:
-            findings.update(dict.fromkeys(_Comparison(query, variant, result, types).findings()))
+            of_package = overrides[id(query.types)]
+            findings |= dict.fromkeys(_of_declaration(query, of_package))
+            comparison = _Comparison(query, variant, result, types, of_package)
+            findings.update(dict.fromkeys(comparison.findings()))
     for query in queries:
         if query.statement.copy_columns is not None:
-            findings.update(dict.fromkeys(_copy_findings(conn, query)))
+            findings.update(dict.fromkeys(_copy_findings(conn, query, overrides[id(query.types)])))
     findings.update(dict.fromkeys(of_all_variants(described)))
     return list(findings)
+
+
+def _of_declaration(query: AnyQuery, overrides: TypeOverrides) -> Iterator[QueryFinding]:
+    """Yield what is wrong with the types that the package names: the same for all its queries."""
+    for problem in overrides.problems:
+        label = query.statement.source.label
+        yield QueryFinding(
+            query.mark.strip("/* ").partition(":")[0],
+            problem,
+            label.rpartition("/")[0],
+            query.function.__module__.rpartition(".")[0],
+            "Correct types= where the package makes its Queries",
+        )
 
 
 def variants(query: AnyQuery) -> Iterator[Variant]:
@@ -185,11 +204,13 @@ class _Comparison:
         variant: Variant,
         description: Description,
         types: Types,
+        named: TypeOverrides | None = None,
     ) -> None:
         self.query = query
         self.variant = variant
         self.description = description
         self.types = types
+        self.named = named or TypeOverrides()
         self.overrides = {each.column: each for each in overrides(query)}
 
     def findings(self) -> Iterator[QueryFinding]:
@@ -213,6 +234,9 @@ class _Comparison:
         for name, seen in zip(self.variant.parameters, self.description.parameters, strict=True):
             parameter = by_name[name]
             problem = self.argument_problem(parameter.annotation, seen.type_oid)
+            if not problem:
+                named = self.named.of_parameter(seen.number, self.description, self.types)
+                problem = self.named_problem(parameter.annotation, seen.type_oid, named)
             if problem:
                 yield self.finding(
                     f":{name} {problem}, its argument is annotated {spelled(parameter.annotation)}",
@@ -280,7 +304,11 @@ class _Comparison:
 
     def _column(self, field: Field, column: Column) -> Iterator[QueryFinding]:
         named = self.query.result.named(field)
-        problem = self.column_problem(field.annotation, column.type_oid)
+        problem = self.column_problem(field.annotation, column.type_oid) or self.named_problem(
+            field.annotation,
+            column.declared_oid or column.type_oid,
+            self.named.of_column(column, self.types),
+        )
         if problem:
             yield self.finding(
                 f"column {column.name} {problem}, {named} is annotated {spelled(field.annotation)}",
@@ -288,8 +316,9 @@ class _Comparison:
             )
         else:
             of = self.types.server_type(column.type_oid, reading=True)
+            at = f"column {column.name}"
             for mismatch in mismatches(
-                field.annotation, of, column.inside, self.types, f"column {column.name}"
+                field.annotation, of, column.inside, self.types, self.named, at=at
             ):
                 yield self.finding(mismatch.message, mismatch.remedy)
         override = self.overrides.get(column.name)
@@ -323,13 +352,21 @@ class _Comparison:
         of = self.types.server_type(oid, reading=True)
         return None if fits(annotation, of) else f"is {of}"
 
+    def named_problem(self, annotation: Any, oid: int, named: Any) -> str | None:
+        """Say what the package names a type, if it is not what is annotated."""
+        if named is None or agrees(annotation, named):
+            return None
+        return f"is {self.types.facts[oid].name}, which types= names {spelled(named)}"
+
     def argument_problem(self, annotation: Any, oid: int) -> str | None:
         """Say what a parameter is, if not every annotated value can be sent as that."""
         to = self.types.server_type(oid)
         return None if sends(annotation, to, self.types.adapters) else f"is {to}"
 
 
-def _copy_findings(conn: Connection[Any], query: AnyQuery) -> Iterator[QueryFinding]:
+def _copy_findings(
+    conn: Connection[Any], query: AnyQuery, named: TypeOverrides
+) -> Iterator[QueryFinding]:
     """Compare a COPY's columns with the table's: they are there, and their types fit."""
     source = query.statement.source
     words = source.text[query.statement.start : query.statement.end].split(None, 2)
@@ -348,7 +385,14 @@ def _copy_findings(conn: Connection[Any], query: AnyQuery) -> Iterator[QueryFind
                 query.statement.start,
             )
             continue
-        problem = comparison.argument_problem(parameter.annotation, column.type_oid)
+        problem = comparison.argument_problem(
+            parameter.annotation, column.type_oid
+        ) or comparison.named_problem(
+            parameter.annotation,
+            column.type_oid,
+            named.columns.get((column.relation, column.number))
+            or named.of_type(column.type_oid, types),
+        )
         if problem:
             yield comparison.finding(
                 f"{relation}.{column.name} {problem}, its argument is annotated "

@@ -20,10 +20,10 @@ from psycopg.pq.abc import PGconn, PGresult
 from taskdb.query.catalogue import checks
 from taskdb.query.catalogue.checks import Relation
 from taskdb.query.check.catalogue import Catalogue
-from taskdb.query.check.comparisons import TableColumn, compared_columns
-from taskdb.query.check.insides import Inside, insides
+from taskdb.query.check.comparisons import TableColumn, compared_columns, written_columns
+from taskdb.query.check.insides import Inside, insides, type_of
 from taskdb.query.check.nodetree import Node, NodeTreeError, Tree, parse
-from taskdb.query.check.nullability import Nullability, Verdict, may
+from taskdb.query.check.nullability import Nullability, Verdict, may, visible
 from taskdb.query.check.rowcount import at_most_one_row
 from taskdb.query.check.scopes import SELECT
 from taskdb.query.check.traps import sorting_parameters, writes_every_row
@@ -57,6 +57,8 @@ class Column:
     """A column of the result. Its origin is the table's column it shows, where it is just that.
 
     `inside` are the rows in it, as far as the statement makes them; None says nothing of it.
+    `declared_oid` is its type by the tree, which may be a domain where `type_oid` is not; 0 is
+    unknown.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Column:
     nullable: bool
     reason: str
     inside: Inside | None = None
+    declared_oid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +96,12 @@ class Description:
     CTEs; what triggers, functions and foreign keys touch is not among them. Partitions and
     children stand behind their parent's name. `at_most_one_row` says that no more rows can
     come back (or, without RETURNING, be written). `compared` has the column that a parameter is
-    compared with, by the parameter's number. `needs` are the privileges that who runs it must
-    have, each with its relation; what views do, their owners must. `arbiters` are the indexes by
-    which it knows a conflict, where it was planned; `sorted_by` are parameters that stand alone in
-    ORDER BY; `writes_every_row` says that an UPDATE or DELETE has no condition, `gives_a_row` that
-    there is one row at least. All are empty for
-    utility statements and on versions of PostgreSQL that are not among TESTED_MAJORS.
+    compared with, by the parameter's number, `written` the one that it is written to. `needs` are
+    the privileges that who runs it must have, each with its relation; what views do, their owners
+    must. `arbiters` are the indexes by which it knows a conflict, where it was planned;
+    `sorted_by` are parameters that stand alone in ORDER BY; `writes_every_row` says that an
+    UPDATE or DELETE has no condition, `gives_a_row` that there is one row at least. All are empty
+    for utility statements and on versions of PostgreSQL that are not among TESTED_MAJORS.
     """
 
     command: str
@@ -109,6 +112,7 @@ class Description:
     tables_written: tuple[Relation, ...] = ()
     views: tuple[Relation, ...] = ()
     compared: Mapping[int, TableColumn] = field(default_factory=dict[int, TableColumn])
+    written: Mapping[int, TableColumn] = field(default_factory=dict[int, TableColumn])
     needs: tuple[tuple[str, Relation], ...] = ()
     arbiters: tuple[Arbiter, ...] = ()
     sorted_by: tuple[int, ...] = ()
@@ -164,6 +168,7 @@ def describe(
         written,
         views,
         compared_columns(tree) if described.parameters else {},
+        written_columns(tree) if described.parameters else {},
         tuple(_needs(tree.queries, known)),
         sorted_by=sorting_parameters(tree),
         writes_every_row=writes_every_row(tree),
@@ -260,7 +265,12 @@ def _unjudged(described: _Described, problem: str) -> tuple[Column, ...]:
 
 
 def _judged(described: _Described, nullability: Nullability) -> tuple[Column, ...]:
-    columns = _columns(described, nullability.columns())
+    columns = tuple(
+        replace(each, declared_oid=type_of(entry.node("expr")))
+        for each, entry in zip(
+            _columns(described, nullability.columns()), visible(nullability.scope), strict=True
+        )
+    )
     if not any(_may_hold_rows(each) for each in columns):
         return columns
     found = insides(nullability)

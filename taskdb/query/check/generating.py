@@ -9,14 +9,13 @@ from __future__ import annotations
 import ast
 import json
 import re
-import sys
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from types import MappingProxyType, UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from uuid import UUID
 
 from psycopg import Connection
@@ -26,15 +25,17 @@ from taskdb.query._rowclasses import field_name, mark_of
 from taskdb.query._statements import Statement, Variant
 from taskdb.query._types import ServerType, TypeKind
 from taskdb.query.catalogue import contract
+from taskdb.query.catalogue.contract import ColumnType
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.describe import Description, describe
 from taskdb.query.check.insides import Inner, Inside, merged
+from taskdb.query.check.overriding import TypeOverrides, resolved
 from taskdb.query.check.servertypes import Types, type_facts
+from taskdb.query.check.stubtexts import camel, member, stub, with_imports
 from taskdb.query.rules import Naive
 
 __all__ = ["generated"]
 
-_WIDTH: Final = 100
 # How a class is written, and the import that it needs.
 _CLASSES: Final[dict[type, tuple[str, str]]] = {
     bool: ("bool", ""),
@@ -58,17 +59,19 @@ def generated(
     statements: Sequence[Statement],
     path: Path,
     importing: str,
+    declared: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
     """Return the text of the module at *path* with stubs for *statements* added to it.
 
-    *importing* is the line that brings `query` into a new module. Raises `psycopg.Error` where the
-    server refuses a statement.
+    *importing* is the line that brings `query` into a new module, *declared* are the types that
+    its package names. Raises `psycopg.Error` where the server refuses a statement.
     """
-    module = _Module.read(path, importing)
+    module = _Module.read(path, importing, resolved(conn, declared))
     seen = {each.name: list(_described(conn, each)) for each in statements}
     copied = {each.name: _copied(conn, each) for each in statements if each.copy_columns}
     every = [one for found in seen.values() for _, one in found]
-    others = {oid for columns in copied.values() for oid, _ in columns.values()}
+    others = {each.type_oid for columns in copied.values() for each in columns.values()}
+    others |= module.named.types.keys()
     types = Types(type_facts(conn, every, others), conn.adapters)
     for statement in statements:
         module.add(statement, seen[statement.name], copied.get(statement.name, {}), types)
@@ -99,20 +102,24 @@ def _described(
         )
 
 
-def _copied(conn: Connection[Any], statement: Statement) -> dict[str, tuple[int, bool]]:
+def _copied(conn: Connection[Any], statement: Statement) -> dict[str, ColumnType]:
     words = statement.source.text[statement.start : statement.end].split(None, 2)
     columns = contract.copied_columns(conn, relation=words[1].partition("(")[0])
-    return {each.name: (each.type_oid, each.not_null) for each in columns}
+    return {each.name: each for each in columns}
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Place that an annotation is written for: a column, or a part of its inside."""
+    """Place that an annotation is written for: a column, or a part of its inside.
+
+    `declared` is its type where the package names one.
+    """
 
     of: ServerType
     nullable: bool
     inside: Inside | None
     hint: str
+    declared: Any = None
 
     @property
     def holds_rows(self) -> bool:
@@ -127,35 +134,37 @@ class _Part:
         """The name of a class for it: the type's, where it has one of its own."""
         if self.of.kind is not TypeKind.ROW:
             return self.hint
-        return _camel(self.of.name.rpartition(".")[2].strip('"'))
+        return camel(self.of.name.rpartition(".")[2].strip('"'))
 
-    def item(self, types: Types) -> _Part | None:
+    def item(self, types: Types, named: TypeOverrides) -> _Part | None:
         """Return the items of a list."""
         if self.inside is not None and self.inside.items is not None:
-            return self._known(self.inside.items, types, self.inside, "")
+            return self._known(self.inside.items, types, named, "")
         if self.of.kind is TypeKind.ARRAY and self.of.item is not None:
             return _Part(self.of.item, False, None, self.hint)
         return None
 
-    def fields(self, types: Types) -> dict[str, _Part]:
+    def fields(self, types: Types, named: TypeOverrides) -> dict[str, _Part]:
         """Return the fields of a row by name; those that have none are `f1`, `f2`."""
         inside = self.inside
         if inside is not None and inside.fields:
             return {
-                field_name(each.name) or f"f{number}": self._known(each, types, inside, each.name)
+                field_name(each.name) or f"f{number}": self._known(each, types, named, each.name)
                 for number, each in enumerate(inside.fields, 1)
             }
         if self.of.kind is not TypeKind.ROW:
             return {}
         return {
-            field_name(name): _Part(of, True, None, self.hint + _camel(name))
+            field_name(name): _Part(of, True, None, self.hint + camel(name))
             for name, of in self.of.fields
         }
 
-    def _known(self, inner: Inner, types: Types, inside: Inside, name: str) -> _Part:
+    def _known(self, inner: Inner, types: Types, named: TypeOverrides, name: str) -> _Part:
         of = types.server_type(inner.type_oid) if inner.type_oid else _TEXT_TYPE
-        of = types.in_json(of) if inside.is_json else of
-        return _Part(of, inner.nullable, inner.inside, self.hint + (_camel(name) if name else ""))
+        of = types.in_json(of) if self.inside and self.inside.is_json else of
+        hint = self.hint + (camel(name) if name else "")
+        declared = named.of_inner(inner, types)
+        return _Part(of, inner.nullable, inner.inside, hint, declared)
 
 
 @dataclass
@@ -164,6 +173,7 @@ class _Module:
 
     before: str
     importing: str
+    named: TypeOverrides
     imports: set[str]
     names: set[str]
     enums: dict[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str])
@@ -174,12 +184,12 @@ class _Module:
     wanted: set[str] = field(default_factory=set[str])
 
     @classmethod
-    def read(cls, path: Path, importing: str) -> _Module:
+    def read(cls, path: Path, importing: str, named: TypeOverrides) -> _Module:
         text = f'"""The queries of {path.stem}.sql."""\n'
         if path.exists():
             text = path.read_text(encoding="utf-8")
         tree = ast.parse(text)
-        module = cls(text, importing, set(), set())
+        module = cls(text, importing, named, set(), set())
         for node in tree.body:
             match node:
                 case ast.ImportFrom(module=str(source), names=names, level=0):
@@ -216,44 +226,49 @@ class _Module:
         self,
         statement: Statement,
         seen: Sequence[tuple[Variant, Description]],
-        copied: Mapping[str, tuple[int, bool]],
+        copied: Mapping[str, ColumnType],
         types: Types,
     ) -> None:
         """Add the stub of *statement*, and the row class that it needs."""
         if statement.copy_columns is not None:
             declared = [
-                f"{name}: {self._annotation(types.server_type(oid), nullable=not not_null)}"
+                f"{field_name(name)}: {self._copied_type(copied[name], types)}"
                 for name in statement.copy_columns
-                for oid, not_null in [copied[name]]
             ]
-            self.added.append(_stub(statement, declared, "int"))
+            self.added.append(stub(statement, declared, "int"))
             return
         parameters = [*self._parameters(statement, seen, types)]
         returns = self._returns(statement, [each for _, each in seen], types)
-        self.added.append(_stub(statement, parameters, returns))
+        self.added.append(stub(statement, parameters, returns))
+
+    def _copied_type(self, column: ColumnType, types: Types) -> str:
+        named = self.named.columns.get((column.relation, column.number))
+        named = named or self.named.of_type(column.type_oid, types)
+        of = types.server_type(column.type_oid)
+        return self._annotation(of, nullable=not column.not_null, declared=named)
 
     def _parameters(
         self, statement: Statement, seen: Iterable[tuple[Variant, Description]], types: Types
     ) -> Iterator[str]:
-        oids: dict[str, int] = {}
+        written: dict[str, str] = {}
         for variant, described in seen:
-            pairs = zip(variant.parameters, described.parameters, strict=True)
-            oids.update({name: parameter.type_oid for name, parameter in pairs})
-        optional = [name for name in oids if name in statement.conditional]
-        for name in (*(name for name in oids if name not in optional), *optional):
-            annotation = self._annotation(types.server_type(oids[name]))
-            yield (
-                f"{name}: {annotation} | None = None"
-                if name in optional
-                else f"{name}: {annotation}"
-            )
-        for name in sorted(statement.conditional - oids.keys()):
+            for name, parameter in zip(variant.parameters, described.parameters, strict=True):
+                if name not in written:
+                    named = self.named.suggested(parameter.number, described, types)
+                    of = types.server_type(parameter.type_oid)
+                    written[name] = self._annotation(of, declared=named)
+        optional = [name for name in written if name in statement.conditional]
+        for name in (*(name for name in written if name not in optional), *optional):
+            default = " | None = None" if name in optional else ""
+            yield f"{field_name(name)}: {written[name]}{default}"
+        for name in sorted(statement.conditional - written.keys()):
             values = statement.choices.get(name)
             if values is None:
-                yield f"{name}: bool = False"
+                yield f"{field_name(name)}: bool = False"
             else:
                 self.wanted.add("from typing import Literal")
-                yield f"{name}: Literal[{', '.join(map(json.dumps, values))}] | None = None"
+                literal = f"Literal[{', '.join(map(json.dumps, values))}]"
+                yield f"{field_name(name)}: {literal} | None = None"
 
     def _returns(self, statement: Statement, described: Sequence[Description], types: Types) -> str:
         columns = described[0].columns
@@ -270,7 +285,8 @@ class _Module:
             insides = [each.columns[number].inside for each in described]
             inside = merged(insides) if len(insides) > 1 else insides[0]
             name = field_name(column.name)
-            part = _Part(of, nullable, inside, _camel(statement.name) + _camel(name))
+            declared = self.named.of_column(column, types)
+            part = _Part(of, nullable, inside, camel(statement.name) + camel(name), declared)
             parts.append(part)
             fields.append((name, self._part(part, types)))
         for name, _ in fields if len(fields) > 1 or parts[0].holds_rows else ():
@@ -283,7 +299,7 @@ class _Module:
             seen.add(name)
         # A class, or a list, in the place of the result would be one of rows.
         is_scalar = len(fields) == 1 and not parts[0].holds_rows
-        name = _camel(statement.name) + "Row"
+        name = camel(statement.name) + "Row"
         row = fields[0][1] if is_scalar else self._row(name, tuple(fields))
         if not all(each.at_most_one_row for each in described):
             return f"list[{row}]"
@@ -297,16 +313,16 @@ class _Module:
 
     def _part(self, part: _Part, types: Types) -> str:
         """The annotation of a column, or of what is inside it."""
-        written = self._rows_inside(part, types)
+        written = None if part.declared is not None else self._rows_inside(part, types)
         if written is None:
-            return self._annotation(part.of, nullable=part.nullable)
+            return self._annotation(part.of, nullable=part.nullable, declared=part.declared)
         return f"{written} | None" if part.nullable else written
 
     def _rows_inside(self, part: _Part, types: Types) -> str | None:
         """The class, or list of it, that what is inside becomes; None if that is not known."""
-        if (item := part.item(types)) is not None:
+        if (item := part.item(types, self.named)) is not None:
             return f"list[{self._part(item, types)}]" if item.holds_rows else None
-        fields = part.fields(types)
+        fields = part.fields(types, self.named)
         if not fields:
             return None
         if not all(name.isidentifier() for name in fields):
@@ -334,8 +350,8 @@ class _Module:
         self.names.add(name)
         return name
 
-    def _annotation(self, of: ServerType, *, nullable: bool = False) -> str:
-        text = self._of_type(of)
+    def _annotation(self, of: ServerType, *, nullable: bool = False, declared: Any = None) -> str:
+        text = self._of_type(of) if declared is None else self._declared(declared)
         return f"{text} | None" if nullable and text != "Any" else text
 
     def _of_type(self, of: ServerType) -> str:
@@ -370,6 +386,23 @@ class _Module:
         self.wanted |= {needed for _, needed in written if needed}
         return " | ".join(text for text, _ in written)
 
+    def _declared(self, annotation: Any) -> str:
+        """Write an annotation that the package names, and import what it needs."""
+        origin, arguments = get_origin(annotation), get_args(annotation)
+        if origin is Annotated:
+            return self._declared(arguments[0])
+        if origin is Literal:
+            self.wanted.add("from typing import Literal")
+            return f"Literal[{', '.join(map(repr, arguments))}]"
+        if origin in (Union, UnionType):
+            return " | ".join(map(self._declared, arguments))
+        if origin is not None:
+            return f"{self._declared(origin)}[{', '.join(map(self._declared, arguments))}]"
+        name = annotation.__name__
+        if annotation.__module__ != "builtins" and name not in self.names:
+            self.wanted.add(f"from {annotation.__module__} import {name}")
+        return str(name)
+
     def _class(self, cls: type) -> tuple[str, str]:
         if cls in _CLASSES:
             return _CLASSES[cls]
@@ -382,8 +415,8 @@ class _Module:
         known = next((n for each, n in self.enums.items() if set(each) == set(labels)), None)
         if known is not None:
             return known
-        name = self._free(_camel(of.name.rpartition(".")[2].strip('"')))
-        members = "".join(f"    {_member(label)} = {label!r}\n" for label in labels).replace(
+        name = self._free(camel(of.name.rpartition(".")[2].strip('"')))
+        members = "".join(f"    {member(label)} = {label!r}\n" for label in labels).replace(
             "'", '"'
         )
         self.added.append(f"class {name}(StrEnum):\n{members}")
@@ -395,66 +428,7 @@ class _Module:
         """The module's text with all that was added."""
         if "query" not in self.names:
             self.wanted.add(self.importing)
-        head = _with_imports(self.before, sorted(self.wanted - self.imports))
+        head = with_imports(self.before, sorted(self.wanted - self.imports))
         return (
             "\n\n\n".join([head.rstrip("\n"), *(each.rstrip("\n") for each in self.added)]) + "\n"
         )
-
-
-def _stub(statement: Statement, parameters: Sequence[str], returns: str) -> str:
-    declared = f"*, {', '.join(parameters)}" if parameters else ""
-    first = f"def {statement.name}({declared}) -> {returns}:"
-    doc = statement.doc.strip().replace("\\", "\\\\").replace('"""', "'''")
-    if len(first) + (0 if doc else len(" ...")) > _WIDTH:
-        lines = "".join(f"    {each},\n" for each in parameters)
-        first = f"def {statement.name}(\n    *,\n{lines}) -> {returns}:"
-    if not doc:
-        return f"@query\n{first} ..."
-    return f"@query\n{first}\n{textwrap.indent(_docstring(doc), '    ')}\n    ..."
-
-
-def _docstring(doc: str) -> str:
-    if "\n" not in doc and len(doc) < _WIDTH - 10 and not doc.endswith('"'):
-        return f'"""{doc}"""'
-    # In three quotes, and as far in as the body of a function.
-    first, *others = (
-        part
-        for number, line in enumerate(doc.split("\n"))
-        for part in textwrap.wrap(line, _WIDTH - (4 if number else 7)) or [""]
-    )
-    doc = "\n".join([first, *others])
-    return f'"""{doc}\n"""'
-
-
-def _camel(name: str) -> str:
-    words = re.findall(r"[^\W_]+", name)
-    return "".join(word[:1].upper() + word[1:] for word in words) or "Row"
-
-
-def _member(label: str) -> str:
-    name = re.sub(r"\W+", "_", label).strip("_").upper()
-    return name if name.isidentifier() else f"LABEL_{name}"
-
-
-def _with_imports(text: str, lines: Sequence[str]) -> str:
-    """Put *lines* behind the last import of *text*, those of one module together."""
-    grouped: dict[str, list[str]] = {}
-    for line in lines:
-        source, _, name = line.removeprefix("from ").partition(" import ")
-        grouped.setdefault(source, []).append(name)
-    blocks: dict[int, list[str]] = {}
-    for source, names in grouped.items():
-        block = 1 if source.partition(".")[0] in ("psycopg", "taskdb") else 0
-        block = block if block or source in sys.stdlib_module_names else 2
-        blocks.setdefault(block, []).append(f"from {source} import {', '.join(names)}")
-    new = "\n\n".join("\n".join(blocks[block]) for block in sorted(blocks))
-    body = ast.parse(text).body
-    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
-    before = text.rstrip("\n").splitlines()
-    if not imports:
-        # Behind the docstring, if there is one.
-        is_doc = bool(body) and isinstance(body[0], ast.Expr)
-        at = body[0].end_lineno or 0 if is_doc else 0
-        return "\n".join([*before[:at], *([""] if at else []), new, *before[at:]])
-    at = imports[-1].end_lineno or 0
-    return "\n".join([*before[:at], *([new] if new else []), *before[at:]])

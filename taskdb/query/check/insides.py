@@ -24,7 +24,7 @@ from taskdb.query.check.scopes import (
     item,
 )
 
-__all__ = ["Inner", "Inside", "insides", "merged"]
+__all__ = ["Inner", "Inside", "insides", "merged", "type_of"]
 
 _SCALAR, _ARRAY = 4, 6
 _BOOLEAN, _INTEGER, _JSON, _UNKNOWN, _RECORD, _JSONB = 16, 23, 114, 705, 2249, 3802
@@ -63,13 +63,17 @@ _EMPTY_JSONB: Final = (b"\x00\x00\x00\x40", b"\x40\x00\x00\x00")
 
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """A field, or the items of a list. A `type_oid` of 0 is one that could not be made out."""
+    """A field, or the items of a list. A `type_oid` of 0 is one that could not be made out.
+
+    `column` is the table's column that it shows: the table's OID and the column's number.
+    """
 
     name: str
     type_oid: int
     nullable: bool
     reason: str
     inside: Inside | None = None
+    column: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,27 @@ class _Reader:
         if inside is not None and as_json:
             inside = _in_json(inside)
         oid = self.type_of(place, node)
-        return Inner(name, oid, verdict.nullable, verdict.reason, inside)
+        column = self._column(place, node)
+        return Inner(name, oid, verdict.nullable, verdict.reason, inside, column)
+
+    def _column(self, place: Context, node: Node) -> tuple[int, int] | None:
+        """The table's column that *node* shows as it is, through joins and subqueries."""
+        if node.tag != "VAR":
+            return None
+        here = place.at(node.integer("varlevelsup"))
+        scope, index, number = here.scope, node.integer("varno"), node.integer("varattno")
+        if (inner := scope.behind(index, number)) is not None:
+            return self._column(here, inner)
+        relation = scope.relation(index)
+        if relation.integer("rtekind") == TABLE:
+            return (relation.integer("relid"), number) if number > 0 else None
+        if relation.integer("rtekind") != SUBQUERY or number == 0:
+            return None
+        child = scope.child(index)
+        entry = next((one for one in visible(child) if one.integer("resno") == number), None)
+        if entry is None or child.query.maybe("setOperations"):
+            return None
+        return self._column(child.row, entry.node("expr"))
 
     def type_of(self, place: Context, node: Node) -> int:
         """The number of an expression's type, 0 if it does not say."""

@@ -6,12 +6,27 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from taskdb.query._annotations import LISTS, NONE, is_any, members, spelled, unwrapped
+from taskdb.query._annotations import (
+    LISTS,
+    NONE,
+    is_any,
+    is_typed_dict,
+    members,
+    spelled,
+    unwrapped,
+)
 from taskdb.query._results import Field, Result
-from taskdb.query._rowclasses import constructor_fields, field_name, is_row_class, row_class
+from taskdb.query._rowclasses import (
+    constructor_fields,
+    field_name,
+    is_document_class,
+    optional_keys,
+    row_class,
+)
 from taskdb.query._types import ServerType, TypeKind, fits, is_sequence, item_of
 from taskdb.query.check.describe import Column, Description
 from taskdb.query.check.insides import Inner, Inside
+from taskdb.query.check.overriding import TypeOverrides, agrees
 from taskdb.query.check.servertypes import Types
 
 __all__ = ["InnerField", "InnerMismatch", "column_of", "inner_fields", "mismatches"]
@@ -46,6 +61,7 @@ class _Part:
     nullable: bool
     reason: str
     inside: Inside | None
+    inner: Inner | None = None
 
 
 def column_of(result: Result, field: Field, described: Description) -> Column | None:
@@ -57,17 +73,24 @@ def column_of(result: Result, field: Field, described: Description) -> Column | 
 
 
 def mismatches(
-    annotation: Any, of: ServerType, inside: Inside | None, types: Types, column: str
+    annotation: Any,
+    of: ServerType,
+    inside: Inside | None,
+    types: Types,
+    named: TypeOverrides,
+    *,
+    at: str,
 ) -> Iterator[InnerMismatch]:
-    """Yield what does not fit inside *column*, of type *of*, where rows are annotated."""
+    """Yield what does not fit inside a column of type *of*, where rows are annotated."""
     kind = next((one for one in members(annotation) if one is not NONE and row_class(one)), None)
     if kind is not None:
-        yield from _Comparison(types).part(kind, _Part("", of, False, "", inside), column)
+        yield from _Comparison(types, named).part(kind, _Part("", of, False, "", inside), at)
 
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
     types: Types
+    named: TypeOverrides
 
     def part(self, annotation: Any, part: _Part, at: str) -> Iterator[InnerMismatch]:
         """Compare what is annotated, None aside, with what is there."""
@@ -75,7 +98,7 @@ class _Comparison:
             yield from self._items(annotation, part, f"{at}[]")
             return
         meant, _ = unwrapped(annotation)
-        if is_row_class(meant):
+        if is_document_class(meant):
             yield from self._row(meant, part, at)
 
     def _items(self, annotation: Any, part: _Part, at: str) -> Iterator[InnerMismatch]:
@@ -100,7 +123,7 @@ class _Comparison:
         of = self.types.server_type(inner.type_oid) if inner.type_oid else None
         if of is not None and is_json:
             of = self.types.in_json(of)
-        return _Part(inner.name, of, inner.nullable, inner.reason, inner.inside)
+        return _Part(inner.name, of, inner.nullable, inner.reason, inner.inside, inner)
 
     def _row(self, cls: type, part: _Part, at: str) -> Iterator[InnerMismatch]:
         wanted = constructor_fields(cls)
@@ -114,7 +137,13 @@ class _Comparison:
         else:
             return
         names = [name for name, _, _ in wanted]
-        problem = _misnamed(names, [field_name(each.name) for each in found], is_json=is_json)
+        optional = optional_keys(cls)
+        problem = _misnamed(
+            [name for name in names if name not in optional] if is_typed_dict(cls) else names,
+            [field_name(each.name) for each in found],
+            is_json=is_json,
+            is_open=is_typed_dict(cls),
+        )
         if problem is not None:
             yield InnerMismatch(
                 f"{at} {problem}, which {cls.__qualname__} ({', '.join(names)}) does not fit",
@@ -123,6 +152,8 @@ class _Comparison:
             return
         by_name = {field_name(each.name): each for each in found}
         for place, (name, annotation, _) in enumerate(wanted):
+            if name in optional and name not in by_name:
+                continue
             field = by_name[name] if is_json else found[place]
             yield from self._field(f"{cls.__qualname__}.{name}", annotation, field, f"{at}.{name}")
 
@@ -130,6 +161,14 @@ class _Comparison:
         if field.of is not None and not fits(annotation, field.of):
             yield InnerMismatch(
                 f"{at} is {field.of}, {named} is annotated {spelled(annotation)}",
+                "Change the annotation, or cast what is inside the column",
+            )
+            return
+        named_type = field.inner and self.named.of_inner(field.inner, self.types)
+        if named_type is not None and not agrees(annotation, named_type):
+            yield InnerMismatch(
+                f"{at} is {field.of}, which types= names "
+                f"{spelled(named_type)}, {named} is annotated {spelled(annotation)}",
                 "Change the annotation, or cast what is inside the column",
             )
             return
@@ -144,8 +183,15 @@ class _Comparison:
                 yield from self.part(kind, field, at)
 
 
-def _misnamed(wanted: Sequence[str], found: Sequence[str], *, is_json: bool) -> str | None:
-    """Say how the fields that are there differ from those that are wanted."""
+def _misnamed(
+    wanted: Sequence[str], found: Sequence[str], *, is_json: bool, is_open: bool
+) -> str | None:
+    """Say how the fields that are there differ from those that are wanted.
+
+    A document that *is_open* may have more.
+    """
+    if is_open and set(wanted) <= set(found):
+        return None
     if is_json:
         return None if set(wanted) == set(found) else f"has the keys {', '.join(found)}"
     if len(wanted) != len(found):
@@ -171,6 +217,8 @@ def inner_fields(annotation: Any, inside: Inside | None) -> Iterator[InnerField]
             yield from inner_fields(item_of(kind), items)
             continue
         cls, _ = unwrapped(kind)
+        if not is_document_class(cls):
+            continue
         found = inside.fields if inside is not None else ()
         by_name = {field_name(each.name): each for each in found}
         for place, (name, inner, _) in enumerate(constructor_fields(cls)):

@@ -234,11 +234,11 @@ class Nullability(Expressions, Aggregates):
 
     def _function_column(self, here: Context, entry: Node, number: int, name: str) -> Verdict:
         functions = entry.nodes("functions")
-        if len(functions) != 1:
-            return may(f"{name} ends with the shortest of several functions")
-        width = functions[0].integer("funccolcount")
+        width = sum(each.integer("funccolcount") for each in functions)
         if entry.flag("funcordinality") and number == width + 1:
             return never(f"{name} counts the rows")
+        if len(functions) != 1:
+            return may(f"{name} ends with the shortest of several functions")
         call = functions[0].node("funcexpr")
         if call.tag != "FUNCEXPR":
             return self.judge(here.scope.row, call) if number == 1 == width else may(name)

@@ -143,7 +143,8 @@ def _arguments(
     rare: dict[str, str] = {}
     for number, name in enumerate(names):
         facts = types[description.parameters[number].type_oid]
-        default = _default(parameters[name], signature.parameters[name].default)
+        parameter = parameters[name]
+        default = _default(parameter, signature.parameters[parameter.argument].default)
         sample = samples.get(columns[name]) if name in columns else None
         if default is not None:
             frequent[name] = rare[name] = default

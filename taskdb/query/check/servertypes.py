@@ -28,6 +28,7 @@ def type_facts(
         for each in described
         for oid in (
             *(column.type_oid for column in each.columns),
+            *(column.declared_oid for column in each.columns if column.declared_oid),
             *(oid for column in each.columns if column.inside for oid in column.inside.types()),
             *(parameter.type_oid for parameter in each.parameters),
         )

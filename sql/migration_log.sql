@@ -1,6 +1,6 @@
--- What the runner notes beside yoyo's own tables, in each schema that it migrates. It is
--- made before the first migration runs, so no migration makes it; the drift check leaves
--- tables of this name and yoyo's alone.
+-- The runner's log beside yoyo's own tables, in each schema that it migrates. It is created before
+-- the first migration runs, so no migration creates it; the drift check ignores tables of this name
+-- and yoyo's.
 create table _taskdb_migration (
     migration_id text primary key,
     track text not null,

@@ -1,4 +1,4 @@
--- What all workspaces share, as it stands today. Run it with the schema `shared` first in
+-- The objects that all workspaces share. Run it with the schema `shared` first in
 -- search_path:
 --   psql -c 'create schema shared' -c 'set search_path = shared' -f sql/shared.sql
 \ir shared/extensions.sql

@@ -1,4 +1,4 @@
--- One workspace, as it stands today: one team's plan in one schema. Run it with
+-- One workspace: one team's plan in one schema. Run it with
 -- search_path = <workspace>, shared, pg_temp, after shared.sql.
 \ir functions/touch_updated_at.sql
 \ir functions/refuse_transition.sql

@@ -133,10 +133,10 @@ create type conversation_role as enum ('user', 'agent', 'system');
 
 comment on type conversation_role is 'Who says something in a conversation.';
 
--- The rules of single columns, as domains. A CHECK on a table is read from the catalogue
--- and prepared again by every UPDATE statement, of whatever column; a domain's is prepared
--- once a session, and looked at only when the column is written. With twenty such rules
--- on `tasks` that was half the cost of a claim: docs/decisions/0006-domains.md.
+-- The rules of single columns, as domains. A CHECK on a table is read from the catalogue and
+-- prepared again by every UPDATE statement, of whatever column; a domain's is prepared once a
+-- session, and evaluated only when the column is written. With twenty such rules on `tasks` that
+-- was half the cost of a claim: docs/decisions/0006-domains.md.
 
 create domain key as text collate "C"
     constraint key_has_1_to_100_characters check (length(value) between 1 and 100)
@@ -200,7 +200,7 @@ create domain percentage as numeric(5, 2)
 
 comment on domain percentage is '0 to 100, with two decimals.';
 
--- (strict: in lax mode a list passes for what is in it.)
+-- strict: in lax mode a list passes if its elements do.
 create domain texts_json as jsonb
     constraint texts_json_is_object_of_texts check (
         jsonb_typeof(value) = 'object'
@@ -231,7 +231,7 @@ create domain commit_sha as text collate "C"
 
 comment on domain commit_sha is 'The name of a commit: 4 to 64 hexadecimal digits.';
 
--- (lax: a path that an option does not have is no error, and the option not in the list.)
+-- lax: a path that an option does not have is no error, and the option not in the list.
 create domain option_list as jsonb
     constraint option_list_is_array_of_named_objects check (
         jsonb_typeof(value) = 'array'
@@ -319,7 +319,7 @@ return convert_to(content, 'UTF8');
 
 comment on function utf8_bytes(text) is 'The bytes of a text in UTF-8.';
 
--- Whether a list of paths names each file in one way only, so that two lists overlap exactly
+-- Checks that a list of paths names each file in one way only, so that two lists overlap exactly
 -- if they have a path in common: no empty path, none with `.`, `..` or nothing between two
 -- slashes, none over 1,000 characters.
 create function names_files(paths text[])
@@ -339,8 +339,8 @@ return not exists (
 comment on function names_files(text[]) is
     'Whether each path of a list is one that no other path of the same file differs from.';
 
--- The names of a structure's phases, in the order of its list. (Of what is no list of
--- objects with names too: a trigger refuses that, and says which phase it is.)
+-- The names of a structure's phases, in the order of its list. Malformed lists give names too: a
+-- trigger refuses them, and names the phase.
 create function phase_names(structure jsonb)
     returns text[]
     language sql
@@ -370,7 +370,7 @@ return (
 
 comment on function spec_text(jsonb) is 'Every text in a structure, one after the other.';
 
--- PUBLIC may run no function of taskdb. (Those of the extension are everybody's, as it made them.)
+-- PUBLIC may execute no function of taskdb. Functions of the extension keep its own grants.
 revoke execute on function
     is_active,
     is_satisfied,

@@ -19,8 +19,8 @@ $$;
 comment on function touch_updated_at() is 'Keeps updated_at: it grows with every update.';
 
 -- A change of status must be a row of the table's own transitions. The trigger's arguments are the
--- name of that table, what messages call the row (its key, if nothing), and what is left to do
--- where no transition leads on.
+-- name of that table, the row's name in messages (its key, if nothing), and the hint where no
+-- transition leads on.
 create function refuse_transition()
     returns trigger
     language plpgsql
@@ -30,7 +30,7 @@ declare
     allowed text[];
     subject text := coalesce(nullif(tg_argv[1], ''), to_jsonb(old) ->> 'key');
 begin
-    -- The text is the same for all rows of a trigger: which of the typed tables is read.
+    -- The text is the same for all rows of a trigger: the typed table to read.
     execute format(
         'select array_agg(allowed.new_status order by allowed.new_status)::text[]'
         ' from %I as allowed where allowed.old_status = $1',
@@ -55,8 +55,8 @@ $$;
 comment on function refuse_transition() is
     'Refuses a transition that is not in the table of transitions that its trigger names.';
 
--- A project is what is built: its files, what it depends on, how it is deployed, how good it is.
--- Its environment variables are secrets, and in a table of their own.
+-- A project is a codebase: its files, dependencies, deployment and quality. Its environment
+-- variables are secrets, and in a table of their own.
 create table project_contexts (
     id uuid primary key default uuidv7(),
     name shared.title not null,
@@ -136,7 +136,7 @@ insert into modification_status_transitions (old_status, new_status, meaning) va
     ('approved', 'rejected', 'shall not be made after all'),
     ('failed', 'approved', 'shall be tried again');
 
--- A modification is a wish to change a project: asked for, decided upon, and applied to its files.
+-- A modification is a change of a project: requested, decided, and applied to its files.
 create table modifications (
     id uuid primary key default uuidv7(),
     project_id uuid not null,
@@ -146,7 +146,7 @@ create table modifications (
     impact_analysis shared.object_json,
     affected_files shared.name_list not null default '{}',
     status shared.modification_status not null default 'pending',
-    -- Kept by triggers, as the moments are.
+    -- Written by triggers, as the moments are.
     base_version bigint not null default 0,
     approved_at timestamptz,
     applied_at timestamptz,
@@ -263,7 +263,7 @@ create table features (
     status shared.plan_status not null default 'draft',
     -- A cache. The truth is the view feature_progress; update_progress refreshes it.
     progress_pct numeric(5, 2) not null default 0,
-    -- What it was computed from, by which taskdb doctor tells a wrong figure from an old one.
+    -- The counts it was computed from, by which taskdb doctor tells a wrong figure from an old one.
     progress_completed_count integer not null default 0,
     progress_counted_count integer not null default 0,
     execution_order integer,
@@ -305,8 +305,8 @@ comment on column features.metadata is 'What other tools know of it, as an objec
 --   unhealthy_dependencies  triggers keep it equal to the number of its external dependencies
 --                           that are required and unhealthy
 --   is_healthy              is written with it; its tasks carry the same (sql/tables/tasks.sql).
---                           (Were it a generated column, every update would lock the row as
---                           if this changed, and have the creators of tasks wait.)
+--                           As a generated column, every update would lock the row as if
+--                           this changed, and make creators of tasks wait.
 create table workflows (
     id uuid primary key default uuidv7(),
     name shared.title not null,
@@ -372,7 +372,7 @@ insert into workflow_status_transitions (old_status, new_status, meaning) values
     ('failed', 'draft', 'back to the drawing board'),
     ('failed', 'active', 'mended');
 
--- A step of a workflow: what is done, on what condition, and what happens if it fails.
+-- A step of a workflow: its action, its condition, and its policy on failure.
 create table workflow_steps (
     id uuid primary key default uuidv7(),
     workflow_id uuid not null,
@@ -411,8 +411,8 @@ comment on column workflow_steps.max_attempts is 'With on_error = retry: how oft
 comment on column workflow_steps.retry_delay is 'How long after a failure it is tried again.';
 comment on column workflow_steps.timeout is 'How long an attempt may take; null: as it likes.';
 
--- A step begins when the steps that it needs are done. Both are of one workflow, which the
--- foreign keys see to, and the graph has no cycle, which a trigger sees to.
+-- A step begins when the steps that it needs are done. Both are of one workflow, by the foreign
+-- keys, and the graph has no cycle, by a trigger.
 create table workflow_step_needs (
     workflow_id uuid not null,
     step_id uuid not null,
@@ -431,8 +431,8 @@ create index workflow_step_needs_by_needed on workflow_step_needs (workflow_id, 
 
 comment on table workflow_step_needs is 'step_id begins when needs_id is done.';
 
--- An execution is one run of a workflow. It keeps the configuration as it was at the start,
--- and execution_steps the steps; what is changed in the workflow later does not touch it.
+-- An execution is one run of a workflow. It keeps the configuration as it was at the start, and
+-- execution_steps the steps; later changes of the workflow do not affect it.
 create table workflow_executions (
     id uuid primary key default uuidv7(),
     workflow_id uuid not null,
@@ -498,8 +498,8 @@ comment on column workflow_executions.resource_usage is
     'What it took, as its runner measured it: an object.';
 comment on column workflow_executions.error_message is 'Why it failed, or was cancelled.';
 
--- The steps of an execution: each as it stood in the workflow at the start, and what became of
--- it. Who writes one locks the execution's row first, so those who record steps of one
+-- The steps of an execution: each as it was in the workflow at the start, with its status and
+-- result. Writing one locks the execution's row first, so sessions that record steps of one
 -- execution at once come one after another; executions don't wait for each other.
 create table execution_steps (
     execution_id uuid not null,
@@ -519,9 +519,9 @@ create table execution_steps (
     output shared.object_json,
     error_message text,
     started_at timestamptz,
-    -- While it is in progress: when its attempt has taken too long.
+    -- While it is in progress: the end of its timeout.
     deadline_at timestamptz,
-    -- While it is retrying: when it may be tried again.
+    -- While it is retrying: the start of its next attempt.
     retry_at timestamptz,
     ended_at timestamptz,
     primary key (execution_id, key),
@@ -565,12 +565,12 @@ comment on column execution_steps.retry_at is 'When it may be tried again.';
 --   graph_rank              a blocker's rank is below its dependents' ranks
 --   status_seq              the seq of its latest row in task_history
 --   has_files, has_dependents
---                           false if it never had any: then nobody looks for them
+--                           false if it never had any: then they are not looked up
 --   reserved_for, for_type, place, is_ready
---                           follow from other columns, for the indexes of the claim. (Generated
---                           columns are parsed again in every statement, as CHECKs are.)
--- And five are transition metadata: who changes a status, why, whether by force, how a claim ends
--- and in which status come in with the statement itself; a trigger moves them into history and
+--                           follow from other columns, for the indexes of the claim. Generated
+--                           columns would be parsed again in every statement, as CHECKs are.
+-- Five columns are transition metadata: a statement sets the author, reason and force of a change
+-- of status, or the outcome and next status of a claim; a trigger moves them into history and
 -- clears them.
 --
 -- No rule over two columns is a CHECK here: PostgreSQL parses such a rule again in every
@@ -583,13 +583,13 @@ create sequence task_graph_rank as bigint increment by 4294967296 minvalue 0 sta
 
 comment on sequence task_graph_rank is 'The graph_rank of the next task.';
 
--- Names tasks whose creator has no key for them.
+-- Generates keys for tasks created without one.
 create sequence task_number as bigint;
 
 comment on sequence task_number is 'The number in the key of the next task without one: T-17.';
 
 create table tasks (
-    -- What a transition leaves alone comes first: the log of an update then begins behind it.
+    -- Columns that a transition leaves alone come first: an update's log begins after them.
     id uuid primary key default uuidv7(),
     key shared.key not null,
     title shared.title not null,
@@ -606,7 +606,7 @@ create table tasks (
     version integer not null default 1,
     graph_rank bigint not null default nextval('task_graph_rank'),
     created_at timestamptz not null default now(),
-    -- The lane of a claim: whom it is reserved for, and of which type; '' is anybody's.
+    -- The lane of a claim: its reserved agent, and its type; '' is any.
     reserved_for text collate "C" not null default '',
     for_type text collate "C" not null default '',
     -- Its place among equals: without execution_order the last.
@@ -620,7 +620,7 @@ create table tasks (
     unhealthy_dependencies integer not null default 0,
     open_dependencies integer not null default 0,
     failed_attempts shared.counter not null default 0,
-    -- Whether it can be claimed, but for files that another task holds.
+    -- Claimable, but for file locks of other tasks.
     is_ready boolean not null default true,
     status shared.task_status not null default 'pending',
     status_seq integer not null default 1,
@@ -642,7 +642,7 @@ create table tasks (
     status_forced boolean,
     status_outcome shared.claim_outcome,
     status_ending shared.task_status,
-    -- A workflow leaves its tasks, and while it is there they follow its health.
+    -- Deleting a workflow keeps its tasks; until then they follow its health.
     constraint tasks_workflow_exists
         foreign key (workflow_id, workflow_is_healthy)
         references workflows (id, is_healthy)
@@ -660,22 +660,21 @@ with (fillfactor = 70);
 
 -- Serve functions/claim_tasks.sql, a lane each, in the exact order of the claim: the first for
 -- agents that name a type, the second for those that take every type. The three indexes of ready
--- tasks differ in their conditions, so that none can be taken for another whatever the
--- statistics say.
+-- tasks differ in their conditions, so that none can be taken for another whatever the statistics.
 create index tasks_to_claim_by_type
     on tasks (reserved_for, for_type, effective_priority, place, created_at, id)
     where is_ready;
 create index tasks_to_claim
     on tasks (reserved_for, effective_priority, place, created_at, id)
     where is_ready and unhealthy_dependencies = 0;
--- Serves queries/tasks.sql: list_ready, in the order of the claim, whoever asks.
+-- Serves queries/tasks.sql: list_ready, in the order of the claim, for any agent.
 create index tasks_ready_in_order
     on tasks (effective_priority, place, created_at, id)
     where is_ready and status = 'pending';
 -- The planner takes a column with one value for one that equality does not narrow.
 alter table tasks alter column reserved_for set (n_distinct = 1000);
 alter table tasks alter column for_type set (n_distinct = 1000);
--- Serve functions/pass_time.sql: what is overdue. The second: queries/tasks.sql: list_tasks.
+-- Serve functions/pass_time.sql: overdue tasks. The second: queries/tasks.sql: list_tasks.
 create index tasks_by_lease on tasks (lease_expires_at) where lease_expires_at is not null;
 create index tasks_by_schedule on tasks (is_due, scheduled_at) where scheduled_at is not null;
 -- Keeps the promise: a request is answered by one claim, however often it is sent.
@@ -686,8 +685,8 @@ create unique index tasks_one_claim_per_request
 create index tasks_blocked_in_order
     on tasks (effective_priority, key)
     where status = 'blocked';
--- Serve queries/tasks.sql: list_tasks, newest first. Those of columns that few tasks use have no
--- entry for the others, so a transition of those writes none.
+-- Serve queries/tasks.sql: list_tasks, newest first. Indexes of rarely used columns are partial, so
+-- a transition of most tasks writes no entry there.
 create index tasks_by_status on tasks (status, created_at desc);
 create index tasks_by_workflow on tasks (workflow_id, created_at desc, id desc)
     where workflow_id is not null;
@@ -766,8 +765,8 @@ comment on column tasks.place is 'execution_order, or the greatest integer. Kept
 comment on column tasks.is_ready is
     'Whether it can be claimed, but for files that another task holds. Kept by triggers.';
 
--- What people write of a task: one row for each row of tasks, with the indexes of the list
--- filters. A transition does not touch it. An insert into tasks alone makes its row by trigger.
+-- A task's text and plan: one row for each row of tasks, with the indexes of the list filters. A
+-- transition does not write it. An insert into tasks alone adds its row by trigger.
 create table task_details (
     task_id uuid primary key,
     description text,
@@ -875,7 +874,7 @@ comment on column claim_pauses.reason is 'Why.';
 comment on column claim_pauses.created_by is 'Who paused it.';
 
 -- Every change of the pauses writes this one row. A transaction with an older snapshot does not see
--- the change; where it would write is_paused by what it sees, it fails with 40001
+-- the change; where it would write is_paused from that snapshot, it fails with 40001
 -- (functions/any_pauses.sql). Nothing else waits.
 create table pause_guard (
     only_row boolean primary key default true,
@@ -887,11 +886,11 @@ comment on table pause_guard is 'One row, written by every change of the pauses 
 
 insert into pause_guard (version) values (0);
 
--- Something outside that a task or a workflow needs: a service, a URL, another resource. While
--- one that is required is unhealthy its task is not ready, or no task of its workflow.
+-- A service, URL or other resource outside that a task or a workflow needs. While a required one is
+-- unhealthy its task is not ready, or no task of its workflow.
 --
--- taskdb does no checking itself: checkers take what is due (due_checks), look, and say what
--- they saw (record_check). A failure is looked at again after retry_delay, then after twice
+-- taskdb does no checking itself: checkers take those that are due (due_checks), check them, and
+-- record the result (record_check). A failure is checked again after retry_delay, then after twice
 -- that, and so on, until max_retries are used up: then it is unhealthy, until a check succeeds.
 create table external_dependencies (
     id uuid primary key default uuidv7(),
@@ -1010,8 +1009,8 @@ insert into task_status_transitions (old_status, new_status, meaning) values
     ('cancelled', 'archived', 'put away');
 
 -- Every change of a task's status, and its creation, by whatever route. Only triggers write it;
--- rows that an importer brings from another tracker carry their source, keep their own times,
--- and count downwards from 0.
+-- rows imported from another tracker carry their source, keep their own times, and count downwards
+-- from 0.
 --
 -- It is the record of claims as well: the row that a claim begins with carries its token, the
 -- row that ends it the token and the outcome. The view task_claims joins the two.
@@ -1063,7 +1062,7 @@ comment on column task_history.progress_pct is 'The last heartbeat''s progress o
 comment on column task_history.progress_note is 'The last heartbeat''s note of the ended claim.';
 
 -- An edge: the task waits for another. One row a pair. requires and blocks keep a task waiting, and
--- their graph has no cycle; suggests only tells. Edges are made and removed, never changed.
+-- their graph has no cycle; suggests is only a note. Edges are added and removed, never changed.
 create table task_dependencies (
     task_id uuid not null,
     depends_on_id uuid not null,
@@ -1115,7 +1114,7 @@ create index subtasks_in_order on subtasks (task_id, position, created_at, id);
 comment on table subtasks is 'A task''s checklist.';
 comment on column subtasks.position is 'Its place in the list, counted from 1.';
 
--- A file that belongs to a task, with its content: what an agent made, or what it needs.
+-- A file that belongs to a task, with its content: a result, or an input.
 create table task_files (
     id uuid primary key default uuidv7(),
     task_id uuid not null,
@@ -1138,8 +1137,8 @@ comment on column task_files.size_bytes is
     'The content''s length in bytes of UTF-8. Computed by the server.';
 comment on column task_files.sha256 is 'The content''s SHA-256. Computed by the server.';
 
--- What a tracker's file said of a task when it was last imported: the next import of that file
--- compares with it, and so tells what changed there from what changed here.
+-- A tracker's record of a task at its last import: the next import of that file compares with it,
+-- to tell changes there from changes here.
 create table imported_tasks (
     task_id uuid primary key,
     source_kind shared.name_text not null,
@@ -1175,12 +1174,12 @@ insert into parent_guard (version) values (0);
 -- A technical specification, kept whole: as one text (monolithic), or as JSON with phases
 -- (hierarchical), of which one can be read without the rest. Exactly one of the two.
 --
--- A structure is an object: overview, architecture and technology_stack are texts, phases a
--- list of objects with number, name, description, hours and content. What else is in it is kept.
--- With `"verbatim": true` the overview and the phases' contents, put together, are the
--- document it was made from, to the byte.
+-- A structure is an object: overview, architecture and technology_stack are texts, phases a list of
+-- objects with number, name, description, hours and content. Other fields are kept. With
+-- `"verbatim": true` the overview and the phases' contents, put together, are the document it was
+-- made from, to the byte.
 
--- Numbers specifications whose creator has no number for them.
+-- Numbers specifications created without one.
 create sequence technical_spec_number as integer;
 
 comment on sequence technical_spec_number is
@@ -1196,7 +1195,7 @@ create table technical_specs (
     spec_type shared.spec_type not null default 'monolithic',
     content text,
     structure shared.object_json,
-    -- Where an imported one came from. Others are nowhere but here.
+    -- The source of an imported one; null for the others.
     file_path shared.name_text,
     total_phases integer generated always as (
         case
@@ -1217,7 +1216,7 @@ create table technical_specs (
     constraint technical_specs_number_is_taken_once unique (spec_number),
     constraint technical_specs_key_is_taken_once unique (key),
     constraint technical_specs_number_is_positive check (spec_number > 0),
-    -- What implementation tasks refer to: a specification that has some keeps its type.
+    -- Implementation tasks refer to it: a specification that has some keeps its type.
     constraint technical_specs_type_is_for_tasks unique (id, spec_type),
     constraint technical_specs_content_exactly_if_monolithic
         check ((spec_type = 'monolithic') = (content is not null)),
@@ -1279,9 +1278,9 @@ insert into spec_status_transitions (old_status, new_status, meaning) values
     ('completed', 'archived', 'put away'),
     ('archived', 'draft', 'taken up again');
 
--- The phases of hierarchical specifications, by name: what implementation tasks refer to, so
--- that a phase with tasks can't go away. The phases themselves are in the structure; a trigger
--- keeps these rows.
+-- The phases of hierarchical specifications, by name: implementation tasks refer to them, so a
+-- phase with tasks can't be removed. The phases themselves are in the structure; a trigger writes
+-- these rows.
 create table spec_phases (
     spec_id uuid not null,
     name text collate "C" not null,
@@ -1342,12 +1341,12 @@ comment on table spec_search is 'The text of specifications, prepared for search
 comment on column spec_search.document is
     'The title (weight A) and the first 200,000 characters of the content (weight B).';
 
--- What an implementation task adds to a task, one to one: the part of a specification that it
--- implements, the files it may change, and what became of them. Without the one the other goes.
+-- An implementation task's second part, one to one with its task: the part of a specification that
+-- it implements, the files it may change, and their result. Deleting one deletes the other.
 create table implementation_tasks (
     task_id uuid primary key,
     spec_id uuid not null,
-    -- Its specification's, which a trigger fills in and a foreign key holds.
+    -- Its specification's type, which a trigger fills in and a foreign key enforces.
     spec_type shared.spec_type not null,
     scope text collate "C" not null,
     -- The scope of a task of a hierarchical specification is one of its phases.
@@ -1396,9 +1395,9 @@ comment on column implementation_tasks.worktree_path is 'Where its branch is che
 comment on column implementation_tasks.commit_sha is 'The commit that did the work.';
 comment on column implementation_tasks.merged_at is 'When its branch was merged.';
 
--- The files of implementation tasks in progress, each of one task: the key refuses an overlap,
--- whoever starts the task, and at the same moment. Written by triggers when a task goes into
--- progress and out of it. An agent that takes over a lapsed task takes its files with it.
+-- The file locks of implementation tasks in progress, each of one task: the key refuses an overlap,
+-- by whatever route a task is started, and at the same moment. Written by triggers when a task goes
+-- into progress and out of it. An agent that takes over a lapsed task takes its files with it.
 create table held_files (
     path text collate "C" primary key,
     task_id uuid not null,
@@ -1406,14 +1405,14 @@ create table held_files (
         foreign key (task_id) references implementation_tasks (task_id) on delete cascade
 );
 
--- Serves the trigger that gives a task's files back.
+-- Serves the trigger that releases a task's file locks.
 create index held_files_by_task on held_files (task_id);
 
 comment on table held_files is 'Files that tasks in progress change now. Written by trigger.';
 
--- A design job is what the Design Agent was asked for; tech-spec sessions begin with what it made.
--- Each workspace has its own, so that one team's roles neither see nor change another's. The
--- query that changes a job's status looks at the old one.
+-- A design job is a request to the Design Agent; tech-spec sessions begin with its documents. Each
+-- workspace has its own, so that one team's roles neither see nor change another's. The query that
+-- changes a job's status checks the old one.
 create table design_jobs (
     id uuid primary key default uuidv7(),
     project_id uuid not null,
@@ -1438,7 +1437,7 @@ comment on column design_jobs.project_id is
     'The project that it is for, by the id that all tools know it by; it need not be here.';
 comment on column design_jobs.error_message is 'Why it failed.';
 
--- What a design job made: one document a type, with all its text.
+-- A document of a design job, one of each type, with all its text.
 create table design_outputs (
     id uuid primary key default uuidv7(),
     design_job_id uuid not null,
@@ -1456,7 +1455,7 @@ comment on table design_outputs is 'What design jobs made.';
 comment on column design_outputs.content is
     'The document itself; of ai_studio_code_path, where the code lies.';
 
--- What was decided while a design job ran, and why. Rows are added, never changed.
+-- A decision of a design job, with its reason. Rows are added, never changed.
 create table design_decisions (
     id uuid primary key default uuidv7(),
     design_job_id uuid not null,
@@ -1473,7 +1472,7 @@ create index design_decisions_in_order on design_decisions (design_job_id, creat
 
 comment on table design_decisions is 'What was decided in design jobs, and why.';
 
--- How far a design job is: a row each time that it says so. Rows are added, never changed.
+-- A progress report of a design job. Rows are added, never changed.
 create table design_progress (
     id uuid primary key default uuidv7(),
     design_job_id uuid not null,
@@ -1491,8 +1490,8 @@ create index design_progress_by_creation
 
 comment on table design_progress is 'How far design jobs are, each time that they say so.';
 
--- A tech-spec session turns what a design job made into technical requirements: it researches,
--- talks with its user, and generates documents. It goes with its design job.
+-- A tech-spec session turns the documents of a design job into technical requirements: it
+-- researches, talks with its user, and generates documents. It goes with its design job.
 create table tech_spec_sessions (
     id uuid primary key default uuidv7(),
     project_id uuid not null,
@@ -1606,8 +1605,8 @@ comment on column tech_research.researched_options is
 comment on column tech_research.selected_technology is 'The name of one of the options.';
 comment on column tech_research.decided_at is 'When it was chosen.';
 
--- What was said in a session. Rows are added, never changed; they go with their session, or by
--- `taskdb prune` when they are old.
+-- A message in a session. Rows are added, never changed; they go with their session, or by `taskdb
+-- prune` when they are old.
 create table tech_conversations (
     id uuid primary key default uuidv7(),
     session_id uuid not null,
@@ -1760,7 +1759,7 @@ $$;
 
 comment on function raise_parent_cycle(uuid) is 'Raises TD002 with the cycle of parents.';
 
--- What full-text search knows of a task.
+-- The full-text search document of a task.
 create function task_document(title text, description text)
     returns tsvector
     language sql
@@ -1774,7 +1773,7 @@ return setweight(to_tsvector('pg_catalog.english', title), 'A')
 comment on function task_document(text, text) is
     'A task''s title (weight A) and first 200,000 characters of description (weight B).';
 
--- What full-text search knows of a specification.
+-- The full-text search document of a specification.
 create function spec_document(title text, content text, structure jsonb)
     returns tsvector
     language sql
@@ -1786,7 +1785,7 @@ return task_document(title, coalesce(content, shared.spec_text(structure)));
 comment on function spec_document(text, text, jsonb) is
     'A specification''s title (weight A) and first 200,000 characters of content (weight B).';
 
--- Refuses a value, and says which field breaks which rule.
+-- Refuses a value, and names the field and the rule.
 create function raise_refusal(field text, rule text)
     returns void
     language plpgsql
@@ -1833,7 +1832,7 @@ $$;
 comment on function raise_invalid_transition(text, shared.task_status, shared.task_status) is
     'Raises TD001: a transition that is not in task_status_transitions.';
 
--- A rule of one task, in the words of a CHECK: callers tell it by the constraint's name.
+-- A rule of one task, in the words of a CHECK: callers identify it by the constraint's name.
 create function raise_broken_rule(rule text, message text)
     returns void
     language plpgsql
@@ -1852,10 +1851,10 @@ $$;
 comment on function raise_broken_rule(text, text) is
     'Raises check_violation under the name of a rule of tasks.';
 
--- Imports history that another tracker kept, the oldest last: each row carries its source, and a
--- trigger numbers it downwards from 0. It is the only way for a role that is not the owner to write
--- history, so it takes nothing that could pass for a change made here: no token, no number, no
--- moment to come.
+-- Imports history of another tracker, the oldest last: each row carries its source, and a trigger
+-- numbers it downwards from 0. It is the only way for a role that is not the owner to write
+-- history, so it accepts nothing that could pass for a change made here: no token, no number, no
+-- future moment.
 create function import_history(
     from_source text,
     task_ids uuid[],
@@ -1906,10 +1905,10 @@ comment on function import_history(
 ) is
     'Imports history of another tracker; returns the number of rows.';
 
--- The health of a workflow, for a task that comes to it: the foreign key tasks_workflow_exists
--- refers to the pair, and its cascade keeps the pair the same for all tasks at once, at every
--- isolation level. The lock is the foreign key's own: creators don't wait for each other, only
--- a change of health does. A workflow that does not exist is reported by the foreign key.
+-- The health of a workflow, for a task that joins it: the foreign key tasks_workflow_exists refers
+-- to the pair, and its cascade keeps the pair the same for all tasks at once, at every isolation
+-- level. The lock is the foreign key's own: creators don't wait for each other, only for a change
+-- of health. A workflow that does not exist is reported by the foreign key.
 create function health_of_workflow(of_workflow uuid)
     returns boolean
     language plpgsql
@@ -1930,12 +1929,12 @@ $$;
 comment on function health_of_workflow(uuid) is
     'Whether a workflow is healthy; true if there is none.';
 
--- Takes the files of an implementation task for it, all or none, and says whether it has them.
--- Other tasks have nothing to take. Who claims calls it with the task's row locked, and looks
--- for another task if the answer is no.
+-- Locks the files of an implementation task for it, all or none, and returns whether it has them.
+-- Other tasks have no files to lock. Claims call it with the task's row locked, and try another
+-- task if it returns false.
 --
--- Rows are written in the order of paths, and those of a failure are rolled back at once: so
--- who waits for a file holds none that comes after it, and two claims can't deadlock.
+-- Rows are written in the order of paths, and those of a failure are rolled back at once: so a
+-- claim that waits for a file holds none that comes after it, and two claims can't deadlock.
 create function take_files(for_task uuid)
     returns boolean
     language plpgsql
@@ -1976,10 +1975,10 @@ $$;
 comment on function take_files(uuid) is
     'Takes the files of a task that goes into progress, if no other task has one of them.';
 
--- Whether another task in progress holds a file of this one, as of now. A claim asks it of one
--- task in line after the other, and what was taken since the claim began must count: so it is
--- volatile, and at READ COMMITTED looks with a snapshot of its own each time. (The view
--- file_conflicts says how things were when the claim began.)
+-- Returns whether another task in progress locks a file of this one, as of now. A claim calls it
+-- for one task in line after another, and must see files locked since it began: so it is volatile,
+-- and at READ COMMITTED takes a snapshot of its own each time. The view file_conflicts has the
+-- state at the start of the claim.
 create function files_are_held(for_task uuid)
     returns boolean
     language plpgsql
@@ -1995,7 +1994,7 @@ $$;
 comment on function files_are_held(uuid) is
     'Whether another task in progress holds a file of this one, now.';
 
--- Refuses files to a task, as another task in progress has one of them.
+-- Refuses file locks to a task, as another task in progress has one of them.
 create function raise_held_file(for_task uuid)
     returns void
     language plpgsql
@@ -2026,7 +2025,7 @@ $$;
 
 comment on function raise_held_file(uuid) is 'Raises TD007 with the file and its holder.';
 
--- Refuses a phase that is not as it should be; *place* says which it is.
+-- Refuses a phase that breaks a rule; *place* names the phase.
 create function check_phase(place text, phase jsonb)
     returns void
     language plpgsql
@@ -2098,9 +2097,9 @@ $$;
 comment on function spec_path(uuid, uuid) is
     'The keys from a specification to another that it depends on, directly or not; or null.';
 
--- Where each of the *wanted* ids stands in a list; null if it doesn't. The planner can't
--- know how long the lists will be, and a nested loop over two long ones never ends: so
--- that way is shut.
+-- The position of each of the *wanted* ids in a list; null if it is not there. The planner cannot
+-- estimate the lengths of lists, and a nested loop over two long ones never ends: so that plan is
+-- disabled.
 create function positions_of(wanted uuid[], listed uuid[])
     returns int[]
     language sql
@@ -2118,7 +2117,7 @@ comment on function positions_of(uuid[], uuid[]) is
     'The positions of the first list''s ids in the second.';
 
 -- The requires and blocks edges among the *listed* tasks: the positions of their two ends, and
--- their own in the arguments; in the order of the waiting.
+-- their own in the arguments; in the order of the dependents.
 create function edges_by_position(
     waiting uuid[], awaited uuid[], types dependency_type[], listed uuid[]
 )
@@ -2347,7 +2346,7 @@ begin
             ceilings[m] := least(ceilings[m], ceiling_ranks[i]);
         end loop;
 
-        -- Dependents first: when a task's turn comes, its ceiling is final.
+        -- Dependents first: a task's ceiling is final when it is visited.
         exhausted := false;
         done := 0;
         while done < tail loop
@@ -2356,13 +2355,13 @@ begin
             if ranks[n] >= ceilings[n] then
                 low := floors[n];
                 for i in first[n]..first[n + 1] - 1 loop
-                    -- (Null outside the region: floors[n] has those.)
+                    -- Null outside the region: floors[n] covers those.
                     if ranks[blockers[i]] < ceilings[n] then
                         low := greatest(low, ranks[blockers[i]]);
                     end if;
                 end loop;
-                -- Far below when nothing is in the way; else close above what is, so that
-                -- the next tasks put under the same dependent find room in order.
+                -- Far below when nothing is in the way; else close above the blockers, so that the
+                -- next tasks put under the same dependent find room in order.
                 place := case
                     when attempt > 1 then ceilings[n] - 16777216
                     when low is null then ceilings[n] - 1073741824
@@ -2387,7 +2386,7 @@ begin
             end loop;
         end loop;
         exit attempts when not exhausted;
-        -- No room between two ranks: take in what lies below, at last everything.
+        -- No room between two ranks: include the tasks below, in the end all of them.
         lowest := case attempt
             when 1 then lowest - 17179869184
             else -9223372036854775808
@@ -2395,8 +2394,8 @@ begin
     end loop attempts;
 
     if done < size then
-        -- Each task left over is waited for by another one left over. Following those
-        -- who wait must come back to where it was: that is the cycle.
+        -- Each task left over is a blocker of another one left over. Following the dependents must
+        -- come back to a task visited before: that is the cycle.
         for n in 1..size loop
             if open_dependents[n] > 0 then
                 for i in first[n]..first[n + 1] - 1 loop
@@ -2421,7 +2420,7 @@ begin
             exit when n = m;
         end loop;
         walk[tail + 1] := m;
-        -- Followers wait for those before them: backwards, each waits for the next.
+        -- Dependents follow their blockers: backwards, each waits for the next.
         select array_agg(task.key order by step.position desc)
         into path
         from unnest(walk) with ordinality as step (n, position)
@@ -2448,10 +2447,10 @@ $$;
 comment on function task_graph_repair(uuid[], uuid[]) is
     'Lowers ranks until blockers rank below their dependents again, or names the cycle.';
 
--- Of *roots* and what they wait for, directly or not, the tasks whose effective priority is less
--- urgent than *priority*. A task that is as urgent already has passed that on, and an abandoned
--- one passes nothing: the walk ends there. Each is visited once (union), and found by index, for
--- the reasons that task_graph_region has.
+-- The tasks among *roots* and their blockers, direct or indirect, whose effective priority is less
+-- urgent than *priority*. A task that is as urgent already has passed that on, and an abandoned one
+-- passes nothing: the walk ends there. Each is visited once (union), and found by index, for the
+-- reasons in task_graph_region.
 create function lower_priority_blockers(roots uuid[], priority int)
     returns table (id uuid)
     language sql
@@ -2502,13 +2501,13 @@ $$;
 comment on function lower_priority_blockers(uuid[], int) is
     'Those of these tasks, and of what they wait for, that are less urgent than that.';
 
--- Gives task ids[i], and all that it waits for, at least priority priorities[i].
+-- Gives task ids[i], and all its blockers, direct or indirect, at least priority priorities[i].
 --
--- The most urgent go first: what they have reached is urgent enough for the rest, so each
--- task is written once and each edge followed once, however many are given.
+-- The most urgent go first: tasks that they reach are urgent enough for the rest, so each task is
+-- written once and each edge followed once, however many are given.
 --
--- What is reached is locked in the order of ids, and looked at again, until it stands still:
--- whoever adds an edge out of a task has written that task. (docs/decisions/0013.)
+-- The tasks reached are locked in the order of ids, and read again, until nothing changes: adding
+-- an edge out of a task writes that task. See docs/decisions/0013-effective-priority.md.
 create function inherit_priority(ids uuid[], priorities int[])
     returns void
     language plpgsql
@@ -2556,11 +2555,11 @@ $$;
 comment on function inherit_priority(uuid[], int[]) is
     'Gives these tasks, and all that they wait for, at least such a priority.';
 
--- Of *roots* and what they wait for, directly or not, the tasks that are more urgent than
--- their own priority, and may have inherited that from a root: along the way they become no more
--- urgent. (Less urgent only while a statement's changes are still being passed on: then a task
--- may be kept by one that is more urgent than it, and must be found when that one ceases to be.)
--- Each is visited once (union), and found by index, for the reasons that task_graph_region has.
+-- The tasks among *roots* and their blockers, direct or indirect, that may have inherited a
+-- priority from a root: more urgent than their own, and no more urgent than the task before on the
+-- way. While a statement's changes are still being passed on, a blocker can be less urgent than its
+-- dependent; it must be found when that one stops justifying it. Each is visited once (union), and
+-- found by index, for the reasons in task_graph_region.
 create function inherited_priorities(roots uuid[])
     returns table (id uuid)
     language sql
@@ -2616,8 +2615,8 @@ $$;
 comment on function inherited_priorities(uuid[]) is
     'Those of these tasks, and of what they wait for, that may have inherited from these.';
 
--- The tasks that wait for the listed ones, with their effective priorities; not abandoned ones,
--- which pass nothing on. awaited is the position of the task that is waited for in the list.
+-- The dependents of the listed tasks, with their effective priorities; abandoned ones, which pass
+-- nothing on, are left out. awaited is the position of the blocker in the list.
 create function dependents_priorities(listed uuid[])
     returns table (awaited int, waiting_id uuid, effective_priority int)
     language sql
@@ -2649,19 +2648,19 @@ $$;
 comment on function dependents_priorities(uuid[]) is
     'The active tasks that wait for these, with their effective priorities.';
 
--- What revoke_priority does, for what lies deep: all that may have to change is found first, and
--- recomputed in memory. There is more of it than what changes in the end, and no step for each
--- level.
+-- Does what revoke_priority does, for deep graphs: all tasks that may have to change are found
+-- first, and recomputed in memory. They are more than those that change in the end, but there is no
+-- step for each level.
 --
--- Their dependents determine how urgent tasks remain: these are locked with them, in the
--- order of ids, and looked at again until all stands still. And all that was looked at is
--- written, even where nothing changes: there this meets a transaction with an older snapshot
--- that changes how urgent one of them is, and sees what it waits for as it no longer is.
--- (docs/decisions/0013; tests/races/test_races.py has the mutant.)
+-- The dependents of tasks determine how urgent these remain: they are locked with them, in the
+-- order of ids, and read again until nothing changes. All rows read are written, even unchanged:
+-- there this meets a transaction with an older snapshot that changes the priority of one of them,
+-- and still sees the old priority of its blockers. docs/decisions/0013-effective-priority.md;
+-- tests/races/test_races.py has the mutant.
 --
--- The most urgent are final first, and what waits for a task before the task, as far as it
--- counts (Dijkstra, with a bucket for each of the ten priorities): linear in the tasks and
--- edges concerned.
+-- The most urgent are final first, and dependents before their blockers where that matters
+-- (Dijkstra, with a bucket for each of the ten priorities): linear in the tasks and edges
+-- concerned.
 create function revoke_deep_priority(ids uuid[])
     returns void
     language plpgsql
@@ -2673,14 +2672,14 @@ declare
     around uuid[];
     locked uuid[];
     old_priorities int[];
-    -- The priority of each, by all that is known so far.
+    -- The priority of each, as far as it is known.
     priorities int[];
-    -- The edges into these tasks: waiting[e] waits for awaited[e]; null: it is none of them.
+    -- The edges into these tasks: waiting[e] waits for awaited[e]; null: not one of them.
     awaited int[];
     waiting_ids uuid[];
     demands int[];
     waiting int[];
-    -- Those out of task n are first[n], next[first[n]] and so on.
+    -- The edges out of task n are first[n], next[first[n]] and so on.
     first int[];
     next int[];
     is_final boolean[];
@@ -2807,25 +2806,25 @@ $$;
 comment on function revoke_deep_priority(uuid[]) is
     'Takes inherited priority from tasks, and from all that they wait for, at once.';
 
--- Of *ids* and what they wait for, takes the inherited priority from those that nothing justifies
--- it for any more: they are more urgent than their own priority and than all that wait for them.
+-- Revokes inherited priority that nothing justifies any more, from *ids* and their blockers, direct
+-- or indirect: from tasks more urgent than their own priority and than all their dependents.
 --
--- A task that another one keeps as urgent as it is stays so, and nothing below it is looked at.
--- So a statement that changes many tasks, and comes here for each, costs as much as what changes,
--- and not each time as much as all that lies below. What is deeper than 32 levels is recomputed at
--- once, since a step for each level is slow. (The keeper is looked for from the latest task on:
--- statements mostly change the oldest first, and those have ceased to keep anything.)
+-- A task keeps its priority if a dependent is as urgent, and nothing below it is visited. So a
+-- statement that changes many tasks, and comes here for each, costs as much as what changes, and
+-- not each time as much as all that lies below. A graph deeper than 32 levels is recomputed at
+-- once, since a step for each level is slow. Dependents are searched from the latest on: statements
+-- mostly change the oldest first, and those no longer justify anything.
 --
--- Its dependents determine how urgent a task remains: these are locked with it, or of a task
--- that stays as it is, the one that keeps it, in the order of ids, and looked at again until all
--- stands still. And they are written, even where nothing changes: there this meets a transaction
--- with an older snapshot that changes how urgent one of them is, and sees what it waits for as it
--- no longer is. (docs/decisions/0013; tests/races/test_races.py has the mutant.) What this
--- transaction has written already need not be written again: a row with a thousand versions is
+-- A task's dependents determine how urgent it remains: they are locked with it, or, for a task that
+-- keeps its priority, the one that justifies it, in the order of ids, and read again until nothing
+-- changes. They are written, even unchanged: there this meets a transaction with an older snapshot
+-- that changes the priority of one of them, and still sees the old priority of its blockers.
+-- docs/decisions/0013-effective-priority.md; tests/races/test_races.py has the mutant. Rows that
+-- this transaction has written already are not written again: a row with a thousand versions is
 -- slow to find.
 --
--- (Without sorts a keeper comes from the index by blocker, read backwards, and the first one ends
--- the search. Plans are kept, since a statement may come here for each of its rows.)
+-- Without sorts a dependent comes from the index by blocker, read backwards, and the first one ends
+-- the search. Plans are cached, since a statement may come here for each of its rows.
 create function revoke_priority(ids uuid[])
     returns void
     language plpgsql
@@ -2972,11 +2971,10 @@ $$;
 comment on function revoke_priority(uuid[]) is
     'Takes from tasks, and from what they wait for, the inherited priority that nothing justifies.';
 
--- Whether claiming is paused for anything. Who writes is_paused asks here first: the answer holds
--- until the transaction ends, since a change of the pauses waits for all who have read them.
--- Above READ COMMITTED the snapshot can be older than the last change; then it fails with 40001, as
--- a row does that has changed since. It runs as its owner, for a lock of a row takes the right to
--- change it.
+-- Returns whether any pause exists. Every writer of is_paused calls it first: the answer holds
+-- until the transaction ends, since a change of the pauses waits for all its readers. Above READ
+-- COMMITTED the snapshot can be older than the last change; then it fails with 40001, as on any row
+-- changed since. It runs as its owner, since a row lock needs the right to update.
 create function any_pauses()
     returns boolean
     language plpgsql
@@ -2995,7 +2993,7 @@ $$;
 
 comment on function any_pauses() is 'Whether claiming is paused for anything, as of now.';
 
--- Whether a pause covers a task of this type in this feature.
+-- Returns whether a pause covers a task of this type in this feature.
 create function is_claiming_paused(of_type text, in_feature uuid)
     returns boolean
     language plpgsql
@@ -3019,7 +3017,7 @@ comment on function is_claiming_paused(text, uuid) is
     'Whether claiming is paused for tasks of this agent type in this feature.';
 
 -- Writes into open tasks whether claiming is paused for them. Their rows are locked in the order of
--- ids; a claim under way wins, and its task is paused as work that goes on.
+-- ids; a concurrent claim wins, and its task is paused as work in progress.
 create function write_pauses(of_tasks uuid[])
     returns void
     language plpgsql
@@ -3046,8 +3044,8 @@ $$;
 comment on function write_pauses(uuid[]) is
     'Writes into open tasks whether claiming is paused for them.';
 
--- A task whose priority changes, which is abandoned, or taken up again: its blockers inherit the
--- new priority, or stop inheriting from it.
+-- Propagates the priority of a task that changed it, was abandoned, or was taken up again: its
+-- blockers inherit the new priority, or stop inheriting from it.
 create function pass_on_priority(
     of_task uuid, old_priority int, new_priority int, was_active boolean
 )
@@ -3065,7 +3063,7 @@ begin
         perform revoke_priority(array[of_task]);
     end if;
 
-    -- (Read again: another row of the same statement may have changed it since.)
+    -- Read again: another row of the same statement may have changed it since.
     select
         array_agg(edge.depends_on_id),
         min(task.effective_priority),
@@ -3098,24 +3096,23 @@ $$;
 comment on function pass_on_priority(uuid, int, int, boolean) is
     'Passes a change of a task''s priority on to what it waits for.';
 
--- A task has begun or ceased to satisfy the dependencies on it: its edges say so from now on, and
--- its dependents count one open dependency less or more. apply_task_change does the rest.
+-- A task has begun or ceased to satisfy the dependencies on it: marks its edges so, and counts one
+-- open dependency less or more at its dependents. apply_task_change does the rest.
 --
--- What an edge says (is_satisfied) is what its dependent counts, so nothing is counted twice,
--- whatever else the same statement does. Every change of a count writes the dependent's row: two
--- blockers that complete at once meet there. An edge added meanwhile has written this task's row
--- (see add_edges), so the two cannot miss each other; an edge removed meanwhile has written its
--- dependent's row: lock first, and read the edges in a statement, and so in a snapshot, of its own.
+-- A dependent counts exactly the edges with is_satisfied false, so none is counted twice, whatever
+-- else the same statement does. Every change of a count writes the dependent's row: two blockers
+-- that complete at once meet there. A concurrently added edge has written this task's row (see
+-- add_edges), so the two cannot miss each other; a concurrently removed one has written its
+-- dependent's row: lock first, and read the edges in a later statement, and so in a new snapshot.
 --
--- A statement can complete thousands of blockers of one task, and comes here for each. A dependent
--- that this transaction has written already is therefore looked at with its next edges too, and
--- most calls for its other blockers find nothing left to do. (Not with all its edges: a
--- transaction that completes them one by one would read all of them each time.)
+-- A statement can complete thousands of blockers of one task, and comes here for each. So if this
+-- transaction has already written a dependent, its next edges are handled too, and most calls for
+-- its other blockers find nothing left to do. Not all its edges: a transaction that completes them
+-- one by one would read all of them each time.
 --
--- The statement that completes a blocker may have added the edge to it: then it is taken off the
--- count here, and comes in with add_edges, in whatever order. In between the count may be -1. (age
--- tells what this transaction has written, and now and then takes a younger one's row for it: then
--- more edges are read.)
+-- The statement that completes a blocker may have added the edge to it: then it is subtracted here
+-- and added by add_edges, in either order. In between the count may be -1. age finds rows that this
+-- transaction has written, and now and then a younger transaction's: then more edges are read.
 create function unblock_dependents(of_task uuid)
     returns void
     language plpgsql
@@ -3223,13 +3220,13 @@ $$;
 comment on function unblock_dependents(uuid) is
     'Brings the dependencies on a task, and the counts of its dependents, up to date.';
 
--- What add_edges does for one edge, for any number of them: each end is read once and written once,
--- and the edges are looked at once, in memory, from the highest rank down. In that order a task's
--- priority is final before its blockers inherit it.
+-- Does for many edges what add_edges does for one: each end is read once and written once, and the
+-- edges are visited once, in memory, from the highest rank down. In that order a task's priority is
+-- final before its blockers inherit it.
 --
 -- waiting[i] depends on awaited[i]. Tasks are looked up by id one by one (lateral with offset 0),
--- and written by the place where they were found: a plan made for two edges, or from statistics of
--- another load, must do for a million.
+-- and written by ctid: a plan made for two edges, or from statistics of another load, must do for a
+-- million.
 create function add_many_edges(
     waiting uuid[], awaited uuid[], types dependency_type[], satisfied boolean[]
 )
@@ -3246,7 +3243,7 @@ create function add_many_edges(
 as $$
 declare
     ends uuid[];
-    -- The ends, from the highest rank down, and what is known of each.
+    -- The ends, from the highest rank down, and their columns.
     ids uuid[];
     keys text[];
     ranks bigint[];
@@ -3293,8 +3290,8 @@ begin
     ) as task_end;
 
     loop
-        -- (A row that is locked is read as it is now, whatever the snapshot. A row's own columns are
-        -- all that is read here.)
+        -- A locked row is read in its current state, whatever the snapshot. Only its own columns
+        -- are read.
         select
             array_agg(task.id),
             array_agg(task.key),
@@ -3450,7 +3447,7 @@ begin
     ) as change
     where task.ctid = change.place;
 
-    -- What the ends waited for before inherits as well.
+    -- The previous blockers of the ends inherit as well.
     select array_agg(blocker.id), array_agg(given.priority)
     into lower, lower_priorities
     from unnest(ids, old_priorities, priorities, is_active)
@@ -3477,8 +3474,8 @@ $$;
 comment on function add_many_edges(uuid[], uuid[], dependency_type[], boolean[]) is
     'Counts new dependencies at their tasks, ranks them, and passes their priority on.';
 
--- The open ones of these tasks, and the open tasks that they wait for, directly or not.
--- Satisfied edges and suggestions hold nothing back, so they are not followed.
+-- The open tasks among these, and their open blockers, direct or indirect. Satisfied edges and
+-- suggestions block nothing, so they are not followed.
 --
 -- Each task is visited once (union), and its blockers are found by index, as in
 -- task_graph_region: a join of whole tables per level costs minutes on a deep chain.
@@ -3527,8 +3524,8 @@ $$;
 comment on function open_task_region(uuid[]) is
     'The open ones of these tasks, and the open tasks that they wait for, directly or not.';
 
--- The unsatisfied edges out of the listed tasks, in the order of the list. A dead edge is
--- never satisfied by itself: its blocker failed, or was given up under requires.
+-- The unsatisfied edges out of the listed tasks, in the order of the list. A dead edge can never be
+-- satisfied: its blocker failed, or was abandoned under requires.
 create function open_task_blockers(listed uuid[])
     returns table (waiting int, blocker_id uuid, dead boolean)
     language sql
@@ -3560,9 +3557,9 @@ $$;
 comment on function open_task_blockers(uuid[]) is
     'The unsatisfied dependencies of these tasks, by their place in the list.';
 
--- Looks for a cycle in what the steps of a workflow need, in time linear in their number: steps
--- are taken away as soon as all that they need are (Kahn 1962). Each that is left needs another
--- that is left, and whoever follows these comes round.
+-- Finds a cycle among the needs of a workflow's steps, in time linear in their number: steps are
+-- removed as soon as all that they need are (Kahn 1962). Each step left needs another step left, so
+-- following the needs must come back to one of them.
 create function step_cycle(of_workflow uuid)
     returns text[]
     language plpgsql
@@ -3595,7 +3592,7 @@ begin
         return null;
     end if;
 
-    -- first[n] is where the steps that need the nth begin in waiting; the next one's, their end.
+    -- The dependents of step n are waiting[first[n]] up to the start of the next step's.
     first := array_fill(0, array[cardinality(steps) + 1]);
     still := array_fill(0, array[cardinality(steps)]);
     for i in 1..cardinality(needed) loop
@@ -3648,8 +3645,8 @@ comment on function step_cycle(uuid) is
     'The keys of steps of a workflow that need each other in a circle, the first one again at the '
     'end; null if there are none.';
 
--- Counts one more or one less unhealthy dependency at its task, or at its workflow. The
--- workflow's row is locked first, then, if its tasks must follow, they are, in the order of ids.
+-- Counts one more or one less unhealthy dependency at its task, or at its workflow. The workflow's
+-- row is locked first, then, if its tasks must follow, they are, in the order of ids.
 create function change_unhealthy(of_task uuid, of_workflow uuid, change int)
     returns void
     language plpgsql
@@ -3688,9 +3685,9 @@ $$;
 comment on function change_unhealthy(uuid, uuid, int) is
     'Changes the count of unhealthy dependencies of a task or a workflow.';
 
--- The files of a template with its variables put in. Each content is cut at its placeholders once
--- and put together again, so a value is never read: what it holds of {{NAME}}, of backslashes or
--- of regular expressions stays as it is. What is no variable of the template stays, too.
+-- The files of a template with its variables put in. Each content is split at its placeholders once
+-- and joined again, so a value is never interpreted: any {{NAME}}, backslash or regular expression
+-- in it stays as it is. A placeholder of no variable stays, too.
 create function fill_template(
     files jsonb, required_vars text[], optional_vars text[], given jsonb
 )
@@ -3759,7 +3756,7 @@ create trigger project_contexts_50_touch_updated_at
     for each row
     execute function touch_updated_at();
 
--- Whoever changes a project makes it another version, whatever the statement says.
+-- Every change of a project raises its version, whatever the statement sets.
 create function count_version()
     returns trigger
     language plpgsql
@@ -3784,7 +3781,7 @@ create trigger project_environments_50_touch_updated_at
     execute function touch_updated_at();
 
 -- A change of a modification's status must be a row of modification_status_transitions. None is
--- from a status to itself: what is applied is not applied again, with other files.
+-- from a status to itself: an applied one is not applied again, with other files.
 create trigger modifications_10_refuse_transition
     before update of status on modifications
     for each row
@@ -3792,8 +3789,7 @@ create trigger modifications_10_refuse_transition
         'modification_status_transitions', 'the modification', 'ask for another'
     );
 
--- What is asked for, or approved, is so of the project as it is then; the moments are the
--- server's.
+-- A request or an approval is for the project's current version; the moments are the server's.
 create function normalize_modification()
     returns trigger
     language plpgsql
@@ -3805,7 +3801,7 @@ begin
         into new.base_version
         from project_contexts as project
         where project.id = new.project_id;
-        -- No project: the foreign key says so.
+        -- A missing project is reported by the foreign key.
         new.base_version := coalesce(new.base_version, 0);
     else
         new.base_version := old.base_version;
@@ -3839,8 +3835,8 @@ create trigger modifications_51_touch_updated_at
     for each row
     execute function touch_updated_at();
 
--- To be applied is to be in the codebase, by whatever route. A project that changed since is
--- refused: its version is looked at again once its row is free.
+-- Becoming applied changes the codebase, by whatever route. A project that changed since the
+-- approval is refused: its version is read again once its row is free.
 create function apply_modification()
     returns trigger
     language plpgsql
@@ -3880,7 +3876,7 @@ create trigger modifications_90_apply
     when (old.status <> new.status and new.status = 'applied')
     execute function apply_modification();
 
--- A modification is born pending.
+-- A new modification is pending.
 create function refuse_decided_modification()
     returns trigger
     language plpgsql
@@ -3958,16 +3954,17 @@ create trigger task_files_50_touch_updated_at
     for each row
     execute function touch_updated_at();
 
--- After a load into a table that its statistics wrongly call all but empty: they are taken again.
+-- Analyzes a table after a load, if its statistics wrongly call it all but empty.
 --
--- They say so after a load that was undone, or after everything was deleted, until the table was
--- vacuumed. Without rows all indexes cost the planner the same, and it may read the whole of one
--- to find a row by the last of its columns: at each foreign key's check, at each look-up of the
--- other triggers. For a hundred thousand rows that is hours, and neither a setting nor another way
--- to write the look-up prevents it. ANALYZE counts the transaction's own rows too.
+-- They are wrong after a load that was rolled back, or after everything was deleted, until the
+-- table was vacuumed. Without rows all indexes cost the planner the same, and it may read the whole
+-- of one to find a row by the last of its columns: at each foreign key's check, at each look-up of
+-- the other triggers. For a hundred thousand rows that is hours, and neither a setting nor another
+-- way to write the look-up prevents it. ANALYZE counts the transaction's own rows too.
 --
--- (It keeps others' ANALYZE waiting for this transaction: so it is for many rows at once only,
--- as a few are found in any way. Whoever may not analyze the table is warned, and goes without.)
+-- It makes other ANALYZE commands wait for this transaction: so it runs for many rows at once only,
+-- as a few are found by any plan. A role that may not analyze the table gets a warning, and goes
+-- without.
 create function refresh_statistics()
     returns trigger
     language plpgsql
@@ -4008,8 +4005,8 @@ create trigger task_dependencies_70_refresh_statistics
     for each statement
     execute function refresh_statistics();
 
--- The channel on which wake tells which types of tasks became ready in this workspace.
--- (Two workspaces whose long names begin alike share one: then each wakes the other's for nothing.)
+-- The channel on which wake announces the types of tasks that became ready in this workspace. Two
+-- workspaces whose long names begin alike share one: then each wakes the other's for nothing.
 create function ready_channel()
     returns text
     language sql
@@ -4023,8 +4020,8 @@ comment on function ready_channel() is
     'The channel of the notifications that tasks of this workspace became ready.';
 
 -- The key of the advisory lock that every worker holds, shared, while it waits for a kind of task:
--- an agent type, '*' (workers of no type) or '' (all of them). A lock ends with its session, so
--- nobody who died is ever taken for waiting.
+-- an agent type, '*' (workers of no type) or '' (all of them). A lock ends with its session, so a
+-- worker that died never counts as waiting.
 create function waiting_key(kind text)
     returns bigint
     language sql
@@ -4070,16 +4067,15 @@ comment on function note_ready(text) is
     'Notes that a task became ready in this transaction, and tells the client so once.';
 
 -- Returns the agent types of the tasks that this transaction made ready, as a JSON array ("" is
--- every type), if somebody waits for such a task; else null. The client asks with its commit, and
--- sends them in one NOTIFY (queries/events.sql: wake); never a trigger, because triggers run on
--- other nodes. With *everyone* it does not look at what was made ready.
+-- every type), if a worker waits for such a task; else null. The client calls it with its commit,
+-- and sends them in one NOTIFY (queries/events.sql: wake); never a trigger, because triggers run on
+-- other nodes. With *everyone*, tasks made ready do not matter.
 --
--- Somebody waits if the lock of those who wait can't be had. It is let go in the same expression;
--- a second client that tries at this very moment wakes somebody for nothing.
+-- A worker waits if its shared lock cannot be acquired. The lock is released in the same
+-- expression; a second client that tries at this very moment wakes a worker for nothing.
 --
--- NOTIFY makes commits queue one behind another, hence only where it is of use. A commit fails
--- where the queue of notifications is full, so from half on nobody is woken: polling finds the
--- task.
+-- NOTIFY makes commits queue one behind another, hence only where it is of use. A commit fails when
+-- the queue of notifications is full, so from half full on it returns null: polling finds the task.
 create function awaited_types(everyone boolean)
     returns text
     language plpgsql
@@ -4115,13 +4111,13 @@ $$;
 comment on function awaited_types(boolean) is
     'The types of what this transaction made ready, if somebody waits for it.';
 
--- From now on this session is woken by what becomes ready for agents of a type, or, without one, of
--- every type: it listens, and holds the locks by which awaited_types knows that somebody waits. It
--- also listens to itself, for prove_waiting. False if a lock was being tried at this moment: then
--- nothing wakes it until it calls again.
+-- From now on this session is woken when a task becomes ready for agents of a type, or, without
+-- one, of any type: it listens, and holds the locks by which awaited_types finds waiting workers.
+-- It also listens to itself, for prove_waiting. False if a lock was being tried at this moment:
+-- then nothing wakes it until it calls again.
 --
--- Whoever waits looks for a task once more after this, and again a moment later: a client that
--- asked whether somebody waits before, and commits after that look, has woken nobody.
+-- A waiting worker searches once more after this, and again a moment later: a client that checked
+-- for waiting workers before, and commits after that search, has woken nobody.
 create function start_waiting(for_type text)
     returns boolean
     language plpgsql
@@ -4141,8 +4137,8 @@ $$;
 comment on function start_waiting(text) is
     'Listens, and lets awaited_types know that this session waits for tasks of a type.';
 
--- From now on nobody wakes this session, nobody pays for it, and no notification is kept for it.
--- Returns whether it was woken until now.
+-- From now on this session is not woken, costs others nothing, and has no notification kept for it.
+-- Returns whether it was waiting until now.
 create function stop_waiting()
     returns boolean
     language plpgsql
@@ -4160,7 +4156,7 @@ $$;
 comment on function stop_waiting() is 'Ends what start_waiting began.';
 
 -- Fills in a new task: a key and times if it has none (COPY cannot leave a column out), the
--- machinery's columns, and what agrees with its status. A task that is made in progress was
+-- machinery's columns, and those that follow from its status. A task created in progress was
 -- started by hand, or by the claim that comes with it: an importer's, whose lease may be over.
 create function fill_in_task()
     returns trigger
@@ -4273,7 +4269,7 @@ declare
     token bigint;
 begin
     new.updated_at := greatest(moment, old.updated_at + interval '1 microsecond');
-    -- A role that only claims may not set the status: it says how its claim ends.
+    -- A role that only claims may not set the status: it sets how its claim ends.
     if new.status_ending is not null then
         if
             old.claim_agent is null
@@ -4438,14 +4434,14 @@ begin
             end if;
         elsif old.status = 'in_progress' then
             delete from held_files as file where file.task_id = new.id;
-            -- Whoever was passed over for these files can be of any type.
+            -- Agents of any type may have been passed over for these files.
             perform note_ready('');
         end if;
     end if;
 
     if old.details_follow and old.status_seq = 1 then
-        -- A task without its second row is still being made: its first history row is written
-        -- with that one, and says what it is then.
+        -- A task without its second row is still being created: its first history row is written
+        -- with that one, with the status of that moment.
         if not exists (select from task_details as details where details.task_id = new.id) then
             new.status_agent := null;
             new.status_note := null;
@@ -4492,10 +4488,10 @@ $$;
 comment on function apply_task_change() is
     'Derives, refuses and records a change of a task; begins and ends its claim.';
 
--- Every column but what a heartbeat sets (lease_expires_at, progress_pct, progress_note), which is
--- no change of the task, and what follows from other tasks alone (effective_priority, graph_rank,
--- has_dependents). (A column list costs nothing where a WHEN clause is parsed again by each
--- statement.)
+-- Every column but those of a heartbeat (lease_expires_at, progress_pct, progress_note), which is
+-- no change of the task, and those that follow from other tasks alone (effective_priority,
+-- graph_rank, has_dependents). A column list costs nothing where a WHEN clause is parsed again by
+-- each statement.
 create trigger tasks_50_apply_change
     before update of
     id, key, title, status, priority, execution_order, agent_type,
@@ -4509,8 +4505,8 @@ create trigger tasks_50_apply_change
     for each row
     execute function apply_task_change();
 
--- An edit of what people write: derives what follows from it, and counts it, so that an editor can
--- tell that another was faster (queries/tasks.sql: update, :if_version).
+-- Normalizes and counts an edit of a task's text or plan, so that an editor can detect a concurrent
+-- one (queries/tasks.sql: update, :if_version).
 create function count_edit_of_task()
     returns trigger
     language plpgsql
@@ -4558,7 +4554,7 @@ create trigger tasks_51_count_edit
     for each row
     execute function count_edit_of_task();
 
--- Makes the row of task_details for each new task whose statement did not say that it follows.
+-- Adds the row of task_details for each new task whose statement did not announce it.
 create function add_details()
     returns trigger
     language plpgsql
@@ -4609,8 +4605,8 @@ create trigger tasks_90_add_details
     execute function add_details();
 
 -- Passes a change of a task on: to its dependents, when it begins or ceases to satisfy their
--- dependencies; and to what it waits for, when its priority changes or it is abandoned. A task
--- that nobody waits for is done with after one comparison.
+-- dependencies; and to its blockers, when its priority changes or it is abandoned. A task without
+-- dependents or blockers is done after one comparison.
 create function pass_on_task_change()
     returns trigger
     language plpgsql
@@ -4684,7 +4680,7 @@ create trigger tasks_91_copy_to_details
     for each row
     execute function copy_to_details();
 
--- Keeps task_search: the words of tasks whose title or description changes. New ones are in
+-- Updates task_search with the words of tasks whose title or description changes. New ones are in
 -- task_details_90_record_creation.sql.
 create function index_title()
     returns trigger
@@ -4736,7 +4732,7 @@ create trigger task_details_92_index_description
     for each row
     execute function index_description();
 
--- Counts an edit of what people write, and moves updated_at forward.
+-- Counts an edit of a task's text or plan, and moves updated_at forward.
 create function count_edit_of_details()
     returns trigger
     language plpgsql
@@ -4760,8 +4756,8 @@ create trigger task_details_50_count_edit
     for each row
     execute function count_edit_of_details();
 
--- The tree of parents has no cycle. A new task has no children yet, unless they come in
--- the same statement; a move is rare, and writes the one row of parent_guard first.
+-- The tree of parents has no cycle. A new task has no children yet, unless they come in the same
+-- statement; a change of parent is rare, and writes the one row of parent_guard first.
 create function refuse_parent_cycle_among_new()
     returns trigger
     language plpgsql
@@ -4783,8 +4779,8 @@ begin
         return null;
     end if;
 
-    -- From each walk up to where an earlier walk has been, or out of the new tasks. Coming
-    -- upon one's own steps is the cycle.
+    -- From each task walk up to one visited before, or out of the new tasks. Meeting a task of the
+    -- same walk is the cycle.
     above := positions_of(parents, ids);
     visit := array_fill(0, array[cardinality(ids)]);
     for i in 1..cardinality(ids) loop
@@ -4851,12 +4847,12 @@ create trigger task_details_60_refuse_parent_cycle
     for each row
     execute function refuse_parent_cycle();
 
--- A task exists with its second row. Its first history row and its words in task_search are
--- written then, a statement at a time; and it is paused if claiming is paused for it.
+-- A task exists once it has its second row. Then its first history row and its words in task_search
+-- are written, a statement at a time; and it is paused if claiming is paused for it.
 --
 -- A dependency added by the same statement can have changed the status before: then the second
--- history row knows the first status. A row that `taskdb doctor --repair` makes in place of one
--- that was lost finds its history there, and writes nothing.
+-- history row has the first status. A row that `taskdb doctor --repair` adds in place of a lost one
+-- finds its history there, and writes nothing.
 create function record_creation()
     returns trigger
     language plpgsql
@@ -4867,7 +4863,7 @@ declare
     ids uuid[];
 begin
     select array_agg(created.task_id) into ids from created;
-    -- A repair writes no others. (ON CONFLICT DO NOTHING would cost a bulk load 7 %.)
+    -- A repair writes no others. ON CONFLICT DO NOTHING would cost a bulk load 7 %.
     if exists (select from task_history as entry where entry.task_id = ids[1] and entry.seq = 1) then
         return null;
     end if;
@@ -4886,7 +4882,7 @@ begin
             end as status,
             nullif(new_task.claim_token, 0) as token,
             coalesce(new_task.claim_agent, details.created_by, session_user) as agent,
-            -- An importer's claim began where it came from.
+            -- An importer's claim has its own start.
             least(
                 clock_timestamp(),
                 case when new_task.claim_agent is not null then new_task.started_at end
@@ -4924,8 +4920,8 @@ create trigger task_details_90_record_creation
     for each statement
     execute function record_creation();
 
--- Pausing and resuming meet the creation of tasks at the table itself: who creates a task has read
--- claim_pauses, and this lock waits for them and keeps later ones waiting.
+-- Pausing and resuming meet the creation of tasks at the table itself: every creator of a task has
+-- read claim_pauses, and this lock waits for them and keeps later ones waiting.
 create function lock_claim_pauses()
     returns trigger
     language plpgsql
@@ -4933,7 +4929,7 @@ create function lock_claim_pauses()
     set search_path from current
 as $$
 begin
-    -- The deletion of any epic or feature comes by here.
+    -- The deletion of any epic or feature fires this trigger.
     if tg_op = 'DELETE' and not exists (select from claim_pauses) then
         return null;
     end if;
@@ -4964,7 +4960,7 @@ declare
     scope claim_pauses := case when tg_op = 'DELETE' then old else new end;
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
-        -- The snapshot is older than the lock, and misses tasks that were made in between.
+        -- The snapshot is older than the lock, and misses tasks created in between.
         raise exception using
             errcode = 'active_sql_transaction',
             message = 'claiming is paused and resumed at READ COMMITTED only',
@@ -5022,7 +5018,7 @@ create trigger claim_pauses_10_refuse_change
     for each row
     execute function refuse_changed_pause();
 
--- A task that moves to another feature is paused as that is.
+-- A task that moves to another feature is paused exactly if that is.
 create function follow_feature()
     returns trigger
     language plpgsql
@@ -5044,7 +5040,7 @@ create trigger task_details_90_follow_feature
     for each row
     execute function follow_feature();
 
--- The tasks of a feature that moves to another epic are paused as that is.
+-- The tasks of a feature that moves to another epic are paused exactly if that is.
 create function follow_epic()
     returns trigger
     language plpgsql
@@ -5156,8 +5152,8 @@ create trigger task_history_60_refuse_truncation
     for each statement
     execute function refuse_truncated_history();
 
--- An edge is made and removed, never changed: a change of its ends or its type would have
--- to do all that both do. And no task waits for itself.
+-- An edge is added and removed, never changed: a change of its ends or its type would have to do
+-- the work of both. And no task waits for itself.
 create function refuse_changed_edge()
     returns trigger
     language plpgsql
@@ -5231,7 +5227,7 @@ create trigger task_dependencies_60_refuse_truncation
     execute function refuse_truncated_edges();
 
 -- New edges: their dependents count them, the graph stays without a cycle, and their blockers
--- inherit the priority of those that wait.
+-- inherit the priority of the dependents.
 --
 -- Both ends of every requires or blocks edge are written, even where nothing changes in them. The
 -- dependent's row is where this meets any other change of its count, rank or priority; the
@@ -5240,11 +5236,11 @@ create trigger task_dependencies_60_refuse_truncation
 -- REPEATABLE READ transaction with an older snapshot, which would then neither see the
 -- edge nor fail. tests/races/test_races.py has the mutant.
 --
--- Rows are locked in the order of ids, as everywhere; and what they hold is read by the
--- statements that lock or write them, or by later ones.
+-- Rows are locked in the order of ids, as everywhere; and their columns are read by the statements
+-- that lock or write them, or by later ones.
 --
 -- One edge is the common case, and the one below: an update of each end, the blocker first where
--- its id is the lower one, as it usually is. Many are for add_many_edges.
+-- its id is the lower one, as it usually is. add_many_edges does many.
 create function add_edges()
     returns trigger
     language plpgsql
@@ -5351,9 +5347,9 @@ create trigger task_dependencies_90_add_edges
     execute function add_edges();
 
 -- Removed edges: their dependents count them no longer, and their blockers stop inheriting from
--- them. The dependent is written even if nothing changes in it: otherwise a blocker, reopened by a
--- transaction with an older snapshot, would count an edge that it still sees. (The blocker's row
--- may be gone as well.)
+-- them. The dependent is written even unchanged: otherwise a blocker, reopened by a transaction
+-- with an older snapshot, would count an edge that it still sees. The blocker's row may be gone as
+-- well.
 create function remove_edges()
     returns trigger
     language plpgsql
@@ -5427,12 +5423,12 @@ create trigger workflows_10_refuse_transition
     when (old.status <> new.status)
     execute function refuse_transition('workflow_status_transitions', 'the workflow', 'clone it');
 
--- A workflow that is deleted lets its tasks go first, before any foreign key acts.
+-- Detaches the tasks of a deleted workflow first, before any foreign key acts.
 --
--- The keys would do it, each for its own column and in the order of their triggers' names, which is
--- another one in a database that was restored from a dump. An execution that went first would
--- change tasks whose workflow is gone by then, and for a task made in the same transaction the
--- server checks that key too.
+-- The keys would do it, each for its own column and in the order of their triggers' names, which
+-- differs in a database restored from a dump. An execution deleted first would change tasks whose
+-- workflow is gone by then, and for a task created in the same transaction the server checks that
+-- key too.
 create function let_tasks_of_workflow_go()
     returns trigger
     language plpgsql
@@ -5467,10 +5463,10 @@ create trigger workflow_steps_50_touch_updated_at
     for each row
     execute function touch_updated_at();
 
--- What steps need has no cycle. Whoever adds to it writes the workflow's row first, so that
--- two sessions which would close a cycle together meet there: at READ COMMITTED the second
--- waits and then sees the first's; at the higher levels it fails with 40001. Executions only
--- read, and share the row among themselves.
+-- The needs of steps have no cycle. Adding one writes the workflow's row first, so that two
+-- sessions which would close a cycle together meet there: at READ COMMITTED the second waits and
+-- then sees the first's; at the higher levels it fails with 40001. Executions only read, and share
+-- the row among themselves.
 create function refuse_step_cycle()
     returns trigger
     language plpgsql
@@ -5514,7 +5510,7 @@ create trigger workflow_step_needs_60_refuse_cycle
     for each statement
     execute function refuse_step_cycle();
 
--- A need is made and removed, never changed, as a dependency between tasks.
+-- A need is added and removed, never changed, as a dependency between tasks.
 create trigger workflow_step_needs_10_refuse_change
     before update on workflow_step_needs
     for each row
@@ -5524,8 +5520,8 @@ create trigger workflow_step_needs_10_refuse_change
     )
     execute function refuse_changed_edge();
 
--- Only an active workflow is started. The lock is shared: who starts waits for who pauses, and
--- not for others who start.
+-- Only an active workflow is started. The lock is shared: a start waits for a pause, and not for
+-- another start.
 create function refuse_idle_workflow()
     returns trigger
     language plpgsql
@@ -5559,7 +5555,7 @@ create trigger workflow_executions_10_refuse_idle_workflow
     when (new.status = 'running')
     execute function refuse_idle_workflow();
 
--- An execution that has ended stays as it ended.
+-- An execution that has ended keeps its status.
 create function refuse_revived_execution()
     returns trigger
     language plpgsql
@@ -5584,8 +5580,8 @@ create trigger workflow_executions_10_refuse_revival
     for each row
     execute function refuse_revived_execution();
 
--- The end of an execution, by whatever route: its moment, its tasks counted unless the runner
--- has counted them, and its open steps cancelled. Whoever records a step has locked this row.
+-- The end of an execution, by whatever route: its moment, its tasks counted unless the runner has
+-- counted them, and its open steps cancelled. Recording a step locks this row.
 create function normalize_execution()
     returns trigger
     language plpgsql
@@ -5654,7 +5650,7 @@ create trigger external_dependencies_50_touch_updated_at
     for each row
     execute function touch_updated_at();
 
--- What is required and unhealthy is counted where it hinders. One more or one less is always
+-- Counts unhealthy required dependencies at their task or workflow. One more or one less is always
 -- right: it follows from the old and the new row alone, and every change of a count writes it.
 create function count_unhealthy()
     returns trigger
@@ -5729,7 +5725,7 @@ create trigger external_dependencies_60_refuse_truncation
     for each statement
     execute function refuse_truncated_externals();
 
--- The first time that a specification goes into progress is kept.
+-- Keeps the first moment at which a specification goes into progress.
 create function note_spec_start()
     returns trigger
     language plpgsql
@@ -5749,7 +5745,7 @@ create trigger technical_specs_50_note_start
     when (old.status <> new.status and new.status = 'in_progress' and new.started_at is null)
     execute function note_spec_start();
 
--- Numbers a specification that came without a number: the next that nobody has taken by hand.
+-- Numbers a specification created without one: the next number not taken by hand.
 create function number_spec()
     returns trigger
     language plpgsql
@@ -5812,7 +5808,7 @@ declare
     names text[] := '{}';
 begin
     if jsonb_typeof(new.structure) is distinct from 'object' then
-        -- None, or a constraint refuses it.
+        -- Null, or a constraint refuses it.
         if new.phase is not null then
             perform raise_refusal('phase', 'must be null unless there are phases');
         end if;
@@ -5859,13 +5855,13 @@ $$;
 comment on function check_structure() is
     'Refuses a structure that is not as it should be, and numbers phases without a number.';
 
--- (An insert has no column list to wait for; an update may leave both alone.)
+-- An insert has no column list to wait for; an update may leave both alone.
 create trigger technical_specs_51_check_structure
     before insert or update of structure, phase on technical_specs
     for each row
     execute function check_structure();
 
--- Keeps what is derived from a specification's text: its phases as rows, and its words.
+-- Updates the rows derived from a specification's text: its phases, and its words for search.
 create function index_spec()
     returns trigger
     language plpgsql
@@ -5907,9 +5903,9 @@ create trigger technical_specs_90_index
     for each row
     execute function index_spec();
 
--- The dependencies between specifications have no cycle: each new one writes spec_guard and
--- then walks, in a statement and so at READ COMMITTED in a snapshot of its own, from what it
--- depends on. A walk that comes back to its start has found a cycle.
+-- The dependencies between specifications have no cycle: each new one writes spec_guard and then
+-- walks, in a statement and so at READ COMMITTED in a snapshot of its own, from its blocker on. A
+-- walk that comes back to its start has found a cycle.
 create function refuse_spec_cycle()
     returns trigger
     language plpgsql
@@ -5946,8 +5942,8 @@ create trigger spec_dependencies_10_refuse_change
     when ((old.spec_id, old.depends_on_id) is distinct from (new.spec_id, new.depends_on_id))
     execute function refuse_changed_edge();
 
--- An implementation task stays with its task, and has the type of its specification, which the
--- foreign key then holds.
+-- An implementation task keeps its task, and has the type of its specification, which the foreign
+-- key then enforces.
 create function fill_in_spec_type()
     returns trigger
     language plpgsql
@@ -5961,7 +5957,7 @@ begin
             detail = 'TD003 update',
             hint = 'Delete it and make another one.';
     end if;
-    -- (Of no specification at all the foreign key speaks.)
+    -- A missing specification is reported by the foreign key.
     new.spec_type := coalesce(
         (select spec.spec_type from technical_specs as spec where spec.id = new.spec_id),
         'monolithic'
@@ -5978,9 +5974,9 @@ create trigger implementation_tasks_50_fill_in_spec_type
     for each row
     execute function fill_in_spec_type();
 
--- A task whose list of files is new, or changes, while it is in progress has the new ones.
--- Its row is written even if it is not in progress: that is where this meets a claim which
--- sees the old list in an older snapshot. (A lock without a write would leave no trace for it.)
+-- A task whose list of files is new, or changes, while it is in progress locks the new ones. Its
+-- row is written even if it is not in progress: there this meets a claim which sees the old list in
+-- an older snapshot. A lock without a write would leave no trace for it.
 create function hold_changed_files()
     returns trigger
     language plpgsql
@@ -6013,7 +6009,7 @@ create trigger implementation_tasks_90_hold_changed_files
     for each row
     execute function hold_changed_files();
 
--- A task goes with either of its parts: deleting an implementation task, or what task_details
+-- A task goes with either of its parts: deleting an implementation task, or a row that task_details
 -- refers to (a feature, a parent), deletes the task.
 create function delete_task_of()
     returns trigger
@@ -6054,8 +6050,8 @@ create trigger design_outputs_50_touch_updated_at
     for each row
     execute function touch_updated_at();
 
--- A change of a session's status must be a row of session_status_transitions. None is from a
--- status to itself: of two agents that start a session, one is told.
+-- A change of a session's status must be a row of session_status_transitions. None is from a status
+-- to itself: of two agents that start a session, one is refused.
 create trigger tech_spec_sessions_10_refuse_transition
     before update of status on tech_spec_sessions
     for each row
@@ -6063,7 +6059,7 @@ create trigger tech_spec_sessions_10_refuse_transition
         'session_status_transitions', 'the session', 'start another'
     );
 
--- A session goes on with what its design job made, so that job must be completed; it stays so.
+-- A session works on the documents of its design job, so that job must be completed; it stays so.
 create function refuse_early_session()
     returns trigger
     language plpgsql
@@ -6077,7 +6073,7 @@ begin
     into job_status
     from design_jobs as job
     where job.id = new.design_job_id;
-    -- No job: the foreign key says so.
+    -- A missing job is reported by the foreign key.
     if job_status <> 'completed' then
         perform raise_refusal(
             'design_job_id',
@@ -6097,8 +6093,8 @@ create trigger tech_spec_sessions_10_refuse_early_start
     when (new.status = 'in_progress')
     execute function refuse_early_session();
 
--- What a status implies, by whatever route it came: the moment of completion, with all done, and
--- no reason of a failure that is over.
+-- The columns that follow from a status, by whatever route: the moment of completion, full
+-- progress, and no reason of a failure that is over.
 create function normalize_session()
     returns trigger
     language plpgsql
@@ -6135,7 +6131,7 @@ create trigger tech_research_50_touch_updated_at
     for each row
     execute function touch_updated_at();
 
--- What was said stays said.
+-- Messages are never changed.
 create function refuse_changed_message()
     returns trigger
     language plpgsql
@@ -6157,9 +6153,9 @@ create trigger tech_conversations_10_refuse_change
     for each row
     execute function refuse_changed_message();
 
--- A document gets the version after its session's newest. Writing the session's row is what has
--- two writers of one session take turns, at every isolation level: a look at the highest version
--- would show both the same. docs/decisions/0011-document-versions.md
+-- A document gets the version after its session's newest. Writing the session's row makes two
+-- writers of one session take turns, at every isolation level: reading the highest version would
+-- give both the same. docs/decisions/0011-document-versions.md
 create function number_document()
     returns trigger
     language plpgsql
@@ -6171,7 +6167,7 @@ begin
     set newest_version = session.newest_version + 1
     where session.id = new.session_id
     returning session.newest_version into new.version;
-    -- Of a session that is not there the foreign key tells.
+    -- A session that does not exist is reported by the foreign key.
     new.version := coalesce(new.version, 1);
     return new;
 end;
@@ -6184,7 +6180,7 @@ create trigger generated_trd_documents_50_number_version
     for each row
     execute function number_document();
 
--- The version of a document, and whose it is, are what it is known by.
+-- The version of a document and its session are its identity, and never change.
 create function refuse_renumbered_document()
     returns trigger
     language plpgsql
@@ -6308,7 +6304,7 @@ from templates as template;
 
 comment on view template_summaries is 'Templates without their files.';
 
--- Workflows as callers see them, without what triggers keep.
+-- Workflows with the columns that callers need, without those that triggers derive.
 create view workflow_summaries as
 select
     workflow.id,
@@ -6328,7 +6324,7 @@ from workflows as workflow;
 
 comment on view workflow_summaries is 'Workflows without the columns that triggers keep.';
 
--- Specifications without what they say, which may be long.
+-- Specifications without their content, which may be long.
 create view spec_summaries as
 select
     spec.id,
@@ -6374,7 +6370,7 @@ inner join tasks as task on task.id = entry.task_id;
 
 comment on view task_changes is 'The history of tasks, with their keys.';
 
--- Where each task belongs: the keys of its feature and epic, for filters by them.
+-- The place of each task: the keys of its feature and epic, for filters by them.
 create view task_places as
 select
     details.task_id,
@@ -6414,8 +6410,8 @@ from workflow_steps as step;
 
 comment on view full_steps is 'Steps of workflows, with what they need.';
 
--- Claims, from history: a claim is one attempt of one agent at one task. The row that it begins
--- with carries its token; the next row of the task ends it.
+-- Claims, from history: a claim is one attempt of one agent at one task. Its first row carries its
+-- token; the next row of the task ends it.
 create view task_claims as
 select
     beginning.task_id,
@@ -6444,8 +6440,8 @@ comment on column task_claims.lease_expires_at is
     'After this moment the claim lapses. Null: it has ended.';
 comment on column task_claims.note is 'What its holder said at its end: the error of a failure.';
 
--- Implementation tasks with files that another task, which is in progress, holds: a row for
--- each such file. Until it has none a pending task is not handed out.
+-- Files of implementation tasks that another task, in progress, locks: a row for each such file. A
+-- pending task with such a row cannot be claimed.
 create view file_conflicts as
 select
     work.task_id,
@@ -6464,9 +6460,9 @@ comment on view file_conflicts is
 -- task goes back to pending, or on to blocked or failed, as after any other attempt that failed
 -- (apply_task_change).
 --
--- Claims call it when the index shows something overdue, with a bound, so that no claim pays for
--- a crowd; and name their lanes when nothing else is left for them: then only what they could
--- take counts.
+-- Claims call it when the index shows something overdue, with a bound, so that no claim pays for a
+-- crowd; and name their lanes when nothing else is left for them: then only tasks that they could
+-- take count.
 create function pass_time(
     at_most int,
     agents text[] default null,
@@ -6555,21 +6551,22 @@ comment on function pass_time(int, text[], text[], text) is
 -- Each lane (reserved for me or for nobody; of my type or of none) is one range of one index, read
 -- in order; the lanes are merged, and nothing is read past the last task taken. Agents without a
 -- type take every type: their lanes are ranges of a second index, and where nothing is reserved
--- for them there is only one, which needs no merging. What is in line is locked if
--- nobody else has it (skip locked), and looked at again if it changed in between. The planner may
+-- for them there is only one, which needs no merging. The next task in line is locked unless
+-- another session has it (skip locked), and read again if it changed in between. The planner may
 -- neither sort nor scan here, so the plan is the same for one ready task and for a million, with
 -- fresh statistics, stale ones and none.
--- (A task whose id or key is known is asked whether it "is not false" that it is ready: no index of
--- ready tasks answers that, where "is ready" could be read from all of them, and was by plans that
--- were made while there were few. tests/costs/test_claim_plan.py)
+--
+-- A task found by id or key must be `is_ready is not false`: no index of ready tasks serves that
+-- condition, while plans made when few tasks were ready read all of them for `is_ready`.
+-- tests/costs/test_claim_plan.py
 --
 -- A task with files is taken with all of its files, or passed over: take_files may wait for a claim
 -- of the same file at this very moment. Under REPEATABLE READ and above the snapshot is fixed, so
--- files taken since are found only when they are asked for.
+-- files locked since are found only by that attempt.
 --
--- *after* names a task claimed a moment ago: the search begins behind it. A reader who holds a
+-- *after* names a task claimed a moment ago: the search begins behind it. A reader with an old
 -- snapshot keeps the index entries of claimed tasks alive, thousands of them at the head of the
--- queue; from there they cost nothing. What is more urgent and came since is seen by the next
+-- queue; from there they cost nothing. More urgent tasks that arrived since are found by the next
 -- claim without *after*; and where nothing is found behind it, the search begins at the head.
 --
 -- *request_id* makes a claim repeatable: while its claim is live, the same request gets it again.
@@ -6659,7 +6656,7 @@ begin
     into is_overdue, has_lanes;
     if is_overdue then
         perform pass_time(2 * at_most);
-        -- What it has freed can be reserved for this agent.
+        -- A lapsed task can be reserved for this agent.
         has_lanes := true;
     end if;
 
@@ -6829,8 +6826,7 @@ begin
         end if;
 
         if any_files then
-            -- Another claim of the same file at this very moment wins; then the next in line is
-            -- asked.
+            -- A concurrent claim of the same file wins; then the next in line is tried.
             select
                 array_agg(line.id) filter (where line.is_taken),
                 refused || array_agg(line.id) filter (where not line.is_taken)
@@ -6888,9 +6884,9 @@ $$;
 comment on function claim_tasks(text, text, interval, int, text, uuid, uuid, boolean) is
     'Claims up to a number of tasks for an agent, in the order of the claim.';
 
--- A claim that can be asked for again: while the claim that a request made is live, the same
--- request gets it once more. Two at once meet at the unique index: the later waits for the earlier
--- and returns its claim, or fails with 40001 where its snapshot is older.
+-- A repeatable claim: while the claim of a request is live, the same request returns it again.
+-- Concurrent calls meet at the unique index: the later waits for the earlier and returns its claim,
+-- or fails with 40001 where its snapshot is older.
 create function claim_once(
     agent text, agent_type text, lease interval, only_key text, after uuid, request_id uuid
 )
@@ -6977,8 +6973,8 @@ $$;
 comment on function claim_once(text, text, interval, text, uuid, uuid) is
     'Claims a task for a request, or returns the live claim that it has made.';
 
--- The row of task_details of a task, with a snapshot of its own: that of a task which another
--- transaction made while the statement waited for it.
+-- The row of task_details of a task, with a snapshot of its own: it also finds a task that another
+-- transaction created while the statement waited.
 create function details_of(of_task uuid)
     returns setof task_details
     language plpgsql
@@ -6993,7 +6989,7 @@ $$;
 
 comment on function details_of(uuid) is 'The details of a task, as of now.';
 
--- Refuses an edit of a task that someone else has edited since it was read.
+-- Refuses an edit of a task that was edited since the caller read it.
 create function require_version(task_key text, present int, expected int)
     returns boolean
     language plpgsql
@@ -7014,9 +7010,9 @@ $$;
 comment on function require_version(text, int, int) is
     'True, or TD006 if a task is not at the expected version.';
 
--- The answer to an ending that is repeated, as after an answer that was lost: the claim of this
--- token has ended with this outcome, and it ended so. It looks with a snapshot of its own, so it
--- sees an ending that was under way when the statement began.
+-- The answer to a repeated ending, as after a lost answer: the claim of this token has ended with
+-- this outcome. It takes a snapshot of its own, so it sees an ending that was in progress when the
+-- statement began.
 create function repeated_ending(of_task uuid, of_token bigint, of_outcome shared.claim_outcome)
     returns table (
         id uuid, key text, status shared.task_status, completed_at timestamptz
@@ -7046,10 +7042,10 @@ $$;
 comment on function repeated_ending(uuid, bigint, shared.claim_outcome) is
     'How the claim of this token ended, if it ended with this outcome.';
 
--- How long a task waits after a failed attempt, by its own back-off: retry_delay, multiplied by
--- retry_factor for each attempt that failed before, up to max_retry_delay. Of that a random part
--- between half and the whole, so that tasks which failed together do not come back together:
--- docs/decisions/0031-back-off.md. A task without retry_delay waits as long as the caller says.
+-- The pause of a task after a failed attempt, by its own back-off: retry_delay, multiplied by
+-- retry_factor for each attempt that failed before, up to max_retry_delay. A random part between
+-- half and the whole is used, so that tasks which failed together do not come back together:
+-- docs/decisions/0031-back-off.md. A task without retry_delay waits as long as the caller sets.
 create function retry_pause(of_task uuid, failed_attempts int, otherwise interval)
     returns interval
     language sql
@@ -7062,7 +7058,7 @@ as $$
             else make_interval(
                 secs => (0.5 + random() / 2) * least(
                     extract(epoch from details.retry_delay)::float8
-                    -- (Bounded, as a power of hundreds overflows.)
+                    -- Bounded, as a power of hundreds overflows.
                     * exp(
                         least(failed_attempts * ln(coalesce(details.retry_factor, 2)::float8), 100)
                     ),
@@ -7076,7 +7072,7 @@ as $$
 $$;
 
 comment on function retry_pause(uuid, int, interval) is
-    'How long a task waits after an attempt that failed, by its own back-off or as the caller says.';
+    'The pause of a task after a failed attempt, by its own back-off or as the caller sets.';
 
 -- Completes a task as the holder of its live claim and claims the next one, in one round trip and
 -- one commit. They are two statements, so the claim sees what the completion unblocked. A stale
@@ -7198,12 +7194,12 @@ comment on function complete_and_claim(
     'Completes a task and claims the next one for an agent.';
 
 -- Tasks that can be claimed now: the one definition, which task_blocking_reasons must agree with
--- (`taskdb doctor` compares them). Reservations (assigned_agent) and agent types are for the
--- claim to match.
+-- (`taskdb doctor` compares them). Reservations (assigned_agent) and agent types are for the claim
+-- to match.
 --
 -- The other branches are overdue: their schedule has passed, or the lease of their claim. Reading
 -- changes nothing; the next claim makes time pass first (pass_time), and then takes them like any
--- other. What a lapse leaves blocked or failed is not among them.
+-- other. Tasks that a lapse leaves blocked or failed are not among them.
 create view ready_tasks as
 select
     task.id,
@@ -7295,9 +7291,9 @@ where task.status = 'blocked';
 comment on view blocked_tasks is 'Blocked tasks, each with the keys of the tasks it waits for.';
 comment on column blocked_tasks.open_blockers is 'The keys of its unsatisfied dependencies.';
 
--- Why a task can't be claimed now, a row for each reason; no row, exactly if ready_tasks
--- has it. A dead dependency is never satisfied by itself: its blocker failed, or was abandoned
--- under requires.
+-- The reasons why a task can't be claimed now, a row for each; no row, exactly if ready_tasks has
+-- it. A dead dependency can never be satisfied: its blocker failed, or was abandoned under
+-- requires.
 create view task_blocking_reasons as
 select
     task.id as task_id,
@@ -7465,7 +7461,7 @@ comment on column task_blocking_reasons.reason is
     'scheduled, external, files.';
 comment on column task_blocking_reasons.dead is 'It will not go away by itself.';
 
--- Tasks that went on although something they wait for is open again, or was added later.
+-- Tasks that went on although a dependency is open again, or was added later.
 create view ran_early as
 select
     task.id,
@@ -7479,7 +7475,7 @@ where task.open_dependencies > 0 and task.status not in ('pending', 'blocked');
 comment on view ran_early is
     'Tasks in progress, in review or finished while a dependency of theirs is open.';
 
--- How far each feature is, exactly.
+-- The exact progress of each feature.
 create view feature_progress as
 select
     feature.id as feature_id,
@@ -7512,7 +7508,7 @@ comment on column feature_progress.counted_count is 'Its tasks that are not canc
 comment on column feature_progress.completed_count is
     'Its tasks that are completed, or archived after completion.';
 
--- How far each epic is: the mean of its features, and beside it the figure weighted by tasks.
+-- The progress of each epic: the mean of its features, and the figure weighted by tasks.
 create view epic_progress as
 select
     epic.id as epic_id,
@@ -7532,8 +7528,8 @@ comment on view epic_progress is 'Progress of epics: the mean of their features'
 comment on column epic_progress.weighted_progress_pct is
     'The same over all tasks of the epic: 100 x completed / not cancelled.';
 
--- How long tasks of each agent type take: what plan_schedule assumes of those that nobody
--- estimated. Tasks without a type are a type of their own.
+-- The hours that tasks of each agent type take: plan_schedule assumes them for tasks without an
+-- estimate. Tasks without a type are a type of their own.
 create view task_hours_by_type as
 select
     task.agent_type,
@@ -7564,20 +7560,20 @@ comment on view task_hours_by_type is
 comment on column task_hours_by_type.agent_type is 'Null: the tasks without one.';
 comment on column task_hours_by_type.median_hours is 'The middle one of their durations.';
 
--- When each open task can begin and end at the earliest, and how much later it may without
--- making the whole later: the critical path method (J. E. Kelley and M. R. Walker,
+-- The earliest start and end of each open task, and its slack, the delay that does not
+-- make the whole later: the critical path method (J. E. Kelley and M. R. Walker,
 -- "Critical-path planning and scheduling", 1959) over the dependency graph.
 --
--- What it takes as given:
---   scope     the tasks whose end is asked for; the open ones among them take part, and so
---             do the open tasks outside that they wait for, since they come first all the same.
---             Nothing that is finished takes part, and no satisfied edge.
+-- Assumptions:
+--   scope     the tasks to be finished; the open ones among them take part, and so do their
+--             open blockers outside, since these come first all the same. Finished tasks and
+--             satisfied edges take no part.
 --   hours     a task's estimated_hours, else the median of its agent type
---             (task_hours_by_type), else one hour. What is in progress counts whole.
+--             (task_hours_by_type), else one hour. A task in progress counts whole.
 --   agents    as many as there is work for. Hours are of work: neither nights nor
---             scheduled_at count, nor who is free.
+--             scheduled_at count, nor which agents are free.
 --
--- A task is stuck if it waits, directly or not, for one that failed or was given up: its
+-- A task is stuck if it waits, directly or not, for one that failed or was abandoned: its
 -- hours hold only once that is repaired.
 --
 -- graph_rank is a topological order of unsatisfied edges: one pass forwards and one
@@ -7637,7 +7633,7 @@ begin
     into medians
     from task_hours_by_type as typical;
 
-    -- Most often nothing outside is waited for: the way out is walked only where it is needed.
+    -- Most scopes have no blocker outside: the walk out of the scope runs only if there is one.
     members := scope;
     loop
         select
@@ -7756,8 +7752,8 @@ begin
         end loop;
     end loop;
 
-    -- One longest path, from what ends last back to what waits for nothing. What takes no time
-    -- is on it too: of equally long ways the one of more waves.
+    -- One longest path, backwards from a task that ends last to one without blockers. Tasks that
+    -- take no time are on it too: of equally long paths the one of more waves.
     steps := array_fill(null::int, array[size]);
     length := 0;
     n := ending;
@@ -7801,8 +7797,8 @@ comment on function plan_schedule(uuid[]) is
     'estimate, median, default). stuck: it waits, directly or not, for a task that failed or '
     'was given up.';
 
--- How many open tasks wait for this one, directly or not. Each is visited once; nothing waits
--- over an edge that is satisfied, so nothing waits for what is completed.
+-- The number of open tasks that wait for this one, directly or not. Each is visited once; a
+-- satisfied edge is not followed, so nothing waits for a completed task.
 create function task_unblocks(blocker uuid)
     returns bigint
     language sql
@@ -7840,13 +7836,13 @@ $$;
 comment on function task_unblocks(uuid) is
     'How many open tasks wait for this one, directly or not: each counts once.';
 
--- The steps that may be begun now, and whether the condition of each holds: of executions that
--- run, those that wait for nothing more, and those whose time has come to be tried again. A
--- step is done for those that need it when it is completed, or failed with on_error = continue.
+-- The steps that can begin now, and whether the condition of each holds: of running executions,
+-- those whose needs are all done, and those due for a retry. A step is done for those that need it
+-- when it is completed, or failed with on_error = continue.
 --
--- A step whose condition does not hold is skipped, and with it, as in GitHub Actions, all that
--- needs it, directly or not: queries/executions.sql, next_steps. A path that is no predicate,
--- or that cannot be followed, does not hold.
+-- A step whose condition does not hold is skipped, and with it, as in GitHub Actions, all that need
+-- it, directly or not: queries/executions.sql, next_steps. A path that is no predicate, or that
+-- cannot be followed, does not hold.
 create view startable_steps as
 select
     step.execution_id,
@@ -7887,8 +7883,8 @@ comment on view startable_steps is
 comment on column startable_steps.condition_holds is
     'False: the step is to be skipped. It was begun before: always true.';
 
--- How the executions of each workflow went. A view is exact whatever runs at the same time, and
--- a counter in the workflow's row would have its executions wait for each other; nor do
+-- Statistics of the executions of each workflow. A view is exact whatever runs at the same time,
+-- and a counter in the workflow's row would have its executions wait for each other; nor do
 -- percentiles follow from counters. docs/decisions/0012-workflow-statistics.md has the numbers.
 create view workflow_statistics as
 select
@@ -7922,9 +7918,9 @@ comment on column workflow_statistics.success_pct is
     '100 x completed / (completed + failed); null before the first such end.';
 comment on column workflow_statistics.average_duration is 'Of completed executions.';
 
--- The tasks among which a search ranks: all that match, as long as they are no more than
--- *bound*; of more, about the newest *bound*. Ranking reads each document, so a word that half
--- the tasks have would cost a second in a million; and nobody reads on past the first pages.
+-- The tasks that a search ranks: all matches, up to *bound*; of more, about the newest *bound*.
+-- Ranking reads each document, so a word in half the tasks would cost a second in a million; and
+-- nobody reads beyond the first pages.
 --
 -- Ids grow with time, so the newest are the last by primary key. Three steps, each of bounded
 -- cost, and each only where it pays (docs/decisions/0014-insight.md has the figures):
@@ -7941,7 +7937,7 @@ create function search_candidates(query tsquery, bound int)
     set search_path from current
     set enable_seqscan = off
     set jit = off
-    -- A plan that knows the words would trust the statistics, which know nothing of phrases.
+    -- A plan made for the words would rely on the statistics, which have none for phrases.
     set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -7997,9 +7993,9 @@ comment on function search_candidates(tsquery, int) is
 -- The history of each task as stays in a status, in order: imported rows first, by their own
 -- times, then the recorded ones by their numbers.
 --
--- Clocks may be wrong, and imported times tie or run backwards. A row that claims to be
--- earlier than one before it counts as at that one's moment, and is marked skewed; so no stay
--- is negative, and stays add up to the time between the first and the last.
+-- Clocks may be wrong, and imported times tie or run backwards. A row that claims to be earlier
+-- than one before it counts as at that one's moment, and is flagged skewed; so no stay is negative,
+-- and stays add up to the time between the first and the last.
 --
 -- The lateral part lets a query that names tasks read only their rows.
 create view task_stays as
@@ -8063,9 +8059,9 @@ comment on column task_stays.entered_at is
 comment on column task_stays.left_at is 'When the next stay began; null: it lasts.';
 comment on column task_stays.skewed is 'The row claims to be earlier than one before it.';
 
--- When each task came, began and was done, from its history alone, but for one thing: it came
--- at tasks.created_at, which an importer knows from the other tracker, whose history seldom
--- begins there.
+-- The moments at which each task was created, started and completed, from its history alone, but
+-- for one thing: creation is tasks.created_at, which an importer knows from the other tracker,
+-- whose history seldom begins there.
 --
 --   lead time    from when it came to when it was last completed
 --   cycle time   from when it first went into progress to the same
@@ -8093,7 +8089,7 @@ cross join lateral (
     select
         min(stay.entered_at) as first_at,
         min(stay.entered_at) filter (where stay.is_transition) as changed_at,
-        -- What an importer found in progress after its history ended is no second start.
+        -- A task that an importer found in progress after its history ended is no second start.
         min(stay.entered_at) filter (
             where stay.status = 'in_progress' and (stay.is_transition or stay.position = 1)
         ) as started_at,
@@ -8134,8 +8130,8 @@ comment on column task_flow.reopened_count is
 comment on column task_flow.skewed is
     'Times of its history run backwards, or a transition precedes its creation.';
 
--- How far each specification is, and its hours, from its tasks. Cancelled ones don't count. Asked
--- of one specification, only its own tasks are read.
+-- The progress of each specification, and its hours, from its tasks. Cancelled ones don't count.
+-- For one specification, only its own tasks are read.
 create view spec_progress as
 select
     spec.id as spec_id,
@@ -8215,7 +8211,7 @@ inner join technical_specs as spec on spec.id = work.spec_id;
 
 comment on view spec_tasks is 'Implementation tasks, with their tasks and live claims.';
 
--- Sessions with the design jobs that they began with.
+-- Sessions with their design jobs.
 create view session_jobs as
 select
     session.id,
@@ -8234,8 +8230,8 @@ inner join design_jobs as job on job.id = session.design_job_id;
 
 comment on view session_jobs is 'Sessions with their design jobs.';
 
--- What each session took and what came of it. Each figure is looked up for the session that is
--- asked for, so that reading few sessions costs little.
+-- The duration, effort and results of each session. Each figure is looked up for the session in
+-- question, so that reading few sessions costs little.
 create view session_figures as
 select
     session.id,
@@ -8270,7 +8266,7 @@ comment on view session_figures is
 comment on column session_figures.duration is
     'From its creation to its completion, pauses included; null before.';
 
--- How sessions went, by the status in which they are now.
+-- Statistics of sessions, by their current status.
 create view session_statistics as
 select
     figures.status,
@@ -8288,7 +8284,7 @@ comment on view session_statistics is 'How sessions went, by their status.';
 comment on column session_statistics.sessions_with_errors_pct is
     '100 x sessions in which there was an error / all.';
 
--- How often agents get over their errors, by the node in which they happen.
+-- The rate at which agents recovered from their errors, by node.
 create view error_recovery as
 select
     log.node,
@@ -8433,7 +8429,7 @@ begin
     for found_name in select exported.name from exported_tables() as exported loop
         table_count := table_count + 1;
         execute format('alter table %I disable trigger user', found_name);
-        -- A new workspace has rows in these; those of the file take their place.
+        -- A new workspace has rows in these; those of the file replace them.
         if found_name ~ '_(guard|status_transitions)$' then
             execute format('delete from %I', found_name);
         else
@@ -8486,8 +8482,8 @@ $$;
 comment on function restore_rows(text, jsonb) is
     'Inserts rows of a table, an array of JSON objects, between begin_ and finish_restore.';
 
--- Whoever held a claim in the workspace that was exported holds none here: live claims are
--- revoked, and every token is raised by one, so that a token from there is stale.
+-- Holders of claims in the exported workspace hold none here: live claims are revoked, and every
+-- token is raised by one, so that a token from there is stale.
 create function finish_restore()
     returns bigint
     language plpgsql
@@ -8522,9 +8518,9 @@ $$;
 comment on function finish_restore() is
     'Turns the triggers on again, revokes live claims and raises tokens; returns how many claims.';
 
--- PUBLIC may run no function of a workspace: roles are granted those that they need (sql/roles/).
--- Some write as their owner, and a trigger function would do so for any table it is tied to.
--- `taskdb migrate up` does the same for functions that later migrations make.
+-- PUBLIC may execute no function of a workspace: roles are granted those that they need
+-- (sql/roles/). Some write as their owner, and a trigger function would do so for any table it is
+-- attached to. `taskdb migrate up` does the same for functions of later migrations.
 do $$
 begin
     execute format('revoke all on all routines in schema %I from public', current_schema());

@@ -1,10 +1,10 @@
--- What add_edges does for one edge, for any number of them: each end is read once and written once,
--- and the edges are looked at once, in memory, from the highest rank down. In that order a task's
--- priority is final before its blockers inherit it.
+-- Does for many edges what add_edges does for one: each end is read once and written once, and the
+-- edges are visited once, in memory, from the highest rank down. In that order a task's priority is
+-- final before its blockers inherit it.
 --
 -- waiting[i] depends on awaited[i]. Tasks are looked up by id one by one (lateral with offset 0),
--- and written by the place where they were found: a plan made for two edges, or from statistics of
--- another load, must do for a million.
+-- and written by ctid: a plan made for two edges, or from statistics of another load, must do for a
+-- million.
 create function add_many_edges(
     waiting uuid[], awaited uuid[], types dependency_type[], satisfied boolean[]
 )
@@ -21,7 +21,7 @@ create function add_many_edges(
 as $$
 declare
     ends uuid[];
-    -- The ends, from the highest rank down, and what is known of each.
+    -- The ends, from the highest rank down, and their columns.
     ids uuid[];
     keys text[];
     ranks bigint[];
@@ -68,8 +68,8 @@ begin
     ) as task_end;
 
     loop
-        -- (A row that is locked is read as it is now, whatever the snapshot. A row's own columns are
-        -- all that is read here.)
+        -- A locked row is read in its current state, whatever the snapshot. Only its own columns
+        -- are read.
         select
             array_agg(task.id),
             array_agg(task.key),
@@ -225,7 +225,7 @@ begin
     ) as change
     where task.ctid = change.place;
 
-    -- What the ends waited for before inherits as well.
+    -- The previous blockers of the ends inherit as well.
     select array_agg(blocker.id), array_agg(given.priority)
     into lower, lower_priorities
     from unnest(ids, old_priorities, priorities, is_active)

@@ -1,8 +1,7 @@
--- Whether claiming is paused for anything. Who writes is_paused asks here first: the answer holds
--- until the transaction ends, since a change of the pauses waits for all who have read them.
--- Above READ COMMITTED the snapshot can be older than the last change; then it fails with 40001, as
--- a row does that has changed since. It runs as its owner, for a lock of a row takes the right to
--- change it.
+-- Returns whether any pause exists. Every writer of is_paused calls it first: the answer holds
+-- until the transaction ends, since a change of the pauses waits for all its readers. Above READ
+-- COMMITTED the snapshot can be older than the last change; then it fails with 40001, as on any row
+-- changed since. It runs as its owner, since a row lock needs the right to update.
 create function any_pauses()
     returns boolean
     language plpgsql

@@ -1,14 +1,13 @@
 -- Returns the agent types of the tasks that this transaction made ready, as a JSON array ("" is
--- every type), if somebody waits for such a task; else null. The client asks with its commit, and
--- sends them in one NOTIFY (queries/events.sql: wake); never a trigger, because triggers run on
--- other nodes. With *everyone* it does not look at what was made ready.
+-- every type), if a worker waits for such a task; else null. The client calls it with its commit,
+-- and sends them in one NOTIFY (queries/events.sql: wake); never a trigger, because triggers run on
+-- other nodes. With *everyone*, tasks made ready do not matter.
 --
--- Somebody waits if the lock of those who wait can't be had. It is let go in the same expression;
--- a second client that tries at this very moment wakes somebody for nothing.
+-- A worker waits if its shared lock cannot be acquired. The lock is released in the same
+-- expression; a second client that tries at this very moment wakes a worker for nothing.
 --
--- NOTIFY makes commits queue one behind another, hence only where it is of use. A commit fails
--- where the queue of notifications is full, so from half on nobody is woken: polling finds the
--- task.
+-- NOTIFY makes commits queue one behind another, hence only where it is of use. A commit fails when
+-- the queue of notifications is full, so from half full on it returns null: polling finds the task.
 create function awaited_types(everyone boolean)
     returns text
     language plpgsql

@@ -1,5 +1,5 @@
--- Counts one more or one less unhealthy dependency at its task, or at its workflow. The
--- workflow's row is locked first, then, if its tasks must follow, they are, in the order of ids.
+-- Counts one more or one less unhealthy dependency at its task, or at its workflow. The workflow's
+-- row is locked first, then, if its tasks must follow, they are, in the order of ids.
 create function change_unhealthy(of_task uuid, of_workflow uuid, change int)
     returns void
     language plpgsql

@@ -1,4 +1,4 @@
--- Refuses a phase that is not as it should be; *place* says which it is.
+-- Refuses a phase that breaks a rule; *place* names the phase.
 create function check_phase(place text, phase jsonb)
     returns void
     language plpgsql

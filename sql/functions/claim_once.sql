@@ -1,6 +1,6 @@
--- A claim that can be asked for again: while the claim that a request made is live, the same
--- request gets it once more. Two at once meet at the unique index: the later waits for the earlier
--- and returns its claim, or fails with 40001 where its snapshot is older.
+-- A repeatable claim: while the claim of a request is live, the same request returns it again.
+-- Concurrent calls meet at the unique index: the later waits for the earlier and returns its claim,
+-- or fails with 40001 where its snapshot is older.
 create function claim_once(
     agent text, agent_type text, lease interval, only_key text, after uuid, request_id uuid
 )

@@ -4,21 +4,22 @@
 -- Each lane (reserved for me or for nobody; of my type or of none) is one range of one index, read
 -- in order; the lanes are merged, and nothing is read past the last task taken. Agents without a
 -- type take every type: their lanes are ranges of a second index, and where nothing is reserved
--- for them there is only one, which needs no merging. What is in line is locked if
--- nobody else has it (skip locked), and looked at again if it changed in between. The planner may
+-- for them there is only one, which needs no merging. The next task in line is locked unless
+-- another session has it (skip locked), and read again if it changed in between. The planner may
 -- neither sort nor scan here, so the plan is the same for one ready task and for a million, with
 -- fresh statistics, stale ones and none.
--- (A task whose id or key is known is asked whether it "is not false" that it is ready: no index of
--- ready tasks answers that, where "is ready" could be read from all of them, and was by plans that
--- were made while there were few. tests/costs/test_claim_plan.py)
+--
+-- A task found by id or key must be `is_ready is not false`: no index of ready tasks serves that
+-- condition, while plans made when few tasks were ready read all of them for `is_ready`.
+-- tests/costs/test_claim_plan.py
 --
 -- A task with files is taken with all of its files, or passed over: take_files may wait for a claim
 -- of the same file at this very moment. Under REPEATABLE READ and above the snapshot is fixed, so
--- files taken since are found only when they are asked for.
+-- files locked since are found only by that attempt.
 --
--- *after* names a task claimed a moment ago: the search begins behind it. A reader who holds a
+-- *after* names a task claimed a moment ago: the search begins behind it. A reader with an old
 -- snapshot keeps the index entries of claimed tasks alive, thousands of them at the head of the
--- queue; from there they cost nothing. What is more urgent and came since is seen by the next
+-- queue; from there they cost nothing. More urgent tasks that arrived since are found by the next
 -- claim without *after*; and where nothing is found behind it, the search begins at the head.
 --
 -- *request_id* makes a claim repeatable: while its claim is live, the same request gets it again.
@@ -108,7 +109,7 @@ begin
     into is_overdue, has_lanes;
     if is_overdue then
         perform pass_time(2 * at_most);
-        -- What it has freed can be reserved for this agent.
+        -- A lapsed task can be reserved for this agent.
         has_lanes := true;
     end if;
 
@@ -278,8 +279,7 @@ begin
         end if;
 
         if any_files then
-            -- Another claim of the same file at this very moment wins; then the next in line is
-            -- asked.
+            -- A concurrent claim of the same file wins; then the next in line is tried.
             select
                 array_agg(line.id) filter (where line.is_taken),
                 refused || array_agg(line.id) filter (where not line.is_taken)

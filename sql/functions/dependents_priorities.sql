@@ -1,5 +1,5 @@
--- The tasks that wait for the listed ones, with their effective priorities; not abandoned ones,
--- which pass nothing on. awaited is the position of the task that is waited for in the list.
+-- The dependents of the listed tasks, with their effective priorities; abandoned ones, which pass
+-- nothing on, are left out. awaited is the position of the blocker in the list.
 create function dependents_priorities(listed uuid[])
     returns table (awaited int, waiting_id uuid, effective_priority int)
     language sql

@@ -1,5 +1,5 @@
--- The row of task_details of a task, with a snapshot of its own: that of a task which another
--- transaction made while the statement waited for it.
+-- The row of task_details of a task, with a snapshot of its own: it also finds a task that another
+-- transaction created while the statement waited.
 create function details_of(of_task uuid)
     returns setof task_details
     language plpgsql
@@ -14,7 +14,7 @@ $$;
 
 comment on function details_of(uuid) is 'The details of a task, as of now.';
 
--- Refuses an edit of a task that someone else has edited since it was read.
+-- Refuses an edit of a task that was edited since the caller read it.
 create function require_version(task_key text, present int, expected int)
     returns boolean
     language plpgsql

@@ -1,7 +1,7 @@
--- Whether another task in progress holds a file of this one, as of now. A claim asks it of one
--- task in line after the other, and what was taken since the claim began must count: so it is
--- volatile, and at READ COMMITTED looks with a snapshot of its own each time. (The view
--- file_conflicts says how things were when the claim began.)
+-- Returns whether another task in progress locks a file of this one, as of now. A claim calls it
+-- for one task in line after another, and must see files locked since it began: so it is volatile,
+-- and at READ COMMITTED takes a snapshot of its own each time. The view file_conflicts has the
+-- state at the start of the claim.
 create function files_are_held(for_task uuid)
     returns boolean
     language plpgsql

@@ -1,6 +1,6 @@
--- The files of a template with its variables put in. Each content is cut at its placeholders once
--- and put together again, so a value is never read: what it holds of {{NAME}}, of backslashes or
--- of regular expressions stays as it is. What is no variable of the template stays, too.
+-- The files of a template with its variables put in. Each content is split at its placeholders once
+-- and joined again, so a value is never interpreted: any {{NAME}}, backslash or regular expression
+-- in it stays as it is. A placeholder of no variable stays, too.
 create function fill_template(
     files jsonb, required_vars text[], optional_vars text[], given jsonb
 )

@@ -1,7 +1,7 @@
--- The health of a workflow, for a task that comes to it: the foreign key tasks_workflow_exists
--- refers to the pair, and its cascade keeps the pair the same for all tasks at once, at every
--- isolation level. The lock is the foreign key's own: creators don't wait for each other, only
--- a change of health does. A workflow that does not exist is reported by the foreign key.
+-- The health of a workflow, for a task that joins it: the foreign key tasks_workflow_exists refers
+-- to the pair, and its cascade keeps the pair the same for all tasks at once, at every isolation
+-- level. The lock is the foreign key's own: creators don't wait for each other, only for a change
+-- of health. A workflow that does not exist is reported by the foreign key.
 create function health_of_workflow(of_workflow uuid)
     returns boolean
     language plpgsql

@@ -1,7 +1,7 @@
--- Imports history that another tracker kept, the oldest last: each row carries its source, and a
--- trigger numbers it downwards from 0. It is the only way for a role that is not the owner to write
--- history, so it takes nothing that could pass for a change made here: no token, no number, no
--- moment to come.
+-- Imports history of another tracker, the oldest last: each row carries its source, and a trigger
+-- numbers it downwards from 0. It is the only way for a role that is not the owner to write
+-- history, so it accepts nothing that could pass for a change made here: no token, no number, no
+-- future moment.
 create function import_history(
     from_source text,
     task_ids uuid[],

@@ -1,10 +1,10 @@
--- Gives task ids[i], and all that it waits for, at least priority priorities[i].
+-- Gives task ids[i], and all its blockers, direct or indirect, at least priority priorities[i].
 --
--- The most urgent go first: what they have reached is urgent enough for the rest, so each
--- task is written once and each edge followed once, however many are given.
+-- The most urgent go first: tasks that they reach are urgent enough for the rest, so each task is
+-- written once and each edge followed once, however many are given.
 --
--- What is reached is locked in the order of ids, and looked at again, until it stands still:
--- whoever adds an edge out of a task has written that task. (docs/decisions/0013.)
+-- The tasks reached are locked in the order of ids, and read again, until nothing changes: adding
+-- an edge out of a task writes that task. See docs/decisions/0013-effective-priority.md.
 create function inherit_priority(ids uuid[], priorities int[])
     returns void
     language plpgsql

@@ -1,8 +1,8 @@
--- Of *roots* and what they wait for, directly or not, the tasks that are more urgent than
--- their own priority, and may have inherited that from a root: along the way they become no more
--- urgent. (Less urgent only while a statement's changes are still being passed on: then a task
--- may be kept by one that is more urgent than it, and must be found when that one ceases to be.)
--- Each is visited once (union), and found by index, for the reasons that task_graph_region has.
+-- The tasks among *roots* and their blockers, direct or indirect, that may have inherited a
+-- priority from a root: more urgent than their own, and no more urgent than the task before on the
+-- way. While a statement's changes are still being passed on, a blocker can be less urgent than its
+-- dependent; it must be found when that one stops justifying it. Each is visited once (union), and
+-- found by index, for the reasons in task_graph_region.
 create function inherited_priorities(roots uuid[])
     returns table (id uuid)
     language sql

@@ -1,4 +1,4 @@
--- Whether a pause covers a task of this type in this feature.
+-- Returns whether a pause covers a task of this type in this feature.
 create function is_claiming_paused(of_type text, in_feature uuid)
     returns boolean
     language plpgsql

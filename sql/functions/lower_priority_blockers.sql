@@ -1,7 +1,7 @@
--- Of *roots* and what they wait for, directly or not, the tasks whose effective priority is less
--- urgent than *priority*. A task that is as urgent already has passed that on, and an abandoned
--- one passes nothing: the walk ends there. Each is visited once (union), and found by index, for
--- the reasons that task_graph_region has.
+-- The tasks among *roots* and their blockers, direct or indirect, whose effective priority is less
+-- urgent than *priority*. A task that is as urgent already has passed that on, and an abandoned one
+-- passes nothing: the walk ends there. Each is visited once (union), and found by index, for the
+-- reasons in task_graph_region.
 create function lower_priority_blockers(roots uuid[], priority int)
     returns table (id uuid)
     language sql

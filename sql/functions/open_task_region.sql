@@ -1,5 +1,5 @@
--- The open ones of these tasks, and the open tasks that they wait for, directly or not.
--- Satisfied edges and suggestions hold nothing back, so they are not followed.
+-- The open tasks among these, and their open blockers, direct or indirect. Satisfied edges and
+-- suggestions block nothing, so they are not followed.
 --
 -- Each task is visited once (union), and its blockers are found by index, as in
 -- task_graph_region: a join of whole tables per level costs minutes on a deep chain.
@@ -48,8 +48,8 @@ $$;
 comment on function open_task_region(uuid[]) is
     'The open ones of these tasks, and the open tasks that they wait for, directly or not.';
 
--- The unsatisfied edges out of the listed tasks, in the order of the list. A dead edge is
--- never satisfied by itself: its blocker failed, or was given up under requires.
+-- The unsatisfied edges out of the listed tasks, in the order of the list. A dead edge can never be
+-- satisfied: its blocker failed, or was abandoned under requires.
 create function open_task_blockers(listed uuid[])
     returns table (waiting int, blocker_id uuid, dead boolean)
     language sql

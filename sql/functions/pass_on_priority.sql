@@ -1,5 +1,5 @@
--- A task whose priority changes, which is abandoned, or taken up again: its blockers inherit the
--- new priority, or stop inheriting from it.
+-- Propagates the priority of a task that changed it, was abandoned, or was taken up again: its
+-- blockers inherit the new priority, or stop inheriting from it.
 create function pass_on_priority(
     of_task uuid, old_priority int, new_priority int, was_active boolean
 )
@@ -17,7 +17,7 @@ begin
         perform revoke_priority(array[of_task]);
     end if;
 
-    -- (Read again: another row of the same statement may have changed it since.)
+    -- Read again: another row of the same statement may have changed it since.
     select
         array_agg(edge.depends_on_id),
         min(task.effective_priority),

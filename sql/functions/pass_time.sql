@@ -3,9 +3,9 @@
 -- task goes back to pending, or on to blocked or failed, as after any other attempt that failed
 -- (apply_task_change).
 --
--- Claims call it when the index shows something overdue, with a bound, so that no claim pays for
--- a crowd; and name their lanes when nothing else is left for them: then only what they could
--- take counts.
+-- Claims call it when the index shows something overdue, with a bound, so that no claim pays for a
+-- crowd; and name their lanes when nothing else is left for them: then only tasks that they could
+-- take count.
 create function pass_time(
     at_most int,
     agents text[] default null,

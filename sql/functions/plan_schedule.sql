@@ -1,17 +1,17 @@
--- When each open task can begin and end at the earliest, and how much later it may without
--- making the whole later: the critical path method (J. E. Kelley and M. R. Walker,
+-- The earliest start and end of each open task, and its slack, the delay that does not
+-- make the whole later: the critical path method (J. E. Kelley and M. R. Walker,
 -- "Critical-path planning and scheduling", 1959) over the dependency graph.
 --
--- What it takes as given:
---   scope     the tasks whose end is asked for; the open ones among them take part, and so
---             do the open tasks outside that they wait for, since they come first all the same.
---             Nothing that is finished takes part, and no satisfied edge.
+-- Assumptions:
+--   scope     the tasks to be finished; the open ones among them take part, and so do their
+--             open blockers outside, since these come first all the same. Finished tasks and
+--             satisfied edges take no part.
 --   hours     a task's estimated_hours, else the median of its agent type
---             (task_hours_by_type), else one hour. What is in progress counts whole.
+--             (task_hours_by_type), else one hour. A task in progress counts whole.
 --   agents    as many as there is work for. Hours are of work: neither nights nor
---             scheduled_at count, nor who is free.
+--             scheduled_at count, nor which agents are free.
 --
--- A task is stuck if it waits, directly or not, for one that failed or was given up: its
+-- A task is stuck if it waits, directly or not, for one that failed or was abandoned: its
 -- hours hold only once that is repaired.
 --
 -- graph_rank is a topological order of unsatisfied edges: one pass forwards and one
@@ -71,7 +71,7 @@ begin
     into medians
     from task_hours_by_type as typical;
 
-    -- Most often nothing outside is waited for: the way out is walked only where it is needed.
+    -- Most scopes have no blocker outside: the walk out of the scope runs only if there is one.
     members := scope;
     loop
         select
@@ -190,8 +190,8 @@ begin
         end loop;
     end loop;
 
-    -- One longest path, from what ends last back to what waits for nothing. What takes no time
-    -- is on it too: of equally long ways the one of more waves.
+    -- One longest path, backwards from a task that ends last to one without blockers. Tasks that
+    -- take no time are on it too: of equally long paths the one of more waves.
     steps := array_fill(null::int, array[size]);
     length := 0;
     n := ending;

@@ -1,6 +1,6 @@
--- Where each of the *wanted* ids stands in a list; null if it doesn't. The planner can't
--- know how long the lists will be, and a nested loop over two long ones never ends: so
--- that way is shut.
+-- The position of each of the *wanted* ids in a list; null if it is not there. The planner cannot
+-- estimate the lengths of lists, and a nested loop over two long ones never ends: so that plan is
+-- disabled.
 create function positions_of(wanted uuid[], listed uuid[])
     returns int[]
     language sql
@@ -18,7 +18,7 @@ comment on function positions_of(uuid[], uuid[]) is
     'The positions of the first list''s ids in the second.';
 
 -- The requires and blocks edges among the *listed* tasks: the positions of their two ends, and
--- their own in the arguments; in the order of the waiting.
+-- their own in the arguments; in the order of the dependents.
 create function edges_by_position(
     waiting uuid[], awaited uuid[], types dependency_type[], listed uuid[]
 )

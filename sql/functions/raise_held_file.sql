@@ -1,4 +1,4 @@
--- Refuses files to a task, as another task in progress has one of them.
+-- Refuses file locks to a task, as another task in progress has one of them.
 create function raise_held_file(for_task uuid)
     returns void
     language plpgsql

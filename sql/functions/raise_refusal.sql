@@ -1,4 +1,4 @@
--- Refuses a value, and says which field breaks which rule.
+-- Refuses a value, and names the field and the rule.
 create function raise_refusal(field text, rule text)
     returns void
     language plpgsql

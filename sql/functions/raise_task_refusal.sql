@@ -28,7 +28,7 @@ $$;
 comment on function raise_invalid_transition(text, shared.task_status, shared.task_status) is
     'Raises TD001: a transition that is not in task_status_transitions.';
 
--- A rule of one task, in the words of a CHECK: callers tell it by the constraint's name.
+-- A rule of one task, in the words of a CHECK: callers identify it by the constraint's name.
 create function raise_broken_rule(rule text, message text)
     returns void
     language plpgsql

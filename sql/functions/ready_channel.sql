@@ -1,5 +1,5 @@
--- The channel on which wake tells which types of tasks became ready in this workspace.
--- (Two workspaces whose long names begin alike share one: then each wakes the other's for nothing.)
+-- The channel on which wake announces the types of tasks that became ready in this workspace. Two
+-- workspaces whose long names begin alike share one: then each wakes the other's for nothing.
 create function ready_channel()
     returns text
     language sql

@@ -1,6 +1,6 @@
 -- A change of status must be a row of the table's own transitions. The trigger's arguments are the
--- name of that table, what messages call the row (its key, if nothing), and what is left to do
--- where no transition leads on.
+-- name of that table, the row's name in messages (its key, if nothing), and the hint where no
+-- transition leads on.
 create function refuse_transition()
     returns trigger
     language plpgsql
@@ -10,7 +10,7 @@ declare
     allowed text[];
     subject text := coalesce(nullif(tg_argv[1], ''), to_jsonb(old) ->> 'key');
 begin
-    -- The text is the same for all rows of a trigger: which of the typed tables is read.
+    -- The text is the same for all rows of a trigger: the typed table to read.
     execute format(
         'select array_agg(allowed.new_status order by allowed.new_status)::text[]'
         ' from %I as allowed where allowed.old_status = $1',

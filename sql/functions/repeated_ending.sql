@@ -1,6 +1,6 @@
--- The answer to an ending that is repeated, as after an answer that was lost: the claim of this
--- token has ended with this outcome, and it ended so. It looks with a snapshot of its own, so it
--- sees an ending that was under way when the statement began.
+-- The answer to a repeated ending, as after a lost answer: the claim of this token has ended with
+-- this outcome. It takes a snapshot of its own, so it sees an ending that was in progress when the
+-- statement began.
 create function repeated_ending(of_task uuid, of_token bigint, of_outcome shared.claim_outcome)
     returns table (
         id uuid, key text, status shared.task_status, completed_at timestamptz

@@ -14,7 +14,7 @@ begin
     for found_name in select exported.name from exported_tables() as exported loop
         table_count := table_count + 1;
         execute format('alter table %I disable trigger user', found_name);
-        -- A new workspace has rows in these; those of the file take their place.
+        -- A new workspace has rows in these; those of the file replace them.
         if found_name ~ '_(guard|status_transitions)$' then
             execute format('delete from %I', found_name);
         else
@@ -67,8 +67,8 @@ $$;
 comment on function restore_rows(text, jsonb) is
     'Inserts rows of a table, an array of JSON objects, between begin_ and finish_restore.';
 
--- Whoever held a claim in the workspace that was exported holds none here: live claims are
--- revoked, and every token is raised by one, so that a token from there is stale.
+-- Holders of claims in the exported workspace hold none here: live claims are revoked, and every
+-- token is raised by one, so that a token from there is stale.
 create function finish_restore()
     returns bigint
     language plpgsql

@@ -1,7 +1,7 @@
--- How long a task waits after a failed attempt, by its own back-off: retry_delay, multiplied by
--- retry_factor for each attempt that failed before, up to max_retry_delay. Of that a random part
--- between half and the whole, so that tasks which failed together do not come back together:
--- docs/decisions/0031-back-off.md. A task without retry_delay waits as long as the caller says.
+-- The pause of a task after a failed attempt, by its own back-off: retry_delay, multiplied by
+-- retry_factor for each attempt that failed before, up to max_retry_delay. A random part between
+-- half and the whole is used, so that tasks which failed together do not come back together:
+-- docs/decisions/0031-back-off.md. A task without retry_delay waits as long as the caller sets.
 create function retry_pause(of_task uuid, failed_attempts int, otherwise interval)
     returns interval
     language sql
@@ -14,7 +14,7 @@ as $$
             else make_interval(
                 secs => (0.5 + random() / 2) * least(
                     extract(epoch from details.retry_delay)::float8
-                    -- (Bounded, as a power of hundreds overflows.)
+                    -- Bounded, as a power of hundreds overflows.
                     * exp(
                         least(failed_attempts * ln(coalesce(details.retry_factor, 2)::float8), 100)
                     ),
@@ -28,4 +28,4 @@ as $$
 $$;
 
 comment on function retry_pause(uuid, int, interval) is
-    'How long a task waits after an attempt that failed, by its own back-off or as the caller says.';
+    'The pause of a task after a failed attempt, by its own back-off or as the caller sets.';

@@ -1,16 +1,16 @@
--- What revoke_priority does, for what lies deep: all that may have to change is found first, and
--- recomputed in memory. There is more of it than what changes in the end, and no step for each
--- level.
+-- Does what revoke_priority does, for deep graphs: all tasks that may have to change are found
+-- first, and recomputed in memory. They are more than those that change in the end, but there is no
+-- step for each level.
 --
--- Their dependents determine how urgent tasks remain: these are locked with them, in the
--- order of ids, and looked at again until all stands still. And all that was looked at is
--- written, even where nothing changes: there this meets a transaction with an older snapshot
--- that changes how urgent one of them is, and sees what it waits for as it no longer is.
--- (docs/decisions/0013; tests/races/test_races.py has the mutant.)
+-- The dependents of tasks determine how urgent these remain: they are locked with them, in the
+-- order of ids, and read again until nothing changes. All rows read are written, even unchanged:
+-- there this meets a transaction with an older snapshot that changes the priority of one of them,
+-- and still sees the old priority of its blockers. docs/decisions/0013-effective-priority.md;
+-- tests/races/test_races.py has the mutant.
 --
--- The most urgent are final first, and what waits for a task before the task, as far as it
--- counts (Dijkstra, with a bucket for each of the ten priorities): linear in the tasks and
--- edges concerned.
+-- The most urgent are final first, and dependents before their blockers where that matters
+-- (Dijkstra, with a bucket for each of the ten priorities): linear in the tasks and edges
+-- concerned.
 create function revoke_deep_priority(ids uuid[])
     returns void
     language plpgsql
@@ -22,14 +22,14 @@ declare
     around uuid[];
     locked uuid[];
     old_priorities int[];
-    -- The priority of each, by all that is known so far.
+    -- The priority of each, as far as it is known.
     priorities int[];
-    -- The edges into these tasks: waiting[e] waits for awaited[e]; null: it is none of them.
+    -- The edges into these tasks: waiting[e] waits for awaited[e]; null: not one of them.
     awaited int[];
     waiting_ids uuid[];
     demands int[];
     waiting int[];
-    -- Those out of task n are first[n], next[first[n]] and so on.
+    -- The edges out of task n are first[n], next[first[n]] and so on.
     first int[];
     next int[];
     is_final boolean[];

@@ -1,22 +1,22 @@
--- Of *ids* and what they wait for, takes the inherited priority from those that nothing justifies
--- it for any more: they are more urgent than their own priority and than all that wait for them.
+-- Revokes inherited priority that nothing justifies any more, from *ids* and their blockers, direct
+-- or indirect: from tasks more urgent than their own priority and than all their dependents.
 --
--- A task that another one keeps as urgent as it is stays so, and nothing below it is looked at.
--- So a statement that changes many tasks, and comes here for each, costs as much as what changes,
--- and not each time as much as all that lies below. What is deeper than 32 levels is recomputed at
--- once, since a step for each level is slow. (The keeper is looked for from the latest task on:
--- statements mostly change the oldest first, and those have ceased to keep anything.)
+-- A task keeps its priority if a dependent is as urgent, and nothing below it is visited. So a
+-- statement that changes many tasks, and comes here for each, costs as much as what changes, and
+-- not each time as much as all that lies below. A graph deeper than 32 levels is recomputed at
+-- once, since a step for each level is slow. Dependents are searched from the latest on: statements
+-- mostly change the oldest first, and those no longer justify anything.
 --
--- Its dependents determine how urgent a task remains: these are locked with it, or of a task
--- that stays as it is, the one that keeps it, in the order of ids, and looked at again until all
--- stands still. And they are written, even where nothing changes: there this meets a transaction
--- with an older snapshot that changes how urgent one of them is, and sees what it waits for as it
--- no longer is. (docs/decisions/0013; tests/races/test_races.py has the mutant.) What this
--- transaction has written already need not be written again: a row with a thousand versions is
+-- A task's dependents determine how urgent it remains: they are locked with it, or, for a task that
+-- keeps its priority, the one that justifies it, in the order of ids, and read again until nothing
+-- changes. They are written, even unchanged: there this meets a transaction with an older snapshot
+-- that changes the priority of one of them, and still sees the old priority of its blockers.
+-- docs/decisions/0013-effective-priority.md; tests/races/test_races.py has the mutant. Rows that
+-- this transaction has written already are not written again: a row with a thousand versions is
 -- slow to find.
 --
--- (Without sorts a keeper comes from the index by blocker, read backwards, and the first one ends
--- the search. Plans are kept, since a statement may come here for each of its rows.)
+-- Without sorts a dependent comes from the index by blocker, read backwards, and the first one ends
+-- the search. Plans are cached, since a statement may come here for each of its rows.
 create function revoke_priority(ids uuid[])
     returns void
     language plpgsql

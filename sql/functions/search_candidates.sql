@@ -1,6 +1,6 @@
--- The tasks among which a search ranks: all that match, as long as they are no more than
--- *bound*; of more, about the newest *bound*. Ranking reads each document, so a word that half
--- the tasks have would cost a second in a million; and nobody reads on past the first pages.
+-- The tasks that a search ranks: all matches, up to *bound*; of more, about the newest *bound*.
+-- Ranking reads each document, so a word in half the tasks would cost a second in a million; and
+-- nobody reads beyond the first pages.
 --
 -- Ids grow with time, so the newest are the last by primary key. Three steps, each of bounded
 -- cost, and each only where it pays (docs/decisions/0014-insight.md has the figures):
@@ -17,7 +17,7 @@ create function search_candidates(query tsquery, bound int)
     set search_path from current
     set enable_seqscan = off
     set jit = off
-    -- A plan that knows the words would trust the statistics, which know nothing of phrases.
+    -- A plan made for the words would rely on the statistics, which have none for phrases.
     set plan_cache_mode = force_generic_plan
 as $$
 declare

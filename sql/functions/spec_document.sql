@@ -1,4 +1,4 @@
--- What full-text search knows of a specification.
+-- The full-text search document of a specification.
 create function spec_document(title text, content text, structure jsonb)
     returns tsvector
     language sql

@@ -1,10 +1,10 @@
--- From now on this session is woken by what becomes ready for agents of a type, or, without one, of
--- every type: it listens, and holds the locks by which awaited_types knows that somebody waits. It
--- also listens to itself, for prove_waiting. False if a lock was being tried at this moment: then
--- nothing wakes it until it calls again.
+-- From now on this session is woken when a task becomes ready for agents of a type, or, without
+-- one, of any type: it listens, and holds the locks by which awaited_types finds waiting workers.
+-- It also listens to itself, for prove_waiting. False if a lock was being tried at this moment:
+-- then nothing wakes it until it calls again.
 --
--- Whoever waits looks for a task once more after this, and again a moment later: a client that
--- asked whether somebody waits before, and commits after that look, has woken nobody.
+-- A waiting worker searches once more after this, and again a moment later: a client that checked
+-- for waiting workers before, and commits after that search, has woken nobody.
 create function start_waiting(for_type text)
     returns boolean
     language plpgsql

@@ -1,6 +1,6 @@
--- Looks for a cycle in what the steps of a workflow need, in time linear in their number: steps
--- are taken away as soon as all that they need are (Kahn 1962). Each that is left needs another
--- that is left, and whoever follows these comes round.
+-- Finds a cycle among the needs of a workflow's steps, in time linear in their number: steps are
+-- removed as soon as all that they need are (Kahn 1962). Each step left needs another step left, so
+-- following the needs must come back to one of them.
 create function step_cycle(of_workflow uuid)
     returns text[]
     language plpgsql
@@ -33,7 +33,7 @@ begin
         return null;
     end if;
 
-    -- first[n] is where the steps that need the nth begin in waiting; the next one's, their end.
+    -- The dependents of step n are waiting[first[n]] up to the start of the next step's.
     first := array_fill(0, array[cardinality(steps) + 1]);
     still := array_fill(0, array[cardinality(steps)]);
     for i in 1..cardinality(needed) loop

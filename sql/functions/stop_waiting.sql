@@ -1,5 +1,5 @@
--- From now on nobody wakes this session, nobody pays for it, and no notification is kept for it.
--- Returns whether it was woken until now.
+-- From now on this session is not woken, costs others nothing, and has no notification kept for it.
+-- Returns whether it was waiting until now.
 create function stop_waiting()
     returns boolean
     language plpgsql

@@ -1,9 +1,9 @@
--- Takes the files of an implementation task for it, all or none, and says whether it has them.
--- Other tasks have nothing to take. Who claims calls it with the task's row locked, and looks
--- for another task if the answer is no.
+-- Locks the files of an implementation task for it, all or none, and returns whether it has them.
+-- Other tasks have no files to lock. Claims call it with the task's row locked, and try another
+-- task if it returns false.
 --
--- Rows are written in the order of paths, and those of a failure are rolled back at once: so
--- who waits for a file holds none that comes after it, and two claims can't deadlock.
+-- Rows are written in the order of paths, and those of a failure are rolled back at once: so a
+-- claim that waits for a file holds none that comes after it, and two claims can't deadlock.
 create function take_files(for_task uuid)
     returns boolean
     language plpgsql

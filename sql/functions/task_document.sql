@@ -1,4 +1,4 @@
--- What full-text search knows of a task.
+-- The full-text search document of a task.
 create function task_document(title text, description text)
     returns tsvector
     language sql

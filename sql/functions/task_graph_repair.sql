@@ -120,7 +120,7 @@ begin
             ceilings[m] := least(ceilings[m], ceiling_ranks[i]);
         end loop;
 
-        -- Dependents first: when a task's turn comes, its ceiling is final.
+        -- Dependents first: a task's ceiling is final when it is visited.
         exhausted := false;
         done := 0;
         while done < tail loop
@@ -129,13 +129,13 @@ begin
             if ranks[n] >= ceilings[n] then
                 low := floors[n];
                 for i in first[n]..first[n + 1] - 1 loop
-                    -- (Null outside the region: floors[n] has those.)
+                    -- Null outside the region: floors[n] covers those.
                     if ranks[blockers[i]] < ceilings[n] then
                         low := greatest(low, ranks[blockers[i]]);
                     end if;
                 end loop;
-                -- Far below when nothing is in the way; else close above what is, so that
-                -- the next tasks put under the same dependent find room in order.
+                -- Far below when nothing is in the way; else close above the blockers, so that the
+                -- next tasks put under the same dependent find room in order.
                 place := case
                     when attempt > 1 then ceilings[n] - 16777216
                     when low is null then ceilings[n] - 1073741824
@@ -160,7 +160,7 @@ begin
             end loop;
         end loop;
         exit attempts when not exhausted;
-        -- No room between two ranks: take in what lies below, at last everything.
+        -- No room between two ranks: include the tasks below, in the end all of them.
         lowest := case attempt
             when 1 then lowest - 17179869184
             else -9223372036854775808
@@ -168,8 +168,8 @@ begin
     end loop attempts;
 
     if done < size then
-        -- Each task left over is waited for by another one left over. Following those
-        -- who wait must come back to where it was: that is the cycle.
+        -- Each task left over is a blocker of another one left over. Following the dependents must
+        -- come back to a task visited before: that is the cycle.
         for n in 1..size loop
             if open_dependents[n] > 0 then
                 for i in first[n]..first[n + 1] - 1 loop
@@ -194,7 +194,7 @@ begin
             exit when n = m;
         end loop;
         walk[tail + 1] := m;
-        -- Followers wait for those before them: backwards, each waits for the next.
+        -- Dependents follow their blockers: backwards, each waits for the next.
         select array_agg(task.key order by step.position desc)
         into path
         from unnest(walk) with ordinality as step (n, position)

@@ -1,5 +1,5 @@
--- How many open tasks wait for this one, directly or not. Each is visited once; nothing waits
--- over an edge that is satisfied, so nothing waits for what is completed.
+-- The number of open tasks that wait for this one, directly or not. Each is visited once; a
+-- satisfied edge is not followed, so nothing waits for a completed task.
 create function task_unblocks(blocker uuid)
     returns bigint
     language sql

@@ -1,21 +1,20 @@
--- A task has begun or ceased to satisfy the dependencies on it: its edges say so from now on, and
--- its dependents count one open dependency less or more. apply_task_change does the rest.
+-- A task has begun or ceased to satisfy the dependencies on it: marks its edges so, and counts one
+-- open dependency less or more at its dependents. apply_task_change does the rest.
 --
--- What an edge says (is_satisfied) is what its dependent counts, so nothing is counted twice,
--- whatever else the same statement does. Every change of a count writes the dependent's row: two
--- blockers that complete at once meet there. An edge added meanwhile has written this task's row
--- (see add_edges), so the two cannot miss each other; an edge removed meanwhile has written its
--- dependent's row: lock first, and read the edges in a statement, and so in a snapshot, of its own.
+-- A dependent counts exactly the edges with is_satisfied false, so none is counted twice, whatever
+-- else the same statement does. Every change of a count writes the dependent's row: two blockers
+-- that complete at once meet there. A concurrently added edge has written this task's row (see
+-- add_edges), so the two cannot miss each other; a concurrently removed one has written its
+-- dependent's row: lock first, and read the edges in a later statement, and so in a new snapshot.
 --
--- A statement can complete thousands of blockers of one task, and comes here for each. A dependent
--- that this transaction has written already is therefore looked at with its next edges too, and
--- most calls for its other blockers find nothing left to do. (Not with all its edges: a
--- transaction that completes them one by one would read all of them each time.)
+-- A statement can complete thousands of blockers of one task, and comes here for each. So if this
+-- transaction has already written a dependent, its next edges are handled too, and most calls for
+-- its other blockers find nothing left to do. Not all its edges: a transaction that completes them
+-- one by one would read all of them each time.
 --
--- The statement that completes a blocker may have added the edge to it: then it is taken off the
--- count here, and comes in with add_edges, in whatever order. In between the count may be -1. (age
--- tells what this transaction has written, and now and then takes a younger one's row for it: then
--- more edges are read.)
+-- The statement that completes a blocker may have added the edge to it: then it is subtracted here
+-- and added by add_edges, in either order. In between the count may be -1. age finds rows that this
+-- transaction has written, and now and then a younger transaction's: then more edges are read.
 create function unblock_dependents(of_task uuid)
     returns void
     language plpgsql

@@ -1,6 +1,6 @@
 -- The key of the advisory lock that every worker holds, shared, while it waits for a kind of task:
--- an agent type, '*' (workers of no type) or '' (all of them). A lock ends with its session, so
--- nobody who died is ever taken for waiting.
+-- an agent type, '*' (workers of no type) or '' (all of them). A lock ends with its session, so a
+-- worker that died never counts as waiting.
 create function waiting_key(kind text)
     returns bigint
     language sql

@@ -1,5 +1,5 @@
 -- Writes into open tasks whether claiming is paused for them. Their rows are locked in the order of
--- ids; a claim under way wins, and its task is paused as work that goes on.
+-- ids; a concurrent claim wins, and its task is paused as work in progress.
 create function write_pauses(of_tasks uuid[])
     returns void
     language plpgsql

@@ -1,7 +1,7 @@
--- Errors of agents in sessions: what went wrong, how often it was tried again, what helped.
+-- Errors of agents in sessions, the attempts to recover, and the remedies.
 
 -- name: log
--- One more error; nobody has tried again yet.
+-- A new error, without a retry yet.
 insert into agent_error_logs as log (session_id, node, error_type, message, stack_trace)
 values (:session_id, :node, :error_type, :message, :stack_trace)
 returning
@@ -26,7 +26,7 @@ from agent_error_logs as log
 where log.id = :id;
 
 -- name: count_retry
--- One more attempt at what went wrong.
+-- Counts one more retry.
 --
 -- plan: agent_error_logs_pkey
 update agent_error_logs as log
@@ -35,7 +35,7 @@ where log.id = :id
 returning log.*;
 
 -- name: mark_recovered
--- The agent got over it, and how.
+-- Records that the agent recovered, and how.
 --
 -- plan: agent_error_logs_pkey
 update agent_error_logs as log
@@ -74,7 +74,7 @@ order by log.created_at desc, log.id desc
 limit :limit;
 
 -- name: list_recovery
--- How often agents got over their errors, ever, by node.
+-- The rate at which agents recovered from their errors, ever, by node.
 --
 -- plan: whole tables: it counts all errors
 select recovery.*
@@ -82,7 +82,7 @@ from error_recovery as recovery
 order by recovery.node;
 
 -- name: recovery_since
--- How often agents got over the errors that happened since a moment, all nodes together.
+-- The rate at which agents recovered from the errors since a moment, of one node or of all.
 --
 -- plan: whole tables: a rate over a long time is of all errors in it
 select

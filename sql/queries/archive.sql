@@ -1,7 +1,7 @@
 -- A whole workspace as a file, and back: docs/exchange.md.
 
 -- name: list_tables
--- What an export holds, parents first.
+-- The tables of an export, each after those it refers to.
 select
     exported.name as "name!",  -- relname
     exported.columns as "columns!"  -- an array()
@@ -13,7 +13,7 @@ select row_text.line as "line!"  -- export_rows: a row each
 from export_rows(:table_name) as row_text (line);
 
 -- name: list_sequences
--- Where the numbers of new tasks and specifications, and the ranks of tasks, go on.
+-- The positions of the workspace's sequences: numbers of new tasks and specifications, and ranks.
 select
     'task_graph_rank' as name,
     last_value,
@@ -41,9 +41,9 @@ select begin_restore() as "table_count!";  -- a count
 select restore_rows(:table_name, :said) as "row_count!";  -- a count
 
 -- name: restore_sequence
--- Lets a sequence go on where it was.
+-- Sets a sequence to its position in the file.
 select setval(cast(:name as regclass), :last_value, :is_called) as last_value;
 
 -- name: finish_restore
--- Turns the triggers on, revokes live claims, raises tokens; how many claims were revoked.
+-- Turns the triggers on, revokes live claims, raises tokens; returns the number of claims revoked.
 select finish_restore() as "revoked_count!";  -- a count

@@ -1,8 +1,8 @@
--- Briefs: what an agent needs to know of a task to begin, or to go on where another stopped.
+-- Briefs: the context of a task for the agent that begins it, or continues another's work.
 
 -- name: get
--- A task with all that its next worker should know, in one row: what it is part of, the phase of
--- its specification, what it waits for, the latest attempts and notes. Lists are arrays of JSON.
+-- A task with the context for its next worker, in one row: its feature and epic, the phase of its
+-- specification, its blockers, the latest attempts and notes. Lists are arrays of JSON.
 --
 -- plan: tasks_key_is_unique
 -- plan: task_details_pkey

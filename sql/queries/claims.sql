@@ -1,6 +1,6 @@
--- Claims: who works on what. Every write of a holder names the token of its claim.
--- functions/claim_tasks.sql hands tasks out, the trigger tasks_50_apply_change begins and ends
--- claims. An ending that is repeated with its own token answers the same again.
+-- Claims. Every write of a holder names the token of its claim. functions/claim_tasks.sql hands
+-- tasks out, the trigger tasks_50_apply_change begins and ends claims. An ending that is repeated
+-- with its own token returns the same again.
 
 -- name: claim_next
 -- The most urgent claimable task, claimed.
@@ -55,7 +55,7 @@ from claim_tasks(:agent, :agent_type, :lease, :limit, after => :after) as claime
 order by claimed.effective_priority, claimed.place, claimed.created_at, claimed.task_id;
 
 -- name: claim
--- The task with this key, claimed if it can be; a claim under way elsewhere is waited for.
+-- The task with this key, claimed if it can be; a concurrent claim is waited for.
 select
     claimed.task_id as "task_id!",  -- claim_tasks: no NULL
     claimed.token as "token!",  -- claim_tasks: no NULL
@@ -80,7 +80,7 @@ from claim_tasks(:agent, null, :lease, 1, only_key => :key, request_id => :reque
 limit 1;
 
 -- name: complete_and_claim_next
--- Work done, and the next task claimed; no row, and no claim, if the token is stale.
+-- The task completed, and the next one claimed; no row, and no claim, if the token is stale.
 select
     done.id as "id!",  -- complete_and_claim: no NULL
     done.key as "key!",  -- complete_and_claim: no NULL
@@ -111,7 +111,7 @@ from complete_and_claim(
 limit 1;
 
 -- name: heartbeat
--- The lease begins again; no trigger runs.
+-- Renews the lease; no trigger runs.
 -- plan: tasks_pkey
 update tasks
 set
@@ -125,7 +125,7 @@ where
 returning lease_expires_at as "lease_expires_at!";  -- a live claim has a lease
 
 -- name: heartbeat_many
--- The leases of many claims begin again.
+-- Renews the leases of many claims.
 -- plan: tasks_pkey
 with live as (
     select task.id
@@ -154,7 +154,7 @@ left join renewed on renewed.id = given.task_id and renewed.claim_token = given.
 order by given.place;
 
 -- name: complete
--- Work done, by the holder of the live token.
+-- The task completed, by the holder of the live token.
 -- plan: tasks_pkey
 with ended as (
     update tasks as task
@@ -196,7 +196,7 @@ from repeated
 limit 1;
 
 -- name: submit
--- Work handed in for review; the claim ends.
+-- The task submitted for review; the claim ends.
 -- plan: tasks_pkey
 with ended as (
     update tasks as task
@@ -277,7 +277,7 @@ where not exists (select from ended)
 limit 1;
 
 -- name: release
--- Given back undone, at the cost of no attempt; with :retry_in not before that time.
+-- The task released, at the cost of no attempt; with :retry_in not before that time.
 -- plan: tasks_pkey
 with ended as (
     update tasks as task
@@ -392,7 +392,7 @@ left join lateral  -- strict: not called for what has just ended
 order by given.place;
 
 -- name: release_many
--- Many tasks given back undone in one statement.
+-- Many tasks released in one statement.
 -- plan: tasks_pkey
 with live as (
     select task.id

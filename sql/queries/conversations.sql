@@ -1,7 +1,7 @@
--- Conversations of sessions: append and read. What was said is not changed.
+-- Conversations of sessions: append and read. Messages are never changed.
 
 -- name: append
--- One more message.
+-- A new message.
 insert into tech_conversations as said (
     session_id, research_id, role, message, message_type, metadata
 )
@@ -17,7 +17,7 @@ returning
     said.created_at;
 
 -- name: list_messages
--- What was said in a session, newest first.
+-- The messages of a session, newest first.
 --
 -- plan: tech_conversations_by_session
 select said.*
@@ -30,7 +30,7 @@ order by said.created_at desc, said.id desc
 limit :limit;
 
 -- name: list_about_research
--- What was said about a research, newest first.
+-- The messages about a research, newest first.
 --
 -- plan: tech_conversations_by_research
 select said.*

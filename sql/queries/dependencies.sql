@@ -1,7 +1,7 @@
--- Dependencies: what waits for what, and why a task can't be claimed.
+-- Dependencies, and the reasons why a task can't be claimed.
 
 -- name: add_dependency
--- One edge, its ends by key. No row: one of the two does not exist.
+-- A new edge, its ends by key. No row: one of the two does not exist.
 --
 -- plan: tasks_key_is_unique
 with pair as (
@@ -33,7 +33,7 @@ copy task_dependencies (task_id, depends_on_id, dependency_type, created_by)
 from stdin;
 
 -- name: remove_dependency
--- One edge less, its ends by key.
+-- Removes an edge, its ends by key.
 --
 -- plan: tasks_key_is_unique
 with pair as (
@@ -56,7 +56,7 @@ returning
     edge.created_at;
 
 -- name: dependencies_of
--- What a task waits for, directly.
+-- The direct blockers of a task, with their dependencies.
 --
 -- plan: tasks_key_is_unique
 -- plan: task_dependencies_pkey
@@ -75,7 +75,7 @@ where task.key = :key
 order by blocker.key;
 
 -- name: dependents_of
--- What waits for a task, directly.
+-- The direct dependents of a task.
 --
 -- plan: tasks_key_is_unique
 -- plan: task_dependencies_by_blocker
@@ -94,9 +94,9 @@ where task.key = :key
 order by waiting.key;
 
 -- name: blocking_reasons
--- Why a task can't be claimed now, by this agent if one is named. No row: it can.
+-- The reasons why a task can't be claimed now, by this agent if one is named. No row: it can.
 --
--- (The id is looked up first: a join with the view would compute it for every task.)
+-- The id is looked up first: a join with the view would compute it for every task.
 --
 -- plan: tasks_key_is_unique
 -- plan: task_dependencies_pkey
@@ -126,7 +126,7 @@ where task.key = :key and task.agent_type <> :agent_type            -- if :agent
 order by reason, blocker_key;
 
 -- name: all_dependencies_of
--- What a task waits for, directly or through others, each once; suggestions left out.
+-- All blockers of a task, direct or indirect, each once; suggestions left out.
 --
 -- plan: tasks_key_is_unique
 -- plan: task_dependencies_pkey
@@ -152,7 +152,7 @@ where task.key <> :key
 order by task.graph_rank, task.id;
 
 -- name: all_dependents_of
--- What waits for a task, directly or through others, each once; suggestions left out.
+-- All dependents of a task, direct or indirect, each once; suggestions left out.
 --
 -- plan: tasks_key_is_unique
 -- plan: task_dependencies_by_blocker

@@ -1,7 +1,7 @@
--- What the Design Agent makes: jobs, their documents, decisions and progress.
+-- Design jobs, their documents, decisions and progress.
 
 -- name: create_job
--- A job that waits for the Design Agent.
+-- A new job, pending.
 insert into design_jobs as job (project_id)
 values (:project_id)
 returning
@@ -48,7 +48,7 @@ where job.id = :id and job.status = any(:old_statuses::shared.design_job_status[
 returning job.*;
 
 -- name: delete_job
--- A job goes, with what it made and with the sessions that began with it.
+-- Deletes a job, with its documents and the sessions that began with it.
 --
 -- plan: design_jobs_pkey
 delete from design_jobs as job
@@ -56,7 +56,7 @@ where job.id = :id
 returning job.id;
 
 -- name: put_output
--- A document of a job; one of that type gives way to it.
+-- A document of a job; it replaces one of its type.
 insert into design_outputs as output (design_job_id, output_type, content)
 values (:design_job_id, :output_type, :content)
 on conflict (design_job_id, output_type) do update
@@ -78,7 +78,7 @@ from design_outputs as output
 where output.design_job_id = :design_job_id and output.output_type = :output_type;
 
 -- name: find_outputs
--- What there is of a job's documents, one column a type.
+-- The documents of a job, one column a type.
 --
 -- plan: design_jobs_pkey
 -- plan: design_outputs_once_per_type
@@ -103,7 +103,7 @@ left join design_outputs as code_path
 where job.id = :design_job_id;
 
 -- name: add_decision
--- One more decision.
+-- A new decision.
 insert into design_decisions as decision (design_job_id, decision_type, value, reasoning)
 values (:design_job_id, :decision_type, :value, :reasoning)
 returning
@@ -124,7 +124,7 @@ where decision.design_job_id = :design_job_id
 order by decision.created_at, decision.id;
 
 -- name: add_progress
--- How far a job is now.
+-- A progress report of a job.
 insert into design_progress as progress (
     design_job_id, stage, progress_percentage, message
 )
@@ -138,7 +138,7 @@ returning
     progress.created_at;
 
 -- name: list_progress
--- What a job said of its progress, newest first.
+-- The progress reports of a job, newest first.
 --
 -- plan: design_progress_by_creation
 select progress.*

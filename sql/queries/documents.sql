@@ -31,7 +31,7 @@ returning
     document.updated_at;
 
 -- name: set_validation
--- What a validation found.
+-- The result of a validation.
 --
 -- plan: generated_trd_documents_pkey
 update generated_trd_documents as document

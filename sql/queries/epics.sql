@@ -66,15 +66,15 @@ where epic.key = :key
 returning epic.*;
 
 -- name: delete
--- An epic goes, with its features and their tasks.
+-- Deletes an epic, with its features and their tasks.
 delete from epics as epic
 where epic.key = :key
 returning epic.id;
 
 -- name: progress
--- How far an epic is: the mean of its features, and the figure weighted by tasks.
+-- The progress of an epic: the mean of its features, and the figure weighted by tasks.
 --
--- (The id is looked up first: a join with the view would compute it for every epic.)
+-- The id is looked up first: a join with the view would compute it for every epic.
 --
 -- plan: epics_key_is_unique
 -- plan: features_by_epic
@@ -85,7 +85,7 @@ where progress.epic_id = (select epic.id from epics as epic where epic.key = :ke
 limit 1;
 
 -- name: list_progress
--- How far every epic is.
+-- The progress of every epic.
 --
 -- plan: whole tables: every task counts
 select progress.*

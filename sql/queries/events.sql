@@ -1,7 +1,7 @@
--- Events: who waits is woken when a task becomes ready; and what happened, read from history.
+-- Events: waking waiting workers when a task becomes ready; and events read from history.
 
 -- name: wake
--- One NOTIFY with this transaction, if it made a task ready that somebody waits for.
+-- One NOTIFY with this transaction, if it made a task ready for which a worker waits.
 with sent as (
     select pg_notify(ready_channel(), awaited.types)
     from awaited_types(:everyone) as awaited (types)
@@ -11,15 +11,15 @@ with sent as (
 select count(*) > 0 as woken from sent;
 
 -- name: start_waiting
--- From now on this session is woken.
+-- Has this session woken from now on.
 select start_waiting(:agent_type) as "is_waiting!";  -- start_waiting: no NULL
 
 -- name: stop_waiting
--- From now on it is not.
+-- Stops waking this session.
 select stop_waiting() as "was_waiting!";  -- stop_waiting: no NULL
 
 -- name: prove_waiting
--- A notification to this very session; return its channel.
+-- A notification to this very session; returns its channel.
 with proof as (
     select 'taskdb.proof.' || pg_backend_pid() as channel
 ),
@@ -34,8 +34,8 @@ sent as (
 select sent.channel from sent;
 
 -- name: position
--- The moment by the server's clock; the oldest transaction that may still be under way, and the
--- next to begin: what was recorded before a moment is complete once all that had begun have ended.
+-- The moment by the server's clock; the oldest transaction that may still be running, and the next
+-- to begin: rows recorded before a moment are complete once all transactions begun by then ended.
 select
     clock_timestamp() as moment,
     pg_snapshot_xmin(pg_current_snapshot())::text::bigint

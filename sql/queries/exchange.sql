@@ -1,7 +1,7 @@
--- Importing other trackers' plans: what is there already, and what no other area writes.
+-- Importing other trackers' plans: the existing rows, and writes that no other area has.
 
 -- name: epics_by_key
--- Which of these epics exist, and which import made them.
+-- The epics with these keys, and the import that created each.
 --
 -- plan: epics_key_is_unique
 select
@@ -13,7 +13,7 @@ from epics as epic
 where epic.key = any(:keys);
 
 -- name: features_by_key
--- Which of these features exist, and which import made them.
+-- The features with these keys, and the import that created each.
 --
 -- plan: features_key_is_unique
 select
@@ -25,7 +25,7 @@ from features as feature
 where feature.key = any(:keys);
 
 -- name: tasks_by_key
--- Which of these tasks exist, which import made them, and where they stand.
+-- The tasks with these keys, the import that created each, and its status.
 --
 -- plan: tasks_key_is_unique
 select
@@ -40,7 +40,7 @@ inner join task_details as details on details.task_id = task.id
 where task.key = any(:keys);
 
 -- name: specs_by_file
--- Which of these files were imported as specifications.
+-- The specifications that were imported from these files.
 --
 -- plan: technical_specs_file_is_imported_once
 select
@@ -50,7 +50,7 @@ from technical_specs as spec
 where spec.file_path = any(:paths);
 
 -- name: edges_of
--- What these tasks wait for.
+-- The dependencies of these tasks.
 --
 -- plan: task_dependencies_pkey
 select
@@ -60,7 +60,7 @@ from task_dependencies as edge
 where edge.task_id = any(:task_ids);
 
 -- name: files_of
--- The files that these tasks have.
+-- The files of these tasks.
 --
 -- plan: task_files_path_once_per_task
 select
@@ -70,7 +70,7 @@ from task_files as file
 where file.task_id = any(:task_ids);
 
 -- name: parts_of
--- Which of these tasks are implementation tasks.
+-- The implementation tasks among these tasks.
 --
 -- plan: implementation_tasks_pkey
 select work.task_id
@@ -115,8 +115,8 @@ copy task_dependencies (task_id, depends_on_id, dependency_type, created_by, cre
 from stdin;
 
 -- name: import_history
--- History that another tracker kept: its rows carry their source, and a trigger numbers
--- them downwards from 0.
+-- History of another tracker: its rows carry their source, and a trigger numbers them downwards
+-- from 0.
 select
     import_history(
         :source,
@@ -130,7 +130,7 @@ select
     ) as "imported!";  -- it returns a count
 
 -- name: said_before
--- What a file said of each of its tasks when it was last imported.
+-- A file's record of each of its tasks at its last import.
 --
 -- plan: imported_tasks_by_source
 select
@@ -142,11 +142,11 @@ inner join tasks as task on task.id = before.task_id
 where before.source_kind = :kind and before.source_path = :path;
 
 -- name: copy_said
--- What a file says of new tasks.
+-- A file's record of new tasks.
 copy imported_tasks (task_id, source_kind, source_path, said) from stdin;
 
 -- name: say_again
--- What a file says of a task now.
+-- A file's current record of a task.
 --
 -- plan: imported_tasks_pkey
 update imported_tasks as before
@@ -156,7 +156,7 @@ set
 where before.task_id = :task_id;
 
 -- name: live_claims
--- Who is at work on these tasks.
+-- The live claims of these tasks.
 --
 -- plan: tasks_pkey
 select

@@ -155,7 +155,7 @@ order by task.created_at desc, task.id desc
 limit :limit;
 
 -- name: list_steps
--- The steps of an execution, in the order of their places, and what became of each.
+-- The steps of an execution, in the order of their places, with their status and result.
 --
 -- plan: execution_steps_pkey
 select step.*
@@ -164,7 +164,7 @@ where step.execution_id = :id
 order by step.position, step.key;
 
 -- name: update
--- Changes what is given, and nothing else.
+-- Changes the given columns, and nothing else.
 --
 -- plan: workflow_executions_pkey
 update workflow_executions as execution
@@ -179,8 +179,8 @@ where execution.id = :id
 returning execution.*;
 
 -- name: next_steps
--- The steps that can be begun now, in the order of their places. Those whose condition does
--- not hold are skipped, and with them all that needs them, directly or not.
+-- The steps that can begin now, in the order of their places. Steps whose condition does not hold
+-- are skipped, and with them all that need them, directly or not.
 --
 -- plan: execution_steps_pkey
 with recursive candidate as (
@@ -219,7 +219,7 @@ where candidate.condition_holds
 order by step.position, step.key;
 
 -- name: start_step
--- One more attempt at a step begins, if it can be begun and nobody else did.
+-- Begins one more attempt at a step, if it can begin and is not begun yet.
 --
 -- plan: execution_steps_pkey
 with execution as (
@@ -260,7 +260,7 @@ where
 returning step.*;
 
 -- name: complete_step
--- An attempt succeeded. What it adds to the context, later conditions see.
+-- An attempt succeeded. Later conditions see its additions to the context.
 --
 -- plan: execution_steps_pkey
 with execution as (
@@ -298,8 +298,8 @@ select done.*
 from done;
 
 -- name: fail_step
--- An attempt failed. With on_error = retry it is tried again after a while, if it may be; with
--- continue the execution goes on; else the execution fails with it.
+-- An attempt failed. With on_error = retry it is tried again after a delay, if attempts are left;
+-- with continue the execution goes on; else the execution fails with it.
 --
 -- plan: execution_steps_pkey
 with execution as (
@@ -355,7 +355,7 @@ select failed.*
 from failed;
 
 -- name: overdue_steps
--- Attempts that have taken too long, the longest overdue first.
+-- Attempts that exceed their timeout, the longest overdue first.
 --
 -- plan: execution_steps_by_deadline
 select step.*
@@ -365,7 +365,7 @@ order by step.deadline_at, step.execution_id, step.key
 limit :limit;
 
 -- name: complete_execution
--- An execution has done its work. A trigger counts its tasks, unless they are given.
+-- An execution succeeded. A trigger counts its tasks, unless they are given.
 --
 -- plan: workflow_executions_pkey
 update workflow_executions as execution
@@ -379,7 +379,7 @@ where execution.id = :id
 returning execution.*;
 
 -- name: fail_execution
--- An execution has failed.
+-- An execution failed.
 --
 -- plan: workflow_executions_pkey
 update workflow_executions as execution
@@ -394,7 +394,7 @@ where execution.id = :id
 returning execution.*;
 
 -- name: cancel_execution
--- An execution is given up.
+-- An execution is cancelled.
 --
 -- plan: workflow_executions_pkey
 update workflow_executions as execution

@@ -1,7 +1,7 @@
--- External dependencies: what tasks and workflows need that lies outside, and how it is.
+-- External dependencies of tasks and workflows, and their health.
 
 -- name: create
--- Something that a task or a workflow needs.
+-- A service or resource that a task or a workflow needs.
 insert into external_dependencies (
     task_id,
     workflow_id,
@@ -61,7 +61,7 @@ from external_dependencies as dependency
 where dependency.id = :id;
 
 -- name: list_externals
--- External dependencies, in the order in which they were made. Every filter is optional.
+-- External dependencies, in the order of their creation. Every filter is optional.
 --
 -- plan: external_dependencies_pkey, external_dependencies_by_task,
 -- plan: external_dependencies_by_workflow, external_dependencies_by_health
@@ -75,7 +75,7 @@ order by dependency.id
 limit :limit;
 
 -- name: update
--- Changes what is given, and nothing else. How it is, record_check says.
+-- Changes the given columns, and nothing else. record_check sets the health.
 --
 -- plan: external_dependencies_pkey
 update external_dependencies as dependency
@@ -95,7 +95,7 @@ where dependency.id = :id
 returning dependency.*;
 
 -- name: delete
--- Nothing needs it any more.
+-- Deletes an external dependency.
 --
 -- plan: external_dependencies_pkey
 delete from external_dependencies as dependency
@@ -103,8 +103,8 @@ where dependency.id = :id
 returning dependency.id;
 
 -- name: due_checks
--- What is due for a check, the longest due first, taken for as long as a check may take: until
--- then no other checker gets it.
+-- The external dependencies due for a check, the longest due first, reserved for their timeout:
+-- until then no other checker gets them.
 --
 -- plan: external_dependencies_by_next_check
 -- plan: whole tables: of a limit not known the planner expects a tenth of all
@@ -132,8 +132,8 @@ from taken
 order by taken.service, taken.id;
 
 -- name: record_check
--- What a check saw. It succeeded if its checker says so and the response, if there is a rule
--- for it, satisfies the rule. Retries wait twice as long each time, up to the interval.
+-- The result of a check. It succeeded if its checker reports so and the response satisfies the
+-- rule, if there is one. Retries wait twice as long each time, up to the interval.
 --
 -- plan: external_dependencies_pkey
 with dependency as (

@@ -51,7 +51,7 @@ order by feature.key
 limit :limit;
 
 -- name: update
--- Changes what is given, and nothing else.
+-- Changes the given columns, and nothing else.
 --
 -- plan: features_key_is_unique
 update features as feature
@@ -67,7 +67,7 @@ where feature.key = :key
 returning feature.*;
 
 -- name: delete
--- A feature goes, with its tasks.
+-- Deletes a feature, with its tasks.
 --
 -- plan: features_key_is_unique
 delete from features as feature
@@ -75,7 +75,7 @@ where feature.key = :key
 returning feature.id;
 
 -- name: progress
--- How far a feature is, computed now.
+-- The progress of a feature, computed now.
 --
 -- plan: features_key_is_unique
 -- plan: task_details_by_feature
@@ -85,7 +85,7 @@ where progress.key = :key
 limit 1;
 
 -- name: list_progress
--- How far every feature is, or those of one epic.
+-- The progress of every feature, or of those of one epic.
 --
 -- plan: whole tables without :epic_id: every task counts
 select progress.*

@@ -1,7 +1,7 @@
--- Files of tasks: what agents made, or what they need.
+-- Files of tasks: results of agents, or inputs.
 
 -- name: put
--- Writes a file of a task; one that is there is replaced.
+-- Writes a file of a task, replacing one of the same path.
 --
 -- plan: tasks_key_is_unique
 -- plan: task_files_path_once_per_task
@@ -66,7 +66,7 @@ where task.key = :task
 order by file.path;
 
 -- name: delete
--- One file less.
+-- Deletes a file.
 --
 -- plan: tasks_key_is_unique
 -- plan: task_files_path_once_per_task

@@ -1,7 +1,7 @@
 -- Flow: how long work takes and where it waits, from history.
 
 -- name: of_task
--- When a task came, began and was done.
+-- The moments at which a task was created, started and completed.
 --
 -- plan: tasks_key_is_unique, task_history_seq_once_per_task
 select
@@ -72,7 +72,7 @@ where
     and flow.agent_type = :agent_type;                              -- if :agent_type
 
 -- name: by_agent
--- The same by who completed them, the most first.
+-- The same by completing agent, the one with most first.
 --
 -- plan: whole tables: a figure over a long time is of all that was completed in it
 with completed as (
@@ -104,7 +104,7 @@ group by flow.done_by
 order by done_count desc, name;
 
 -- name: by_agent_type
--- The same by the type of agent that they are for, the most first.
+-- The same by agent type, the one with most first.
 --
 -- plan: whole tables: a figure over a long time is of all that was completed in it
 with completed as (
@@ -136,7 +136,7 @@ group by flow.agent_type
 order by done_count desc, name;
 
 -- name: time_in_status
--- How long the tasks completed since a moment, or ever, stood in each status until then.
+-- The time that tasks completed since a moment, or ever, stood in each status until then.
 --
 -- plan: whole tables: a figure over a long time is of all that was completed in it
 with completed as (
@@ -174,7 +174,7 @@ group by stood.status
 order by stood.status;
 
 -- name: throughput
--- How many tasks were completed, and how many reopened, day by day.
+-- The numbers of tasks completed, and reopened, day by day.
 --
 -- plan: task_history_by_time, task_history_by_agent
 with calendar as (
@@ -221,8 +221,8 @@ cross join lateral (
 order by calendar.day;
 
 -- name: ageing
--- Work in progress or in review, the oldest first, and the share of completed tasks whose
--- cycle took no longer than it has lasted.
+-- Work in progress or in review, the oldest first, and the share of completed tasks whose cycle
+-- time was no longer than the time it has lasted.
 --
 -- plan: whole tables: a figure over a long time is of all that was completed in it
 with completed as (
@@ -251,7 +251,7 @@ going as (
     from tasks as task
     inner join task_flow as flow on flow.task_id = task.id
     cross join lateral (
-        -- The last transition: a status that an importer found is none.
+        -- The last transition: an importer's first status is none.
         select
             stay.entered_at,
             stay.agent
@@ -288,7 +288,7 @@ cross join finished
 order by going.age desc, task.id;
 
 -- name: reopenings
--- What went from a finished status back to an open one, the newest first.
+-- Transitions from a finished status back to an open one, the newest first.
 --
 -- plan: task_history_reopenings
 select
@@ -310,9 +310,9 @@ order by entry.created_at desc, entry.task_id desc, entry.seq desc
 limit :limit;
 
 -- name: burn_up
--- How many tasks an epic, or a set of tasks, had at the end of each day, and how many of them were
--- done. Cancelled ones are not counted while they are cancelled; which epic a task was in is not
--- in history: those that it has now count, from when they came.
+-- The tasks of an epic, or of a set, at the end of each day, and the completed ones among them.
+-- Cancelled ones are not counted while they are cancelled; history does not have a task's former
+-- epic: its current tasks count, from their creation on.
 --
 -- plan: whole tables without :epic: the tasks of a report may be all
 with member as (

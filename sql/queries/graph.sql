@@ -1,7 +1,7 @@
--- What a picture of a plan shows: tasks and edges, or features and the edges between them.
+-- The content of a diagram: tasks and edges, or features and the edges between them.
 
 -- name: size
--- How many tasks the picture of an epic, or of the whole plan, would have.
+-- The number of tasks in the diagram of an epic, or of the whole plan.
 --
 -- plan: whole tables without :epic: it counts all
 select count(*) as task_count
@@ -13,7 +13,7 @@ where true
     and task.task_id = any(:task_ids);                                 -- if :task_ids
 
 -- name: nodes
--- The tasks of an epic, or all, each after what it waits for.
+-- The tasks of an epic, or all, each after its blockers.
 --
 -- plan: whole tables without :epic: a page of the picture may show any
 select
@@ -56,7 +56,7 @@ order by waiting.graph_rank, waiting.id, blocker.graph_rank, blocker.id
 limit :limit;
 
 -- name: feature_nodes
--- The features of an epic, or all, with how far they are.
+-- The features of an epic, or all, with their progress.
 --
 -- plan: whole tables without :epic: every task counts
 select
@@ -77,7 +77,7 @@ order by feature.key
 limit :limit;
 
 -- name: feature_edges
--- How many edges lead from one feature to another, and how many of them are unsatisfied.
+-- The edges between two features: their number, and how many are unsatisfied.
 --
 -- plan: whole tables without :epic: every edge counts
 select
@@ -102,7 +102,7 @@ order by waiting_feature.key, blocker_feature.key
 limit :limit;
 
 -- name: features_of
--- The features of these tasks, in the order of the list, once a task; those of none left out.
+-- The features of these tasks, in the order of the list, once a task; tasks without are left out.
 --
 -- plan: task_details_pkey
 select feature.key

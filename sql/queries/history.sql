@@ -1,7 +1,7 @@
 -- History: transitions, with their author, moment and note.
 
 -- name: list_for_task
--- The history of a task, the oldest first: what was imported, then what was recorded.
+-- The history of a task, the oldest first: imported rows, then recorded ones.
 --
 -- plan: tasks_key_is_unique
 -- plan: task_history_seq_once_per_task
@@ -11,7 +11,7 @@ where entry.key = :key
 order by greatest(entry.seq, 0), entry.created_at, entry.seq desc;
 
 -- name: list_by_agent
--- What an agent did, the newest first; a page begins after the last row of the one before.
+-- The changes by an agent, the newest first; a page begins after the last row of the one before.
 --
 -- plan: task_history_by_agent
 select entry.*

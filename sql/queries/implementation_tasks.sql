@@ -92,7 +92,7 @@ from linked
 inner join made on made.id = linked.task_id;
 
 -- name: adopt
--- A task that is there becomes a part of a specification. No row if one of the two is not.
+-- An existing task becomes a part of a specification. No row if one of the two does not exist.
 --
 -- plan: tasks_key_is_unique
 with part as (
@@ -139,8 +139,8 @@ from linked
 inner join part on part.task_id = linked.task_id;
 
 -- name: split_phases
--- One task for each phase that has none yet, in the order of their numbers. A phase may have
--- `files`, which are then its task's.
+-- A task for each phase that has none yet, in the order of their numbers. A phase may have `files`,
+-- which are then its task's.
 --
 -- plan: implementation_tasks_by_phase, implementation_tasks_by_spec
 with spec as (
@@ -283,7 +283,7 @@ where
 order by task.effective_priority, task.execution_order, task.created_at, task.task_id;
 
 -- name: list_ready
--- Those of them that can be claimed now, in the order of the claim.
+-- The tasks of a specification that can be claimed now, in the order of the claim.
 --
 -- plan: implementation_tasks_by_spec, implementation_tasks_by_phase
 select task.*
@@ -298,7 +298,7 @@ where
 order by task.effective_priority, task.execution_order, task.created_at, task.task_id;
 
 -- name: update
--- Changes what is given, and nothing else.
+-- Changes the given columns, and nothing else.
 --
 -- plan: tasks_key_is_unique
 update implementation_tasks as work
@@ -319,7 +319,7 @@ returning
     work.branch_name;
 
 -- name: complete
--- Work done, by the holder of the live token, with the commit that did it.
+-- The task completed, by the holder of the live token, with its commit.
 --
 -- plan: tasks_pkey
 with ended as (
@@ -361,7 +361,7 @@ select
 from ended;
 
 -- name: record_merge
--- The branch of a task is merged. Once more, the new moment and commit count.
+-- Records the merge of a task's branch. A second call sets the new moment and commit.
 --
 -- plan: tasks_key_is_unique
 update implementation_tasks as work

@@ -1,7 +1,7 @@
--- Modifications of projects: asked for, decided upon, applied.
+-- Modifications of projects: requested, decided, applied.
 
 -- name: request
--- One more wish. It is of the project's version of now.
+-- A new request, for the project's current version.
 insert into modifications as modification (
     project_id,
     request,
@@ -58,7 +58,7 @@ order by modification.requested_at desc, modification.id desc
 limit :limit;
 
 -- name: find_by_impact
--- Modifications whose impact analysis holds this.
+-- Modifications whose impact analysis contains this.
 --
 -- plan: modifications_by_impact
 with found as materialized (
@@ -73,7 +73,7 @@ order by found.id
 limit :limit;
 
 -- name: find_by_test_results
--- Modifications whose test results hold this.
+-- Modifications whose test results contain this.
 --
 -- plan: modifications_by_test_results
 with found as materialized (
@@ -88,7 +88,7 @@ order by found.id
 limit :limit;
 
 -- name: approve
--- It shall be made, of the project as it is now.
+-- Approves it, for the project's current version.
 --
 -- plan: modifications_pkey
 update modifications as modification
@@ -97,7 +97,7 @@ where modification.id = :id
 returning modification.*;
 
 -- name: reject
--- It shall not be made.
+-- Rejects it.
 --
 -- plan: modifications_pkey
 update modifications as modification
@@ -106,7 +106,7 @@ where modification.id = :id
 returning modification.*;
 
 -- name: fail
--- It could not be made.
+-- Records that it could not be applied.
 --
 -- plan: modifications_pkey
 update modifications as modification
@@ -117,8 +117,8 @@ where modification.id = :id
 returning modification.*;
 
 -- name: apply
--- It is made: the trigger changes the project's files with it, or refuses. The project's row is
--- locked first, as by everybody who changes a project.
+-- Applies it: the trigger changes the project's files with it, or refuses. The project's row is
+-- locked first, as by every change of a project.
 --
 -- plan: modifications_pkey
 with project as (

@@ -1,7 +1,7 @@
 -- The plan for files of other kinds: docs/exchange.md.
 
 -- name: list_plan
--- Every task with the keys of what it waits for, the oldest first.
+-- Every task with the keys of its blockers, the oldest first.
 --
 -- plan: whole tables: an export is of every task
 select
@@ -25,7 +25,7 @@ select
     details.estimated_hours,
     details.requirements,
     details.metadata,
-    -- What its file said of it the last time: the status with its reason, and the schedule.
+    -- Its file's last record of it: the status with its reason, and the schedule.
     imported.said -> 'status' as said_status,
     imported.said ->> 'scheduled_at' as said_scheduled_at,
     details.context is not null as has_context,
@@ -44,7 +44,7 @@ left join imported_tasks as imported on imported.task_id = task.id
 order by task.created_at, task.key;
 
 -- name: count_beside
--- How many rows there are of what only the whole workspace's file holds.
+-- The number of rows that only the whole workspace's file has.
 --
 -- plan: whole tables: it counts all of them
 select

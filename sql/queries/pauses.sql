@@ -1,8 +1,8 @@
--- Pauses: parts of the plan of which no task is handed out. A trigger writes the tasks' rows.
+-- Pauses: parts of the plan of which no task can be claimed. A trigger writes the tasks' rows.
 
 -- name: pause
--- Claiming paused for an epic, a feature, an agent type, or the whole workspace; once more, the
--- same pause. No row if there is no such epic or feature.
+-- A pause for an epic, a feature, an agent type, or the whole workspace; if it exists, the same
+-- one. No row if there is no such epic or feature.
 --
 -- plan: epics_key_is_unique
 -- plan: features_key_is_unique
@@ -26,7 +26,7 @@ on conflict on constraint claim_pauses_once_per_scope do update
 returning id, epic_id, feature_id, agent_type, reason, created_by, created_at;
 
 -- name: resume
--- Claiming resumed for what was paused.
+-- Ends the pause of this scope.
 --
 -- plan: epics_key_is_unique
 -- plan: features_key_is_unique
@@ -43,7 +43,7 @@ where
     and (pause.feature_id is null) = (cast(:feature as text) is null);
 
 -- name: list_pauses
--- What is paused, the longest first.
+-- The pauses, the longest first.
 --
 -- plan: whole tables: they are few
 select pause.*

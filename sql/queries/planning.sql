@@ -1,9 +1,9 @@
--- What a plan can tell: the critical path, what can run in parallel, what a task holds up.
+-- Planning: the critical path, parallel work, and the dependents that wait for a task.
 
 -- name: schedule
--- The open tasks of an epic, a feature, a workflow or the whole plan, and those outside that
--- they wait for, with their earliest and latest times and slack. With :critical only one longest
--- chain of them, in the order of work: what decides when all is done.
+-- The open tasks of an epic, a feature, a workflow or the whole plan, and their open blockers
+-- outside, with their earliest and latest times and slack. With :critical only one longest chain of
+-- them, in the order of work: it decides when all is done.
 --
 -- plan: tasks_by_status, task_details_by_feature, tasks_by_workflow, tasks_pkey
 -- plan: tasks_pkey
@@ -53,8 +53,8 @@ order by
     task.id;
 
 -- name: execution_waves
--- What can run in parallel: wave 1 waits for nothing, wave n for something of wave n - 1.
--- Stuck tasks wait for what failed or was given up; they are counted apart.
+-- Tasks that can run in parallel: wave 1 waits for nothing, wave n for a task of wave n - 1. Stuck
+-- tasks wait for one that failed or was abandoned; they are counted apart.
 --
 -- plan: tasks_by_status, task_details_by_feature, tasks_by_workflow, tasks_pkey
 -- plan: tasks_pkey
@@ -134,7 +134,7 @@ left join keys_of_wave on keys_of_wave.wave = wave.wave
 order by wave.wave;
 
 -- name: unblocks
--- How many open tasks wait for a task, directly or not.
+-- The number of open tasks that wait for a task, directly or not.
 --
 -- plan: tasks_key_is_unique
 select task_unblocks(task.id) as "unblocked_count!"  -- a count
@@ -165,8 +165,8 @@ inner join tasks as task on task.id = asked.id
 order by asked.unblocked_count desc, task.key;
 
 -- name: ready_by_unblocks
--- The first tasks in the order of the claim, by how many open tasks each one holds up. (Where
--- to look for them each branch says, as in tasks.list_ready.)
+-- The first tasks in the order of the claim, by the number of open tasks that wait for each. Each
+-- branch names its index range, as in tasks.list_ready.
 --
 -- plan: tasks_ready_in_order
 -- plan: tasks_pkey

@@ -80,8 +80,8 @@ limit :limit;
 -- name: find_by_files
 -- Projects that have these files with just these contents.
 --
--- (They are set apart first: else a plan that knows no arguments may read the projects one by one
--- in the order that is asked for.)
+-- They are filtered first: else a generic plan may read the projects one by one in the requested
+-- order.
 --
 -- plan: project_contexts_by_codebase
 with found as materialized (
@@ -112,8 +112,8 @@ limit :limit;
 -- name: find_by_path
 -- Projects that have a file of this path.
 --
--- (They are set apart first: else a plan that knows no arguments may read the projects one by one
--- in the order that is asked for.)
+-- They are filtered first: else a generic plan may read the projects one by one in the requested
+-- order.
 --
 -- plan: project_contexts_by_codebase
 with found as materialized (
@@ -144,8 +144,8 @@ limit :limit;
 -- name: find_by_dependencies
 -- Projects that depend on all of these.
 --
--- (They are set apart first: else a plan that knows no arguments may read the projects one by one
--- in the order that is asked for.)
+-- They are filtered first: else a generic plan may read the projects one by one in the requested
+-- order.
 --
 -- plan: whole tables: what most projects depend on is sought in most of them, the rest by index
 with found as materialized (
@@ -160,7 +160,7 @@ order by found.id
 limit :limit;
 
 -- name: update
--- Changes what is given, and nothing else, of the version that the caller has seen.
+-- Changes the given columns, and nothing else, of the version that the caller has seen.
 --
 -- plan: project_contexts_pkey
 update project_contexts as project
@@ -195,7 +195,7 @@ returning
     project.last_deployed_at;
 
 -- name: delete
--- A project goes, with its secrets and modifications; its plans stay.
+-- Deletes a project, with its secrets and modifications; its plans stay.
 --
 -- plan: project_contexts_pkey
 delete from project_contexts as project
@@ -215,7 +215,7 @@ where project.id = :id
 order by file.path collate "C";
 
 -- name: get_file
--- One file, the rest stays where it is.
+-- The content of one file; the rest does not leave the server.
 --
 -- plan: project_contexts_pkey
 select project.codebase ->> cast(:path as text) as "content!" -- it has one: the condition
@@ -233,7 +233,7 @@ where project.id = :id
 returning project.version;
 
 -- name: delete_file
--- One file less. Returns the project's version.
+-- Deletes one file. Returns the project's version.
 --
 -- plan: project_contexts_pkey
 update project_contexts as project
@@ -254,8 +254,8 @@ left join project_environments as environment on environment.project_id = projec
 where project.id = :project_id;
 
 -- name: set_environment
--- Sets all secrets of a project. The row is made from one that is there, so that no constraint
--- fails, with a detail that shows it.
+-- Sets all secrets of a project. The row is made from an existing one, so that no constraint fails,
+-- with a detail that shows it.
 --
 -- plan: project_contexts_pkey
 with owner as (

@@ -1,8 +1,8 @@
--- The report of a plan: its tasks with their lives, what they wait for, what changed. The page is
--- made by taskdb/report/.
+-- The report of a plan: its tasks with their history, their blockers, and the latest changes.
+-- taskdb/report/ makes the page.
 
 -- name: reported
--- These tasks as a card shows them, each after what it waits for.
+-- These tasks as a card shows them, each after its blockers.
 --
 -- plan: whole tables: a report is of a plan, and reads what it shows
 select
@@ -39,7 +39,7 @@ where task.id = any(:task_ids)
 order by task.graph_rank, task.id;
 
 -- name: waits
--- What these tasks wait for, or did: one row an edge. A dead one is never satisfied by itself.
+-- The dependencies of these tasks, satisfied ones too. A dead one can never be satisfied.
 --
 -- plan: whole tables: a report is of a plan, and reads what it shows
 select
@@ -61,7 +61,7 @@ where edge.task_id = any(:task_ids)
 order by waiting.graph_rank, waiting.id, blocker.graph_rank, blocker.id;
 
 -- name: blocking_reasons
--- Why these tasks cannot be claimed now, but for dependencies and work that goes on.
+-- The reasons why these tasks cannot be claimed now, but for dependencies and live claims.
 --
 -- plan: whole tables: a report is of a plan, and reads what it shows
 select
@@ -76,7 +76,7 @@ where
 order by task.graph_rank, task.id, blocked_by.reason, blocked_by.detail;
 
 -- name: durations
--- How long the tasks that were completed last took from the first work on them.
+-- The cycle times of the tasks that were completed last.
 --
 -- plan: whole tables: a forecast is drawn from finished work of all kinds
 with completed as (

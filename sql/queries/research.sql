@@ -1,7 +1,7 @@
 -- Research of sessions: gaps, options, choices.
 
 -- name: add
--- A gap, with the options that are known already.
+-- A gap, with the options known already.
 insert into tech_research as research (
     session_id, technology_category, gap_description, researched_options
 )
@@ -27,7 +27,7 @@ from tech_research as research
 where research.id = :id;
 
 -- name: set_options
--- The options that were found. What is chosen already must be one of them.
+-- The options found. One that is chosen already must be among them.
 --
 -- plan: tech_research_pkey
 update tech_research as research
@@ -36,7 +36,7 @@ where research.id = :id
 returning research.*;
 
 -- name: choose
--- One of the options, and why.
+-- Chooses one of the options, with the reason.
 --
 -- plan: tech_research_pkey
 update tech_research as research
@@ -59,7 +59,7 @@ where
 order by research.created_at, research.id;
 
 -- name: list_by_category
--- What was researched in a category, by whatever session, newest first.
+-- The research of all sessions in a category, newest first.
 --
 -- plan: tech_research_by_category
 select research.*

@@ -1,14 +1,14 @@
 -- Finding tasks by their words.
 
 -- name: find_tasks
--- Tasks whose title or description has the words, the best match first. Words follow web
--- search: "a phrase", -without, or; and beginning* matches all that begins so.
+-- Tasks whose title or description has the words, the best match first. Words follow web search: "a
+-- phrase", -without, or; and beginning* matches every word that begins so.
 --
--- Where more than 1,000 tasks match (or more than the limit), the best of about the newest
--- 1,000 of them are found: search_candidates says how.
+-- Where more than 1,000 tasks match (or more than the limit), the best of about the newest 1,000 of
+-- them are found: see search_candidates.
 --
--- The excerpt marks what matched with U+E000 and U+E001, which are taken out of the text
--- before, so that a mark is never part of it.
+-- The excerpt surrounds matches with U+E000 and U+E001, which are removed from the text first, so
+-- that they always mean a match.
 --
 -- plan: task_search_pkey, tasks_pkey
 with wanted as (

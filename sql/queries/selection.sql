@@ -1,7 +1,7 @@
--- Which tasks a list or a picture is of, and the lists of those.
+-- The choice of tasks for a list or a diagram, and the lists of those.
 
 -- name: chosen
--- The tasks that all the filters given choose, in no order.
+-- The tasks that match all the given filters, in no order.
 --
 -- plan: whole tables: without a selective filter it chooses all
 select task.id
@@ -59,7 +59,7 @@ with recursive around as (
 select distinct around.id from around;
 
 -- name: ready_among
--- Which of these tasks may be claimed now, in the order of the claim.
+-- The tasks among these that can be claimed now, in the order of the claim.
 --
 -- plan: tasks_pkey
 select
@@ -81,7 +81,7 @@ order by ready.effective_priority, ready.place, ready.created_at, ready.id
 limit :limit;
 
 -- name: list_among
--- These tasks, what comes first in the work before what waits for it.
+-- These tasks, each after its blockers.
 --
 -- plan: tasks_pkey
 select

@@ -1,7 +1,7 @@
--- Tech-spec sessions: begin, go on, end, read, list, and how they went.
+-- Tech-spec sessions: start, continue, end, read, list, statistics.
 
 -- name: create
--- A session that waits for its start, for the project of its design job.
+-- A new session, pending, for the project of its design job.
 --
 -- plan: design_jobs_pkey
 insert into tech_spec_sessions as session (
@@ -80,7 +80,7 @@ order by session.created_at desc, session.id desc
 limit :limit;
 
 -- name: start
--- A session begins, or goes on.
+-- Starts, continues or retries a session.
 --
 -- plan: tech_spec_sessions_pkey
 update tech_spec_sessions as session
@@ -89,7 +89,7 @@ where session.id = :id
 returning session.*;
 
 -- name: update_progress
--- How far a session is, where, and what its agent keeps; only what is given changes.
+-- The progress of a session, its step, and its agent's state; only the given columns change.
 --
 -- plan: tech_spec_sessions_pkey
 update tech_spec_sessions as session
@@ -102,7 +102,7 @@ where session.id = :id
 returning session.*;
 
 -- name: pause
--- A session waits for its user.
+-- Pauses a session.
 --
 -- plan: tech_spec_sessions_pkey
 update tech_spec_sessions as session
@@ -111,7 +111,7 @@ where session.id = :id
 returning session.*;
 
 -- name: complete
--- A session is done; the trigger notes when.
+-- Completes a session; the trigger sets the moment.
 --
 -- plan: tech_spec_sessions_pkey
 update tech_spec_sessions as session
@@ -120,7 +120,7 @@ where session.id = :id
 returning session.*;
 
 -- name: fail
--- A session cannot go on, for a reason.
+-- Fails a session, with a reason.
 --
 -- plan: tech_spec_sessions_pkey
 update tech_spec_sessions as session
@@ -131,7 +131,7 @@ where session.id = :id
 returning session.*;
 
 -- name: delete
--- A session goes, with its research, conversation, documents and errors.
+-- Deletes a session, with its research, conversation, documents and errors.
 --
 -- plan: tech_spec_sessions_pkey
 delete from tech_spec_sessions as session
@@ -139,7 +139,7 @@ where session.id = :id
 returning session.id;
 
 -- name: figures
--- What one session took and what came of it.
+-- The duration, effort and results of one session.
 --
 -- plan: tech_spec_sessions_pkey
 -- plan: agent_error_logs_by_session
@@ -150,7 +150,7 @@ where figures.id = :id
 limit 1;
 
 -- name: list_statistics
--- How all sessions went, by status.
+-- Statistics of all sessions, by status.
 --
 -- plan: whole tables: it adds up all sessions
 select statistics.*
@@ -158,7 +158,7 @@ from session_statistics as statistics
 order by statistics.status;
 
 -- name: summary
--- How the sessions went that were created in a time.
+-- Statistics of the sessions that were created in a time.
 --
 -- plan: whole tables: a figure over a long time is of all sessions in it
 select

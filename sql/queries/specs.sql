@@ -1,4 +1,4 @@
--- Technical specifications. What is listed, made or changed comes back without its content.
+-- Technical specifications. Lists and writes return them without their content.
 
 -- name: create
 insert into technical_specs (
@@ -57,7 +57,7 @@ returning
 -- name: create_with_task_list
 -- A specification and its tasks, in one statement: any failure leaves nothing.
 --
--- Tasks are ranked in the order in which they come, so a chain fits at once.
+-- Tasks are ranked in the order in which they come, so a chain needs no repair.
 with spec as (
     insert into technical_specs (
         spec_number,
@@ -234,7 +234,7 @@ from technical_specs as spec
 where spec.spec_number = :spec_number;
 
 -- name: get_by_roadmap_item
--- The newest that specifies it.
+-- The newest specification of it.
 --
 -- plan: technical_specs_by_roadmap_item
 select spec.*
@@ -267,7 +267,7 @@ order by spec.spec_number desc
 limit :limit;
 
 -- name: update
--- Changes what is given, and nothing else.
+-- Changes the given columns, and nothing else.
 --
 -- plan: technical_specs_key_is_taken_once
 update technical_specs as spec
@@ -335,7 +335,7 @@ returning
     spec.updated_at;
 
 -- name: delete
--- A specification goes, with its implementation tasks and their tasks.
+-- Deletes a specification, with its implementation tasks and their tasks.
 --
 -- plan: technical_specs_key_is_taken_once
 delete from technical_specs as spec
@@ -343,7 +343,7 @@ where spec.key = :key
 returning spec.id;
 
 -- name: get_phase
--- One phase, taken out of the structure by the server. Without a name or a number: the first.
+-- One phase, extracted from the structure by the server. Without a name or a number: the first.
 --
 -- plan: technical_specs_key_is_taken_once
 select
@@ -370,7 +370,7 @@ where
     and phase.name is not null;
 
 -- name: get_phase_for_task
--- The phase that a task implements, taken out of the structure by the server.
+-- The phase that a task implements, extracted from the structure by the server.
 --
 -- plan: tasks_key_is_unique
 -- plan: implementation_tasks_pkey
@@ -406,7 +406,7 @@ where spec.key = :key
 order by phase.number;
 
 -- name: add_dependency
--- No row if one of the two does not exist; once more it is as it was.
+-- No row if one of the two does not exist; a second call changes nothing.
 --
 -- plan: technical_specs_key_is_taken_once
 with ends as (
@@ -443,7 +443,7 @@ where
 returning edge.spec_id;
 
 -- name: list_dependencies
--- What a specification builds on.
+-- The specifications that this one builds on.
 --
 -- plan: technical_specs_key_is_taken_once
 select other.*
@@ -454,7 +454,7 @@ where spec.key = :key
 order by other.spec_number;
 
 -- name: list_dependents
--- What builds on a specification.
+-- The specifications that build on this one.
 --
 -- plan: spec_dependencies_by_blocker
 select other.*
@@ -493,7 +493,7 @@ inner join technical_specs as spec on spec.id = best.spec_id
 order by best.rank desc, best.spec_id;
 
 -- name: progress
--- How far a specification is, and its hours.
+-- The progress of a specification, and its hours.
 --
 -- plan: implementation_tasks_by_spec, implementation_tasks_by_phase
 select progress.*
@@ -502,7 +502,7 @@ where progress.key = :key
 limit 1;
 
 -- name: list_progress
--- How far every specification is.
+-- The progress of every specification.
 --
 -- plan: whole tables: every task of a specification counts
 select progress.*

@@ -1,7 +1,7 @@
 -- Subtasks: a task's checklist.
 
 -- name: append
--- One line at the end of a task's checklist.
+-- A new line at the end of a task's checklist.
 --
 -- plan: tasks_key_is_unique
 -- plan: subtasks_in_order
@@ -35,7 +35,7 @@ where task.key = :task
 order by subtask.position, subtask.created_at, subtask.id;
 
 -- name: check_off
--- A line is done, or whatever the status says.
+-- Sets the status of a line.
 --
 -- plan: subtasks_pkey
 update subtasks
@@ -44,7 +44,7 @@ where id = :id
 returning subtasks.*;
 
 -- name: reorder
--- The lines of a task take the places of their ids in the list; others stay behind them.
+-- Puts the lines of a task into the order of the list; others stay behind them.
 --
 -- plan: tasks_key_is_unique
 -- plan: subtasks_in_order
@@ -67,7 +67,7 @@ from wanted
 where subtask.id = wanted.id and subtask.position <> wanted.position;
 
 -- name: delete
--- One line less.
+-- Deletes a line.
 --
 -- plan: subtasks_pkey
 delete from subtasks

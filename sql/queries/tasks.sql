@@ -1,8 +1,8 @@
 -- Tasks: create, read, change, delete, find, and their transitions.
 
 -- name: create
--- One new task. Its key is made by the server if it is null. With :if_exists a task that has the
--- key is returned as it is.
+-- A new task. Without a key it gets one from the server. With :if_exists an existing task of that
+-- key is returned unchanged.
 with task as (
     insert into tasks (
         key,
@@ -34,7 +34,7 @@ with task as (
         :workflow_execution_id,
         true
     )
-    -- (No trigger sees this column: the row stays as it is.)
+    -- No trigger reads this column: the row stays as it is.
     -- if :if_exists
     on conflict (key)
     do update set lease_expires_at = tasks.lease_expires_at
@@ -144,7 +144,7 @@ cross join lateral (
 limit 1;
 
 -- name: copy_tasks
--- The first rows of many new tasks at once: create_many sends them, then the second rows.
+-- The first rows of many new tasks: create_many sends them, then the second rows.
 copy tasks (
     id,
     key,
@@ -198,11 +198,11 @@ copy task_details (
 from stdin;
 
 -- name: transaction_time
--- The moment at which the transaction began: what the server takes for now().
+-- The moment at which the transaction began: the server's now().
 select now() as transaction_time;
 
 -- name: ids_by_key
--- Which of these keys exist, and whose they are.
+-- The tasks with these keys: their keys and ids.
 --
 -- plan: tasks_key_is_unique
 select
@@ -230,8 +230,8 @@ where task.key = :key
 limit 1;
 
 -- name: list_tasks
--- Tasks, newest first. Every filter is optional; a page begins after the last row of the
--- one before.
+-- Tasks, newest first. Every filter is optional; a page begins after the last row of the one
+-- before.
 --
 -- plan: task_details_by_creation, tasks_by_status, task_details_by_assigned_agent,
 -- plan: task_details_by_feature, task_details_by_parent, tasks_by_workflow, tasks_by_execution,
@@ -280,11 +280,11 @@ order by details.created_at desc, details.task_id desc
 limit :limit;
 
 -- name: list_ready
--- What can be claimed now, in the order of the claim.
+-- The tasks that can be claimed now, in the order of the claim.
 --
--- ready_tasks defines what can be claimed; each branch says where to look for it in that order, so
--- that a page does not sort all there is. (The first branch is the first of the view: asking the
--- view of each row makes a plan so dear that it is compiled.)
+-- ready_tasks defines what can be claimed; each branch names its index range in that order, so that
+-- a page does not sort all of them. The first branch is the first of the view: joining each row
+-- with the view is estimated so costly that the plan is compiled.
 --
 -- plan: tasks_ready_in_order, tasks_to_claim_by_type
 with found as (
@@ -349,14 +349,14 @@ order by found.effective_priority, found.place, found.created_at, found.id
 limit (select cast(:limit as integer));
 
 -- name: count_ready
--- How many tasks can be claimed now.
+-- The number of tasks that can be claimed now.
 --
 -- plan: whole tables: it counts all that are ready
 select count(*) as ready_count
 from ready_tasks;
 
 -- name: list_blocked
--- The blocked tasks, the most urgent first, each with what it waits for.
+-- The blocked tasks, the most urgent first, each with its open dependencies.
 --
 -- plan: tasks_blocked_in_order
 select
@@ -373,7 +373,7 @@ order by blocked.effective_priority, blocked.key
 limit :limit;
 
 -- name: count_by_status
--- How many tasks there are of each status.
+-- The number of tasks of each status.
 --
 -- plan: whole tables: it counts all
 select
@@ -384,8 +384,8 @@ group by task.status
 order by task.status;
 
 -- name: update
--- Changes what is given, and nothing else. The status has update_status of its own. With
--- :if_version only while the task is at that version.
+-- Changes the given columns, and nothing else. update_status changes the status. With :if_version
+-- only while the task has that version.
 --
 -- plan: tasks_key_is_unique
 with target as (
@@ -532,7 +532,7 @@ returning
     task.version + details.version as version;
 
 -- name: delete
--- A task goes, with its child tasks, subtasks, files, dependencies, claims and history.
+-- Deletes a task, with its child tasks, subtasks, files, dependencies, claims and history.
 --
 -- plan: tasks_key_is_unique
 delete from tasks as task
@@ -540,8 +540,8 @@ where task.key = :key
 returning task.id;
 
 -- name: hierarchy
--- A task and all that is under it, with depth and path, in the order of paths. The tree has
--- no cycle: the parent guard sees to that.
+-- A task and all that is under it, with depth and path, in the order of paths. The parent guard
+-- rules out cycles.
 --
 -- plan: task_details_by_parent
 with recursive tree as (
@@ -593,8 +593,8 @@ order by similarity(search.title, :title) desc, task.key
 limit :limit;
 
 -- name: execution_order
--- The open tasks of an epic, or of one of its features, each after all it waits for: the
--- graph's ranks are a topological order.
+-- The open tasks of an epic, or of one of its features, each after its blockers: the graph's ranks
+-- are a topological order.
 --
 -- plan: epics_key_is_unique
 -- plan: task_details_by_feature
@@ -621,7 +621,7 @@ where task.status not in ('completed', 'failed', 'cancelled', 'archived')
 order by task.graph_rank, task.id;
 
 -- name: list_failed
--- Failed work, the latest first, with its last error.
+-- Failed tasks, the latest first, with the last error.
 --
 -- plan: tasks_by_status
 select
@@ -638,7 +638,7 @@ order by task.created_at desc, task.id desc
 limit :limit;
 
 -- name: requeue
--- Failed work handed out again, with all of its attempts.
+-- Failed tasks made pending again, with all of their attempts.
 --
 -- plan: tasks_key_is_unique
 update tasks as task

@@ -48,7 +48,7 @@ from templates as template
 where template.id = :id;
 
 -- name: search
--- Templates without their files, the newest first. Lists are of what a template must all have.
+-- Templates without their files, the newest first. A template must have every item of a given list.
 --
 -- plan: templates_by_creation, templates_by_category, templates_by_complexity,
 -- plan: templates_by_tech_stack, templates_by_tags
@@ -90,7 +90,7 @@ order by found.id
 limit :limit;
 
 -- name: update
--- Changes what is given, and nothing else.
+-- Changes the given columns, and nothing else.
 --
 -- plan: templates_pkey
 update templates as template
@@ -110,7 +110,7 @@ where template.id = :id
 returning template.*;
 
 -- name: delete
--- A template goes; projects made with it stay.
+-- Deletes a template; projects made with it stay.
 --
 -- plan: templates_pkey
 delete from templates as template

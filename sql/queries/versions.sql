@@ -1,7 +1,7 @@
--- Which migrations a database has: asked by a service when it connects.
+-- The migrations of a database: read by a service when it connects.
 
 -- name: logged_schemas
--- Which of `shared` and the first schema of the search path have a log.
+-- `shared` and the first schema of the search path, if they have a log.
 select namespace.nspname
 from pg_class as relation
 inner join pg_namespace as namespace on namespace.oid = relation.relnamespace
@@ -12,8 +12,8 @@ where
 order by namespace.nspname;
 
 -- name: searched_schemas
--- The schemas that the search path names, in its order, and whether this role is kept out of
--- one that is there. The server itself passes over such a schema without a word.
+-- The schemas of the search path, in its order, and whether this role lacks access to one that
+-- exists. The server skips such a schema silently.
 select
     entry.name,
     coalesce(
@@ -28,7 +28,7 @@ left join pg_namespace as namespace on namespace.nspname = entry.name
 order by entry.position;
 
 -- name: list_recorded
--- What a workspace and `shared` have, for a service that starts.
+-- The migrations of a workspace and of `shared`, for a service that starts.
 select
     track,
     migration_id as id,

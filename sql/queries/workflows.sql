@@ -1,7 +1,7 @@
--- Workflows: create, read, change, clone, and their transitions; their steps and what these need.
+-- Workflows: create, read, change, clone, and their transitions; their steps and needs.
 
 -- name: insert_workflow
--- One new workflow, without steps.
+-- A new workflow, without steps.
 insert into workflows (
     name,
     description,
@@ -56,7 +56,7 @@ copy workflow_steps (
 from stdin;
 
 -- name: copy_needs
--- What steps need. All of it is checked together.
+-- The needs of steps. All of them are checked together.
 copy workflow_step_needs (workflow_id, step_id, needs_id) from stdin;
 
 -- name: step_ids
@@ -70,7 +70,7 @@ from workflow_steps as step
 where step.workflow_id = :workflow_id;
 
 -- name: clone
--- A workflow like another, with its steps and what they need; a draft.
+-- A copy of a workflow, with its steps and their needs; a draft.
 --
 -- plan: workflows_pkey, workflows_health_once
 with original as (
@@ -217,7 +217,7 @@ where workflow.linear_issue_id = :linear_issue_id
 order by workflow.created_at desc, workflow.id desc;
 
 -- name: update
--- Changes what is given, and nothing else. The status has functions of its own.
+-- Changes the given columns, and nothing else. Other functions change the status.
 --
 -- plan: workflows_pkey, workflows_health_once
 update workflows as workflow
@@ -269,7 +269,7 @@ returning
     workflow.updated_at;
 
 -- name: delete
--- A workflow goes, with its steps, executions and external dependencies; its tasks stay.
+-- Deletes a workflow, with its steps, executions and external dependencies; its tasks stay.
 --
 -- plan: workflows_pkey, workflows_health_once
 delete from workflows as workflow
@@ -277,7 +277,7 @@ where workflow.id = :id
 returning workflow.id;
 
 -- name: list_steps
--- The steps of a workflow, in the order of their places, each with what it needs.
+-- The steps of a workflow, in the order of their places, each with its needs.
 --
 -- plan: workflow_steps_key_once_per_workflow, workflow_steps_known_with_their_workflow
 select step.*
@@ -286,7 +286,7 @@ where step.workflow_id = :workflow_id
 order by step.position, step.key;
 
 -- name: update_step
--- Changes what is given of a step, and nothing else.
+-- Changes the given columns of a step, and nothing else.
 --
 -- plan: workflow_steps_key_once_per_workflow, workflow_steps_known_with_their_workflow
 update workflow_steps as step
@@ -305,7 +305,7 @@ where step.workflow_id = :workflow_id and step.key = :key
 returning step.id;
 
 -- name: delete_step
--- A step goes; those that need it no longer do.
+-- Deletes a step; those that need it no longer do.
 --
 -- plan: workflow_steps_key_once_per_workflow, workflow_steps_known_with_their_workflow
 delete from workflow_steps as step
@@ -313,7 +313,7 @@ where step.workflow_id = :workflow_id and step.key = :key
 returning step.id;
 
 -- name: add_need
--- One step needs another of its workflow from now on.
+-- Adds a need of one step for another of its workflow.
 --
 -- plan: workflow_steps_key_once_per_workflow, workflow_steps_known_with_their_workflow
 with both_steps as (
@@ -338,7 +338,7 @@ from both_steps
 returning step_id;
 
 -- name: remove_need
--- One step no longer needs another.
+-- Removes a need of a step.
 --
 -- plan: workflow_steps_key_once_per_workflow, workflow_steps_known_with_their_workflow
 delete from workflow_step_needs as need
@@ -357,7 +357,7 @@ where
 returning need.step_id;
 
 -- name: statistics
--- How the executions of a workflow went, of all that there are.
+-- Statistics of all executions of a workflow.
 --
 -- plan: workflow_executions_by_workflow
 select statistics.*

@@ -1,5 +1,5 @@
--- An app does all that taskdb's typed functions do. What only triggers write is not among it:
--- history, counts, ranks, tokens, derived columns; nor are the rules, the *_transitions.
+-- An app calls all of taskdb's typed functions. It cannot write columns that only triggers write:
+-- history, counts, ranks, tokens, derived columns; nor the rules, the *_transitions.
 \ir worker.sql
 grant select on project_environments to :"role";
 -- The default of tasks.graph_rank.

@@ -79,8 +79,8 @@ grant select on
     workflow_statistics,
     workflow_summaries
 to :"role";
--- What queries and views call. They run with the caller's rights, but for any_pauses, which locks
--- one row as its owner until the transaction ends.
+-- Functions that queries and views call. They run with the caller's rights, but for any_pauses,
+-- which locks one row as its owner until the transaction ends.
 grant execute on function
     any_pauses,
     files_are_held,
@@ -96,5 +96,5 @@ grant execute on function
     task_graph_region,
     task_unblocks
 to :"role";
--- Tables that later migrations make can be read at once; nothing else of them is granted.
+-- Tables of later migrations can be read at once; no other privilege is granted on them.
 alter default privileges in schema :"workspace" grant select on tables to :"role";

@@ -1,4 +1,4 @@
--- Takes back all that a role was granted in a workspace, by whatever kind.
+-- Revokes all privileges of a role in a workspace, of whatever kind.
 revoke all on schema :"workspace" from :"role";
 revoke all on all tables in schema :"workspace" from :"role";
 revoke all on all sequences in schema :"workspace" from :"role";

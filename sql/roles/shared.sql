@@ -1,5 +1,5 @@
--- What every role needs of the schema shared: its types and functions, which have no rows of
--- anybody, and the migration log. An owner may hand it on to the roles of its own workspace.
+-- The privileges that every role needs in the schema shared: its types and functions, which have
+-- no rows, and the migration log. An owner may grant them to the roles of its own workspace.
 --   psql -v role=svc -v option= -f sql/roles/shared.sql
 grant usage on schema shared to :"role" :option;
 grant select on

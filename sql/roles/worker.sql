@@ -1,5 +1,5 @@
--- A worker is a reader that claims tasks, says how far it is, and ends its claims. It can't set the
--- status of a task, only say how a live claim ends (status_ending), and writes nothing else.
+-- A worker is a reader that claims tasks, reports progress, and ends its claims. It can't set the
+-- status of a task, only the ending of a live claim (status_ending), and writes nothing else.
 \ir reader.sql
 grant execute on function
     claim_tasks,
@@ -7,7 +7,7 @@ grant execute on function
     repeated_ending,
     retry_pause
 to :"role";
--- To wait for ready tasks, and to wake those who wait.
+-- To wait for ready tasks, and to wake waiting workers.
 grant execute on function
     awaited_types,
     ready_channel,

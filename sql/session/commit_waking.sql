@@ -1,4 +1,4 @@
--- Ends a transaction that made a task ready, and wakes who waits for it: one round trip.
+-- Ends a transaction that made a task ready, and wakes waiting workers: one round trip.
 select pg_notify(ready_channel(), awaited.types)
 from awaited_types(false) as awaited (types)
 where awaited.types is not null;

@@ -1,5 +1,5 @@
--- The session that each migration finds, whatever the file before it set. All but the
--- search path, which the runner sets next. The advisory lock stays: hence no `discard all`.
+-- The session state for each migration, whatever the previous file set: all but the search path,
+-- which the runner sets next. The advisory lock stays: hence no `discard all`.
 reset session authorization;
 reset role;
 reset all;

@@ -1,6 +1,6 @@
--- What a connection runs when it comes back to the pool, in one round trip: whatever the last
--- user set, took or opened is gone. Prepared statements stay. `reset all` goes back to what
--- the connection began with: workspace, UTC, statement timeout.
+-- Resets a connection on its return to the pool, in one round trip: settings, locks and cursors of
+-- its last user are gone. Prepared statements stay. `reset all` restores the settings that the
+-- connection began with: workspace, UTC, statement timeout.
 close all;
 set session authorization default;
 reset all;

@@ -1,6 +1,5 @@
--- What taskdb wants to know of a server: its version, whether it only reads along, and whether
--- the session's settings arrived (a pooler between may have dropped them); how
--- long a statement may take.
+-- Facts about a server: its version, whether it is in recovery, whether the session's settings
+-- arrived (a pooler between may have dropped them), and the statement timeout.
 select
     current_setting('server_version') as server_version,
     pg_is_in_recovery() as is_standby,

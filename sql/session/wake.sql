@@ -1,4 +1,4 @@
--- Wakes who waits for what the transaction made ready, when it commits.
+-- Wakes the workers that wait for tasks which the transaction made ready, when it commits.
 select pg_notify(ready_channel(), awaited.types)
 from awaited_types(false) as awaited (types)
 where awaited.types is not null;

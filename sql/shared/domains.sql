@@ -1,7 +1,7 @@
--- The rules of single columns, as domains. A CHECK on a table is read from the catalogue
--- and prepared again by every UPDATE statement, of whatever column; a domain's is prepared
--- once a session, and looked at only when the column is written. With twenty such rules
--- on `tasks` that was half the cost of a claim: docs/decisions/0006-domains.md.
+-- The rules of single columns, as domains. A CHECK on a table is read from the catalogue and
+-- prepared again by every UPDATE statement, of whatever column; a domain's is prepared once a
+-- session, and evaluated only when the column is written. With twenty such rules on `tasks` that
+-- was half the cost of a claim: docs/decisions/0006-domains.md.
 
 create domain key as text collate "C"
     constraint key_has_1_to_100_characters check (length(value) between 1 and 100)
@@ -65,7 +65,7 @@ create domain percentage as numeric(5, 2)
 
 comment on domain percentage is '0 to 100, with two decimals.';
 
--- (strict: in lax mode a list passes for what is in it.)
+-- strict: in lax mode a list passes if its elements do.
 create domain texts_json as jsonb
     constraint texts_json_is_object_of_texts check (
         jsonb_typeof(value) = 'object'
@@ -96,7 +96,7 @@ create domain commit_sha as text collate "C"
 
 comment on domain commit_sha is 'The name of a commit: 4 to 64 hexadecimal digits.';
 
--- (lax: a path that an option does not have is no error, and the option not in the list.)
+-- lax: a path that an option does not have is no error, and the option not in the list.
 create domain option_list as jsonb
     constraint option_list_is_array_of_named_objects check (
         jsonb_typeof(value) = 'array'

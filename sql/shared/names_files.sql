@@ -1,4 +1,4 @@
--- Whether a list of paths names each file in one way only, so that two lists overlap exactly
+-- Checks that a list of paths names each file in one way only, so that two lists overlap exactly
 -- if they have a path in common: no empty path, none with `.`, `..` or nothing between two
 -- slashes, none over 1,000 characters.
 create function names_files(paths text[])

@@ -1,5 +1,5 @@
--- The names of a structure's phases, in the order of its list. (Of what is no list of
--- objects with names too: a trigger refuses that, and says which phase it is.)
+-- The names of a structure's phases, in the order of its list. Malformed lists give names too: a
+-- trigger refuses them, and names the phase.
 create function phase_names(structure jsonb)
     returns text[]
     language sql

@@ -1,4 +1,4 @@
--- PUBLIC may run no function of taskdb. (Those of the extension are everybody's, as it made them.)
+-- PUBLIC may execute no function of taskdb. Functions of the extension keep its own grants.
 revoke execute on function
     is_active,
     is_satisfied,

@@ -1,4 +1,4 @@
--- What was decided while a design job ran, and why. Rows are added, never changed.
+-- A decision of a design job, with its reason. Rows are added, never changed.
 create table design_decisions (
     id uuid primary key default uuidv7(),
     design_job_id uuid not null,

@@ -1,6 +1,6 @@
--- A design job is what the Design Agent was asked for; tech-spec sessions begin with what it made.
--- Each workspace has its own, so that one team's roles neither see nor change another's. The
--- query that changes a job's status looks at the old one.
+-- A design job is a request to the Design Agent; tech-spec sessions begin with its documents. Each
+-- workspace has its own, so that one team's roles neither see nor change another's. The query that
+-- changes a job's status checks the old one.
 create table design_jobs (
     id uuid primary key default uuidv7(),
     project_id uuid not null,

@@ -1,4 +1,4 @@
--- What a design job made: one document a type, with all its text.
+-- A document of a design job, one of each type, with all its text.
 create table design_outputs (
     id uuid primary key default uuidv7(),
     design_job_id uuid not null,

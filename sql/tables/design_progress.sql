@@ -1,4 +1,4 @@
--- How far a design job is: a row each time that it says so. Rows are added, never changed.
+-- A progress report of a design job. Rows are added, never changed.
 create table design_progress (
     id uuid primary key default uuidv7(),
     design_job_id uuid not null,

@@ -1,5 +1,5 @@
--- The steps of an execution: each as it stood in the workflow at the start, and what became of
--- it. Who writes one locks the execution's row first, so those who record steps of one
+-- The steps of an execution: each as it was in the workflow at the start, with its status and
+-- result. Writing one locks the execution's row first, so sessions that record steps of one
 -- execution at once come one after another; executions don't wait for each other.
 create table execution_steps (
     execution_id uuid not null,
@@ -19,9 +19,9 @@ create table execution_steps (
     output shared.object_json,
     error_message text,
     started_at timestamptz,
-    -- While it is in progress: when its attempt has taken too long.
+    -- While it is in progress: the end of its timeout.
     deadline_at timestamptz,
-    -- While it is retrying: when it may be tried again.
+    -- While it is retrying: the start of its next attempt.
     retry_at timestamptz,
     ended_at timestamptz,
     primary key (execution_id, key),

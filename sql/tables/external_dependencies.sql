@@ -1,8 +1,8 @@
--- Something outside that a task or a workflow needs: a service, a URL, another resource. While
--- one that is required is unhealthy its task is not ready, or no task of its workflow.
+-- A service, URL or other resource outside that a task or a workflow needs. While a required one is
+-- unhealthy its task is not ready, or no task of its workflow.
 --
--- taskdb does no checking itself: checkers take what is due (due_checks), look, and say what
--- they saw (record_check). A failure is looked at again after retry_delay, then after twice
+-- taskdb does no checking itself: checkers take those that are due (due_checks), check them, and
+-- record the result (record_check). A failure is checked again after retry_delay, then after twice
 -- that, and so on, until max_retries are used up: then it is unhealthy, until a check succeeds.
 create table external_dependencies (
     id uuid primary key default uuidv7(),

@@ -8,7 +8,7 @@ create table features (
     status shared.plan_status not null default 'draft',
     -- A cache. The truth is the view feature_progress; update_progress refreshes it.
     progress_pct numeric(5, 2) not null default 0,
-    -- What it was computed from, by which taskdb doctor tells a wrong figure from an old one.
+    -- The counts it was computed from, by which taskdb doctor tells a wrong figure from an old one.
     progress_completed_count integer not null default 0,
     progress_counted_count integer not null default 0,
     execution_order integer,

@@ -1,9 +1,9 @@
--- What an implementation task adds to a task, one to one: the part of a specification that it
--- implements, the files it may change, and what became of them. Without the one the other goes.
+-- An implementation task's second part, one to one with its task: the part of a specification that
+-- it implements, the files it may change, and their result. Deleting one deletes the other.
 create table implementation_tasks (
     task_id uuid primary key,
     spec_id uuid not null,
-    -- Its specification's, which a trigger fills in and a foreign key holds.
+    -- Its specification's type, which a trigger fills in and a foreign key enforces.
     spec_type shared.spec_type not null,
     scope text collate "C" not null,
     -- The scope of a task of a hierarchical specification is one of its phases.

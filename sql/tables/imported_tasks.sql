@@ -1,5 +1,5 @@
--- What a tracker's file said of a task when it was last imported: the next import of that file
--- compares with it, and so tells what changed there from what changed here.
+-- A tracker's record of a task at its last import: the next import of that file compares with it,
+-- to tell changes there from changes here.
 create table imported_tasks (
     task_id uuid primary key,
     source_kind shared.name_text not null,

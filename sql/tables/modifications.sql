@@ -1,4 +1,4 @@
--- A modification is a wish to change a project: asked for, decided upon, and applied to its files.
+-- A modification is a change of a project: requested, decided, and applied to its files.
 create table modifications (
     id uuid primary key default uuidv7(),
     project_id uuid not null,
@@ -8,7 +8,7 @@ create table modifications (
     impact_analysis shared.object_json,
     affected_files shared.name_list not null default '{}',
     status shared.modification_status not null default 'pending',
-    -- Kept by triggers, as the moments are.
+    -- Written by triggers, as the moments are.
     base_version bigint not null default 0,
     approved_at timestamptz,
     applied_at timestamptz,

@@ -1,5 +1,5 @@
 -- Every change of the pauses writes this one row. A transaction with an older snapshot does not see
--- the change; where it would write is_paused by what it sees, it fails with 40001
+-- the change; where it would write is_paused from that snapshot, it fails with 40001
 -- (functions/any_pauses.sql). Nothing else waits.
 create table pause_guard (
     only_row boolean primary key default true,

@@ -1,5 +1,5 @@
--- A project is what is built: its files, what it depends on, how it is deployed, how good it is.
--- Its environment variables are secrets, and in a table of their own.
+-- A project is a codebase: its files, dependencies, deployment and quality. Its environment
+-- variables are secrets, and in a table of their own.
 create table project_contexts (
     id uuid primary key default uuidv7(),
     name shared.title not null,

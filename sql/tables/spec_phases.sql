@@ -1,6 +1,6 @@
--- The phases of hierarchical specifications, by name: what implementation tasks refer to, so
--- that a phase with tasks can't go away. The phases themselves are in the structure; a trigger
--- keeps these rows.
+-- The phases of hierarchical specifications, by name: implementation tasks refer to them, so a
+-- phase with tasks can't be removed. The phases themselves are in the structure; a trigger writes
+-- these rows.
 create table spec_phases (
     spec_id uuid not null,
     name text collate "C" not null,

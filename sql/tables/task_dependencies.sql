@@ -1,5 +1,5 @@
 -- An edge: the task waits for another. One row a pair. requires and blocks keep a task waiting, and
--- their graph has no cycle; suggests only tells. Edges are made and removed, never changed.
+-- their graph has no cycle; suggests is only a note. Edges are added and removed, never changed.
 create table task_dependencies (
     task_id uuid not null,
     depends_on_id uuid not null,

@@ -1,5 +1,5 @@
--- What people write of a task: one row for each row of tasks, with the indexes of the list
--- filters. A transition does not touch it. An insert into tasks alone makes its row by trigger.
+-- A task's text and plan: one row for each row of tasks, with the indexes of the list filters. A
+-- transition does not write it. An insert into tasks alone adds its row by trigger.
 create table task_details (
     task_id uuid primary key,
     description text,

@@ -1,4 +1,4 @@
--- A file that belongs to a task, with its content: what an agent made, or what it needs.
+-- A file that belongs to a task, with its content: a result, or an input.
 create table task_files (
     id uuid primary key default uuidv7(),
     task_id uuid not null,

@@ -1,6 +1,6 @@
 -- Every change of a task's status, and its creation, by whatever route. Only triggers write it;
--- rows that an importer brings from another tracker carry their source, keep their own times,
--- and count downwards from 0.
+-- rows imported from another tracker carry their source, keep their own times, and count downwards
+-- from 0.
 --
 -- It is the record of claims as well: the row that a claim begins with carries its token, the
 -- row that ends it the token and the outcome. The view task_claims joins the two.

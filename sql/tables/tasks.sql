@@ -14,12 +14,12 @@
 --   graph_rank              a blocker's rank is below its dependents' ranks
 --   status_seq              the seq of its latest row in task_history
 --   has_files, has_dependents
---                           false if it never had any: then nobody looks for them
+--                           false if it never had any: then they are not looked up
 --   reserved_for, for_type, place, is_ready
---                           follow from other columns, for the indexes of the claim. (Generated
---                           columns are parsed again in every statement, as CHECKs are.)
--- And five are transition metadata: who changes a status, why, whether by force, how a claim ends
--- and in which status come in with the statement itself; a trigger moves them into history and
+--                           follow from other columns, for the indexes of the claim. Generated
+--                           columns would be parsed again in every statement, as CHECKs are.
+-- Five columns are transition metadata: a statement sets the author, reason and force of a change
+-- of status, or the outcome and next status of a claim; a trigger moves them into history and
 -- clears them.
 --
 -- No rule over two columns is a CHECK here: PostgreSQL parses such a rule again in every
@@ -32,13 +32,13 @@ create sequence task_graph_rank as bigint increment by 4294967296 minvalue 0 sta
 
 comment on sequence task_graph_rank is 'The graph_rank of the next task.';
 
--- Names tasks whose creator has no key for them.
+-- Generates keys for tasks created without one.
 create sequence task_number as bigint;
 
 comment on sequence task_number is 'The number in the key of the next task without one: T-17.';
 
 create table tasks (
-    -- What a transition leaves alone comes first: the log of an update then begins behind it.
+    -- Columns that a transition leaves alone come first: an update's log begins after them.
     id uuid primary key default uuidv7(),
     key shared.key not null,
     title shared.title not null,
@@ -55,7 +55,7 @@ create table tasks (
     version integer not null default 1,
     graph_rank bigint not null default nextval('task_graph_rank'),
     created_at timestamptz not null default now(),
-    -- The lane of a claim: whom it is reserved for, and of which type; '' is anybody's.
+    -- The lane of a claim: its reserved agent, and its type; '' is any.
     reserved_for text collate "C" not null default '',
     for_type text collate "C" not null default '',
     -- Its place among equals: without execution_order the last.
@@ -69,7 +69,7 @@ create table tasks (
     unhealthy_dependencies integer not null default 0,
     open_dependencies integer not null default 0,
     failed_attempts shared.counter not null default 0,
-    -- Whether it can be claimed, but for files that another task holds.
+    -- Claimable, but for file locks of other tasks.
     is_ready boolean not null default true,
     status shared.task_status not null default 'pending',
     status_seq integer not null default 1,
@@ -91,7 +91,7 @@ create table tasks (
     status_forced boolean,
     status_outcome shared.claim_outcome,
     status_ending shared.task_status,
-    -- A workflow leaves its tasks, and while it is there they follow its health.
+    -- Deleting a workflow keeps its tasks; until then they follow its health.
     constraint tasks_workflow_exists
         foreign key (workflow_id, workflow_is_healthy)
         references workflows (id, is_healthy)
@@ -109,22 +109,21 @@ with (fillfactor = 70);
 
 -- Serve functions/claim_tasks.sql, a lane each, in the exact order of the claim: the first for
 -- agents that name a type, the second for those that take every type. The three indexes of ready
--- tasks differ in their conditions, so that none can be taken for another whatever the
--- statistics say.
+-- tasks differ in their conditions, so that none can be taken for another whatever the statistics.
 create index tasks_to_claim_by_type
     on tasks (reserved_for, for_type, effective_priority, place, created_at, id)
     where is_ready;
 create index tasks_to_claim
     on tasks (reserved_for, effective_priority, place, created_at, id)
     where is_ready and unhealthy_dependencies = 0;
--- Serves queries/tasks.sql: list_ready, in the order of the claim, whoever asks.
+-- Serves queries/tasks.sql: list_ready, in the order of the claim, for any agent.
 create index tasks_ready_in_order
     on tasks (effective_priority, place, created_at, id)
     where is_ready and status = 'pending';
 -- The planner takes a column with one value for one that equality does not narrow.
 alter table tasks alter column reserved_for set (n_distinct = 1000);
 alter table tasks alter column for_type set (n_distinct = 1000);
--- Serve functions/pass_time.sql: what is overdue. The second: queries/tasks.sql: list_tasks.
+-- Serve functions/pass_time.sql: overdue tasks. The second: queries/tasks.sql: list_tasks.
 create index tasks_by_lease on tasks (lease_expires_at) where lease_expires_at is not null;
 create index tasks_by_schedule on tasks (is_due, scheduled_at) where scheduled_at is not null;
 -- Keeps the promise: a request is answered by one claim, however often it is sent.
@@ -135,8 +134,8 @@ create unique index tasks_one_claim_per_request
 create index tasks_blocked_in_order
     on tasks (effective_priority, key)
     where status = 'blocked';
--- Serve queries/tasks.sql: list_tasks, newest first. Those of columns that few tasks use have no
--- entry for the others, so a transition of those writes none.
+-- Serve queries/tasks.sql: list_tasks, newest first. Indexes of rarely used columns are partial, so
+-- a transition of most tasks writes no entry there.
 create index tasks_by_status on tasks (status, created_at desc);
 create index tasks_by_workflow on tasks (workflow_id, created_at desc, id desc)
     where workflow_id is not null;

@@ -1,5 +1,5 @@
--- What was said in a session. Rows are added, never changed; they go with their session, or by
--- `taskdb prune` when they are old.
+-- A message in a session. Rows are added, never changed; they go with their session, or by `taskdb
+-- prune` when they are old.
 create table tech_conversations (
     id uuid primary key default uuidv7(),
     session_id uuid not null,

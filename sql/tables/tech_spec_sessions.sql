@@ -1,5 +1,5 @@
--- A tech-spec session turns what a design job made into technical requirements: it researches,
--- talks with its user, and generates documents. It goes with its design job.
+-- A tech-spec session turns the documents of a design job into technical requirements: it
+-- researches, talks with its user, and generates documents. It goes with its design job.
 create table tech_spec_sessions (
     id uuid primary key default uuidv7(),
     project_id uuid not null,

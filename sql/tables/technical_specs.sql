@@ -1,12 +1,12 @@
 -- A technical specification, kept whole: as one text (monolithic), or as JSON with phases
 -- (hierarchical), of which one can be read without the rest. Exactly one of the two.
 --
--- A structure is an object: overview, architecture and technology_stack are texts, phases a
--- list of objects with number, name, description, hours and content. What else is in it is kept.
--- With `"verbatim": true` the overview and the phases' contents, put together, are the
--- document it was made from, to the byte.
+-- A structure is an object: overview, architecture and technology_stack are texts, phases a list of
+-- objects with number, name, description, hours and content. Other fields are kept. With
+-- `"verbatim": true` the overview and the phases' contents, put together, are the document it was
+-- made from, to the byte.
 
--- Numbers specifications whose creator has no number for them.
+-- Numbers specifications created without one.
 create sequence technical_spec_number as integer;
 
 comment on sequence technical_spec_number is
@@ -22,7 +22,7 @@ create table technical_specs (
     spec_type shared.spec_type not null default 'monolithic',
     content text,
     structure shared.object_json,
-    -- Where an imported one came from. Others are nowhere but here.
+    -- The source of an imported one; null for the others.
     file_path shared.name_text,
     total_phases integer generated always as (
         case
@@ -43,7 +43,7 @@ create table technical_specs (
     constraint technical_specs_number_is_taken_once unique (spec_number),
     constraint technical_specs_key_is_taken_once unique (key),
     constraint technical_specs_number_is_positive check (spec_number > 0),
-    -- What implementation tasks refer to: a specification that has some keeps its type.
+    -- Implementation tasks refer to it: a specification that has some keeps its type.
     constraint technical_specs_type_is_for_tasks unique (id, spec_type),
     constraint technical_specs_content_exactly_if_monolithic
         check ((spec_type = 'monolithic') = (content is not null)),

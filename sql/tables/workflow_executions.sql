@@ -1,5 +1,5 @@
--- An execution is one run of a workflow. It keeps the configuration as it was at the start,
--- and execution_steps the steps; what is changed in the workflow later does not touch it.
+-- An execution is one run of a workflow. It keeps the configuration as it was at the start, and
+-- execution_steps the steps; later changes of the workflow do not affect it.
 create table workflow_executions (
     id uuid primary key default uuidv7(),
     workflow_id uuid not null,

@@ -1,5 +1,5 @@
--- A step begins when the steps that it needs are done. Both are of one workflow, which the
--- foreign keys see to, and the graph has no cycle, which a trigger sees to.
+-- A step begins when the steps that it needs are done. Both are of one workflow, by the foreign
+-- keys, and the graph has no cycle, by a trigger.
 create table workflow_step_needs (
     workflow_id uuid not null,
     step_id uuid not null,

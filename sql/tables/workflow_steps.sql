@@ -1,4 +1,4 @@
--- A step of a workflow: what is done, on what condition, and what happens if it fails.
+-- A step of a workflow: its action, its condition, and its policy on failure.
 create table workflow_steps (
     id uuid primary key default uuidv7(),
     workflow_id uuid not null,

@@ -6,8 +6,8 @@
 --   unhealthy_dependencies  triggers keep it equal to the number of its external dependencies
 --                           that are required and unhealthy
 --   is_healthy              is written with it; its tasks carry the same (sql/tables/tasks.sql).
---                           (Were it a generated column, every update would lock the row as
---                           if this changed, and have the creators of tasks wait.)
+--                           As a generated column, every update would lock the row as if
+--                           this changed, and make creators of tasks wait.
 create table workflows (
     id uuid primary key default uuidv7(),
     name shared.title not null,

@@ -1,5 +1,5 @@
--- Pausing and resuming meet the creation of tasks at the table itself: who creates a task has read
--- claim_pauses, and this lock waits for them and keeps later ones waiting.
+-- Pausing and resuming meet the creation of tasks at the table itself: every creator of a task has
+-- read claim_pauses, and this lock waits for them and keeps later ones waiting.
 create function lock_claim_pauses()
     returns trigger
     language plpgsql
@@ -7,7 +7,7 @@ create function lock_claim_pauses()
     set search_path from current
 as $$
 begin
-    -- The deletion of any epic or feature comes by here.
+    -- The deletion of any epic or feature fires this trigger.
     if tg_op = 'DELETE' and not exists (select from claim_pauses) then
         return null;
     end if;

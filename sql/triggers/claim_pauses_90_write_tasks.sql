@@ -9,7 +9,7 @@ declare
     scope claim_pauses := case when tg_op = 'DELETE' then old else new end;
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
-        -- The snapshot is older than the lock, and misses tasks that were made in between.
+        -- The snapshot is older than the lock, and misses tasks created in between.
         raise exception using
             errcode = 'active_sql_transaction',
             message = 'claiming is paused and resumed at READ COMMITTED only',

@@ -1,4 +1,4 @@
--- What is required and unhealthy is counted where it hinders. One more or one less is always
+-- Counts unhealthy required dependencies at their task or workflow. One more or one less is always
 -- right: it follows from the old and the new row alone, and every change of a count writes it.
 create function count_unhealthy()
     returns trigger

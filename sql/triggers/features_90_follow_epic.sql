@@ -1,4 +1,4 @@
--- The tasks of a feature that moves to another epic are paused as that is.
+-- The tasks of a feature that moves to another epic are paused exactly if that is.
 create function follow_epic()
     returns trigger
     language plpgsql

@@ -1,4 +1,4 @@
--- The version of a document, and whose it is, are what it is known by.
+-- The version of a document and its session are its identity, and never change.
 create function refuse_renumbered_document()
     returns trigger
     language plpgsql

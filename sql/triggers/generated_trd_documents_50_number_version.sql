@@ -1,6 +1,6 @@
--- A document gets the version after its session's newest. Writing the session's row is what has
--- two writers of one session take turns, at every isolation level: a look at the highest version
--- would show both the same. docs/decisions/0011-document-versions.md
+-- A document gets the version after its session's newest. Writing the session's row makes two
+-- writers of one session take turns, at every isolation level: reading the highest version would
+-- give both the same. docs/decisions/0011-document-versions.md
 create function number_document()
     returns trigger
     language plpgsql
@@ -12,7 +12,7 @@ begin
     set newest_version = session.newest_version + 1
     where session.id = new.session_id
     returning session.newest_version into new.version;
-    -- Of a session that is not there the foreign key tells.
+    -- A session that does not exist is reported by the foreign key.
     new.version := coalesce(new.version, 1);
     return new;
 end;

@@ -1,5 +1,5 @@
--- An implementation task stays with its task, and has the type of its specification, which the
--- foreign key then holds.
+-- An implementation task keeps its task, and has the type of its specification, which the foreign
+-- key then enforces.
 create function fill_in_spec_type()
     returns trigger
     language plpgsql
@@ -13,7 +13,7 @@ begin
             detail = 'TD003 update',
             hint = 'Delete it and make another one.';
     end if;
-    -- (Of no specification at all the foreign key speaks.)
+    -- A missing specification is reported by the foreign key.
     new.spec_type := coalesce(
         (select spec.spec_type from technical_specs as spec where spec.id = new.spec_id),
         'monolithic'

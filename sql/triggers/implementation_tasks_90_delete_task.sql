@@ -1,4 +1,4 @@
--- A task goes with either of its parts: deleting an implementation task, or what task_details
+-- A task goes with either of its parts: deleting an implementation task, or a row that task_details
 -- refers to (a feature, a parent), deletes the task.
 create function delete_task_of()
     returns trigger

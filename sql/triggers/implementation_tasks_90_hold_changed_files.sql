@@ -1,6 +1,6 @@
--- A task whose list of files is new, or changes, while it is in progress has the new ones.
--- Its row is written even if it is not in progress: that is where this meets a claim which
--- sees the old list in an older snapshot. (A lock without a write would leave no trace for it.)
+-- A task whose list of files is new, or changes, while it is in progress locks the new ones. Its
+-- row is written even if it is not in progress: there this meets a claim which sees the old list in
+-- an older snapshot. A lock without a write would leave no trace for it.
 create function hold_changed_files()
     returns trigger
     language plpgsql

@@ -1,4 +1,4 @@
--- A modification is born pending.
+-- A new modification is pending.
 create function refuse_decided_modification()
     returns trigger
     language plpgsql

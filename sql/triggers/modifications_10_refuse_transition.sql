@@ -1,5 +1,5 @@
 -- A change of a modification's status must be a row of modification_status_transitions. None is
--- from a status to itself: what is applied is not applied again, with other files.
+-- from a status to itself: an applied one is not applied again, with other files.
 create trigger modifications_10_refuse_transition
     before update of status on modifications
     for each row

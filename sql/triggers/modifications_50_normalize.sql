@@ -1,5 +1,4 @@
--- What is asked for, or approved, is so of the project as it is then; the moments are the
--- server's.
+-- A request or an approval is for the project's current version; the moments are the server's.
 create function normalize_modification()
     returns trigger
     language plpgsql
@@ -11,7 +10,7 @@ begin
         into new.base_version
         from project_contexts as project
         where project.id = new.project_id;
-        -- No project: the foreign key says so.
+        -- A missing project is reported by the foreign key.
         new.base_version := coalesce(new.base_version, 0);
     else
         new.base_version := old.base_version;

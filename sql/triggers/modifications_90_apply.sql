@@ -1,5 +1,5 @@
--- To be applied is to be in the codebase, by whatever route. A project that changed since is
--- refused: its version is looked at again once its row is free.
+-- Becoming applied changes the codebase, by whatever route. A project that changed since the
+-- approval is refused: its version is read again once its row is free.
 create function apply_modification()
     returns trigger
     language plpgsql

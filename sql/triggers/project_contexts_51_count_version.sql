@@ -1,4 +1,4 @@
--- Whoever changes a project makes it another version, whatever the statement says.
+-- Every change of a project raises its version, whatever the statement sets.
 create function count_version()
     returns trigger
     language plpgsql

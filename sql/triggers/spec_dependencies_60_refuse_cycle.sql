@@ -1,6 +1,6 @@
--- The dependencies between specifications have no cycle: each new one writes spec_guard and
--- then walks, in a statement and so at READ COMMITTED in a snapshot of its own, from what it
--- depends on. A walk that comes back to its start has found a cycle.
+-- The dependencies between specifications have no cycle: each new one writes spec_guard and then
+-- walks, in a statement and so at READ COMMITTED in a snapshot of its own, from its blocker on. A
+-- walk that comes back to its start has found a cycle.
 create function refuse_spec_cycle()
     returns trigger
     language plpgsql

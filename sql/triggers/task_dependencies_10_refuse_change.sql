@@ -1,5 +1,5 @@
--- An edge is made and removed, never changed: a change of its ends or its type would have
--- to do all that both do. And no task waits for itself.
+-- An edge is added and removed, never changed: a change of its ends or its type would have to do
+-- the work of both. And no task waits for itself.
 create function refuse_changed_edge()
     returns trigger
     language plpgsql

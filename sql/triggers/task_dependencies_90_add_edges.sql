@@ -1,5 +1,5 @@
 -- New edges: their dependents count them, the graph stays without a cycle, and their blockers
--- inherit the priority of those that wait.
+-- inherit the priority of the dependents.
 --
 -- Both ends of every requires or blocks edge are written, even where nothing changes in them. The
 -- dependent's row is where this meets any other change of its count, rank or priority; the
@@ -8,11 +8,11 @@
 -- REPEATABLE READ transaction with an older snapshot, which would then neither see the
 -- edge nor fail. tests/races/test_races.py has the mutant.
 --
--- Rows are locked in the order of ids, as everywhere; and what they hold is read by the
--- statements that lock or write them, or by later ones.
+-- Rows are locked in the order of ids, as everywhere; and their columns are read by the statements
+-- that lock or write them, or by later ones.
 --
 -- One edge is the common case, and the one below: an update of each end, the blocker first where
--- its id is the lower one, as it usually is. Many are for add_many_edges.
+-- its id is the lower one, as it usually is. add_many_edges does many.
 create function add_edges()
     returns trigger
     language plpgsql

@@ -1,7 +1,7 @@
 -- Removed edges: their dependents count them no longer, and their blockers stop inheriting from
--- them. The dependent is written even if nothing changes in it: otherwise a blocker, reopened by a
--- transaction with an older snapshot, would count an edge that it still sees. (The blocker's row
--- may be gone as well.)
+-- them. The dependent is written even unchanged: otherwise a blocker, reopened by a transaction
+-- with an older snapshot, would count an edge that it still sees. The blocker's row may be gone as
+-- well.
 create function remove_edges()
     returns trigger
     language plpgsql

@@ -1,4 +1,4 @@
--- Counts an edit of what people write, and moves updated_at forward.
+-- Counts an edit of a task's text or plan, and moves updated_at forward.
 create function count_edit_of_details()
     returns trigger
     language plpgsql

@@ -1,5 +1,5 @@
--- The tree of parents has no cycle. A new task has no children yet, unless they come in
--- the same statement; a move is rare, and writes the one row of parent_guard first.
+-- The tree of parents has no cycle. A new task has no children yet, unless they come in the same
+-- statement; a change of parent is rare, and writes the one row of parent_guard first.
 create function refuse_parent_cycle_among_new()
     returns trigger
     language plpgsql
@@ -21,8 +21,8 @@ begin
         return null;
     end if;
 
-    -- From each walk up to where an earlier walk has been, or out of the new tasks. Coming
-    -- upon one's own steps is the cycle.
+    -- From each task walk up to one visited before, or out of the new tasks. Meeting a task of the
+    -- same walk is the cycle.
     above := positions_of(parents, ids);
     visit := array_fill(0, array[cardinality(ids)]);
     for i in 1..cardinality(ids) loop

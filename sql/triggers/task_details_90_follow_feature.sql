@@ -1,4 +1,4 @@
--- A task that moves to another feature is paused as that is.
+-- A task that moves to another feature is paused exactly if that is.
 create function follow_feature()
     returns trigger
     language plpgsql

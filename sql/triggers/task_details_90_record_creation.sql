@@ -1,9 +1,9 @@
--- A task exists with its second row. Its first history row and its words in task_search are
--- written then, a statement at a time; and it is paused if claiming is paused for it.
+-- A task exists once it has its second row. Then its first history row and its words in task_search
+-- are written, a statement at a time; and it is paused if claiming is paused for it.
 --
 -- A dependency added by the same statement can have changed the status before: then the second
--- history row knows the first status. A row that `taskdb doctor --repair` makes in place of one
--- that was lost finds its history there, and writes nothing.
+-- history row has the first status. A row that `taskdb doctor --repair` adds in place of a lost one
+-- finds its history there, and writes nothing.
 create function record_creation()
     returns trigger
     language plpgsql
@@ -14,7 +14,7 @@ declare
     ids uuid[];
 begin
     select array_agg(created.task_id) into ids from created;
-    -- A repair writes no others. (ON CONFLICT DO NOTHING would cost a bulk load 7 %.)
+    -- A repair writes no others. ON CONFLICT DO NOTHING would cost a bulk load 7 %.
     if exists (select from task_history as entry where entry.task_id = ids[1] and entry.seq = 1) then
         return null;
     end if;
@@ -33,7 +33,7 @@ begin
             end as status,
             nullif(new_task.claim_token, 0) as token,
             coalesce(new_task.claim_agent, details.created_by, session_user) as agent,
-            -- An importer's claim began where it came from.
+            -- An importer's claim has its own start.
             least(
                 clock_timestamp(),
                 case when new_task.claim_agent is not null then new_task.started_at end

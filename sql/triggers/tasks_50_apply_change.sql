@@ -22,7 +22,7 @@ declare
     token bigint;
 begin
     new.updated_at := greatest(moment, old.updated_at + interval '1 microsecond');
-    -- A role that only claims may not set the status: it says how its claim ends.
+    -- A role that only claims may not set the status: it sets how its claim ends.
     if new.status_ending is not null then
         if
             old.claim_agent is null
@@ -187,14 +187,14 @@ begin
             end if;
         elsif old.status = 'in_progress' then
             delete from held_files as file where file.task_id = new.id;
-            -- Whoever was passed over for these files can be of any type.
+            -- Agents of any type may have been passed over for these files.
             perform note_ready('');
         end if;
     end if;
 
     if old.details_follow and old.status_seq = 1 then
-        -- A task without its second row is still being made: its first history row is written
-        -- with that one, and says what it is then.
+        -- A task without its second row is still being created: its first history row is written
+        -- with that one, with the status of that moment.
         if not exists (select from task_details as details where details.task_id = new.id) then
             new.status_agent := null;
             new.status_note := null;
@@ -241,10 +241,10 @@ $$;
 comment on function apply_task_change() is
     'Derives, refuses and records a change of a task; begins and ends its claim.';
 
--- Every column but what a heartbeat sets (lease_expires_at, progress_pct, progress_note), which is
--- no change of the task, and what follows from other tasks alone (effective_priority, graph_rank,
--- has_dependents). (A column list costs nothing where a WHEN clause is parsed again by each
--- statement.)
+-- Every column but those of a heartbeat (lease_expires_at, progress_pct, progress_note), which is
+-- no change of the task, and those that follow from other tasks alone (effective_priority,
+-- graph_rank, has_dependents). A column list costs nothing where a WHEN clause is parsed again by
+-- each statement.
 create trigger tasks_50_apply_change
     before update of
     id, key, title, status, priority, execution_order, agent_type,

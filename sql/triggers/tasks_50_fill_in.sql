@@ -1,5 +1,5 @@
 -- Fills in a new task: a key and times if it has none (COPY cannot leave a column out), the
--- machinery's columns, and what agrees with its status. A task that is made in progress was
+-- machinery's columns, and those that follow from its status. A task created in progress was
 -- started by hand, or by the claim that comes with it: an importer's, whose lease may be over.
 create function fill_in_task()
     returns trigger

@@ -1,5 +1,5 @@
--- An edit of what people write: derives what follows from it, and counts it, so that an editor can
--- tell that another was faster (queries/tasks.sql: update, :if_version).
+-- Normalizes and counts an edit of a task's text or plan, so that an editor can detect a concurrent
+-- one (queries/tasks.sql: update, :if_version).
 create function count_edit_of_task()
     returns trigger
     language plpgsql

@@ -1,13 +1,14 @@
--- After a load into a table that its statistics wrongly call all but empty: they are taken again.
+-- Analyzes a table after a load, if its statistics wrongly call it all but empty.
 --
--- They say so after a load that was undone, or after everything was deleted, until the table was
--- vacuumed. Without rows all indexes cost the planner the same, and it may read the whole of one
--- to find a row by the last of its columns: at each foreign key's check, at each look-up of the
--- other triggers. For a hundred thousand rows that is hours, and neither a setting nor another way
--- to write the look-up prevents it. ANALYZE counts the transaction's own rows too.
+-- They are wrong after a load that was rolled back, or after everything was deleted, until the
+-- table was vacuumed. Without rows all indexes cost the planner the same, and it may read the whole
+-- of one to find a row by the last of its columns: at each foreign key's check, at each look-up of
+-- the other triggers. For a hundred thousand rows that is hours, and neither a setting nor another
+-- way to write the look-up prevents it. ANALYZE counts the transaction's own rows too.
 --
--- (It keeps others' ANALYZE waiting for this transaction: so it is for many rows at once only,
--- as a few are found in any way. Whoever may not analyze the table is warned, and goes without.)
+-- It makes other ANALYZE commands wait for this transaction: so it runs for many rows at once only,
+-- as a few are found by any plan. A role that may not analyze the table gets a warning, and goes
+-- without.
 create function refresh_statistics()
     returns trigger
     language plpgsql

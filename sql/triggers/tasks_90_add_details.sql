@@ -1,4 +1,4 @@
--- Makes the row of task_details for each new task whose statement did not say that it follows.
+-- Adds the row of task_details for each new task whose statement did not announce it.
 create function add_details()
     returns trigger
     language plpgsql

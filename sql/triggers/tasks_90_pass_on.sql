@@ -1,6 +1,6 @@
 -- Passes a change of a task on: to its dependents, when it begins or ceases to satisfy their
--- dependencies; and to what it waits for, when its priority changes or it is abandoned. A task
--- that nobody waits for is done with after one comparison.
+-- dependencies; and to its blockers, when its priority changes or it is abandoned. A task without
+-- dependents or blockers is done after one comparison.
 create function pass_on_task_change()
     returns trigger
     language plpgsql

@@ -1,4 +1,4 @@
--- Keeps task_search: the words of tasks whose title or description changes. New ones are in
+-- Updates task_search with the words of tasks whose title or description changes. New ones are in
 -- task_details_90_record_creation.sql.
 create function index_title()
     returns trigger

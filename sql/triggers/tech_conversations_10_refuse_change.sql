@@ -1,4 +1,4 @@
--- What was said stays said.
+-- Messages are never changed.
 create function refuse_changed_message()
     returns trigger
     language plpgsql

@@ -1,4 +1,4 @@
--- A session goes on with what its design job made, so that job must be completed; it stays so.
+-- A session works on the documents of its design job, so that job must be completed; it stays so.
 create function refuse_early_session()
     returns trigger
     language plpgsql
@@ -12,7 +12,7 @@ begin
     into job_status
     from design_jobs as job
     where job.id = new.design_job_id;
-    -- No job: the foreign key says so.
+    -- A missing job is reported by the foreign key.
     if job_status <> 'completed' then
         perform raise_refusal(
             'design_job_id',

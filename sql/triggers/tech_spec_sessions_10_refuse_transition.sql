@@ -1,5 +1,5 @@
--- A change of a session's status must be a row of session_status_transitions. None is from a
--- status to itself: of two agents that start a session, one is told.
+-- A change of a session's status must be a row of session_status_transitions. None is from a status
+-- to itself: of two agents that start a session, one is refused.
 create trigger tech_spec_sessions_10_refuse_transition
     before update of status on tech_spec_sessions
     for each row

@@ -1,5 +1,5 @@
--- What a status implies, by whatever route it came: the moment of completion, with all done, and
--- no reason of a failure that is over.
+-- The columns that follow from a status, by whatever route: the moment of completion, full
+-- progress, and no reason of a failure that is over.
 create function normalize_session()
     returns trigger
     language plpgsql

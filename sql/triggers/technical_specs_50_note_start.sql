@@ -1,4 +1,4 @@
--- The first time that a specification goes into progress is kept.
+-- Keeps the first moment at which a specification goes into progress.
 create function note_spec_start()
     returns trigger
     language plpgsql

@@ -1,4 +1,4 @@
--- Numbers a specification that came without a number: the next that nobody has taken by hand.
+-- Numbers a specification created without one: the next number not taken by hand.
 create function number_spec()
     returns trigger
     language plpgsql

@@ -22,7 +22,7 @@ declare
     names text[] := '{}';
 begin
     if jsonb_typeof(new.structure) is distinct from 'object' then
-        -- None, or a constraint refuses it.
+        -- Null, or a constraint refuses it.
         if new.phase is not null then
             perform raise_refusal('phase', 'must be null unless there are phases');
         end if;
@@ -69,7 +69,7 @@ $$;
 comment on function check_structure() is
     'Refuses a structure that is not as it should be, and numbers phases without a number.';
 
--- (An insert has no column list to wait for; an update may leave both alone.)
+-- An insert has no column list to wait for; an update may leave both alone.
 create trigger technical_specs_51_check_structure
     before insert or update of structure, phase on technical_specs
     for each row

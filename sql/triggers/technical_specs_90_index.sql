@@ -1,4 +1,4 @@
--- Keeps what is derived from a specification's text: its phases as rows, and its words.
+-- Updates the rows derived from a specification's text: its phases, and its words for search.
 create function index_spec()
     returns trigger
     language plpgsql

@@ -1,5 +1,5 @@
--- Only an active workflow is started. The lock is shared: who starts waits for who pauses, and
--- not for others who start.
+-- Only an active workflow is started. The lock is shared: a start waits for a pause, and not for
+-- another start.
 create function refuse_idle_workflow()
     returns trigger
     language plpgsql

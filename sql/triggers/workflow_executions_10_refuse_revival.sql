@@ -1,4 +1,4 @@
--- An execution that has ended stays as it ended.
+-- An execution that has ended keeps its status.
 create function refuse_revived_execution()
     returns trigger
     language plpgsql

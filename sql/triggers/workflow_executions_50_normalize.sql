@@ -1,5 +1,5 @@
--- The end of an execution, by whatever route: its moment, its tasks counted unless the runner
--- has counted them, and its open steps cancelled. Whoever records a step has locked this row.
+-- The end of an execution, by whatever route: its moment, its tasks counted unless the runner has
+-- counted them, and its open steps cancelled. Recording a step locks this row.
 create function normalize_execution()
     returns trigger
     language plpgsql

@@ -1,4 +1,4 @@
--- A need is made and removed, never changed, as a dependency between tasks.
+-- A need is added and removed, never changed, as a dependency between tasks.
 create trigger workflow_step_needs_10_refuse_change
     before update on workflow_step_needs
     for each row

@@ -1,7 +1,7 @@
--- What steps need has no cycle. Whoever adds to it writes the workflow's row first, so that
--- two sessions which would close a cycle together meet there: at READ COMMITTED the second
--- waits and then sees the first's; at the higher levels it fails with 40001. Executions only
--- read, and share the row among themselves.
+-- The needs of steps have no cycle. Adding one writes the workflow's row first, so that two
+-- sessions which would close a cycle together meet there: at READ COMMITTED the second waits and
+-- then sees the first's; at the higher levels it fails with 40001. Executions only read, and share
+-- the row among themselves.
 create function refuse_step_cycle()
     returns trigger
     language plpgsql

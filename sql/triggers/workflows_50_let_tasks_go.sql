@@ -1,9 +1,9 @@
--- A workflow that is deleted lets its tasks go first, before any foreign key acts.
+-- Detaches the tasks of a deleted workflow first, before any foreign key acts.
 --
--- The keys would do it, each for its own column and in the order of their triggers' names, which is
--- another one in a database that was restored from a dump. An execution that went first would
--- change tasks whose workflow is gone by then, and for a task made in the same transaction the
--- server checks that key too.
+-- The keys would do it, each for its own column and in the order of their triggers' names, which
+-- differs in a database restored from a dump. An execution deleted first would change tasks whose
+-- workflow is gone by then, and for a task created in the same transaction the server checks that
+-- key too.
 create function let_tasks_of_workflow_go()
     returns trigger
     language plpgsql

@@ -1,4 +1,4 @@
--- How far each epic is: the mean of its features, and beside it the figure weighted by tasks.
+-- The progress of each epic: the mean of its features, and the figure weighted by tasks.
 create view epic_progress as
 select
     epic.id as epic_id,

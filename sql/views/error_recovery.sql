@@ -1,4 +1,4 @@
--- How often agents get over their errors, by the node in which they happen.
+-- The rate at which agents recovered from their errors, by node.
 create view error_recovery as
 select
     log.node,

@@ -1,4 +1,4 @@
--- How far each feature is, exactly.
+-- The exact progress of each feature.
 create view feature_progress as
 select
     feature.id as feature_id,

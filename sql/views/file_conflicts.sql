@@ -1,5 +1,5 @@
--- Implementation tasks with files that another task, which is in progress, holds: a row for
--- each such file. Until it has none a pending task is not handed out.
+-- Files of implementation tasks that another task, in progress, locks: a row for each such file. A
+-- pending task with such a row cannot be claimed.
 create view file_conflicts as
 select
     work.task_id,

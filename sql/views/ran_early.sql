@@ -1,4 +1,4 @@
--- Tasks that went on although something they wait for is open again, or was added later.
+-- Tasks that went on although a dependency is open again, or was added later.
 create view ran_early as
 select
     task.id,

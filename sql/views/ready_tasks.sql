@@ -1,10 +1,10 @@
 -- Tasks that can be claimed now: the one definition, which task_blocking_reasons must agree with
--- (`taskdb doctor` compares them). Reservations (assigned_agent) and agent types are for the
--- claim to match.
+-- (`taskdb doctor` compares them). Reservations (assigned_agent) and agent types are for the claim
+-- to match.
 --
 -- The other branches are overdue: their schedule has passed, or the lease of their claim. Reading
 -- changes nothing; the next claim makes time pass first (pass_time), and then takes them like any
--- other. What a lapse leaves blocked or failed is not among them.
+-- other. Tasks that a lapse leaves blocked or failed are not among them.
 create view ready_tasks as
 select
     task.id,

@@ -1,5 +1,5 @@
--- What each session took and what came of it. Each figure is looked up for the session that is
--- asked for, so that reading few sessions costs little.
+-- The duration, effort and results of each session. Each figure is looked up for the session in
+-- question, so that reading few sessions costs little.
 create view session_figures as
 select
     session.id,

@@ -1,4 +1,4 @@
--- Sessions with the design jobs that they began with.
+-- Sessions with their design jobs.
 create view session_jobs as
 select
     session.id,

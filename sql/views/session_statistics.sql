@@ -1,4 +1,4 @@
--- How sessions went, by the status in which they are now.
+-- Statistics of sessions, by their current status.
 create view session_statistics as
 select
     figures.status,

@@ -1,5 +1,5 @@
--- How far each specification is, and its hours, from its tasks. Cancelled ones don't count. Asked
--- of one specification, only its own tasks are read.
+-- The progress of each specification, and its hours, from its tasks. Cancelled ones don't count.
+-- For one specification, only its own tasks are read.
 create view spec_progress as
 select
     spec.id as spec_id,

@@ -1,4 +1,4 @@
--- Specifications without what they say, which may be long.
+-- Specifications without their content, which may be long.
 create view spec_summaries as
 select
     spec.id,

@@ -1,10 +1,10 @@
--- The steps that may be begun now, and whether the condition of each holds: of executions that
--- run, those that wait for nothing more, and those whose time has come to be tried again. A
--- step is done for those that need it when it is completed, or failed with on_error = continue.
+-- The steps that can begin now, and whether the condition of each holds: of running executions,
+-- those whose needs are all done, and those due for a retry. A step is done for those that need it
+-- when it is completed, or failed with on_error = continue.
 --
--- A step whose condition does not hold is skipped, and with it, as in GitHub Actions, all that
--- needs it, directly or not: queries/executions.sql, next_steps. A path that is no predicate,
--- or that cannot be followed, does not hold.
+-- A step whose condition does not hold is skipped, and with it, as in GitHub Actions, all that need
+-- it, directly or not: queries/executions.sql, next_steps. A path that is no predicate, or that
+-- cannot be followed, does not hold.
 create view startable_steps as
 select
     step.execution_id,

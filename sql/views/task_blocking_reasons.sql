@@ -1,6 +1,6 @@
--- Why a task can't be claimed now, a row for each reason; no row, exactly if ready_tasks
--- has it. A dead dependency is never satisfied by itself: its blocker failed, or was abandoned
--- under requires.
+-- The reasons why a task can't be claimed now, a row for each; no row, exactly if ready_tasks has
+-- it. A dead dependency can never be satisfied: its blocker failed, or was abandoned under
+-- requires.
 create view task_blocking_reasons as
 select
     task.id as task_id,

@@ -1,5 +1,5 @@
--- Claims, from history: a claim is one attempt of one agent at one task. The row that it begins
--- with carries its token; the next row of the task ends it.
+-- Claims, from history: a claim is one attempt of one agent at one task. Its first row carries its
+-- token; the next row of the task ends it.
 create view task_claims as
 select
     beginning.task_id,

@@ -1,6 +1,6 @@
--- When each task came, began and was done, from its history alone, but for one thing: it came
--- at tasks.created_at, which an importer knows from the other tracker, whose history seldom
--- begins there.
+-- The moments at which each task was created, started and completed, from its history alone, but
+-- for one thing: creation is tasks.created_at, which an importer knows from the other tracker,
+-- whose history seldom begins there.
 --
 --   lead time    from when it came to when it was last completed
 --   cycle time   from when it first went into progress to the same
@@ -28,7 +28,7 @@ cross join lateral (
     select
         min(stay.entered_at) as first_at,
         min(stay.entered_at) filter (where stay.is_transition) as changed_at,
-        -- What an importer found in progress after its history ended is no second start.
+        -- A task that an importer found in progress after its history ended is no second start.
         min(stay.entered_at) filter (
             where stay.status = 'in_progress' and (stay.is_transition or stay.position = 1)
         ) as started_at,

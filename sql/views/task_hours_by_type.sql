@@ -1,5 +1,5 @@
--- How long tasks of each agent type take: what plan_schedule assumes of those that nobody
--- estimated. Tasks without a type are a type of their own.
+-- The hours that tasks of each agent type take: plan_schedule assumes them for tasks without an
+-- estimate. Tasks without a type are a type of their own.
 create view task_hours_by_type as
 select
     task.agent_type,

@@ -1,4 +1,4 @@
--- Where each task belongs: the keys of its feature and epic, for filters by them.
+-- The place of each task: the keys of its feature and epic, for filters by them.
 create view task_places as
 select
     details.task_id,

@@ -1,9 +1,9 @@
 -- The history of each task as stays in a status, in order: imported rows first, by their own
 -- times, then the recorded ones by their numbers.
 --
--- Clocks may be wrong, and imported times tie or run backwards. A row that claims to be
--- earlier than one before it counts as at that one's moment, and is marked skewed; so no stay
--- is negative, and stays add up to the time between the first and the last.
+-- Clocks may be wrong, and imported times tie or run backwards. A row that claims to be earlier
+-- than one before it counts as at that one's moment, and is flagged skewed; so no stay is negative,
+-- and stays add up to the time between the first and the last.
 --
 -- The lateral part lets a query that names tasks read only their rows.
 create view task_stays as

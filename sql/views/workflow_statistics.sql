@@ -1,5 +1,5 @@
--- How the executions of each workflow went. A view is exact whatever runs at the same time, and
--- a counter in the workflow's row would have its executions wait for each other; nor do
+-- Statistics of the executions of each workflow. A view is exact whatever runs at the same time,
+-- and a counter in the workflow's row would have its executions wait for each other; nor do
 -- percentiles follow from counters. docs/decisions/0012-workflow-statistics.md has the numbers.
 create view workflow_statistics as
 select

@@ -1,4 +1,4 @@
--- Workflows as callers see them, without what triggers keep.
+-- Workflows with the columns that callers need, without those that triggers derive.
 create view workflow_summaries as
 select
     workflow.id,

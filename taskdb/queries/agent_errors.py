@@ -17,7 +17,7 @@ def log(
     message: Text,
     stack_trace: Text | None = None,
 ) -> AgentError:
-    """Keep an error that happened in a session's *node*.
+    """Record an error in a session's *node*.
 
     Raises `IntegrityError` if there is no such session.
     """
@@ -32,13 +32,13 @@ def get(id: UUID) -> AgentError:
 
 @query
 def count_retry(id: UUID) -> AgentError:
-    """Count one more attempt at what went wrong; raise `NotFoundError` if there is no such row."""
+    """Count one more retry after an error; raise `NotFoundError` if there is no such row."""
     ...
 
 
 @query
 def mark_recovered(id: UUID, *, recovery_strategy: Name | None = None) -> AgentError:
-    """Say that the agent got over an error, and how; raise `NotFoundError`."""
+    """Record that the agent recovered from an error, and how; raise `NotFoundError`."""
     ...
 
 
@@ -72,11 +72,11 @@ def list_errors(
 
 @query
 def list_recovery() -> list[NodeRecovery]:
-    """Return how often agents got over their errors, ever, node by node."""
+    """Return the rate at which agents recovered from their errors, ever, by node."""
     ...
 
 
 @query
 def recovery_since(since: datetime, *, node: Name | None = None) -> RecoveryRate:
-    """Return how often agents got over the errors since a moment, of one node or of all."""
+    """Return the rate at which agents recovered from errors since a moment, of one node or all."""
     ...

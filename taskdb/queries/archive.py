@@ -12,7 +12,7 @@ from taskdb.queries.fields import Name
 
 @query
 def list_tables() -> list[ExportedTable]:
-    """Return what an export holds, each table after those it refers to."""
+    """Return the tables of an export, each after those it refers to."""
     ...
 
 
@@ -24,13 +24,13 @@ def list_rows(*, table_name: Name) -> list[str]:
 
 @query
 def list_sequences() -> list[ExportedSequence]:
-    """Return where the sequences of the workspace go on."""
+    """Return the positions of the workspace's sequences."""
     ...
 
 
 @query
 def begin_restore() -> int:
-    """Turn the triggers of an empty workspace off, and return of how many tables.
+    """Turn the triggers of an empty workspace off; return the number of tables.
 
     Raises `ValidationError` if it is not empty. Only the owner of its tables may.
     """
@@ -39,17 +39,17 @@ def begin_restore() -> int:
 
 @query
 def restore_rows(*, table_name: Name, said: list[Any]) -> int:
-    """Insert rows of a table, and return how many."""
+    """Insert rows of a table; return the number of rows."""
     ...
 
 
 @query
 def restore_sequence(*, name: Name, last_value: int, is_called: bool) -> int:
-    """Let a sequence go on where it was."""
+    """Set a sequence to its position in the file."""
     ...
 
 
 @query
 def finish_restore() -> int:
-    """Turn the triggers on, revoke live claims and raise tokens; return how many were revoked."""
+    """Turn the triggers on, revoke live claims, raise tokens; return the count revoked."""
     ...

@@ -7,7 +7,7 @@ from taskdb.queries.fields import Key
 
 @query
 def get(key: Key) -> Brief:
-    """Return what the next worker of a task needs to know, or raise `NotFoundError`.
+    """Return the context of a task for its next worker, or raise `NotFoundError`.
 
     `taskdb.verbs.brief` writes it as a text of a bounded length.
     """

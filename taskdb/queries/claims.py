@@ -140,7 +140,7 @@ def complete(
 
 @query(not_found=ClaimLostError)
 def submit(*, task_id: UUID, token: Token, note: AnyText | None = None) -> ClaimEnd:
-    """Hand a task in for review as the holder of its live claim, which ends.
+    """Submit a task for review as the holder of its live claim, which ends.
 
     Raises `ClaimLostError`, and changes nothing, if the claim is no longer live.
     """
@@ -170,7 +170,7 @@ def fail(
 def release(
     *, task_id: UUID, token: Token, note: AnyText | None = None, retry_in: Delay | None = None
 ) -> ClaimEnd:
-    """Give a task back undone, which costs no attempt; with *retry_in* not before that time.
+    """Release a task undone, which costs no attempt; with *retry_in* not before that time.
 
     Raises `ClaimLostError`, and changes nothing, if the claim is no longer live.
     """
@@ -202,7 +202,7 @@ def release_many(
     note: AnyText | None = None,
     retry_in: Delay | None = None,
 ) -> list[EndedClaim]:
-    """Give many tasks back undone at once, as `release` does; return one row for each pair."""
+    """Release many tasks undone at once, as `release` does; return one row for each pair."""
     ...
 
 

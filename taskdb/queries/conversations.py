@@ -34,7 +34,7 @@ def list_messages(
     after_id: UUID | None = None,
     limit: Limit = 50,
 ) -> list[TechMessage]:
-    """Return what was said in a session, newest first.
+    """Return the messages of a session, newest first.
 
     The next page, which is older, begins after the last row of this one: give its `created_at`
     and `id`.
@@ -51,5 +51,5 @@ def list_about_research(
     after_id: UUID | None = None,
     limit: Limit = 50,
 ) -> list[TechMessage]:
-    """Return what was said about a research, newest first; pages as `list_messages`."""
+    """Return the messages about a research, newest first; pages as `list_messages`."""
     ...

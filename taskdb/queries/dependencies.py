@@ -87,7 +87,7 @@ def _add_dependencies(dependencies: list[NewDependency]) -> Steps[int]:
 
 @query
 def remove_dependency(*, task: Key, depends_on: Key) -> Dependency:
-    """Let *task* no longer wait for *depends_on*; return the edge that was.
+    """Let *task* no longer wait for *depends_on*; return the removed edge.
 
     Raises `NotFoundError` if there is no such edge.
     """
@@ -96,13 +96,13 @@ def remove_dependency(*, task: Key, depends_on: Key) -> Dependency:
 
 @query
 def dependencies_of(key: Key) -> list[RelatedTask]:
-    """Return what a task waits for, directly, in the order of keys."""
+    """Return the direct blockers of a task, in the order of keys."""
     ...
 
 
 @query
 def dependents_of(key: Key) -> list[RelatedTask]:
-    """Return what waits for a task, directly, in the order of keys."""
+    """Return the direct dependents of a task, in the order of keys."""
     ...
 
 
@@ -110,7 +110,7 @@ def dependents_of(key: Key) -> list[RelatedTask]:
 def blocking_reasons(
     key: Key, *, agent: Name | None = None, agent_type: Name | None = None
 ) -> list[BlockingReason]:
-    """Return what keeps a task from being claimed; nothing for an unknown key too.
+    """Return the reasons why a task can't be claimed; none for an unknown key too.
 
     `why_not_ready` is the friendlier way in.
     """
@@ -155,11 +155,11 @@ def _why_not_ready(
 
 @query
 def all_dependencies_of(key: Key) -> list[LinkedTask]:
-    """Return all that a task waits for, directly or not, each after what it waits for itself."""
+    """Return all blockers of a task, direct or indirect, each after its own blockers."""
     ...
 
 
 @query
 def all_dependents_of(key: Key) -> list[LinkedTask]:
-    """Return all that waits for a task, directly or not, each after what it waits for itself."""
+    """Return all dependents of a task, direct or indirect, each after its own dependents."""
     ...

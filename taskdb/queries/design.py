@@ -126,7 +126,7 @@ def _move(id: UUID, status: DesignJobStatus, error_message: str | None = None) -
 
 @query
 def delete_job(id: UUID) -> UUID:
-    """Delete a design job with what it made, and with its sessions in every workspace.
+    """Delete a design job with its documents, and with its sessions in every workspace.
 
     Returns its id, or raises `NotFoundError`.
     """
@@ -164,7 +164,7 @@ def _job_completed(design_job_id: UUID) -> Steps[DesignJob]:
 def put_output(
     *, design_job_id: UUID, output_type: DesignOutputType, content: Text
 ) -> DesignOutput:
-    """Keep a document of a design job; one of that type gives way to it.
+    """Keep a document of a design job; it replaces one of its type.
 
     Raises `IntegrityError` if there is no such job.
     """
@@ -179,7 +179,7 @@ def get_output(*, design_job_id: UUID, output_type: DesignOutputType) -> DesignO
 
 @query
 def find_outputs(design_job_id: UUID) -> FoundOutputs:
-    """Return what there is of a job's documents; raise `NotFoundError` if there is no job."""
+    """Return the documents of a job; raise `NotFoundError` if there is no job."""
     ...
 
 
@@ -222,7 +222,7 @@ _REQUIRED: Final[Sequence[DesignOutputType]] = [
 def add_decision(
     *, design_job_id: UUID, decision_type: Name, value: Text, reasoning: Text | None = None
 ) -> DesignDecision:
-    """Keep what was decided in a design job, and why.
+    """Record a decision of a design job, with its reason.
 
     Raises `IntegrityError` if there is no such job.
     """
@@ -243,7 +243,7 @@ def add_progress(
     progress_percentage: Percentage,
     message: Text | None = None,
 ) -> DesignProgress:
-    """Say how far a design job is, 0 to 100. Raises `IntegrityError` if there is no such job."""
+    """Report progress of a design job, 0 to 100. Raises `IntegrityError` without such a job."""
     ...
 
 
@@ -255,5 +255,5 @@ def list_progress(
     after_id: UUID | None = None,
     limit: Limit = 50,
 ) -> list[DesignProgress]:
-    """Return what a design job said of its progress, newest first; pages as `list_jobs`."""
+    """Return the progress reports of a design job, newest first; pages as `list_jobs`."""
     ...

@@ -34,7 +34,7 @@ def add(
 def set_validation(
     id: UUID, *, quality_score: Percentage | None, validation_report: dict[str, Any] | None = None
 ) -> TrdDocumentInfo:
-    """Keep what a validation found, in the place of an earlier one; raise `NotFoundError`."""
+    """Record the result of a validation, replacing an earlier one; raise `NotFoundError`."""
     ...
 
 

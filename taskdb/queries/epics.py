@@ -89,7 +89,7 @@ def delete(key: Key) -> UUID:
 
 @query
 def progress(key: Key) -> EpicProgress:
-    """Return how far an epic is, computed now; both percentages are 0 to 100.
+    """Return the progress of an epic, computed now; both percentages are 0 to 100.
 
     Raises `NotFoundError` if there is no such epic.
     """
@@ -98,5 +98,5 @@ def progress(key: Key) -> EpicProgress:
 
 @query
 def list_progress() -> list[EpicProgress]:
-    """Return how far every epic is, in the order of their keys."""
+    """Return the progress of every epic, in the order of their keys."""
     ...

@@ -10,7 +10,7 @@ from taskdb.queries.fields import Limit, Name
 
 @query
 def wake(*, everyone: bool = False) -> bool:
-    """Wake the workers that wait for what this transaction made ready, when it commits.
+    """Wake the workers that wait for tasks which this transaction made ready, when it commits.
 
     Return whether one NOTIFY was sent: not if nothing was made ready or nobody waits. A
     connection of taskdb does this by itself when it commits; call it last in a transaction on a
@@ -21,7 +21,7 @@ def wake(*, everyone: bool = False) -> bool:
 
 @query
 def start_waiting(*, agent_type: Name | None = None) -> bool:
-    """Have this session woken by what becomes ready for *agent_type*, or for any type.
+    """Have this session woken when a task becomes ready for *agent_type*, or for any type.
 
     False if it must be called again to be sure. It belongs to the session: call it on an
     autocommit connection that nobody shares and that no pooler lends out by the transaction.
@@ -40,7 +40,7 @@ def stop_waiting() -> bool:
 
 @query
 def prove_waiting() -> str:
-    """Notify this very session, which waits; return the channel on which that must arrive."""
+    """Notify this very session, which waits; return the channel on which it must arrive."""
     ...
 
 
@@ -58,7 +58,7 @@ def task_events(
     after_seq: int | None = None,
     limit: Limit = 500,
 ) -> list[TaskEvent]:
-    """Return what became ready, was claimed, completed or failed since a moment, the oldest first.
+    """Return tasks that became ready, claims, completions and failures, oldest first.
 
     With *after_task_id* and *after_seq*, those of the moment *since* behind this row, and later.
     """

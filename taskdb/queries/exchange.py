@@ -39,19 +39,19 @@ __all__ = [
 
 @query
 def epics_by_key(*, keys: list[str]) -> list[KnownRow]:
-    """Return those of these epics that exist, in no order."""
+    """Return the epics with these keys, in no order."""
     ...
 
 
 @query
 def features_by_key(*, keys: list[str]) -> list[KnownRow]:
-    """Return those of these features that exist, in no order."""
+    """Return the features with these keys, in no order."""
     ...
 
 
 @query
 def tasks_by_key(*, keys: list[str]) -> list[KnownTask]:
-    """Return those of these tasks that exist, in no order."""
+    """Return the tasks with these keys, in no order."""
     ...
 
 
@@ -75,7 +75,7 @@ def files_of(*, task_ids: list[UUID]) -> list[KnownFile]:
 
 @query
 def parts_of(*, task_ids: list[UUID]) -> list[UUID]:
-    """Return those of these tasks that are implementation tasks, in no order."""
+    """Return the implementation tasks among these tasks, in no order."""
     ...
 
 
@@ -149,23 +149,23 @@ def import_history(
 
 @query
 def said_before(*, kind: Name, path: Text) -> list[SaidBefore]:
-    """Return what a file said of each of its tasks when it was last imported, in no order."""
+    """Return a file's record of each of its tasks at its last import, in no order."""
     ...
 
 
 @query
 def copy_said(*, task_id: UUID, source_kind: Name, source_path: Text, said: Document) -> int:
-    """Keep what a file says of new tasks by COPY."""
+    """Keep a file's record of new tasks by COPY."""
     ...
 
 
 @query
 def say_again(*, task_id: UUID, said: Document) -> int:
-    """Keep what a file says of a task now."""
+    """Keep a file's current record of a task."""
     ...
 
 
 @query
 def live_claims(*, task_ids: list[UUID]) -> list[LiveClaim]:
-    """Return who is at work on these tasks: claims whose leases have not expired."""
+    """Return the claims of these tasks whose leases have not expired."""
     ...

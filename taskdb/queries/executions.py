@@ -98,7 +98,7 @@ def update(
 
 @query
 def next_steps(id: UUID) -> list[ExecutionStep]:
-    """Return the steps that can be begun now, in the order of their places.
+    """Return the steps that can begin now, in the order of their places.
 
     These are the steps whose needs are all done and whose condition holds, and those that are
     due to be tried again. A need is done when it is completed, or failed with the policy
@@ -144,7 +144,7 @@ def fail_step(
     error: Text,
     output: Document | None = None,
 ) -> ExecutionStep:
-    """End an attempt as a failure, and do what the step's policy says.
+    """End an attempt as a failure, and apply the step's policy.
 
     With retry it can be begun again after its `retry_delay`, until its `max_attempts` are used
     up; with continue the execution goes on; otherwise the execution fails with it, and what it
@@ -223,7 +223,7 @@ def _record(
 
 @query
 def overdue_steps(*, limit: Limit = 100) -> list[ExecutionStep]:
-    """Return attempts that take longer than their timeout, the longest overdue first.
+    """Return attempts that exceed their timeout, the longest overdue first.
 
     Nothing ends them by itself: whoever watches fails them with `fail_step`, and a runner that
     comes late is told `ClaimLostError`.
@@ -265,5 +265,5 @@ def fail_execution(
 
 @query
 def cancel_execution(id: UUID, *, reason: Text | None = None) -> Execution:
-    """Give an execution up. Its tasks are left as they are. Raises as `complete_execution`."""
+    """Cancel an execution. Its tasks are left as they are. Raises as `complete_execution`."""
     ...

@@ -29,7 +29,7 @@ def create(
     retry_delay: Delay = timedelta(seconds=10),
     metadata: Document | None = None,
 ) -> ExternalDependency:
-    """Let a task, or a workflow, depend on something outside; it is due for a check at once.
+    """Add an external dependency of a task, or of a workflow; it is due for a check at once.
 
     *validation_rule* is a jsonpath predicate over what a check saw: `$.status == "ok"`. While it
     is unhealthy and *is_required*, its task is not ready, or no task of its workflow is.
@@ -73,7 +73,7 @@ def update(
     metadata: Document | None | Unset = UNSET,
     next_check_at: datetime | Unset = UNSET,
 ) -> ExternalDependency:
-    """Change what is given, and nothing else; None empties a field. How it is, checks say.
+    """Change the given columns, and nothing else; None empties a field. Checks set the health.
 
     Raises `NotFoundError` if there is no such dependency.
     """
@@ -88,7 +88,7 @@ def delete(id: UUID) -> UUID:
 
 @query
 def due_checks(*, limit: Limit = 10) -> list[ExternalDependency]:
-    """Take what is due for a check, up to *limit*, for as long as the `timeout` of each.
+    """Reserve up to *limit* dependencies due for a check, each for its `timeout`.
 
     Until then no other checker gets it, and then others do, unless `record_check` has told.
     """
@@ -99,7 +99,7 @@ def due_checks(*, limit: Limit = 10) -> list[ExternalDependency]:
 def record_check(
     id: UUID, *, succeeded: bool, response: Document | None = None, error: Text | None = None
 ) -> ExternalDependency:
-    """Record what a check saw, and when to look again; return how it is now.
+    """Record the result of a check, and the moment of the next; return the health.
 
     A check has succeeded if *succeeded* says so and *response* satisfies the dependency's
     `validation_rule`, if it has one. A success makes it healthy. A failure is looked at again

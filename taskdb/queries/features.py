@@ -86,7 +86,7 @@ def delete(key: Key) -> UUID:
 
 @query
 def progress(key: Key) -> FeatureProgress:
-    """Return how far a feature is, computed now; the percentage is 0 to 100.
+    """Return the progress of a feature, computed now; the percentage is 0 to 100.
 
     Raises `NotFoundError` if there is no such feature.
     """
@@ -95,7 +95,7 @@ def progress(key: Key) -> FeatureProgress:
 
 @query
 def list_progress(*, epic_id: UUID | None = None) -> list[FeatureProgress]:
-    """Return how far every feature is, or those of one epic."""
+    """Return the progress of every feature, or of those of one epic."""
     ...
 
 

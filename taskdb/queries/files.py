@@ -20,7 +20,7 @@ def put(
     content_type: Name = "text/plain",
     metadata: Document | None = None,
 ) -> TaskFileInfo:
-    """Write a file of a task; one that is there is replaced. The server computes size and sum.
+    """Write a file of a task, replacing one of the same path. The server computes size and sum.
 
     Raises `NotFoundError` if there is no such task.
     """

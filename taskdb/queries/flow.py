@@ -37,7 +37,7 @@ __all__ = [
 
 @query
 def of_task(key: Key) -> TaskFlow:
-    """Return when a task came, began and was done, or raise `NotFoundError`."""
+    """Return when a task was created, started and completed, or raise `NotFoundError`."""
     ...
 
 
@@ -74,7 +74,7 @@ def by_agent_type(*, since: datetime | None = None) -> list[FlowGroup]:
 def time_in_status(
     *, since: datetime | None = None, agent_type: Name | None = None
 ) -> list[StatusTime]:
-    """Return how long what was completed stood in each status until then.
+    """Return the time that completed tasks stood in each status until then.
 
     A task that never was in a status does not count there. Skewed tasks are left out.
     """
@@ -111,7 +111,7 @@ def ageing(
 
 @query
 def reopenings(*, since: datetime, limit: Limit = 50) -> list[Reopening]:
-    """Return what went from a finished status back to an open one, the newest first.
+    """Return transitions from a finished status back to an open one, the newest first.
 
     It looks at all changes since that moment: a far one takes its time.
     """
@@ -122,7 +122,7 @@ def reopenings(*, since: datetime, limit: Limit = 50) -> list[Reopening]:
 def burn_up(
     *, epic: Key | None = None, task_ids: list[UUID] | None = None, zone: Name = "UTC"
 ) -> list[BurnUp]:
-    """Return the tasks and those done at the end of each day, from the first day to today.
+    """Return all and completed tasks at the end of each day, from the first day to today.
 
     Those of an epic, these, or all.
 

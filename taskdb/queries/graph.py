@@ -11,7 +11,7 @@ __all__ = ["edges", "feature_edges", "feature_nodes", "features_of", "nodes", "s
 
 @query
 def size(*, epic: Key | None = None, task_ids: list[UUID] | None = None) -> int:
-    """Return how many tasks an epic has, there are among these, or in the whole plan."""
+    """Return the number of tasks of an epic, among these, or in the whole plan."""
     ...
 
 
@@ -19,7 +19,7 @@ def size(*, epic: Key | None = None, task_ids: list[UUID] | None = None) -> int:
 def nodes(
     *, epic: Key | None = None, task_ids: list[UUID] | None = None, limit: Limit = 1000
 ) -> list[DrawnTask]:
-    """Return the tasks of an epic, these, or all, each after what it waits for."""
+    """Return the tasks of an epic, these, or all, each after its blockers."""
     ...
 
 
@@ -27,7 +27,7 @@ def nodes(
 def edges(
     *, epic: Key | None = None, task_ids: list[UUID] | None = None, limit: Limit = 5000
 ) -> list[DrawnEdge]:
-    """Return what the tasks of an epic, these, or all, wait for; it may be of other epics."""
+    """Return the edges out of tasks of an epic, these, or all, also to blockers of other epics."""
     ...
 
 
@@ -39,11 +39,11 @@ def feature_nodes(*, epic: Key | None = None, limit: Limit = 1000) -> list[Drawn
 
 @query
 def feature_edges(*, epic: Key | None = None, limit: Limit = 5000) -> list[DrawnFeatureEdge]:
-    """Return which features wait for which others; `requires` and `blocks` edges only."""
+    """Return the edges between features; `requires` and `blocks` only."""
     ...
 
 
 @query
 def features_of(task_ids: list[UUID]) -> list[str]:
-    """Return the keys of the features of these tasks, in their order; without those of none."""
+    """Return the feature keys of these tasks, in their order; tasks without one are left out."""
     ...

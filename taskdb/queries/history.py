@@ -10,7 +10,7 @@ from taskdb.queries.fields import Key, Limit, Name
 
 @query
 def list_for_task(key: Key) -> list[HistoryEntry]:
-    """Return a task's history, the oldest first; what was imported comes before the rest."""
+    """Return a task's history, the oldest first; imported rows come before the rest."""
     ...
 
 
@@ -23,7 +23,7 @@ def list_by_agent(
     after_seq: int | None = None,
     limit: Limit = 50,
 ) -> list[HistoryEntry]:
-    """Return what an agent did, the newest first.
+    """Return the changes by an agent, the newest first.
 
     The next page begins after the last row of this one: give its `created_at`, `task_id` and `seq`.
     """

@@ -68,7 +68,7 @@ def adopt(
     worktree_path: Text | None = None,
     created_by: Name = "architect",
 ) -> CreatedTask:
-    """Make a task that exists a part of a specification; see `create`.
+    """Make an existing task a part of a specification; see `create`.
 
     Raises `NotFoundError` if one of the two does not exist.
     """

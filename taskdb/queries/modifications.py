@@ -19,7 +19,7 @@ def request(
     affected_files: list[str] = [],  # noqa: B006
     impact_analysis: Document | None = None,
 ) -> Modification:
-    """Ask for a change of a project as it is now.
+    """Request a change of a project as it is now.
 
     Raises `IntegrityError` if there is no such project.
     """
@@ -78,7 +78,7 @@ def reject(id: UUID) -> Modification:
 
 @query
 def fail(id: UUID, *, test_results: Document | None = None) -> Modification:
-    """Say that an approved modification could not be made; approve it to try again.
+    """Record that an approved modification could not be applied; approve it to try again.
 
     Raises `InvalidTransitionError` if it is not approved, `NotFoundError`.
     """

@@ -6,11 +6,11 @@ from taskdb.queries import query
 
 @query
 def list_plan() -> list[OutgoingTask]:
-    """Return every task with the keys of what it waits for, the oldest first."""
+    """Return every task with the keys of its blockers, the oldest first."""
     ...
 
 
 @query
 def count_beside() -> Beside:
-    """Return how many rows there are of what only the whole workspace's file holds."""
+    """Return the number of rows that only the whole workspace's file has."""
     ...

@@ -36,5 +36,5 @@ def resume(
 
 @query
 def list_pauses() -> list[Pause]:
-    """Return what is paused, the longest first."""
+    """Return the pauses, the longest first."""
     ...

@@ -38,7 +38,7 @@ def schedule(
     task_ids: list[UUID] | None = None,
     critical: bool = False,
 ) -> list[PlannedTask]:
-    """Return when each open task can begin and end, the earliest first.
+    """Return the earliest start and end of each open task, the earliest first.
 
     Of an epic, a feature, a workflow, of *task_ids*, or of the whole plan. The open tasks
     outside that they wait for are there too, without `in_scope`: they come first all the same.
@@ -82,13 +82,13 @@ def execution_waves(
     workflow_id: UUID | None = None,
     task_ids: list[UUID] | None = None,
 ) -> list[Wave]:
-    """Return what can run in parallel, wave by wave; its scope is `schedule`'s."""
+    """Return tasks that can run in parallel, wave by wave; its scope is `schedule`'s."""
     ...
 
 
 @query
 def unblocks(key: Key) -> int:
-    """Return how many open tasks wait for a task, directly or not; of a completed one, 0.
+    """Return the number of open tasks that wait for a task, directly or not; 0 if it is completed.
 
     Raises `NotFoundError` if there is no such task.
     """
@@ -103,5 +103,5 @@ def unblocks_of(keys: Keys) -> list[UnblockingTask]:
 
 @query
 def ready_by_unblocks(*, limit: Few = 20) -> list[UnblockingTask]:
-    """Return the *limit* first tasks that may be claimed, by how many open tasks wait for each."""
+    """Return the *limit* first claimable tasks, by the number of open tasks that wait for each."""
     ...

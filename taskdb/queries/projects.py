@@ -162,7 +162,7 @@ def environment(project_id: UUID) -> ProjectEnvironment:
 
 @query
 def set_environment(project_id: UUID, *, variables: dict[str, str]) -> UUID:
-    """Set all environment variables of a project. No error tells a value, or a name.
+    """Set all environment variables of a project. No error shows a value, or a name.
 
     Raises `NotFoundError` if there is no such project.
     """

@@ -18,19 +18,19 @@ __all__ = ["blocking_reasons", "durations", "reported", "transitions", "waits"]
 
 @query
 def reported(*, task_ids: list[UUID]) -> list[ReportedTask]:
-    """Return these tasks with their lives, each after what it waits for."""
+    """Return these tasks with their history, each after its blockers."""
     ...
 
 
 @query
 def waits(*, task_ids: list[UUID]) -> list[ReportedWait]:
-    """Return what these tasks wait for or waited for, in the order of `reported`."""
+    """Return the dependencies of these tasks, satisfied ones too, in the order of `reported`."""
     ...
 
 
 @query
 def blocking_reasons(*, task_ids: list[UUID]) -> list[ReportedReason]:
-    """Return why these tasks cannot be claimed, but for dependencies and work that goes on."""
+    """Return why these tasks cannot be claimed, but for dependencies and live claims."""
     ...
 
 

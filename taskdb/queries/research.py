@@ -33,7 +33,7 @@ def get(id: UUID) -> TechResearch:
 
 @query
 def set_options(id: UUID, *, researched_options: list[dict[str, Any]]) -> TechResearch:
-    """Keep the options that were found, in the place of those before.
+    """Keep the options found, replacing those before.
 
     Raises `ValidationError` for an option without a name, or if what is chosen is none of them;
     `NotFoundError` if there is no such research.
@@ -43,7 +43,7 @@ def set_options(id: UUID, *, researched_options: list[dict[str, Any]]) -> TechRe
 
 @query
 def choose(id: UUID, *, technology: Name, reasoning: Text | None = None) -> TechResearch:
-    """Choose one of the options by its name, and say why; again, if need be.
+    """Choose one of the options by its name, with the reason; a second call replaces the first.
 
     Raises `ValidationError` if there is no such option, `NotFoundError` if no such research.
     """

@@ -27,7 +27,7 @@ def chosen(
     agent_type: Name | None = None,
     label: str | None = None,
 ) -> list[UUID]:
-    """Return the tasks that all the filters given choose, in no order.
+    """Return the tasks that match all the given filters, in no order.
 
     Those of an epic, a feature, a workflow, an agent type, with a label, in one of *statuses*
     and among those *within*.
@@ -52,11 +52,11 @@ def ready_among(
     agent_type: Name | None = None,
     limit: Limit = 50,
 ) -> list[ReadyTask]:
-    """Return which of these tasks may be claimed now, as `tasks.list_ready` does for all."""
+    """Return the tasks among these that can be claimed now, as `tasks.list_ready` does for all."""
     ...
 
 
 @query
 def list_among(*, task_ids: list[UUID], limit: Limit = 50) -> list[ListedTask]:
-    """Return these tasks, what comes first in the work before what waits for it."""
+    """Return these tasks, each after its blockers."""
     ...

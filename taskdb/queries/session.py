@@ -7,11 +7,11 @@ __all__ = ["set_statement_timeout", "statement_timeout"]
 
 @query
 def statement_timeout() -> str:
-    """Return how long a statement may take, as PostgreSQL writes it; "0" is for ever."""
+    """Return the statement timeout, as PostgreSQL writes it; "0" is none."""
     ...
 
 
 @query
 def set_statement_timeout(value: str) -> str:
-    """Set how long a statement may take until this transaction ends; return it."""
+    """Set the statement timeout of this transaction; return it."""
     ...

@@ -70,7 +70,7 @@ def list_with_jobs(
 
 @query
 def start(id: UUID) -> TechSpecSession:
-    """Begin a session, go on with a paused one, or try a failed one again.
+    """Start a session, continue a paused one, or retry a failed one.
 
     Raises `ValidationError` if its design job is not completed, `InvalidTransitionError` if the
     session is in progress or completed already, `NotFoundError` if there is no such session.
@@ -86,7 +86,7 @@ def update_progress(
     current_stage: Name | None | Unset = UNSET,
     session_data: Document | None | Unset = UNSET,
 ) -> TechSpecSession:
-    """Say how far a session is, 0 to 100, and where; only what is given changes.
+    """Report a session's progress, 0 to 100, and its step; only the given columns change.
 
     *session_data* takes the place of what is there. Raises `ValidationError` for less than 100
     of a session that is completed, `NotFoundError`.
@@ -96,7 +96,7 @@ def update_progress(
 
 @query
 def pause(id: UUID) -> TechSpecSession:
-    """Let a session wait. Raises `InvalidTransitionError` unless it is in progress."""
+    """Pause a session. Raises `InvalidTransitionError` unless it is in progress."""
     ...
 
 
@@ -120,17 +120,17 @@ def delete(id: UUID) -> UUID:
 
 @query
 def figures(id: UUID) -> SessionFigures:
-    """Return what a session took and what came of it, or raise `NotFoundError`."""
+    """Return the duration, effort and results of a session, or raise `NotFoundError`."""
     ...
 
 
 @query
 def list_statistics() -> list[SessionStatistics]:
-    """Return how all sessions went, a row a status that any has."""
+    """Return statistics of all sessions, a row for each status that occurs."""
     ...
 
 
 @query
 def summary(*, since: datetime | None = None, until: datetime | None = None) -> SessionSummary:
-    """Return how the sessions went that were created from *since* on and before *until*."""
+    """Return statistics of the sessions created from *since* on and before *until*."""
     ...

@@ -278,7 +278,7 @@ def list_phases(key: Key) -> list[PhaseName]:
 
 @query
 def add_dependency(*, spec: Key, depends_on: Key, created_by: Name | None = None) -> UUID:
-    """Have a specification build on another; return its id. Once more changes nothing.
+    """Have a specification build on another; return its id. A second call changes nothing.
 
     Raises `CircularDependencyError` with the path of the cycle it would close,
     `NotFoundError` if one of the two does not exist.
@@ -294,13 +294,13 @@ def remove_dependency(*, spec: Key, depends_on: Key) -> UUID:
 
 @query
 def list_dependencies(key: Key) -> list[SpecSummary]:
-    """Return what a specification builds on, without contents."""
+    """Return the specifications that this one builds on, without contents."""
     ...
 
 
 @query
 def list_dependents(key: Key) -> list[SpecSummary]:
-    """Return what builds on a specification, without contents."""
+    """Return the specifications that build on this one, without contents."""
     ...
 
 
@@ -316,7 +316,7 @@ def find_specs(*, words: Words, limit: Limit = 50) -> list[SpecMatch]:
 
 @query
 def progress(key: Key) -> SpecProgress:
-    """Return how far a specification is, computed now, and its hours.
+    """Return the progress of a specification, computed now, and its hours.
 
     Raises `NotFoundError` if there is no such specification.
     """
@@ -325,5 +325,5 @@ def progress(key: Key) -> SpecProgress:
 
 @query
 def list_progress() -> list[SpecProgress]:
-    """Return how far every specification is."""
+    """Return the progress of every specification."""
     ...

@@ -31,7 +31,7 @@ def check_off(id: UUID, *, status: SubtaskStatus = SubtaskStatus.COMPLETED) -> S
 
 @query
 def reorder(*, task: Key, ids: list[UUID]) -> int:
-    """Put the lines of a task into the order of *ids*; return how many moved.
+    """Put the lines of a task into the order of *ids*; return the number that moved.
 
     Lines that the list leaves out stay behind it in their old order.
     """

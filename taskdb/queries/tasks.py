@@ -160,7 +160,7 @@ def transaction_time() -> datetime:
 
 @query
 def ids_by_key(*, keys: list[str]) -> list[TaskKey]:
-    """Return those of these keys that exist, with their ids."""
+    """Return the keys and ids of the tasks with these keys."""
     ...
 
 
@@ -337,7 +337,7 @@ def list_tasks(
 def list_ready(
     *, agent: Name | None = None, agent_type: Name | None = None, limit: Limit = 50
 ) -> list[ReadyTask]:
-    """Return what may be claimed now, in the order of the claim.
+    """Return the tasks that can be claimed now, in the order of the claim.
 
     With *agent*, without what is reserved for others; with *agent_type*, without what is
     for agents of other types.
@@ -347,7 +347,7 @@ def list_ready(
 
 @query
 def count_ready() -> int:
-    """Return how many tasks may be claimed now."""
+    """Return the number of tasks that can be claimed now."""
     ...
 
 
@@ -359,7 +359,7 @@ def list_blocked(*, limit: Limit = 50) -> list[BlockedTask]:
 
 @query
 def count_by_status() -> list[StatusCount]:
-    """Return how many tasks there are of each status that occurs."""
+    """Return the number of tasks of each status that occurs."""
     ...
 
 
@@ -426,7 +426,7 @@ def update_status(
 
 @query
 def delete(key: Key) -> UUID:
-    """Delete a task with all that is under it, and return its id.
+    """Delete a task with its child tasks, subtasks, files and history, and return its id.
 
     Its child tasks, subtasks, files, dependencies, claims and history go too; what waited
     for it no longer does. Raises `NotFoundError` if there is no such task.
@@ -454,13 +454,13 @@ def find_similar(*, title: Title, limit: Limit = 10) -> list[SimilarTask]:
 
 @query
 def execution_order(*, epic: Key, feature: Key | None = None) -> list[OrderedTask]:
-    """Return the open tasks of an epic, or of one feature of it, each after all it waits for."""
+    """Return the open tasks of an epic, or of one feature of it, each after its blockers."""
     ...
 
 
 @query
 def list_failed(*, limit: Limit = 50) -> list[FailedTask]:
-    """Return failed work, the latest first, with its last error."""
+    """Return failed tasks, the latest first, with the last error."""
     ...
 
 
@@ -468,7 +468,7 @@ def list_failed(*, limit: Limit = 50) -> list[FailedTask]:
 def requeue(
     *, keys: list[Key], agent: Name | None = None, note: AnyText | None = None
 ) -> list[ClaimEnd]:
-    """Hand failed work out again with all of its attempts; return what was requeued.
+    """Make failed tasks pending again, with all of their attempts; return them.
 
     Keys of tasks that have not failed are left alone.
     """

@@ -46,7 +46,7 @@ def search(
     tags: Wanted | None = None,
     limit: Limit = 50,
 ) -> list[TemplateSummary]:
-    """Return templates, the newest first, that have all of what is given."""
+    """Return templates, the newest first, that match all the given filters."""
     ...
 
 

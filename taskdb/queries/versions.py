@@ -10,17 +10,17 @@ __all__ = ["list_recorded", "logged_schemas", "searched_schemas"]
 
 @query
 def logged_schemas() -> list[str]:
-    """Return those of `shared` and the current schema that have a log."""
+    """Return `shared` and the current schema, if they have a log."""
     ...
 
 
 @query
 def searched_schemas() -> list[SearchedSchema]:
-    """Return the schemas that the search path names, in its order."""
+    """Return the schemas of the search path, in its order."""
     ...
 
 
 @query
 def list_recorded() -> list[RecordedMigration]:
-    """Return what the current schema and `shared` have."""
+    """Return the migrations of the current schema and of `shared`."""
     ...

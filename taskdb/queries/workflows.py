@@ -179,7 +179,7 @@ _COPIED = [name for name in NewStep.__slots__ if name not in ("needs", "position
 
 @query
 def clone(id: UUID, *, name: Title, created_by: Name | None = None) -> Workflow:
-    """Make a workflow like this one, with its steps and what they need; it is a draft.
+    """Copy a workflow, with its steps and their needs; the copy is a draft.
 
     Executions, tasks and external dependencies are not copied. Raises `NotFoundError` if there
     is no such workflow.
@@ -328,7 +328,7 @@ def remove_need(*, workflow_id: UUID, step: Key, needs: Key) -> UUID:
 
 @query
 def statistics(id: UUID) -> WorkflowStatistics:
-    """Return how the executions of a workflow went, of all that there are: exact, and as of now.
+    """Return statistics of all executions of a workflow: exact, and as of now.
 
     Raises `NotFoundError` if there is no such workflow.
     """

@@ -1,4 +1,4 @@
-"""Docstrings open with an imperative or a noun phrase."""
+"""Docstrings and comments open with an imperative or a noun phrase."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ FOLDERS = ("bench", "examples", "taskdb", "tests", "tools")
 CLAUSE = re.compile(
     r"\s*(How|If|That|What|When|Where|Whether|Which|Who|Whom|Whose|Why|Whatever|Whoever)\b"
 )
+# A comment may begin with a condition, since a sentence follows; but not with a fragment.
+FRAGMENT = re.compile(
+    r"\s*\(?(How|That|What|Whether|Which|Who|Whom|Whose|Why|Whatever|Whoever"
+    r"|Those|Of|Only what|And|But|Or|Nor)\b"
+)
+PARENTHESIS = re.compile(r"\([A-Z][^()]*[.]\)")
 
 
 def docstrings(source: str) -> Iterator[tuple[int, str]]:
@@ -30,6 +36,28 @@ def clauses(source: str) -> list[tuple[int, str]]:
     return [(line, text.strip().splitlines()[0]) for line, text in found if CLAUSE.match(text)]
 
 
+def sql_comments(source: str) -> Iterator[tuple[int, str]]:
+    """Yield the line and the text of each paragraph of comments in SQL."""
+    block, first = "", 0
+    for line, code in enumerate([*source.splitlines(), ""], 1):
+        comment = re.match(r"\s*--\s+(?!name:|plan:|if\b|end if\b)(.+)", code)
+        if comment is None:
+            if block:
+                yield first, block
+            block = ""
+        elif block:
+            block = f"{block} {comment[1]}"
+        else:
+            block, first = comment[1], line
+
+
+def fragments(comments: Iterator[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Return the comments that open with a clause, or have a sentence in parentheses."""
+    return [
+        (line, text) for line, text in comments if FRAGMENT.match(text) or PARENTHESIS.search(text)
+    ]
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_docstrings_open_with_no_clause(folder: str) -> None:
     paths = sorted((ROOT / folder).rglob("*.py"))
@@ -41,6 +69,18 @@ def test_docstrings_open_with_no_clause(folder: str) -> None:
     ]
     assert paths
     assert not wrong, "say what it is or does, not what/how/whether:\n" + "\n".join(wrong)
+
+
+def test_sql_comments_open_with_no_clause() -> None:
+    paths = sorted((ROOT / "sql").rglob("*.sql"))
+
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: {text}"
+        for path in paths
+        for line, text in fragments(sql_comments(path.read_text()))
+    ]
+    assert paths
+    assert not wrong, "a comment is a sentence or a noun phrase:\n" + "\n".join(wrong)
 
 
 def test_a_clause_is_found_in_any_docstring() -> None:
@@ -60,4 +100,25 @@ class Whole:
         (1, "What a module does."),
         (5, "Whether it is kept."),
         (7, "How it works."),
+    ]
+
+
+def test_a_fragment_is_found_in_any_paragraph_of_comments() -> None:
+    source = """\
+-- name: find
+-- What is found,
+-- and how.
+--
+-- A paragraph. (An afterthought.)
+-- plan: tasks_pkey
+select id  -- which one
+from tasks
+-- Of each task, one row; when there is one.
+where true;
+"""
+
+    assert fragments(sql_comments(source)) == [
+        (2, "What is found, and how."),
+        (5, "A paragraph. (An afterthought.)"),
+        (9, "Of each task, one row; when there is one."),
     ]

@@ -5,7 +5,7 @@
 vacuum (analyze);
 
 -- name: list_datasets
--- The databases that hold generated data for the check, and whether anybody is connected.
+-- The databases with generated data for the check, and whether anybody is connected.
 select
     pg_database.datname::text as name,
     exists(

@@ -1,15 +1,14 @@
--- What the demo asks of the database: who works on what, whether anything is left to do,
--- and at the end whether the rules held. The checks read what the triggers and the
--- claims wrote, and nothing that the agents say of themselves. Each returns what breaks
--- its rule: no row means that it holds.
+-- Queries of the demo: the agents at work, the work left, and at the end the rules. The checks read
+-- history and claims, as triggers and claims wrote them, never the agents' own reports. Each
+-- returns what breaks its rule: no row means that it holds.
 
 -- name: reserve_demo
--- Whether this session is now the one that runs a demo on this server; until it ends.
+-- Reserves the server's demo for this session, until it ends.
 select pg_try_advisory_lock(hashtextextended('taskdb demo', 0)) as reserved;
 
 -- name: work_is_left
--- Whether a task may be claimed now, or might be soon: a live claim may yet lapse, or
--- satisfy a dependency. Nothing else in this workspace changes by itself.
+-- True if a task can be claimed now, or might be soon: a live claim may yet lapse, or satisfy a
+-- dependency. Nothing else in this workspace changes by itself.
 --
 -- plan: whole tables: it stops at the first ready task of the demo's own small plan
 select
@@ -23,7 +22,7 @@ select
     ) as is_left;
 
 -- name: agents_at_work
--- What each agent has completed and what it works on, in the order of their names.
+-- The completed tasks and the current task of each agent, in the order of their names.
 --
 -- plan: task_history_by_agent
 -- plan: tasks_by_lease
@@ -42,8 +41,8 @@ left join tasks as task
 order by agent.name;
 
 -- name: claim_in_hand
--- The key of the task whose claim the agent holds, if it has told the server all it had
--- to say: between two statements, in the middle of its work.
+-- The key of the task whose claim the agent holds, if its session is idle: between two statements,
+-- in the middle of its work.
 --
 -- plan: tasks_by_lease
 select task.key
@@ -58,7 +57,7 @@ where
 limit 1;
 
 -- name: takeovers
--- Claims that lapsed, each with the claim that took its task over.
+-- Claims that lapsed, each with the next claim of its task.
 --
 -- plan: whole tables: the demo asks once, at its end, of its own small plan
 select
@@ -75,8 +74,8 @@ where lapsed.outcome = 'lapsed'
 order by next_claim.claimed_at;
 
 -- name: count_work
--- How many claims the agents made, how many tasks they completed, and how many
--- dependencies these have.
+-- The number of claims of the agents, of tasks that they completed, and of the dependencies of
+-- these.
 --
 -- plan: task_history_by_agent
 -- plan: task_dependencies_pkey
@@ -93,8 +92,8 @@ from task_claims as claim
 where claim.agent = any(:agents);
 
 -- name: started_too_early
--- Tasks that were started with an open dependency: at that moment the blocker's
--- newest history row was not one that satisfies the edge.
+-- Tasks that were started with an open dependency: at that moment the blocker's newest history row
+-- was not one that satisfies the edge.
 --
 -- plan: whole tables: the demo asks once, at its end, of its own small plan
 select
@@ -123,8 +122,8 @@ where
 order by task.key, blocker.key;
 
 -- name: not_completed_once
--- Tasks whose completion the agents report otherwise than once, or that history and
--- claims count differently.
+-- Tasks that the agents did not report as completed exactly once, or that history and claims count
+-- differently.
 --
 -- plan: whole tables: the demo asks once, at its end, of its own small plan
 with work as (
@@ -190,7 +189,7 @@ where earlier.ended_at is null or later.claimed_at < earlier.ended_at
 order by task.key;
 
 -- name: left_open
--- What stays open, each task with the reasons why it can't be claimed.
+-- The tasks that stay open, each with the reasons why it can't be claimed.
 --
 -- plan: whole tables: the demo asks once, at its end, of its own small plan
 select

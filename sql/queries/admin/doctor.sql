@@ -1,15 +1,13 @@
--- What must always hold, as queries that return what doesn't: no row means that it holds.
--- The numbers are those of DESIGN, section 6. Each looks at the whole workspace in one
--- statement, and so in one snapshot: it may run while everybody works.
+-- Rules that must always hold, as queries that return what breaks them: no row means that it holds.
+-- Each reads the whole workspace in one statement, and so in one snapshot: it can run during work.
 --
--- They run with nested loops off and without a limit of time: right after a load that nobody
--- has analyzed yet, PostgreSQL can't know how large things are, and a nested loop over two
--- large ones takes minutes. Hashing takes seconds for a million tasks, whatever the statistics
--- say. Where there is no other way than a loop its cost counts as huge, which would have each
--- query compiled first: so that is off as well.
+-- They run with nested loops off and without a statement timeout: after a load without ANALYZE,
+-- PostgreSQL can't know how large tables are, and a nested loop over two large ones takes minutes.
+-- Hashing takes seconds for a million tasks, whatever the statistics. Where a nested loop is the
+-- only way its cost counts as huge, which would compile each query first: so JIT is off as well.
 
 -- name: plan_settings
--- How the caller's transaction plans, and how long a statement may take in it.
+-- The planner settings of the caller's transaction, and its statement timeout.
 select
     current_setting('enable_nestloop') as enable_nestloop,
     current_setting('jit') as jit,
@@ -24,8 +22,8 @@ select
         as statement_timeout;  -- the new value
 
 -- name: wrong_ranks
--- 1. A blocker's rank is below that of each task that waits for it. While that holds, the
--- graph has no cycle; where it doesn't, there may be one.
+-- 1. A blocker's rank is below that of each of its dependents. While that holds, the graph has no
+-- cycle; where it doesn't, there may be one.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -46,9 +44,9 @@ where
 order by waiting.key, blocker.key;
 
 -- name: edges_around
--- The requires and blocks edges behind those that wrong_ranks found, which lead from the tasks
--- :waiting to :awaited. Every cycle is among them: on its way around some edge goes to a rank
--- that is not lower, and no task on it ranks below the lowest that waits so.
+-- The requires and blocks edges behind those of wrong_ranks, which lead from the tasks :waiting to
+-- :awaited. Every cycle is among them: on its way around some edge goes to a rank that is not
+-- lower, and no task on it ranks below the lowest of :waiting.
 --
 -- plan: tasks_pkey
 -- plan: task_dependencies_pkey
@@ -72,8 +70,8 @@ inner join tasks as blocker on blocker.id = edge.depends_on_id
 order by waiting.key, blocker.key;
 
 -- name: tasks_below_no_root
--- 1. Whoever goes from parent to parent comes to a task without one. The tasks from which
--- that leads nowhere are in a cycle, or below one.
+-- 1. Every chain of parents ends at a task without one. The tasks returned are in a cycle, or below
+-- one.
 --
 -- plan: whole tables: an invariant is one of every row
 with recursive rooted as (
@@ -143,9 +141,9 @@ where task.open_dependencies <> coalesce(open_edges.edge_count, 0)
 order by task.key;
 
 -- name: wrong_priority
--- 6. A task is as urgent as its own priority, or as the most urgent task that waits for it and
--- is active. As the graph has no cycle, what holds for each task and those next to it is
--- what recomputation of the whole plan would give.
+-- 6. A task's effective priority is its own, or that of its most urgent active dependent. As the
+-- graph has no cycle, what holds for each task and its neighbours is what recomputation of the
+-- whole plan would give.
 -- plan: whole tables: an invariant is one of every row
 with demand as (
     select
@@ -173,8 +171,8 @@ where task.effective_priority <> least(task.priority::int, demand.priority)
 order by task.key;
 
 -- name: wrong_blocks
--- 2. A pending task has neither an open dependency nor a reason, a blocked one has one or
--- the other, and no other status has a reason.
+-- 2. A pending task has neither an open dependency nor a reason, a blocked one has one or the
+-- other, and no other status has a reason.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -200,7 +198,7 @@ where
 order by task.key;
 
 -- name: wrong_attempts
--- 2. A task that waits for work has an attempt left.
+-- 2. An open task has an attempt left.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -217,8 +215,8 @@ where
 order by task.key;
 
 -- name: wrong_moments
--- 2. blocked_at is there exactly while a task is blocked, completed_at from its completion on
--- until it reopens, and started_at once it was in progress.
+-- 2. blocked_at is set exactly while a task is blocked, completed_at from its completion on until
+-- it reopens, and started_at once it was in progress.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -247,8 +245,8 @@ where moment.is_there <> moment.is_due
 order by task.key, moment.name;
 
 -- name: wrong_claims
--- 3. Only a task in progress is claimed, with an agent, a token and a lease. What belongs to a
--- claim is null where there is none.
+-- 3. Only a task in progress is claimed, with an agent, a token and a lease. Without a claim these
+-- columns are null.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -293,7 +291,7 @@ where
 order by task.key;
 
 -- name: endless_leases
--- 3. A lease ends some day: no claiming call gives one of more than a year.
+-- 3. No lease is endless: no claiming call gives one of more than a year.
 --
 -- plan: tasks_by_lease
 select
@@ -380,8 +378,8 @@ order by subject, found;
 
 -- name: wrong_tokens
 -- 3. Each claim of a task has a higher token than the one before it, and claim_token is not below
--- that of the newest. (Of a task without a live claim it is
--- above where the workspace was restored from a file.)
+-- the newest token. It is above it where the workspace was restored from a file and no claim is
+-- live.
 --
 -- plan: whole tables: an invariant is one of every row
 with beginning as (
@@ -426,9 +424,9 @@ where
 order by subject, found;
 
 -- name: wrong_completions
--- 3. A claim that ended as completed completed its task. (That it did so once, wrong_claim_records
--- says; and that nobody had the task afterwards unless it was reopened, broken_history and
--- wrong_moves do.)
+-- 3. A claim that ended as completed completed its task. wrong_claim_records covers that it did so
+-- once; broken_history and wrong_moves cover that nobody had the task afterwards unless it
+-- reopened.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -504,9 +502,9 @@ where
 order by task.key, entry.seq;
 
 -- name: wrong_moves
--- 4. Each transition is an allowed one as of today, or was forced, or imported, or follows by
--- itself. A transition to pending or to blocked ends in the one that the dependencies demand;
--- a task without an attempt left fails.
+-- 4. Each transition is one that is allowed today, or was forced, imported or automatic. A
+-- transition to pending or to blocked ends in the one that the dependencies demand; a task without
+-- an attempt left fails.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -548,8 +546,8 @@ where
 order by task.key, entry.seq;
 
 -- name: wrong_progress
--- 6. A feature's cached progress_pct is that of the counts it was computed from. (It may be
--- older than the latest completion: update_progress refreshes it.)
+-- 6. A feature's cached progress_pct follows from the counts it was computed from. It may be older
+-- than the latest completion: update_progress refreshes it.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -575,7 +573,7 @@ where
 order by feature.key;
 
 -- name: wrong_text
--- 6. What search looks at is the text of the tasks.
+-- 6. task_search has the current text of the tasks.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -596,7 +594,7 @@ where
 order by task.key;
 
 -- name: missing_details
--- 6. Every task has its row of task_details. (It cannot have two, and no row is of no task.)
+-- 6. Every task has its row of task_details. Keys rule out a second one, and a row without a task.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -611,7 +609,7 @@ where details.task_id is null
 order by task.key;
 
 -- name: wrong_copies
--- 6. What task_details copies from tasks, for its indexes, is the same there.
+-- 6. The columns that task_details copies from tasks, for its indexes, are the same there.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -633,9 +631,9 @@ where copied.value is distinct from copied.original
 order by task.key, copied.name;
 
 -- name: wrong_derived
--- 6. The columns that triggers derive for the indexes of the claim agree with those that they
--- follow from. (What once had files or dependents may go on saying so; and of what is finished
--- nobody asks whether claiming is paused.)
+-- 6. The columns that triggers derive for the indexes of the claim agree with their sources. A task
+-- that once had files or dependents may keep the mark; and is_paused of finished tasks does not
+-- matter.
 --
 -- plan: whole tables: an invariant is one of every row
 with awaited as (
@@ -740,7 +738,7 @@ select
     null::uuid as id
 from pg_trigger as trigger
 inner join hot on hot.oid = trigger.tgrelid
--- (Of deletions, which are rare, a condition costs nobody else anything.)
+-- Deletions are rare, so a condition on them is no cost.
 where trigger.tgqual is not null and trigger.tgtype & 20 <> 0
 union all
 select
@@ -765,8 +763,8 @@ where generated.attgenerated <> '' and not generated.attisdropped
 order by subject;
 
 -- name: overdue
--- What time has passed by for more than :patience, and no claim has found: nobody asks for this
--- kind of work. The next claiming call deals with it; see pass_time.
+-- The tasks overdue for more than :patience, which no claim has found: no agent takes this kind of
+-- work. The next claiming call handles them; see pass_time.
 --
 -- plan: tasks_by_lease
 -- plan: tasks_by_schedule
@@ -791,7 +789,7 @@ where
 order by since, key;
 
 -- name: wrong_readiness
--- 7. A task is in ready_tasks exactly if task_blocking_reasons has no reason why not.
+-- 7. A task is in ready_tasks exactly if task_blocking_reasons has no row of it.
 --
 -- plan: whole tables: an invariant is one of every row
 with ready as (
@@ -824,7 +822,7 @@ where (ready.id is null) = (obstructed.task_id is null)
 order by task.key;
 
 -- name: wrong_health
--- 6. What is required outside and unhealthy is counted at its task or its workflow.
+-- 6. unhealthy_dependencies counts the required external dependencies that are unhealthy.
 --
 -- plan: whole tables: an invariant is one of every row
 with unhealthy as (
@@ -874,7 +872,7 @@ where task.workflow_is_healthy <> coalesce(workflow.is_healthy, true)
 order by task.key;
 
 -- name: step_cycles
--- 1. The steps of a workflow don't need each other in a circle.
+-- 1. The needs of a workflow's steps have no cycle.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -895,7 +893,7 @@ where cycle.path is not null
 order by cycle.name, cycle.id;
 
 -- name: left_steps
--- An execution that has ended has left no step open, and neither is one begun before its needs.
+-- An execution that has ended has no open step, and no step begins before its needs are done.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -924,8 +922,8 @@ where
 order by subject, found;
 
 -- name: wrong_files
--- 10. Each file of an implementation task in progress is held by it, and nothing else is held.
--- As a file has one holder, no two such tasks share one.
+-- 10. Each file of an implementation task in progress is locked by it, and no other file. As a lock
+-- has one holder, no two such tasks share a file.
 --
 -- plan: whole tables: an invariant is one of every row
 with wanted as (
@@ -973,7 +971,7 @@ where wanted.path is null
 order by subject, found;
 
 -- name: spec_edges
--- 1. The dependencies between specifications, among which there must be no cycle. They are few.
+-- 1. The dependencies between specifications, which must have no cycle. They are few.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -986,7 +984,7 @@ inner join technical_specs as blocker on blocker.id = edge.depends_on_id
 order by spec.key, blocker.key;
 
 -- name: wrong_phases
--- 6. The phases beside a specification are those of its structure.
+-- 6. The rows of spec_phases are those of the specification's structure.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -1014,7 +1012,7 @@ where
 order by spec.key;
 
 -- name: wrong_spec_text
--- 6. What search looks at is the text of the specifications.
+-- 6. spec_search has the current text of the specifications.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -1033,7 +1031,7 @@ where
 order by spec.key;
 
 -- name: lock_tasks
--- Locks tasks in the order in which everybody does; returns those that are still there.
+-- Locks tasks in the order that all transactions keep; returns those that still exist.
 --
 -- plan: tasks_pkey
 select task.id
@@ -1058,8 +1056,8 @@ where
 returning edge.task_id;
 
 -- name: repair_counts
--- Counts the open dependencies of these tasks, locked by lock_tasks, again. The triggers give them
--- the status that this implies; a pending task that has a reason is blocked by it.
+-- Recounts the open dependencies of these tasks, locked by lock_tasks. The triggers give them the
+-- status that follows; a pending task that has a reason is blocked by it.
 --
 -- plan: tasks_pkey
 -- plan: task_dependencies_pkey
@@ -1100,8 +1098,7 @@ returning
     || coalesce(' and the reason "' || task.blocked_reason || '"', '') as new_value;
 
 -- name: repair_details
--- Makes the missing rows of task_details of these tasks, locked by lock_tasks. What people wrote
--- there is lost.
+-- Adds the missing rows of task_details of these tasks, locked by lock_tasks. Their text is lost.
 --
 -- plan: tasks_pkey
 insert into task_details (task_id, priority, agent_type, assigned_agent, created_at, updated_at)
@@ -1129,7 +1126,7 @@ on conflict (task_id) do nothing
 returning task_id;
 
 -- name: repair_copies
--- Copies again what task_details has from tasks, for these tasks, locked by lock_tasks.
+-- Copies the columns of task_details from tasks again, for these tasks, locked by lock_tasks.
 --
 -- plan: tasks_pkey
 update task_details as details
@@ -1143,7 +1140,7 @@ where task.id = any(:ids) and details.task_id = task.id
 returning details.task_id;
 
 -- name: repair_derived
--- Derives again what the triggers derive, for these tasks, locked by lock_tasks. It counts as an
+-- Derives the columns for the claim again, for these tasks, locked by lock_tasks. It counts as an
 -- edit of them.
 --
 -- plan: tasks_pkey
@@ -1163,7 +1160,7 @@ set
     place = coalesce(task.execution_order, 2147483647),
     is_due = task.scheduled_at is null or task.scheduled_at <= now(),
     is_paused = paused.is_paused,
-    -- (Of an open task its trigger says that.)
+    -- Its trigger derives that of an open task.
     is_ready = false,
     has_files = task.has_files or exists (
         select from implementation_tasks as work
@@ -1188,7 +1185,7 @@ order by workflow.id
 for update;
 
 -- name: repair_workflow_health
--- Counts what is unhealthy at these workflows, locked by lock_workflows, again; tasks follow.
+-- Recounts the unhealthy dependencies of these workflows, locked by lock_workflows; tasks follow.
 --
 -- plan: workflows_pkey, workflows_health_once
 with recount as (
@@ -1219,8 +1216,8 @@ returning
     'unhealthy_dependencies ' || workflow.unhealthy_dependencies as new_value;
 
 -- name: repair_health
--- Counts what is unhealthy at these tasks, locked by lock_tasks, again; those of no workflow are
--- set to none.
+-- Recounts the unhealthy dependencies of these tasks, locked by lock_tasks; those without a
+-- workflow get a healthy one's values.
 --
 -- plan: tasks_pkey
 with recount as (
@@ -1257,7 +1254,7 @@ returning
     || case when task.workflow_is_healthy then 'healthy' else 'unhealthy' end as new_value;
 
 -- name: ranks_below
--- The ranks of these tasks and of all that they wait for, directly or not.
+-- The ranks of these tasks and of all their blockers, direct or indirect.
 --
 -- plan: tasks_pkey
 select
@@ -1284,7 +1281,7 @@ order by task.id
 for no key update;
 
 -- name: inherit_priorities
--- Makes every task as urgent as its priority, and as what waits for it.
+-- Raises every task to its own priority and that of its active dependents.
 -- plan: whole tables: every task may have inherited a wrong priority
 with late as (
     select
@@ -1316,8 +1313,7 @@ select count(inherit_priority(given.ids, given.priorities))
 from given;
 
 -- name: revoke_priorities
--- Takes from these tasks, and from what they wait for, the inherited priority that nothing
--- justifies.
+-- Revokes inherited priority that nothing justifies, from these tasks and all their blockers.
 select count(revoke_priority(:ids));
 
 -- name: repair_progress

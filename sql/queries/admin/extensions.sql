@@ -1,7 +1,7 @@
--- Extensions that a database may have beside those it must.
+-- Optional extensions of a database.
 
 -- name: schema_of
--- Where the objects of this extension are.
+-- The schema of an extension's objects.
 select pg_namespace.nspname::text as name
 from pg_extension
 inner join pg_namespace on pg_extension.extnamespace = pg_namespace.oid

@@ -1,4 +1,4 @@
--- Which locks a migration takes, for `taskdb check`.
+-- Locks of a migration, for `taskdb check`.
 
 -- name: list_relations
 -- The tables, views and sequences of some schemas, but for the migration runner's own.

@@ -2,8 +2,7 @@
 -- first in search_path.
 
 -- name: set_path
--- The session's search path, in order, written as `set search_path` writes it; of no
--- schemas it is empty.
+-- The session's search path, in order, as `set search_path` takes it; without schemas it is empty.
 select
     coalesce(
         set_config(
@@ -52,7 +51,7 @@ where
 order by relation.relname;
 
 -- name: list_applied
--- The migrations that this schema has, in their order.
+-- The migrations applied to this schema, in their order.
 select
     migration_id as id,
     applied_at,
@@ -64,7 +63,7 @@ from _taskdb_migration
 order by migration_id;
 
 -- name: list_disagreements
--- Migrations that yoyo's own table and ours do not both have: another tool was here.
+-- Migrations that are only in yoyo's own table or only in ours: another tool was here.
 select coalesce(ours.migration_id, theirs.migration_id, '') as id
 from _taskdb_migration as ours
 full join _yoyo_migration as theirs on theirs.migration_id = ours.migration_id
@@ -72,7 +71,7 @@ where ours.migration_id is null or theirs.migration_id is null
 order by id;
 
 -- name: list_log
--- All that was done to this schema, oldest first.
+-- The log of this schema, oldest first.
 select
     coalesce(migration_id, '') as id,
     coalesce(operation, '') as operation,

@@ -1,4 +1,4 @@
--- What docs/schema.md shows, read from the catalogue.
+-- The content of docs/schema.md, read from the catalogue.
 
 -- name: columns
 -- The columns of the tables and views of these schemas; the logs of migrations, whose names
@@ -34,8 +34,8 @@ order by
     attribute.attnum;
 
 -- name: foreign_keys
--- The foreign keys of these schemas. An optional one may be null; a single one names a row
--- that no other row of its table names.
+-- The foreign keys of these schemas. An optional one may be null; a single one refers to a row that
+-- no other row of its table refers to.
 select
     pg_constraint.conrelid::regclass::text as table_name,
     pg_constraint.confrelid::regclass::text as target_name,
@@ -93,7 +93,7 @@ where
 order by pg_type.typname collate "C";
 
 -- name: transitions
--- The allowed changes of status, by the table that they are of.
+-- The allowed changes of status, by their table.
 select
     transition.table_name,
     transition.old_status,

@@ -1,7 +1,7 @@
--- Batched deletion of old rows: `taskdb prune`. A batch takes the oldest rows that nobody else has
--- locked, by an index, and then goes to each. (By an array: for a join the planner may assume that
--- the rows are most of the table, and read it whole.) Claims and history are never among them: a
--- token must not be given twice, and history is what happened.
+-- Batched deletion of old rows: `taskdb prune`. A batch takes the oldest rows not locked by other
+-- sessions, by an index, and then fetches each, from an array: for a join the planner may assume
+-- that the rows are most of the table, and read it whole. Claims and history are never deleted: a
+-- token must not be given twice.
 
 -- name: cutoff
 -- now() minus :older_than, by the server's clock.

@@ -1,11 +1,11 @@
--- What a schema is made of, as the catalogue has it: one row for each aspect of each
--- object. Two schemas are alike if these rows are, in whatever order their objects were
--- made. The reader sets search_path to nothing first, so that every name is written out.
+-- The parts of a schema, as the catalogue has them: one row for each aspect of each object. Two
+-- schemas are alike if these rows are, in whatever order their objects were created. The reader
+-- sets search_path to nothing first, so that every name is qualified.
 --
--- Left out: the migration runner's own tables, and what belongs to an extension.
+-- Left out: the migration runner's own tables, and objects of an extension.
 
 -- name: schema_aspects
--- The schema itself, and what it grants on objects to come.
+-- The schema itself, and its default privileges.
 select
     'schema' as kind,
     namespace.nspname as name,

@@ -1,8 +1,8 @@
--- Databases that checks make for themselves.
+-- Databases that checks create for themselves.
 
 -- name: leftovers
--- Scratch databases of this role whose maker is gone. A name is the prefix, the server
--- process of the maker, and something random.
+-- Scratch databases of this role whose creator is gone. A name is the prefix, the creator's server
+-- process, and random characters.
 select pg_database.datname
 from pg_database
 where

@@ -1,15 +1,15 @@
--- A large made-up plan, for plans of queries, measurements and trying things out: one statement
--- a table, run in this order, so that a new table gets a statement of its own at the end.
+-- A large generated plan, for plans of queries, measurements and trying things out: one statement a
+-- table, run in this order, so that a new table gets a statement of its own at the end.
 --
--- Everything follows from :seed, :tasks (how many there shall be) and a row's number: the dice
--- are hashes of the two, so the same seed makes the same plan, its moments counted back from
--- now. Skew is as in real plans: a die d, evenly between 0 and 1, is bent by power(d, 3), and
--- of n words the one at power(n, d) is as frequent as Zipf says. The id of a task is made of its
--- number and rises with it, as uuidv7's do. The triggers do the rest, as they do for everybody:
--- history of creation, words for search, open dependencies and what follows from them.
+-- Everything follows from :seed, :tasks (the number of tasks) and a row's number: random numbers
+-- are hashes of the two, so the same seed gives the same plan, its moments counted back from now.
+-- Skew is as in real plans: a number d, evenly between 0 and 1, is bent by power(d, 3), and of n
+-- words the one at power(n, d) is as frequent as Zipf's law says. The id of a task is made of its
+-- number and rises with it, as uuidv7's do. The triggers do the rest, as they always do: history of
+-- creation, words for search, open dependencies and what follows from them.
 
 -- name: is_empty
--- Whether the workspace has no task yet.
+-- True if the workspace has no task yet.
 --
 -- plan: whole tables: it stops at the first row
 select not exists (select from tasks) as is_empty;
@@ -328,7 +328,7 @@ from parents
 where mod(parents.number, 3) <> 0;
 
 -- name: add_modifications
--- Five wishes a project.
+-- Five modifications a project.
 --
 -- plan: whole tables: it makes something for every one
 insert into modifications (
@@ -358,7 +358,7 @@ from parents
 cross join generate_series(1, 5) as wish (number);
 
 -- name: decide_modifications
--- Of each project's five one waits, one is rejected, and three shall be made.
+-- One of each project's five modifications waits, one is rejected, and three are approved.
 --
 -- plan: whole tables: it decides upon every one
 update modifications as modification
@@ -370,7 +370,7 @@ set
 where right(modification.affected_files[2], 4) <> '1.py';
 
 -- name: end_modifications
--- Of the three one is made, another can't be.
+-- One of the three approved modifications is applied, another fails.
 --
 -- plan: whole tables: it decides upon every one
 update modifications as modification
@@ -460,7 +460,7 @@ from (
 on conflict (id) do nothing;
 
 -- name: add_design_outputs
--- What the completed ones made.
+-- The documents of the completed ones.
 --
 -- plan: whole tables: it makes something for every one
 insert into design_outputs (id, design_job_id, output_type, content)
@@ -660,7 +660,7 @@ cross join lateral generate_series(1, 1 + floor(3 * power(parts.die, 2))::int) a
 order by parts.id, draft.number;
 
 -- name: add_agent_errors
--- Up to four errors in every third session; three in four were got over.
+-- Up to four errors in every third session; agents recovered from three in four.
 --
 -- plan: whole tables: it makes something for every one
 insert into agent_error_logs (
@@ -696,9 +696,9 @@ from (
 cross join lateral generate_series(1, 1 + floor(4 * power(parts.die, 2))::int) as slip (number);
 
 -- name: add_tasks
--- The tasks, the oldest first. Most are finished; of the newest seventh most are open. What is in
--- progress is claimed: a little of it since a moment ago (of some the lease has run out), the rest
--- since long ago, for complete_claims.
+-- The tasks, the oldest first. Most are finished; of the newest seventh most are open. Those in
+-- progress are claimed: a few since a moment ago (the lease of some is over), the rest since long
+-- ago, for complete_claims.
 --
 -- plan: whole tables: features and executions are dealt out to the tasks
 with feature_list as (
@@ -861,7 +861,7 @@ made as (
         settled.started_at + interval '55 minutes' as lease_expires_at,
         settled.created_at
     from settled
-    -- (A row's own number in the condition, so that no two rows share their words.)
+    -- A row's own number in the condition, so that no two rows share their words.
     cross join lateral (
         select
             string_agg(word.spelling, ' ') filter (where word.place <= 4) as title,
@@ -994,8 +994,8 @@ from made
 order by made.number;
 
 -- name: end_attempts
--- Of what is held since long ago a quarter was given back, or failed, lapsed or was taken away, and
--- some of it waits for review.
+-- A quarter of the claims held since long ago was released, failed, lapsed or revoked, and some of
+-- the tasks wait for review.
 --
 -- plan: whole tables: it goes through all that is in progress
 with attempt as (
@@ -1021,7 +1021,7 @@ from attempt
 where attempt.die < 0.25 and task.id = attempt.id;
 
 -- name: claim_again
--- Most of what came back is claimed by others, who complete it.
+-- Most of these tasks are claimed by other agents, who complete them.
 --
 -- plan: whole tables: it goes through all that is pending
 with attempt as (
@@ -1042,7 +1042,7 @@ from attempt
 where attempt.die < 0.8 and task.id = attempt.id;
 
 -- name: complete_claims
--- What is held since long ago, or for the second time, is completed by its holder.
+-- Claims held since long ago, and second claims, are completed by their holders.
 --
 -- plan: whole tables: it goes through all that is in progress
 update tasks as task
@@ -1056,8 +1056,8 @@ where
     and (task.started_at < now() - interval '1 day' or task.claim_token > 1);
 
 -- name: add_dependencies
--- About two a task, on earlier ones close by, and now and then on a hub that thousands wait
--- for. What is finished waits in earnest only for what is finished as well.
+-- About two a task, on earlier ones close by, and now and then on a hub with thousands of
+-- dependents. A finished task has blocking edges only to finished ones.
 --
 -- plan: whole tables: it makes something for every one
 insert into task_dependencies (task_id, depends_on_id, dependency_type, created_by)
@@ -1108,7 +1108,7 @@ order by pairs.id
 on conflict (task_id, depends_on_id) do nothing;
 
 -- name: add_history
--- How finished tasks came to be so, as another tracker would have kept it. Some were reopened.
+-- The history of finished tasks, as another tracker would have kept it. Some were reopened.
 --
 -- plan: whole tables: it makes something for every one
 insert into task_history (
@@ -1192,8 +1192,8 @@ cross join lateral generate_series(1, 1 + floor(2 * listed.die * 12)::int) as fi
 where listed.die < 0.083;
 
 -- name: add_externals
--- For each fiftieth task something outside; of what is open, one in ten is unhealthy. And for
--- each hundredth workflow something that is well.
+-- An external dependency for each fiftieth task; one in ten of the open tasks' is unhealthy. And a
+-- healthy one for each hundredth workflow.
 --
 -- plan: whole tables: it makes something for every one
 insert into external_dependencies (
@@ -1264,7 +1264,7 @@ select
 from generate_series(1, greatest(20, :tasks::integer / 80)) as numbers (number);
 
 -- name: add_spec_dependencies
--- Of each ten specifications each builds on the one before it, and every other on two.
+-- In each group of ten specifications each builds on the one before it, and every other on two.
 --
 -- plan: whole tables: it makes something for every one
 insert into spec_dependencies (spec_id, depends_on_id)
@@ -1287,8 +1287,8 @@ from pairs
 order by spec_id, depends_on_id;
 
 -- name: add_implementation_tasks
--- Each twentieth task is part of a specification, with two files of its own; what is completed
--- has a commit, and half of that is merged.
+-- Each twentieth task is part of a specification, with two files of its own; a completed one has a
+-- commit, and half of those are merged.
 --
 -- plan: whole tables: it makes something for every one
 insert into implementation_tasks (
@@ -1339,8 +1339,8 @@ inner join known on known.spec_number = 1 + mod(parts.number / 20, known.spec_co
 order by parts.id;
 
 -- name: analyze
--- Let the planner know what is there now. (The tables by name: of all tables, PostgreSQL's own that
--- all databases share would be locked until the transaction ends.)
+-- Analyzes the tables by name: for all tables, PostgreSQL's own that all databases share would be
+-- locked until the transaction ends.
 analyze
     epics,
     features,

@@ -1,7 +1,7 @@
--- Which schemas are workspaces, and what a role may do there.
+-- Schemas that are workspaces, and the privileges of roles in them.
 
 -- name: list_workspaces
--- Schemas that taskdb made as workspaces, or that its migrations have begun to fill.
+-- Schemas that taskdb created as workspaces, or that its migrations have begun to fill.
 select namespace.nspname
 from pg_namespace as namespace
 where
@@ -26,7 +26,7 @@ select exists(select 1 from pg_namespace where nspname = :name);
 select exists(select 1 from pg_roles where rolname = :name);
 
 -- name: may_grant_on
--- Whether the current role may hand out rights on the schema: it owns it, or may hand them on.
+-- True if the current role may grant rights on the schema: it owns it, or has the grant option.
 select
     coalesce(
         pg_has_role(nspowner, 'usage')
@@ -44,13 +44,13 @@ select current_setting('search_path');
 select set_config('search_path', :path, false);
 
 -- name: has_usage
--- Whether a role may use a schema.
+-- True if a role may use a schema.
 select coalesce(has_schema_privilege(:role::name, nspname, 'usage'), false)
 from pg_namespace
 where nspname = :name;
 
 -- name: list_roles
--- Who was granted what in a workspace, by kind: an owner owns it, an app makes tasks, a worker
+-- The roles with privileges in a workspace, by kind: an owner owns it, an app makes tasks, a worker
 -- claims them, a reader reads them. A grant that fits none, made by hand, is other.
 select
     granted.role,
@@ -84,7 +84,7 @@ order by
     granted.role;
 
 -- name: objects_of
--- What is in a schema, as `alter ... owner to` names it; without what is a part of something else.
+-- The objects of a schema, as `alter ... owner to` names them; without parts of other objects.
 select
     case class.relkind when 'S' then 'sequence' when 'v' then 'view' else 'table' end as kind,
     format('%I.%I', namespace.nspname, class.relname) as name
@@ -123,8 +123,8 @@ from pg_namespace as namespace
 where namespace.nspname = :name;
 
 -- name: list_acl
--- Every privilege in a workspace and in shared, by object, column and role: those that an object's
--- owner has by owning it are not listed. The role public is everybody.
+-- Every privilege in a workspace and in shared, by object, column and role, but for an owner's
+-- privileges on its own objects. The role public is everybody.
 select
     namespace.nspname::text as schema,
     case class.relkind when 'S' then 'sequence' when 'v' then 'view' else 'table' end as kind,

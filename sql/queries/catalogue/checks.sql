@@ -1,9 +1,9 @@
--- What `taskdb check` asks of PostgreSQL's catalogue. Nothing here reads a table of the user's.
+-- Catalogue queries of `taskdb check`. None reads a user's table.
 
 -- name: print_rewritten_trees
--- Until the transaction ends, every statement that is parsed sends back its analysed tree,
--- views expanded, as a notice: debug output at level LOG, which clients don't get otherwise.
--- Whoever may keeps it out of the server's log.
+-- Until the transaction ends, every statement that is parsed sends back its analysed tree, views
+-- expanded, as a notice: debug output at level LOG, which clients don't get otherwise. A role with
+-- the privilege keeps it out of the server's log.
 select
     concat_ws(
         ' ',
@@ -17,7 +17,7 @@ select
     ) as settings;
 
 -- name: plan_generically
--- Until the transaction ends, statements are planned without regard to arguments, and none writes.
+-- Until the transaction ends, statements are planned without their arguments, and none writes.
 select
     concat_ws(
         ' ',
@@ -26,7 +26,7 @@ select
     ) as settings;
 
 -- name: functions
--- What is known of functions. One is built in if it came with initdb.
+-- Facts about functions. One is built in if it came with initdb.
 select
     pg_proc.oid::bigint as oid,
     pg_proc.proname::text as name,
@@ -53,10 +53,10 @@ where pg_proc.oid = any(:oids::oid[])
 order by pg_proc.oid;
 
 -- name: relations
--- What is known of relations. A column is sure to have a value where it is NOT NULL, by a
--- constraint that was checked for all rows, in the relation and in all that inherit from it
--- (`never_null`), or in the relation alone, as `only` reads it (`never_null_alone`). Foreign
--- tables are sure of nothing: nobody checks their constraints.
+-- Facts about relations. A column always has a value where it is NOT NULL, by a constraint that was
+-- checked for all rows, in the relation and in all that inherit from it (`never_null`), or in the
+-- relation alone, as `only` reads it (`never_null_alone`). Foreign tables guarantee nothing: their
+-- constraints are never checked.
 with recursive family (root, member) as (
     select
         root.oid,
@@ -161,8 +161,8 @@ select
             family.root = pg_class.oid
             and family.member <> pg_class.oid
     ) as has_children,
-    -- A BEFORE trigger for each row (bits 1 and 2 of tgtype) may change what is written; so
-    -- may what stands behind a view or a foreign table, and children that compute a column.
+    -- A BEFORE trigger for each row (bits 1 and 2 of tgtype) may change the values written; so may
+    -- the objects behind a view or a foreign table, and children that compute a column.
     pg_class.relkind <> 'r'
     or exists (
         select
@@ -181,8 +181,8 @@ where pg_class.oid = any(:oids::oid[])
 order by pg_class.oid;
 
 -- name: unique_keys
--- The keys that make a row of these relations the only one, at any moment and for all rows:
--- plain B-tree indexes over columns, neither partial nor deferrable, of the columns' collations.
+-- The keys that identify a row of these relations, at any moment and for all rows: plain B-tree
+-- indexes over columns, neither partial nor deferrable, of the columns' collations.
 select
     pg_index.indrelid::bigint as relation,
     array(
@@ -191,7 +191,7 @@ select
         where key.position <= pg_index.indnkeyatts
         order by key.position
     ) as columns,
-    -- Of each column, the operators by which the index calls two values equal, joined by commas.
+    -- The equality operators of each column of the index, joined by commas.
     array(
         select
             (
@@ -230,7 +230,7 @@ where
             key.position <= pg_index.indnkeyatts
             and key.collation_oid <> pg_attribute.attcollation
     )
-    -- A key of a parent says nothing of its children, unless they are its partitions.
+    -- A key of a parent does not cover its children, unless they are its partitions.
     and (
         table_class.relkind = 'p'
         or not exists (
@@ -242,9 +242,8 @@ where
 order by pg_index.indrelid, pg_index.indexrelid;
 
 -- name: types
--- What is known of types: whether PostgreSQL's own code reads and prints their values, and
--- whether a cast to the type refuses NULL, as one to a domain NOT NULL does; and on which type a
--- domain stands.
+-- Facts about types: whether PostgreSQL's own code reads and prints their values, whether a cast to
+-- the type refuses NULL, as one to a domain NOT NULL does; and a domain's base type.
 with recursive base (root, oid) as (
     select
         root.oid,

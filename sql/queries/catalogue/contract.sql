@@ -1,8 +1,8 @@
--- What the contract check asks of the catalogue.
+-- Catalogue queries of the contract check.
 
 -- name: types
--- What is known of types: of an array its element, of a domain what it stands on, of an enum
--- its labels, of a composite its fields; whether a cast of its own makes JSON of it.
+-- Facts about types: the element of an array, the base type of a domain, the labels of an enum, the
+-- fields of a composite; whether a cast of its own makes JSON of it.
 select
     pg_type.oid::bigint as oid,
     pg_type.oid::regtype::text as name,

@@ -1,5 +1,5 @@
--- What `taskdb.verify` and `taskdb check expectations` ask of the catalogue, beside the
--- descriptions of the statements.
+-- Catalogue queries of `taskdb.verify` and `taskdb check expectations`, beside the descriptions of
+-- the statements.
 
 -- name: search_path
 -- The schemas whose tables need no schema before their name.
@@ -8,8 +8,8 @@ from unnest(current_schemas(false)) as path (name)
 where path.name is not null;
 
 -- name: expected_types
--- The types of these names, as the search path finds them; of an enum its labels, of a composite
--- its fields and their types, in order.
+-- The types of these names, as the search path finds them; with the labels of an enum, and the
+-- fields of a composite and their types, in order.
 select
     wanted.name,
     to_regtype(wanted.name)::oid::bigint as oid,
@@ -37,8 +37,8 @@ from unnest(:names::text[]) as wanted (name)
 where wanted.name is not null;
 
 -- name: missing_privileges
--- What the session's role lacks of these privileges, one a relation and privilege; on a column
--- is enough, since which columns a statement touches only its execution asks.
+-- The privileges, of these, that the session's role lacks, one a relation and privilege; one on a
+-- column is enough, since only execution checks which columns a statement touches.
 select
     wanted.relation,
     wanted.privilege
@@ -69,8 +69,8 @@ where
     and not pg_attribute.attnotnull;
 
 -- name: unique_indexes
--- By what rows of these relations can conflict: the columns or expressions of each unique index
--- (or exclusion constraint), in order of their text, and the condition of a partial one.
+-- The conflict targets of these relations: the columns or expressions of each unique index (or
+-- exclusion constraint), in order of their text, and the condition of a partial one.
 select
     wanted.name as relation,
     index_class.relname::text as index_name,
@@ -110,7 +110,7 @@ where
 order by pg_attribute.attnum;
 
 -- name: type_names
--- What the types of these numbers are called.
+-- The names of these types.
 select
     pg_type.oid::bigint as oid,
     pg_type.oid::regtype::text as name

@@ -1,7 +1,7 @@
--- What the plan check asks of the database: sizes, and values to ask each query with.
+-- Queries of the plan check: sizes, and sample values for each query.
 
 -- name: relation_sizes
--- How many rows each table, and each index of one, has as of its last ANALYZE or VACUUM; those of
+-- The rows of each table, and of each index of one, as of its last ANALYZE or VACUUM; those of
 -- PostgreSQL itself are left out. Where a name is in several schemas, the one on the search path
 -- counts.
 select distinct on (relation.relname)
@@ -20,9 +20,9 @@ where
 order by relation.relname, pg_table_is_visible(relation.oid) desc, relation.oid;
 
 -- name: column_samples
--- Values of columns, as text: a frequent one, and a rare one if there is a rarer. They are those
--- of the planner's statistics, so they exist, and nothing of the table is read. Of arrays and
--- texts prepared for search they are elements.
+-- Values of columns, as text: a frequent one, and a rare one if there is a rarer. They come from
+-- the planner's statistics, so they exist, and no table is read. For arrays and texts prepared for
+-- search they are elements.
 with asked as (
     select
         said.relation,
@@ -45,7 +45,7 @@ known as (
     inner join pg_namespace as namespace on namespace.oid = relation.relnamespace
     inner join pg_attribute as attribute
         on attribute.attrelid = asked.relation and attribute.attnum = asked.number
-    -- (One by one: joined as a whole, the view would print what is known of every column.)
+    -- One by one: joined as a whole, the view would format the statistics of every column.
     cross join lateral (
         select
             pg_stats.most_common_vals,

@@ -28,25 +28,25 @@ __all__ = [
 
 @query
 def reserve_demo() -> bool:
-    """Make this session the one that runs a demo on this server; False if there is one."""
+    """Reserve this server's demo for the session; return False if another one has it."""
     ...
 
 
 @query
 def work_is_left(*, agents: list[str]) -> bool:
-    """Tell whether one of *agents* may claim a task now, or perhaps soon."""
+    """Return whether one of *agents* can claim a task now, or might soon."""
     ...
 
 
 @query
 def agents_at_work(*, agents: list[str]) -> list[AgentAtWork]:
-    """Tell what each of *agents* has completed and what it works on, in order of their names."""
+    """Return the completed tasks and the current task of each of *agents*, by name."""
     ...
 
 
 @query
 def claim_in_hand(*, agent: str, application_name: str) -> str | None:
-    """Return the key of the task that *agent* works on while its session has nothing running."""
+    """Return the key of the task that *agent* holds while its session is idle."""
     ...
 
 
@@ -64,13 +64,13 @@ def count_work(*, agents: list[str]) -> WorkCount:
 
 @query
 def started_too_early() -> list[Violation]:
-    """List tasks that were started while something they wait for was not satisfied."""
+    """List tasks that were started with an open dependency."""
     ...
 
 
 @query
 def not_completed_once() -> list[Violation]:
-    """List tasks that were completed more than once, or of which history and claims differ."""
+    """List tasks completed more than once, or counted differently by history and claims."""
     ...
 
 
@@ -88,5 +88,5 @@ def held_by_two() -> list[Violation]:
 
 @query
 def left_open() -> list[LeftOpen]:
-    """List what is neither completed nor given up, with the reasons why it can't be claimed."""
+    """List tasks neither completed nor abandoned, with the reasons why they can't be claimed."""
     ...

@@ -23,19 +23,19 @@ from taskdb.queries.admin import query
 
 @query
 def plan_settings() -> PlanSettings:
-    """Return how the transaction plans its statements, and how long one may take."""
+    """Return the planner settings of the transaction, and its statement timeout."""
     ...
 
 
 @query
 def change_plan_settings(*, enable_nestloop: str, jit: str, statement_timeout: str) -> PlanSettings:
-    """Change that until the transaction ends; return it."""
+    """Change these settings until the transaction ends; return them."""
     ...
 
 
 @query
 def wrong_ranks() -> list[WrongRank]:
-    """Return the dependencies whose blocker does not rank below the task that waits for it."""
+    """Return the dependencies whose blocker does not rank below its dependent."""
     ...
 
 
@@ -65,25 +65,25 @@ def wrong_counts() -> list[Finding]:
 
 @query
 def wrong_priority() -> list[Finding]:
-    """Return the tasks that are not as urgent as their priority and what waits for them say."""
+    """Return the tasks whose effective priority does not follow from the rules."""
     ...
 
 
 @query
 def wrong_blocks() -> list[Finding]:
-    """Return the tasks whose status does not go with their open dependencies and reason."""
+    """Return the tasks whose status contradicts their open dependencies or reason."""
     ...
 
 
 @query
 def wrong_attempts() -> list[Finding]:
-    """Return the tasks that wait for work and have no attempt left."""
+    """Return the open tasks without an attempt left."""
     ...
 
 
 @query
 def wrong_moments() -> list[Finding]:
-    """Return the tasks whose moments do not go with their status."""
+    """Return the tasks whose moments contradict their status."""
     ...
 
 
@@ -107,19 +107,19 @@ def wrong_claim_records() -> list[Finding]:
 
 @query
 def wrong_tokens() -> list[Finding]:
-    """Return the tokens that did not grow, and tasks that are not at their newest one."""
+    """Return the tokens that did not grow, and tasks whose claim_token is below their newest."""
     ...
 
 
 @query
 def wrong_completions() -> list[Finding]:
-    """Return the claims that ended as completed and completed nothing."""
+    """Return the claims that ended as completed without completing their task."""
     ...
 
 
 @query
 def wrong_last_transitions() -> list[Finding]:
-    """Return the tasks whose status is not where their history ends."""
+    """Return the tasks whose status is not that of their last history row."""
     ...
 
 
@@ -137,13 +137,13 @@ def wrong_moves() -> list[Finding]:
 
 @query
 def wrong_progress() -> list[Finding]:
-    """Return the features whose cached progress is not that of the counts beside it."""
+    """Return the features whose cached progress does not follow from its counts."""
     ...
 
 
 @query
 def wrong_text() -> list[Finding]:
-    """Return the tasks that search knows under another text, or not at all."""
+    """Return the tasks whose text in task_search is missing or old."""
     ...
 
 
@@ -155,13 +155,13 @@ def missing_details() -> list[Finding]:
 
 @query
 def wrong_copies() -> list[Finding]:
-    """Return the tasks of which task_details has other copies."""
+    """Return the tasks whose copied columns in task_details differ."""
     ...
 
 
 @query
 def wrong_derived() -> list[Finding]:
-    """Return the columns for the claim that do not agree with what they follow from."""
+    """Return the derived columns for the claim that disagree with their sources."""
     ...
 
 
@@ -179,13 +179,13 @@ def overdue(*, patience: timedelta) -> list[Overdue]:
 
 @query
 def wrong_readiness() -> list[Finding]:
-    """Return the tasks of which ready_tasks and task_blocking_reasons do not say the same."""
+    """Return the tasks on which ready_tasks and task_blocking_reasons disagree."""
     ...
 
 
 @query
 def wrong_health() -> list[Finding]:
-    """Return the tasks and workflows whose unhealthy_dependencies is not their number."""
+    """Return the tasks and workflows whose unhealthy_dependencies is wrong."""
     ...
 
 
@@ -197,19 +197,19 @@ def wrong_workflow_health() -> list[Finding]:
 
 @query
 def step_cycles() -> list[Finding]:
-    """Return the workflows whose steps need each other in a circle."""
+    """Return the workflows whose steps need each other in a cycle."""
     ...
 
 
 @query
 def left_steps() -> list[Finding]:
-    """Return the open steps of ended executions, and steps begun before what they need."""
+    """Return the open steps of ended executions, and steps begun before their needs."""
     ...
 
 
 @query
 def wrong_files() -> list[Finding]:
-    """Return the files of tasks in progress that they do not hold, and those held otherwise."""
+    """Return the files of tasks in progress without a lock, and wrong locks."""
     ...
 
 
@@ -221,13 +221,13 @@ def spec_edges() -> list[Link]:
 
 @query
 def wrong_phases() -> list[Finding]:
-    """Return the specifications whose rows of phases are not those of their structure."""
+    """Return the specifications whose rows of spec_phases differ from their structure."""
     ...
 
 
 @query
 def wrong_spec_text() -> list[Finding]:
-    """Return the specifications that search knows under another text, or not at all."""
+    """Return the specifications whose text in spec_search is missing or old."""
     ...
 
 
@@ -245,25 +245,25 @@ def repair_edges(*, ids: list[UUID]) -> list[UUID]:
 
 @query
 def repair_counts(*, ids: list[UUID]) -> list[Repair]:
-    """Count the open dependencies of locked tasks again; their status follows."""
+    """Recount the open dependencies of locked tasks; their status follows."""
     ...
 
 
 @query
 def repair_details(*, ids: list[UUID]) -> list[UUID]:
-    """Make the missing second rows of locked tasks; return of which."""
+    """Add the missing rows of task_details of locked tasks; return their ids."""
     ...
 
 
 @query
 def repair_copies(*, ids: list[UUID]) -> list[UUID]:
-    """Copy again what the second rows of locked tasks have from the first."""
+    """Copy the columns of task_details again for locked tasks."""
     ...
 
 
 @query
 def repair_derived(*, ids: list[UUID]) -> list[UUID]:
-    """Derive again what triggers derive for the claim of locked tasks."""
+    """Derive the columns for the claim of locked tasks again."""
     ...
 
 
@@ -275,19 +275,19 @@ def lock_workflows(*, ids: list[UUID]) -> list[UUID]:
 
 @query
 def repair_workflow_health(*, ids: list[UUID]) -> list[Repair]:
-    """Count what is unhealthy at locked workflows again; their tasks follow."""
+    """Recount the unhealthy dependencies of locked workflows; their tasks follow."""
     ...
 
 
 @query
 def repair_health(*, ids: list[UUID]) -> list[Repair]:
-    """Count what is unhealthy at locked tasks again."""
+    """Recount the unhealthy dependencies of locked tasks."""
     ...
 
 
 @query
 def ranks_below(*, roots: list[UUID]) -> list[Rank]:
-    """Return the ranks of *roots* and of all that they wait for, directly or not."""
+    """Return the ranks of *roots* and of all their blockers, direct or indirect."""
     ...
 
 
@@ -304,19 +304,19 @@ def repair_ranks(*, waiting: list[UUID], awaited: list[UUID]) -> int:
 
 @query
 def lock_priorities() -> list[EffectivePriority]:
-    """Lock every task until the transaction ends; return how urgent each is."""
+    """Lock every task until the transaction ends; return the effective priorities."""
     ...
 
 
 @query
 def inherit_priorities() -> int:
-    """Make every task as urgent as its priority, and as what waits for it. Returns 1."""
+    """Raise every task to its own priority and its active dependents'. Returns 1."""
     ...
 
 
 @query
 def revoke_priorities(*, ids: list[UUID]) -> int:
-    """Revoke inherited priority that nothing justifies, in all they wait for too. Returns 1."""
+    """Revoke inherited priority that nothing justifies, also of all blockers. Returns 1."""
     ...
 
 

@@ -9,5 +9,5 @@ __all__ = ["schema_of"]
 
 @query
 def schema_of(extension: str) -> str | None:
-    """Return the schema that the extension's objects are in, or None if it was not created."""
+    """Return the schema of an extension's objects, or None if it was not created."""
     ...

@@ -14,13 +14,13 @@ def set_path(*, schemas: list[str]) -> str:
 
 @query
 def try_lock(*, key: int) -> bool:
-    """Take the runner's lock if it is free, and say whether it was."""
+    """Take the runner's lock if it is free; return whether it was."""
     ...
 
 
 @query
 def unlock(*, key: int) -> bool:
-    """Give the runner's lock back; False if it was not held."""
+    """Release the runner's lock; return False if it was not held."""
     ...
 
 
@@ -38,19 +38,19 @@ def tables_of(*, schema: str) -> list[str]:
 
 @query
 def list_applied() -> list[AppliedMigration]:
-    """Return the migrations that the schema has, in their order."""
+    """Return the migrations applied to the schema, in their order."""
     ...
 
 
 @query
 def list_disagreements() -> list[str]:
-    """Return the migrations that yoyo's table and ours do not both have."""
+    """Return the migrations that are only in yoyo's table or only in ours."""
     ...
 
 
 @query
 def list_log() -> list[MigrationLogEntry]:
-    """Return all that was done to the schema, oldest first."""
+    """Return the log of the schema, oldest first."""
     ...
 
 

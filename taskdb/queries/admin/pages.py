@@ -26,7 +26,7 @@ def types(*, schemas: list[str]) -> list[TypeMeaning]:
 
 @query
 def transitions() -> list[Transition]:
-    """Return the allowed changes of status, by the table that they are of."""
+    """Return the allowed changes of status, by their table."""
     ...
 
 

@@ -12,13 +12,13 @@ Batch = Annotated[int, Range(1, 100_000)]
 
 @query
 def cutoff(older_than: Age) -> datetime:
-    """Return the moment that was so long ago, by the server's clock."""
+    """Return now() minus *older_than*, by the server's clock."""
     ...
 
 
 @query
 def count_conversations(*, before: datetime) -> int:
-    """Return how many messages are older."""
+    """Return the number of messages older than *before*."""
     ...
 
 
@@ -30,7 +30,7 @@ def prune_conversations(*, before: datetime, limit: Batch) -> int:
 
 @query
 def count_errors(*, before: datetime) -> int:
-    """Return how many errors of agents are older."""
+    """Return the number of errors of agents older than *before*."""
     ...
 
 

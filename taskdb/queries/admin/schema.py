@@ -8,7 +8,7 @@ from taskdb.queries.admin import query
 
 @query
 def schema_aspects(*, schema: str) -> list[Aspect]:
-    """Return the schema's owner, and what it grants."""
+    """Return the schema's owner and privileges."""
     ...
 
 

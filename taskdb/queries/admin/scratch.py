@@ -7,5 +7,5 @@ from taskdb.queries.admin import query
 
 @query
 def leftovers(*, prefix: str) -> list[str]:
-    """Return scratch databases whose makers are gone."""
+    """Return scratch databases whose creators are gone."""
     ...

@@ -46,7 +46,7 @@ __all__ = [
 
 @query
 def is_empty() -> bool:
-    """Tell whether the workspace has no task yet."""
+    """Return whether the workspace has no task yet."""
     ...
 
 
@@ -106,19 +106,19 @@ def add_environments() -> int:
 
 @query
 def add_modifications() -> int:
-    """Let each project be wished otherwise."""
+    """Request five modifications of each project."""
     ...
 
 
 @query
 def decide_modifications() -> int:
-    """Approve or reject most of them."""
+    """Approve or reject most modifications."""
     ...
 
 
 @query
 def end_modifications() -> int:
-    """Apply one of each project, and let another fail."""
+    """Apply one modification of each project, and let another fail."""
     ...
 
 
@@ -136,7 +136,7 @@ def add_design_jobs(*, tasks: int, seed: int) -> int:
 
 @query
 def add_design_outputs(*, tasks: int, seed: int) -> int:
-    """Make what completed design jobs made."""
+    """Make the documents of completed design jobs."""
     ...
 
 
@@ -166,7 +166,7 @@ def add_research() -> int:
 
 @query
 def add_conversations() -> int:
-    """Let sessions talk."""
+    """Make the messages of sessions."""
     ...
 
 
@@ -178,7 +178,7 @@ def add_documents() -> int:
 
 @query
 def add_agent_errors() -> int:
-    """Let some sessions go wrong."""
+    """Make errors of agents in some sessions."""
     ...
 
 
@@ -208,25 +208,25 @@ def add_externals() -> int:
 
 @query
 def add_tasks(*, tasks: int, seed: int) -> int:
-    """Make the tasks, with what the triggers make of them."""
+    """Make the tasks; triggers add the rest."""
     ...
 
 
 @query
 def end_attempts(*, seed: int) -> int:
-    """End some claims that are held since long ago, otherwise than by completion."""
+    """End some of the claims held since long ago, otherwise than by completion."""
     ...
 
 
 @query
 def claim_again(*, seed: int) -> int:
-    """Let other agents claim what came back from that."""
+    """Let other agents claim these tasks."""
     ...
 
 
 @query
 def complete_claims() -> int:
-    """Complete what is held since long ago, or again; return how many tasks that were."""
+    """Complete the claims held since long ago, and second ones; return how many tasks that were."""
     ...
 
 

@@ -16,7 +16,7 @@ query = Queries(QUERIES / "admin" / "extensions", label="sql/queries/admin/exten
 
 @query
 def list_statements(*, application: str) -> list[StatementCost]:
-    """Return what each query of *application* (`Queries.name`) has cost, the costliest first."""
+    """Return the cost of each query of *application* (`Queries.name`), the costliest first."""
     ...
 
 

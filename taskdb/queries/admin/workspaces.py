@@ -50,7 +50,7 @@ def restore_path(*, path: str) -> str:
 
 @query
 def list_roles(*, workspace: str) -> list[RoleGrant]:
-    """Return who may use a workspace and as what, owners first."""
+    """Return the roles with privileges in a workspace, by kind, owners first."""
     ...
 
 

@@ -100,13 +100,13 @@ def plan_generically() -> str:
 
 @query
 def functions(*, oids: list[int]) -> list[Function]:
-    """Return what is known of the functions *oids*, those that exist."""
+    """Return facts about the functions *oids*, those that exist."""
     ...
 
 
 @query
 def relations(*, oids: list[int]) -> list[Relation]:
-    """Return what is known of the relations *oids*, those that exist."""
+    """Return facts about the relations *oids*, those that exist."""
     ...
 
 
@@ -118,5 +118,5 @@ def unique_keys(*, oids: list[int]) -> list[UniqueKey]:
 
 @query
 def types(*, oids: list[int]) -> list[TypeInfo]:
-    """Return what is known of the types *oids*, those that exist."""
+    """Return facts about the types *oids*, those that exist."""
     ...

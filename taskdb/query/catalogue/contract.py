@@ -69,7 +69,7 @@ class ColumnOfType:
 
 @query
 def types(*, oids: list[int]) -> list[TypeFacts]:
-    """Return what is known of these types; those that don't exist are left out."""
+    """Return facts about these types; those that don't exist are left out."""
     ...
 
 

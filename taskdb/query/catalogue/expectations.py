@@ -85,13 +85,13 @@ def search_path() -> list[str]:
 
 @query
 def expected_types(*, names: list[str]) -> list[ExpectedType]:
-    """Return what the search path finds under these names of types."""
+    """Return the types of these names, as the search path finds them."""
     ...
 
 
 @query
 def missing_privileges(*, relations: list[str], privileges: list[str]) -> list[MissingPrivilege]:
-    """Return which of these privileges the session's role lacks, pair by pair."""
+    """Return the privileges, of these, that the session's role lacks, pair by pair."""
     ...
 
 
@@ -103,7 +103,7 @@ def nullable_columns(*, relations: list[str]) -> list[NullableColumn]:
 
 @query
 def unique_indexes(*, relations: list[str]) -> list[UniqueIndex]:
-    """Return by what rows of these relations can conflict."""
+    """Return the conflict targets of these relations."""
     ...
 
 
@@ -115,5 +115,5 @@ def copied_columns(*, relation: str) -> list[CopiedColumn]:
 
 @query
 def type_names(*, oids: list[int]) -> list[TypeName]:
-    """Return what these types are called."""
+    """Return the names of these types."""
     ...

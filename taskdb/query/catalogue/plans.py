@@ -38,7 +38,7 @@ class ColumnSample:
 
 @query
 def relation_sizes() -> list[RelationSize]:
-    """Return the database's tables and indexes, PostgreSQL's own left out."""
+    """Return the rows of each table and index, PostgreSQL's own left out."""
     ...
 
 

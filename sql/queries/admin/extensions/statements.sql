@@ -1,10 +1,10 @@
--- What needs the extension pg_stat_statements, which a database need not have: these queries
--- stand apart from those that every database must fit.
+-- Queries that need the optional extension pg_stat_statements: apart from those that every database
+-- must fit.
 
 -- name: list_statements
--- What each query of this application has cost in this database since the statistics were reset,
--- the costliest first. The comment in each statement says which query it is; its texts,
--- one for each choice of its `-- if` lines, are counted together.
+-- The cost of each query of this application in this database since the statistics were reset, the
+-- costliest first. The query tag in each statement names the query; its variants are counted
+-- together.
 with named as (
     select
         substring(statements.query from '/\* ' || :application || ':([\w.]+) \*/') as name,

@@ -26,7 +26,7 @@ from taskdb.models.admin.workspaces import RoleGrant
 from taskdb.places import SQL
 from taskdb.queries.admin import workspaces as queries
 
-__all__ = ["KINDS", "Kind", "create", "grant", "grant_shared", "refresh", "revoke", "show"]
+__all__ = ["KINDS", "Kind", "create", "drop", "grant", "grant_shared", "refresh", "revoke", "show"]
 
 Kind: TypeAlias = Literal["owner", "app", "worker", "reader"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -51,6 +51,11 @@ def create(conn: Connection[Any], role: str, *, password: str | None = None) -> 
         statement = sql.SQL("{} password {}").format(statement, sql.Literal(secret.decode()))
     conn.execute(statement)
     return True
+
+
+def drop(conn: Connection[Any], role: str) -> None:
+    """Drop a role that owns nothing and was granted nothing any more, if it is there."""
+    _execute(conn, "drop role if exists {role}", role=role)
 
 
 def grant(conn: Connection[Any], workspace: str, role: str, kind: Kind) -> None:

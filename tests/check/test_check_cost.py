@@ -19,7 +19,7 @@ from taskdb.query.check.describe import Description, describe
 from taskdb.query.check.nodetree import Tree, Value, parse
 from taskdb.query.check.nullability import Nullability
 from taskdb.query.check.scopes import Scope
-from tests.servers import Databases
+from taskdb.testing.databases import Databases
 
 SCHEMA = "create table t (id integer primary key, k integer not null, n integer)"
 # A node may be met so often on average, and so often at most for each link of a chain.

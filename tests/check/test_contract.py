@@ -26,8 +26,8 @@ from taskdb.models import TaskStatus
 from taskdb.query import UNSET, Naive, Queries, Unset
 from taskdb.query._combinations import MOST_COMBINATIONS
 from taskdb.query.check import contract
+from taskdb.testing.databases import Databases
 from tests.command_line import run
-from tests.servers import Databases
 
 Connection = psycopg.Connection[Any]
 Check = Callable[[str, str], list[str]]

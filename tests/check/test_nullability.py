@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from taskdb.query.check.describe import Description, describe
-from tests.servers import Databases
+from taskdb.testing.databases import Databases
 
 ALL_MAJORS = range(15, 19)
 LABELLED = Path(__file__).with_name("nullability.sql")

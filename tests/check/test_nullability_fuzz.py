@@ -28,9 +28,9 @@ from taskdb.query.check.findings import QueryFinding
 from taskdb.query.check.nullability import Nullability, Verdict, never
 from taskdb.query.check.nullfree import Promise
 from taskdb.query.check.scopes import Key, Scope
+from taskdb.testing.databases import Databases
 from tests.random_queries import Generator as Queries
 from tests.random_queries import schema
-from tests.servers import Databases
 
 # Before a release: TASKDB_FUZZ_QUERIES=10000, with the fresh seed, on 15 and on 18.
 QUERIES = int(os.environ.get("TASKDB_FUZZ_QUERIES", "2000"))

@@ -13,7 +13,7 @@ from taskdb.query.catalogue import checks
 from taskdb.query.catalogue.checks import Function
 from taskdb.query.check.describe import describe
 from taskdb.query.check.nullfree import Promise, null_free_columns, promise, signature
-from tests.servers import Databases
+from taskdb.testing.databases import Databases
 
 # Literals by type. From 17 on an interval may be infinite.
 VALUES = {

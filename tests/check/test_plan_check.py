@@ -27,8 +27,8 @@ from taskdb.query import Queries
 from taskdb.query.check import plans, plantree
 from taskdb.query.check.describe import describe
 from taskdb.query.check.samples import find_arguments
+from taskdb.testing.databases import Databases
 from tests.command_line import Caller
-from tests.servers import Databases
 
 # `taskdb check`, which `make check` runs, looks at the plans as well.
 pytestmark = pytest.mark.slow

@@ -16,7 +16,7 @@ from taskdb.query import Queries
 from taskdb.query.check import contract
 from taskdb.query.check.generating import generated
 from taskdb.query.errors import QueryDefinitionError, ValidationError
-from tests.servers import Databases
+from taskdb.testing.databases import Databases
 
 SCHEMA = """
 create domain email as text check (value like '%@%');

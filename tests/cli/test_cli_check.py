@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from taskdb.testing.databases import Databases, make_url
 from tests.command_line import command, environment, run
-from tests.servers import Databases, make_url
 from tests.shop import Shop
 
 SCHEMA = """

@@ -18,9 +18,9 @@ from taskdb.models.dependencies import NewDependency
 from taskdb.models.tasks import NewTask
 from taskdb.models.types import TaskStatus
 from taskdb.queries import claims, tasks
+from taskdb.testing.databases import Databases
 from tests.command_line import Caller, run_on_terminal
 from tests.plans import Plan, make_plan
-from tests.servers import Databases
 
 PLAN = Plan()
 

@@ -19,8 +19,8 @@ from taskdb.queries import tasks
 from taskdb.queries.admin import statements
 from taskdb.query.check import contract
 from taskdb.query.check.inspection import literal, show
+from taskdb.testing.databases import Databases
 from tests.command_line import Caller
-from tests.servers import Databases
 
 Connection = psycopg.Connection
 

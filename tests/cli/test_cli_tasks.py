@@ -10,9 +10,9 @@ import pytest
 
 from taskdb.database import connect
 from taskdb.queries import claims, tasks
+from taskdb.testing.databases import Databases
 from tests.command_line import Caller, run_on_terminal
 from tests.plans import Plan, make_plan
-from tests.servers import Databases
 
 PLAN = Plan()
 

@@ -8,8 +8,8 @@ import pytest
 
 from taskdb.database import connect
 from taskdb.queries import claims, dependencies, subtasks, tasks
+from taskdb.testing.databases import Databases
 from tests.command_line import Caller
-from tests.servers import Databases
 
 # Each begins a line of its own where a break is printed as one.
 FORGED = "FORGED  pending"

@@ -42,9 +42,9 @@ from taskdb.queries import (
     templates,
 )
 from taskdb.queries.admin import seed
+from taskdb.testing.databases import Databases
 from tests.clocks import FACTOR, median_ms, processor_clock
 from tests.plans import LARGE, LargePlan
-from tests.servers import Databases
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from taskdb.models.tasks import NewTask
 from taskdb.models.types import TaskStatus
 from taskdb.queries import claims, epics, features, planning, search, tasks
 from taskdb.queries.admin import doctor as invariants
+from taskdb.testing.databases import Databases
 from tests.check.test_plan_check import fill
 from tests.clocks import median_ms
-from tests.servers import Databases
 
 SEED = 20261122
 

@@ -18,8 +18,8 @@ from taskdb.database import connect
 from taskdb.models import SessionStatus
 from taskdb.queries import conversations, documents, research, sessions
 from taskdb.queries.admin import seed
+from taskdb.testing.databases import Databases
 from tests.clocks import FACTOR, median_ms
-from tests.servers import Databases
 
 Connection = psycopg.Connection[Any]
 ROUNDS = 50

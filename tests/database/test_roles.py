@@ -21,8 +21,8 @@ from taskdb.queries import (
     tasks,
 )
 from taskdb.queries.admin import workspaces as acl
+from taskdb.testing.databases import Databases
 from tests.database.privileges import Conn, MakeRole, Refused, execute, is_refused
-from tests.servers import Databases
 
 PAGE = Path(__file__).parents[2] / "docs" / "privileges.md"
 

@@ -13,9 +13,11 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from testcontainers.core.config import ConnectionMode, testcontainers_config
 
+from taskdb.errors import DatabaseError
+from taskdb.testing.databases import Databases, make_url, open_databases
 from tests import servers
 from tests.docker_engine import Engine, docker_engine
-from tests.servers import Databases, forget_settings, make_url, open_databases, open_server
+from tests.servers import forget_settings
 
 
 @pytest.fixture
@@ -33,10 +35,8 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Generator[Engine]:
 @pytest.fixture
 def run(databases: Databases) -> Generator[Databases]:
     """A run of its own on the server of this one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TASKDB_TEST_URL", databases.admin_url)
-        with open_databases() as run:
-            yield run
+    with open_databases(databases.admin_url) as run:
+        yield run
 
 
 def names(databases: Databases, prefix: str) -> list[str]:
@@ -46,7 +46,8 @@ def names(databases: Databases, prefix: str) -> list[str]:
 
 
 def test_a_docker_engine_that_answers_gives_the_server(engine: Engine) -> None:
-    with open_databases() as databases:
+    assert servers.docker_answers()
+    with servers.container() as url, open_databases(url) as databases:
         with psycopg.connect(databases.empty()) as conn:
             assert conn.execute("show fsync").fetchone() == ("off",)
             assert conn.info.host == "127.0.0.1"
@@ -59,23 +60,15 @@ def test_a_docker_engine_that_answers_gives_the_server(engine: Engine) -> None:
     assert created["HostConfig"]["Tmpfs"] == {"/var/lib/postgresql": ""}
 
 
-def test_without_an_engine_the_embedded_server_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TASKDB_TEST_URL", raising=False)
+def test_an_engine_that_does_not_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
 
-    with open_server() as url:
-        assert "taskdb-throwaway" in url
+    assert not servers.docker_answers()
 
 
-def test_the_given_server_comes_before_an_engine(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TASKDB_TEST_URL", "postgresql://given")
-
-    with open_server() as url:
-        assert url == "postgresql://given"
-
-    assert engine.requests == []
+def test_without_a_url_a_throwaway_server_is_taken() -> None:
+    with open_databases() as databases:
+        assert "taskdb-throwaway" in databases.admin_url
 
 
 def test_tests_work_as_an_owner_without_special_rights(empty_database_url: str) -> None:
@@ -133,7 +126,7 @@ def test_a_run_leaves_nothing_on_the_server(databases: Databases, run: Databases
 
 @pytest.mark.parametrize("right", ["createdb", "nocreatedb"])
 def test_a_given_role_without_superuser_rights_needs_only_to_create_databases(
-    databases: Databases, monkeypatch: pytest.MonkeyPatch, right: str
+    databases: Databases, right: str
 ) -> None:
     name = f"{databases.run}_{right}"
     role = sql.Identifier(name)
@@ -141,14 +134,13 @@ def test_a_given_role_without_superuser_rights_needs_only_to_create_databases(
         conn.execute(sql.SQL("create role {} login password 'p@:/'").format(role))
         conn.execute(sql.SQL("alter role {} " + right).format(role))
     url = make_url(databases.admin_url, user=name, password="p@:/")
-    monkeypatch.setenv("TASKDB_TEST_URL", url)
     try:
         if right == "createdb":
-            with open_databases() as run, psycopg.connect(run.empty()) as conn:
+            with open_databases(url) as run, psycopg.connect(run.empty()) as conn:
                 assert conn.info.user == name
         else:
-            with pytest.raises(RuntimeError, match=f"{name} may not create databases"):
-                open_databases().__enter__()
+            with pytest.raises(DatabaseError, match=f"{name} may not create databases"):
+                open_databases(url).__enter__()
     finally:
         with databases.admin() as conn:
             conn.execute(sql.SQL("drop role {}").format(role))

@@ -18,9 +18,9 @@ from taskdb.errors import ClaimLostError, ValidationError
 from taskdb.exchange.archive import export_workspace, restore_workspace
 from taskdb.models.types import ClaimOutcome, TaskStatus
 from taskdb.queries import archive, claims, history, pauses, tasks
+from taskdb.testing.databases import Databases
 from tests.command_line import Caller
 from tests.plans import Plan, make_plan
-from tests.servers import Databases
 
 Connection = psycopg.Connection[Any]
 PLAN = Plan()

@@ -11,8 +11,8 @@ import pytest
 
 from taskdb.admin import seed
 from taskdb.database import connect
+from taskdb.testing.databases import Databases
 from tests.command_line import command, environment
-from tests.servers import Databases
 
 pytestmark = pytest.mark.large
 MIB = 1024

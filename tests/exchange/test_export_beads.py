@@ -13,10 +13,10 @@ from taskdb.database import connect
 from taskdb.exchange import OnConflict, import_plan
 from taskdb.models.types import DependencyType, TaskStatus
 from taskdb.queries import claims, dependencies, tasks
+from taskdb.testing.databases import Databases
 from tests.command_line import Caller, Outcome
 from tests.exchange_files import CASES, DATA, needs_data, write_lines
 from tests.plans import Plan, make_plan
-from tests.servers import Databases
 
 BEADS = DATA / "beads"
 FILES = [

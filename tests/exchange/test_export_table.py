@@ -12,9 +12,9 @@ from taskdb.database import connect
 from taskdb.exchange import import_plan
 from taskdb.models.types import DependencyType, TaskStatus
 from taskdb.queries import claims, dependencies, outgoing, tasks
+from taskdb.testing.databases import Databases
 from tests.command_line import Caller
 from tests.plans import Plan, make_plan
-from tests.servers import Databases
 
 PLAN = Plan()
 

@@ -27,8 +27,8 @@ from taskdb.errors import CircularDependencyError, ValidationError
 from taskdb.exchange import Action, Report, detect, import_plan, read_plan
 from taskdb.models.types import TaskStatus
 from taskdb.queries import dependencies, features, tasks
+from taskdb.testing.databases import Databases
 from tests.exchange_files import DATA, needs_data, refused, stats
-from tests.servers import Databases
 
 Conn = psycopg.Connection[Any]
 pytestmark = needs_data

@@ -17,7 +17,7 @@ from taskdb import migrations
 from taskdb.errors import DatabaseError, ScriptError
 from taskdb.migrations import drift, schema, squash
 from taskdb.migrations.scratch import PREFIX
-from tests.servers import Databases
+from taskdb.testing.databases import Databases
 
 Named = tuple[str, str, str | None]
 

@@ -13,7 +13,7 @@ import pytest
 from taskdb.migrations import drift
 from taskdb.migrations import rehearsal as migration_check
 from taskdb.migrations.files import lint
-from tests.servers import Databases
+from taskdb.testing.databases import Databases
 
 ROOT = Path(__file__).parents[2]
 NAME = "0002.index-titles"

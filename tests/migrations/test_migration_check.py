@@ -11,7 +11,7 @@ import pytest
 from taskdb.errors import DatabaseError
 from taskdb.migrations import locks, runner
 from taskdb.migrations import rehearsal as migration_check
-from tests.servers import Databases
+from taskdb.testing.databases import Databases
 from tests.tracks import Tracks
 
 NO_TRANSACTION = "-- transactional: false"

@@ -21,7 +21,7 @@ from taskdb.errors import (
     ValidationError,
 )
 from taskdb.migrations import files
-from tests.servers import Databases, make_url
+from taskdb.testing.databases import Databases, make_url
 from tests.tracks import Tracks
 
 

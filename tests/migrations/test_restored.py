@@ -28,7 +28,7 @@ from taskdb.queries import (
     tasks,
     workflows,
 )
-from tests.servers import Databases
+from taskdb.testing.databases import Databases
 
 Connection: TypeAlias = psycopg.Connection[Any]
 

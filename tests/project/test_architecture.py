@@ -23,7 +23,7 @@ FLOORS = [
     {"queries"},
     {"database", "embedded"},
     {"events", "workspaces", "migrations", "exchange", "verbs"},
-    {"worker"},
+    {"worker", "testing"},
     {"admin", "report"},
     {"retention", "demo"},
     {"cli"},

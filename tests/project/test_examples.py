@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import Databases
+from taskdb.testing.databases import Databases
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -14,7 +14,7 @@ from taskdb.query.check import nullability
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.describe import Column, describe
 from taskdb.query.check.nodetree import NodeTreeError
-from tests.servers import Databases
+from taskdb.testing.databases import Databases
 
 SCHEMA = """
 create table team (id integer primary key, name varchar(40) not null unique, note text);

@@ -20,7 +20,7 @@ from psycopg.errors import NotNullViolation, QueryCanceled, UndefinedColumn, Uni
 from taskdb.errors import IntegrityError, NotFoundError, TooManyRowsError, ValidationError
 from taskdb.query import UNSET, Queries, Query, Unset
 from taskdb.query import _decisions as execution
-from tests.servers import Databases
+from taskdb.testing.databases import Databases
 
 SQL = """\
 -- name: create_items

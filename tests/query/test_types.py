@@ -40,7 +40,7 @@ from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.contract import _Comparison, describe_all
 from taskdb.query.check.describe import Description
 from taskdb.query.check.servertypes import Types, type_facts
-from tests.servers import Databases
+from taskdb.testing.databases import Databases
 
 Connection = psycopg.Connection[Any]
 

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
+from taskdb.testing.databases import Databases
 from tests.arena import Arena
-from tests.servers import Databases
 
 
 @pytest.fixture(scope="module")

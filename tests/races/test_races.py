@@ -34,9 +34,9 @@ from taskdb.errors import (
 )
 from taskdb.models import Claim, DependencyType, NewDependency, NewTask, TaskStatus
 from taskdb.queries import claims, dependencies, pauses, tasks
+from taskdb.testing.databases import Databases
 from tests.arena import Arena
 from tests.interleave import LEVELS, Session, Step, wait_blocked
-from tests.servers import Databases
 from tests.waiting import PATIENCE
 
 Connection: TypeAlias = psycopg.Connection[Any]

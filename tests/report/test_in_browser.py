@@ -19,8 +19,8 @@ from taskdb.models.tasks import NewTask
 from taskdb.models.types import TaskStatus
 from taskdb.queries import exchange, planning, selection, tasks
 from taskdb.report import collect, render
+from taskdb.testing.databases import Databases
 from tests.exchange_files import DATA, needs_data
-from tests.servers import Databases
 
 pytest.importorskip("selenium", reason="make setup brings Selenium")
 

@@ -34,8 +34,8 @@ from taskdb.models import (
     TemplateCategory,
 )
 from taskdb.queries import epics, modifications, projects, templates
+from taskdb.testing.databases import Databases
 from tests.interleave import LEVELS, READ_COMMITTED, Session, wait_blocked
-from tests.servers import Databases
 
 Connection = psycopg.Connection[Any]
 

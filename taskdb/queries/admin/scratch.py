@@ -1,4 +1,4 @@
-"""Databases that checks make for themselves."""
+"""Databases that checks and test runs create for themselves, and roles of test runs."""
 
 from __future__ import annotations
 
@@ -7,5 +7,11 @@ from taskdb.queries.admin import query
 
 @query
 def leftovers(*, prefix: str) -> list[str]:
-    """Return scratch databases whose creators are gone."""
+    """Return databases whose creators are gone."""
+    ...
+
+
+@query
+def leftover_roles(*, prefix: str) -> list[str]:
+    """Return roles whose creators are gone, for a superuser; for others nothing."""
     ...

@@ -1,0 +1,54 @@
+-- Databases and time of a test run: taskdb.testing calls these, and no service does.
+
+-- name: own_rights
+-- The current role, and whether it may do everything, or make databases.
+select
+    role.rolname as name,
+    role.rolsuper as is_superuser,
+    role.rolcreatedb as may_create_databases
+from pg_roles as role
+where role.rolname = current_user
+limit 1;
+
+-- name: wait_for_lock
+-- The lock of this name, waited for; the session keeps it.
+select pg_advisory_lock(hashtext(:name)) is not null as is_held;
+
+-- name: list_databases
+-- Databases whose names begin so.
+select database.datname
+from pg_database as database
+where starts_with(database.datname, :prefix)
+order by database.datname;
+
+-- name: lapse_leases
+-- Every lease is over, or those of :agent: the next claim may take their tasks.
+--
+-- plan: whole tables: a test's plan is small
+update tasks as task
+set lease_expires_at = now() - interval '1 second'
+where
+    task.claim_agent is not null
+    and task.claim_agent = :agent;  -- if :agent
+
+-- name: pass_time
+-- As if :span had passed: the ends of leases, schedules, retries of steps and checks of external
+-- dependencies are that much nearer, or over.
+--
+-- plan: whole tables: a test's plan is small
+with step as (
+    update execution_steps as retrying
+    set retry_at = retrying.retry_at - :span::interval
+    where retrying.retry_at is not null
+),
+
+external as (
+    update external_dependencies as checked
+    set next_check_at = checked.next_check_at - :span::interval
+)
+
+update tasks as task
+set
+    lease_expires_at = task.lease_expires_at - :span::interval,
+    scheduled_at = task.scheduled_at - :span::interval
+where task.lease_expires_at is not null or task.scheduled_at is not null;

@@ -56,7 +56,7 @@ SETTINGS: Final = {"checkpoint_timeout": "1h", "max_wal_size": "8GB", "min_wal_s
 def server() -> Iterator[str]:
     """Run a server as durable as the embedded one; its folder is new, and gone at the end."""
     served = Server(FOLDER, settings=SETTINGS)
-    _remove(served)  # What a bench left that was killed.
+    _remove(served)  # The remains of a killed bench.
     try:
         yield served.start()
     finally:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import psycopg
 
-# What a document promises is kept by this factor.
+# Figures of a document are held by this factor.
 FACTOR: Final = 5
 
 

@@ -37,7 +37,8 @@ forget_settings(os.environ)
 
 
 def pytest_configure() -> None:
-    # What a shell starts in the background ignores Ctrl-C, and so would all that tests start.
+    # Programs that a shell starts in the background ignore Ctrl-C, and so would all that tests
+    # start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -269,7 +269,7 @@ class _Core:
                 raise ViolationError(f"{task.key} was claimed, and could not be: {task}")
         if sorted(taken, key=self._place) != taken:
             raise ViolationError(f"claimed out of order: {chosen}")
-        # What is due but was not marked so may be passed over while others are ready.
+        # Tasks due but not marked so may be passed over while others are ready.
         certain = [task for task in line if task.scheduled is None]
         if len(chosen) < limit and set(chosen_keys := [t.key for t in taken]) != {
             task.key for task in line
@@ -309,7 +309,7 @@ class _Core:
     def release(self, key: str, token: int, retry_in: float | None) -> Answer:
         return self._end(key, token, "released", "pending", retry_in)
 
-    # What they are made of
+    # Parts of the model
 
     def _task(self, key: str) -> Task:
         if key not in self.state.tasks:
@@ -419,7 +419,7 @@ class _Core:
             self._change(task, task.status, reason=task.reason, agent="taskdb")
 
 
-# What a history alone must obey, whoever wrote it.
+# Rules of a history alone, whoever wrote it.
 
 
 def replay(key: str, entries: list[Entry]) -> Task:

@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 HEAD = "# From {source} by tools/sync.py (`make sync`): edit that.\n"
 
-# What is not a name's other form.
+# Replacements of more than a name.
 PHRASES = {
     "import asyncio\n": "import threading\n",
     "asyncio.Lock": "threading.Lock",

@@ -1,4 +1,4 @@
--- What the server itself accounts for.
+-- The server's own accounts.
 
 -- name: server_processes
 -- is_client: of this database, and not this session.

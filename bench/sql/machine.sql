@@ -1,4 +1,4 @@
--- How the server is set up.
+-- The server's settings.
 
 -- name: server_settings
 select

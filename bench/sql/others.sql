@@ -1,4 +1,4 @@
--- What the other queues' own tables say of jobs done. They are filled through their interfaces.
+-- Jobs done, from the other queues' own tables. They are filled through their interfaces.
 
 -- name: empty_procrastinate
 truncate public.procrastinate_jobs cascade;

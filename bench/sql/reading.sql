@@ -1,4 +1,4 @@
--- What reading.py reads: rows of 15 columns, as wide as a task's, three of them jsonb.
+-- The rows of reading.py, of 15 columns, as wide as a task's, three of them jsonb.
 
 -- name: create_table
 create table public.bench_tasks (

@@ -68,7 +68,7 @@ _CHECKS: Final[Sequence[Callable[[Any], Any]]] = (
     queries.slow_catalogue,
 )
 DEFAULT_PATIENCE: Final = timedelta(hours=1)
-# Of a long cycle a finding shows the beginning.
+# A finding shows the beginning of a long cycle.
 _SHOWN_KEYS: Final = 20
 
 
@@ -199,7 +199,7 @@ def _repair() -> Steps[list[Repair]]:
     edges = yield from _repair_with(queries.wrong_edges, queries.repair_edges)
     counts = yield from _repair_counts()
     health = yield from _repair_health()
-    # What the claim goes by follows from all that.
+    # The columns for the claim are derived from all of the above.
     derived = yield from _repair_with(queries.wrong_derived, queries.repair_derived)
     progress = yield from _repair_progress()
     text = yield from _repair_text()
@@ -213,7 +213,7 @@ def _repair_with(check: Callable[[Any], Any], repair: Callable[..., Any]) -> Ste
     if not wrong:
         return []
     yield call(queries.lock_tasks, ids=_ids(wrong))
-    # What the lock waited for may have changed something: look again, now that it can't.
+    # A transaction that the lock waited for may have changed something: look again.
     wrong = yield check
     done: list[UUID] = yield call(repair, ids=_ids(wrong))
     return [
@@ -233,7 +233,7 @@ def _repair_ranks() -> Steps[list[Repair]]:
         return []
     ids = {id for rank in wrong for id in (rank.waiting_id, rank.blocker_id)}
     yield call(queries.lock_tasks, ids=list(ids))
-    # What the lock waited for may have changed something: look again, now that it can't.
+    # A transaction that the lock waited for may have changed something: look again.
     again: list[WrongRank] = yield queries.wrong_ranks
     wrong = [rank for rank in again if {rank.waiting_id, rank.blocker_id} <= ids]
     waiting = [rank.waiting_id for rank in wrong]

@@ -26,7 +26,7 @@ __all__ = ["BATCH", "TABLES", "count_old", "cutoff", "prune"]
 BATCH: Final = 5_000
 """Rows a transaction: few enough that nobody waits long for it."""
 
-# How the old rows of each table are counted, and deleted.
+# The queries that count and delete the old rows of each table.
 _QUERIES: Final[dict[str, tuple[Callable[..., int], Callable[..., int]]]] = {
     "tech_conversations": (queries.count_conversations, queries.prune_conversations),
     "agent_error_logs": (queries.count_errors, queries.prune_errors),

@@ -68,7 +68,7 @@ _STATEMENTS: Final[tuple[tuple[Query[..., Any], tuple[str, ...]], ...]] = (
     (queries.add_specs, ("tasks",)),
     (queries.add_spec_dependencies, ()),
     (queries.add_implementation_tasks, ()),
-    # What reads the tables next should know how large they are.
+    # Queries that read the tables next need their sizes.
     (queries.analyze, ()),
 )
 

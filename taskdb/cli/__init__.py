@@ -145,6 +145,6 @@ def _refused(error: Exception) -> int:
 
 
 def _reader_left() -> int:
-    # What is still in the buffer would raise once more when the interpreter ends.
+    # The rest of the buffer would raise once more when the interpreter ends.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1

@@ -222,7 +222,7 @@ def print_json(value: object) -> None:
 
 
 def _json_ready(value: object) -> object:
-    # What orjson doesn't know by itself; as the models' to_dict has it.
+    # Values that orjson doesn't know by itself; as the models' to_dict has them.
     return value.total_seconds() if isinstance(value, timedelta) else str(value)
 
 

@@ -49,7 +49,7 @@ def report(
     moment = since.replace(tzinfo=UTC) if since else datetime.now(UTC) - timedelta(days=DAYS)
     _, workspace = target.place()
     with target.connect(patient=True) as conn:
-        # What `connect` asked has begun a transaction.
+        # The queries of `connect` have begun a transaction.
         conn.rollback()
         conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         conn.read_only = True

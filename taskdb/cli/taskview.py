@@ -33,7 +33,7 @@ __all__ = ["known_task", "reason_rows", "task"]
 Connection = psycopg.Connection[Any]
 
 WRITTEN: Final = "%Y-%m-%d %H:%M:%S"
-# What of the metadata has a section of its own.
+# Metadata with a section of its own.
 OWN_SECTIONS: Final = ("source", "labels", "comments", "relations")
 
 

@@ -69,7 +69,7 @@ GRACE_SECONDS: Final = 5.0
 CHECK_SECONDS: Final = 3.0
 # One that was used just now is checked only if something came from the server meanwhile.
 IDLE_SECONDS: Final = 10.0
-# How often a wait looks for Ctrl-C; psycopg's own.
+# The interval at which a wait looks for Ctrl-C; psycopg's own.
 WAIT_INTERVAL: Final = 0.1
 PREPARE_THRESHOLD: Final = 5
 
@@ -81,7 +81,7 @@ _SETS_TIMEOUT: Final = re.compile(
 )
 # After these, what taskdb's schema has is not found by its name any more.
 _MOVES_PATH: Final = re.compile(r"\bsearch_path\b|\bset\s+(\w+\s+)?(schema|role)\b", re.IGNORECASE)
-# What a server says while it lets nobody, or nobody else, in.
+# Messages of a server that lets nobody, or nobody else, in.
 BUSY: Final = {
     "starting up": "The server is starting: try again in a moment",
     "in recovery": "The server recovers from a crash, or follows another: try again in a moment",

@@ -245,7 +245,7 @@ class Database(Pooled):
             # The pool replaces a closed one. One that was reset by half, its user being cancelled
             # meanwhile, would commit each statement of the next.
             conn.close()
-            # What the server says against the reset is nothing to the user, who is done.
+            # An error of the reset is nothing to the user, who is done.
             if not isinstance(exc, Exception):
                 raise
         finally:

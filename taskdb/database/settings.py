@@ -38,13 +38,13 @@ PARTS: Final = {
     "DB_PASSWORD": "password",
     "DB_SSL_MODE": "sslmode",
 }
-# Of each family, those that say where a database is: a password alone doesn't.
+# The variables of each family that locate a database: a password alone doesn't.
 PLACES: Final = ("DB_HOST", "DB_PORT", "DB_NAME", "DB_USER")
 LIBPQ_PLACES: Final = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
 SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
-# What a connection gets unless its URL says otherwise. The first five give up within seconds
-# on a host that doesn't answer, or no longer; the system's own limits are minutes to hours.
+# The settings of a connection unless its URL sets others. The first five give up within seconds on
+# a host that doesn't answer, or no longer; the system's own limits are minutes to hours.
 COURTESIES: Final = {
     "connect_timeout": "5",
     "keepalives_idle": "30",
@@ -221,7 +221,7 @@ class _Given:
         mode = self.variable("DB_SSL_MODE")
         if mode and mode not in SSL_MODES:
             raise ValidationError("DB_SSL_MODE", f"must be one of {', '.join(SSL_MODES)}")
-        # Of a password every character counts, blanks too.
+        # Every character of a password counts, blanks too.
         values = {name: self.variable(name) for name in PARTS} | {
             "DB_PASSWORD": self._environ.get("DB_PASSWORD")
         }

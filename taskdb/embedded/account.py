@@ -126,6 +126,6 @@ def _candidates() -> Iterator[Account]:
 
 
 def _environment() -> dict[str, str]:
-    # Of ours only what finds programs: no PG*, no locale, no secrets.
+    # Only the variables that find programs are passed on: no PG*, no locale, no secrets.
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC", **kept}

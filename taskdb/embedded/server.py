@@ -249,7 +249,7 @@ class Server:
             return False
         trust.require_own(self.directory)
         try:
-            lock = self._take_lock(fcntl.LOCK_SH)  # Those who only look don't see each other.
+            lock = self._take_lock(fcntl.LOCK_SH)  # Readers don't block each other.
         except FileNotFoundError:
             return False
         if lock is not None:

@@ -28,8 +28,8 @@ def listen(database: Database, *, since: datetime | None, poll: timedelta) -> Ge
             with database.transaction(read_only=True) as conn:
                 found = _read(conn, tail)
             if found:
-                # Whoever is slow with these is not listening meanwhile, and so holds back
-                # neither the queue of notifications nor vacuum.
+                # A slow consumer is not listening meanwhile, and so holds back neither the queue of
+                # notifications nor vacuum.
                 waiter.stop()
                 for event in found:
                     yield event

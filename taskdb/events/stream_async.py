@@ -29,8 +29,8 @@ async def listen_async(
             async with database.transaction(read_only=True) as conn:
                 found = await _read(conn, tail)
             if found:
-                # Whoever is slow with these is not listening meanwhile, and so holds back
-                # neither the queue of notifications nor vacuum.
+                # A slow consumer is not listening meanwhile, and so holds back neither the queue of
+                # notifications nor vacuum.
                 await waiter.stop()
                 for event in found:
                     yield event

@@ -46,7 +46,7 @@ ORDINARY_PRIORITY: Final = 5
 WORK: Final = frozenset(
     {"task", "bug", "feature", "epic", "chore", "decision", "spike", "story", "milestone"}
 )
-# What beads and the tools on it keep as issues, and never list as ready work.
+# Issues that beads and the tools on it keep, and never list as ready work.
 NO_WORK: Final = frozenset(
     {"gate", "molecule", "message", "agent", "role", "rig", "merge-request", "event", "convoy"}
 )
@@ -62,7 +62,7 @@ REQUIREMENTS: Final = ("design", "acceptance_criteria")
 LISTS: Final = ("labels", "comments", "events")
 # Moments without a column: they go to metadata, if they are moments.
 OTHER_MOMENTS: Final = ("due_at", "deleted_at")
-# What two states of one issue have in common.
+# The fields that two states of one issue have in common.
 IDENTITY: Final = ("title", "created_at")
 # The status of an issue that waits on its assignee's hook.
 HOOKED: Final = "hooked"

@@ -20,7 +20,7 @@ __all__ = ["assemble", "is_backup"]
 ISSUES: Final = "issues"
 # The tables whose rows belong to an issue, and the name under which a line has them.
 TABLES: Final = ("dependencies", "labels", "comments", "events")
-# How a table says that a field is empty; a priority of 0 is the most urgent one.
+# The empty values of a field; a priority of 0 is the most urgent one.
 EMPTY: Final = (None, "", 0, "{}", "[]")
 KEPT: Final = frozenset({"id", "priority", "title", "status"})
 # Columns that hold JSON as a text.
@@ -48,7 +48,7 @@ def assemble(folder: Path, files: Files, plan: Plan, prefix: str) -> Iterator[Js
     keeps those of deleted ones) are counted in a remark.
     """
     issues = list(read_lines(folder / f"{ISSUES}.jsonl", plan.findings, files))
-    # Of issues with one id the last counts, as in a file of lines.
+    # The last issue of an id counts, as in a file of lines.
     by_id = {said: values for values in issues if isinstance(said := values.get("id"), str)}
     gone: Counter[str] = Counter()
     for table in TABLES:

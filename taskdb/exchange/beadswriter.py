@@ -45,7 +45,7 @@ EDGES: Final = {
     DependencyType.BLOCKS: "blocks",
     DependencyType.SUGGESTS: "related",
 }
-# What an earlier end left behind, once the task has moved on.
+# Fields of an earlier end, removed once the task has another status.
 ENDINGS: Final = ("close_reason", "deleted_at", "deleted_by", "delete_reason")
 DEFERRED: Final = "defer_until"
 
@@ -114,7 +114,7 @@ def _status(task: OutgoingTask, source: Mapping[str, Any]) -> str:
     if isinstance(said, str) and is_as_imported(task):
         return said
     if task.status is TaskStatus.BLOCKED:
-        # What it waits for is told by its dependencies.
+        # Its dependencies are in the file.
         return ON_HOLD if task.blocked_reason else "open"
     if task.status is TaskStatus.ARCHIVED:
         return "closed" if task.completed_at else DELETED

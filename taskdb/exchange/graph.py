@@ -16,7 +16,7 @@ from taskdb.models.types import DependencyType, TaskStatus
 
 __all__ = ["closing_edges", "is_satisfied", "normalize"]
 
-# Of a long cycle the reason shows this many keys, and the finding's `path` twice as many of its
+# The reason shows this many keys of a long cycle, and the finding's `path` twice as many of its
 # beginning and of its end: a file may hold thousands of cycles of thousands of keys.
 SHOWN_KEYS: Final = 20
 KEPT_KEYS: Final = 100

@@ -27,7 +27,7 @@ __all__ = [
 
 STRING_OR_BRACE: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}]', re.DOTALL)
 UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
-# What a database driver may carry as a JSON number; longer ones stay exact as text.
+# The largest JSON number that a database driver carries; longer ones stay exact as text.
 LARGEST_INTEGER: Final = 2**63 - 1
 LONGEST_INTEGER: Final = 20
 

@@ -69,7 +69,7 @@ def relations_of(task: OutgoingTask, kind: str) -> list[dict[str, Any]]:
 
 def is_as_imported(task: OutgoingTask) -> bool:
     """Return whether the status, and the reason of a hold, are still those of the task's file."""
-    # What waits for its dependencies counts as pending: again.said_here.
+    # A task that waits for its dependencies counts as pending: again.said_here.
     waits = task.status is TaskStatus.BLOCKED and task.blocked_reason is None
     status = TaskStatus.PENDING if waits else task.status
     return task.said_status == [status.value, task.blocked_reason]

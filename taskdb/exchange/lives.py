@@ -57,7 +57,7 @@ def _life(task: PlanTask) -> list[PlanHistory]:
 def _moves(task: PlanTask) -> Iterator[PlanHistory]:
     closed_at = _closed_at(task)
     stands = TaskStatus.PENDING
-    # Of a task in progress `started_at` may be a guess, for its claim.
+    # `started_at` of a task in progress may be a guess, for its claim.
     guessed = task.status is TaskStatus.IN_PROGRESS
     begun_at = task.begun_at or (None if guessed else task.started_at)
     if begun_at is not None and (closed_at is None or begun_at <= closed_at):

@@ -8,10 +8,10 @@ from typing import Final
 
 __all__ = ["EDGE_KINDS", "LARGEST", "ReadOptions"]
 
-# Of one file, or of all files of a folder together.
+# The limit of one file, or of all files of a folder together.
 LARGEST: Final = 64 * 1024 * 1024
-# What a tracker's word for an edge may be taken as: a dependency, in its own direction or the
-# opposite one, or the parent.
+# The meanings of a tracker's word for an edge: a dependency, in its own direction or the opposite
+# one, or the parent.
 EDGE_KINDS: Final = (
     "requires",
     "blocks",

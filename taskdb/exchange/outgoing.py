@@ -115,7 +115,7 @@ def _lost(task: OutgoingTask) -> Iterator[str]:
 def _cells(task: OutgoingTask, blocks: list[str]) -> list[str]:
     status = task.status.value.replace("_", " ")
     if task.status is TaskStatus.BLOCKED:
-        # What it waits for is told by its dependencies.
+        # Its dependencies are in the file.
         status = "on hold" if task.blocked_reason else "pending"
     return [
         task.key,

@@ -122,7 +122,7 @@ class PlanTask:
     closed_by: str | None = None
     close_note: str | None = None
     labels: tuple[str, ...] = ()
-    # Why nobody is to work on it, whatever its status: a gate issue, a template, an unknown type.
+    # The reason why it is no work, whatever its status: a gate issue, a template, an unknown type.
     no_work: str | None = None
 
 

@@ -54,7 +54,7 @@ FIELDS: Final = (
     "completed_at",
     "cancelled_at",
     "closed_by",
-    # Why it was closed, and whether the tracker counts its status as closed.
+    # The reason of its end, and whether the tracker counts its status as closed.
     "resolution",
     "category",
 )

@@ -27,7 +27,7 @@ __all__ = [
 # The message of a refused import lists this many findings; `.report` has all of them.
 SHOWN_FINDINGS: Final = 50
 STATUS: Final = "status"
-# Of a value a change shows this many characters.
+# A change shows this many characters of a value.
 SHOWN: Final = 40
 
 

@@ -48,7 +48,7 @@ EPIC_KEY: Final = re.compile("E[0-9]{2,6}")
 FEATURE_KEY: Final = re.compile("E[0-9]{2,6}-F[0-9]{2,6}")
 # Where in metadata a task's history stands in the source's own words, as far as it needs them.
 HISTORY: Final = "source_history"
-# What the words of a history row are: its time, from and to.
+# The words of a history row: its time, from and to.
 HISTORY_WORDS: Final = 3
 
 Id = int | str

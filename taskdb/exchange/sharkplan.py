@@ -52,7 +52,7 @@ TASK_FILE: Final = re.compile(r"(?P<key>T-E[0-9]{2,6}-F[0-9]{2,6}-[0-9]{3,6})(?P
 EPIC_FILES: Final = ("epic.md",)
 FEATURE_FILES: Final = ("prd.md", "feature.md")
 TASKS: Final = "tasks"
-# What a first heading says before the title.
+# A label before the title in a first heading.
 LABEL: Final = re.compile(r"(?:epic|feature|task|prd)\s*:\s*", re.IGNORECASE)
 EFFORT: Final = re.compile(
     r"(?P<number>[0-9]{1,6}(?:\.[0-9]{1,4})?)\s*(?:(?P<hours>h|hrs?|hours?)|m|mins?|minutes?)",

@@ -36,7 +36,7 @@ KEYED_TITLE: Final = re.compile(
 )
 # An ATX heading of level 1 or 2: a phase's content that begins so has its own heading.
 OWN_HEADING: Final = re.compile(r"\s*(?P<heading> {0,3}##?[ \t][^\r\n]*)(?:\r\n|\r|\n|\Z)")
-# What a rendering has a place of its own for; the rest follows as it is.
+# Fields with a place of their own in a rendering; the rest follows as it is.
 SPEC_FIELDS: Final = ("verbatim", "overview", "architecture", "technology_stack", "phases")
 PHASE_FIELDS: Final = ("number", "name", "description", "hours", "content", "files")
 

@@ -82,7 +82,7 @@ class SqliteTables:
         try:
             with closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)) as database:
                 database.text_factory = _text
-                # What the file says of itself (functions in its views) is not run.
+                # Functions in the file's views are not run.
                 database.execute("pragma trusted_schema = off")
                 cursor = database.execute(statement)
                 names = [column[0] for column in cursor.description]

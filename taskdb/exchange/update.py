@@ -54,7 +54,7 @@ class Updates:
         self.planned = plan.tasks_by_key()
         self.said = said
         self.tasks: list[TaskUpdate] = []
-        # Those of an import that kept nothing; their file's words count as what it said.
+        # Tasks of an import that kept no record; their file's words count as the record.
         self.first: list[tuple[str, UUID]] = []
         self.pruned: list[SaidBefore] = []
         self.gone: list[Change] = []

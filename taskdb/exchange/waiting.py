@@ -67,7 +67,7 @@ class _Waits:
         self.plan = plan
         self.tasks = tasks
         self.blockers = blockers
-        # What each task waits for through its parents, by the parent that says so.
+        # The blockers of each task through its parents, by the parent that has them.
         self.through: dict[str, dict[str, str]] = {}
         self.left = MOST_DERIVED * (len(tasks) + sum(map(len, blockers.values())))
 

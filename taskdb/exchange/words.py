@@ -61,7 +61,7 @@ PRIORITIES: Final = {
 PRIORITY_WORDS: Final = {
     word: level for level, words in PRIORITIES.items() for word in words.split()
 }
-# What somebody works on. Anything else that a tracker keeps as a task may be a gate or a note.
+# Types of work. Anything else that a tracker keeps as a task may be a gate or a note.
 WORK_TYPE_WORDS: Final = """
     task bug feature epic chore decision spike story milestone issue sub_task subtask
     improvement enhancement new_feature new_functionality technical_task user_story defect

@@ -150,7 +150,7 @@ class Backend(PostgresqlPsycopgBackend):
         self.init_connection(self.given)
         if not migration.head.transactional:
             if direction == "up":
-                # What a killed attempt left, such as an invalid index, goes first.
+                # The remains of a killed attempt, such as an invalid index, go first.
                 run_file(self.given, SQL / "session" / "quiet.sql")
                 self._run(migration.down)
                 self.init_connection(self.given)
@@ -158,7 +158,7 @@ class Backend(PostgresqlPsycopgBackend):
         with self.given.transaction():
             if migration.head.transactional:
                 self._run(script)
-            # Whatever role or path the file left behind, the log is written as ours.
+            # The log is written with our role and path, whatever the file left set.
             self.init_connection(self.given)
             yield
             if self.before_commit:

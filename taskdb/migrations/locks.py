@@ -27,7 +27,7 @@ __all__ = ["Taken", "undeclared", "unknown", "watch"]
 
 POLL_SECONDS = 0.001
 
-# What needs no declaration: reading a table, and drawing a number from a sequence.
+# Locks that need no declaration: reading a table, and drawing a number from a sequence.
 _HARMLESS = LOCK_MODES.index("access share")
 _HARMLESS_ON_SEQUENCES = LOCK_MODES.index("row exclusive")
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final
 
 from taskdb.query import Length, Places, Printed, Range, Size
 
-# What one text, or one document as JSON, has at most, in bytes. Of a description's first 200,000
-# characters the words are found; 600 MB of one held a session for minutes.
+# The limit of one text, or one document as JSON, in bytes. Search finds the words of a
+# description's first 200,000 characters; 600 MB of one held a session for minutes.
 MOST_BYTES: Final = 16 * 2**20
 
 

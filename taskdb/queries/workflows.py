@@ -115,7 +115,7 @@ def _create(new: NewWorkflow, steps: list[NewStep]) -> Steps[Workflow]:
     values = {name: getattr(new, name) for name in NewWorkflow.__slots__}
     workflow: Workflow = yield call(insert_workflow, **values)
     if (yield from _add_steps(workflow.id, steps, {})):
-        # What steps need is written to the workflow's row as well.
+        # The needs of steps are also counted in the workflow's row.
         workflow = yield call(get, workflow.id)
     return workflow
 

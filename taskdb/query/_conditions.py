@@ -31,7 +31,7 @@ _FORMS: Final = "Write -- if :a, -- if :a :b, -- if not :a or -- if :a = value"
 _BLANK: Final = frozenset({Kind.WHITESPACE, Kind.LINE_COMMENT, Kind.BLOCK_COMMENT})
 _STEPS: Final = {"(": 1, "[": 1, ")": -1, "]": -1}
 
-# What wants something behind it, and what can't be that: all of them reserved words.
+# Words that need something behind them, and words that can't be that: all of them reserved.
 _WANTING: Final = frozenset({",", "where", "and", "or", "not", "having", "on", "when", "then"})
 _SORTING: Final = frozenset({"order", "group", "partition"})
 _CLAUSES: Final = """
@@ -249,7 +249,7 @@ def _refuse_dangling(
             around.setdefault(index, []).append(each)
     for condition in conditions:
         before = bisect_left(starts, condition.start) - 1
-        # What is left out beside it, with the same condition or with others that follow on it.
+        # Lines left out beside it, with the same condition or with others that follow on it.
         gone = {keys[condition]}
         dropped: Condition | None = condition
         while dropped and not any(keys[each] in gone for each in around.get(before, ())):

@@ -41,7 +41,7 @@ __all__ = [
 
 INT8_MIN: Final = -(2**63)
 INT8_MAX: Final = 2**63 - 1
-# What orjson reads back as an integer goes so far; beyond, it makes a float of it.
+# The largest integer that orjson reads back as one; beyond, it makes a float of it.
 UINT8_MAX: Final = 2**64 - 1
 # orjson goes 254 levels deep, and a document this deep is a mistake.
 JSON_DEPTH: Final = 200

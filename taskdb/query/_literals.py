@@ -11,7 +11,7 @@ from typing import Any, Final
 
 __all__ = ["is_array", "read_array", "read_composite"]
 
-# What stands before an array whose first index is not 1: `[0:1]={a,b}`.
+# The prefix of an array whose first index is not 1: `[0:1]={a,b}`.
 _BOUNDS: Final = re.compile(r"(?:\[-?\d+:-?\d+\])+=")
 _QUOTED: Final = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
 _UNQUOTED: Final = re.compile(r"[^,{}\"\\]+")

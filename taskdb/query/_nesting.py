@@ -122,7 +122,7 @@ def _document(annotation: Any) -> Prepare:
 
     def parse(text: Any) -> Any:
         if not isinstance(text, str | bytes):
-            return text  # Of an array of JSON, psycopg parses the items.
+            return text  # psycopg parses the items of an array of JSON.
         try:
             return json.loads(text, parse_float=parse_float)
         except ValueError:

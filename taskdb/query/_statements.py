@@ -84,7 +84,7 @@ class SourceFile:
         )
 
 
-# What statements begin with that read and write data, and what among them touches the session.
+# The first words of statements that read and write data, and of those that change the session.
 _DATA: Final = frozenset(
     {"select", "insert", "update", "delete", "merge", "with", "values", "copy"}
 )
@@ -322,7 +322,7 @@ class Statement:
         Arguments in *required* are never left out. Where there are more than *most*, yield
         those in which each pair of conditions is seen in all ways.
         """
-        # What runs a query needs none of it.
+        # Running a query needs none of it.
         from taskdb.query._combinations import Switches, combined
 
         states = [(frozenset[str](), group) for group in self.groups]

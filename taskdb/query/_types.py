@@ -56,7 +56,7 @@ __all__ = [
     "server_type",
 ]
 
-# What psycopg reads by itself, whatever is registered with it later.
+# The types that psycopg reads by itself, whatever is registered with it later.
 _AS_SHIPPED: Final = AdaptersMap(psycopg.adapters)
 
 # The classes of which psycopg makes the values of a type; `Naive` stands for a datetime without
@@ -81,12 +81,12 @@ _CLASSES: Final[dict[str, tuple[type, ...]]] = {
     "record": (tuple,),
 }
 _JSON: Final = frozenset({"json", "jsonb"})
-# What else may be sent where one of these classes is read.
+# Further classes that may be sent where one of these classes is read.
 _SENT_AS_WELL: Final[dict[type, tuple[type, ...]]] = {
     float: (int,),
     Decimal: (int, float),
 }
-# What a value of one class is converted into, if it is one.
+# Further classes of a value that is converted into the one read.
 _READ_AS_WELL: Final[dict[type, tuple[type, ...]]] = {Decimal: (int,)}
 
 _SENT_LISTS: Final = (*LISTS, tuple, set, frozenset, AbstractSet)

@@ -27,7 +27,7 @@ class TaskdbError(Exception):
     refused, its `constraint`; the server's own error is the `__cause__`.
     """
 
-    # What to do where whoever raises it has no better hint.
+    # The default remedy, for errors raised without a better one.
     remedy: ClassVar[str | None] = None
 
     def __init__(
@@ -111,7 +111,7 @@ class QueryMismatchError(DatabaseError):
         do = "query does" if len(names) == 1 else "queries do"
         lines = "".join(f"\n  {each}" for each in self.mismatches)
         super().__init__(f"{len(names)} {do} not fit this database:{lines}\n", hint=hint)
-        # What pickle makes it again from.
+        # The arguments from which pickle makes it again.
         self.args = (self.mismatches,)
 
     def __str__(self) -> str:

@@ -213,7 +213,7 @@ def _overlap(refusal: Refusal) -> IntegrityError:
 def _reference(refusal: Refusal) -> IntegrityError:
     if refusal.is_listed:
         return _integrity(refusal.rule.field, refusal.rule.rule, refusal)
-    # Who deletes is told of three names, who inserts of two, in every language.
+    # A refused deletion names three objects, a refused insert two, in every language.
     names = _QUOTED.findall(refusal.message)
     if refusal.code == "23001" or len(names) > 2:
         field = refusal.rule.field
@@ -279,7 +279,7 @@ def _out_of_range(refusal: Refusal) -> ValidationError:
 def _too_large(refusal: Refusal) -> ValidationError | None:
     if not any(words in refusal.message for words in ("too long", "exceeds", "maximum size")):
         return None
-    # Of an index of several columns, its constraint's name says which is meant.
+    # The constraint's name identifies the column of an index of several.
     field = refusal.argument or refusal.rule.field
     return ValidationError(field, "must be small enough to be indexed")
 

@@ -136,7 +136,7 @@ def _task_row(task: ReportedTask) -> list[Any]:
         _iso(task.lease_expires_at),
         task.blocked_reason,
         task.labels,
-        # Of what is finished nobody reads it here, and it is most of the page.
+        # Nobody reads that of a finished task, and it is most of the page.
         task.excerpt if is_open else None,
         task.parent_key,
         task.feature_key,

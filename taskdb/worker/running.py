@@ -393,7 +393,7 @@ class Worker:
             if inspect.isawaitable(result):
                 await result
         except Exception:
-            # Whatever an observer does wrong, the work goes on.
+            # A fault of an observer does not stop the work.
             logger.exception("a hook of the worker failed")
 
     def _shortest_lease(self) -> timedelta:

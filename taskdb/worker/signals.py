@@ -12,7 +12,7 @@ from typing import Any, Final
 __all__ = ["stopped_by_signals"]
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-# Of the workers that run in the main thread, where one loop runs at a time.
+# The workers that run in the main thread, where one loop runs at a time.
 _stops: Final[list[Callable[[], None]]] = []
 _before: Final[dict[signal.Signals, Any]] = {}
 

@@ -436,7 +436,7 @@ def test_what_is_left_open_comes_with_its_reasons(conn: psycopg.Connection) -> N
     assert dependencies.why_not_ready(conn, key="mine") == []
 
 
-# What it looks like.
+# The screen
 
 
 def picture(done: int, **changes: object) -> Picture:

@@ -179,7 +179,7 @@ BREAKAGES = {
         "the moment of that",
     ),
     "completed without a moment": Breakage(
-        # (Requires is satisfied by the status.)
+        # Requires is satisfied by the status.
         ("update tasks set completed_at = null where key = 'T-E01-F01-001'",),
         "moment",
         PLAN.design,

@@ -435,7 +435,7 @@ def test_a_failed_transaction_and_pipeline_mode_are_refused(shared_database_url:
         conn.rollback()
 
 
-# What a package's modules make
+# Results of a package's modules
 
 
 @pytest.fixture

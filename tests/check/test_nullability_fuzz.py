@@ -37,8 +37,8 @@ QUERIES = int(os.environ.get("TASKDB_FUZZ_QUERIES", "2000"))
 # Number of queries that find each mistake below, on either server.
 ENOUGH = 4_000
 FIXED_SEED = 20_261_122
-# What a random query may break of PostgreSQL's rules: a value out of range, a plan that it cannot
-# make (an aggregate of the query around with a CTE inside), ...
+# Errors of a random query that breaks PostgreSQL's rules: a value out of range, a plan that it
+# cannot make (an aggregate of the query around with a CTE inside), ...
 REFUSALS = (
     psycopg.DataError,
     psycopg.IntegrityError,

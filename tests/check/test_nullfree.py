@@ -63,7 +63,7 @@ VALUES = {
     "xid": ["1"],
     "xid8": ["1"],
 }
-# What stands for a type that is none until it is called.
+# The placeholder of a type that is none until it is called.
 CONCRETE = {
     "anyarray": "integer[]",
     "anycompatible": "integer",

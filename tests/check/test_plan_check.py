@@ -220,7 +220,7 @@ PROBES: list[tuple[str, str, str | None]] = [
         "key: str) -> str",
         "does not use tasks_pkey",
     ),
-    # What is done on purpose is said with its reason.
+    # Deliberate findings are printed with their reason.
     ("-- plan: whole tables: it counts\nselect count(*) from tasks;", ") -> int", None),
     ("-- plan: whole tables\nselect count(*) from tasks;", ") -> int", "gives no reason"),
     (

@@ -29,7 +29,7 @@ CLAIM_AND_LAPSE = 150
 # By a claim that finds nothing but lapsed ones: it ends a hundred, and takes one of them.
 LAPSE_MANY = 2_000
 
-# Whether priorities differ: where all are equal, as where they do.
+# True if priorities differ: where all are equal, as where they do.
 MIXED = [pytest.param(False, marks=pytest.mark.slow), True]
 SIZES = [1, 20_000, pytest.param(100_000, marks=pytest.mark.large)]
 

@@ -107,7 +107,7 @@ FIGURES = [
     Figure(5, "search_for_a_word_of_all_tasks", 200),
     Figure(5, "search_for_a_rare_word", 200),
 ]
-# Of the issue, not of a document: no factor.
+# A figure of the issue, not of a document: no factor.
 MIGRATION_LIMIT_MS = 2000
 
 

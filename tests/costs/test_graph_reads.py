@@ -19,7 +19,7 @@ from tests.sql.test_graph import Connection, add, refused
 from tests.sql.test_graph_many import is_cycle
 from tests.statements import statement
 
-# What it costs: in rows read, which no load of the machine changes
+# Costs in rows read, which no load of the machine changes
 
 
 def most_read(conn: Connection, acts: Iterable[Callable[[], Any]]) -> int:

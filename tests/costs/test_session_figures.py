@@ -108,7 +108,7 @@ def figures(conn: Connection) -> list[Figure]:
         Figure(
             "research of a session",
             10,
-            # (Of few rows either index of sessions will do.)
+            # Few rows: either index of sessions will do.
             {"tech_research_(in_order|by_session_and_category)"},
             lambda c: research.list_for_session(c, talker),
         ),

@@ -51,7 +51,7 @@ def one(conn: psycopg.Connection[Any], statement: str) -> Any:
     return row[0]
 
 
-# What a connection begins with
+# A new connection
 
 
 def test_connection_begins_in_its_workspace_in_utc_with_a_statement_timeout(url: str) -> None:
@@ -269,7 +269,7 @@ def test_race_that_only_the_commit_loses_is_run_again(db: Database) -> None:
     assert sorted(runs) == [0, 0, 1]
 
 
-# What it says of itself
+# Its repr
 
 
 def test_health_names_server_latency_and_pool(db: Database) -> None:
@@ -367,7 +367,7 @@ async def test_database_without_the_schema_is_refused_asynchronously(url: str) -
         await AsyncDatabase(url).open()
 
 
-# What nobody may read
+# Secrets
 
 
 def test_password_stays_out_of_everything_that_is_said(

@@ -541,7 +541,7 @@ def test_statements_are_counted_for_whoever_asks(server: Server) -> None:
     assert found == (1,)
 
 
-# How root gets the server run: these need root. An ordinary user needs no such help.
+# Servers of root: these need root. An ordinary user needs no such help.
 
 if IS_ROOT:
 

@@ -35,7 +35,7 @@ def folder() -> Generator[Path]:
     path.chmod(0o755)
     yield path
     for lock in path.rglob("lock"):
-        with contextlib.suppress(DatabaseError):  # Those that a test made untrusted never ran.
+        with contextlib.suppress(DatabaseError):  # Programs that a test made untrusted never ran.
             Server(lock.parent).stop()
     shutil.rmtree(path)
 

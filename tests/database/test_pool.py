@@ -31,7 +31,7 @@ from taskdb.queries import claims, session, tasks
 SECOND = timedelta(seconds=1)
 
 
-# What a checkout costs
+# The cost of a checkout
 
 
 @pytest.fixture

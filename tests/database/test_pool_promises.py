@@ -22,7 +22,7 @@ from taskdb.database import (
 from taskdb.embedded import Server
 from tests.database.test_database import ADVISORY_LOCKS, AS_BEGUN, IS_SLEEPING, SESSION, one
 
-# What a pool promises
+# Promises of a pool
 
 
 def test_connection_commits_at_the_end_and_rolls_back_on_an_error(db: Database) -> None:

@@ -25,7 +25,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Generator[Engine]:
     """A Docker engine that answers, and nothing else to choose."""
     monkeypatch.delenv("TASKDB_TEST_URL", raising=False)
     monkeypatch.setattr(testcontainers_config, "_ryuk_disabled", True)
-    mode = ConnectionMode.docker_host  # Whether or not these tests run in a container.
+    mode = ConnectionMode.docker_host  # Also if these tests run in a container.
     monkeypatch.setattr(testcontainers_config, "connection_mode_override", mode)
     with docker_engine() as engine:
         monkeypatch.setenv("DOCKER_HOST", engine.url)

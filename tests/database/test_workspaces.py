@@ -118,7 +118,7 @@ def copy_by_dump(url: str, other: str, *options: str) -> None:
     dump = subprocess.run(
         [programs / "pg_dump", *options, url], text=True, capture_output=True, check=True
     ).stdout
-    # What the dump of an 18 sets for itself, and servers before 17 do not know.
+    # Settings in the dump of an 18 that servers before 17 do not know.
     dump = dump.replace("SET transaction_timeout = 0;\n", "")
     subprocess.run(
         [programs / "psql", "-qXv", "ON_ERROR_STOP=1", other],

@@ -28,7 +28,7 @@ FILES = [
     "fullofcaffeine+hxhx/2026-02-06_269issues_bb054954.jsonl",
 ]
 CASE_FILES = ["beads-not-work.jsonl", "beads-other-edge-words.jsonl", "beads-after.jsonl"]
-# What taskdb or beads itself makes anew, and what may be left out as it is empty.
+# Fields that taskdb or beads writes again, and empty ones, which may be left out.
 ANEW = ("updated_at", "source_repo", "content_hash", "_type")
 DAY = "2026-09-01T00:00:00Z"
 PLAN = Plan()
@@ -63,7 +63,7 @@ def issues(path: Path) -> dict[str, dict[str, Any]]:
 
 def _plain(line: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in line.items() if name not in ANEW and value != ""}
-    # Of nanoseconds the database keeps the microseconds.
+    # The database keeps the microseconds of nanoseconds.
     kept |= {name: name for name in kept if name.endswith("_at") or name == "defer_until"}
     edges = kept.pop("dependencies", [])
     kept["edges"] = sorted((edge["depends_on_id"], edge["type"]) for edge in edges)

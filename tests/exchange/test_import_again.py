@@ -421,7 +421,7 @@ def test_whatever_changed_on_both_sides_a_third_import_has_nothing_to_do(
     again = take(*new)
 
     assert dry.changes == report.changes
-    # What somebody is at work on is left to the next import.
+    # A task in progress is left to the next import.
     left = {finding.key for finding in report.refused}
     assert {change.key for change in again.changes if change.kind != "gone"} <= left
     assert doctor.run(conn) == []

@@ -137,7 +137,7 @@ def test_an_export_of_jira_is_taken(tmp_path: Path) -> None:
         "A-4": ("cancelled", None),
         "A-5": ("blocked", "Risk"),
     }
-    # What a task blocks, waits for it.
+    # A task that another blocks waits for it.
     assert edges_of(plan) == [("A-2", "A-1"), ("A-3", "A-1")]
     tasks = by_key(plan)
     assert tasks["A-1"].labels == ("ui", "api")

@@ -203,7 +203,7 @@ def test_subtasks_first_lets_the_task_wait_for_its_open_subtasks(tmp_path: Path)
 
     plan = read_plan("taskmaster", path, options=ReadOptions(subtasks_first=True))
 
-    # What its task waits for, a subtask waits for; and no cycle with task 100.
+    # A subtask waits for its task's blockers; and no cycle with task 100.
     assert {(edge.task, edge.depends_on) for edge in plan.waits} == {
         ("master.2.1", "master.1"),
         ("master.2.3", "master.1"),

@@ -282,7 +282,7 @@ def test_a_server_that_ends_the_session_is_reported_by_file_and_line(
     assert caught.value.where == f"{path.resolve()}:5"
 
 
-# What a file does to its session stays with it
+# A file's session settings stay with it
 
 
 def test_each_file_finds_the_same_session_and_the_log_stays_ours(

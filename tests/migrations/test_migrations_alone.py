@@ -178,7 +178,7 @@ def test_what_a_killed_attempt_without_a_transaction_left_is_cleared_away(
 ) -> None:
     migrations.up(empty_database_url, folder=tracks.folder)
     add_concurrent_index(tracks)
-    # What a kill leaves: the index, invalid, and no mark.
+    # The remains of a kill: the index, invalid, and no mark.
     query(empty_database_url, "create index notes_mood on notes (id)")
 
     migrations.up(empty_database_url, folder=tracks.folder)

@@ -165,7 +165,7 @@ def test_check_answers_by_exit_status(empty_database_url: str, tracks: Tracks) -
     assert "/nowhere/at/all" in unreachable.findings[0]
 
 
-# What a service needs of a database
+# A service's needs of a database
 
 
 def test_a_service_is_refused_a_database_without_its_schema(

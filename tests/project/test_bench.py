@@ -150,7 +150,7 @@ def test_worker_completes_every_task_and_stops(
     url: str, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = claiming.beside(url, "taskdb")
-    # What a version may lack, by what all have.
+    # Measurements that a version may lack, by those that all have.
     monkeypatch.setattr(claims, "complete_and_claim_next", complete_and_claim_next, raising=False)
     claiming.refill(own, 5)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,15 +27,37 @@ PARENTHESIS = re.compile(r"\([A-Z][^()]*[.]\)")
 def docstrings(source: str) -> Iterator[tuple[int, str]]:
     """Yield the line and the text of each docstring, those of attributes included."""
     for node in ast.walk(ast.parse(source)):
-        match node:
-            case ast.Expr(value=ast.Constant(value=str() as text)):
-                yield node.lineno, text
+        if (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
+        ):
+            yield node.lineno, node.value.value
 
 
 def clauses(source: str) -> list[tuple[int, str]]:
     """Return the docstrings that open with a clause, each by its line and first line."""
     found = docstrings(source)
     return [(line, text.strip().splitlines()[0]) for line, text in found if CLAUSE.match(text)]
+
+
+def python_comments(source: str) -> Iterator[tuple[int, str]]:
+    """Yield the line and the text of each comment, a block of lines as one."""
+    block, first, last = "", 0, 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type != tokenize.COMMENT:
+            continue
+        line, column = token.start
+        alone = not token.line[:column].strip()
+        text = token.string.lstrip("#:").strip()
+        if alone and text and line == last + 1:
+            block, last = f"{block} {text}", line
+            continue
+        if block:
+            yield first, block
+        block, first, last = text, line, line if alone and text else 0
+    if block:
+        yield first, block
 
 
 def sql_comments(source: str) -> Iterator[tuple[int, str]]:
@@ -69,6 +93,19 @@ def test_docstrings_open_with_no_clause(folder: str) -> None:
     ]
     assert paths
     assert not wrong, "say what it is or does, not what/how/whether:\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_python_comments_open_with_no_clause(folder: str) -> None:
+    paths = sorted((ROOT / folder).rglob("*.py"))
+
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: {text}"
+        for path in paths
+        for line, text in fragments(python_comments(path.read_text()))
+    ]
+    assert paths
+    assert not wrong, "a comment is a sentence or a noun phrase:\n" + "\n".join(wrong)
 
 
 def test_sql_comments_open_with_no_clause() -> None:
@@ -121,4 +158,22 @@ where true;
         (2, "What is found, and how."),
         (5, "A paragraph. (An afterthought.)"),
         (9, "Of each task, one row; when there is one."),
+    ]
+
+
+def test_a_fragment_is_found_in_any_block_of_python_comments() -> None:
+    source = """\
+# A heading
+#
+# What follows it,
+# in two lines.
+LIMIT = 3  # Of one file.
+SECTION = 4  # A section.
+# (An afterthought.)
+"""
+
+    assert fragments(python_comments(source)) == [
+        (3, "What follows it, in two lines."),
+        (5, "Of one file."),
+        (7, "(An afterthought.)"),
     ]

@@ -17,7 +17,7 @@ WRITTEN = [
     *(page for page in sorted(DOCS.glob("*.md")) if page.name not in GENERATED),
 ]
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
-# What a reader of a table's comments meets before anything else.
+# Words that a reader of a table's comments meets first.
 NEEDED = [
     "abandoned",
     "attempt",

@@ -349,7 +349,7 @@ def test_every_variant_is_checked(define: Define, conn: Connection) -> None:
     assert len(list(contract.variants(required))) == 2 * 2 * 2
 
 
-# What is changed in the statement, and what is found.
+# The change of the statement, and the finding.
 WRONG = [
     ("created_at desc", "created desc", 'column "created" does not exist'),
     ("status = 'pending'", "status = 'stuck'", "invalid input value for enum"),
@@ -429,7 +429,7 @@ def test_every_pair_is_seen_in_all_ways_in_a_bounded_number_of_texts(define: Def
             assert any(
                 present & {f"f{one}"} == state and present & facts == value for present in seen
             )
-    # Of 7,340,032 texts.
+    # One of 7,340,032 texts.
     assert len(seen) <= MOST_COMBINATIONS
     twice = len(list(contract.variants(define(*many(40, 6)))))
     assert twice - 40 <= len(seen) - 20 + 10

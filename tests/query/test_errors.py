@@ -65,7 +65,7 @@ def plain(conn: Conn) -> Conn:
     return conn
 
 
-# What a function of one's own says, and the class of the error that it becomes.
+# The message of a user's function, and the class of the error that it becomes.
 IN_OWN_WORDS: list[tuple[str, type[TaskdbError]]] = [
     ("check_violation", ValidationError),
     ("not_null_violation", ValidationError),

@@ -20,7 +20,7 @@ from taskdb.errors import (
 from taskdb.query.translation import STANDARD, ConstraintRule, describe
 from tests.query.test_errors import Conn, refused
 
-# What taskdb's own triggers say
+# Messages of taskdb's own triggers
 
 
 def raising(code: str, detail: str, *, errcode: str | None = None) -> str:

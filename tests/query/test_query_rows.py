@@ -512,7 +512,7 @@ class Forgotten:
     name: str
 
 
-# What no row becomes, and what is said of it.
+# Values that are no row, and the error of each.
 NO_RESULTS: list[tuple[Any, str]] = [
     (Sequence[Pair], "return list[...]"),
     (Iterable[Pair], "return list[...]"),
@@ -602,7 +602,7 @@ def test_a_value_that_is_not_what_is_annotated_is_named(
         query(file="q")(get)(conn)
 
 
-# What the server has and Python has not.
+# Values that the server has and Python has not.
 UNREADABLE = [
     ("'infinity'::timestamptz", datetime, "'infinity'"),
     ("'-infinity'::date", date, "'-infinity'"),

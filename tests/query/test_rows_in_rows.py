@@ -277,7 +277,7 @@ def test_a_row_that_is_always_there_needs_no_none(shop: Connection, make: Make) 
     ]
 
 
-# What is inside is checked: names, order, types, NULLs
+# Nested rows are checked: names, order, types, NULLs
 
 
 class Few(NamedTuple):
@@ -709,7 +709,7 @@ def test_a_document_of_another_shape_is_named(
     with pytest.raises(QueryDefinitionError) as caught:
         q(shop)
     assert f"q.q returned {problem}" in str(caught.value)
-    # What stands in a stored document only its reader sees.
+    # Only the reader of a stored document sees its content.
     assert findings(shop, q) == []
 
 

@@ -41,7 +41,7 @@ TAKES_ROWS: dict[str, Callable[[psycopg.Connection, Any], object]] = {
     "add_steps.steps": _steps,
     "create_with_tasks.tasks": _spec_tasks,
 }
-# Of the wrong class, each in its own way.
+# Rows of the wrong class, each in its own way.
 OTHERS = ["ab", None, {"title": "T"}, NewWorkflow(name="W"), 7, b"ab"]
 
 

@@ -188,7 +188,7 @@ class Compared:
             ]
             for seen, expected in zip(history, task.history, strict=True):
                 if seen.outcome == "revoked":
-                    seen.agent = expected.agent  # Whoever revoked it.
+                    seen.agent = expected.agent  # The agent that revoked it.
                 if seen.token is None:
                     seen.agent = expected.agent
             assert history == task.history, key

@@ -40,7 +40,7 @@ from tests.interleave import LEVELS, Session, Step, wait_blocked
 from tests.waiting import PATIENCE
 
 Connection: TypeAlias = psycopg.Connection[Any]
-# What the two sessions know of what is there: tasks by key, and the claims on them.
+# The two sessions' knowledge: tasks by key, and the claims on them.
 Given: TypeAlias = dict[str, Claim]
 Act: TypeAlias = Callable[[Connection, Given], Any]
 
@@ -55,13 +55,13 @@ class Race:
     given: Callable[[Connection], Given | None]
     first: Act
     second: Act
-    # What holds in the end.
+    # The state in the end.
     then: Callable[[Connection], bool]
-    # What the second session is told in the end; None: it succeeds.
+    # The second session's error in the end; None: it succeeds.
     loser: type[Exception] | tuple[type[Exception], ...] | None = None
-    # Whether it waits for a first one that has not committed yet.
+    # True if it waits for a first one that has not committed yet.
     waits: bool = True
-    # Who changes a pause: that session is READ COMMITTED, as no other may.
+    # Sessions that change a pause are READ COMMITTED, as no other may.
     pauser: str = ""
 
     def is_for(self, first: IsolationLevel, second: IsolationLevel) -> bool:
@@ -75,7 +75,7 @@ class Race:
         return self.then(conn)
 
 
-# What is there, and what is done
+# Plans and acts
 
 
 def plan(*keys: str, edges: str = "", done: str = "") -> Callable[[Connection], None]:
@@ -860,8 +860,8 @@ RACES = [
         held_by("ann"),
     ),
     Race(
-        # (Before the commit, and by an older snapshot, it is still answered by the old claim, whose
-        # token ends nothing any more.)
+        # Before the commit, and by an older snapshot, it is still answered by the old claim, whose
+        # token ends nothing any more.
         "a request's claim completed, and the request again",
         requested("t", "u"),
         holder(claims.complete),

@@ -24,7 +24,7 @@ from tests.soak.soak import soak
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 8
-# What is taken out, and where: (files, the text, what comes in its place).
+# The mutants: (files, the text, its replacement).
 MUTANTS = {
     "no fence": (
         ["sql/queries/claims.sql"],

@@ -59,11 +59,11 @@ class Race:
     name: str
     first: Act
     second: Act
-    # What holds in the end.
+    # The state in the end.
     then: Callable[[Connection, Given], bool]
-    # What the second session is told in the end; None: it succeeds.
+    # The second session's error in the end; None: it succeeds.
     loser: type[Exception] | None = None
-    # Whether it waits for a first one that has not committed yet.
+    # True if it waits for a first one that has not committed yet.
     waits: bool = True
 
     def begin(self, conn: Connection) -> Given:
@@ -96,7 +96,7 @@ def running(conn: Connection) -> Given:
     return Given(made.id, run.id, begun.attempt, external.id)
 
 
-# What is done
+# Acts
 
 
 def needs(step: str, needed: str) -> Act:
@@ -180,7 +180,7 @@ def claims_task(conn: Connection, given: Given) -> Any:
         raise ClaimLostError("nothing to claim")
 
 
-# What holds then
+# States
 
 
 def steps_are(**expected: str) -> Callable[[Connection, Given], bool]:

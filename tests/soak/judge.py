@@ -36,7 +36,7 @@ from tests.soak.program import (
 )
 from tests.soak.run import is_lost
 
-# What a caller may be told. Anything else is a finding.
+# The refusals that a caller may get. Anything else is a finding.
 REFUSALS: Final = (
     CircularDependencyError,
     ClaimLostError,
@@ -95,7 +95,7 @@ class _Court:
                 b" join tasks as blocker on blocker.id = edge.depends_on_id"
             )
         }
-        # What may have been deleted, by key.
+        # Tasks that may have been deleted, by key.
         self.deleted = {
             event.arguments["key"]
             for event in self.events

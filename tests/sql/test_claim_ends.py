@@ -21,7 +21,7 @@ from taskdb.queries import claims, dependencies, history, tasks
 from tests.plans import Plan, lapse_leases, make_tasks, take
 from tests.sql.test_claims import HOUR, Connection, Status, outcomes, taken
 
-# How a claim ends
+# Ends of a claim
 
 
 def test_complete_signs_and_opens_gates(conn: Connection, plan: Plan) -> None:

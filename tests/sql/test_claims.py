@@ -42,7 +42,7 @@ def outcomes(conn: Connection, key: str) -> list[tuple[str, ClaimOutcome | None]
     return [(attempt.agent, attempt.outcome) for attempt in claims.list_for_task(conn, key=key)]
 
 
-# Which task
+# The choice of a task
 
 
 def test_the_most_urgent_task_comes_first_then_the_planners_order_then_the_oldest(

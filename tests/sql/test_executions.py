@@ -168,7 +168,7 @@ def test_executions_are_listed_newest_first_by_each_filter_and_in_pages(conn: Co
     ]
 
 
-# Which steps come next
+# The next steps
 
 
 def test_a_step_comes_when_all_that_it_needs_is_done(conn: Connection) -> None:

@@ -55,7 +55,7 @@ def reasons(conn: Connection, key: str = "A") -> list[tuple[str, str]]:
     return [(row.reason, row.detail) for row in dependencies.why_not_ready(conn, key)]
 
 
-# What there is
+# Create, read, change
 
 
 def test_dependency_is_made_read_changed_and_deleted(conn: Connection) -> None:
@@ -219,7 +219,7 @@ def test_a_check_of_nothing_is_not_found(conn: Connection) -> None:
         externals.record_check(conn, uuid4(), succeeded=True)
 
 
-# What waits for it
+# Dependents
 
 
 def test_a_task_waits_for_the_recovery_of_what_it_requires(conn: Connection) -> None:

@@ -151,7 +151,7 @@ def test_stays_add_up_to_the_life_of_a_task(conn: Conn) -> None:
         ("blocked", hours(4)),
         ("in_progress", hours(1)),
     ]
-    # What the import found, here and now, is no transition.
+    # The status that the import found, here and now, is no transition.
     assert [stay.is_transition for stay in stays] == [True, True, True, True, False]
     assert stays[-1].left_at is None
     assert sum((stay.stayed for stay in stays), timedelta(0)) >= stays[-1].entered_at - at(2)

@@ -167,7 +167,7 @@ def test_in_whatever_order_the_changes_of_one_statement_are_passed_on(
     assert priorities(conn) == {"p": 9, "q": 9, "r": 9, "y": 4}
 
 
-# What it is for, and what it may cost
+# Its purpose, and its cost
 
 
 def test_what_urgent_work_waits_for_is_claimed_first(conn: Connection) -> None:

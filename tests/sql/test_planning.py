@@ -205,7 +205,7 @@ def test_hours_are_the_estimate_else_the_median_of_the_type_else_one(conn: Conn)
 
     assert {key: (row.hours, row.hours_from) for key, row in planned.items()} == {
         "estimated": (Decimal("0.25"), HoursFrom.ESTIMATE),
-        # Of 1.5, 4 and 9: a completion before the start tells nothing.
+        # The median of 1.5, 4 and 9: a completion before the start does not count.
         "typed": (Decimal(4), HoursFrom.MEDIAN),
         "new": (Decimal(1), HoursFrom.DEFAULT),
     }
@@ -338,7 +338,7 @@ def random_plan(conn: Conn, count: int, seed: int) -> None:
         NewTask(
             key=key,
             title=key,
-            # What is blocked is so by its edges or by hand.
+            # A task is blocked by its edges or by hand.
             status=TaskStatus.PENDING if status is TaskStatus.BLOCKED else status,
             agent_type=dice.choice([None, "coder", "tester"]),
             estimated_hours=dice.choice([None, Decimal(dice.randrange(0, 999)) / 4]),

@@ -283,7 +283,7 @@ def test_the_indexes_are_used_with_and_without_knowing_the_arguments(
         after = scans(many)
 
     assert after["project_contexts"] == before["project_contexts"]
-    # (Of one owner's few projects either index of owners will do.)
+    # One owner's few projects: either index of owners will do.
     used = [name for name in after if after[name] > before[name]]
     assert [name.startswith(f"project_contexts_{index}") for name in used] == [True]
 

@@ -373,7 +373,7 @@ def test_a_conversation_is_read_newest_first_page_by_page(conn: Connection) -> N
         page = conversations.list_messages(conn, session.id, limit=3, **after)
         pages.append([one.id for one in page])
         after = {"after_created_at": page[-1].created_at, "after_id": page[-1].id}
-        # What is said meanwhile shifts no page.
+        # A message added meanwhile shifts no page.
         say(conn, session.id, "meanwhile")
 
     assert pages == [said[6:3:-1], said[3:0:-1], said[:1]]

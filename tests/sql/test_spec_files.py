@@ -25,7 +25,7 @@ from tests.sql.test_specs import AUTHENTICATION
 Connection = psycopg.Connection[Any]
 
 REAL = sorted((DATA / "specs").rglob("*.md"))
-# How real documents divide: the numbers of their phases, and where the first begins.
+# The division of real documents: the numbers of their phases, and where the first begins.
 DIVIDED = {
     "agent-distribution-plan.md": ([1, 2, 3, 4], "Milestone 1: Agent Metadata"),
     "GSD-SECURITY-SYSTEM-SPEC.md": ([1, 2, 3, 4, 5], "Phase 1: State Infrastructure"),
@@ -67,7 +67,7 @@ def numbers(text: str) -> list[int]:
     return [part.number for part in divide(text)[1]]
 
 
-# What a phase is
+# Phases
 
 
 @pytest.mark.parametrize("end", LINE_ENDS)

@@ -16,7 +16,7 @@ from taskdb.models import SpecType
 from taskdb.queries import implementation_tasks, specs, tasks
 from tests.sql.test_specs import AUTHENTICATION, Connection, make_spec, phases_of
 
-# What is refused, and by which name
+# Refusals, and the names in them
 
 
 @pytest.mark.parametrize(

@@ -236,7 +236,7 @@ async def test_the_same_functions_serve_async_code(aconn: psycopg.AsyncConnectio
         await implementation_tasks.split_into_tasks(aconn, spec=made.key)
 
 
-# What changes, and what stays
+# Changes
 
 
 def test_update_changes_what_is_given(conn: Connection) -> None:

@@ -230,7 +230,7 @@ def test_a_reopened_task_counts_its_attempts_anew(conn: Connection) -> None:
     assert move(conn, Status.PENDING, force=True).failed_attempts == 0
 
 
-# What goes with what
+# Deletion
 
 
 def test_all_under_an_epic_goes_with_it(conn: Connection, plan: Plan) -> None:

@@ -56,7 +56,7 @@ class Point(NamedTuple):
 
 
 TaskId = NewType("TaskId", UUID)
-# What `type Title = ...` makes from Python 3.12 on.
+# The result of `type Title = ...` from Python 3.12 on.
 Title = TypeAliasType("Title", Annotated[str, Length(1)])
 SOME_ID = UUID("0190163d-8694-739b-aea5-966c26f8ad91")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -331,7 +331,7 @@ def test_only_what_identifies_may_be_shown() -> None:
     assert shown == {"key", "task_id", "colour", "count"}
 
 
-# What goes to the server and comes back is the same.
+# A value comes back from the server as it was sent.
 
 ECHO = """
 -- name: text

@@ -32,7 +32,7 @@ def parameters(conninfo: str | None = None, **environ: str) -> Mapping[str, str]
     return Settings.read(conninfo, environ=environ).parameters
 
 
-# Who says it first
+# Precedence
 
 
 def test_argument_goes_before_every_variable() -> None:
@@ -116,7 +116,7 @@ def test_several_hosts_are_one_place() -> None:
     assert settings.place == "database d at a,b, port 1,2"
 
 
-# What a session begins with
+# A new session
 
 
 def session(conninfo: str, **environ: str) -> str:
@@ -245,7 +245,7 @@ def test_bad_argument_is_refused_by_its_own_name() -> None:
         Settings.read("")
 
 
-# What nobody gets to read
+# Secrets
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,8 @@ where
 order by pg_attribute.attnum;
 
 -- name: named_types
--- What a package calls by these names: a type, a table's column, or nothing. A type's name may be
--- empty, and so may a column's.
+-- The type, or the table's column, behind each of a package's names. A type's name may be empty,
+-- and so may a column's.
 select
     asked.number::integer as number,
     to_regtype(nullif(asked.type_name, ''))::oid::bigint as type_oid,

@@ -83,7 +83,7 @@ def copied_columns(*, relation: str) -> list[ColumnType]:
 def named_types(
     *, type_names: list[str], relations: list[str], columns: list[str]
 ) -> list[NamedType]:
-    """Return what is behind each name of a type, or of a relation and its column."""
+    """Return the type, or the relation's column, behind each of these names."""
     ...
 
 

@@ -9,8 +9,8 @@ from taskdb.query.check.verdicts import Judge, Verdict, may, never
 
 __all__ = ["Aggregates"]
 
-# Of frameOptions (src/include/nodes/parsenodes.h), the bits that can leave a row out of its
-# own frame, or that make the frame depend on a distance between values.
+# Bits of frameOptions (src/include/nodes/parsenodes.h) that can leave a row out of its own frame,
+# or that make the frame depend on a distance between values.
 _RANGE, _START_OFFSETS, _END_OFFSETS = 0x2, 0x2800, 0x5000
 _START_UNBOUNDED_FOLLOWING, _END_UNBOUNDED_PRECEDING = 0x80, 0x40
 _START_FOLLOWING, _END_PRECEDING = 0x2000, 0x1000

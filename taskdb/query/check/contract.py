@@ -168,7 +168,7 @@ def _is_never_null(query: AnyQuery, variant: Variant, name: str) -> bool:
     return name in variant.present and not parameter.unsettable
 
 
-# What has a plan begins with one of these, or with a parenthesis.
+# A statement with a plan begins with one of these, or with a parenthesis.
 _PLANNED: Final = frozenset(
     {"select", "insert", "update", "delete", "merge", "with", "values", "table"}
 )

@@ -36,7 +36,7 @@ from taskdb.query.rules import Naive
 
 __all__ = ["generated"]
 
-# How a class is written, and the import that it needs.
+# The name of a class in code, and the import that it needs.
 _CLASSES: Final[dict[type, tuple[str, str]]] = {
     bool: ("bool", ""),
     bytes: ("bytes", ""),

@@ -177,7 +177,7 @@ def _read(tokens: list[str], queries: list[Node]) -> list[Value]:  # noqa: PLR09
     items: list[Value] | None = values
     node = Node("", {})
     label = ""
-    # What is open around the current list (items) or node: its list or node, and the field.
+    # The lists and nodes open around the current list (items) or node, each with its field.
     around: list[tuple[list[Value] | None, Node, str]] = []
     at, end = 0, len(tokens)
     while at < end:

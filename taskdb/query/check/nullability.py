@@ -183,7 +183,7 @@ class Nullability(Expressions, Aggregates):
         relation = scope.relation(index)
         kind = relation.integer("rtekind")
         if (inner := scope.behind(index, number)) is not None:
-            # What 18 calls a grouping column has the value it had before grouping.
+            # A grouping column of PostgreSQL 18 has the value it had before grouping.
             return self.judge(here, inner)
         if kind == GROUP:
             return self._grouping_column(here, index, relation, number)
@@ -327,7 +327,7 @@ class Nullability(Expressions, Aggregates):
                 return found
             assumed = _Assumed([a or b for a, b in zip(nullable, assumed.nullable, strict=True)])
 
-    # What INSERT, UPDATE, DELETE and MERGE return of the row they wrote.
+    # Rows returned by INSERT, UPDATE, DELETE and MERGE
 
     def _returned(self, here: Context, node: Node, name: str) -> Verdict:
         scope, number = here.scope, node.integer("varattno")

@@ -62,7 +62,7 @@ def _run_prepared(
     try:
         return _run(conn, f"explain (verbose, format json) execute {_PREPARED}{passed}")
     finally:
-        # What is prepared outlives the transaction.
+        # A prepared statement outlives the transaction.
         cursor.execute(f"deallocate {_PREPARED}", prepare=False)
 
 

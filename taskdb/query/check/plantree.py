@@ -21,7 +21,7 @@ NOTED: Final = LARGE // 4
 PAGE: Final = 100
 """Rows that a LIMIT lets through at most: the planner takes one it doesn't know for a tenth."""
 
-# What gives its first row only when it has taken its last one.
+# Nodes that give their first row only when they have taken their last one.
 _BLOCKING: Final = frozenset({"Sort", "Hash", "Aggregate", "SetOp", "WindowAgg", "ModifyTable"})
 
 

@@ -53,10 +53,10 @@ _OF_TYPE: Final[Mapping[int, str]] = {
     # jsonpath.
     4072: "$.a == 1",
 }
-# What else a domain may want: one over JSON, for one, an array.
+# Further values for a domain: one over JSON may want an array.
 _OTHERS: Final = ("[]", "{}", "0")
 _NUMBERS: Final = frozenset({20, 21, 23, 26, 1700})
-# What gives text: the elements of a text prepared for search are words.
+# Types whose samples are texts: the elements of a text prepared for search are words.
 _TEXTS: Final = frozenset({18, 19, 25, 1042, 1043, 3614})
 
 

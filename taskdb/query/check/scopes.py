@@ -154,7 +154,7 @@ class Shared:
 
     catalogue: Catalogue
     counter: Counter = field(default_factory=Counter)
-    # What `rowcount` found out, by the number of the scope.
+    # The results of `rowcount`, by the number of the scope.
     is_single: dict[int, bool] = field(default_factory=dict[int, bool])
     ctes: dict[tuple[int, int], Scope] = field(default_factory=dict[tuple[int, int], "Scope"])
 
@@ -218,7 +218,7 @@ class Scope(Grouping):
         self.joins.append(Join(index, kind, tree.maybe("quals"), nulled_by, left, right))
         return left | right
 
-    # What is known where.
+    # Facts by scope
 
     @property
     def outer_facts(self) -> Facts:

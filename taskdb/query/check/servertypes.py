@@ -97,6 +97,6 @@ class Types:
             fields = tuple((name, self.in_json(each)) for name, each in of.fields)
             return replace(of, fields=fields)
         if of.classes == (int,) and of.name not in _NUMBERS:
-            # What PostgreSQL does not write as a number.
+            # A value that PostgreSQL does not write as a number.
             return replace(of, classes=(str,))
         return of

@@ -136,6 +136,15 @@ class MigrationError(ScriptError):
     """A migration's file is wrong, is not what was applied, or failed; nothing of it was kept."""
 
 
+# The server's functions that look up a table, a function and a type of a statement.
+_LOOKUPS: Final = (
+    "parserOpenTable",
+    "RangeVarGetRelidExtended",
+    "ParseFuncOrColumn",
+    "typenameType",
+)
+
+
 def _loop(refusal: Refusal) -> CircularDependencyError:
     try:
         path: list[str] = json.loads(refusal.detail)
@@ -159,6 +168,19 @@ def _held(refusal: Refusal) -> IntegrityError:
     return IntegrityError(refusal.message, field=field, rule=rule, hint=refusal.hint)
 
 
+def _out_of_sight(refusal: Refusal) -> DatabaseError | None:
+    if refusal.function not in _LOOKUPS:
+        return None
+    return DatabaseError(
+        "taskdb's tables are not in the search path of this connection, or its role may not use"
+        " them",
+        hint="Set the path of a connection from elsewhere to workspace, shared, pg_temp:"
+        " psycopg.connect(url, options='-c search_path=taskdb,shared,pg_temp'), or use"
+        " taskdb.connect(url); let a role in with: taskdb roles grant; make the tables with:"
+        " taskdb migrate up",
+    )
+
+
 ERRORS: Final[Mapping[str, type[TaskdbError] | Understand]] = {
     "TD001": InvalidTransitionError,
     "TD002": _loop,
@@ -167,8 +189,13 @@ ERRORS: Final[Mapping[str, type[TaskdbError] | Understand]] = {
     "TD005": _refused,
     "TD006": VersionConflictError,
     "TD007": _held,
+    # A table, a function or a type that the queries name and the session does not find.
+    "42P01": _out_of_sight,
+    "42883": _out_of_sight,
+    "42704": _out_of_sight,
 }
-"""Errors for the SQLSTATEs of the task database's own functions. docs/errors.md has the table."""
+"""Errors for the SQLSTATEs of the task database's own functions, and where those are not found.
+docs/errors.md has the table."""
 
 translate: Final = Translator(ERRORS, CONSTRAINTS, without_shard).translate
 """Translation of a server's error for the queries of the task database: `Translator.translate`."""

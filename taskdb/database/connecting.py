@@ -43,6 +43,7 @@ __all__ = [
     "note_readiness",
     "refuse_dropped",
     "refuse_failed",
+    "returned_error",
     "set_json",
     "sets_timeout",
     "unanswered",
@@ -132,6 +133,13 @@ def note_readiness(conn: AnyConnection) -> None:
 def in_block_error(what: str) -> psycopg.ProgrammingError:
     """Return the error of who would end a transaction that is the pool's to end."""
     return psycopg.ProgrammingError(f"{what} is forbidden within Database.transaction()")
+
+
+def returned_error() -> psycopg.ProgrammingError:
+    """Return the error of who uses a connection of the pool after its block."""
+    return psycopg.ProgrammingError(
+        "the connection went back to the pool when its block ended: use it inside of the block"
+    )
 
 
 def unanswered(place: str, limit: float) -> DatabaseNotFoundError:

@@ -37,6 +37,7 @@ from taskdb.database.connecting import (
     note_readiness,
     refuse_dropped,
     refuse_failed,
+    returned_error,
     set_json,
     sets_timeout,
     unanswered,
@@ -78,7 +79,7 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
     `limit` is how many seconds it waits for an answer: the statement timeout and a little more,
     or None where a statement changed that timeout. `changed` says that its user ran something
     past the named queries. `in_block` says that `Database.transaction` ends its transaction, and
-    nobody else.
+    nobody else. `is_returned` says that it lies in the pool: whoever had it may use it no more.
 
     `made_ready` says that its transaction made a task ready: then the commit wakes the workers
     that wait for it, in the same round trip (docs/decisions/0026-events.md). `path_moved` says
@@ -90,6 +91,7 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
     usual_limit: float | None = GRACE_SECONDS
     changed = False
     in_block = False
+    is_returned = False
     made_ready = False
     path_moved = False
     _depth = 0
@@ -139,6 +141,8 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
         self, gen: PQGen[T], interval: float = WAIT_INTERVAL, timeout: float | None = None
     ) -> T:
         """Wait for the server, as psycopg does, and close the connection if it stays silent."""
+        if self.is_returned:
+            raise returned_error()
         if timeout is not None or self.limit is None:
             return psycopg.Connection.wait(self, gen, interval, timeout)
         try:
@@ -220,7 +224,8 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
             self._depth -= 1
 
     def check(self) -> None:
-        """Raise an error if the server may be gone, and is."""
+        """Raise an error if the server may be gone, and is; the pool asks before it lends it."""
+        self.is_returned = False
         if may_be_dead(self.pgconn, self.used_at):
             self._send(b"", CHECK_SECONDS)
 

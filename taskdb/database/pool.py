@@ -241,6 +241,7 @@ class Database(Pooled):
         self._count(-1)
         try:
             conn.reset()
+            conn.is_returned = True
         except BaseException as exc:
             # The pool replaces a closed one. One that was reset by half, its user being cancelled
             # meanwhile, would commit each statement of the next.

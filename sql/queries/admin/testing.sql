@@ -1,7 +1,7 @@
 -- Databases and time of a test run: taskdb.testing calls these, and no service does.
 
 -- name: own_rights
--- The current role, and whether it may do everything, or make databases.
+-- The current role, and its rights to do everything and to create databases.
 select
     role.rolname as name,
     role.rolsuper as is_superuser,
@@ -11,18 +11,18 @@ where role.rolname = current_user
 limit 1;
 
 -- name: wait_for_lock
--- The lock of this name, waited for; the session keeps it.
+-- Waits for the lock of this name; the session keeps it.
 select pg_advisory_lock(hashtext(:name)) is not null as is_held;
 
 -- name: list_databases
--- Databases whose names begin so.
+-- Databases by the beginning of their names.
 select database.datname
 from pg_database as database
 where starts_with(database.datname, :prefix)
 order by database.datname;
 
 -- name: lapse_leases
--- Every lease is over, or those of :agent: the next claim may take their tasks.
+-- Ends every lease, or those of :agent: the next claim may take their tasks.
 --
 -- plan: whole tables: a test's plan is small
 update tasks as task
@@ -32,8 +32,8 @@ where
     and task.claim_agent = :agent;  -- if :agent
 
 -- name: pass_time
--- As if :span had passed: the ends of leases, schedules, retries of steps and checks of external
--- dependencies are that much nearer, or over.
+-- Moves the ends of leases, schedules, retries of steps and checks of external dependencies by
+-- :span towards the past.
 --
 -- plan: whole tables: a test's plan is small
 with step as (

@@ -6,6 +6,7 @@
 \ir shared/domains.sql
 \ir shared/uuidv7.sql
 \ir shared/is_satisfied.sql
+\ir shared/is_dead.sql
 \ir shared/is_active.sql
 \ir shared/utf8_bytes.sql
 \ir shared/names_files.sql

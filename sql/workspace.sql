@@ -72,6 +72,7 @@
 \ir functions/is_claiming_paused.sql
 \ir functions/write_pauses.sql
 \ir functions/pass_on_priority.sql
+\ir functions/follow_blocker.sql
 \ir functions/unblock_dependents.sql
 \ir functions/add_many_edges.sql
 \ir functions/open_task_region.sql
@@ -184,6 +185,7 @@
 \ir views/ready_tasks.sql
 \ir views/blocked_tasks.sql
 \ir views/task_blocking_reasons.sql
+\ir functions/dead_end.sql
 \ir views/ran_early.sql
 \ir views/feature_progress.sql
 \ir views/epic_progress.sql

@@ -115,9 +115,20 @@ def step(
 def is_satisfied(kind: str, blocker: Task) -> bool:
     """Tell whether a dependency of this type no longer holds its task back."""
     done = blocker.status == "completed" or (blocker.status == "archived" and blocker.was_completed)
-    if kind == "requires":
+    if kind in ("requires", "cancelled_with"):
         return done
+    if kind == "compensates":
+        return blocker.status == "failed"
     return kind == "suggests" or blocker.status in ("completed", "cancelled", "archived")
+
+
+BOUND: Final = ("cancelled_with", "compensates")
+
+
+def is_dead(kind: str, blocker: Task) -> bool:
+    """Tell whether a bound task's dependency is over, and not as it asks."""
+    ended = blocker.status in FINISHED
+    return ended and not is_satisfied(kind, blocker)
 
 
 def open_dependencies(state: State, key: str) -> int:
@@ -208,6 +219,7 @@ class _Core:
         if has_cycle(hard):
             raise RefusedError("CircularDependencyError")
         self._settle(waiting)
+        self._follow(self.state.tasks[depends_on])
         return None
 
     def remove_dependency(self, task: str, depends_on: str) -> Answer:
@@ -412,6 +424,21 @@ class _Core:
         for waiting, blocker in list(self.state.edges):
             if blocker == task.key:
                 self._settle(self.state.tasks[waiting])
+        self._follow(task)
+
+    def _follow(self, blocker: Task) -> None:
+        """End what is bound to a task, or take it up again."""
+        for (key, other), kind in list(self.state.edges.items()):
+            task = self.state.tasks[key]
+            if other != blocker.key or kind not in BOUND:
+                continue
+            if is_dead(kind, blocker):
+                if task.status in ("pending", "blocked"):
+                    self._change(task, "cancelled", agent="taskdb")
+            elif task.status == "cancelled" and task.history[-1].agent == "taskdb":
+                edges = [(at, of) for (who, at), of in self.state.edges.items() if who == key]
+                if not any(of in BOUND and is_dead(of, self.state.tasks[at]) for at, of in edges):
+                    self._change(task, "pending", forced=True, agent="taskdb")
 
     def _settle(self, task: Task) -> None:
         """Set a task that is pending or blocked to the one that its dependencies demand."""

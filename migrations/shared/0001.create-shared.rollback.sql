@@ -8,6 +8,7 @@ drop function phase_names(jsonb);
 drop function names_files(text[]);
 drop function utf8_bytes(text);
 drop function is_active(task_status, timestamptz);
+drop function is_dead(dependency_type, task_status, timestamptz);
 drop function is_satisfied(dependency_type, task_status, timestamptz);
 drop function shared.uuidv7();
 drop domain option_list;

@@ -26,11 +26,15 @@ create type level as enum ('high', 'medium', 'low');
 
 comment on type level is 'A coarse grade: the priority and business value of an epic.';
 
-create type dependency_type as enum ('requires', 'blocks', 'suggests');
+create type dependency_type as enum (
+    'requires', 'blocks', 'suggests', 'cancelled_with', 'compensates'
+);
 
 comment on type dependency_type is
     'What satisfies an edge. requires: its blocker is completed, or archived after completion. '
-    'blocks: completed, cancelled or archived. suggests: always.';
+    'blocks: completed, cancelled or archived. suggests: always. cancelled_with: as requires, and '
+    'when its blocker fails or is given up, the task is cancelled with it. compensates: its '
+    'blocker has failed; when that can no longer happen, the task is cancelled.';
 
 create type claim_outcome as enum (
     'completed', 'submitted', 'failed', 'released', 'lapsed', 'revoked'
@@ -285,11 +289,38 @@ return case dependency_type
         blocker_status = 'completed'
         or (blocker_status = 'archived' and blocker_completed_at is not null)
     when 'blocks' then blocker_status in ('completed', 'cancelled', 'archived')
+    when 'cancelled_with' then
+        blocker_status = 'completed'
+        or (blocker_status = 'archived' and blocker_completed_at is not null)
+    when 'compensates' then blocker_status = 'failed'
     else true
 end;
 
 comment on function is_satisfied(dependency_type, task_status, timestamptz) is
     'Whether a dependency of this type lets its task go, given the status of its blocker.';
+
+-- The one definition of when a dependency will never be satisfied by itself: its blocker has ended,
+-- and not as the dependency asks. Only a person can change that.
+create function is_dead(
+    dependency_type dependency_type,
+    blocker_status task_status,
+    blocker_completed_at timestamptz
+)
+    returns boolean
+    language sql
+    immutable
+    parallel safe
+return case dependency_type
+    when 'blocks' then blocker_status = 'failed'
+    when 'suggests' then false
+    when 'compensates' then blocker_status in ('completed', 'cancelled', 'archived')
+    else
+        blocker_status in ('failed', 'cancelled')
+        or (blocker_status = 'archived' and blocker_completed_at is null)
+end;
+
+comment on function is_dead(dependency_type, task_status, timestamptz) is
+    'Whether a dependency of this type is never satisfied by itself, given its blocker.';
 
 -- The one definition of when a task still passes its priority on to what it waits for. Only
 -- abandoning it ends that: claims, completions and failures change nothing.

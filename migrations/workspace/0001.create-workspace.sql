@@ -3096,6 +3096,192 @@ $$;
 comment on function pass_on_priority(uuid, int, int, boolean) is
     'Passes a change of a task''s priority on to what it waits for.';
 
+-- Bound tasks (cancelled_with, compensates) end with their blocker, and come back with it.
+--
+-- The three functions look for tasks in one walk, each visited once, so that a chain of thousands
+-- is ended by one statement: the trigger that each of its rows fires then finds nothing more to
+-- do. Ended by the walk from a row at a time they would nest as deep as the chain is long.
+
+-- Open tasks that have not begun and whose wait for a blocker, or for what ends with it, is dead.
+create function doomed_dependents(of_task uuid)
+    returns uuid[]
+    language sql
+    stable
+    set search_path from current
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    set enable_material = off
+    set enable_seqscan = off
+    set jit = off
+as $$
+    with recursive doomed (id) as (
+        select dependent.id
+        from tasks as blocker
+        cross join lateral (
+            select task.id
+            from task_dependencies as edge
+            inner join tasks as task on task.id = edge.task_id
+            where
+                edge.depends_on_id = blocker.id
+                and edge.dependency_type in ('cancelled_with', 'compensates')
+                and is_dead(edge.dependency_type, blocker.status, blocker.completed_at)
+                and task.status in ('pending', 'blocked')
+            offset 0
+        ) as dependent
+        where blocker.id = of_task
+        union
+        -- Each edge of a bound task to a cancelled one is dead.
+        select dependent.id
+        from doomed
+        cross join lateral (
+            select task.id
+            from task_dependencies as edge
+            inner join tasks as task on task.id = edge.task_id
+            where
+                edge.depends_on_id = doomed.id
+                and edge.dependency_type in ('cancelled_with', 'compensates')
+                and task.status in ('pending', 'blocked')
+            offset 0
+        ) as dependent
+    )
+
+    select array_agg(doomed.id order by doomed.id)
+    from doomed;
+$$;
+
+comment on function doomed_dependents(uuid) is
+    'The tasks that have not begun and end with this one, in the order of ids.';
+
+-- Tasks that ended with a blocker which is open again, but for those that another dead one holds.
+create function revived_dependents(of_task uuid)
+    returns uuid[]
+    language sql
+    stable
+    set search_path from current
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    set enable_material = off
+    set enable_seqscan = off
+    set jit = off
+as $$
+    with recursive candidate (id) as (
+        select dependent.id
+        from tasks as blocker
+        cross join lateral (
+            select task.id
+            from task_dependencies as edge
+            inner join tasks as task on task.id = edge.task_id
+            inner join task_history as entry
+                on entry.task_id = task.id and entry.seq = task.status_seq
+            where
+                edge.depends_on_id = blocker.id
+                and edge.dependency_type in ('cancelled_with', 'compensates')
+                and not is_dead(edge.dependency_type, blocker.status, blocker.completed_at)
+                and task.status = 'cancelled'
+                and entry.agent = 'taskdb'
+            offset 0
+        ) as dependent
+        where blocker.id = of_task
+        union
+        select dependent.id
+        from candidate
+        cross join lateral (
+            select task.id
+            from task_dependencies as edge
+            inner join tasks as task on task.id = edge.task_id
+            inner join task_history as entry
+                on entry.task_id = task.id and entry.seq = task.status_seq
+            where
+                edge.depends_on_id = candidate.id
+                and edge.dependency_type in ('cancelled_with', 'compensates')
+                and task.status = 'cancelled'
+                and entry.agent = 'taskdb'
+            offset 0
+        ) as dependent
+    ),
+
+    held (id) as (
+        select candidate.id
+        from candidate
+        cross join lateral (
+            select edge.depends_on_id
+            from task_dependencies as edge
+            inner join tasks as task on task.id = edge.depends_on_id
+            where
+                edge.task_id = candidate.id
+                and edge.dependency_type in ('cancelled_with', 'compensates')
+                and is_dead(edge.dependency_type, task.status, task.completed_at)
+            offset 0
+        ) as blocker
+        where blocker.depends_on_id not in (select other.id from candidate as other)
+        union
+        select dependent.task_id
+        from held
+        cross join lateral (
+            select edge.task_id
+            from task_dependencies as edge
+            where
+                edge.depends_on_id = held.id
+                and edge.dependency_type in ('cancelled_with', 'compensates')
+            offset 0
+        ) as dependent
+    )
+
+    select array_agg(candidate.id order by candidate.id)
+    from candidate
+    where candidate.id not in (select held.id from held);
+$$;
+
+comment on function revived_dependents(uuid) is
+    'The tasks that ended with this one and are open again with it, in the order of ids.';
+
+-- Called with the blocker's row written. Rows are locked first, and looked for again by a
+-- statement, and so with a snapshot, of its own: what was claimed meanwhile goes on, and so does
+-- what waits for it. An edge that is added meanwhile has written its blocker's row, and the trigger
+-- of that row looks again.
+create function follow_blocker(of_task uuid, blocker_key text)
+    returns void
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    ids uuid[];
+begin
+    ids := doomed_dependents(of_task);
+    if ids is not null then
+        perform from tasks as task where task.id = any(ids) order by task.id for no key update;
+        ids := doomed_dependents(of_task);
+        update tasks as task
+        set
+            status = 'cancelled',
+            status_agent = 'taskdb',
+            status_note = blocker_key,
+            -- A team may forbid the transition to people.
+            status_forced = not exists (
+                select from task_status_transitions as allowed
+                where allowed.old_status = task.status and allowed.new_status = 'cancelled'
+            )
+        where task.id = any(ids);
+    end if;
+
+    ids := revived_dependents(of_task);
+    if ids is not null then
+        perform from tasks as task where task.id = any(ids) order by task.id for no key update;
+        ids := revived_dependents(of_task);
+        update tasks as task
+        set
+            status = 'pending',
+            status_agent = 'taskdb',
+            status_note = blocker_key,
+            status_forced = true
+        where task.id = any(ids);
+    end if;
+end;
+$$;
+
+comment on function follow_blocker(uuid, text) is
+    'Cancels the tasks that end with this one, or takes them up again with it.';
+
 -- A task has begun or ceased to satisfy the dependencies on it: marks its edges so, and counts one
 -- open dependency less or more at its dependents. apply_task_change does the rest.
 --
@@ -3113,6 +3299,8 @@ comment on function pass_on_priority(uuid, int, int, boolean) is
 -- The statement that completes a blocker may have added the edge to it: then it is subtracted here
 -- and added by add_edges, in either order. In between the count may be -1. age finds rows that this
 -- transaction has written, and now and then a younger transaction's: then more edges are read.
+--
+-- Bound tasks follow their blocker in the end (follow_blocker).
 create function unblock_dependents(of_task uuid)
     returns void
     language plpgsql
@@ -3124,9 +3312,13 @@ declare
     stale_waiting uuid[];
     stale_awaited uuid[];
     blocker_key text;
+    are_bound boolean;
 begin
-    select array_agg(edge.task_id order by edge.task_id), min(blocker.key)
-    into waiting, blocker_key
+    select
+        array_agg(edge.task_id order by edge.task_id) filter (where edge.has_changed),
+        min(blocker.key),
+        bool_or(edge.is_bound)
+    into waiting, blocker_key, are_bound
     from (
         select task.key, task.status, task.completed_at
         from tasks as task
@@ -3134,16 +3326,19 @@ begin
         offset 0
     ) as blocker
     cross join lateral (
-        select dependency.task_id
-        from task_dependencies as dependency
-        where
-            dependency.depends_on_id = of_task
-            and dependency.dependency_type <> 'suggests'
-            and dependency.is_satisfied
+        select
+            dependency.task_id,
+            dependency.is_satisfied
             <> is_satisfied(dependency.dependency_type, blocker.status, blocker.completed_at)
+            as has_changed,
+            dependency.dependency_type in ('cancelled_with', 'compensates') as is_bound
+        from task_dependencies as dependency
+        where dependency.depends_on_id = of_task and dependency.dependency_type <> 'suggests'
         offset 0
-    ) as edge;
+    ) as edge
+    where edge.has_changed or edge.is_bound;
     if waiting is null then
+        perform follow_blocker(of_task, blocker_key) where are_bound;
         return;
     end if;
 
@@ -3214,6 +3409,9 @@ begin
         group by dependent.place
     ) as change
     where task.ctid = change.place;
+    if are_bound then
+        perform follow_blocker(of_task, blocker_key);
+    end if;
 end;
 $$;
 
@@ -3252,6 +3450,7 @@ declare
     is_active boolean[];
     satisfies_requires boolean[];
     satisfies_blocks boolean[];
+    satisfies_compensates boolean[];
     is_awaited boolean[];
     is_waiting boolean[];
     opened int[];
@@ -3299,8 +3498,11 @@ begin
             array_agg(task.effective_priority),
             array_agg(task.is_active),
             array_agg(task.satisfies_requires),
-            array_agg(task.satisfies_blocks)
-        into ids, keys, ranks, old_priorities, is_active, satisfies_requires, satisfies_blocks
+            array_agg(task.satisfies_blocks),
+            array_agg(task.satisfies_compensates)
+        into
+            ids, keys, ranks, old_priorities, is_active,
+            satisfies_requires, satisfies_blocks, satisfies_compensates
         from (
             select found.*
             from unnest(ends) as given (id)
@@ -3313,7 +3515,9 @@ begin
                     is_active(other.status, other.completed_at) as is_active,
                     is_satisfied('requires', other.status, other.completed_at)
                         as satisfies_requires,
-                    is_satisfied('blocks', other.status, other.completed_at) as satisfies_blocks
+                    is_satisfied('blocks', other.status, other.completed_at) as satisfies_blocks,
+                    is_satisfied('compensates', other.status, other.completed_at)
+                        as satisfies_compensates
                 from tasks as other
                 where other.id = given.id
                 for no key update
@@ -3355,7 +3559,11 @@ begin
         n := waiters[i];
         m := blockers[i];
         e := numbers[i];
-        now_satisfied := satisfies_blocks[m] and (types[e] = 'blocks' or satisfies_requires[m]);
+        now_satisfied := case types[e]
+            when 'blocks' then satisfies_blocks[m]
+            when 'compensates' then satisfies_compensates[m]
+            else satisfies_requires[m]
+        end;
         if not satisfied[e] then
             opened[n] := opened[n] + 1;
         end if;
@@ -3467,6 +3675,19 @@ begin
     where given.is_active and given.priority < given.old_priority;
     if lower is not null then
         perform inherit_priority(lower, lower_priorities);
+    end if;
+
+    -- Tasks bound to one that has ended already end at once.
+    if types && '{cancelled_with, compensates}' then
+        perform follow_blocker(blocker.id, blocker.key)
+        from (
+            select distinct task.id, task.key
+            from unnest(awaited, types) as edge (id, dependency_type)
+            inner join tasks as task on task.id = edge.id
+            where
+                edge.dependency_type in ('cancelled_with', 'compensates')
+                and is_dead(edge.dependency_type, task.status, task.completed_at)
+        ) as blocker;
     end if;
 end;
 $$;
@@ -4628,6 +4849,7 @@ begin
         <> is_satisfied('requires', new.status, new.completed_at)
         or is_satisfied('blocks', old.status, old.completed_at)
         <> is_satisfied('blocks', new.status, new.completed_at)
+        or (old.status = 'failed') <> (new.status = 'failed')
     then
         perform unblock_dependents(new.id);
     end if;
@@ -5269,7 +5491,8 @@ begin
         added.dependency_type,
         added.is_satisfied,
         added.task_id < added.depends_on_id,
-        added.dependency_type = 'suggests' or exists (select from added offset 1)
+        added.dependency_type not in ('requires', 'blocks')
+        or exists (select from added offset 1)
     into waiting_id, awaited_id, edge_type, was_satisfied, waiting_comes_first, are_many
     from added;
     if are_many then
@@ -7045,7 +7268,8 @@ comment on function repeated_ending(uuid, bigint, shared.claim_outcome) is
 -- The pause of a task after a failed attempt, by its own back-off: retry_delay, multiplied by
 -- retry_factor for each attempt that failed before, up to max_retry_delay. A random part between
 -- half and the whole is used, so that tasks which failed together do not come back together:
--- docs/decisions/0031-back-off.md. A task without retry_delay waits as long as the caller sets.
+-- docs/decisions/0031-after-a-failure.md. A task without retry_delay waits as
+-- long as the caller sets.
 create function retry_pause(of_task uuid, failed_attempts int, otherwise interval)
     returns interval
     language sql
@@ -7292,8 +7516,7 @@ comment on view blocked_tasks is 'Blocked tasks, each with the keys of the tasks
 comment on column blocked_tasks.open_blockers is 'The keys of its unsatisfied dependencies.';
 
 -- The reasons why a task can't be claimed now, a row for each; no row, exactly if ready_tasks has
--- it. A dead dependency can never be satisfied: its blocker failed, or was abandoned under
--- requires.
+-- it. A dead dependency can never be satisfied by itself (is_dead).
 create view task_blocking_reasons as
 select
     task.id as task_id,
@@ -7386,9 +7609,9 @@ select
     'dependency',
     blocker.id,
     blocker.key,
-    blocker.status = 'failed'
-    or (edge.dependency_type = 'requires' and blocker.status in ('cancelled', 'archived')),
-    edge.dependency_type::text || ' ' || blocker.key || ', which is ' || blocker.status::text
+    is_dead(edge.dependency_type, blocker.status, blocker.completed_at),
+    replace(edge.dependency_type::text, '_', ' ') || ' ' || blocker.key || ', which is '
+    || blocker.status::text
 from tasks as task
 inner join task_dependencies as edge on edge.task_id = task.id
 inner join tasks as blocker on blocker.id = edge.depends_on_id
@@ -7460,6 +7683,56 @@ comment on column task_blocking_reasons.reason is
     'finished, in_review, claimed, started_by_hand, overdue, paused, held, dependency, '
     'scheduled, external, files.';
 comment on column task_blocking_reasons.dead is 'It will not go away by itself.';
+
+-- The key of a task for whose sake this one can never start, or null: it waits for that one,
+-- directly or through others that have not begun, by a dependency that is dead. Each task is visited
+-- once.
+create function dead_end(of_task uuid)
+    returns text
+    language sql
+    stable
+    set search_path from current
+    set enable_hashjoin = off
+    set enable_mergejoin = off
+    set enable_material = off
+    set enable_seqscan = off
+    set jit = off
+as $$
+    with recursive waiting (id) as (
+        select task.id
+        from tasks as task
+        where task.id = of_task and task.status in ('pending', 'blocked')
+        union
+        select blocker.id
+        from waiting
+        cross join lateral (
+            select task.id
+            from task_dependencies as edge
+            inner join tasks as task on task.id = edge.depends_on_id
+            where
+                edge.task_id = waiting.id
+                and not edge.is_satisfied
+                and task.status in ('pending', 'blocked')
+            offset 0
+        ) as blocker
+    )
+
+    select min(blocker.key)
+    from waiting
+    cross join lateral (
+        select task.key
+        from task_dependencies as edge
+        inner join tasks as task on task.id = edge.depends_on_id
+        where
+            edge.task_id = waiting.id
+            and not edge.is_satisfied
+            and is_dead(edge.dependency_type, task.status, task.completed_at)
+        offset 0
+    ) as blocker;
+$$;
+
+comment on function dead_end(uuid) is
+    'The key of the task for whose sake this one can never start; null: it can.';
 
 -- Tasks that went on although a dependency is open again, or was added later.
 create view ran_early as

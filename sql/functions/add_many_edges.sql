@@ -30,6 +30,7 @@ declare
     is_active boolean[];
     satisfies_requires boolean[];
     satisfies_blocks boolean[];
+    satisfies_compensates boolean[];
     is_awaited boolean[];
     is_waiting boolean[];
     opened int[];
@@ -77,8 +78,11 @@ begin
             array_agg(task.effective_priority),
             array_agg(task.is_active),
             array_agg(task.satisfies_requires),
-            array_agg(task.satisfies_blocks)
-        into ids, keys, ranks, old_priorities, is_active, satisfies_requires, satisfies_blocks
+            array_agg(task.satisfies_blocks),
+            array_agg(task.satisfies_compensates)
+        into
+            ids, keys, ranks, old_priorities, is_active,
+            satisfies_requires, satisfies_blocks, satisfies_compensates
         from (
             select found.*
             from unnest(ends) as given (id)
@@ -91,7 +95,9 @@ begin
                     is_active(other.status, other.completed_at) as is_active,
                     is_satisfied('requires', other.status, other.completed_at)
                         as satisfies_requires,
-                    is_satisfied('blocks', other.status, other.completed_at) as satisfies_blocks
+                    is_satisfied('blocks', other.status, other.completed_at) as satisfies_blocks,
+                    is_satisfied('compensates', other.status, other.completed_at)
+                        as satisfies_compensates
                 from tasks as other
                 where other.id = given.id
                 for no key update
@@ -133,7 +139,11 @@ begin
         n := waiters[i];
         m := blockers[i];
         e := numbers[i];
-        now_satisfied := satisfies_blocks[m] and (types[e] = 'blocks' or satisfies_requires[m]);
+        now_satisfied := case types[e]
+            when 'blocks' then satisfies_blocks[m]
+            when 'compensates' then satisfies_compensates[m]
+            else satisfies_requires[m]
+        end;
         if not satisfied[e] then
             opened[n] := opened[n] + 1;
         end if;
@@ -245,6 +255,19 @@ begin
     where given.is_active and given.priority < given.old_priority;
     if lower is not null then
         perform inherit_priority(lower, lower_priorities);
+    end if;
+
+    -- Tasks bound to one that has ended already end at once.
+    if types && '{cancelled_with, compensates}' then
+        perform follow_blocker(blocker.id, blocker.key)
+        from (
+            select distinct task.id, task.key
+            from unnest(awaited, types) as edge (id, dependency_type)
+            inner join tasks as task on task.id = edge.id
+            where
+                edge.dependency_type in ('cancelled_with', 'compensates')
+                and is_dead(edge.dependency_type, task.status, task.completed_at)
+        ) as blocker;
     end if;
 end;
 $$;

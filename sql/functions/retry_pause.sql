@@ -1,7 +1,8 @@
 -- The pause of a task after a failed attempt, by its own back-off: retry_delay, multiplied by
 -- retry_factor for each attempt that failed before, up to max_retry_delay. A random part between
 -- half and the whole is used, so that tasks which failed together do not come back together:
--- docs/decisions/0031-back-off.md. A task without retry_delay waits as long as the caller sets.
+-- docs/decisions/0031-after-a-failure.md. A task without retry_delay waits as
+-- long as the caller sets.
 create function retry_pause(of_task uuid, failed_attempts int, otherwise interval)
     returns interval
     language sql

@@ -15,6 +15,8 @@
 -- The statement that completes a blocker may have added the edge to it: then it is subtracted here
 -- and added by add_edges, in either order. In between the count may be -1. age finds rows that this
 -- transaction has written, and now and then a younger transaction's: then more edges are read.
+--
+-- Bound tasks follow their blocker in the end (follow_blocker).
 create function unblock_dependents(of_task uuid)
     returns void
     language plpgsql
@@ -26,9 +28,13 @@ declare
     stale_waiting uuid[];
     stale_awaited uuid[];
     blocker_key text;
+    are_bound boolean;
 begin
-    select array_agg(edge.task_id order by edge.task_id), min(blocker.key)
-    into waiting, blocker_key
+    select
+        array_agg(edge.task_id order by edge.task_id) filter (where edge.has_changed),
+        min(blocker.key),
+        bool_or(edge.is_bound)
+    into waiting, blocker_key, are_bound
     from (
         select task.key, task.status, task.completed_at
         from tasks as task
@@ -36,16 +42,19 @@ begin
         offset 0
     ) as blocker
     cross join lateral (
-        select dependency.task_id
-        from task_dependencies as dependency
-        where
-            dependency.depends_on_id = of_task
-            and dependency.dependency_type <> 'suggests'
-            and dependency.is_satisfied
+        select
+            dependency.task_id,
+            dependency.is_satisfied
             <> is_satisfied(dependency.dependency_type, blocker.status, blocker.completed_at)
+            as has_changed,
+            dependency.dependency_type in ('cancelled_with', 'compensates') as is_bound
+        from task_dependencies as dependency
+        where dependency.depends_on_id = of_task and dependency.dependency_type <> 'suggests'
         offset 0
-    ) as edge;
+    ) as edge
+    where edge.has_changed or edge.is_bound;
     if waiting is null then
+        perform follow_blocker(of_task, blocker_key) where are_bound;
         return;
     end if;
 
@@ -116,6 +125,9 @@ begin
         group by dependent.place
     ) as change
     where task.ctid = change.place;
+    if are_bound then
+        perform follow_blocker(of_task, blocker_key);
+    end if;
 end;
 $$;
 

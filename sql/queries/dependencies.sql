@@ -100,8 +100,18 @@ order by waiting.key;
 --
 -- plan: tasks_key_is_unique
 -- plan: task_dependencies_pkey
-select blocked_by.*
+select
+    blocked_by.task_id,
+    blocked_by.reason,
+    blocked_by.blocker_id,
+    blocked_by.blocker_key,
+    blocked_by.dead or stuck.because_of is not null as "dead!",  -- is_dead: no NULL
+    blocked_by.detail
+    || coalesce(' and can never start, because of ' || stuck.because_of, '') as detail
 from task_blocking_reasons as blocked_by
+left join lateral (
+    select dead_end(blocked_by.blocker_id) as because_of where blocked_by.reason = 'dependency'
+) as stuck on true
 where blocked_by.task_id = (select task.id from tasks as task where task.key = :key)
 union all                                                           -- if :agent
 select                                                              -- if :agent
@@ -124,6 +134,52 @@ select                                                              -- if :agent
 from tasks as task                                                  -- if :agent_type
 where task.key = :key and task.agent_type <> :agent_type            -- if :agent_type
 order by reason, blocker_key;
+
+-- name: list_stuck
+-- Tasks that can never start unless somebody acts, the most urgent first, each with the tasks that
+-- it waits for in vain: they have ended otherwise than it asks, or are stuck themselves.
+--
+-- plan: tasks_blocked_in_order
+-- plan: whole tables: it looks at all that is blocked
+with recursive stuck as (
+    select task.id
+    from tasks as task
+    inner join task_dependencies as edge on edge.task_id = task.id
+    inner join tasks as blocker on blocker.id = edge.depends_on_id
+    where
+        task.status = 'blocked'
+        and not edge.is_satisfied
+        and is_dead(edge.dependency_type, blocker.status, blocker.completed_at)
+    union
+    select task.id
+    from stuck
+    inner join task_dependencies as edge on edge.depends_on_id = stuck.id
+    inner join tasks as task on task.id = edge.task_id
+    where task.status = 'blocked' and not edge.is_satisfied
+)
+
+select
+    task.id,
+    task.key,
+    task.title,
+    task.effective_priority,
+    array(
+        select cast(blocker.key as text)
+        from task_dependencies as edge
+        inner join tasks as blocker on blocker.id = edge.depends_on_id
+        where
+            edge.task_id = task.id
+            and not edge.is_satisfied
+            and (
+                is_dead(edge.dependency_type, blocker.status, blocker.completed_at)
+                or blocker.id in (select other.id from stuck as other)
+            )
+        order by blocker.key
+    ) as dead_blockers
+from stuck
+inner join tasks as task on task.id = stuck.id
+order by task.effective_priority, task.key
+limit :limit;
 
 -- name: all_dependencies_of
 -- All blockers of a task, direct or indirect, each once; suggestions left out.

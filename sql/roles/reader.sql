@@ -83,6 +83,7 @@ to :"role";
 -- which locks one row as its owner until the transaction ends.
 grant execute on function
     any_pauses,
+    dead_end,
     files_are_held,
     is_claiming_paused,
     open_task_blockers,

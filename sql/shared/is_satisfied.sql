@@ -13,6 +13,10 @@ return case dependency_type
         blocker_status = 'completed'
         or (blocker_status = 'archived' and blocker_completed_at is not null)
     when 'blocks' then blocker_status in ('completed', 'cancelled', 'archived')
+    when 'cancelled_with' then
+        blocker_status = 'completed'
+        or (blocker_status = 'archived' and blocker_completed_at is not null)
+    when 'compensates' then blocker_status = 'failed'
     else true
 end;
 

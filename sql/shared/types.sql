@@ -17,11 +17,15 @@ create type level as enum ('high', 'medium', 'low');
 
 comment on type level is 'A coarse grade: the priority and business value of an epic.';
 
-create type dependency_type as enum ('requires', 'blocks', 'suggests');
+create type dependency_type as enum (
+    'requires', 'blocks', 'suggests', 'cancelled_with', 'compensates'
+);
 
 comment on type dependency_type is
     'What satisfies an edge. requires: its blocker is completed, or archived after completion. '
-    'blocks: completed, cancelled or archived. suggests: always.';
+    'blocks: completed, cancelled or archived. suggests: always. cancelled_with: as requires, and '
+    'when its blocker fails or is given up, the task is cancelled with it. compensates: its '
+    'blocker has failed; when that can no longer happen, the task is cancelled.';
 
 create type claim_outcome as enum (
     'completed', 'submitted', 'failed', 'released', 'lapsed', 'revoked'

@@ -41,7 +41,8 @@ begin
         added.dependency_type,
         added.is_satisfied,
         added.task_id < added.depends_on_id,
-        added.dependency_type = 'suggests' or exists (select from added offset 1)
+        added.dependency_type not in ('requires', 'blocks')
+        or exists (select from added offset 1)
     into waiting_id, awaited_id, edge_type, was_satisfied, waiting_comes_first, are_many
     from added;
     if are_many then

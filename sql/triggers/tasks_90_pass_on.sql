@@ -22,6 +22,7 @@ begin
         <> is_satisfied('requires', new.status, new.completed_at)
         or is_satisfied('blocks', old.status, old.completed_at)
         <> is_satisfied('blocks', new.status, new.completed_at)
+        or (old.status = 'failed') <> (new.status = 'failed')
     then
         perform unblock_dependents(new.id);
     end if;

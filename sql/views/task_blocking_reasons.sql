@@ -1,6 +1,5 @@
 -- The reasons why a task can't be claimed now, a row for each; no row, exactly if ready_tasks has
--- it. A dead dependency can never be satisfied: its blocker failed, or was abandoned under
--- requires.
+-- it. A dead dependency can never be satisfied by itself (is_dead).
 create view task_blocking_reasons as
 select
     task.id as task_id,
@@ -93,9 +92,9 @@ select
     'dependency',
     blocker.id,
     blocker.key,
-    blocker.status = 'failed'
-    or (edge.dependency_type = 'requires' and blocker.status in ('cancelled', 'archived')),
-    edge.dependency_type::text || ' ' || blocker.key || ', which is ' || blocker.status::text
+    is_dead(edge.dependency_type, blocker.status, blocker.completed_at),
+    replace(edge.dependency_type::text, '_', ' ') || ' ' || blocker.key || ', which is '
+    || blocker.status::text
 from tasks as task
 inner join task_dependencies as edge on edge.task_id = task.id
 inner join tasks as blocker on blocker.id = edge.depends_on_id

@@ -67,6 +67,7 @@ COMMANDS = {
     "show": "inspect.show",
     "spec": "specs.spec",
     "stats": "inspect.stats",
+    "stuck": "tasks.stuck",
     "task": "taskview.task",
     "tasks": "tasks.list_",
     "waves": "insight.waves",

@@ -21,7 +21,7 @@ from taskdb.queries import dependencies, selection, tasks
 from taskdb.queries import search as find
 from taskdb.text import clean
 
-__all__ = ["list_", "ready", "search", "why"]
+__all__ = ["list_", "ready", "search", "stuck", "why"]
 
 
 @click.command()
@@ -138,6 +138,32 @@ def why(
         return
     click.echo(f"{clean(key)} ({found.status}) can't be claimed now:")
     print_table(["", "reason", "detail"], reason_rows(reasons))
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most.")
+@json_option
+@with_target
+def stuck(target: Target, *, limit: int, as_json: bool) -> None:
+    """List tasks that can never start, as what they wait for has failed or was given up.
+
+    Example: taskdb stuck --limit 5
+    """
+    with target.connect() as conn:
+        found = dependencies.list_stuck(conn, limit=limit)
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ["key", "priority", "waits in vain for", "title"],
+        [
+            (row.key, row.effective_priority, ", ".join(row.dead_blockers), row.title)
+            for row in found
+        ],
+        one_line=True,
+    )
+    if not found:
+        click.echo("Every task that waits can start some day.", err=True)
 
 
 # No short option, so that -word is a word.

@@ -44,6 +44,8 @@ EDGES: Final = {
     DependencyType.REQUIRES: "blocks",
     DependencyType.BLOCKS: "blocks",
     DependencyType.SUGGESTS: "related",
+    DependencyType.CANCELLED_WITH: "blocks",
+    DependencyType.COMPENSATES: "conditional-blocks",
 }
 # Fields of an earlier end, removed once the task has another status.
 ENDINGS: Final = ("close_reason", "deleted_at", "deleted_by", "delete_reason")
@@ -207,8 +209,8 @@ def _lost(task: OutgoingTask) -> Iterator[str]:
     for edge in task.edges:
         if edge.dependency_type is DependencyType.SUGGESTS:
             yield "suggestions, which become related"
-        elif edge.dependency_type is DependencyType.REQUIRES:
-            yield "requires, which become blocks"
+        elif edge.dependency_type is not DependencyType.BLOCKS:
+            yield f"{edge.dependency_type.value}, which become {EDGES[edge.dependency_type]}"
 
 
 def _lost_status(task: OutgoingTask) -> Iterator[str]:

@@ -24,6 +24,8 @@ STRENGTH: Final = {
     DependencyType.SUGGESTS: 0,
     DependencyType.BLOCKS: 1,
     DependencyType.REQUIRES: 2,
+    DependencyType.CANCELLED_WITH: 3,
+    DependencyType.COMPENSATES: 4,
 }
 
 
@@ -87,9 +89,13 @@ def closing_edges(
 
 def is_satisfied(kind: DependencyType, status: TaskStatus, completed: bool) -> bool:
     """Return whether an edge of this type lets its task start: `shared.is_satisfied`, in Python."""
-    if kind is DependencyType.SUGGESTS or status is TaskStatus.COMPLETED:
+    if kind is DependencyType.SUGGESTS:
         return True
-    if kind is DependencyType.REQUIRES:
+    if kind is DependencyType.COMPENSATES:
+        return status is TaskStatus.FAILED
+    if status is TaskStatus.COMPLETED:
+        return True
+    if kind in (DependencyType.REQUIRES, DependencyType.CANCELLED_WITH):
         return status is TaskStatus.ARCHIVED and completed
     return status in (TaskStatus.CANCELLED, TaskStatus.ARCHIVED)
 

@@ -106,8 +106,8 @@ def _lost(task: OutgoingTask) -> Iterator[str]:
     for edge in task.edges:
         if edge.dependency_type is DependencyType.SUGGESTS:
             yield "suggestions"
-        elif edge.dependency_type is DependencyType.REQUIRES:
-            yield "requires, which become blocks"
+        elif edge.dependency_type is not DependencyType.BLOCKS:
+            yield f"{edge.dependency_type.value}, which become blocks"
     if any("," in name for name in (*task.labels, *task.blocked_by)):
         yield "commas in labels or keys"
 

@@ -33,6 +33,17 @@ class RelatedTask(Model):
 
 
 @dataclass(slots=True)
+class StuckTask(Model):
+    """A task that can never start: `dead_blockers`, keys, are done for or stuck themselves."""
+
+    id: UUID
+    key: str
+    title: str
+    effective_priority: int
+    dead_blockers: list[str]
+
+
+@dataclass(slots=True)
 class LinkedTask(Model):
     """A task at the other end of a path of edges."""
 

@@ -37,12 +37,16 @@ class DependencyType(StrEnum):
     """Condition that satisfies a dependency.
 
     `REQUIRES`: its blocker is completed, or archived after completion. `BLOCKS`: it is
-    completed, cancelled or archived. `SUGGESTS`: always; it is advice.
+    completed, cancelled or archived. `SUGGESTS`: always; it is advice. `CANCELLED_WITH`: as
+    `REQUIRES`, and when its blocker fails or is given up, the task is cancelled with it.
+    `COMPENSATES`: its blocker has failed; the task is cancelled when that can no longer happen.
     """
 
     REQUIRES = "requires"
     BLOCKS = "blocks"
     SUGGESTS = "suggests"
+    CANCELLED_WITH = "cancelled_with"
+    COMPENSATES = "compensates"
 
 
 class ClaimOutcome(StrEnum):

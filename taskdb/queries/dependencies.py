@@ -12,10 +12,11 @@ from taskdb.models.dependencies import (
     LinkedTask,
     NewDependency,
     RelatedTask,
+    StuckTask,
 )
 from taskdb.models.types import DependencyType
 from taskdb.queries import query
-from taskdb.queries.fields import Key, Name
+from taskdb.queries.fields import Key, Limit, Name
 from taskdb.queries.rows import check_keys, check_rows
 from taskdb.queries.steps import Steps, call, run
 
@@ -151,6 +152,16 @@ def _why_not_ready(
     if not found:
         yield from known_ids([key])
     return found
+
+
+@query
+def list_stuck(*, limit: Limit = 50) -> list[StuckTask]:
+    """Return the tasks that can never start unless somebody acts, the most urgent first.
+
+    Each waits for a task that has failed or was given up, or for one that is stuck itself.
+    `tasks.requeue` or `update_status` of that one, or `remove_dependency`, helps.
+    """
+    ...
 
 
 @query

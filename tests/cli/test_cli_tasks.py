@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from taskdb.database import connect
+from taskdb.models import TaskStatus
 from taskdb.queries import claims, tasks
 from taskdb.testing.databases import Databases
 from tests.command_line import Caller, run_on_terminal
-from tests.plans import Plan, make_plan
+from tests.plans import Plan, make_graph, make_plan
 
 PLAN = Plan()
 
@@ -113,6 +114,24 @@ def test_why_as_json_is_the_list_of_reasons(taskdb: Caller) -> None:
     rows = taskdb("why", PLAN.design, "--json").data
 
     assert [row["reason"] for row in rows] == ["claimed"]
+
+
+def test_stuck_names_what_is_waited_for_in_vain(
+    capsys: pytest.CaptureFixture[str], database_url: str
+) -> None:
+    taskdb = Caller(capsys, database_url)
+    assert taskdb("stuck").err == "Every task that waits can start some day.\n"
+    with connect(database_url) as conn:
+        make_graph(conn, "test>build", "ship>test", keys=["build", "test", "ship"])
+        tasks.update_status(conn, "build", status=TaskStatus.FAILED, force=True)
+
+    stuck = taskdb("stuck")
+
+    assert [line.split()[:3] for line in stuck.out.splitlines()[1:]] == [
+        ["ship", "5", "test"],
+        ["test", "5", "build"],
+    ]
+    assert [row["dead_blockers"] for row in taskdb("stuck", "--json").data] == [["test"], ["build"]]
 
 
 @pytest.mark.parametrize("command", ["why", "task"])

@@ -86,6 +86,20 @@ def test_a_task_is_tried_again_as_it_says(conn: psycopg.Connection[Any]) -> None
     assert tasks.get(conn, task.id).status == "failed"
 
 
+def test_a_failed_deployment_is_rolled_back_and_not_announced(
+    conn: psycopg.Connection[Any],
+) -> None:
+    names = example("deployment.py")
+    names["plan"](conn)
+
+    tasks.update_status(conn, "build", status=TaskStatus.COMPLETED, force=True)
+    tasks.update_status(conn, "deploy", status=TaskStatus.FAILED, force=True)
+
+    assert tasks.get_by_key(conn, "announce").status == "cancelled"
+    assert take(conn).key == "roll-back"
+    assert names["stuck"](conn) == []
+
+
 def test_runner_works_a_workflow_off_and_stops_at_a_failure(database_url: str) -> None:
     names = example("runner.py")
     steps = [

@@ -72,7 +72,9 @@ def random_request(chance: random.Random) -> Request:
             {
                 "task": key,
                 "depends_on": other,
-                "dependency_type": one(["requires", "requires", "blocks", "suggests"]),
+                "dependency_type": one(
+                    ["requires", "requires", "blocks", "suggests", "cancelled_with", "compensates"]
+                ),
             },
         ),
         (1, "remove_dependency", {"task": key, "depends_on": other}),

@@ -83,10 +83,12 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
 
     `made_ready` says that its transaction made a task ready: then the commit wakes the workers
     that wait for it, in the same round trip (docs/decisions/0026-events.md). `path_moved` says
-    that a statement changed the search path or the role: then it wakes nobody.
+    that a statement changed the search path or the role: then it wakes nobody. A named query that
+    takes `slow_seconds` is logged; None: none is.
     """
 
     place = ""
+    workspace = ""
     limit: float | None = GRACE_SECONDS
     usual_limit: float | None = GRACE_SECONDS
     changed = False
@@ -94,6 +96,8 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
     is_returned = False
     made_ready = False
     path_moved = False
+    slow_seconds: float | None = None
+    _usual_cursor: type[psycopg.Cursor[Any]] = HeededCursor
     _depth = 0
     made_at = 0.0
     used_at = 0.0
@@ -107,17 +111,26 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
         **kwargs: Any,
     ) -> Self:
         """Connect as psycopg does; *refused* is told why that failed."""
+        # Given here, the instrumentation of psycopg's connect derives its own from it.
+        kwargs.setdefault("cursor_factory", HeededCursor)
         try:
-            return super().connect(conninfo, **kwargs)
+            conn = super().connect(conninfo, **kwargs)
         except psycopg.OperationalError as exc:
             if refused is not None:
                 refused(exc)
             raise
+        if type(conn) is not cls:
+            # Taken back, the instrumentation leaves `connect` bound to psycopg's own class.
+            conn.__class__ = cls
+        conn._usual_cursor = conn.cursor_factory
+        return conn
 
     def set_up(self, settings: Settings, limit: float | None) -> None:
         """Make it one of *settings* that waits for *limit* seconds."""
         self.place = settings.place
+        self.workspace = settings.workspace
         self.limit = self.usual_limit = limit
+        self.slow_seconds = settings.slow_query.total_seconds() or None
         self.made_at = self.used_at = time.monotonic()
         self._set_factories()
         set_json(self)
@@ -126,7 +139,7 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
     def _set_factories(self) -> None:
         self.row_factory = tuple_row
         self.prepare_threshold = PREPARE_THRESHOLD
-        self.cursor_factory = HeededCursor
+        self.cursor_factory = self._usual_cursor
         self.server_cursor_factory = HeededServerCursor
 
     def heed(self, query: object) -> None:
@@ -184,7 +197,7 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
             self._run(WAKE_EVERYONE)
         except (psycopg.Error, DatabaseNotFoundError) as exc:
             # The statement is done, whoever heard of it.
-            logger.warning("nobody was woken: %s", exc)
+            logger.warning("nobody was woken: %s", exc, extra={"database": self.place})
 
     def _run(self, statements: bytes) -> None:
         """Run statements that wake who waits."""
@@ -244,7 +257,7 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
             and self.deferrable is None
             and self.row_factory is tuple_row
             and self.prepare_threshold == PREPARE_THRESHOLD
-            and self.cursor_factory is HeededCursor
+            and self.cursor_factory is self._usual_cursor
             and self.server_cursor_factory is HeededServerCursor
         ):
             return
@@ -284,7 +297,7 @@ def open_connection(settings: Settings, *, autocommit: bool = False) -> GuardedC
         raise not_found(settings, exc) from exc
     try:
         conn.place = settings.place
-        row = (conn.execute(SERVER)).fetchone()
+        row = (RawCursor(conn).execute(SERVER)).fetchone()
         refuse_dropped(settings, row)
         conn.set_autocommit(autocommit)
     except BaseException:

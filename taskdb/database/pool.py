@@ -36,7 +36,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from taskdb.database import versions
 from taskdb.database.connecting import SERVER, Connection
 from taskdb.database.connections import GuardedConnection, open_connection
-from taskdb.database.pooling import DatabaseHealth, Pooled, PoolFigures, check_attempts
+from taskdb.database.pooling import DatabaseHealth, Pooled, check_attempts, logger
 
 __all__ = ["Database"]
 
@@ -76,6 +76,7 @@ class Database(Pooled):
                 pool.open()
                 self._pool = pool
                 self._closed = False
+                self._has_opened()
         return self
 
     def close(self) -> None:
@@ -84,6 +85,7 @@ class Database(Pooled):
             pool, self._pool, self._closed = self._pool, None, True
         if pool:
             pool.close()
+            self._has_closed()
 
     def __enter__(self) -> Self:
         return self.open()
@@ -187,10 +189,6 @@ class Database(Pooled):
                 pool=figures,
             )
 
-    def pool_figures(self) -> PoolFigures:
-        """Return the figures of the pool, without asking the server anything."""
-        return self._figures(self._pool.get_stats() if self._pool else {})
-
     def _opened(self) -> ConnectionPool[GuardedConnection]:
         while (pool := self._pool) is None:
             self._refuse_if_closed()
@@ -217,6 +215,9 @@ class Database(Pooled):
         except Exception:
             if conn.made_at > self._drained and self._pool is not None:
                 self._drained = time.monotonic()
+                logger.warning(
+                    "a connection was dead; those as old are replaced", extra=self._told()
+                )
                 self._pool.drain()
             raise
 
@@ -224,12 +225,16 @@ class Database(Pooled):
         """Take a connection from the pool, or find out why none comes."""
         pool = self._pool or self._opened()
         limit = (self.settings.pool_timeout if timeout is None else timeout).total_seconds()
+        on_wait = Pooled.on_wait
+        begun = time.perf_counter() if on_wait else 0.0
         try:
             conn = pool.getconn(limit)
         except PoolTimeout as exc:
             error = self._none_came(exc, limit)
             raise error from None if error is exc else exc
         self._count(+1)
+        if on_wait is not None:
+            on_wait(self, time.perf_counter() - begun)
         return conn
 
     def _take_back(self, conn: GuardedConnection) -> None:
@@ -267,5 +272,7 @@ class Database(Pooled):
                 return
             waiting = list(inside._waiting)
             inside._waiting.clear()
+        told = {**self._told(), "waiting": len(waiting)}
+        logger.warning("no connection can be made: %s", error, extra=told)
         for client in waiting:
             client.fail(error)

@@ -35,7 +35,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from taskdb.database import versions
 from taskdb.database.connecting import SERVER, AsyncConnection
 from taskdb.database.connections_async import AsyncGuardedConnection, open_connection_async
-from taskdb.database.pooling import DatabaseHealth, Pooled, PoolFigures, check_attempts
+from taskdb.database.pooling import DatabaseHealth, Pooled, check_attempts, logger
 
 __all__ = ["AsyncDatabase"]
 
@@ -75,6 +75,7 @@ class AsyncDatabase(Pooled):
                 await pool.open()
                 self._pool = pool
                 self._closed = False
+                self._has_opened()
         return self
 
     async def close(self) -> None:
@@ -83,6 +84,7 @@ class AsyncDatabase(Pooled):
             pool, self._pool, self._closed = self._pool, None, True
         if pool:
             await pool.close()
+            self._has_closed()
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -188,10 +190,6 @@ class AsyncDatabase(Pooled):
                 pool=figures,
             )
 
-    def pool_figures(self) -> PoolFigures:
-        """Return the figures of the pool, without asking the server anything."""
-        return self._figures(self._pool.get_stats() if self._pool else {})
-
     async def _opened(self) -> AsyncConnectionPool[AsyncGuardedConnection]:
         while (pool := self._pool) is None:
             self._refuse_if_closed()
@@ -218,6 +216,9 @@ class AsyncDatabase(Pooled):
         except Exception:
             if conn.made_at > self._drained and self._pool is not None:
                 self._drained = time.monotonic()
+                logger.warning(
+                    "a connection was dead; those as old are replaced", extra=self._told()
+                )
                 await self._pool.drain()
             raise
 
@@ -225,12 +226,16 @@ class AsyncDatabase(Pooled):
         """Take a connection from the pool, or find out why none comes."""
         pool = self._pool or await self._opened()
         limit = (self.settings.pool_timeout if timeout is None else timeout).total_seconds()
+        on_wait = Pooled.on_wait
+        begun = time.perf_counter() if on_wait else 0.0
         try:
             conn = await pool.getconn(limit)
         except PoolTimeout as exc:
             error = self._none_came(exc, limit)
             raise error from None if error is exc else exc
         self._count(+1)
+        if on_wait is not None:
+            on_wait(self, time.perf_counter() - begun)
         return conn
 
     async def _take_back(self, conn: AsyncGuardedConnection) -> None:
@@ -268,5 +273,7 @@ class AsyncDatabase(Pooled):
                 return
             waiting = list(inside._waiting)
             inside._waiting.clear()
+        told = {**self._told(), "waiting": len(waiting)}
+        logger.warning("no connection can be made: %s", error, extra=told)
         for client in waiting:
             await client.fail(error)

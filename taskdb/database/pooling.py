@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import random
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from weakref import WeakSet
 
 import psycopg
 from psycopg_pool import PoolTimeout
@@ -19,7 +22,9 @@ from taskdb.errors import DatabaseError, DatabaseNotFoundError, ValidationError
 if TYPE_CHECKING:
     from taskdb.database.versions import SchemaVersion
 
-__all__ = ["DatabaseHealth", "PoolFigures", "Pooled", "check_attempts"]
+__all__ = ["DatabaseHealth", "PoolFigures", "Pooled", "check_attempts", "logger", "open_pools"]
+
+logger = logging.getLogger("taskdb.pool")
 
 # The pauses between attempts: random, up to 10 ms doubled with each, at most a second.
 _FIRST_PAUSE: Final = 0.01
@@ -55,8 +60,22 @@ class DatabaseHealth:
     pool: PoolFigures
 
 
+_open: Final[WeakSet[Pooled]] = WeakSet()
+_opening: Final = threading.Lock()
+
+
+def open_pools() -> list[Pooled]:
+    """Return each `Database` and `AsyncDatabase` of this process that is open."""
+    with _opening:
+        return list(_open)
+
+
 class Pooled:
     """Code shared by `Database` and `AsyncDatabase`: everything that does not wait."""
+
+    on_wait: ClassVar[Callable[[Pooled, float], None] | None] = None
+    """Called with the seconds that a connection was waited for, where somebody measures them."""
+    _pool: Any = None
 
     def __init__(
         self,
@@ -69,6 +88,7 @@ class Pooled:
         pool_idle_timeout: timedelta | None = None,
         pool_max_lifetime: timedelta | None = None,
         statement_timeout: timedelta | None = None,
+        slow_query: timedelta | None = None,
         check_schema: bool = True,
     ) -> None:
         """Read the settings; connect later, on entering, on `open` or at first use.
@@ -88,6 +108,7 @@ class Pooled:
             pool_idle_timeout=pool_idle_timeout,
             pool_max_lifetime=pool_max_lifetime,
             statement_timeout=statement_timeout,
+            slow_query=slow_query,
         )
         self._check_schema = check_schema
         self._closed = False
@@ -106,6 +127,25 @@ class Pooled:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.settings}>"
+
+    def pool_figures(self) -> PoolFigures:
+        """Return the figures of the pool, without asking the server anything."""
+        counted: dict[str, int] = self._pool.get_stats() if self._pool else {}
+        return self._figures(counted)
+
+    def _has_opened(self) -> None:
+        with _opening:
+            _open.add(self)
+        logger.info("opened the pool of %s", self.settings, extra=self._told())
+
+    def _has_closed(self) -> None:
+        with _opening:
+            _open.discard(self)
+        logger.info("closed the pool of %s", self.settings, extra=self._told())
+
+    def _told(self) -> dict[str, object]:
+        """Fields of each record of the log: which pool it is."""
+        return {"pool": self.settings.pool_name}
 
     def _limits(self) -> dict[str, Any]:
         """Arguments that both kinds of pool are made with."""
@@ -146,6 +186,8 @@ class Pooled:
     def _none_came(self, exc: PoolTimeout, limit: float) -> Exception:
         """Return the error of a request that no connection came for."""
         most = self.settings.pool_max
+        told = {**self._told(), "lent": self._lent, "limit_seconds": limit}
+        logger.warning("no connection within %g s", limit, extra=told)
         if self._lent < most:
             return DatabaseNotFoundError(
                 f"{self.settings.place} took no connection within {limit:g} s",
@@ -159,6 +201,8 @@ class Pooled:
 
     def _pause(self, number: int, attempts: int, exc: psycopg.Error) -> float:
         """Count a lost race and return how long to wait, or raise if that was the last attempt."""
+        told = {**self._told(), "sqlstate": exc.sqlstate, "attempt": number}
+        logger.debug("attempt %d lost a race (%s)", number, exc.sqlstate, extra=told)
         with self._counting:
             if number >= attempts:
                 self._given_up += 1

@@ -10,7 +10,8 @@ fills in from its own variables, as ever:
 
 ``TASKDB_WORKSPACE`` names the workspace. ``DB_POOL_MIN``, ``DB_POOL_MAX`` and, in milliseconds,
 ``DB_POOL_TIMEOUT``, ``DB_POOL_IDLE_TIMEOUT``, ``DB_POOL_MAX_LIFETIME`` and
-``DB_STATEMENT_TIMEOUT`` set the limits. An empty variable counts as none.
+``DB_STATEMENT_TIMEOUT`` set the limits; a query that takes ``DB_SLOW_QUERY`` milliseconds is
+logged. An empty variable counts as none.
 """
 
 from __future__ import annotations
@@ -89,6 +90,8 @@ class Settings:
     pool_max_lifetime: timedelta = timedelta(minutes=30)
     # None: 60 seconds, unless the URL's options or PGOPTIONS say otherwise. Zero: no limit.
     statement_timeout: timedelta | None = None
+    # A query that takes as long is logged, under taskdb.query. Zero: none is.
+    slow_query: timedelta = timedelta(seconds=1)
 
     @classmethod
     def read(
@@ -102,6 +105,7 @@ class Settings:
         pool_idle_timeout: timedelta | None = None,
         pool_max_lifetime: timedelta | None = None,
         statement_timeout: timedelta | None = None,
+        slow_query: timedelta | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> Settings:
         """Return the settings that the arguments give, and the environment where they are None.
@@ -128,6 +132,7 @@ class Settings:
             statement_timeout=given.duration(
                 "DB_STATEMENT_TIMEOUT", statement_timeout, None, least=0
             ),
+            slow_query=given.duration("DB_SLOW_QUERY", slow_query, 1_000, least=0),
         )
 
     @property
@@ -154,13 +159,24 @@ class Settings:
     @property
     def place(self) -> str:
         """The database, for people: ``database plans at db.example, port 5432``."""
+        if service := self.parameters.get("service"):
+            return f"service {service}"
+        name, host, port = self._address()
+        return f"database {name} at {host}, port {port}"
+
+    @property
+    def pool_name(self) -> str:
+        """The name of its pools in metrics: ``db.example:5432/plans|taskdb``."""
+        if service := self.parameters.get("service"):
+            return f"{service}|{self.workspace}"
+        name, host, port = self._address()
+        return f"{host}:{port}/{name}|{self.workspace}"
+
+    def _address(self) -> tuple[str, str, str]:
         at = self.parameters
         name = at.get("dbname") or os.environ.get("PGDATABASE") or at.get("user") or "(default)"
-        if service := at.get("service"):
-            return f"service {service}"
         host = at.get("host") or at.get("hostaddr") or os.environ.get("PGHOST") or "localhost"
-        port = at.get("port") or os.environ.get("PGPORT") or "5432"
-        return f"database {name} at {host}, port {port}"
+        return name, host, at.get("port") or os.environ.get("PGPORT") or "5432"
 
     def __str__(self) -> str:
         return f"{self.place}, workspace {self.workspace}"

@@ -138,6 +138,9 @@ class Waiter:
         """Close what does not wake anybody, and try again later."""
         pause = self._backoff.begin()
         logger.warning(
-            "nothing wakes this worker: it polls, and tries again in %.1f s: %s", pause, exc
+            "nothing wakes this worker: it polls, and tries again in %.1f s: %s",
+            pause,
+            exc,
+            extra={"database": self._settings.place, "pause_seconds": round(pause, 3)},
         )
         self.close()

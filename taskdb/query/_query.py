@@ -13,6 +13,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Generic, ParamSpec, TypeVar, cast, overload
 
@@ -58,6 +59,23 @@ class _Signature:
         from taskdb.query._help import signature_of
 
         return signature_of(query.function)
+
+
+@dataclass(slots=True)
+class Runners:
+    """The functions that run queries. `taskdb.otel` puts its own before them."""
+
+    run: Callable[..., Any] = run
+    run_async: Callable[..., Coroutine[Any, Any, Any]] = run_async
+    stream: Callable[..., Generator[Any, None, None]] = stream
+    stream_async: Callable[..., AsyncGenerator[Any, None]] = stream_async
+    batch: Callable[..., list[Any]] = batch
+    batch_async: Callable[..., Coroutine[Any, Any, list[Any]]] = batch_async
+    copy: Callable[..., int] = copy
+    copy_async: Callable[..., Coroutine[Any, Any, int]] = copy_async
+
+
+runners: Final = Runners()
 
 
 class Query(Generic[P, R]):
@@ -176,9 +194,9 @@ class Query(Generic[P, R]):
     ) -> R | Coroutine[Any, Any, R]:
         """Run the statement and return what the stub promises."""
         if isinstance(conn, Connection):
-            return run(self._decisions, conn, self._bind(*args, **kwargs))  # type: ignore[no-any-return]
+            return runners.run(self._decisions, conn, self._bind(*args, **kwargs))  # type: ignore[no-any-return]
         _refuse_stranger(conn, self.name)
-        return run_async(self._decisions, conn, self._bind(*args, **kwargs))
+        return runners.run_async(self._decisions, conn, self._bind(*args, **kwargs))
 
     @overload
     def stream(
@@ -209,8 +227,8 @@ class Query(Generic[P, R]):
         if self.statement.writes:
             raise TypeError(f"{self.name} writes, and a cursor only reads: call it without .stream")
         if isinstance(conn, Connection):
-            return stream(self._decisions, conn, self._bind(*args, **kwargs))
-        return stream_async(self._decisions, conn, self._bind(*args, **kwargs))
+            return runners.stream(self._decisions, conn, self._bind(*args, **kwargs))
+        return runners.stream_async(self._decisions, conn, self._bind(*args, **kwargs))
 
     def row(self, *args: P.args, **kwargs: P.kwargs) -> BatchRow[P]:
         """Return one row for `batch`, with the arguments of a call. Raises ValidationError."""
@@ -243,8 +261,8 @@ class Query(Generic[P, R]):
         self._decisions.refuse_copy()
         bound = [self._decisions.bind_row(number, row) for number, row in enumerate(rows, 1)]
         if isinstance(conn, Connection):
-            return batch(self._decisions, conn, bound)
-        return batch_async(self._decisions, conn, bound)
+            return runners.batch(self._decisions, conn, bound)
+        return runners.batch_async(self._decisions, conn, bound)
 
     @overload
     def copy(self, conn: Connection[Any], rows: Iterable[Any], /) -> int: ...
@@ -268,8 +286,8 @@ class Query(Generic[P, R]):
         if self.statement.copy_columns is None:
             raise TypeError(f"{self.name} is no copy statement")
         if isinstance(conn, Connection):
-            return copy(self._decisions, conn, rows)
-        return copy_async(self._decisions, conn, rows)
+            return runners.copy(self._decisions, conn, rows)
+        return runners.copy_async(self._decisions, conn, rows)
 
 
 def _refuse_stranger(conn: object, name: str) -> None:

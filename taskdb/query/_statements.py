@@ -289,6 +289,21 @@ class Statement:
         return first not in _DATA or not self._words.isdisjoint(_OF_SESSION)
 
     @cached_property
+    def command(self) -> str:
+        """Its command, such as SELECT; with CTEs, that of the statement they are for."""
+        depth, words = 0, list[str]()
+        for token in self.tokens:
+            if token.kind in _BLANK:
+                continue
+            word = self.source.text[token.start : token.end].lower()
+            depth += (word == "(") - (word == ")")
+            if depth == 0 and token.kind is Kind.IDENTIFIER:
+                words.append(word)
+        if words and words[0] == "with":
+            words = [word for word in words if word in _DATA - {"with"}]
+        return (words or ["select"])[0].upper()
+
+    @cached_property
     def _words(self) -> frozenset[str]:
         return frozenset(self.source.text[token.start : token.end].lower() for token in self.tokens)
 

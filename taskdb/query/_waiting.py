@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Generator, Iterable, Sequence
 from threading import get_ident
+from time import perf_counter
 from typing import Any
 
 import psycopg
@@ -29,6 +30,7 @@ from taskdb.query._decisions import (
     outdated,
     refuse_within_copy,
 )
+from taskdb.query._slow import QUICK, Stopwatch, tell_slow
 
 __all__ = ["batch", "copy", "run", "stream"]
 
@@ -38,8 +40,13 @@ def run(query: Decisions, conn: Connection[Any], values: tuple[Any, ...]) -> Any
     query.refuse_copy()
     plan = query.plan(values)
     cursor = RawCursor(conn, row_factory=tuple_row)
+    begun = perf_counter()
     try:
-        _execute(query, conn, cursor, plan, values)
+        try:
+            _execute(query, conn, cursor, plan, values)
+        finally:
+            if (taken := perf_counter() - begun) > QUICK:
+                tell_slow(query, conn, taken)
         if query.has_rows(cursor, values):
             return query.from_rows(cursor, plan, cursor.fetchall())
         return query.from_count(cursor, values)
@@ -83,6 +90,7 @@ def stream(
     plan = query.plan(values)
     name = cursor_name()
     before = 0
+    watch = Stopwatch()
     with contextlib.ExitStack() as stack:
         try:
             _make_ready(conn)
@@ -91,16 +99,22 @@ def stream(
             cursor = RawServerCursor(conn, name, row_factory=tuple_row)
             with cursor:
                 with query.readable(cursor, lambda: before):
-                    cursor.execute(plan.text, plan.pick(values))
-                    while rows := cursor.fetchmany(STREAM_SIZE):
+                    with watch:
+                        cursor.execute(plan.text, plan.pick(values))
+                        rows = cursor.fetchmany(STREAM_SIZE)
+                    while rows:
                         for row in query.load(cursor, plan, rows, before):
                             yield row
                         before += len(rows)
+                        with watch:
+                            rows = cursor.fetchmany(STREAM_SIZE)
         except psycopg.Error as exc:
             query.raise_error(exc, plan, conn, prefix=declaration(name))
         except GeneratorExit:
             # Left early, which is no failure: what else ran in the transaction is committed.
             return
+        finally:
+            tell_slow(query, conn, watch.seconds)
 
 
 def batch(
@@ -113,6 +127,7 @@ def batch(
     if not bound:
         return []
     failure: psycopg.Error | None = None
+    begun = perf_counter()
     try:
         _make_ready(conn)
         if query.changes_session:
@@ -127,6 +142,7 @@ def batch(
                 failure = exc
     except psycopg.Error as exc:
         failure = failure or exc
+    tell_slow(query, conn, perf_counter() - begun, rows=len(bound))
     if failure:
         query.raise_in_batch(failure, conn, bound, cursors)
     results: list[Any] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from asyncio import current_task
 from collections.abc import AsyncGenerator, Iterable, Sequence
+from time import perf_counter
 from typing import Any
 
 import psycopg
@@ -28,6 +29,7 @@ from taskdb.query._decisions import (
     outdated,
     refuse_within_copy,
 )
+from taskdb.query._slow import QUICK, Stopwatch, tell_slow
 
 __all__ = ["batch_async", "copy_async", "run_async", "stream_async"]
 
@@ -37,8 +39,13 @@ async def run_async(query: Decisions, conn: AsyncConnection[Any], values: tuple[
     query.refuse_copy()
     plan = query.plan(values)
     cursor = AsyncRawCursor(conn, row_factory=tuple_row)
+    begun = perf_counter()
     try:
-        await _execute(query, conn, cursor, plan, values)
+        try:
+            await _execute(query, conn, cursor, plan, values)
+        finally:
+            if (taken := perf_counter() - begun) > QUICK:
+                tell_slow(query, conn, taken)
         if query.has_rows(cursor, values):
             return query.from_rows(cursor, plan, await cursor.fetchall())
         return query.from_count(cursor, values)
@@ -82,6 +89,7 @@ async def stream_async(
     plan = query.plan(values)
     name = cursor_name()
     before = 0
+    watch = Stopwatch()
     async with contextlib.AsyncExitStack() as stack:
         try:
             await _make_ready(conn)
@@ -90,16 +98,22 @@ async def stream_async(
             cursor = AsyncRawServerCursor(conn, name, row_factory=tuple_row)
             async with cursor:
                 with query.readable(cursor, lambda: before):
-                    await cursor.execute(plan.text, plan.pick(values))
-                    while rows := await cursor.fetchmany(STREAM_SIZE):
+                    with watch:
+                        await cursor.execute(plan.text, plan.pick(values))
+                        rows = await cursor.fetchmany(STREAM_SIZE)
+                    while rows:
                         for row in query.load(cursor, plan, rows, before):
                             yield row
                         before += len(rows)
+                        with watch:
+                            rows = await cursor.fetchmany(STREAM_SIZE)
         except psycopg.Error as exc:
             query.raise_error(exc, plan, conn, prefix=declaration(name))
         except GeneratorExit:
             # Left early, which is no failure: what else ran in the transaction is committed.
             return
+        finally:
+            tell_slow(query, conn, watch.seconds)
 
 
 async def batch_async(
@@ -112,6 +126,7 @@ async def batch_async(
     if not bound:
         return []
     failure: psycopg.Error | None = None
+    begun = perf_counter()
     try:
         await _make_ready(conn)
         if query.changes_session:
@@ -126,6 +141,7 @@ async def batch_async(
                 failure = exc
     except psycopg.Error as exc:
         failure = failure or exc
+    tell_slow(query, conn, perf_counter() - begun, rows=len(bound))
     if failure:
         query.raise_in_batch(failure, conn, bound, cursors)
     results: list[Any] = []

@@ -56,7 +56,10 @@ class ServerLine:
                     if time.monotonic() > self.give_up_at:
                         raise
                     pause = backoff.begin()
-                    logger.warning("the server is away, again in %.1f s: %s", pause, exc)
+                    told = {"database": self._settings.place, "pause_seconds": round(pause, 3)}
+                    logger.warning(
+                        "the server is away, again in %.1f s: %s", pause, exc, extra=told
+                    )
                 await asyncio.sleep(pause)
 
     async def close(self) -> None:

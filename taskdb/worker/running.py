@@ -23,6 +23,7 @@ from taskdb.queries import claims
 from taskdb.queries.claims import DEFAULT_LEASE
 from taskdb.queries.fields import Delay, Lease, Name
 from taskdb.query import checker
+from taskdb.worker import tracing
 from taskdb.worker.jobs import (
     HandlerStuckError,
     Job,
@@ -148,7 +149,7 @@ class Worker:
     async def run(self) -> None:
         """Run until stopped. Raises what keeps it from claiming, other than an absent server."""
         watch = Watch(self._line, self._jobs, self._report, self._note_end, self._shortest_lease())
-        with stopped_by_signals(self.stop):
+        with tracing.traced.background(), stopped_by_signals(self.stop):
             try:
                 async with watch:
                     await self._claim_on()
@@ -194,15 +195,16 @@ class Worker:
 
     async def _claim(self) -> Claim | None:
         request = uuid4()
-        return await self._line.call(
-            lambda conn: claims.claim_next(
-                conn,
-                agent=self.agent,
-                agent_type=self.agent_type,
-                lease=self._lease,
-                request_id=request,
+        with tracing.traced.claiming():
+            return await self._line.call(
+                lambda conn: claims.claim_next(
+                    conn,
+                    agent=self.agent,
+                    agent_type=self.agent_type,
+                    lease=self._lease,
+                    request_id=request,
+                )
             )
-        )
 
     def _begin(self, claim: Claim) -> None:
         slot = asyncio.get_running_loop().create_task(self._fill_slot(claim))
@@ -224,20 +226,23 @@ class Worker:
     async def _fill_slot(self, claim: Claim | None) -> None:
         """Work on a claim, and on those that follow in the same breath."""
         while claim is not None:
-            lease = self._leases.get(claim.agent_type or "", self._lease)
-            # A lease of another length than the claim's begins with the next heartbeat.
-            age = 0.0 if lease == self._lease else lease.total_seconds() / 2
-            job = Job(claim, lease, renewed_at=time.monotonic() - age)
-            if self._stopping:
-                # Not begun, and claimed just as the worker was told to stop.
-                job.why_ended = "the worker stops"
-                claim = await self._end(job, Retry(note=job.why_ended))
-                continue
-            self._jobs.add(job)
-            try:
-                claim = await self._work(job)
-            finally:
-                self._jobs.discard(job)
+            with tracing.traced.job(claim):
+                claim = await self._fill_with(claim)
+
+    async def _fill_with(self, claim: Claim) -> Claim | None:
+        lease = self._leases.get(claim.agent_type or "", self._lease)
+        # A lease of another length than the claim's begins with the next heartbeat.
+        age = 0.0 if lease == self._lease else lease.total_seconds() / 2
+        job = Job(claim, lease, renewed_at=time.monotonic() - age)
+        if self._stopping:
+            # Not begun, and claimed just as the worker was told to stop.
+            job.why_ended = "the worker stops"
+            return await self._end(job, Retry(note=job.why_ended))
+        self._jobs.add(job)
+        try:
+            return await self._work(job)
+        finally:
+            self._jobs.discard(job)
 
     async def _work(self, job: Job) -> Claim | None:
         """Run the handler, and end the claim as it ended; return the next claim, if any."""
@@ -251,7 +256,7 @@ class Worker:
             await asyncio.wait({task})
         job.is_done = True
         if job.is_lost:
-            await self._hook(self._on_end, job, "lost")
+            await self._tell_end(job, "lost")
             return None
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
@@ -269,9 +274,10 @@ class Worker:
 
     async def _run(self, job: Job) -> Outcome:
         try:
-            if self._is_async:
-                return await cast("Callable[[Job], Awaitable[Outcome]]", self._handler)(job)
-            return await in_thread(cast("Callable[[Job], Outcome]", self._handler), job)
+            with tracing.traced.step("work"):
+                if self._is_async:
+                    return await cast("Callable[[Job], Awaitable[Outcome]]", self._handler)(job)
+                return await in_thread(cast("Callable[[Job], Outcome]", self._handler), job)
         except SystemExit as exc:
             # It would end the event loop, and with it every other job.
             raise RuntimeError(f"the handler ended with {exc!r}") from exc
@@ -291,33 +297,37 @@ class Worker:
         except (psycopg.Error, TaskdbError) as refused:
             await self._report(job, refused)
             return await self._fail(job, refused)
-        await self._hook(self._on_end, job, how)
+        await self._tell_end(job, how)
         return following
 
     async def _store(self, job: Job, outcome: Outcome) -> tuple[str, Claim | None]:
         named: dict[str, Any] = {"task_id": job.claim.task_id, "token": job.claim.token}
         match outcome:
             case Submit(note=note):
-                await self._line.call(lambda conn: claims.submit(conn, note=note, **named))
+                with tracing.traced.step("submit"):
+                    await self._line.call(lambda conn: claims.submit(conn, note=note, **named))
                 return "submitted", None
             case Retry():
                 named |= {
                     "note": outcome.note,
                     "retry_in": None if outcome.after == _NOTHING else outcome.after,
                 }
-                await self._line.call(lambda conn: claims.release(conn, **named))
+                with tracing.traced.step("release"):
+                    await self._line.call(lambda conn: claims.release(conn, **named))
                 return "released", None
-            case None | str() if self._stopping:
-                await self._line.call(lambda conn: claims.complete(conn, note=outcome, **named))
-                return "completed", None
             case None | str():
-                return "completed", await self._complete_and_claim(outcome, named)
+                with tracing.traced.step("complete"):
+                    return "completed", await self._complete(outcome, named)
             case _:
                 kind = type(outcome).__name__
                 rule = f"must be None, a note, Submit or Retry, not {kind}"
                 raise ValidationError("the handler's result", rule)
 
-    async def _complete_and_claim(self, note: str | None, named: dict[str, Any]) -> Claim | None:
+    async def _complete(self, note: str | None, named: dict[str, Any]) -> Claim | None:
+        """Complete the task, and claim the next one unless the worker stops."""
+        if self._stopping:
+            await self._line.call(lambda conn: claims.complete(conn, note=note, **named))
+            return None
         request = uuid4()
         done = await self._line.call(
             lambda conn: claims.complete_and_claim_next(
@@ -336,19 +346,24 @@ class Worker:
         when = await self._pause_after(job, error)
         how = "failed"
         try:
-            await self._line.call(
-                lambda conn: claims.fail(
-                    conn,
-                    task_id=job.claim.task_id,
-                    token=job.claim.token,
-                    error=text_of(error),
-                    **when,
+            with tracing.traced.step("fail"):
+                await self._line.call(
+                    lambda conn: claims.fail(
+                        conn,
+                        task_id=job.claim.task_id,
+                        token=job.claim.token,
+                        error=text_of(error),
+                        **when,
+                    )
                 )
-            )
         except ClaimLostError:
             how = "lost"
-        await self._hook(self._on_end, job, how)
+        await self._tell_end(job, how)
         return None
+
+    async def _tell_end(self, job: Job, how: str) -> None:
+        tracing.traced.ended(how)
+        await self._hook(self._on_end, job, how)
 
     async def _pause_after(self, job: Job, error: Exception) -> dict[str, timedelta | None]:
         """Return what *retry* says; else, or where that cannot be kept, the task's or the usual."""
@@ -382,7 +397,9 @@ class Worker:
     async def _report(self, job: Job | None, error: Exception) -> None:
         """Log what went wrong, and tell the hook."""
         key = job.claim.key if job else "worker"
-        logger.error("%s: %s", key, text_of(error), exc_info=error if error.__traceback__ else None)
+        told = {"agent": self.agent, "task": key if job else None, "error": type(error).__name__}
+        shown = error if error.__traceback__ else None
+        logger.error("%s: %s", key, text_of(error), exc_info=shown, extra=told)
         await self._hook(self._on_error, job, error)
 
     async def _hook(self, hook: Hook | None, *args: Any) -> None:
@@ -394,7 +411,7 @@ class Worker:
                 await result
         except Exception:
             # A fault of an observer does not stop the work.
-            logger.exception("a hook of the worker failed")
+            logger.exception("a hook of the worker failed", extra={"agent": self.agent})
 
     def _shortest_lease(self) -> timedelta:
         return min([self._lease, *self._leases.values()])

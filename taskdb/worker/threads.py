@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -41,5 +42,9 @@ async def in_thread(function: Callable[[A], T], argument: A) -> T:
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, result, error)
 
-    threading.Thread(target=run, name=f"taskdb-{argument}"[:60], daemon=True).start()
+    # Within the caller's context: what the function does belongs to its job's trace.
+    context = contextvars.copy_context()
+    threading.Thread(
+        target=context.run, args=[run], name=f"taskdb-{argument}"[:60], daemon=True
+    ).start()
     return await future

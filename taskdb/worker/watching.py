@@ -156,7 +156,12 @@ class Watch:
             if (is_late := late > self._stall) and not was_late:
                 frame = sys._current_frames().get(loop_thread)  # pyright: ignore[reportPrivateUsage]
                 stack = "".join(traceback.format_stack(frame)) if frame else ""
-                logger.error("the event loop has been blocked for %.1f s:\n%s", late, stack)
+                logger.error(
+                    "the event loop has been blocked for %.1f s:\n%s",
+                    late,
+                    stack,
+                    extra={"blocked_seconds": round(late, 3)},
+                )
             was_late = is_late
 
 

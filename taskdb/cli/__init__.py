@@ -58,6 +58,7 @@ COMMANDS = {
     "graph": "insight.graph",
     "import": "exchange.import_",
     "mcp": "mcp.mcp",
+    "metrics": "health.metrics",
     "migrate": "migrate.migrate",
     "prune": "prune.prune",
     "ready": "tasks.ready",
@@ -110,6 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line with *arguments* (default: the process's) and return its status."""
     # Interrupted in the middle of a query, psycopg says in its log what it could not undo.
     logging.getLogger("psycopg").addHandler(logging.NullHandler())
+    # The caller of a command sees how long it takes without a log.
+    logging.getLogger("taskdb.query").addHandler(logging.NullHandler())
     try:
         status = cli.main(arguments, prog_name="taskdb", standalone_mode=False)
         sys.stdout.flush()

@@ -118,16 +118,27 @@ def _tell(shown: Shown) -> None:
 
 @click.command()
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most.")
+@click.option(
+    "--health", "of_health", is_flag=True, help="Figures of workspace and server instead."
+)
 @package_option
 @json_option
 @with_target
-def stats(target: Target, *, limit: int, package: str | None, as_json: bool) -> None:
+def stats(
+    target: Target, *, limit: int, of_health: bool, package: str | None, as_json: bool
+) -> None:
     """Show what each query has cost, the costliest first, from pg_stat_statements.
 
     The comment in each statement says which query it is. Times are in milliseconds.
 
+    With --health: tasks by state, the oldest that is ready, lapsed leases, dead tuples, snapshots,
+    locks, notifications and sessions; docs/operations.md says what to make of them.
+
     Example: taskdb stats --limit 5
     """
+    if of_health:
+        _health(target, as_json)
+        return
     of = queries_of(package)
     with target.connect_for(package) as conn:
         costs = [cost for name in {each.name: None for each in of} for cost in _costs(conn, name)]
@@ -144,6 +155,18 @@ def stats(target: Target, *, limit: int, package: str | None, as_json: bool) -> 
         ],
         beneath=True,
     )
+
+
+def _health(target: Target, as_json: bool) -> None:
+    from taskdb.cli.health import tell
+    from taskdb.health import collect
+
+    with target.connect() as conn:
+        health = collect(conn)
+    if as_json:
+        print_json(health)
+    else:
+        tell(health)
 
 
 def _where(of: list[Queries], cost: StatementCost) -> str:

@@ -1,0 +1,136 @@
+"""The figures for Prometheus: a collector for its client library, and an endpoint of one's own.
+
+It needs the extra `taskdb[prometheus]`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Generator, Iterable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+from wsgiref.simple_server import WSGIServer
+
+import psycopg
+
+from taskdb.database.connections import GuardedConnection, open_connection
+from taskdb.database.pooling import Pooled
+from taskdb.database.settings import Settings
+from taskdb.errors import TaskdbError, needing
+from taskdb.health.figures import HealthFigures, collect
+from taskdb.health.metrics import ALL, OF_POOLS, OF_WORKSPACES, UP, Metric
+
+with needing("prometheus"):
+    from prometheus_client import CollectorRegistry, start_http_server
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+    from prometheus_client.registry import Collector
+
+__all__ = ["Exposition", "serve"]
+
+logger = logging.getLogger("taskdb.health")
+
+F = TypeVar("F")
+Family = CounterMetricFamily | GaugeMetricFamily
+
+# Limit of a statement, and of the wait for the scrape before.
+_PATIENCE: Final = timedelta(seconds=3)
+# Figures are given again until they are this old.
+_FRESH_SECONDS: Final = 1.0
+
+
+class Exposition(Collector):
+    """Collector of one workspace's figures, and of a pool's where it is made of a database.
+
+    It has a connection of its own, takes none from the pool, and holds no transaction between
+    its statements. Scrapes ask one after the other, for three seconds a statement at most; those
+    that come while another one asks share its figures. Without an answer `taskdb_up` is 0, and
+    what is known of the pool is told all the same.
+    """
+
+    def __init__(self, database: Pooled | Settings) -> None:
+        self._pool = database if isinstance(database, Pooled) else None
+        settings = database.settings if isinstance(database, Pooled) else database
+        self._settings = replace(settings, statement_timeout=_PATIENCE)
+        self._conn: GuardedConnection | None = None
+        self._turn = threading.Lock()
+        self._asked_at = -_FRESH_SECONDS
+        self._health: HealthFigures | None = None
+        self._database = settings.parameters.get("dbname", "")
+
+    def describe(self) -> Generator[Family]:
+        """Yield the metrics without values, so that registration asks the server nothing."""
+        for metric in ALL:
+            if self._pool is not None or metric not in OF_POOLS:
+                yield self._family(metric)
+
+    def collect(self) -> Generator[Family]:
+        """Yield the metrics with their values."""
+        health = self._figures()
+        yield self._filled(UP, health is not None)
+        if health is not None:
+            for metric in OF_WORKSPACES:
+                yield self._filled(metric, health)
+        if self._pool is not None:
+            figures = self._pool.pool_figures()
+            for of_pool in OF_POOLS:
+                yield self._filled(of_pool, figures)
+
+    def close(self) -> None:
+        """Close the connection; the next scrape opens another one."""
+        conn, self._conn = self._conn, None
+        if conn is not None:
+            conn.close()
+
+    def _figures(self) -> HealthFigures | None:
+        """Return the figures of now or of just before; None if there are none in time."""
+        if not self._turn.acquire(timeout=_PATIENCE.total_seconds()):
+            return None
+        try:
+            if time.monotonic() - self._asked_at >= _FRESH_SECONDS:
+                self._health = self._ask()
+                self._asked_at = time.monotonic()
+            return self._health
+        finally:
+            self._turn.release()
+
+    def _ask(self) -> HealthFigures | None:
+        try:
+            if self._conn is None:
+                self._conn = open_connection(self._settings, autocommit=True)
+            health = collect(self._conn)
+        except (psycopg.Error, TaskdbError) as exc:
+            told = {"database": self._settings.place, "workspace": self._settings.workspace}
+            logger.warning("no figures: %s", exc, extra=told)
+            self.close()
+            return None
+        self._database = health.server.database
+        return health
+
+    @staticmethod
+    def _family(metric: Metric[Any]) -> Family:
+        family = CounterMetricFamily if metric.is_counter else GaugeMetricFamily
+        labels = ["database", "workspace", *filter(None, [metric.label])]
+        return family(metric.name, metric.help, labels=labels)
+
+    def _filled(self, metric: Metric[F], figures: F) -> Family:
+        family = self._family(metric)
+        place = [self._database, self._settings.workspace]
+        for value, number in metric.read(figures).items():
+            family.add_metric([*place, value] if metric.label else place, number)
+        return family
+
+
+def serve(
+    expositions: Iterable[Exposition], host: str, port: int
+) -> tuple[WSGIServer, threading.Thread]:
+    """Answer Prometheus at an address, in a thread; port 0 takes a free one.
+
+    Stop it by `shutdown` of the server.
+    """
+    registry = CollectorRegistry()
+    for exposition in expositions:
+        registry.register(exposition)
+    return start_http_server(port, host, registry)

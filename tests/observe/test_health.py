@@ -224,7 +224,7 @@ def test_figures_read_a_bounded_part_of_a_large_plan(large_plan: LargePlan) -> N
     assert counts.ready_count == 100
     assert of_counts < 2_000
     assert age is not None
-    # Ten thousand pending tasks, a thousand in the order of the claim, and candidates by their keys.
+    # Ten thousand pending tasks, a thousand in the order of the claim, and candidates by key.
     assert of_age < 30_000
 
 

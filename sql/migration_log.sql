@@ -14,7 +14,7 @@ create table _taskdb_migration (
 );
 
 comment on table _taskdb_migration is
-    'The migrations that this schema has, and what their files were. Written by `taskdb migrate`.';
+    'The migrations of this schema, and their files. Written by `taskdb migrate`.';
 comment on column _taskdb_migration.migration_id is 'The file''s name without .sql.';
 comment on column _taskdb_migration.track is 'shared or workspace.';
 comment on column _taskdb_migration.checksum is
@@ -27,5 +27,5 @@ comment on column _taskdb_migration.shared_revision is
     'While it stands, shared cannot go back behind that.';
 
 comment on table _yoyo_migration is 'The migrations that this schema has. yoyo''s own.';
-comment on table _yoyo_log is 'What was done to this schema, when and by whom. yoyo''s own.';
+comment on table _yoyo_log is 'The log of this schema: act, time and user. yoyo''s own.';
 comment on table _yoyo_version is 'The version of these tables. yoyo''s own.';

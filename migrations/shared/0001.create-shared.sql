@@ -20,7 +20,7 @@ comment on type task_status is
 
 create type plan_status as enum ('draft', 'active', 'completed', 'archived');
 
-comment on type plan_status is 'Where an epic or a feature stands.';
+comment on type plan_status is 'Status of an epic or a feature.';
 
 create type level as enum ('high', 'medium', 'low');
 
@@ -31,18 +31,18 @@ create type dependency_type as enum (
 );
 
 comment on type dependency_type is
-    'What satisfies an edge. requires: its blocker is completed, or archived after completion. '
-    'blocks: completed, cancelled or archived. suggests: always. cancelled_with: as requires, and '
-    'when its blocker fails or is given up, the task is cancelled with it. compensates: its '
-    'blocker has failed; when that can no longer happen, the task is cancelled.';
+    'The rule that satisfies an edge. requires: its blocker is completed, or archived after '
+    'completion. blocks: completed, cancelled or archived. suggests: always. cancelled_with: as '
+    'requires, and when its blocker fails or is abandoned, the task is cancelled with it. '
+    'compensates: its blocker has failed; when that can no longer happen, the task is cancelled.';
 
 create type claim_outcome as enum (
     'completed', 'submitted', 'failed', 'released', 'lapsed', 'revoked'
 );
 
 comment on type claim_outcome is
-    'How an attempt at a task ended. lapsed: another agent took over after the lease. '
-    'revoked: the status was changed by someone else.';
+    'The end of an attempt at a task. lapsed: another agent took over after the lease. revoked: '
+    'the status was changed by someone else.';
 
 create type subtask_status as enum ('pending', 'in_progress', 'completed');
 
@@ -55,38 +55,38 @@ comment on type workflow_status is
 
 create type trigger_type as enum ('manual', 'webhook', 'schedule', 'event', 'api');
 
-comment on type trigger_type is 'What starts a workflow.';
+comment on type trigger_type is 'The event that starts a workflow.';
 
 create type error_policy as enum ('stop', 'continue', 'retry');
 
 comment on type error_policy is
-    'What the failure of a step does. stop: the execution fails. continue: what needs the step '
-    'goes on. retry: it is tried again, and after its last attempt the execution fails.';
+    'The effect of a failed step. stop: the execution fails. continue: steps that need it go on. '
+    'retry: it is tried again, and after its last attempt the execution fails.';
 
 create type execution_status as enum ('running', 'completed', 'failed', 'cancelled');
 
-comment on type execution_status is 'Where an execution stands; all but running are its end.';
+comment on type execution_status is 'Status of an execution; all but running are its end.';
 
 create type step_status as enum (
     'pending', 'in_progress', 'retrying', 'completed', 'failed', 'skipped', 'cancelled'
 );
 
 comment on type step_status is
-    'Where a step of an execution stands. skipped: its condition did not hold, or a step that it '
+    'Status of a step of an execution. skipped: its condition did not hold, or a step that it '
     'needs was skipped. cancelled: the execution ended before it did.';
 
 create type pull_request_state as enum ('draft', 'open', 'merged', 'closed');
 
-comment on type pull_request_state is 'Where a pull request stands.';
+comment on type pull_request_state is 'State of a pull request.';
 
 create type health as enum ('unknown', 'healthy', 'unhealthy');
 
-comment on type health is 'What checks say of an external dependency; unknown hinders nothing.';
+comment on type health is 'Result of the checks of an external dependency; unknown blocks nothing.';
 
 create type project_status as enum ('active', 'archived', 'deleted');
 
 comment on type project_status is
-    'Where a project stands. deleted: put away, and still there; projects.delete really deletes.';
+    'Status of a project. deleted: hidden, and still there; projects.delete really deletes.';
 
 create type modification_status as enum ('pending', 'approved', 'applied', 'failed', 'rejected');
 
@@ -95,11 +95,11 @@ comment on type modification_status is
 
 create type template_category as enum ('api', 'web', 'mobile', 'data', 'microservice');
 
-comment on type template_category is 'What a template makes.';
+comment on type template_category is 'The kind of project that a template makes.';
 
 create type complexity as enum ('simple', 'medium', 'complex');
 
-comment on type complexity is 'How much a template asks of who uses it.';
+comment on type complexity is 'The experience that a template asks of its users.';
 
 create type spec_status as enum (
     'draft', 'in_review', 'approved', 'in_progress', 'completed', 'archived'
@@ -111,22 +111,22 @@ comment on type spec_status is
 create type spec_type as enum ('monolithic', 'hierarchical');
 
 comment on type spec_type is
-    'What a specification is kept as. monolithic: one text. hierarchical: JSON with phases.';
+    'The form of a specification. monolithic: one text. hierarchical: JSON with phases.';
 
 create type phase_status as enum ('in_progress', 'completed');
 
-comment on type phase_status is 'Where the current phase of a specification stands.';
+comment on type phase_status is 'Status of the current phase of a specification.';
 
 create type design_job_status as enum ('pending', 'in_progress', 'completed', 'failed');
 
-comment on type design_job_status is 'Where a design job stands; completed is its end.';
+comment on type design_job_status is 'Status of a design job; completed is its end.';
 
 create type design_output_type as enum (
     'prd', 'design_system', 'ux_flow', 'screen_specs', 'ai_studio_code_path'
 );
 
 comment on type design_output_type is
-    'What a design job makes. All but ai_studio_code_path are required of it.';
+    'A document of a design job. All but ai_studio_code_path are required of it.';
 
 create type session_status as enum ('pending', 'in_progress', 'paused', 'completed', 'failed');
 
@@ -135,7 +135,7 @@ comment on type session_status is
 
 create type conversation_role as enum ('user', 'agent', 'system');
 
-comment on type conversation_role is 'Who says something in a conversation.';
+comment on type conversation_role is 'The author''s role in a conversation.';
 
 -- The rules of single columns, as domains. A CHECK on a table is read from the catalogue and
 -- prepared again by every UPDATE statement, of whatever column; a domain's is prepared once a
@@ -162,7 +162,7 @@ comment on domain name_text is 'The name of an agent, a type, a file: not empty.
 create domain note_text as text
     constraint note_is_not_empty check (value <> '');
 
-comment on domain note_text is 'Text that says something, or is null.';
+comment on domain note_text is 'Text that is not empty, or null.';
 
 create domain object_json as jsonb
     constraint object_json_is_object check (jsonb_typeof(value) = 'object');
@@ -187,7 +187,7 @@ comment on domain hours is 'A duration in hours.';
 create domain counter as integer
     constraint counter_is_not_negative check (value >= 0);
 
-comment on domain counter is 'How many: a negative one would be a bug in a trigger.';
+comment on domain counter is 'A number of things: a negative one would be a bug in a trigger.';
 
 create domain duration as interval
     constraint duration_is_not_negative check (value >= interval '0');
@@ -197,7 +197,7 @@ comment on domain duration is 'A length of time.';
 create domain factor as numeric(5, 2)
     constraint factor_is_1_to_100_inclusive check (value between 1 and 100);
 
-comment on domain factor is 'How many times as much: 1 to 100.';
+comment on domain factor is 'A multiplier: 1 to 100.';
 
 create domain percentage as numeric(5, 2)
     constraint percentage_is_0_to_100_inclusive check (value between 0 and 100);
@@ -221,7 +221,8 @@ create domain changes_json as jsonb
         )
     );
 
-comment on domain changes_json is 'Files by path, each with its new content, or null: it goes.';
+comment on domain changes_json is
+    'Files by path, each with its new content; null: the file is deleted.';
 
 create domain name_list as text[] collate "C"
     constraint name_list_has_no_empty_names check (
@@ -297,7 +298,7 @@ return case dependency_type
 end;
 
 comment on function is_satisfied(dependency_type, task_status, timestamptz) is
-    'Whether a dependency of this type lets its task go, given the status of its blocker.';
+    'True if a dependency of this type is satisfied by the status of its blocker.';
 
 -- The one definition of when a dependency will never be satisfied by itself: its blocker has ended,
 -- and not as the dependency asks. Only a person can change that.
@@ -320,7 +321,7 @@ return case dependency_type
 end;
 
 comment on function is_dead(dependency_type, task_status, timestamptz) is
-    'Whether a dependency of this type is never satisfied by itself, given its blocker.';
+    'True if a dependency of this type is never satisfied by itself, given its blocker.';
 
 -- The one definition of when a task still passes its priority on to what it waits for. Only
 -- abandoning it ends that: claims, completions and failures change nothing.
@@ -336,7 +337,7 @@ return case status
 end;
 
 comment on function is_active(task_status, timestamptz) is
-    'Whether a task is not abandoned: neither cancelled, nor archived without completion.';
+    'True if a task is not abandoned: neither cancelled, nor archived without completion.';
 
 -- A text's bytes in UTF-8. convert_to is only stable, since someone might redefine a
 -- conversion; for the built-in one it is safe to promise more, as generated columns need.
@@ -368,7 +369,7 @@ return not exists (
 );
 
 comment on function names_files(text[]) is
-    'Whether each path of a list is one that no other path of the same file differs from.';
+    'True if each path of a list is the only way to write it.';
 
 -- The names of a structure's phases, in the order of its list. Malformed lists give names too: a
 -- trigger refuses them, and names the phase.

@@ -90,10 +90,10 @@ create index project_contexts_by_codebase on project_contexts using gin (codebas
 create index project_contexts_by_dependencies on project_contexts using gin (dependencies);
 
 comment on table project_contexts is 'Projects, with their files.';
-comment on column project_contexts.type is 'What it is, in its owner''s words: api, web_app.';
+comment on column project_contexts.type is 'Its kind, in its owner''s words: api, web_app.';
 comment on column project_contexts.codebase is 'Its files: contents by path.';
 comment on column project_contexts.dependencies is 'The packages that it needs.';
-comment on column project_contexts.test_coverage is 'How much of it is tested, 0 to 100.';
+comment on column project_contexts.test_coverage is 'The tested part of it, 0 to 100.';
 comment on column project_contexts.version is
     'One more with every change of the row; who changes it may say which one was seen.';
 
@@ -181,9 +181,10 @@ comment on table modifications is 'Changes to projects: asked for, decided upon,
 comment on column modifications.base_version is
     'The project''s version when it was asked for, or approved: it is applied to no other.';
 comment on column modifications.affected_files is 'The paths it is expected to touch.';
-comment on column modifications.ended_at is 'When it was applied or rejected, or failed.';
+comment on column modifications.ended_at is
+    'The moment at which it was applied or rejected, or failed.';
 comment on column modifications.modified_files is
-    'The files it changed: new contents by path, null for one that goes.';
+    'The files it changed: new contents by path, null for a deleted one.';
 
 -- A template is files to begin a project with. {{NAME}} in a file stands for a variable.
 create table templates (
@@ -249,9 +250,10 @@ create index epics_by_project on epics (project_id, key) where project_id is not
 
 comment on table epics is 'The largest units of a plan.';
 comment on column epics.key is 'Its name among people: E04.';
-comment on column epics.file_path is 'Where its document lies, as the plan''s authors name it.';
-comment on column epics.metadata is 'What other tools know of it, as an object.';
-comment on column epics.project_id is 'What is built by it. A project leaves its plans.';
+comment on column epics.file_path is 'The place of its document, as the plan''s authors name it.';
+comment on column epics.metadata is 'Other tools'' data about it, as an object.';
+comment on column epics.project_id is
+    'The project that it builds. Deleting a project keeps its plans.';
 
 -- A feature is a part of an epic; tasks belong to features.
 create table features (
@@ -294,8 +296,9 @@ comment on column features.progress_completed_count is
 comment on column features.progress_counted_count is
     'The tasks, without cancelled ones, that progress_pct was computed from.';
 comment on column features.execution_order is 'Its place among its epic''s features; null: none.';
-comment on column features.file_path is 'Where its document lies, as the plan''s authors name it.';
-comment on column features.metadata is 'What other tools know of it, as an object.';
+comment on column features.file_path is
+    'The place of its document, as the plan''s authors name it.';
+comment on column features.metadata is 'Other tools'' data about it, as an object.';
 
 -- A workflow is a recipe: steps, in an order that they say themselves by what they need, and
 -- when to take them. Each run of it is an execution, which keeps the recipe as it was then.
@@ -337,18 +340,18 @@ create index workflows_by_repository
 -- Serves queries/workflows.sql: find_by_linear_issue.
 create index workflows_by_linear_issue on workflows (linear_issue_id, created_at desc);
 
-comment on table workflows is 'Recipes: steps and what starts them.';
+comment on table workflows is 'Recipes: steps and the events that start them.';
 comment on column workflows.github_repo_url is 'The repository that it works on.';
-comment on column workflows.linear_issue_id is 'The issue that it was made for, as ENG-123.';
+comment on column workflows.linear_issue_id is 'The issue that it implements, as ENG-123.';
 comment on column workflows.configuration is
-    'What its executions need to know, as an object. Each keeps it as it was at its start.';
-comment on column workflows.metadata is 'What other tools know of it, as an object.';
+    'Settings for its executions, as an object. Each keeps those of its start.';
+comment on column workflows.metadata is 'Other tools'' data about it, as an object.';
 comment on column workflows.graph_version is
-    'Grows with every change of what its steps need. Kept by trigger.';
+    'Grows with every change of its steps'' needs. Kept by trigger.';
 comment on column workflows.unhealthy_dependencies is
-    'How many of its required external dependencies are unhealthy. Kept by trigger.';
+    'The number of its required external dependencies that are unhealthy. Kept by trigger.';
 comment on column workflows.is_healthy is
-    'Whether that is none. Its tasks refer to the pair of id and this, so they follow it.';
+    'True if that is 0. Its tasks refer to the pair of id and this, so they follow it.';
 
 -- The allowed transitions of a workflow, as rows: a team may allow more, or fewer.
 create table workflow_status_transitions (
@@ -401,15 +404,15 @@ create table workflow_steps (
 
 comment on table workflow_steps is 'Steps of workflows.';
 comment on column workflow_steps.key is 'Its name in the workflow: other steps need it by this.';
-comment on column workflow_steps.position is 'Its place among what may run at once, from 1.';
+comment on column workflow_steps.position is 'Its place among steps that may run at once, from 1.';
 comment on column workflow_steps.step_type is
-    'What kind of work it is: a team''s own word, which its runners know.';
-comment on column workflow_steps.configuration is 'What its runner needs to know, as an object.';
+    'Its kind of work: a team''s own word, which its runners know.';
+comment on column workflow_steps.configuration is 'Settings for its runner, as an object.';
 comment on column workflow_steps.condition is
     'A predicate over the execution''s context, such as $.branch == "main"; null: always.';
-comment on column workflow_steps.max_attempts is 'With on_error = retry: how often it is tried.';
-comment on column workflow_steps.retry_delay is 'How long after a failure it is tried again.';
-comment on column workflow_steps.timeout is 'How long an attempt may take; null: as it likes.';
+comment on column workflow_steps.max_attempts is 'The number of attempts with on_error = retry.';
+comment on column workflow_steps.retry_delay is 'The delay of a retry after a failure.';
+comment on column workflow_steps.timeout is 'The longest duration of an attempt; null: no limit.';
 
 -- A step begins when the steps that it needs are done. Both are of one workflow, by the foreign
 -- keys, and the graph has no cycle, by a trigger.
@@ -486,17 +489,17 @@ create index workflow_executions_by_end on workflow_executions (ended_at)
     where ended_at is not null;
 
 comment on table workflow_executions is 'Runs of workflows.';
-comment on column workflow_executions.triggered_by is 'Who or what started it.';
+comment on column workflow_executions.triggered_by is 'The user or event that started it.';
 comment on column workflow_executions.configuration is 'The workflow''s, as it was at the start.';
 comment on column workflow_executions.context is
-    'What conditions look at: given at the start, and added to by steps.';
+    'The values that conditions read: given at the start, and added to by steps.';
 comment on column workflow_executions.total_tasks is
-    'How many tasks it had at its end: as its runner said, else its rows of tasks.';
-comment on column workflow_executions.completed_tasks is 'How many of them were completed.';
-comment on column workflow_executions.failed_tasks is 'How many of them had failed.';
+    'The number of its tasks at its end: the runner''s figure, else its rows of tasks.';
+comment on column workflow_executions.completed_tasks is 'The number of completed ones among them.';
+comment on column workflow_executions.failed_tasks is 'The number of failed ones among them.';
 comment on column workflow_executions.resource_usage is
-    'What it took, as its runner measured it: an object.';
-comment on column workflow_executions.error_message is 'Why it failed, or was cancelled.';
+    'Its resource usage, as measured by its runner: an object.';
+comment on column workflow_executions.error_message is 'The reason of its failure or cancellation.';
 
 -- The steps of an execution: each as it was in the workflow at the start, with its status and
 -- result. Writing one locks the execution's row first, so sessions that record steps of one
@@ -541,13 +544,13 @@ create index execution_steps_by_deadline
     on execution_steps (deadline_at)
     where deadline_at is not null;
 
-comment on table execution_steps is 'Steps of executions, and what became of each.';
+comment on table execution_steps is 'Steps of executions, with their status and result.';
 comment on column execution_steps.needs is 'The keys of the steps that it needs.';
 comment on column execution_steps.attempt is
-    'How often it was begun. Who ends an attempt names it, and a stale one is refused.';
-comment on column execution_steps.output is 'What it came to, as an object.';
-comment on column execution_steps.deadline_at is 'When the attempt under way has timed out.';
-comment on column execution_steps.retry_at is 'When it may be tried again.';
+    'The number of attempts begun. The end of an attempt names it, and a stale one is refused.';
+comment on column execution_steps.output is 'Its result, as an object.';
+comment on column execution_steps.deadline_at is 'The end of the current attempt''s timeout.';
+comment on column execution_steps.retry_at is 'The earliest start of the next attempt.';
 
 -- A task is a unit of work that one agent does. It has two rows: this narrow one changes with
 -- every transition, so it has few columns and only the indexes that claims, deadlines and lists
@@ -694,7 +697,7 @@ create index tasks_by_execution on tasks (workflow_execution_id, workflow_id)
     where workflow_execution_id is not null;
 
 comment on table tasks is
-    'Units of work, of every kind: what changes with a transition. See task_details.';
+    'Units of work, of every kind: the columns that transitions change. See task_details.';
 comment on column tasks.key is
     'Its name among people and tools: up to 100 characters, compared byte for byte.';
 comment on column tasks.workflow_id is 'The workflow that it serves.';
@@ -710,13 +713,13 @@ comment on column tasks.assigned_agent is
     'A planner''s reservation: only this agent can claim it; null: all.';
 comment on column tasks.execution_order is 'The planner''s order among equals; null comes last.';
 comment on column tasks.blocked_reason is
-    'Why it is on hold by hand, whatever its dependencies do.';
-comment on column tasks.error_message is 'Why its last attempt failed.';
+    'The reason why it is on hold, whatever its dependencies.';
+comment on column tasks.error_message is 'The error of its last failed attempt.';
 comment on column tasks.scheduled_at is 'Not to be claimed before this moment.';
 comment on column tasks.max_attempts is
     'After this many failed or lapsed attempts it has failed.';
 comment on column tasks.failed_attempts is 'Attempts that failed or lapsed so far.';
-comment on column tasks.started_at is 'When it last went into progress.';
+comment on column tasks.started_at is 'The moment at which it last went into progress.';
 comment on column tasks.version is
     'Counts edits of this row by people; with the version of task_details, that of the task.';
 comment on column tasks.open_dependencies is
@@ -724,14 +727,14 @@ comment on column tasks.open_dependencies is
 comment on column tasks.unhealthy_dependencies is
     'The number of its required external dependencies that are unhealthy. Kept by triggers.';
 comment on column tasks.workflow_is_healthy is
-    'Whether everything that its workflow requires is healthy. Kept by the foreign key.';
+    'True if everything that its workflow requires is healthy. Kept by the foreign key.';
 comment on column tasks.is_due is
-    'Whether its schedule has passed; false until a claim finds scheduled_at overdue.';
-comment on column tasks.is_paused is 'Whether claiming is paused for it: see claim_pauses.';
+    'True if its schedule has passed; false until a claim finds scheduled_at overdue.';
+comment on column tasks.is_paused is 'True if claiming is paused for it: see claim_pauses.';
 comment on column tasks.has_files is
-    'Whether it is an implementation task with assigned files. Kept by triggers.';
+    'True if it is an implementation task with assigned files. Kept by triggers.';
 comment on column tasks.has_dependents is
-    'Whether a task has ever waited for it by requires or blocks. Kept by triggers.';
+    'True if a task has ever waited for it by requires or blocks. Kept by triggers.';
 comment on column tasks.claim_token is
     'The fencing token of the latest claim. It only grows, by trigger.';
 comment on column tasks.claim_agent is 'The holder of the live claim; null: there is none.';
@@ -739,23 +742,23 @@ comment on column tasks.claim_request_id is
     'The request that the live claim answers, so that asking again returns the same claim.';
 comment on column tasks.lease_expires_at is
     'After this moment the claim lapses and the task is handed out again.';
-comment on column tasks.progress_pct is 'What the last heartbeat said: 0 to 100.';
-comment on column tasks.progress_note is 'What the last heartbeat said, in words.';
+comment on column tasks.progress_pct is 'Progress of the last heartbeat: 0 to 100.';
+comment on column tasks.progress_note is 'Note of the last heartbeat.';
 comment on column tasks.graph_rank is
     'A blocker''s rank is below the rank of each of its dependents. Kept by triggers.';
 comment on column tasks.status_seq is 'The seq of its latest row in task_history.';
 comment on column tasks.status_agent is
-    'Who changes the status: set together with it; moved into task_history by trigger.';
+    'The author of a change of status: set together with it; moved into task_history by trigger.';
 comment on column tasks.status_note is
-    'Why the status changes: set together with it; moved into task_history by trigger.';
+    'The reason of a change of status: set together with it; moved into task_history by trigger.';
 comment on column tasks.status_forced is
     'True overrides task_status_transitions: set together with status; moved into task_history.';
 comment on column tasks.status_outcome is
-    'How the live claim ends: set together with status; moved into task_history. '
-    'Without it a claim that ends was revoked.';
+    'The outcome of the live claim: set together with status; moved into task_history. Without '
+    'it a claim that ends was revoked.';
 comment on column tasks.status_ending is
-    'The status that its live claim ends with: what a holder, who may not set the status, says '
-    'instead of it. Cleared by trigger.';
+    'The status at the end of its live claim: set by a holder, who may not set the status, in '
+    'its place. Cleared by trigger.';
 comment on column tasks.details_follow is
     'True: the inserting transaction writes the row of task_details itself, and changes until '
     'then are part of its creation (bulk loads).';
@@ -763,7 +766,7 @@ comment on column tasks.reserved_for is 'assigned_agent, or an empty text. Kept 
 comment on column tasks.for_type is 'agent_type, or an empty text. Kept by triggers.';
 comment on column tasks.place is 'execution_order, or the greatest integer. Kept by triggers.';
 comment on column tasks.is_ready is
-    'Whether it can be claimed, but for files that another task holds. Kept by triggers.';
+    'True if it can be claimed, but for file locks of other tasks. Kept by triggers.';
 
 -- A task's text and plan: one row for each row of tasks, with the indexes of the list filters. A
 -- transition does not write it. An insert into tasks alone adds its row by trigger.
@@ -820,22 +823,23 @@ create index task_details_by_assigned_agent
     where assigned_agent is not null;
 create index task_details_by_label on task_details using gin (labels) where labels <> '{}';
 
-comment on table task_details is 'What people write of a task, one row for each task.';
+comment on table task_details is 'Text and plan of tasks, one row for each task.';
 comment on column task_details.parent_id is
     'The task it is a part of. The parent tree blocks nothing.';
 comment on column task_details.complexity_score is 'Estimated complexity, 0 to 100.';
-comment on column task_details.requirements is 'What the work needs, as an object.';
-comment on column task_details.context is 'What the worker should know, as an object.';
-comment on column task_details.metadata is 'What other tools know of it, as an object.';
+comment on column task_details.requirements is 'The requirements of the work, as an object.';
+comment on column task_details.context is 'Knowledge for the worker, as an object.';
+comment on column task_details.metadata is 'Other tools'' data about it, as an object.';
 comment on column task_details.labels is 'Labels, in the order given.';
 comment on column task_details.file_path is
-    'Where its document lies, as the plan''s authors name it.';
+    'The place of its document, as the plan''s authors name it.';
 comment on column task_details.retry_delay is
-    'How long after its first failure it is tried again; null: the failed claim says.';
+    'The delay of a retry after its first failure; null: the failed claim sets it.';
 comment on column task_details.retry_factor is
-    'What each further failure multiplies the delay by; null: 2. Of no effect without retry_delay.';
+    'The multiplier of the delay for each further failure; null: 2. Of no effect without '
+    'retry_delay.';
 comment on column task_details.max_retry_delay is
-    'What the delay grows to at most; null: an hour. Of no effect without retry_delay.';
+    'The longest delay; null: an hour. Of no effect without retry_delay.';
 comment on column task_details.version is
     'Counts edits of this row; with the version of tasks, that of the task.';
 comment on column task_details.priority is 'The priority in tasks. Kept by trigger.';
@@ -866,12 +870,12 @@ create table claim_pauses (
 -- Serves the deletion of features.
 create index claim_pauses_by_feature on claim_pauses (feature_id);
 
-comment on table claim_pauses is 'Parts of the plan of which no task is handed out.';
+comment on table claim_pauses is 'Parts of the plan of which no task can be claimed.';
 comment on column claim_pauses.epic_id is 'The paused epic. All three null: the whole workspace.';
 comment on column claim_pauses.feature_id is 'The paused feature.';
 comment on column claim_pauses.agent_type is 'The paused agent type.';
-comment on column claim_pauses.reason is 'Why.';
-comment on column claim_pauses.created_by is 'Who paused it.';
+comment on column claim_pauses.reason is 'The reason.';
+comment on column claim_pauses.created_by is 'The author of the pause.';
 
 -- Every change of the pauses writes this one row. A transaction with an older snapshot does not see
 -- the change; where it would write is_paused from that snapshot, it fails with 40001
@@ -932,26 +936,27 @@ create index external_dependencies_by_health on external_dependencies (health, i
 create index external_dependencies_by_next_check on external_dependencies (next_check_at, id);
 
 comment on table external_dependencies is
-    'What tasks and workflows need that lies outside, and how it is.';
-comment on column external_dependencies.service is 'What it is, by name.';
+    'Services and resources outside that tasks and workflows need, and their health.';
+comment on column external_dependencies.service is 'The name of the service.';
 comment on column external_dependencies.resource is
-    'Where it is: a URL, or what its checker knows.';
+    'Its place: a URL, or a name that its checker knows.';
 comment on column external_dependencies.validation_rule is
     'A predicate over a check''s response that healthy ones satisfy: $.status == "ok".';
 comment on column external_dependencies.is_required is
-    'Whether work waits for its recovery; otherwise its health is only told.';
+    'True if work waits for its recovery; otherwise its health is only shown.';
 comment on column external_dependencies.check_interval is
-    'How long after a check the next one is due, and the longest that a retry waits.';
+    'The time from a check to the next one, and the longest delay of a retry.';
 comment on column external_dependencies.timeout is
-    'How long a check may take: until then no other checker gets it.';
+    'The time that a check may take: until then no other checker gets it.';
 comment on column external_dependencies.max_retries is
     'Number of failed retries in a row after which it is unhealthy.';
 comment on column external_dependencies.retry_delay is
-    'How long after the first failure it is looked at again; doubled for each further one.';
-comment on column external_dependencies.failed_checks is 'How many checks in a row failed.';
-comment on column external_dependencies.response is 'What the latest check saw.';
-comment on column external_dependencies.checked_at is 'When it was last checked.';
-comment on column external_dependencies.next_check_at is 'When it is due for a check.';
+    'The delay of the check after a first failure; doubled for each further one.';
+comment on column external_dependencies.failed_checks is 'The number of failed checks in a row.';
+comment on column external_dependencies.response is 'The result of the latest check.';
+comment on column external_dependencies.checked_at is 'The moment of the latest check.';
+comment on column external_dependencies.next_check_at is
+    'The moment at which it is due for a check.';
 
 -- The words of a task, apart from the task: a change of status writes a new version of
 -- the task into every index of `tasks`, and a full-text index is the dearest of all.
@@ -1051,9 +1056,9 @@ comment on column task_history.seq is
     'Counts a task''s rows from 1; the highest is its present status. 0 and below: imported.';
 comment on column task_history.old_status is 'Null: the task was created.';
 comment on column task_history.agent is
-    'Who changed it: as the statement says, else session_user; taskdb for what follows by itself.';
+    'The author: as the statement names it, else session_user; taskdb for automatic changes.';
 comment on column task_history.forced is 'The change was forced past task_status_transitions.';
-comment on column task_history.outcome is 'How the claim ended that this change ends.';
+comment on column task_history.outcome is 'The outcome of the claim that this change ends.';
 comment on column task_history.token is 'The token of the claim that this change begins or ends.';
 comment on column task_history.login_role is
     'The role that was logged in, whatever agent the statement named: the default sets it.';
@@ -1090,7 +1095,7 @@ comment on table task_dependencies is 'task_id waits for depends_on_id.';
 comment on column task_dependencies.dependency_type is
     'requires and blocks keep a task waiting (see the type''s comment); suggests is advice.';
 comment on column task_dependencies.is_satisfied is
-    'Whether it lets its task go, as open_dependencies counts it. Kept by triggers.';
+    'True if it no longer blocks its task; open_dependencies counts the others. Kept by triggers.';
 
 -- A subtask is a line of a task's checklist. No task waits for it.
 create table subtasks (
@@ -1152,7 +1157,8 @@ create table imported_tasks (
 -- Serves queries/exchange.sql: said_before.
 create index imported_tasks_by_source on imported_tasks (source_kind, source_path);
 
-comment on table imported_tasks is 'What a tracker''s file said of a task the last time.';
+comment on table imported_tasks is
+    'The record of a task in a tracker''s file, as of its last import.';
 comment on column imported_tasks.source_kind is 'The kind of the plan: beads, taskmaster, ...';
 comment on column imported_tasks.source_path is 'The file or folder, as an absolute path.';
 comment on column imported_tasks.said is
@@ -1242,13 +1248,14 @@ comment on column technical_specs.structure is
     'A hierarchical specification: overview, phases, architecture, technology_stack.';
 comment on column technical_specs.file_path is
     'Legacy: the file that an imported specification came from. Never read.';
-comment on column technical_specs.total_phases is 'How many phases it has. Computed by the server.';
+comment on column technical_specs.total_phases is
+    'The number of its phases. Computed by the server.';
 comment on column technical_specs.phase_files is
     'The names of its phases, in the order of its list. Computed by the server.';
 comment on column technical_specs.phase is
     'The number of the phase that is worked on; a trigger sees that it is one of them.';
-comment on column technical_specs.current_phase_status is 'Where that phase stands.';
-comment on column technical_specs.started_at is 'When it first went into progress.';
+comment on column technical_specs.current_phase_status is 'The status of that phase.';
+comment on column technical_specs.started_at is 'The moment at which it first went into progress.';
 
 -- The allowed transitions of specifications, as rows: a team may allow more, or fewer.
 create table spec_status_transitions (
@@ -1387,13 +1394,14 @@ create index implementation_tasks_by_phase on implementation_tasks (spec_id, pha
 
 comment on table implementation_tasks is 'Parts of specifications, as tasks.';
 comment on column implementation_tasks.scope is
-    'What it implements: of a hierarchical specification the name of one of its phases.';
+    'The part that it implements: of a hierarchical specification the name of one of its phases.';
 comment on column implementation_tasks.assigned_files is
     'The files it changes, from the root of the repository. While it is in progress they are '
     'its own: see held_files.';
-comment on column implementation_tasks.worktree_path is 'Where its branch is checked out.';
+comment on column implementation_tasks.worktree_path is
+    'The folder in which its branch is checked out.';
 comment on column implementation_tasks.commit_sha is 'The commit that did the work.';
-comment on column implementation_tasks.merged_at is 'When its branch was merged.';
+comment on column implementation_tasks.merged_at is 'The moment at which its branch was merged.';
 
 -- The file locks of implementation tasks in progress, each of one task: the key refuses an overlap,
 -- by whatever route a task is started, and at the same moment. Written by triggers when a task goes
@@ -1408,7 +1416,7 @@ create table held_files (
 -- Serves the trigger that releases a task's file locks.
 create index held_files_by_task on held_files (task_id);
 
-comment on table held_files is 'Files that tasks in progress change now. Written by trigger.';
+comment on table held_files is 'File locks of implementation tasks in progress.';
 
 -- A design job is a request to the Design Agent; tech-spec sessions begin with its documents. Each
 -- workspace has its own, so that one team's roles neither see nor change another's. The query that
@@ -1432,10 +1440,10 @@ create index design_jobs_by_creation on design_jobs (created_at desc, id desc);
 create index design_jobs_by_status on design_jobs (status, created_at desc, id desc);
 create index design_jobs_by_project on design_jobs (project_id, created_at desc, id desc);
 
-comment on table design_jobs is 'What the Design Agent was asked for.';
+comment on table design_jobs is 'Requests to the Design Agent.';
 comment on column design_jobs.project_id is
     'The project that it is for, by the id that all tools know it by; it need not be here.';
-comment on column design_jobs.error_message is 'Why it failed.';
+comment on column design_jobs.error_message is 'The reason of its failure.';
 
 -- A document of a design job, one of each type, with all its text.
 create table design_outputs (
@@ -1451,7 +1459,7 @@ create table design_outputs (
     constraint design_outputs_once_per_type unique (design_job_id, output_type)
 );
 
-comment on table design_outputs is 'What design jobs made.';
+comment on table design_outputs is 'Documents of design jobs.';
 comment on column design_outputs.content is
     'The document itself; of ai_studio_code_path, where the code lies.';
 
@@ -1470,7 +1478,7 @@ create table design_decisions (
 -- Serves queries/design.sql: load_decisions, in the order in which they were made.
 create index design_decisions_in_order on design_decisions (design_job_id, created_at, id);
 
-comment on table design_decisions is 'What was decided in design jobs, and why.';
+comment on table design_decisions is 'Decisions of design jobs, with their reasons.';
 
 -- A progress report of a design job. Rows are added, never changed.
 create table design_progress (
@@ -1488,7 +1496,7 @@ create table design_progress (
 create index design_progress_by_creation
     on design_progress (design_job_id, created_at desc, id desc);
 
-comment on table design_progress is 'How far design jobs are, each time that they say so.';
+comment on table design_progress is 'Progress reports of design jobs.';
 
 -- A tech-spec session turns the documents of a design job into technical requirements: it
 -- researches, talks with its user, and generates documents. It goes with its design job.
@@ -1529,14 +1537,19 @@ create index tech_spec_sessions_by_design_job
 create index tech_spec_sessions_by_user
     on tech_spec_sessions (user_id, created_at desc, id desc);
 
-comment on table tech_spec_sessions is 'Work on technical requirements, from what was designed.';
+comment on table tech_spec_sessions is
+    'Work on technical requirements, from the documents of design jobs.';
 comment on column tech_spec_sessions.project_id is 'The project of its design job.';
-comment on column tech_spec_sessions.user_id is 'Who asked for it, as the service knows people.';
-comment on column tech_spec_sessions.current_stage is 'Where its agent is, in the agent''s words.';
+comment on column tech_spec_sessions.user_id is
+    'The user who asked for it, as the service knows people.';
+comment on column tech_spec_sessions.current_stage is
+    'The current step of its agent, in the agent''s words.';
 comment on column tech_spec_sessions.session_data is
-    'What the agent keeps between its steps, as an object.';
-comment on column tech_spec_sessions.websocket_url is 'Where its progress can be followed.';
-comment on column tech_spec_sessions.failure_reason is 'Why it failed. Cleared by trigger.';
+    'The agent''s state between its steps, as an object.';
+comment on column tech_spec_sessions.websocket_url is
+    'The address at which its progress can be followed.';
+comment on column tech_spec_sessions.failure_reason is
+    'The reason of its failure. Cleared by trigger.';
 comment on column tech_spec_sessions.newest_version is
     'The highest version that a document of it was given, 0 before. Kept by trigger.';
 
@@ -1598,12 +1611,12 @@ create index tech_research_by_session_and_category
 create index tech_research_by_category
     on tech_research (technology_category, created_at desc, id desc);
 
-comment on table tech_research is 'Gaps in technology, what was found for them, the choices.';
-comment on column tech_research.gap_description is 'What is missing.';
+comment on table tech_research is 'Gaps in technology, the options found for them, the choices.';
+comment on column tech_research.gap_description is 'The gap.';
 comment on column tech_research.researched_options is
     'Objects, each with a name and whatever else was found out about it.';
 comment on column tech_research.selected_technology is 'The name of one of the options.';
-comment on column tech_research.decided_at is 'When it was chosen.';
+comment on column tech_research.decided_at is 'The moment of the choice.';
 
 -- A message in a session. Rows are added, never changed; they go with their session, or by `taskdb
 -- prune` when they are old.
@@ -1633,10 +1646,10 @@ create index tech_conversations_by_research
 -- Serves queries/retention.sql: prune_conversations, count_conversations.
 create index tech_conversations_by_age on tech_conversations (created_at, id);
 
-comment on table tech_conversations is 'What was said in sessions.';
+comment on table tech_conversations is 'Messages in sessions.';
 comment on column tech_conversations.research_id is 'The research of the session it is about.';
-comment on column tech_conversations.message_type is 'What it is, in the agent''s words.';
-comment on column tech_conversations.metadata is 'What the agent keeps with it, as an object.';
+comment on column tech_conversations.message_type is 'Its kind, in the agent''s words.';
+comment on column tech_conversations.metadata is 'The agent''s data about it, as an object.';
 
 -- Technical requirements (TRD) that a session generated, version after version.
 create table generated_trd_documents (
@@ -1668,7 +1681,7 @@ comment on table generated_trd_documents is 'Technical requirements, version by 
 comment on column generated_trd_documents.version is
     'Counted from 1 on within the session, by trigger.';
 comment on column generated_trd_documents.validation_report is
-    'What its validation found, as an object.';
+    'The result of its validation, as an object.';
 
 -- An error of an agent in a session, how often it was tried again, and whether that helped.
 create table agent_error_logs (
@@ -1703,9 +1716,9 @@ create index agent_error_logs_by_age on agent_error_logs (created_at, id);
 
 comment on table agent_error_logs is 'Errors of agents in sessions, and their recovery.';
 comment on column agent_error_logs.node is 'The step of the agent in which it happened.';
-comment on column agent_error_logs.error_type is 'What kind of error, in the agent''s words.';
-comment on column agent_error_logs.retry_count is 'How often the agent has tried again.';
-comment on column agent_error_logs.recovery_strategy is 'What the agent did about it.';
+comment on column agent_error_logs.error_type is 'The kind of error, in the agent''s words.';
+comment on column agent_error_logs.retry_count is 'The number of retries.';
+comment on column agent_error_logs.recovery_strategy is 'The agent''s remedy.';
 
 -- Refuses a cycle. *path* begins and ends with the same task's key; each waits for the
 -- next (or is a part of the next). The detail carries all of it, as JSON after the code.
@@ -1926,8 +1939,7 @@ begin
 end;
 $$;
 
-comment on function health_of_workflow(uuid) is
-    'Whether a workflow is healthy; true if there is none.';
+comment on function health_of_workflow(uuid) is 'True if a workflow is healthy, or does not exist.';
 
 -- Locks the files of an implementation task for it, all or none, and returns whether it has them.
 -- Other tasks have no files to lock. Claims call it with the task's row locked, and try another
@@ -1973,7 +1985,7 @@ end;
 $$;
 
 comment on function take_files(uuid) is
-    'Takes the files of a task that goes into progress, if no other task has one of them.';
+    'Locks the files of a task that goes into progress, if no other task locks one of them.';
 
 -- Returns whether another task in progress locks a file of this one, as of now. A claim calls it
 -- for one task in line after another, and must see files locked since it began: so it is volatile,
@@ -1992,7 +2004,7 @@ end;
 $$;
 
 comment on function files_are_held(uuid) is
-    'Whether another task in progress holds a file of this one, now.';
+    'True if another task in progress locks a file of this one, now.';
 
 -- Refuses file locks to a task, as another task in progress has one of them.
 create function raise_held_file(for_task uuid)
@@ -2058,7 +2070,8 @@ begin
 end;
 $$;
 
-comment on function check_phase(text, jsonb) is 'Raises TD005 for what is wrong with a phase.';
+comment on function check_phase(text, jsonb) is
+    'Raises TD005 for the first rule that a phase breaks.';
 
 -- The keys on a shortest way from one specification to another along their dependencies;
 -- null if there is none. Breadth first, each specification once.
@@ -2189,7 +2202,7 @@ as $$
 $$;
 
 comment on function task_graph_region(uuid[], bigint) is
-    'What these tasks wait for, directly or not, down to a rank.';
+    'The blockers of these tasks, direct or indirect, down to a rank.';
 
 -- The gating edges out of the listed tasks, in the order of the list.
 create function task_graph_edges(listed uuid[])
@@ -2499,7 +2512,7 @@ as $$
 $$;
 
 comment on function lower_priority_blockers(uuid[], int) is
-    'Those of these tasks, and of what they wait for, that are less urgent than that.';
+    'The tasks among these and their blockers that are less urgent than that.';
 
 -- Gives task ids[i], and all its blockers, direct or indirect, at least priority priorities[i].
 --
@@ -2553,7 +2566,7 @@ end;
 $$;
 
 comment on function inherit_priority(uuid[], int[]) is
-    'Gives these tasks, and all that they wait for, at least such a priority.';
+    'Gives these tasks, and all their blockers, at least such a priority.';
 
 -- The tasks among *roots* and their blockers, direct or indirect, that may have inherited a
 -- priority from a root: more urgent than their own, and no more urgent than the task before on the
@@ -2613,7 +2626,7 @@ as $$
 $$;
 
 comment on function inherited_priorities(uuid[]) is
-    'Those of these tasks, and of what they wait for, that may have inherited from these.';
+    'The tasks among these and their blockers that may have inherited from these.';
 
 -- The dependents of the listed tasks, with their effective priorities; abandoned ones, which pass
 -- nothing on, are left out. awaited is the position of the blocker in the list.
@@ -2804,7 +2817,7 @@ end;
 $$;
 
 comment on function revoke_deep_priority(uuid[]) is
-    'Takes inherited priority from tasks, and from all that they wait for, at once.';
+    'Revokes inherited priority that nothing justifies, from tasks and all their blockers at once.';
 
 -- Revokes inherited priority that nothing justifies any more, from *ids* and their blockers, direct
 -- or indirect: from tasks more urgent than their own priority and than all their dependents.
@@ -2969,7 +2982,7 @@ end;
 $$;
 
 comment on function revoke_priority(uuid[]) is
-    'Takes from tasks, and from what they wait for, the inherited priority that nothing justifies.';
+    'Revokes inherited priority that nothing justifies, from tasks and their blockers.';
 
 -- Returns whether any pause exists. Every writer of is_paused calls it first: the answer holds
 -- until the transaction ends, since a change of the pauses waits for all its readers. Above READ
@@ -2991,7 +3004,7 @@ begin
 end;
 $$;
 
-comment on function any_pauses() is 'Whether claiming is paused for anything, as of now.';
+comment on function any_pauses() is 'True if claiming is paused for anything, as of now.';
 
 -- Returns whether a pause covers a task of this type in this feature.
 create function is_claiming_paused(of_type text, in_feature uuid)
@@ -3014,7 +3027,7 @@ end;
 $$;
 
 comment on function is_claiming_paused(text, uuid) is
-    'Whether claiming is paused for tasks of this agent type in this feature.';
+    'True if claiming is paused for tasks of this agent type in this feature.';
 
 -- Writes into open tasks whether claiming is paused for them. Their rows are locked in the order of
 -- ids; a concurrent claim wins, and its task is paused as work in progress.
@@ -3094,7 +3107,7 @@ end;
 $$;
 
 comment on function pass_on_priority(uuid, int, int, boolean) is
-    'Passes a change of a task''s priority on to what it waits for.';
+    'Passes a change of a task''s priority on to its blockers.';
 
 -- Bound tasks (cancelled_with, compensates) end with their blocker, and come back with it.
 --
@@ -3743,7 +3756,7 @@ as $$
 $$;
 
 comment on function open_task_region(uuid[]) is
-    'The open ones of these tasks, and the open tasks that they wait for, directly or not.';
+    'The open tasks among these, and their open blockers, direct or indirect.';
 
 -- The unsatisfied edges out of the listed tasks, in the order of the list. A dead edge can never be
 -- satisfied: its blocker failed, or was abandoned under requires.
@@ -3863,8 +3876,8 @@ end;
 $$;
 
 comment on function step_cycle(uuid) is
-    'The keys of steps of a workflow that need each other in a circle, the first one again at the '
-    'end; null if there are none.';
+    'The keys of steps of a workflow that need each other in a cycle, the first one again at the '
+    'end; null if there is no cycle.';
 
 -- Counts one more or one less unhealthy dependency at its task, or at its workflow. The workflow's
 -- row is locked first, then, if its tasks must follow, they are, in the order of ids.
@@ -4113,7 +4126,7 @@ end;
 $$;
 
 comment on function refuse_decided_modification() is
-    'Refuses a modification that nobody has asked for.';
+    'Refuses a new modification that is not pending.';
 
 create trigger modifications_10_refuse_decided
     before insert on modifications
@@ -4253,7 +4266,7 @@ as $$
 $$;
 
 comment on function waiting_key(text) is
-    'The advisory lock of those who wait for tasks of an agent type in this workspace.';
+    'The advisory lock of workers that wait for tasks of an agent type in this workspace.';
 
 -- A task has become ready in this transaction, for agents of a type ('': of any). The types are
 -- noted in a setting of the transaction, where awaited_types finds them, and a client that asked
@@ -4285,7 +4298,7 @@ end;
 $$;
 
 comment on function note_ready(text) is
-    'Notes that a task became ready in this transaction, and tells the client so once.';
+    'Notes that a task became ready in this transaction, and reports it to the client once.';
 
 -- Returns the agent types of the tasks that this transaction made ready, as a JSON array ("" is
 -- every type), if a worker waits for such a task; else null. The client calls it with its commit,
@@ -4330,7 +4343,7 @@ end;
 $$;
 
 comment on function awaited_types(boolean) is
-    'The types of what this transaction made ready, if somebody waits for it.';
+    'The types of tasks that this transaction made ready, if a worker waits for them.';
 
 -- From now on this session is woken when a task becomes ready for agents of a type, or, without
 -- one, of any type: it listens, and holds the locks by which awaited_types finds waiting workers.
@@ -4817,7 +4830,7 @@ begin
 end;
 $$;
 
-comment on function add_details() is 'Makes the row of task_details of new tasks.';
+comment on function add_details() is 'Adds the row of task_details of new tasks.';
 
 create trigger tasks_90_add_details
     after insert on tasks
@@ -4866,7 +4879,7 @@ end;
 $$;
 
 comment on function pass_on_task_change() is
-    'Passes a change of a task on to its dependents, and to what it waits for.';
+    'Passes a change of a task on to its dependents and its blockers.';
 
 create trigger tasks_90_pass_on
     after update of status, status_ending, completed_at, priority on tasks
@@ -5669,7 +5682,7 @@ end;
 $$;
 
 comment on function let_tasks_of_workflow_go() is
-    'Takes the tasks of a workflow out of it before it is deleted.';
+    'Detaches the tasks of a workflow before it is deleted.';
 
 create trigger workflows_50_let_tasks_go
     before delete on workflows
@@ -5725,7 +5738,7 @@ begin
 end;
 $$;
 
-comment on function refuse_step_cycle() is 'Refuses steps that need each other in a circle.';
+comment on function refuse_step_cycle() is 'Refuses steps that need each other in a cycle.';
 
 create trigger workflow_step_needs_60_refuse_cycle
     after insert on workflow_step_needs
@@ -5831,7 +5844,8 @@ begin
 end;
 $$;
 
-comment on function normalize_execution() is 'Fills in what the end of an execution implies.';
+comment on function normalize_execution() is
+    'Fills in the columns that follow from the end of an execution.';
 
 create trigger workflow_executions_50_normalize
     before update of status on workflow_executions
@@ -5861,7 +5875,7 @@ begin
 end;
 $$;
 
-comment on function cancel_open_steps() is 'Cancels what an execution has left at its end.';
+comment on function cancel_open_steps() is 'Cancels the open steps of an execution at its end.';
 
 create trigger workflow_executions_90_cancel_open_steps
     after update of status on workflow_executions
@@ -5960,7 +5974,8 @@ begin
 end;
 $$;
 
-comment on function note_spec_start() is 'Notes when a specification first went into progress.';
+comment on function note_spec_start() is
+    'Records the moment at which a specification first went into progress.';
 
 create trigger technical_specs_50_note_start
     before update of status on technical_specs
@@ -6076,7 +6091,7 @@ end;
 $$;
 
 comment on function check_structure() is
-    'Refuses a structure that is not as it should be, and numbers phases without a number.';
+    'Refuses a structure that breaks a rule, and numbers phases without a number.';
 
 -- An insert has no column list to wait for; an update may leave both alone.
 create trigger technical_specs_51_check_structure
@@ -6225,7 +6240,7 @@ end;
 $$;
 
 comment on function hold_changed_files() is
-    'Takes the files that a task in progress is newly assigned, and gives the others back.';
+    'Locks the files that a task in progress is newly assigned, and releases the others.';
 
 create trigger implementation_tasks_90_hold_changed_files
     after insert or update of assigned_files on implementation_tasks
@@ -6337,7 +6352,8 @@ begin
 end;
 $$;
 
-comment on function normalize_session() is 'Fills in what the status of a session implies.';
+comment on function normalize_session() is
+    'Fills in the columns that follow from the status of a session.';
 
 create trigger tech_spec_sessions_50_normalize
     before insert or update of status on tech_spec_sessions
@@ -6369,7 +6385,7 @@ begin
 end;
 $$;
 
-comment on function refuse_changed_message() is 'Refuses to change what was said.';
+comment on function refuse_changed_message() is 'Refuses to change a message.';
 
 create trigger tech_conversations_10_refuse_change
     before update on tech_conversations
@@ -6396,7 +6412,8 @@ begin
 end;
 $$;
 
-comment on function number_document() is 'Gives a document its version.';
+comment on function number_document() is
+    'Numbers a document: the version after its session''s newest.';
 
 create trigger generated_trd_documents_50_number_version
     before insert on generated_trd_documents
@@ -6631,7 +6648,7 @@ select
     ) as needs
 from workflow_steps as step;
 
-comment on view full_steps is 'Steps of workflows, with what they need.';
+comment on view full_steps is 'Steps of workflows, with their needs.';
 
 -- Claims, from history: a claim is one attempt of one agent at one task. Its first row carries its
 -- token; the next row of the task ends it.
@@ -6656,12 +6673,12 @@ left join task_history as ending
 where beginning.new_status = 'in_progress' and beginning.token is not null;
 
 comment on view task_claims is
-    'Claims: who holds or held a task, and how it ended. outcome is null while one is live.';
+    'Claims: their agents, and their ends. outcome is null while one is live.';
 comment on column task_claims.token is
     'The fencing token: the holder names it with every write, and a stale one is refused.';
 comment on column task_claims.lease_expires_at is
     'After this moment the claim lapses. Null: it has ended.';
-comment on column task_claims.note is 'What its holder said at its end: the error of a failure.';
+comment on column task_claims.note is 'The holder''s note at its end: the error of a failure.';
 
 -- Files of implementation tasks that another task, in progress, locks: a row for each such file. A
 -- pending task with such a row cannot be claimed.
@@ -6676,7 +6693,7 @@ inner join held_files as held on held.path = assigned.path
 where held.task_id <> work.task_id;
 
 comment on view file_conflicts is
-    'Files of implementation tasks that another task in progress holds.';
+    'Files of implementation tasks that another task in progress locks.';
 
 -- Time passes here, and nowhere else: up to *at_most* tasks that are overdue, the longest first.
 -- A task whose schedule has passed is due from now on. A claim whose lease is over lapses: its
@@ -7194,7 +7211,7 @@ end;
 $$;
 
 comment on function claim_once(text, text, interval, text, uuid, uuid) is
-    'Claims a task for a request, or returns the live claim that it has made.';
+    'Claims a task for a request, or returns the live claim of that request.';
 
 -- The row of task_details of a task, with a snapshot of its own: it also finds a task that another
 -- transaction created while the statement waited.
@@ -7263,7 +7280,7 @@ end;
 $$;
 
 comment on function repeated_ending(uuid, bigint, shared.claim_outcome) is
-    'How the claim of this token ended, if it ended with this outcome.';
+    'The end of the claim of this token, if it ended with this outcome.';
 
 -- The pause of a task after a failed attempt, by its own back-off: retry_delay, multiplied by
 -- retry_factor for each attempt that failed before, up to max_retry_delay. A random part between
@@ -7678,7 +7695,8 @@ inner join tasks as holder on holder.id = clash.holder_id
 where task.status in ('pending', 'blocked')
 group by task.id, holder.id, holder.key;
 
-comment on view task_blocking_reasons is 'Why a task cannot be claimed now, a row for each reason.';
+comment on view task_blocking_reasons is
+    'The reasons why a task cannot be claimed now, a row for each.';
 comment on column task_blocking_reasons.reason is
     'finished, in_review, claimed, started_by_hand, overdue, paused, held, dependency, '
     'scheduled, external, files.';
@@ -7828,8 +7846,8 @@ where
 group by task.agent_type;
 
 comment on view task_hours_by_type is
-    'How long completed tasks of each agent type took: actual_hours, else from started_at to '
-    'completed_at. Tasks that name neither, or a completion before the start, do not count.';
+    'The hours that completed tasks of each agent type took: actual_hours, else from started_at '
+    'to completed_at. Tasks with neither, or with a completion before the start, do not count.';
 comment on column task_hours_by_type.agent_type is 'Null: the tasks without one.';
 comment on column task_hours_by_type.median_hours is 'The middle one of their durations.';
 
@@ -8062,13 +8080,12 @@ end;
 $$;
 
 comment on function plan_schedule(uuid[]) is
-    'Critical path method over the open ones of these tasks and the open tasks that they wait '
-    'for: earliest and latest start and finish, in hours of work from now with enough agents; '
-    'slack is what a task may slip without making the whole later; wave 1 waits for nothing, '
-    'wave n for something of wave n - 1; path_step numbers the tasks of one longest path. '
-    'hours are estimated_hours, else the median of the agent type, else one (hours_from: '
-    'estimate, median, default). stuck: it waits, directly or not, for a task that failed or '
-    'was given up.';
+    'Critical path method over the open tasks among these and their open blockers: earliest and '
+    'latest start and finish, in hours of work from now with enough agents; slack is the delay '
+    'of a task that does not make the whole later; wave 1 waits for nothing, wave n for a task '
+    'of wave n - 1; path_step numbers the tasks of one longest path. hours are estimated_hours, '
+    'else the median of the agent type, else one (hours_from: estimate, median, default). stuck: '
+    'it waits, directly or not, for a task that failed or was abandoned.';
 
 -- The number of open tasks that wait for this one, directly or not. Each is visited once; a
 -- satisfied edge is not followed, so nothing waits for a completed task.
@@ -8107,7 +8124,7 @@ as $$
 $$;
 
 comment on function task_unblocks(uuid) is
-    'How many open tasks wait for this one, directly or not: each counts once.';
+    'The number of open tasks that wait for this one, directly or not: each counts once.';
 
 -- The steps that can begin now, and whether the condition of each holds: of running executions,
 -- those whose needs are all done, and those due for a retry. A step is done for those that need it
@@ -8186,10 +8203,11 @@ from workflows as workflow
 left join workflow_executions as execution on execution.workflow_id = workflow.id
 group by workflow.id, workflow.name;
 
-comment on view workflow_statistics is 'How the executions of each workflow went, exactly.';
+comment on view workflow_statistics is 'Exact statistics of the executions of each workflow.';
 comment on column workflow_statistics.success_pct is
     '100 x completed / (completed + failed); null before the first such end.';
-comment on column workflow_statistics.average_duration is 'Of completed executions.';
+comment on column workflow_statistics.average_duration is
+    'The mean duration of completed executions.';
 
 -- The tasks that a search ranks: all matches, up to *bound*; of more, about the newest *bound*.
 -- Ranking reads each document, so a word in half the tasks would cost a second in a million; and
@@ -8328,8 +8346,8 @@ comment on column task_stays.is_transition is
 comment on column task_stays.is_done is
     'Its work counts as done: completed, or archived after that.';
 comment on column task_stays.entered_at is
-    'When the stay began: the row''s own time, or that of a row before it, if that is later.';
-comment on column task_stays.left_at is 'When the next stay began; null: it lasts.';
+    'The start of the stay: the row''s own time, or that of a row before it, if that is later.';
+comment on column task_stays.left_at is 'The start of the next stay; null: it lasts.';
 comment on column task_stays.skewed is 'The row claims to be earlier than one before it.';
 
 -- The moments at which each task was created, started and completed, from its history alone, but
@@ -8389,17 +8407,18 @@ cross join lateral (
 ) as flow;
 
 comment on view task_flow is
-    'When each task came, began and was done: lead and cycle times, from its history.';
+    'The moments at which each task was created, started and completed: lead and cycle times, '
+    'from its history.';
 comment on column task_flow.came_at is 'tasks.created_at, or its first row if that is earlier.';
-comment on column task_flow.started_at is 'When it first went into progress.';
+comment on column task_flow.started_at is 'The moment at which it first went into progress.';
 comment on column task_flow.done_at is
-    'When it was last completed; null if it is not, or came as completed.';
-comment on column task_flow.done_by is 'Who completed it.';
+    'The moment of its last completion; null if it is not completed, or was created so.';
+comment on column task_flow.done_by is 'The agent that completed it.';
 comment on column task_flow.lead_time is 'From came_at to done_at.';
 comment on column task_flow.cycle_time is
     'From started_at to done_at; null if it was completed without being in progress.';
 comment on column task_flow.reopened_count is
-    'How often it went from a finished status back to an open one.';
+    'The number of transitions from a finished status back to an open one.';
 comment on column task_flow.skewed is
     'Times of its history run backwards, or a transition precedes its creation.';
 
@@ -8451,7 +8470,7 @@ comment on view spec_progress is
     'Progress and hours of specifications: 100 x completed / not cancelled; without tasks, 0.';
 comment on column spec_progress.phase_hours is 'The sum of its phases'' hours.';
 comment on column spec_progress.task_estimated_hours is 'The sum of its tasks'' estimates.';
-comment on column spec_progress.task_actual_hours is 'The sum of what its tasks took.';
+comment on column spec_progress.task_actual_hours is 'The sum of its tasks'' actual hours.';
 
 -- Implementation tasks whole: the part of the specification, the task, and its live claim.
 create view spec_tasks as
@@ -8535,7 +8554,7 @@ left join lateral (
 ) as document on true;
 
 comment on view session_figures is
-    'Of each session: how long it took, its errors, the quality of its newest document.';
+    'The duration of each session, its errors, and the quality of its newest document.';
 comment on column session_figures.duration is
     'From its creation to its completion, pauses included; null before.';
 
@@ -8553,7 +8572,7 @@ select
 from session_figures as figures
 group by figures.status;
 
-comment on view session_statistics is 'How sessions went, by their status.';
+comment on view session_statistics is 'Statistics of sessions, by their status.';
 comment on column session_statistics.sessions_with_errors_pct is
     '100 x sessions in which there was an error / all.';
 
@@ -8633,7 +8652,7 @@ as $$
 $$;
 
 comment on function exported_tables() is
-    'The tables that an export holds, parents first, with their columns.';
+    'The tables of an export, parents first, with their columns.';
 
 -- Every row of a table as JSON, in the order of its primary key, whatever the session's settings
 -- are: two exports of the same data are the same, byte for byte.
@@ -8719,7 +8738,7 @@ end;
 $$;
 
 comment on function begin_restore() is
-    'Turns the triggers of an empty workspace off; returns of how many tables.';
+    'Turns the triggers of an empty workspace off; returns the number of tables.';
 
 create function restore_rows(table_name text, said jsonb)
     returns bigint
@@ -8789,7 +8808,8 @@ end;
 $$;
 
 comment on function finish_restore() is
-    'Turns the triggers on again, revokes live claims and raises tokens; returns how many claims.';
+    'Turns the triggers on again, revokes live claims and raises tokens; returns the number of '
+    'claims.';
 
 -- PUBLIC may execute no function of a workspace: roles are granted those that they need
 -- (sql/roles/). Some write as their owner, and a trigger function would do so for any table it is

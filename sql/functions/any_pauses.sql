@@ -18,4 +18,4 @@ begin
 end;
 $$;
 
-comment on function any_pauses() is 'Whether claiming is paused for anything, as of now.';
+comment on function any_pauses() is 'True if claiming is paused for anything, as of now.';

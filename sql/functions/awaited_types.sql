@@ -41,4 +41,4 @@ end;
 $$;
 
 comment on function awaited_types(boolean) is
-    'The types of what this transaction made ready, if somebody waits for it.';
+    'The types of tasks that this transaction made ready, if a worker waits for them.';

@@ -31,4 +31,5 @@ begin
 end;
 $$;
 
-comment on function check_phase(text, jsonb) is 'Raises TD005 for what is wrong with a phase.';
+comment on function check_phase(text, jsonb) is
+    'Raises TD005 for the first rule that a phase breaks.';

@@ -85,4 +85,4 @@ end;
 $$;
 
 comment on function claim_once(text, text, interval, text, uuid, uuid) is
-    'Claims a task for a request, or returns the live claim that it has made.';
+    'Claims a task for a request, or returns the live claim of that request.';

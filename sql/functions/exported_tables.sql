@@ -59,4 +59,4 @@ as $$
 $$;
 
 comment on function exported_tables() is
-    'The tables that an export holds, parents first, with their columns.';
+    'The tables of an export, parents first, with their columns.';

@@ -15,4 +15,4 @@ end;
 $$;
 
 comment on function files_are_held(uuid) is
-    'Whether another task in progress holds a file of this one, now.';
+    'True if another task in progress locks a file of this one, now.';

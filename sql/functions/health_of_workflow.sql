@@ -19,5 +19,4 @@ begin
 end;
 $$;
 
-comment on function health_of_workflow(uuid) is
-    'Whether a workflow is healthy; true if there is none.';
+comment on function health_of_workflow(uuid) is 'True if a workflow is healthy, or does not exist.';

@@ -50,4 +50,4 @@ end;
 $$;
 
 comment on function inherit_priority(uuid[], int[]) is
-    'Gives these tasks, and all that they wait for, at least such a priority.';
+    'Gives these tasks, and all their blockers, at least such a priority.';

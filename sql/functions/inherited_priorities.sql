@@ -56,4 +56,4 @@ as $$
 $$;
 
 comment on function inherited_priorities(uuid[]) is
-    'Those of these tasks, and of what they wait for, that may have inherited from these.';
+    'The tasks among these and their blockers that may have inherited from these.';

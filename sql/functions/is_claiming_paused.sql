@@ -19,4 +19,4 @@ end;
 $$;
 
 comment on function is_claiming_paused(text, uuid) is
-    'Whether claiming is paused for tasks of this agent type in this feature.';
+    'True if claiming is paused for tasks of this agent type in this feature.';

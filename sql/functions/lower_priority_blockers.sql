@@ -50,4 +50,4 @@ as $$
 $$;
 
 comment on function lower_priority_blockers(uuid[], int) is
-    'Those of these tasks, and of what they wait for, that are less urgent than that.';
+    'The tasks among these and their blockers that are less urgent than that.';

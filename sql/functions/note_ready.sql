@@ -28,4 +28,4 @@ end;
 $$;
 
 comment on function note_ready(text) is
-    'Notes that a task became ready in this transaction, and tells the client so once.';
+    'Notes that a task became ready in this transaction, and reports it to the client once.';

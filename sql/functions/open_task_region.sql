@@ -46,7 +46,7 @@ as $$
 $$;
 
 comment on function open_task_region(uuid[]) is
-    'The open ones of these tasks, and the open tasks that they wait for, directly or not.';
+    'The open tasks among these, and their open blockers, direct or indirect.';
 
 -- The unsatisfied edges out of the listed tasks, in the order of the list. A dead edge can never be
 -- satisfied: its blocker failed, or was abandoned under requires.

@@ -48,4 +48,4 @@ end;
 $$;
 
 comment on function pass_on_priority(uuid, int, int, boolean) is
-    'Passes a change of a task''s priority on to what it waits for.';
+    'Passes a change of a task''s priority on to its blockers.';

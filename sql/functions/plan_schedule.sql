@@ -227,10 +227,9 @@ end;
 $$;
 
 comment on function plan_schedule(uuid[]) is
-    'Critical path method over the open ones of these tasks and the open tasks that they wait '
-    'for: earliest and latest start and finish, in hours of work from now with enough agents; '
-    'slack is what a task may slip without making the whole later; wave 1 waits for nothing, '
-    'wave n for something of wave n - 1; path_step numbers the tasks of one longest path. '
-    'hours are estimated_hours, else the median of the agent type, else one (hours_from: '
-    'estimate, median, default). stuck: it waits, directly or not, for a task that failed or '
-    'was given up.';
+    'Critical path method over the open tasks among these and their open blockers: earliest and '
+    'latest start and finish, in hours of work from now with enough agents; slack is the delay '
+    'of a task that does not make the whole later; wave 1 waits for nothing, wave n for a task '
+    'of wave n - 1; path_step numbers the tasks of one longest path. hours are estimated_hours, '
+    'else the median of the agent type, else one (hours_from: estimate, median, default). stuck: '
+    'it waits, directly or not, for a task that failed or was abandoned.';

@@ -28,4 +28,4 @@ end;
 $$;
 
 comment on function repeated_ending(uuid, bigint, shared.claim_outcome) is
-    'How the claim of this token ended, if it ended with this outcome.';
+    'The end of the claim of this token, if it ended with this outcome.';

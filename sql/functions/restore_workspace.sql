@@ -31,7 +31,7 @@ end;
 $$;
 
 comment on function begin_restore() is
-    'Turns the triggers of an empty workspace off; returns of how many tables.';
+    'Turns the triggers of an empty workspace off; returns the number of tables.';
 
 create function restore_rows(table_name text, said jsonb)
     returns bigint
@@ -101,4 +101,5 @@ end;
 $$;
 
 comment on function finish_restore() is
-    'Turns the triggers on again, revokes live claims and raises tokens; returns how many claims.';
+    'Turns the triggers on again, revokes live claims and raises tokens; returns the number of '
+    'claims.';

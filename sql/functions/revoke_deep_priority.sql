@@ -154,4 +154,4 @@ end;
 $$;
 
 comment on function revoke_deep_priority(uuid[]) is
-    'Takes inherited priority from tasks, and from all that they wait for, at once.';
+    'Revokes inherited priority that nothing justifies, from tasks and all their blockers at once.';

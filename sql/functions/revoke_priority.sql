@@ -161,4 +161,4 @@ end;
 $$;
 
 comment on function revoke_priority(uuid[]) is
-    'Takes from tasks, and from what they wait for, the inherited priority that nothing justifies.';
+    'Revokes inherited priority that nothing justifies, from tasks and their blockers.';

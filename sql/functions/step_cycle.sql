@@ -83,5 +83,5 @@ end;
 $$;
 
 comment on function step_cycle(uuid) is
-    'The keys of steps of a workflow that need each other in a circle, the first one again at the '
-    'end; null if there are none.';
+    'The keys of steps of a workflow that need each other in a cycle, the first one again at the '
+    'end; null if there is no cycle.';

@@ -42,4 +42,4 @@ end;
 $$;
 
 comment on function take_files(uuid) is
-    'Takes the files of a task that goes into progress, if no other task has one of them.';
+    'Locks the files of a task that goes into progress, if no other task locks one of them.';

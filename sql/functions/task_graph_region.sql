@@ -43,7 +43,7 @@ as $$
 $$;
 
 comment on function task_graph_region(uuid[], bigint) is
-    'What these tasks wait for, directly or not, down to a rank.';
+    'The blockers of these tasks, direct or indirect, down to a rank.';
 
 -- The gating edges out of the listed tasks, in the order of the list.
 create function task_graph_edges(listed uuid[])

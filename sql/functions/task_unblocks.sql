@@ -35,4 +35,4 @@ as $$
 $$;
 
 comment on function task_unblocks(uuid) is
-    'How many open tasks wait for this one, directly or not: each counts once.';
+    'The number of open tasks that wait for this one, directly or not: each counts once.';

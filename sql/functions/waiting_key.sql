@@ -11,4 +11,4 @@ as $$
 $$;
 
 comment on function waiting_key(text) is
-    'The advisory lock of those who wait for tasks of an agent type in this workspace.';
+    'The advisory lock of workers that wait for tasks of an agent type in this workspace.';

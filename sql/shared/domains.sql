@@ -23,7 +23,7 @@ comment on domain name_text is 'The name of an agent, a type, a file: not empty.
 create domain note_text as text
     constraint note_is_not_empty check (value <> '');
 
-comment on domain note_text is 'Text that says something, or is null.';
+comment on domain note_text is 'Text that is not empty, or null.';
 
 create domain object_json as jsonb
     constraint object_json_is_object check (jsonb_typeof(value) = 'object');
@@ -48,7 +48,7 @@ comment on domain hours is 'A duration in hours.';
 create domain counter as integer
     constraint counter_is_not_negative check (value >= 0);
 
-comment on domain counter is 'How many: a negative one would be a bug in a trigger.';
+comment on domain counter is 'A number of things: a negative one would be a bug in a trigger.';
 
 create domain duration as interval
     constraint duration_is_not_negative check (value >= interval '0');
@@ -58,7 +58,7 @@ comment on domain duration is 'A length of time.';
 create domain factor as numeric(5, 2)
     constraint factor_is_1_to_100_inclusive check (value between 1 and 100);
 
-comment on domain factor is 'How many times as much: 1 to 100.';
+comment on domain factor is 'A multiplier: 1 to 100.';
 
 create domain percentage as numeric(5, 2)
     constraint percentage_is_0_to_100_inclusive check (value between 0 and 100);
@@ -82,7 +82,8 @@ create domain changes_json as jsonb
         )
     );
 
-comment on domain changes_json is 'Files by path, each with its new content, or null: it goes.';
+comment on domain changes_json is
+    'Files by path, each with its new content; null: the file is deleted.';
 
 create domain name_list as text[] collate "C"
     constraint name_list_has_no_empty_names check (

@@ -12,4 +12,4 @@ return case status
 end;
 
 comment on function is_active(task_status, timestamptz) is
-    'Whether a task is not abandoned: neither cancelled, nor archived without completion.';
+    'True if a task is not abandoned: neither cancelled, nor archived without completion.';

@@ -19,4 +19,4 @@ return case dependency_type
 end;
 
 comment on function is_dead(dependency_type, task_status, timestamptz) is
-    'Whether a dependency of this type is never satisfied by itself, given its blocker.';
+    'True if a dependency of this type is never satisfied by itself, given its blocker.';

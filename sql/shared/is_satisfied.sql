@@ -21,4 +21,4 @@ return case dependency_type
 end;
 
 comment on function is_satisfied(dependency_type, task_status, timestamptz) is
-    'Whether a dependency of this type lets its task go, given the status of its blocker.';
+    'True if a dependency of this type is satisfied by the status of its blocker.';

@@ -16,4 +16,4 @@ return not exists (
 );
 
 comment on function names_files(text[]) is
-    'Whether each path of a list is one that no other path of the same file differs from.';
+    'True if each path of a list is the only way to write it.';

@@ -31,6 +31,6 @@ create index agent_error_logs_by_age on agent_error_logs (created_at, id);
 
 comment on table agent_error_logs is 'Errors of agents in sessions, and their recovery.';
 comment on column agent_error_logs.node is 'The step of the agent in which it happened.';
-comment on column agent_error_logs.error_type is 'What kind of error, in the agent''s words.';
-comment on column agent_error_logs.retry_count is 'How often the agent has tried again.';
-comment on column agent_error_logs.recovery_strategy is 'What the agent did about it.';
+comment on column agent_error_logs.error_type is 'The kind of error, in the agent''s words.';
+comment on column agent_error_logs.retry_count is 'The number of retries.';
+comment on column agent_error_logs.recovery_strategy is 'The agent''s remedy.';

@@ -21,9 +21,9 @@ create table claim_pauses (
 -- Serves the deletion of features.
 create index claim_pauses_by_feature on claim_pauses (feature_id);
 
-comment on table claim_pauses is 'Parts of the plan of which no task is handed out.';
+comment on table claim_pauses is 'Parts of the plan of which no task can be claimed.';
 comment on column claim_pauses.epic_id is 'The paused epic. All three null: the whole workspace.';
 comment on column claim_pauses.feature_id is 'The paused feature.';
 comment on column claim_pauses.agent_type is 'The paused agent type.';
-comment on column claim_pauses.reason is 'Why.';
-comment on column claim_pauses.created_by is 'Who paused it.';
+comment on column claim_pauses.reason is 'The reason.';
+comment on column claim_pauses.created_by is 'The author of the pause.';

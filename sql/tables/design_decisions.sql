@@ -13,4 +13,4 @@ create table design_decisions (
 -- Serves queries/design.sql: load_decisions, in the order in which they were made.
 create index design_decisions_in_order on design_decisions (design_job_id, created_at, id);
 
-comment on table design_decisions is 'What was decided in design jobs, and why.';
+comment on table design_decisions is 'Decisions of design jobs, with their reasons.';

@@ -20,7 +20,7 @@ create index design_jobs_by_creation on design_jobs (created_at desc, id desc);
 create index design_jobs_by_status on design_jobs (status, created_at desc, id desc);
 create index design_jobs_by_project on design_jobs (project_id, created_at desc, id desc);
 
-comment on table design_jobs is 'What the Design Agent was asked for.';
+comment on table design_jobs is 'Requests to the Design Agent.';
 comment on column design_jobs.project_id is
     'The project that it is for, by the id that all tools know it by; it need not be here.';
-comment on column design_jobs.error_message is 'Why it failed.';
+comment on column design_jobs.error_message is 'The reason of its failure.';

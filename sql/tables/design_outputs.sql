@@ -12,6 +12,6 @@ create table design_outputs (
     constraint design_outputs_once_per_type unique (design_job_id, output_type)
 );
 
-comment on table design_outputs is 'What design jobs made.';
+comment on table design_outputs is 'Documents of design jobs.';
 comment on column design_outputs.content is
     'The document itself; of ai_studio_code_path, where the code lies.';

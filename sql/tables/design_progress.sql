@@ -14,4 +14,4 @@ create table design_progress (
 create index design_progress_by_creation
     on design_progress (design_job_id, created_at desc, id desc);
 
-comment on table design_progress is 'How far design jobs are, each time that they say so.';
+comment on table design_progress is 'Progress reports of design jobs.';

@@ -28,6 +28,7 @@ create index epics_by_project on epics (project_id, key) where project_id is not
 
 comment on table epics is 'The largest units of a plan.';
 comment on column epics.key is 'Its name among people: E04.';
-comment on column epics.file_path is 'Where its document lies, as the plan''s authors name it.';
-comment on column epics.metadata is 'What other tools know of it, as an object.';
-comment on column epics.project_id is 'What is built by it. A project leaves its plans.';
+comment on column epics.file_path is 'The place of its document, as the plan''s authors name it.';
+comment on column epics.metadata is 'Other tools'' data about it, as an object.';
+comment on column epics.project_id is
+    'The project that it builds. Deleting a project keeps its plans.';

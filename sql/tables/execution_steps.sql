@@ -41,10 +41,10 @@ create index execution_steps_by_deadline
     on execution_steps (deadline_at)
     where deadline_at is not null;
 
-comment on table execution_steps is 'Steps of executions, and what became of each.';
+comment on table execution_steps is 'Steps of executions, with their status and result.';
 comment on column execution_steps.needs is 'The keys of the steps that it needs.';
 comment on column execution_steps.attempt is
-    'How often it was begun. Who ends an attempt names it, and a stale one is refused.';
-comment on column execution_steps.output is 'What it came to, as an object.';
-comment on column execution_steps.deadline_at is 'When the attempt under way has timed out.';
-comment on column execution_steps.retry_at is 'When it may be tried again.';
+    'The number of attempts begun. The end of an attempt names it, and a stale one is refused.';
+comment on column execution_steps.output is 'Its result, as an object.';
+comment on column execution_steps.deadline_at is 'The end of the current attempt''s timeout.';
+comment on column execution_steps.retry_at is 'The earliest start of the next attempt.';

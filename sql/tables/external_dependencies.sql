@@ -44,23 +44,24 @@ create index external_dependencies_by_health on external_dependencies (health, i
 create index external_dependencies_by_next_check on external_dependencies (next_check_at, id);
 
 comment on table external_dependencies is
-    'What tasks and workflows need that lies outside, and how it is.';
-comment on column external_dependencies.service is 'What it is, by name.';
+    'Services and resources outside that tasks and workflows need, and their health.';
+comment on column external_dependencies.service is 'The name of the service.';
 comment on column external_dependencies.resource is
-    'Where it is: a URL, or what its checker knows.';
+    'Its place: a URL, or a name that its checker knows.';
 comment on column external_dependencies.validation_rule is
     'A predicate over a check''s response that healthy ones satisfy: $.status == "ok".';
 comment on column external_dependencies.is_required is
-    'Whether work waits for its recovery; otherwise its health is only told.';
+    'True if work waits for its recovery; otherwise its health is only shown.';
 comment on column external_dependencies.check_interval is
-    'How long after a check the next one is due, and the longest that a retry waits.';
+    'The time from a check to the next one, and the longest delay of a retry.';
 comment on column external_dependencies.timeout is
-    'How long a check may take: until then no other checker gets it.';
+    'The time that a check may take: until then no other checker gets it.';
 comment on column external_dependencies.max_retries is
     'Number of failed retries in a row after which it is unhealthy.';
 comment on column external_dependencies.retry_delay is
-    'How long after the first failure it is looked at again; doubled for each further one.';
-comment on column external_dependencies.failed_checks is 'How many checks in a row failed.';
-comment on column external_dependencies.response is 'What the latest check saw.';
-comment on column external_dependencies.checked_at is 'When it was last checked.';
-comment on column external_dependencies.next_check_at is 'When it is due for a check.';
+    'The delay of the check after a first failure; doubled for each further one.';
+comment on column external_dependencies.failed_checks is 'The number of failed checks in a row.';
+comment on column external_dependencies.response is 'The result of the latest check.';
+comment on column external_dependencies.checked_at is 'The moment of the latest check.';
+comment on column external_dependencies.next_check_at is
+    'The moment at which it is due for a check.';

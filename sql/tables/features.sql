@@ -39,5 +39,6 @@ comment on column features.progress_completed_count is
 comment on column features.progress_counted_count is
     'The tasks, without cancelled ones, that progress_pct was computed from.';
 comment on column features.execution_order is 'Its place among its epic''s features; null: none.';
-comment on column features.file_path is 'Where its document lies, as the plan''s authors name it.';
-comment on column features.metadata is 'What other tools know of it, as an object.';
+comment on column features.file_path is
+    'The place of its document, as the plan''s authors name it.';
+comment on column features.metadata is 'Other tools'' data about it, as an object.';

@@ -28,4 +28,4 @@ comment on table generated_trd_documents is 'Technical requirements, version by 
 comment on column generated_trd_documents.version is
     'Counted from 1 on within the session, by trigger.';
 comment on column generated_trd_documents.validation_report is
-    'What its validation found, as an object.';
+    'The result of its validation, as an object.';

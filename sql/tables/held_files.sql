@@ -11,4 +11,4 @@ create table held_files (
 -- Serves the trigger that releases a task's file locks.
 create index held_files_by_task on held_files (task_id);
 
-comment on table held_files is 'Files that tasks in progress change now. Written by trigger.';
+comment on table held_files is 'File locks of implementation tasks in progress.';

@@ -44,10 +44,11 @@ create index implementation_tasks_by_phase on implementation_tasks (spec_id, pha
 
 comment on table implementation_tasks is 'Parts of specifications, as tasks.';
 comment on column implementation_tasks.scope is
-    'What it implements: of a hierarchical specification the name of one of its phases.';
+    'The part that it implements: of a hierarchical specification the name of one of its phases.';
 comment on column implementation_tasks.assigned_files is
     'The files it changes, from the root of the repository. While it is in progress they are '
     'its own: see held_files.';
-comment on column implementation_tasks.worktree_path is 'Where its branch is checked out.';
+comment on column implementation_tasks.worktree_path is
+    'The folder in which its branch is checked out.';
 comment on column implementation_tasks.commit_sha is 'The commit that did the work.';
-comment on column implementation_tasks.merged_at is 'When its branch was merged.';
+comment on column implementation_tasks.merged_at is 'The moment at which its branch was merged.';

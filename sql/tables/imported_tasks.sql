@@ -13,7 +13,8 @@ create table imported_tasks (
 -- Serves queries/exchange.sql: said_before.
 create index imported_tasks_by_source on imported_tasks (source_kind, source_path);
 
-comment on table imported_tasks is 'What a tracker''s file said of a task the last time.';
+comment on table imported_tasks is
+    'The record of a task in a tracker''s file, as of its last import.';
 comment on column imported_tasks.source_kind is 'The kind of the plan: beads, taskmaster, ...';
 comment on column imported_tasks.source_path is 'The file or folder, as an absolute path.';
 comment on column imported_tasks.said is

@@ -43,6 +43,7 @@ comment on table modifications is 'Changes to projects: asked for, decided upon,
 comment on column modifications.base_version is
     'The project''s version when it was asked for, or approved: it is applied to no other.';
 comment on column modifications.affected_files is 'The paths it is expected to touch.';
-comment on column modifications.ended_at is 'When it was applied or rejected, or failed.';
+comment on column modifications.ended_at is
+    'The moment at which it was applied or rejected, or failed.';
 comment on column modifications.modified_files is
-    'The files it changed: new contents by path, null for one that goes.';
+    'The files it changed: new contents by path, null for a deleted one.';

@@ -33,9 +33,9 @@ create index project_contexts_by_codebase on project_contexts using gin (codebas
 create index project_contexts_by_dependencies on project_contexts using gin (dependencies);
 
 comment on table project_contexts is 'Projects, with their files.';
-comment on column project_contexts.type is 'What it is, in its owner''s words: api, web_app.';
+comment on column project_contexts.type is 'Its kind, in its owner''s words: api, web_app.';
 comment on column project_contexts.codebase is 'Its files: contents by path.';
 comment on column project_contexts.dependencies is 'The packages that it needs.';
-comment on column project_contexts.test_coverage is 'How much of it is tested, 0 to 100.';
+comment on column project_contexts.test_coverage is 'The tested part of it, 0 to 100.';
 comment on column project_contexts.version is
     'One more with every change of the row; who changes it may say which one was seen.';

@@ -27,4 +27,4 @@ comment on table task_dependencies is 'task_id waits for depends_on_id.';
 comment on column task_dependencies.dependency_type is
     'requires and blocks keep a task waiting (see the type''s comment); suggests is advice.';
 comment on column task_dependencies.is_satisfied is
-    'Whether it lets its task go, as open_dependencies counts it. Kept by triggers.';
+    'True if it no longer blocks its task; open_dependencies counts the others. Kept by triggers.';

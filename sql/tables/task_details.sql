@@ -53,22 +53,23 @@ create index task_details_by_assigned_agent
     where assigned_agent is not null;
 create index task_details_by_label on task_details using gin (labels) where labels <> '{}';
 
-comment on table task_details is 'What people write of a task, one row for each task.';
+comment on table task_details is 'Text and plan of tasks, one row for each task.';
 comment on column task_details.parent_id is
     'The task it is a part of. The parent tree blocks nothing.';
 comment on column task_details.complexity_score is 'Estimated complexity, 0 to 100.';
-comment on column task_details.requirements is 'What the work needs, as an object.';
-comment on column task_details.context is 'What the worker should know, as an object.';
-comment on column task_details.metadata is 'What other tools know of it, as an object.';
+comment on column task_details.requirements is 'The requirements of the work, as an object.';
+comment on column task_details.context is 'Knowledge for the worker, as an object.';
+comment on column task_details.metadata is 'Other tools'' data about it, as an object.';
 comment on column task_details.labels is 'Labels, in the order given.';
 comment on column task_details.file_path is
-    'Where its document lies, as the plan''s authors name it.';
+    'The place of its document, as the plan''s authors name it.';
 comment on column task_details.retry_delay is
-    'How long after its first failure it is tried again; null: the failed claim says.';
+    'The delay of a retry after its first failure; null: the failed claim sets it.';
 comment on column task_details.retry_factor is
-    'What each further failure multiplies the delay by; null: 2. Of no effect without retry_delay.';
+    'The multiplier of the delay for each further failure; null: 2. Of no effect without '
+    'retry_delay.';
 comment on column task_details.max_retry_delay is
-    'What the delay grows to at most; null: an hour. Of no effect without retry_delay.';
+    'The longest delay; null: an hour. Of no effect without retry_delay.';
 comment on column task_details.version is
     'Counts edits of this row; with the version of tasks, that of the task.';
 comment on column task_details.priority is 'The priority in tasks. Kept by trigger.';

@@ -41,9 +41,9 @@ comment on column task_history.seq is
     'Counts a task''s rows from 1; the highest is its present status. 0 and below: imported.';
 comment on column task_history.old_status is 'Null: the task was created.';
 comment on column task_history.agent is
-    'Who changed it: as the statement says, else session_user; taskdb for what follows by itself.';
+    'The author: as the statement names it, else session_user; taskdb for automatic changes.';
 comment on column task_history.forced is 'The change was forced past task_status_transitions.';
-comment on column task_history.outcome is 'How the claim ended that this change ends.';
+comment on column task_history.outcome is 'The outcome of the claim that this change ends.';
 comment on column task_history.token is 'The token of the claim that this change begins or ends.';
 comment on column task_history.login_role is
     'The role that was logged in, whatever agent the statement named: the default sets it.';

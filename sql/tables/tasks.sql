@@ -143,7 +143,7 @@ create index tasks_by_execution on tasks (workflow_execution_id, workflow_id)
     where workflow_execution_id is not null;
 
 comment on table tasks is
-    'Units of work, of every kind: what changes with a transition. See task_details.';
+    'Units of work, of every kind: the columns that transitions change. See task_details.';
 comment on column tasks.key is
     'Its name among people and tools: up to 100 characters, compared byte for byte.';
 comment on column tasks.workflow_id is 'The workflow that it serves.';
@@ -159,13 +159,13 @@ comment on column tasks.assigned_agent is
     'A planner''s reservation: only this agent can claim it; null: all.';
 comment on column tasks.execution_order is 'The planner''s order among equals; null comes last.';
 comment on column tasks.blocked_reason is
-    'Why it is on hold by hand, whatever its dependencies do.';
-comment on column tasks.error_message is 'Why its last attempt failed.';
+    'The reason why it is on hold, whatever its dependencies.';
+comment on column tasks.error_message is 'The error of its last failed attempt.';
 comment on column tasks.scheduled_at is 'Not to be claimed before this moment.';
 comment on column tasks.max_attempts is
     'After this many failed or lapsed attempts it has failed.';
 comment on column tasks.failed_attempts is 'Attempts that failed or lapsed so far.';
-comment on column tasks.started_at is 'When it last went into progress.';
+comment on column tasks.started_at is 'The moment at which it last went into progress.';
 comment on column tasks.version is
     'Counts edits of this row by people; with the version of task_details, that of the task.';
 comment on column tasks.open_dependencies is
@@ -173,14 +173,14 @@ comment on column tasks.open_dependencies is
 comment on column tasks.unhealthy_dependencies is
     'The number of its required external dependencies that are unhealthy. Kept by triggers.';
 comment on column tasks.workflow_is_healthy is
-    'Whether everything that its workflow requires is healthy. Kept by the foreign key.';
+    'True if everything that its workflow requires is healthy. Kept by the foreign key.';
 comment on column tasks.is_due is
-    'Whether its schedule has passed; false until a claim finds scheduled_at overdue.';
-comment on column tasks.is_paused is 'Whether claiming is paused for it: see claim_pauses.';
+    'True if its schedule has passed; false until a claim finds scheduled_at overdue.';
+comment on column tasks.is_paused is 'True if claiming is paused for it: see claim_pauses.';
 comment on column tasks.has_files is
-    'Whether it is an implementation task with assigned files. Kept by triggers.';
+    'True if it is an implementation task with assigned files. Kept by triggers.';
 comment on column tasks.has_dependents is
-    'Whether a task has ever waited for it by requires or blocks. Kept by triggers.';
+    'True if a task has ever waited for it by requires or blocks. Kept by triggers.';
 comment on column tasks.claim_token is
     'The fencing token of the latest claim. It only grows, by trigger.';
 comment on column tasks.claim_agent is 'The holder of the live claim; null: there is none.';
@@ -188,23 +188,23 @@ comment on column tasks.claim_request_id is
     'The request that the live claim answers, so that asking again returns the same claim.';
 comment on column tasks.lease_expires_at is
     'After this moment the claim lapses and the task is handed out again.';
-comment on column tasks.progress_pct is 'What the last heartbeat said: 0 to 100.';
-comment on column tasks.progress_note is 'What the last heartbeat said, in words.';
+comment on column tasks.progress_pct is 'Progress of the last heartbeat: 0 to 100.';
+comment on column tasks.progress_note is 'Note of the last heartbeat.';
 comment on column tasks.graph_rank is
     'A blocker''s rank is below the rank of each of its dependents. Kept by triggers.';
 comment on column tasks.status_seq is 'The seq of its latest row in task_history.';
 comment on column tasks.status_agent is
-    'Who changes the status: set together with it; moved into task_history by trigger.';
+    'The author of a change of status: set together with it; moved into task_history by trigger.';
 comment on column tasks.status_note is
-    'Why the status changes: set together with it; moved into task_history by trigger.';
+    'The reason of a change of status: set together with it; moved into task_history by trigger.';
 comment on column tasks.status_forced is
     'True overrides task_status_transitions: set together with status; moved into task_history.';
 comment on column tasks.status_outcome is
-    'How the live claim ends: set together with status; moved into task_history. '
-    'Without it a claim that ends was revoked.';
+    'The outcome of the live claim: set together with status; moved into task_history. Without '
+    'it a claim that ends was revoked.';
 comment on column tasks.status_ending is
-    'The status that its live claim ends with: what a holder, who may not set the status, says '
-    'instead of it. Cleared by trigger.';
+    'The status at the end of its live claim: set by a holder, who may not set the status, in '
+    'its place. Cleared by trigger.';
 comment on column tasks.details_follow is
     'True: the inserting transaction writes the row of task_details itself, and changes until '
     'then are part of its creation (bulk loads).';
@@ -212,4 +212,4 @@ comment on column tasks.reserved_for is 'assigned_agent, or an empty text. Kept 
 comment on column tasks.for_type is 'agent_type, or an empty text. Kept by triggers.';
 comment on column tasks.place is 'execution_order, or the greatest integer. Kept by triggers.';
 comment on column tasks.is_ready is
-    'Whether it can be claimed, but for files that another task holds. Kept by triggers.';
+    'True if it can be claimed, but for file locks of other tasks. Kept by triggers.';

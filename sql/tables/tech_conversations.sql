@@ -26,7 +26,7 @@ create index tech_conversations_by_research
 -- Serves queries/retention.sql: prune_conversations, count_conversations.
 create index tech_conversations_by_age on tech_conversations (created_at, id);
 
-comment on table tech_conversations is 'What was said in sessions.';
+comment on table tech_conversations is 'Messages in sessions.';
 comment on column tech_conversations.research_id is 'The research of the session it is about.';
-comment on column tech_conversations.message_type is 'What it is, in the agent''s words.';
-comment on column tech_conversations.metadata is 'What the agent keeps with it, as an object.';
+comment on column tech_conversations.message_type is 'Its kind, in the agent''s words.';
+comment on column tech_conversations.metadata is 'The agent''s data about it, as an object.';

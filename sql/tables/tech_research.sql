@@ -35,9 +35,9 @@ create index tech_research_by_session_and_category
 create index tech_research_by_category
     on tech_research (technology_category, created_at desc, id desc);
 
-comment on table tech_research is 'Gaps in technology, what was found for them, the choices.';
-comment on column tech_research.gap_description is 'What is missing.';
+comment on table tech_research is 'Gaps in technology, the options found for them, the choices.';
+comment on column tech_research.gap_description is 'The gap.';
 comment on column tech_research.researched_options is
     'Objects, each with a name and whatever else was found out about it.';
 comment on column tech_research.selected_technology is 'The name of one of the options.';
-comment on column tech_research.decided_at is 'When it was chosen.';
+comment on column tech_research.decided_at is 'The moment of the choice.';

@@ -37,13 +37,18 @@ create index tech_spec_sessions_by_design_job
 create index tech_spec_sessions_by_user
     on tech_spec_sessions (user_id, created_at desc, id desc);
 
-comment on table tech_spec_sessions is 'Work on technical requirements, from what was designed.';
+comment on table tech_spec_sessions is
+    'Work on technical requirements, from the documents of design jobs.';
 comment on column tech_spec_sessions.project_id is 'The project of its design job.';
-comment on column tech_spec_sessions.user_id is 'Who asked for it, as the service knows people.';
-comment on column tech_spec_sessions.current_stage is 'Where its agent is, in the agent''s words.';
+comment on column tech_spec_sessions.user_id is
+    'The user who asked for it, as the service knows people.';
+comment on column tech_spec_sessions.current_stage is
+    'The current step of its agent, in the agent''s words.';
 comment on column tech_spec_sessions.session_data is
-    'What the agent keeps between its steps, as an object.';
-comment on column tech_spec_sessions.websocket_url is 'Where its progress can be followed.';
-comment on column tech_spec_sessions.failure_reason is 'Why it failed. Cleared by trigger.';
+    'The agent''s state between its steps, as an object.';
+comment on column tech_spec_sessions.websocket_url is
+    'The address at which its progress can be followed.';
+comment on column tech_spec_sessions.failure_reason is
+    'The reason of its failure. Cleared by trigger.';
 comment on column tech_spec_sessions.newest_version is
     'The highest version that a document of it was given, 0 before. Kept by trigger.';

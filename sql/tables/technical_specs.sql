@@ -69,10 +69,11 @@ comment on column technical_specs.structure is
     'A hierarchical specification: overview, phases, architecture, technology_stack.';
 comment on column technical_specs.file_path is
     'Legacy: the file that an imported specification came from. Never read.';
-comment on column technical_specs.total_phases is 'How many phases it has. Computed by the server.';
+comment on column technical_specs.total_phases is
+    'The number of its phases. Computed by the server.';
 comment on column technical_specs.phase_files is
     'The names of its phases, in the order of its list. Computed by the server.';
 comment on column technical_specs.phase is
     'The number of the phase that is worked on; a trigger sees that it is one of them.';
-comment on column technical_specs.current_phase_status is 'Where that phase stands.';
-comment on column technical_specs.started_at is 'When it first went into progress.';
+comment on column technical_specs.current_phase_status is 'The status of that phase.';
+comment on column technical_specs.started_at is 'The moment at which it first went into progress.';

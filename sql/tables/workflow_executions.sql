@@ -53,14 +53,14 @@ create index workflow_executions_by_end on workflow_executions (ended_at)
     where ended_at is not null;
 
 comment on table workflow_executions is 'Runs of workflows.';
-comment on column workflow_executions.triggered_by is 'Who or what started it.';
+comment on column workflow_executions.triggered_by is 'The user or event that started it.';
 comment on column workflow_executions.configuration is 'The workflow''s, as it was at the start.';
 comment on column workflow_executions.context is
-    'What conditions look at: given at the start, and added to by steps.';
+    'The values that conditions read: given at the start, and added to by steps.';
 comment on column workflow_executions.total_tasks is
-    'How many tasks it had at its end: as its runner said, else its rows of tasks.';
-comment on column workflow_executions.completed_tasks is 'How many of them were completed.';
-comment on column workflow_executions.failed_tasks is 'How many of them had failed.';
+    'The number of its tasks at its end: the runner''s figure, else its rows of tasks.';
+comment on column workflow_executions.completed_tasks is 'The number of completed ones among them.';
+comment on column workflow_executions.failed_tasks is 'The number of failed ones among them.';
 comment on column workflow_executions.resource_usage is
-    'What it took, as its runner measured it: an object.';
-comment on column workflow_executions.error_message is 'Why it failed, or was cancelled.';
+    'Its resource usage, as measured by its runner: an object.';
+comment on column workflow_executions.error_message is 'The reason of its failure or cancellation.';

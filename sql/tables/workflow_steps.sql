@@ -27,12 +27,12 @@ create table workflow_steps (
 
 comment on table workflow_steps is 'Steps of workflows.';
 comment on column workflow_steps.key is 'Its name in the workflow: other steps need it by this.';
-comment on column workflow_steps.position is 'Its place among what may run at once, from 1.';
+comment on column workflow_steps.position is 'Its place among steps that may run at once, from 1.';
 comment on column workflow_steps.step_type is
-    'What kind of work it is: a team''s own word, which its runners know.';
-comment on column workflow_steps.configuration is 'What its runner needs to know, as an object.';
+    'Its kind of work: a team''s own word, which its runners know.';
+comment on column workflow_steps.configuration is 'Settings for its runner, as an object.';
 comment on column workflow_steps.condition is
     'A predicate over the execution''s context, such as $.branch == "main"; null: always.';
-comment on column workflow_steps.max_attempts is 'With on_error = retry: how often it is tried.';
-comment on column workflow_steps.retry_delay is 'How long after a failure it is tried again.';
-comment on column workflow_steps.timeout is 'How long an attempt may take; null: as it likes.';
+comment on column workflow_steps.max_attempts is 'The number of attempts with on_error = retry.';
+comment on column workflow_steps.retry_delay is 'The delay of a retry after a failure.';
+comment on column workflow_steps.timeout is 'The longest duration of an attempt; null: no limit.';

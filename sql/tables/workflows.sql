@@ -38,15 +38,15 @@ create index workflows_by_repository
 -- Serves queries/workflows.sql: find_by_linear_issue.
 create index workflows_by_linear_issue on workflows (linear_issue_id, created_at desc);
 
-comment on table workflows is 'Recipes: steps and what starts them.';
+comment on table workflows is 'Recipes: steps and the events that start them.';
 comment on column workflows.github_repo_url is 'The repository that it works on.';
-comment on column workflows.linear_issue_id is 'The issue that it was made for, as ENG-123.';
+comment on column workflows.linear_issue_id is 'The issue that it implements, as ENG-123.';
 comment on column workflows.configuration is
-    'What its executions need to know, as an object. Each keeps it as it was at its start.';
-comment on column workflows.metadata is 'What other tools know of it, as an object.';
+    'Settings for its executions, as an object. Each keeps those of its start.';
+comment on column workflows.metadata is 'Other tools'' data about it, as an object.';
 comment on column workflows.graph_version is
-    'Grows with every change of what its steps need. Kept by trigger.';
+    'Grows with every change of its steps'' needs. Kept by trigger.';
 comment on column workflows.unhealthy_dependencies is
-    'How many of its required external dependencies are unhealthy. Kept by trigger.';
+    'The number of its required external dependencies that are unhealthy. Kept by trigger.';
 comment on column workflows.is_healthy is
-    'Whether that is none. Its tasks refer to the pair of id and this, so they follow it.';
+    'True if that is 0. Its tasks refer to the pair of id and this, so they follow it.';

@@ -18,7 +18,8 @@ begin
 end;
 $$;
 
-comment on function number_document() is 'Gives a document its version.';
+comment on function number_document() is
+    'Numbers a document: the version after its session''s newest.';
 
 create trigger generated_trd_documents_50_number_version
     before insert on generated_trd_documents

@@ -26,7 +26,7 @@ end;
 $$;
 
 comment on function hold_changed_files() is
-    'Takes the files that a task in progress is newly assigned, and gives the others back.';
+    'Locks the files that a task in progress is newly assigned, and releases the others.';
 
 create trigger implementation_tasks_90_hold_changed_files
     after insert or update of assigned_files on implementation_tasks

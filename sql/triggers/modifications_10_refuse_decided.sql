@@ -14,7 +14,7 @@ end;
 $$;
 
 comment on function refuse_decided_modification() is
-    'Refuses a modification that nobody has asked for.';
+    'Refuses a new modification that is not pending.';
 
 create trigger modifications_10_refuse_decided
     before insert on modifications

@@ -40,7 +40,7 @@ begin
 end;
 $$;
 
-comment on function add_details() is 'Makes the row of task_details of new tasks.';
+comment on function add_details() is 'Adds the row of task_details of new tasks.';
 
 create trigger tasks_90_add_details
     after insert on tasks

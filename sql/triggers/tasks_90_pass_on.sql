@@ -39,7 +39,7 @@ end;
 $$;
 
 comment on function pass_on_task_change() is
-    'Passes a change of a task on to its dependents, and to what it waits for.';
+    'Passes a change of a task on to its dependents and its blockers.';
 
 create trigger tasks_90_pass_on
     after update of status, status_ending, completed_at, priority on tasks

@@ -13,7 +13,7 @@ begin
 end;
 $$;
 
-comment on function refuse_changed_message() is 'Refuses to change what was said.';
+comment on function refuse_changed_message() is 'Refuses to change a message.';
 
 create trigger tech_conversations_10_refuse_change
     before update on tech_conversations

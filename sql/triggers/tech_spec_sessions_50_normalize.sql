@@ -19,7 +19,8 @@ begin
 end;
 $$;
 
-comment on function normalize_session() is 'Fills in what the status of a session implies.';
+comment on function normalize_session() is
+    'Fills in the columns that follow from the status of a session.';
 
 create trigger tech_spec_sessions_50_normalize
     before insert or update of status on tech_spec_sessions

@@ -10,7 +10,8 @@ begin
 end;
 $$;
 
-comment on function note_spec_start() is 'Notes when a specification first went into progress.';
+comment on function note_spec_start() is
+    'Records the moment at which a specification first went into progress.';
 
 create trigger technical_specs_50_note_start
     before update of status on technical_specs

@@ -67,7 +67,7 @@ end;
 $$;
 
 comment on function check_structure() is
-    'Refuses a structure that is not as it should be, and numbers phases without a number.';
+    'Refuses a structure that breaks a rule, and numbers phases without a number.';
 
 -- An insert has no column list to wait for; an update may leave both alone.
 create trigger technical_specs_51_check_structure

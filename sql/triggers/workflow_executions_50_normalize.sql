@@ -26,7 +26,8 @@ begin
 end;
 $$;
 
-comment on function normalize_execution() is 'Fills in what the end of an execution implies.';
+comment on function normalize_execution() is
+    'Fills in the columns that follow from the end of an execution.';
 
 create trigger workflow_executions_50_normalize
     before update of status on workflow_executions

@@ -16,7 +16,7 @@ begin
 end;
 $$;
 
-comment on function cancel_open_steps() is 'Cancels what an execution has left at its end.';
+comment on function cancel_open_steps() is 'Cancels the open steps of an execution at its end.';
 
 create trigger workflow_executions_90_cancel_open_steps
     after update of status on workflow_executions

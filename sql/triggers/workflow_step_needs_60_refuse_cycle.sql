@@ -37,7 +37,7 @@ begin
 end;
 $$;
 
-comment on function refuse_step_cycle() is 'Refuses steps that need each other in a circle.';
+comment on function refuse_step_cycle() is 'Refuses steps that need each other in a cycle.';
 
 create trigger workflow_step_needs_60_refuse_cycle
     after insert on workflow_step_needs

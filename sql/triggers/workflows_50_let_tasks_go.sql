@@ -21,7 +21,7 @@ end;
 $$;
 
 comment on function let_tasks_of_workflow_go() is
-    'Takes the tasks of a workflow out of it before it is deleted.';
+    'Detaches the tasks of a workflow before it is deleted.';
 
 create trigger workflows_50_let_tasks_go
     before delete on workflows

@@ -11,4 +11,4 @@ inner join held_files as held on held.path = assigned.path
 where held.task_id <> work.task_id;
 
 comment on view file_conflicts is
-    'Files of implementation tasks that another task in progress holds.';
+    'Files of implementation tasks that another task in progress locks.';

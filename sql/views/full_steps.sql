@@ -24,4 +24,4 @@ select
     ) as needs
 from workflow_steps as step;
 
-comment on view full_steps is 'Steps of workflows, with what they need.';
+comment on view full_steps is 'Steps of workflows, with their needs.';

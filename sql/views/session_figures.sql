@@ -30,6 +30,6 @@ left join lateral (
 ) as document on true;
 
 comment on view session_figures is
-    'Of each session: how long it took, its errors, the quality of its newest document.';
+    'The duration of each session, its errors, and the quality of its newest document.';
 comment on column session_figures.duration is
     'From its creation to its completion, pauses included; null before.';

@@ -12,6 +12,6 @@ select
 from session_figures as figures
 group by figures.status;
 
-comment on view session_statistics is 'How sessions went, by their status.';
+comment on view session_statistics is 'Statistics of sessions, by their status.';
 comment on column session_statistics.sessions_with_errors_pct is
     '100 x sessions in which there was an error / all.';

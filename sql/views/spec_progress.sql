@@ -46,4 +46,4 @@ comment on view spec_progress is
     'Progress and hours of specifications: 100 x completed / not cancelled; without tasks, 0.';
 comment on column spec_progress.phase_hours is 'The sum of its phases'' hours.';
 comment on column spec_progress.task_estimated_hours is 'The sum of its tasks'' estimates.';
-comment on column spec_progress.task_actual_hours is 'The sum of what its tasks took.';
+comment on column spec_progress.task_actual_hours is 'The sum of its tasks'' actual hours.';

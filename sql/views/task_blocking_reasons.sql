@@ -161,7 +161,8 @@ inner join tasks as holder on holder.id = clash.holder_id
 where task.status in ('pending', 'blocked')
 group by task.id, holder.id, holder.key;
 
-comment on view task_blocking_reasons is 'Why a task cannot be claimed now, a row for each reason.';
+comment on view task_blocking_reasons is
+    'The reasons why a task cannot be claimed now, a row for each.';
 comment on column task_blocking_reasons.reason is
     'finished, in_review, claimed, started_by_hand, overdue, paused, held, dependency, '
     'scheduled, external, files.';

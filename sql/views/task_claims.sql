@@ -21,9 +21,9 @@ left join task_history as ending
 where beginning.new_status = 'in_progress' and beginning.token is not null;
 
 comment on view task_claims is
-    'Claims: who holds or held a task, and how it ended. outcome is null while one is live.';
+    'Claims: their agents, and their ends. outcome is null while one is live.';
 comment on column task_claims.token is
     'The fencing token: the holder names it with every write, and a stale one is refused.';
 comment on column task_claims.lease_expires_at is
     'After this moment the claim lapses. Null: it has ended.';
-comment on column task_claims.note is 'What its holder said at its end: the error of a failure.';
+comment on column task_claims.note is 'The holder''s note at its end: the error of a failure.';

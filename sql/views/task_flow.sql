@@ -55,16 +55,17 @@ cross join lateral (
 ) as flow;
 
 comment on view task_flow is
-    'When each task came, began and was done: lead and cycle times, from its history.';
+    'The moments at which each task was created, started and completed: lead and cycle times, '
+    'from its history.';
 comment on column task_flow.came_at is 'tasks.created_at, or its first row if that is earlier.';
-comment on column task_flow.started_at is 'When it first went into progress.';
+comment on column task_flow.started_at is 'The moment at which it first went into progress.';
 comment on column task_flow.done_at is
-    'When it was last completed; null if it is not, or came as completed.';
-comment on column task_flow.done_by is 'Who completed it.';
+    'The moment of its last completion; null if it is not completed, or was created so.';
+comment on column task_flow.done_by is 'The agent that completed it.';
 comment on column task_flow.lead_time is 'From came_at to done_at.';
 comment on column task_flow.cycle_time is
     'From started_at to done_at; null if it was completed without being in progress.';
 comment on column task_flow.reopened_count is
-    'How often it went from a finished status back to an open one.';
+    'The number of transitions from a finished status back to an open one.';
 comment on column task_flow.skewed is
     'Times of its history run backwards, or a transition precedes its creation.';

@@ -25,7 +25,7 @@ where
 group by task.agent_type;
 
 comment on view task_hours_by_type is
-    'How long completed tasks of each agent type took: actual_hours, else from started_at to '
-    'completed_at. Tasks that name neither, or a completion before the start, do not count.';
+    'The hours that completed tasks of each agent type took: actual_hours, else from started_at '
+    'to completed_at. Tasks with neither, or with a completion before the start, do not count.';
 comment on column task_hours_by_type.agent_type is 'Null: the tasks without one.';
 comment on column task_hours_by_type.median_hours is 'The middle one of their durations.';

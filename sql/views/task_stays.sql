@@ -63,6 +63,6 @@ comment on column task_stays.is_transition is
 comment on column task_stays.is_done is
     'Its work counts as done: completed, or archived after that.';
 comment on column task_stays.entered_at is
-    'When the stay began: the row''s own time, or that of a row before it, if that is later.';
-comment on column task_stays.left_at is 'When the next stay began; null: it lasts.';
+    'The start of the stay: the row''s own time, or that of a row before it, if that is later.';
+comment on column task_stays.left_at is 'The start of the next stay; null: it lasts.';
 comment on column task_stays.skewed is 'The row claims to be earlier than one before it.';

@@ -28,7 +28,8 @@ from workflows as workflow
 left join workflow_executions as execution on execution.workflow_id = workflow.id
 group by workflow.id, workflow.name;
 
-comment on view workflow_statistics is 'How the executions of each workflow went, exactly.';
+comment on view workflow_statistics is 'Exact statistics of the executions of each workflow.';
 comment on column workflow_statistics.success_pct is
     '100 x completed / (completed + failed); null before the first such end.';
-comment on column workflow_statistics.average_duration is 'Of completed executions.';
+comment on column workflow_statistics.average_duration is
+    'The mean duration of completed executions.';

@@ -21,6 +21,8 @@ FRAGMENT = re.compile(
     r"\s*\(?(How|That|What|Whether|Which|Who|Whom|Whose|Why|Whatever|Whoever"
     r"|Those|Of|Only what|And|But|Or|Nor)\b"
 )
+OPENS = re.compile(rf"(?:{FRAGMENT.pattern})|(?:{CLAUSE.pattern})")
+COMMENT_ON = re.compile(r"^comment on [^;']+? is\s+'((?:[^']|'')*)'", re.MULTILINE)
 PARENTHESIS = re.compile(r"\([A-Z][^()]*[.]\)")
 
 
@@ -118,6 +120,15 @@ def test_sql_comments_open_with_no_clause() -> None:
     ]
     assert paths
     assert not wrong, "a comment is a sentence or a noun phrase:\n" + "\n".join(wrong)
+
+
+def test_comments_of_objects_open_with_no_clause() -> None:
+    paths = sorted((ROOT / "sql").rglob("*.sql"))
+
+    texts = [(path, text) for path in paths for text in COMMENT_ON.findall(path.read_text())]
+    wrong = [f"{path.relative_to(ROOT)}: {text}" for path, text in texts if OPENS.match(text)]
+    assert len(texts) > 400
+    assert not wrong, "say what the object is, not what/how/whether/when:\n" + "\n".join(wrong)
 
 
 def test_a_clause_is_found_in_any_docstring() -> None:

@@ -24,8 +24,13 @@ from taskdb.places import SQL
 __all__ = [
     "CHECK_SECONDS",
     "COMMIT_WAKING",
+    "DROP_PROBE",
     "GRACE_SECONDS",
     "PREPARE_THRESHOLD",
+    "PROBE",
+    "PROBES",
+    "PROBE_NAME",
+    "PROCESS",
     "RESET",
     "SERVER",
     "WAIT_INTERVAL",
@@ -38,6 +43,7 @@ __all__ = [
     "in_block_error",
     "limit_of",
     "may_be_dead",
+    "mixed_up",
     "moves_path",
     "not_found",
     "note_readiness",
@@ -57,6 +63,12 @@ AnyConnection: TypeAlias = psycopg.Connection[Any] | psycopg.AsyncConnection[Any
 WaitTimeout: Final[type[psycopg.OperationalError]] = psycopg.errors._WaitTimeout  # pyright: ignore[reportPrivateUsage]
 
 SERVER: Final = (SQL / "session" / "server.sql").read_bytes()
+PROCESS: Final = (SQL / "session" / "process.sql").read_bytes()
+PROBE: Final = (SQL / "session" / "probe.sql").read_bytes()
+DROP_PROBE: Final = (SQL / "session" / "drop_probe.sql").read_bytes()
+# Looks at which process a pooler gives to two clients: when it is busy, they may differ by chance.
+PROBES: Final = 8
+PROBE_NAME: Final = b"taskdb_probe"
 RESET: Final = (SQL / "session" / "reset.sql").read_bytes()
 COMMIT_WAKING: Final = (SQL / "session" / "commit_waking.sql").read_bytes()
 WAKE: Final = (SQL / "session" / "wake.sql").read_bytes()
@@ -171,6 +183,16 @@ def refuse_dropped(settings: Settings, row: TupleRow | None) -> None:
             f"{settings.place} did not take the settings of the session",
             hint="A pooler drops them: see docs/integration.md, Poolers",
         )
+
+
+def mixed_up(settings: Settings) -> DatabaseError:
+    """Return the error of a pooler behind which one client may run another's statement."""
+    return DatabaseError(
+        f"{settings.place} is behind a pooler in transaction mode that mixes up the prepared"
+        " statements of its clients",
+        hint="Set DB_PREPARE=off; or use PgBouncer 1.21 or newer with max_prepared_statements above"
+        " zero, or session mode: see docs/integration.md, Poolers",
+    )
 
 
 def _names(search_path: str) -> list[str]:

@@ -21,8 +21,13 @@ from psycopg.rows import TupleRow, tuple_row
 from taskdb.database.connecting import (
     CHECK_SECONDS,
     COMMIT_WAKING,
+    DROP_PROBE,
     GRACE_SECONDS,
     PREPARE_THRESHOLD,
+    PROBE,
+    PROBE_NAME,
+    PROBES,
+    PROCESS,
     RESET,
     SERVER,
     WAIT_INTERVAL,
@@ -32,6 +37,7 @@ from taskdb.database.connecting import (
     in_block_error,
     limit_of,
     may_be_dead,
+    mixed_up,
     moves_path,
     not_found,
     note_readiness,
@@ -83,8 +89,9 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
 
     `made_ready` says that its transaction made a task ready: then the commit wakes the workers
     that wait for it, in the same round trip (docs/decisions/0026-events.md). `path_moved` says
-    that a statement changed the search path or the role: then it wakes nobody. A named query that
-    takes `slow_seconds` is logged; None: none is.
+    that a statement changed the search path or the role: then it wakes nobody. `is_shared` says
+    that a pooler gives the server's process to other clients between transactions. A named query
+    that takes `slow_seconds` is logged; None: none is.
     """
 
     place = ""
@@ -94,6 +101,8 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
     changed = False
     in_block = False
     is_returned = False
+    is_shared = False
+    usual_threshold: int | None = PREPARE_THRESHOLD
     made_ready = False
     path_moved = False
     slow_seconds: float | None = None
@@ -131,6 +140,7 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
         self.workspace = settings.workspace
         self.limit = self.usual_limit = limit
         self.slow_seconds = settings.slow_query.total_seconds() or None
+        self.usual_threshold = PREPARE_THRESHOLD if settings.prepare else None
         self.made_at = self.used_at = time.monotonic()
         self._set_factories()
         set_json(self)
@@ -138,7 +148,7 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
 
     def _set_factories(self) -> None:
         self.row_factory = tuple_row
-        self.prepare_threshold = PREPARE_THRESHOLD
+        self.prepare_threshold = self.usual_threshold
         self.cursor_factory = self._usual_cursor
         self.server_cursor_factory = HeededServerCursor
 
@@ -256,7 +266,7 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
             and self.read_only is None
             and self.deferrable is None
             and self.row_factory is tuple_row
-            and self.prepare_threshold == PREPARE_THRESHOLD
+            and self.prepare_threshold == self.usual_threshold
             and self.cursor_factory is self._usual_cursor
             and self.server_cursor_factory is HeededServerCursor
         ):
@@ -299,6 +309,10 @@ def open_connection(settings: Settings, *, autocommit: bool = False) -> GuardedC
         conn.place = settings.place
         row = (RawCursor(conn).execute(SERVER)).fetchone()
         refuse_dropped(settings, row)
+        if row is not None and row[5] != conn.pgconn.backend_pid:
+            conn.is_shared = _is_shared(conn, settings)
+            if conn.is_shared and settings.prepare and not _keeps_apart(conn):
+                raise mixed_up(settings)
         conn.set_autocommit(autocommit)
     except BaseException:
         conn.close()
@@ -306,3 +320,48 @@ def open_connection(settings: Settings, *, autocommit: bool = False) -> GuardedC
     conn.set_up(settings, limit_of(row))
     conn.changed = False
     return conn
+
+
+def _is_shared(conn: GuardedConnection, settings: Settings) -> bool:
+    """Return whether the pooler that *conn* goes through is in transaction mode.
+
+    Then another client gets the process that *conn* had just now, or *conn* gets another one. In
+    session mode neither happens, whoever else is there. Nothing is held while the other waits:
+    clients that ask at the same moment would wait for each other.
+    """
+    first, others = None, set[int]()
+    try:
+        with GuardedConnection.connect(settings.conninfo, autocommit=True) as other:
+            other.limit = CHECK_SECONDS
+            for _ in range(PROBES):
+                mine = _process(conn)
+                first = first or mine
+                others.add(_process(other))
+                if mine != first or mine in others:
+                    return True
+    except (psycopg.OperationalError, DatabaseNotFoundError) as exc:
+        # In session mode *conn* may have the last process that there is.
+        logger.warning("the pooler of %s gave no second process: %s", settings.place, exc)
+    return False
+
+
+def _process(conn: GuardedConnection) -> int:
+    row = (RawCursor(conn).execute(PROCESS, prepare=False)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _keeps_apart(conn: GuardedConnection) -> bool:
+    """Return whether the pooler keeps the prepared statements of its clients apart."""
+    try:
+        with conn.transaction():
+            conn.pgconn.send_prepare(PROBE_NAME, b"select")
+            refuse_failed(conn.wait(generators.execute(conn.pgconn)))
+            row = (RawCursor(conn).execute(PROBE, prepare=False)).fetchone()
+            has_its_name = row is None or row[0]
+            if has_its_name:
+                RawCursor(conn).execute(DROP_PROBE, prepare=False)
+    except psycopg.errors.DuplicatePreparedStatement:
+        # Another client asks the same at this moment, or was killed while it did.
+        return False
+    return not has_its_name

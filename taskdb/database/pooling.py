@@ -89,6 +89,7 @@ class Pooled:
         pool_max_lifetime: timedelta | None = None,
         statement_timeout: timedelta | None = None,
         slow_query: timedelta | None = None,
+        prepare: bool | None = None,
         check_schema: bool = True,
     ) -> None:
         """Read the settings; connect later, on entering, on `open` or at first use.
@@ -109,6 +110,7 @@ class Pooled:
             pool_max_lifetime=pool_max_lifetime,
             statement_timeout=statement_timeout,
             slow_query=slow_query,
+            prepare=prepare,
         )
         self._check_schema = check_schema
         self._closed = False

@@ -11,7 +11,8 @@ fills in from its own variables, as ever:
 ``TASKDB_WORKSPACE`` names the workspace. ``DB_POOL_MIN``, ``DB_POOL_MAX`` and, in milliseconds,
 ``DB_POOL_TIMEOUT``, ``DB_POOL_IDLE_TIMEOUT``, ``DB_POOL_MAX_LIFETIME`` and
 ``DB_STATEMENT_TIMEOUT`` set the limits; a query that takes ``DB_SLOW_QUERY`` milliseconds is
-logged. An empty variable counts as none.
+logged. ``DB_PREPARE=off`` does without prepared statements, for a pooler in transaction mode that
+mixes them up. An empty variable counts as none.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ PARTS: Final = {
 PLACES: Final = ("DB_HOST", "DB_PORT", "DB_NAME", "DB_USER")
 LIBPQ_PLACES: Final = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
 SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
+SWITCH: Final = {"on": True, "off": False}
 
 # The settings of a connection unless its URL sets others. The first five give up within seconds on
 # a host that doesn't answer, or no longer; the system's own limits are minutes to hours.
@@ -92,6 +95,7 @@ class Settings:
     statement_timeout: timedelta | None = None
     # A query that takes as long is logged, under taskdb.query. Zero: none is.
     slow_query: timedelta = timedelta(seconds=1)
+    prepare: bool = True
 
     @classmethod
     def read(
@@ -106,6 +110,7 @@ class Settings:
         pool_max_lifetime: timedelta | None = None,
         statement_timeout: timedelta | None = None,
         slow_query: timedelta | None = None,
+        prepare: bool | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> Settings:
         """Return the settings that the arguments give, and the environment where they are None.
@@ -133,6 +138,7 @@ class Settings:
                 "DB_STATEMENT_TIMEOUT", statement_timeout, None, least=0
             ),
             slow_query=given.duration("DB_SLOW_QUERY", slow_query, 1_000, least=0),
+            prepare=given.switch("DB_PREPARE", prepare, default=True),
         )
 
     @property
@@ -246,6 +252,15 @@ class _Given:
     def workspace(self, argument: str | None) -> str:
         # Late, for the module brings all queries with it.
         return check_name(argument or self.variable("TASKDB_WORKSPACE") or DEFAULT)
+
+    def switch(self, name: str, argument: bool | None, *, default: bool) -> bool:
+        """Return the argument, else the variable, on or off, else the default."""
+        text = self.variable(name)
+        if argument is not None or text is None:
+            return default if argument is None else argument
+        if text.lower() not in SWITCH:
+            raise ValidationError(name, "must be on or off")
+        return SWITCH[text.lower()]
 
     def number(
         self,

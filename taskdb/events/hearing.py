@@ -24,6 +24,7 @@ __all__ = [
     "logger",
     "no_proof",
     "pauses",
+    "unheard",
 ]
 
 logger = logging.getLogger("taskdb.events")
@@ -83,6 +84,14 @@ def concerns(notification: Notify, agent_type: str | None) -> bool:
         # Somebody's own NOTIFY on this channel: a look costs little.
         return True
     return agent_type is None or not isinstance(types, list) or "" in types or agent_type in types
+
+
+def unheard(settings: Settings) -> DatabaseError:
+    """Return the error of a session that cannot listen, because its process is not its own."""
+    return DatabaseError(
+        f"{settings.place} is behind a pooler in transaction mode, which delivers no notifications",
+        hint="Let workers connect past it, or poll: see docs/workers.md, Poolers",
+    )
 
 
 def no_proof(settings: Settings) -> DatabaseError:

@@ -24,6 +24,7 @@ from taskdb.events.hearing import (
     concerns,
     logger,
     no_proof,
+    unheard,
 )
 from taskdb.queries import events
 
@@ -111,6 +112,9 @@ class AsyncWaiter:
         # An answer that takes longer is none.
         conn.limit = conn.usual_limit = DEADLINE_SECONDS
         self._conn = conn
+        if conn.is_shared:
+            # The channel it listens to and the locks that tell who waits would be the pooler's.
+            raise unheard(self._settings)
         self._proved_at = 0.0
         return conn
 

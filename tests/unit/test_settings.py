@@ -198,6 +198,18 @@ def test_arguments_go_before_the_environment() -> None:
     assert settings.pool_idle_timeout == timedelta(seconds=1)
 
 
+@pytest.mark.parametrize(
+    ("variable", "argument", "expected"),
+    [("", None, True), ("on", None, True), ("OFF", None, False), ("off", True, True)],
+)
+def test_prepared_statements_are_on_unless_switched_off(
+    variable: str, argument: bool | None, expected: bool
+) -> None:
+    environ = {**HERE, "DB_PREPARE": variable}
+
+    assert Settings.read(prepare=argument, environ=environ).prepare is expected
+
+
 def test_pool_of_one_needs_no_smaller_minimum() -> None:
     assert Settings.read(environ={**HERE, "DB_POOL_MAX": "1"}).pool_min == 1
 
@@ -215,6 +227,7 @@ def test_pool_of_one_needs_no_smaller_minimum() -> None:
         ("DB_POOL_TIMEOUT", "0"),
         ("DB_POOL_MAX_LIFETIME", "99999999999"),
         ("DB_STATEMENT_TIMEOUT", "2147483648"),
+        ("DB_PREPARE", "maybe"),
         ("DB_PORT", "65536"),
         ("DB_PORT", "five"),
         ("DB_SSL_MODE", "yes"),

@@ -572,9 +572,9 @@ comment on column execution_steps.retry_at is 'The earliest start of the next at
 --   reserved_for, for_type, place, is_ready
 --                           follow from other columns, for the indexes of the claim. Generated
 --                           columns would be parsed again in every statement, as CHECKs are.
--- Five columns are transition metadata: a statement sets the author, reason and force of a change
--- of status, or the outcome and next status of a claim; a trigger moves them into history and
--- clears them.
+-- Seven columns are transition metadata: a statement sets the author, reason and force of a change
+-- of status, the outcome and next status of a claim, and for an importer the tracker and the
+-- moment; a trigger moves them into history and clears them.
 --
 -- No rule over two columns is a CHECK here: PostgreSQL parses such a rule again in every
 -- statement, an eighth of the cost of a claim. The triggers hold them (apply_task_change), and
@@ -645,6 +645,8 @@ create table tasks (
     status_forced boolean,
     status_outcome shared.claim_outcome,
     status_ending shared.task_status,
+    status_source shared.name_text,
+    status_at timestamptz,
     -- Deleting a workflow keeps its tasks; until then they follow its health.
     constraint tasks_workflow_exists
         foreign key (workflow_id, workflow_is_healthy)
@@ -759,6 +761,11 @@ comment on column tasks.status_outcome is
 comment on column tasks.status_ending is
     'The status at the end of its live claim: set by a holder, who may not set the status, in '
     'its place. Cleared by trigger.';
+comment on column tasks.status_source is
+    'The tracker where the status changed: set together with it by an importer; moved into '
+    'task_history by trigger.';
+comment on column tasks.status_at is
+    'The moment of the change there; counts with status_source only. Cleared by trigger.';
 comment on column tasks.details_follow is
     'True: the inserting transaction writes the row of task_details itself, and changes until '
     'then are part of its creation (bulk loads).';
@@ -1014,8 +1021,8 @@ insert into task_status_transitions (old_status, new_status, meaning) values
     ('cancelled', 'archived', 'put away');
 
 -- Every change of a task's status, and its creation, by whatever route. Only triggers write it;
--- rows imported from another tracker carry their source, keep their own times, and count downwards
--- from 0.
+-- rows imported from another tracker carry their source and keep their own times; those of before
+-- the import count downwards from 0.
 --
 -- It is the record of claims as well: the row that a claim begins with carries its token, the
 -- row that ends it the token and the outcome. The view task_claims joins the two.
@@ -1053,7 +1060,7 @@ create index task_history_reopenings on task_history (created_at desc)
 comment on table task_history is
     'Every change of status: who, when, why; and with it every claim. Written by trigger.';
 comment on column task_history.seq is
-    'Counts a task''s rows from 1; the highest is its present status. 0 and below: imported.';
+    'Counts a task''s rows from 1; the highest is its present status. 0 and below: came with it.';
 comment on column task_history.old_status is 'Null: the task was created.';
 comment on column task_history.agent is
     'The author: as the statement names it, else session_user; taskdb for automatic changes.';
@@ -4468,6 +4475,8 @@ begin
     new.status_forced := null;
     new.status_outcome := null;
     new.status_ending := null;
+    new.status_source := null;
+    new.status_at := null;
     return new;
 end;
 $$;
@@ -4491,6 +4500,9 @@ create trigger tasks_50_fill_in
 --   the moments of its status; a reopened task counts its attempts from 0
 --   a claim only while in progress, with a lease that ends; its token is the old one plus 1
 --   pending after the last of max_attempts has failed
+--
+-- A transition that an importer found in another tracker has that one's time, as far as it is past
+-- and does not precede the claim that it ends.
 create function apply_task_change()
     returns trigger
     language plpgsql
@@ -4501,6 +4513,7 @@ declare
     moment timestamptz := clock_timestamp();
     ended shared.claim_outcome;
     token bigint;
+    tracker text;
 begin
     new.updated_at := greatest(moment, old.updated_at + interval '1 microsecond');
     -- A role that only claims may not set the status: it sets how its claim ends.
@@ -4529,6 +4542,7 @@ begin
         or new.effective_priority > new.priority
         or new.workflow_id is distinct from old.workflow_id
         or new.blocked_reason is not null
+        or new.status_source is not null
         or old.progress_pct is not null
         or old.progress_note is not null
     then
@@ -4540,6 +4554,15 @@ begin
         if new.workflow_id is distinct from old.workflow_id then
             new.workflow_is_healthy := health_of_workflow(new.workflow_id);
         end if;
+        if new.status_source is not null then
+            tracker := new.status_source;
+            moment := least(
+                moment,
+                greatest(new.status_at, case when old.claim_agent is not null then old.started_at end)
+            );
+        end if;
+        new.status_source := null;
+        new.status_at := null;
 
         if old.claim_agent is not null and new.status not in ('in_progress', 'completed') then
             -- The attempt ends, and not with its work done.
@@ -4687,7 +4710,7 @@ begin
     new.status_seq := old.status_seq + 1;
     insert into task_history (
         task_id, seq, old_status, new_status, forced, outcome, token, created_at, agent, note,
-        progress_pct, progress_note
+        progress_pct, progress_note, source
     )
     select
         new.id,
@@ -4701,7 +4724,8 @@ begin
         coalesce(new.status_agent, session_user),
         new.status_note,
         old.progress_pct,
-        old.progress_note
+        old.progress_note,
+        tracker
     where
         new.status_forced
         or exists (
@@ -4734,7 +4758,7 @@ create trigger tasks_50_apply_change
     version, status_seq, workflow_is_healthy, is_due, is_paused, has_files,
     is_ready, claim_token, claim_agent, claim_request_id, started_at, blocked_at,
     completed_at, created_at, updated_at, status_agent, status_note, status_forced,
-    status_outcome, status_ending, details_follow
+    status_outcome, status_ending, status_source, status_at, details_follow
     on tasks
     for each row
     execute function apply_task_change();
@@ -5299,7 +5323,8 @@ create trigger features_90_follow_epic
     for each row
     execute function follow_epic();
 
--- An imported row has a source, and counts downwards from 0 unless it comes with its number.
+-- An imported row has a source, and counts downwards from 0. One that a change of the task itself
+-- writes has its number: what an importer found later than the task.
 create function number_imported_history()
     returns trigger
     language plpgsql
@@ -5314,7 +5339,7 @@ begin
                 detail = 'TD004 insert',
                 hint = 'Change the status of the task; an importer gives its rows a source.';
         end if;
-    else
+    elsif pg_trigger_depth() = 1 then
         select least(coalesce(min(entry.seq), 1), 1) - 1
         into new.seq
         from task_history as entry
@@ -8286,7 +8311,8 @@ comment on function search_candidates(tsquery, int) is
 --
 -- Clocks may be wrong, and imported times tie or run backwards. A row that claims to be earlier
 -- than one before it counts as at that one's moment, and is flagged skewed; so no stay is negative,
--- and stays add up to the time between the first and the last.
+-- and stays add up to the time between the first and the last. A file may be older than its first
+-- import: earlier times that a later import brings move the creation back.
 --
 -- The lateral part lets a query that names tasks read only their rows.
 create view task_stays as
@@ -8323,15 +8349,33 @@ cross join lateral (
     from (
         select
             row_number() over in_order as position,
-            entry.new_status as status,
-            entry.agent,
-            entry.note,
-            entry.old_status is not null as is_transition,
-            entry.created_at as stated_at,
-            max(entry.created_at) over in_order as entered_at
-        from task_history as entry
-        where entry.task_id = task.id
-        window in_order as (order by greatest(entry.seq, 0), entry.created_at, entry.seq desc)
+            told.status,
+            told.agent,
+            told.note,
+            told.is_transition,
+            told.stated_at,
+            max(told.stated_at) over in_order as entered_at
+        from (
+            select
+                entry.seq,
+                entry.new_status as status,
+                entry.agent,
+                entry.note,
+                entry.old_status is not null as is_transition,
+                case
+                    when entry.seq = 1
+                        then least(
+                            entry.created_at,
+                            min(entry.created_at)
+                                filter (where entry.seq > 1 and entry.source is not null)
+                                over ()
+                        )
+                    else entry.created_at
+                end as stated_at
+            from task_history as entry
+            where entry.task_id = task.id
+        ) as told
+        window in_order as (order by greatest(told.seq, 0), told.stated_at, told.seq desc)
     ) as stay
     window in_order as (order by stay.position)
 ) as stay;

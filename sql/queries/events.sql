@@ -45,7 +45,8 @@ select
 
 -- name: task_events
 -- Tasks that became ready, claims, completions and failures recorded since a moment, the oldest
--- first; with :after_task_id and :after_seq, those behind a row of that moment.
+-- first; with :after_task_id and :after_seq, those behind a row of that moment. What an import
+-- tells of earlier times is none of them.
 --
 -- plan: task_history_by_time
 select
@@ -64,7 +65,7 @@ where
     entry.created_at >= :since
     and (entry.created_at, entry.task_id, entry.seq)                -- if :after_task_id :after_seq
     > (:since, :after_task_id, :after_seq)                          -- if :after_task_id :after_seq
-    and entry.seq > 0
+    and entry.source is null
     and (
         entry.new_status in ('completed', 'failed')
         or (entry.new_status = 'in_progress' and entry.token is not null)

@@ -155,6 +155,32 @@ set
     imported_at = now()
 where before.task_id = :task_id;
 
+-- name: import_transition
+-- Changes a task's status as another tracker did, with that one's time.
+--
+-- plan: tasks_key_is_unique
+update tasks as task
+set
+    blocked_reason = :blocked_reason,                               -- if :blocked_reason
+    status_agent = :agent,
+    status_note = :note,
+    status_forced = true,
+    status_source = :source,
+    status_at = :at,
+    status = :status
+where task.key = :key;
+
+-- name: told_until
+-- The time of the latest transition of each of these tasks that their tracker told.
+--
+-- plan: task_history_seq_once_per_task
+select
+    entry.task_id,
+    max(entry.created_at) as told_at
+from task_history as entry
+where entry.task_id = any(:task_ids) and entry.source = :source
+group by entry.task_id;
+
 -- name: live_claims
 -- The live claims of these tasks.
 --

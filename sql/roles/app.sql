@@ -158,9 +158,9 @@ grant
     ),
     update (
         agent_type, assigned_agent, blocked_reason, error_message, execution_order,
-        max_attempts, priority, scheduled_at, status, status_agent, status_ending,
-        status_forced, status_note, status_outcome, title, updated_at, workflow_execution_id,
-        workflow_id
+        max_attempts, priority, scheduled_at, status, status_agent, status_at, status_ending,
+        status_forced, status_note, status_outcome, status_source, title, updated_at,
+        workflow_execution_id, workflow_id
     ),
     delete
 on tasks to :"role";

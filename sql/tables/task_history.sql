@@ -1,6 +1,6 @@
 -- Every change of a task's status, and its creation, by whatever route. Only triggers write it;
--- rows imported from another tracker carry their source, keep their own times, and count downwards
--- from 0.
+-- rows imported from another tracker carry their source and keep their own times; those of before
+-- the import count downwards from 0.
 --
 -- It is the record of claims as well: the row that a claim begins with carries its token, the
 -- row that ends it the token and the outcome. The view task_claims joins the two.
@@ -38,7 +38,7 @@ create index task_history_reopenings on task_history (created_at desc)
 comment on table task_history is
     'Every change of status: who, when, why; and with it every claim. Written by trigger.';
 comment on column task_history.seq is
-    'Counts a task''s rows from 1; the highest is its present status. 0 and below: imported.';
+    'Counts a task''s rows from 1; the highest is its present status. 0 and below: came with it.';
 comment on column task_history.old_status is 'Null: the task was created.';
 comment on column task_history.agent is
     'The author: as the statement names it, else session_user; taskdb for automatic changes.';

@@ -18,9 +18,9 @@
 --   reserved_for, for_type, place, is_ready
 --                           follow from other columns, for the indexes of the claim. Generated
 --                           columns would be parsed again in every statement, as CHECKs are.
--- Five columns are transition metadata: a statement sets the author, reason and force of a change
--- of status, or the outcome and next status of a claim; a trigger moves them into history and
--- clears them.
+-- Seven columns are transition metadata: a statement sets the author, reason and force of a change
+-- of status, the outcome and next status of a claim, and for an importer the tracker and the
+-- moment; a trigger moves them into history and clears them.
 --
 -- No rule over two columns is a CHECK here: PostgreSQL parses such a rule again in every
 -- statement, an eighth of the cost of a claim. The triggers hold them (apply_task_change), and
@@ -91,6 +91,8 @@ create table tasks (
     status_forced boolean,
     status_outcome shared.claim_outcome,
     status_ending shared.task_status,
+    status_source shared.name_text,
+    status_at timestamptz,
     -- Deleting a workflow keeps its tasks; until then they follow its health.
     constraint tasks_workflow_exists
         foreign key (workflow_id, workflow_is_healthy)
@@ -205,6 +207,11 @@ comment on column tasks.status_outcome is
 comment on column tasks.status_ending is
     'The status at the end of its live claim: set by a holder, who may not set the status, in '
     'its place. Cleared by trigger.';
+comment on column tasks.status_source is
+    'The tracker where the status changed: set together with it by an importer; moved into '
+    'task_history by trigger.';
+comment on column tasks.status_at is
+    'The moment of the change there; counts with status_source only. Cleared by trigger.';
 comment on column tasks.details_follow is
     'True: the inserting transaction writes the row of task_details itself, and changes until '
     'then are part of its creation (bulk loads).';

@@ -1,4 +1,5 @@
--- An imported row has a source, and counts downwards from 0 unless it comes with its number.
+-- An imported row has a source, and counts downwards from 0. One that a change of the task itself
+-- writes has its number: what an importer found later than the task.
 create function number_imported_history()
     returns trigger
     language plpgsql
@@ -13,7 +14,7 @@ begin
                 detail = 'TD004 insert',
                 hint = 'Change the status of the task; an importer gives its rows a source.';
         end if;
-    else
+    elsif pg_trigger_depth() = 1 then
         select least(coalesce(min(entry.seq), 1), 1) - 1
         into new.seq
         from task_history as entry

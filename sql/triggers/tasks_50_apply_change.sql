@@ -10,6 +10,9 @@
 --   the moments of its status; a reopened task counts its attempts from 0
 --   a claim only while in progress, with a lease that ends; its token is the old one plus 1
 --   pending after the last of max_attempts has failed
+--
+-- A transition that an importer found in another tracker has that one's time, as far as it is past
+-- and does not precede the claim that it ends.
 create function apply_task_change()
     returns trigger
     language plpgsql
@@ -20,6 +23,7 @@ declare
     moment timestamptz := clock_timestamp();
     ended shared.claim_outcome;
     token bigint;
+    tracker text;
 begin
     new.updated_at := greatest(moment, old.updated_at + interval '1 microsecond');
     -- A role that only claims may not set the status: it sets how its claim ends.
@@ -48,6 +52,7 @@ begin
         or new.effective_priority > new.priority
         or new.workflow_id is distinct from old.workflow_id
         or new.blocked_reason is not null
+        or new.status_source is not null
         or old.progress_pct is not null
         or old.progress_note is not null
     then
@@ -59,6 +64,15 @@ begin
         if new.workflow_id is distinct from old.workflow_id then
             new.workflow_is_healthy := health_of_workflow(new.workflow_id);
         end if;
+        if new.status_source is not null then
+            tracker := new.status_source;
+            moment := least(
+                moment,
+                greatest(new.status_at, case when old.claim_agent is not null then old.started_at end)
+            );
+        end if;
+        new.status_source := null;
+        new.status_at := null;
 
         if old.claim_agent is not null and new.status not in ('in_progress', 'completed') then
             -- The attempt ends, and not with its work done.
@@ -206,7 +220,7 @@ begin
     new.status_seq := old.status_seq + 1;
     insert into task_history (
         task_id, seq, old_status, new_status, forced, outcome, token, created_at, agent, note,
-        progress_pct, progress_note
+        progress_pct, progress_note, source
     )
     select
         new.id,
@@ -220,7 +234,8 @@ begin
         coalesce(new.status_agent, session_user),
         new.status_note,
         old.progress_pct,
-        old.progress_note
+        old.progress_note,
+        tracker
     where
         new.status_forced
         or exists (
@@ -253,7 +268,7 @@ create trigger tasks_50_apply_change
     version, status_seq, workflow_is_healthy, is_due, is_paused, has_files,
     is_ready, claim_token, claim_agent, claim_request_id, started_at, blocked_at,
     completed_at, created_at, updated_at, status_agent, status_note, status_forced,
-    status_outcome, status_ending, details_follow
+    status_outcome, status_ending, status_source, status_at, details_follow
     on tasks
     for each row
     execute function apply_task_change();

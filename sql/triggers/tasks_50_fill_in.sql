@@ -77,6 +77,8 @@ begin
     new.status_forced := null;
     new.status_outcome := null;
     new.status_ending := null;
+    new.status_source := null;
+    new.status_at := null;
     return new;
 end;
 $$;

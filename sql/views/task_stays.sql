@@ -3,7 +3,8 @@
 --
 -- Clocks may be wrong, and imported times tie or run backwards. A row that claims to be earlier
 -- than one before it counts as at that one's moment, and is flagged skewed; so no stay is negative,
--- and stays add up to the time between the first and the last.
+-- and stays add up to the time between the first and the last. A file may be older than its first
+-- import: earlier times that a later import brings move the creation back.
 --
 -- The lateral part lets a query that names tasks read only their rows.
 create view task_stays as
@@ -40,15 +41,33 @@ cross join lateral (
     from (
         select
             row_number() over in_order as position,
-            entry.new_status as status,
-            entry.agent,
-            entry.note,
-            entry.old_status is not null as is_transition,
-            entry.created_at as stated_at,
-            max(entry.created_at) over in_order as entered_at
-        from task_history as entry
-        where entry.task_id = task.id
-        window in_order as (order by greatest(entry.seq, 0), entry.created_at, entry.seq desc)
+            told.status,
+            told.agent,
+            told.note,
+            told.is_transition,
+            told.stated_at,
+            max(told.stated_at) over in_order as entered_at
+        from (
+            select
+                entry.seq,
+                entry.new_status as status,
+                entry.agent,
+                entry.note,
+                entry.old_status is not null as is_transition,
+                case
+                    when entry.seq = 1
+                        then least(
+                            entry.created_at,
+                            min(entry.created_at)
+                                filter (where entry.seq > 1 and entry.source is not null)
+                                over ()
+                        )
+                    else entry.created_at
+                end as stated_at
+            from task_history as entry
+            where entry.task_id = task.id
+        ) as told
+        window in_order as (order by greatest(told.seq, 0), told.stated_at, told.seq desc)
     ) as stay
     window in_order as (order by stay.position)
 ) as stay;

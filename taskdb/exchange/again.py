@@ -26,6 +26,7 @@ __all__ = [
     "METADATA",
     "STATUS",
     "OnConflict",
+    "State",
     "TaskUpdate",
     "compare",
     "said_here",

@@ -16,7 +16,7 @@ from taskdb.exchange.rows import LONGEST_NAME
 from taskdb.exchange.shaping import CLOSED, UNKNOWN_AGENT
 from taskdb.models.types import TaskStatus
 
-__all__ = ["tell_lives"]
+__all__ = ["named", "tell_lives"]
 
 
 def tell_lives(plan: Plan) -> None:
@@ -46,7 +46,7 @@ def _life(task: PlanTask) -> list[PlanHistory]:
             task.key,
             None,
             TaskStatus.PENDING,
-            _named(task.created_by),
+            named(task.created_by),
             task.created_at,
             derived=True,
         )
@@ -62,14 +62,14 @@ def _moves(task: PlanTask) -> Iterator[PlanHistory]:
     begun_at = task.begun_at or (None if guessed else task.started_at)
     if begun_at is not None and (closed_at is None or begun_at <= closed_at):
         begun = TaskStatus.IN_PROGRESS
-        yield PlanHistory(task.key, stands, begun, _named(task.worker), begun_at, derived=True)
+        yield PlanHistory(task.key, stands, begun, named(task.worker), begun_at, derived=True)
         stands = begun
     if closed_at is not None:
         yield _closing(task, stands, closed_at)
 
 
 def _closing(task: PlanTask, stands: TaskStatus, closed_at: datetime) -> PlanHistory:
-    agent = _named(task.closed_by or task.worker)
+    agent = named(task.closed_by or task.worker)
     return PlanHistory(
         task.key, stands, task.status, agent, closed_at, task.close_note, derived=True
     )
@@ -80,5 +80,6 @@ def _closed_at(task: PlanTask) -> datetime | None:
     return (task.closed_at or task.completed_at) if task.status in CLOSED else None
 
 
-def _named(agent: str | None) -> str:
+def named(agent: str | None) -> str:
+    """Return the name of an agent for a row of history, which must have one."""
     return agent if agent and len(agent) <= LONGEST_NAME else UNKNOWN_AGENT

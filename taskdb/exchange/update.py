@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -16,12 +16,14 @@ from taskdb.exchange.again import (
     METADATA,
     STATUS,
     OnConflict,
+    State,
     TaskUpdate,
     compare,
     said_here,
 )
 from taskdb.exchange.choose import Known, is_own
-from taskdb.exchange.plan import Plan
+from taskdb.exchange.following import transitions
+from taskdb.exchange.plan import Plan, PlanHistory
 from taskdb.exchange.report import Change, ChangeKind
 from taskdb.exchange.shaping import CLOSED
 from taskdb.models.exchange import LiveClaim, SaidBefore
@@ -52,6 +54,9 @@ class Updates:
         self.plan = plan
         self.known = known
         self.planned = plan.tasks_by_key()
+        self.history: defaultdict[str, list[PlanHistory]] = defaultdict(list)
+        for row in plan.history:
+            self.history[row.task].append(row)
         self.said = said
         self.tasks: list[TaskUpdate] = []
         # Tasks of an import that kept no record; their file's words count as the record.
@@ -101,13 +106,22 @@ class Updates:
         self._write_parents(ids)
         for update in self.tasks:
             self._write_edges(update)
+        moved = [update.task_id for update in self.tasks if update.status is not None]
+        told = exchange.told_until(self.conn, source=self.plan.kind, task_ids=moved)
+        told_at = {row.task_id: row.told_at for row in told}
         for update in self.tasks:
             if update.status is not None:
-                status, reason = update.status
-                self._move(update.key, status, reason, f"changed in {self.plan.path}")
+                self._follow(update, update.status, told_at.get(update.task_id))
             exchange.say_again(self.conn, task_id=update.task_id, said=update.said)
         for row in self.pruned:
-            self._move(row.key, TaskStatus.CANCELLED, None, f"gone from {self.plan.path}")
+            tasks.update_status(
+                self.conn,
+                key=row.key,
+                status=TaskStatus.CANCELLED,
+                agent=self.plan.kind,
+                note=f"gone from {self.plan.path}",
+                force=True,
+            )
             said = {**row.said, STATUS: [TaskStatus.CANCELLED.value, None]}
             exchange.say_again(self.conn, task_id=row.task_id, said=said)
 
@@ -250,22 +264,26 @@ class Updates:
                     error.path,
                 )
 
-    def _move(self, key: str, status: TaskStatus, reason: str | None, note: str) -> None:
-        task = tasks.get_by_key(self.conn, key=key)
-        if task.status is TaskStatus.BLOCKED and status is TaskStatus.BLOCKED:
-            # A new reason is a new hold: the old one is lifted first.
-            tasks.update_status(
-                self.conn, key=key, status=TaskStatus.PENDING, agent=self.plan.kind, force=True
+    def _follow(self, update: TaskUpdate, state: State, told_at: datetime | None) -> None:
+        """Let a task's status change as it did in its tracker."""
+        for each in transitions(
+            self.planned[update.key],
+            self.history[update.key],
+            state,
+            here=tasks.get_by_key(self.conn, key=update.key).status,
+            told_at=told_at,
+            note=f"changed in {self.plan.path}",
+        ):
+            exchange.import_transition(
+                self.conn,
+                key=update.key,
+                status=each.status,
+                source=self.plan.kind,
+                agent=each.agent,
+                at=each.at,
+                note=each.note,
+                blocked_reason=each.reason,
             )
-        tasks.update_status(
-            self.conn,
-            key=key,
-            status=status,
-            agent=self.plan.kind,
-            note=note,
-            force=True,
-            blocked_reason=reason,
-        )
 
 
 def _at_work(claim: LiveClaim) -> str:

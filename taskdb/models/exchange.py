@@ -17,6 +17,7 @@ __all__ = [
     "KnownTask",
     "LiveClaim",
     "SaidBefore",
+    "ToldUntil",
 ]
 
 
@@ -73,6 +74,14 @@ class SaidBefore:
     key: str
     task_id: UUID
     said: dict[str, Any]
+
+
+@dataclass(slots=True)
+class ToldUntil:
+    """The time of the latest transition of a task that its tracker told."""
+
+    task_id: UUID
+    told_at: datetime
 
 
 @dataclass(slots=True)

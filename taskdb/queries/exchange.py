@@ -13,6 +13,7 @@ from taskdb.models.exchange import (
     KnownTask,
     LiveClaim,
     SaidBefore,
+    ToldUntil,
 )
 from taskdb.models.types import DependencyType, Level, PlanStatus, TaskStatus
 from taskdb.queries import query
@@ -28,12 +29,14 @@ __all__ = [
     "features_by_key",
     "files_of",
     "import_history",
+    "import_transition",
     "live_claims",
     "parts_of",
     "said_before",
     "say_again",
     "specs_by_file",
     "tasks_by_key",
+    "told_until",
 ]
 
 
@@ -162,6 +165,31 @@ def copy_said(*, task_id: UUID, source_kind: Name, source_path: Text, said: Docu
 @query
 def say_again(*, task_id: UUID, said: Document) -> int:
     """Keep a file's current record of a task."""
+    ...
+
+
+@query
+def import_transition(
+    *,
+    key: Key,
+    status: TaskStatus,
+    source: Name,
+    agent: Name,
+    at: datetime | None = None,
+    note: AnyText | None = None,
+    blocked_reason: Text | None = None,
+) -> int:
+    """Change a task's status as the tracker *source* did, and return how many tasks that were.
+
+    Its row of history has the source and the time *at*, or the time of now without one and where
+    that is to come. A claim ends no earlier than it began.
+    """
+    ...
+
+
+@query
+def told_until(*, source: Name, task_ids: list[UUID]) -> list[ToldUntil]:
+    """Return when the tracker *source* told last of these tasks, those of which it ever did."""
     ...
 
 

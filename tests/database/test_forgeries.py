@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -255,6 +256,36 @@ def test_an_ending_by_hand_is_recorded_with_who_was_logged_in(app: Conn) -> None
         " (select id from tasks where key = 'T-3')",
     )
     assert row == (app.info.user,)
+
+
+def test_a_moment_of_the_past_needs_a_source(app: Conn) -> None:
+    execute(
+        app, "update tasks set status = 'cancelled', status_at = '2020-01-01' where key = 'T-4'"
+    )
+
+    last = history.list_for_task(app, key="T-4")[-1]
+    assert (last.new_status, last.source) == (TaskStatus.CANCELLED, None)
+    assert datetime.now(UTC) - last.created_at < timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("at", ["2020-01-01", "infinity", "-infinity", None])
+def test_a_transition_of_a_tracker_shows_its_source_and_is_neither_to_come_nor_before_its_claim(
+    app: Conn, at: str | None
+) -> None:
+    (claim,) = claims.list_live(app, agent="bob")
+
+    app.execute(
+        "update tasks set status = 'completed', status_source = 'elsewhere', status_at = $1,"
+        " status_forced = true where key = 'T-3'",
+        (at,),
+    )
+
+    last = history.list_for_task(app, key="T-3")[-1]
+    assert (last.source, last.token, last.outcome) == ("elsewhere", claim.token, "revoked")
+    assert claim.claimed_at <= last.created_at <= datetime.now(UTC)
+    assert execute(app, "select status_source, status_at from tasks where key = 'T-3'") == [
+        (None, None)
+    ]
 
 
 def test_a_task_of_no_one_is_claimed_by_no_request_of_another(app: Conn) -> None:

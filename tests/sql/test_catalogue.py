@@ -80,10 +80,10 @@ def test_columns_that_triggers_keep_say_so(conn: Connection) -> None:
             'graph_rank', 'status_seq', 'has_files', 'has_dependents', 'reserved_for', 'for_type',
             'place', 'is_due', 'is_ready', 'failed_attempts',
             'status_agent', 'status_note', 'status_forced', 'status_outcome',
-            'status_ending'
+            'status_ending', 'status_source', 'status_at'
         ) and col_description(attrelid, attnum) is not null
     """
-    assert len(listed(conn, statement)) == 19
+    assert len(listed(conn, statement)) == 21
 
 
 # Functions

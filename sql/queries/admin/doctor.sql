@@ -473,7 +473,8 @@ order by task.key;
 
 -- name: broken_history
 -- 4. A task's history has no gap: each row begins where the one before it ended, and the
--- first begins with nothing. Imported rows, and no others, stand before the first.
+-- first begins with nothing. Imported rows, and no others, stand before the first; what an importer
+-- found later has a source as well.
 --
 -- plan: whole tables: an invariant is one of every row
 select
@@ -484,7 +485,7 @@ select
     || coalesce(', with the source ' || entry.source, '') as found,
     case
         when entry.seq <= 0 then 'a row with a source'
-        when entry.source is not null then 'no source'
+        when entry.seq = 1 and entry.source is not null then 'no source'
         when entry.seq = 1 then 'from nothing'
         when earlier.seq is null then 'a row ' || entry.seq - 1 || ' before it'
         else 'from ' || earlier.new_status || ', where row ' || earlier.seq || ' ended'
@@ -498,7 +499,8 @@ where
     (entry.seq = 1 and entry.old_status is not null)
     or (entry.seq > 1 and entry.old_status is distinct from earlier.new_status)
     or (entry.seq > 1 and earlier.seq is null)
-    or (entry.source is null) = (entry.seq <= 0)
+    or (entry.seq <= 0 and entry.source is null)
+    or (entry.seq = 1 and entry.source is not null)
 order by task.key, entry.seq;
 
 -- name: wrong_moves

@@ -46,11 +46,12 @@ def export(target: Target, *, kind: str, path: Path, as_json: bool) -> None:
 
     taskdb: the whole workspace, every table, as JSON lines with checksums, from one snapshot; the
     same data give the same bytes. `taskdb import taskdb FILE` restores it into an empty workspace.
-    beads: an issue a line. csv: a row a task, with what it blocks and is blocked by. markdown: a
-    board. What these can't hold is counted and named.
+    beads: an issue a line. taskmaster: a tasks.json with tags. csv: a row a task, with what it
+    blocks and is blocked by. markdown: a board. What these can't hold is counted and named.
 
     \b
     Example: taskdb export --format taskdb -o plan.taskdb
+             taskdb export --format taskmaster -o .taskmaster/tasks/tasks.json
              taskdb export --format csv -o plan.csv
     """
     if as_json and path == STDIN:

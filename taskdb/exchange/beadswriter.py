@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final
 
 import orjson
@@ -12,9 +11,11 @@ import psycopg
 from taskdb.exchange.archive import ArchiveReport
 from taskdb.exchange.beads import KIND, MEMORY, PARENT, PRIORITIES, REQUIREMENTS
 from taskdb.exchange.leaving import (
+    agent_of,
     fields_of,
     is_as_imported,
     lost_anywhere,
+    moment_text,
     read_plan,
     relations_of,
     source_of,
@@ -84,9 +85,9 @@ def _issue(task: OutgoingTask, tasks: Mapping[str, OutgoingTask]) -> dict[str, A
     if not same:
         fields = {name: value for name, value in fields.items() if name not in ENDINGS}
         if status == DELETED:
-            fields["deleted_at"] = _moment(task.updated_at)
+            fields["deleted_at"] = moment_text(task.updated_at)
     requirements = task.requirements or {}
-    closed_at = (source.get("completed_at") if same else None) or _moment(task.completed_at)
+    closed_at = (source.get("completed_at") if same else None) or moment_text(task.completed_at)
     hours = task.estimated_hours
     return {
         "id": task.key,
@@ -96,11 +97,11 @@ def _issue(task: OutgoingTask, tasks: Mapping[str, OutgoingTask]) -> dict[str, A
         "status": status,
         "priority": _priority(task.priority),
         "issue_type": "task",
-        "assignee": task.claim_agent or task.assigned_agent or source.get("assignee"),
-        "created_at": _moment(task.created_at),
+        "assignee": agent_of(task, source),
+        "created_at": moment_text(task.created_at),
         "created_by": task.created_by,
-        "updated_at": _moment(task.updated_at),
-        "started_at": _moment(task.started_at),
+        "updated_at": moment_text(task.updated_at),
+        "started_at": moment_text(task.started_at),
         "closed_at": closed_at,
         "estimated_minutes": None if hours is None else round(hours * 60),
         DEFERRED: _deferred(task, source),
@@ -125,7 +126,7 @@ def _status(task: OutgoingTask, source: Mapping[str, Any]) -> str:
 
 def _deferred(task: OutgoingTask, source: Mapping[str, Any]) -> str | None:
     """Return the task's own time; its parent's, that the import gave it, is told there."""
-    at = _moment(task.scheduled_at)
+    at = moment_text(task.scheduled_at)
     if source and at == task.said_scheduled_at:
         said: str | None = source.get(DEFERRED)
         return said
@@ -156,7 +157,7 @@ def _dependency(task: OutgoingTask, other: str, kind: str) -> dict[str, Any]:
 
 def _origin(edge: OutgoingEdge) -> dict[str, str | None]:
     by = {"created_by": edge.created_by} if edge.created_by else {}
-    return {"created_at": _moment(edge.created_at), **by}
+    return {"created_at": moment_text(edge.created_at), **by}
 
 
 def _blockers_above(task: OutgoingTask, tasks: Mapping[str, OutgoingTask]) -> set[str]:
@@ -184,10 +185,6 @@ def _parents(task: OutgoingTask) -> Iterator[str]:
 def _priority(priority: int) -> int:
     """Return the nearest of the levels of beads, 0 to 4; between two the more urgent one."""
     return min(PRIORITIES, key=lambda level: abs(PRIORITIES[level] - priority))
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return moment.astimezone(UTC).isoformat() if moment else None
 
 
 def _lost(task: OutgoingTask) -> Iterator[str]:

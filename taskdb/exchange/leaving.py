@@ -7,7 +7,8 @@ the database says.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -15,11 +16,21 @@ import psycopg
 from taskdb.exchange.archive import ArchiveReport, snapshot
 from taskdb.exchange.plan import ABOUT, RELATIONS, SOURCE
 from taskdb.exchange.rows import is_dict, is_list
+from taskdb.exchange.shaping import UNKNOWN_AGENT
 from taskdb.models.outgoing import OutgoingTask
 from taskdb.models.types import TaskStatus
 from taskdb.queries import outgoing
 
-__all__ = ["fields_of", "is_as_imported", "lost_anywhere", "read_plan", "relations_of", "source_of"]
+__all__ = [
+    "agent_of",
+    "fields_of",
+    "is_as_imported",
+    "lost_anywhere",
+    "moment_text",
+    "read_plan",
+    "relations_of",
+    "source_of",
+]
 
 Connection = psycopg.Connection[Any]
 
@@ -73,6 +84,21 @@ def is_as_imported(task: OutgoingTask) -> bool:
     waits = task.status is TaskStatus.BLOCKED and task.blocked_reason is None
     status = TaskStatus.PENDING if waits else task.status
     return task.said_status == [status.value, task.blocked_reason]
+
+
+def agent_of(task: OutgoingTask, source: Mapping[str, Any]) -> str | None:
+    """Return who works on a task, for whom it is reserved, or whom its file names."""
+    claimed = task.claim_agent
+    if claimed == UNKNOWN_AGENT and is_as_imported(task):
+        # The import's own word for nobody.
+        claimed = None
+    named = claimed or task.assigned_agent or source.get("assignee")
+    return named if isinstance(named, str) else None
+
+
+def moment_text(moment: datetime | None) -> str | None:
+    """Return a moment as ISO 8601, in UTC."""
+    return moment.astimezone(UTC).isoformat() if moment else None
 
 
 def lost_anywhere(task: OutgoingTask) -> Iterator[str]:

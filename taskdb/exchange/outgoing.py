@@ -12,7 +12,8 @@ import psycopg
 
 from taskdb.exchange.archive import ArchiveReport
 from taskdb.exchange.beadswriter import export_beads
-from taskdb.exchange.leaving import lost_anywhere, read_plan
+from taskdb.exchange.leaving import lost_anywhere, moment_text, read_plan
+from taskdb.exchange.taskmasterwriter import export_taskmaster
 from taskdb.models.outgoing import OutgoingTask
 from taskdb.models.types import DependencyType, TaskStatus
 from taskdb.text import clean
@@ -87,6 +88,7 @@ def export_board(conn: Connection, out: BinaryIO) -> ArchiveReport:
 
 WRITERS: Final = {
     "beads": export_beads,
+    "taskmaster": export_taskmaster,
     "csv": export_csv,
     "markdown": export_board,
 }
@@ -129,16 +131,12 @@ def _cells(task: OutgoingTask, blocks: list[str]) -> list[str]:
         ", ".join(blocks),
         task.claim_agent or "",
         task.created_by or "",
-        _moment(task.created_at),
-        _moment(task.started_at),
-        _moment(task.updated_at),
-        _moment(task.scheduled_at),
-        _moment(task.completed_at),
+        moment_text(task.created_at) or "",
+        moment_text(task.started_at) or "",
+        moment_text(task.updated_at) or "",
+        moment_text(task.scheduled_at) or "",
+        moment_text(task.completed_at) or "",
     ]
-
-
-def _moment(moment: datetime | None) -> str:
-    return moment.isoformat() if moment else ""
 
 
 def _urgency(task: OutgoingTask) -> tuple[int, datetime, str]:

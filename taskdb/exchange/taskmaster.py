@@ -19,16 +19,29 @@ from taskdb.exchange.options import ReadOptions
 from taskdb.exchange.plan import Plan, PlanEdge, PlanParent, PlanTask
 from taskdb.exchange.rows import Row, is_list, key_fault
 from taskdb.exchange.shaping import (
+    hold_flags,
+    hold_type,
+    is_open,
     label_names,
     normalize_moments,
     normalize_status,
-    not_work,
     source_of,
     whole_text,
 )
 from taskdb.models.types import DependencyType, TaskStatus
 
-__all__ = ["KIND", "is_folder", "read"]
+__all__ = [
+    "COMPLEXITY",
+    "FLAT_TAG",
+    "KIND",
+    "ORDINARY_PRIORITY",
+    "PRIORITIES",
+    "REQUIREMENTS",
+    "is_folder",
+    "key_of",
+    "key_of_blocker",
+    "read",
+]
 
 KIND: Final = "taskmaster"
 # The tag that task-master itself puts a flat file's tasks under.
@@ -78,7 +91,7 @@ def read(path: Path, options: ReadOptions) -> Plan:
     reader = _Reader(plan, home.name, options)
     for tag, tasks in tags:
         reader.take_tag(tag, tasks)
-    plan.about.update(_about(document))
+    plan.about.update(_about(document, options.prefix))
     if path.is_dir():
         for report in sorted(home.parent.parent.glob(REPORTS)):
             reader.take_report(report, read_document(report, plan.findings, files))
@@ -89,12 +102,17 @@ def _home(path: Path) -> Path | None:
     return next((path / place for place in PLACES if (path / place).is_file()), None)
 
 
-def _about(document: JsonObject) -> dict[str, Any]:
-    """Return what a file says of itself, and of its tags, by the names of the tags."""
+def _about(document: JsonObject, prefix: str) -> dict[str, Any]:
+    """Return what a file says of itself, and of its tags, by the names of the tags.
+
+    Only a tag without any task has its tasks there, an empty list.
+    """
     about: dict[str, Any] = {}
     for name, value in document.items():
         if _is_tag(value):
-            about[name] = {field: said for field, said in value.items() if field != "tasks"}
+            about[f"{prefix}{name}"] = {
+                field: said for field, said in value.items() if field != "tasks" or not said
+            }
         elif name != "tasks" or not isinstance(value, list):
             about[name] = value
     return {name: value for name, value in about.items() if value}
@@ -123,7 +141,7 @@ class _Reader:
 
     def take_tag(self, tag: str, tasks: list[Any]) -> None:
         for number, values in enumerate(tasks, start=1):
-            self._take(values, f"{self.prefix}{tag}", None, f"task {number} of tag {tag}")
+            self._take(values, f"{self.prefix}{tag}", None, "", f"task {number} of tag {tag}")
 
     def take_report(self, path: Path, report: JsonObject) -> None:
         """Take a report on complexity: ``..._<tag>.json``, or that of the tag master."""
@@ -142,16 +160,27 @@ class _Reader:
                 row = Row(values, f"{path.name}:{values.line}", "complexity", self.plan.findings)
                 task.metadata[COMPLEXITY] = row.rest()
 
-    def _take(self, values: Any, tag: str, parent: PlanTask | None, place: str) -> None:
-        """Take a task of a tag, or a subtask of its parent, and what is below it."""
+    def _take(
+        self, values: Any, tag: str, parent: PlanTask | None, inside: str, place: str
+    ) -> None:
+        """Take a task of a tag, or a subtask of its parent, and what is below it.
+
+        *inside* is the whole id of the parent, as the file has it.
+        """
         if not isinstance(values, JsonObject):
             self.plan.findings.refused(
                 "task", self.name, None, f"{place} is {values!r:.60}, not an object"
             )
             return
-        row = Row(values, f"{self.name}:{values.line}", "task", self.plan.findings)
-        above = parent.key if parent else tag
-        key = self._key(row, above, above.removeprefix(f"{tag}.") if parent else "", place)
+        where, findings = f"{self.name}:{values.line}", self.plan.findings
+        row = Row(values, where, "task", findings, self.options.zone)
+        said_id = row.raw("id")
+        own = _id(said_id)
+        if own is None:
+            row.refused(f"{place} has no id that is a number or a text")
+            return
+        own = own.removeprefix(f"{inside}.") if parent else own
+        key = self._key(row, key_of(parent.key if parent else tag, own))
         if key is None:
             return
         title, head = row.title("title", key)
@@ -163,25 +192,37 @@ class _Reader:
             description=whole_text(head, row.text("description")),
             priority=_priority(row, said_priority, parent),
             requirements=_requirements(row),
+            created_at=row.time("createdAt"),
+            completed_at=row.time("completedAt"),
         )
         assignee, updated_at = row.text("assignee"), row.time("updatedAt")
         # The tool itself takes a task without a status for a pending one.
         normalize_status(row, task, word, absent=TaskStatus.PENDING)
-        for flag in row.flags():
-            not_work(task, flag)
-            row.changed(f"has the unknown flag {flag!r}; it is on hold for that reason")
+        closed_at = task.completed_at
+        if not is_open(task) and closed_at is None:
+            # The tool keeps no other time, and its last change was that one, or soon after.
+            task.closed_at = updated_at
+            task.completed_at = updated_at if task.status is TaskStatus.COMPLETED else None
+        hold_type(row, task, row.peek("type"))
+        hold_flags(row, task)
         normalize_moments(row, task, assignee, updated_at)
-        self._dependencies(row, key, tag, parent)
+        dependencies = self._dependencies(row, task, tag, parent)
         # As it stands: its objects know their lines.
         subtasks = row.raw("subtasks")
         if parent is not None:
             self.plan.parents.append(PlanParent(key, parent.key, row.where))
             _drop_parent(row, parent)
+        # What the writer needs to give a task back as it came.
         source = {
+            "tag": tag,
+            "id": None if isinstance(said_id, int) else _id(said_id),
             "status": word,
             "priority": said_priority,
             "assignee": assignee,
+            "created_at": task.created_at and task.created_at.isoformat(),
             "updated_at": updated_at and updated_at.isoformat(),
+            "closed_at": closed_at and closed_at.isoformat(),
+            "dependencies": dependencies or None,
         }
         if subtasks is not None and not is_list(subtasks):
             row.refuse_value("subtasks", subtasks, "is not a list; left out")
@@ -191,15 +232,11 @@ class _Reader:
         self.plan.tasks.append(task)
         self.tasks[key] = task
         for number, subtask in enumerate(subtasks if is_list(subtasks) else [], start=1):
-            self._take(subtask, tag, task, f"subtask {number} of {key}")
+            whole = f"{inside}.{own}" if parent else own
+            self._take(subtask, tag, task, whole, f"subtask {number} of {key}")
 
-    def _key(self, row: Row, above: str, inside: str, place: str) -> str | None:
-        said = _id(row.raw("id"))
-        if said is None:
-            row.refused(f"{place} has no id that is a number or a text")
-            return None
-        # A subtask may carry its whole id: 1.1 inside task 1.
-        key = f"{above}.{said.removeprefix(f'{inside}.')}"
+    def _key(self, row: Row, key: str) -> str | None:
+        """Return the key that a task gets, or None if it is refused."""
         fault = key_fault(key)
         if fault is None and key in self.places and self.options.rename_duplicates:
             key = new_key(self.plan, key, row.where)
@@ -213,23 +250,44 @@ class _Reader:
         self.places[key] = row.where
         return key
 
-    def _dependencies(self, row: Row, key: str, tag: str, parent: PlanTask | None) -> None:
+    def _dependencies(
+        self, row: Row, task: PlanTask, tag: str, parent: PlanTask | None
+    ) -> list[int | str]:
+        """Take what a task waits for, and return it as the file has it."""
         said = row.raw("dependencies")
         if said is not None and not is_list(said):
             row.refuse_value("dependencies", said, "is not a list; left out")
+        taken: list[int | str] = []
         for value in said if is_list(said) else []:
             name = _id(value)
             if name is None or key_fault(name):
                 self.plan.findings.refused(
-                    "dependency", row.where, key, f"{value!r:.60} can't be a task's id"
+                    "dependency", row.where, task.key, f"{value!r:.60} can't be a task's id"
                 )
                 continue
-            above = parent.key if parent and _is_sibling(name) else tag
+            taken.append(value if isinstance(value, int) else name)
+            blocker = key_of_blocker(name, tag, parent.key if parent else None)
             self.plan.edges.append(
                 PlanEdge(
-                    key, f"{above}.{name}", DependencyType.REQUIRES, f"dependency {name}", row.where
+                    task.key, blocker, DependencyType.REQUIRES, f"dependency {name}", row.where
                 )
             )
+        return taken
+
+
+def key_of(above: str, own: str) -> str:
+    """Return the key of the task with the id *own* below a tag, or a task's key."""
+    return f"{above}.{own}"
+
+
+def key_of_blocker(name: str, tag: str, parent: str | None) -> str:
+    """Return the key of the task that *name* means where a task, below *parent*, waits for it.
+
+    In a subtask a number below 100 means another subtask of the same task; from 100 on, and
+    with a dot, it is a task of the tag. That is the tool's own rule.
+    """
+    is_sibling = len(name) <= 2 and name.isascii() and name.isdecimal()
+    return key_of(parent if parent and is_sibling else tag, name)
 
 
 def _id(value: object) -> str | None:
@@ -241,19 +299,11 @@ def _id(value: object) -> str | None:
     return None
 
 
-def _is_sibling(name: str) -> bool:
-    """Return whether a subtask that waits for *name* means another subtask of the same task.
-
-    That is the tool's own rule: a number below 100 does; from 100 on it is a top-level task.
-    """
-    return len(name) <= 2 and name.isascii() and name.isdecimal()
-
-
 def _priority(row: Row, said: str | None, parent: PlanTask | None) -> int:
     """Return a task's priority; a subtask without one has its parent's."""
     if said is None:
         return parent.priority if parent else ORDINARY_PRIORITY
-    priority = PRIORITIES.get(said)
+    priority = PRIORITIES.get(said.casefold())
     if priority is None:
         row.changed(f"its priority {said!r} is none that is known; it counts as medium")
         return ORDINARY_PRIORITY

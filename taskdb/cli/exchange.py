@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import tzinfo
 from itertools import takewhile
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 from click.core import ParameterSource
@@ -48,6 +50,14 @@ def _existing(context: click.Context, parameter: click.Parameter, path: Path) ->
     return path
 
 
+def _zone(context: click.Context, parameter: click.Parameter, name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, ZoneInfoNotFoundError) as error:
+        rule = f"{name!r} is no time zone; name one such as Europe/Berlin"
+        raise click.BadParameter(rule, context, parameter) from error
+
+
 @click.command("import")
 @click.argument("kind", type=click.Choice([*KINDS, ARCHIVE]))
 @click.argument("path", type=click.Path(path_type=Path), callback=_existing)
@@ -81,6 +91,14 @@ def _existing(context: click.Context, parameter: click.Parameter, path: Path) ->
     "--rename-duplicates", is_flag=True, help="Take different tasks under one id by new keys."
 )
 @click.option("--subtasks-first", is_flag=True, help="Offer a task's subtasks before the task.")
+@click.option(
+    "--zone",
+    default="UTC",
+    show_default=True,
+    metavar="NAME",
+    callback=_zone,
+    help="The time zone of moments that name none.",
+)
 @click.option("--no-size-limit", is_flag=True, help=f"Read more than {LARGEST // 2**20} MiB.")
 @json_option
 @with_target
@@ -99,6 +117,7 @@ def import_(
     columns: tuple[str, ...],
     rename_duplicates: bool,
     subtasks_first: bool,
+    zone: tzinfo,
     no_size_limit: bool,
     as_json: bool,
 ) -> None:
@@ -120,7 +139,7 @@ def import_(
              gh issue list --state all --json number,title,state,labels,blockedBy |
                taskdb import github -
              taskdb import linear export.csv
-             taskdb import jira export.csv --prefix jira-
+             taskdb import jira export.csv --prefix jira- --zone Europe/Berlin
              taskdb import csv plan.csv --column key=No --column blocked_by=After
              taskdb import jsonl plan.jsonl --edge precedes=requires-reversed
              taskdb import taskdb plan.taskdb --workspace copy
@@ -135,6 +154,7 @@ def import_(
         columns=_pairs("--column", columns),
         rename_duplicates=rename_duplicates,
         subtasks_first=subtasks_first,
+        zone=zone,
     )
     refused: ImportRefusedError | None = None
     with target.connect(patient=True) as conn, progress_bars() as progress:

@@ -28,7 +28,7 @@ from taskdb.exchange import (
     trackertables,
 )
 from taskdb.exchange.again import OnConflict
-from taskdb.exchange.detection import detect, kind_at
+from taskdb.exchange.detection import KNOWN, detect, kind_at
 from taskdb.exchange.files import STDIN, TooLargeError
 from taskdb.exchange.graph import normalize
 from taskdb.exchange.lives import tell_lives
@@ -158,9 +158,12 @@ def _read(kind: str, path: str | Path, prefix: str, options: ReadOptions | None)
         raise
     except ValidationError as error:
         found = kind_at(place)
-        if found in (None, kind):
+        if found is None and place != STDIN and not place.is_file():
+            hint = KNOWN
+        elif found in (None, kind):
             raise
-        hint = f"{error.hint or 'Name another path'}; or is it a plan of the kind {found}?"
+        else:
+            hint = f"{error.hint or 'Name another path'}; or is it a plan of the kind {found}?"
         raise ValidationError(error.field, error.rule, where=error.where, hint=hint) from error
     take_relations(plan, options.edges)
     plan.about = Row(plan.about, place.name, "field", plan.findings).rest()

@@ -25,6 +25,8 @@ from taskdb.exchange.plan import RELATIONS, Plan, PlanEdge, PlanParent, PlanTask
 from taskdb.exchange.rows import Row, is_list, is_text, key_fault
 from taskdb.exchange.shaping import (
     hold,
+    hold_flags,
+    hold_type,
     is_open,
     label_names,
     normalize_moments,
@@ -44,6 +46,8 @@ DRAFT: Final = "draft"
 FOLDERS: Final = ("tasks", "completed", "drafts", "archive/tasks", "archive/drafts")
 OTHERS: Final = ("docs", "decisions", "milestones")
 CONFIG: Final = ("config.yml", "config.yaml")
+# At the root of a project whose folder has another place.
+ROOT_CONFIG: Final = "backlog.config.yml"
 README: Final = "readme"
 LARGEST_ORDER: Final = 2**31 - 1
 ORDINARY_PRIORITY: Final = 5
@@ -90,7 +94,10 @@ def read(path: Path, options: ReadOptions) -> Plan:
 def _home(path: Path) -> Path | None:
     for name in HOMES:
         home = path / name
-        if (home / "tasks").is_dir() and any((home / each).is_file() for each in CONFIG):
+        configs = [*(home / each for each in CONFIG), path / ROOT_CONFIG]
+        if any(each.is_file() for each in configs) and any(
+            (home / each).is_dir() for each in FOLDERS
+        ):
             return home
     return None
 
@@ -149,7 +156,8 @@ class _Reader:
         said, start = body_start(text)
         fields = self._fields(said, where)
         if fields is not None:
-            self._task(Row(fields, where, "task", self.findings), text[start:], folder)
+            row = Row(fields, where, "task", self.findings, self.options.zone)
+            self._task(row, text[start:], folder)
 
     def _fields(self, said: str, where: str) -> dict[str, Any] | None:
         """Return the fields at the head of a file, read as the tool reads them if need be."""
@@ -190,6 +198,8 @@ class _Reader:
         )
         updated_at = _date(row, "updated_date")
         self._status(row, task, word, folder)
+        hold_type(row, task, row.peek("type"))
+        hold_flags(row, task)
         if task.status is TaskStatus.COMPLETED and task.completed_at is None:
             # The tool keeps no other time, and its last change was that one, or soon after.
             task.completed_at = updated_at

@@ -23,9 +23,11 @@ from taskdb.exchange.plan import (
     PlanRelation,
     PlanTask,
 )
-from taskdb.exchange.rows import LONGEST_NAME, Row, is_text, key_fault
+from taskdb.exchange.rows import LONGEST_NAME, Row, is_true, key_fault
 from taskdb.exchange.shaping import (
     hold,
+    hold_flags,
+    hold_type,
     label_names,
     normalize_moments,
     normalize_status,
@@ -43,9 +45,6 @@ PRIORITIES: Final = {0: 1, 1: 3, 2: 5, 3: 7, 4: 9}
 # Left out by Go's omitempty, so absent means zero: the most urgent.
 ABSENT_PRIORITY: Final = 0
 ORDINARY_PRIORITY: Final = 5
-WORK: Final = frozenset(
-    {"task", "bug", "feature", "epic", "chore", "decision", "spike", "story", "milestone"}
-)
 # Issues that beads and the tools on it keep, and never list as ready work.
 NO_WORK: Final = frozenset(
     {"gate", "molecule", "message", "agent", "role", "rig", "merge-request", "event", "convoy"}
@@ -121,7 +120,7 @@ class _Reader:
     def last_of_each(self) -> list[JsonObject]:
         """Read the file; of lines with the same id the last counts, the others are refused."""
         if self.home.is_dir():
-            lines = assemble(self.home, self.files, self.plan, self.prefix)
+            lines = assemble(self.home, self.files, self.plan, self.options)
         else:
             lines = read_lines(self.home, self.plan.findings, self.files)
         apart: list[JsonObject] = []
@@ -180,8 +179,8 @@ class _Reader:
         moments = {name: at for name in OTHER_MOMENTS if (at := row.time(name))}
         deleted = task.status is TaskStatus.CANCELLED
         task.closed_at = moments.get("deleted_at") if deleted else None
-        task.closed_by = _said(row, "deleted_by") if deleted else None
-        task.close_note = _said(row, "delete_reason" if deleted else "close_reason")
+        task.closed_by = row.said("deleted_by") if deleted else None
+        task.close_note = row.said("delete_reason" if deleted else "close_reason")
         normalize_moments(row, task, assignee, updated_at)
         if word == HOOKED and task.claim and len(assignee or "") <= LONGEST_NAME:
             task.assigned_agent = assignee
@@ -211,7 +210,8 @@ class _Reader:
         return bool(kind != "issue")
 
     def _row(self, values: JsonObject) -> Row:
-        row = Row(values, f"{self.name}:{values.line}", "task", self.plan.findings)
+        where, findings = f"{self.name}:{values.line}", self.plan.findings
+        row = Row(values, where, "task", findings, self.options.zone)
         said = values.get("id")
         if not key_fault(said):
             row.key = self._key(str(said))
@@ -223,23 +223,21 @@ class _Reader:
     def _hold_back(self, row: Row, task: PlanTask) -> None:
         """Put on hold what is no work: by its flags, by its type, by what nobody knows of it."""
         for flag, reason in FLAGS.items():
-            if row.peek(flag) in (True, 1):
+            if is_true(row.peek(flag)) or row.peek(flag) == 1:
                 not_work(task, reason)
             else:
                 row.raw(flag)
         kind = row.peek("issue_type")
-        if isinstance(kind, str) and kind and kind not in WORK:
+        if isinstance(kind, str) and kind.casefold() in NO_WORK:
             not_work(task, kind)
-            if kind not in NO_WORK:
-                row.changed(f"its type {kind!r} is unknown; it is on hold for that reason")
-        for flag in row.flags():
-            if flag not in HARMLESS_FLAGS and flag not in FLAGS:
-                not_work(task, flag)
-                row.changed(f"has the unknown flag {flag!r}; it is on hold for that reason")
+        else:
+            hold_type(row, task, kind)
+        hold_flags(row, task, {*HARMLESS_FLAGS, *FLAGS})
 
     def _dependencies(self, row: Row, task: PlanTask, own: str) -> None:
         for said in row.objects("dependencies"):
-            self._dependency(Row(said, row.where, "dependency", self.plan.findings), task, own)
+            edge = Row(said, row.where, "dependency", self.plan.findings, self.options.zone)
+            self._dependency(edge, task, own)
         parent = row.take("parent")
         if isinstance(parent, str):
             self.plan.parents.append(PlanParent(task.key, self._key(parent), row.where))
@@ -258,7 +256,7 @@ class _Reader:
             self.plan.parents.append(PlanParent(task.key, self._key(target), said.where))
         elif kind in GATING and target.startswith(ELSEWHERE):
             hold(task, f"waits for {target}")
-            self._relate(task, target, kind, said)
+            self._relate(task, target, kind, said, holds=True)
         elif kind in GATING:
             created_at, created_by = said.time("created_at"), said.text("created_by")
             self.plan.edges.append(
@@ -275,15 +273,12 @@ class _Reader:
         else:
             self._relate(task, target, kind, said)
 
-    def _relate(self, task: PlanTask, target: str, kind: str, said: Row) -> None:
+    def _relate(
+        self, task: PlanTask, target: str, kind: str, said: Row, *, holds: bool = False
+    ) -> None:
         known = self._key(target) if target in self.issues else target
-        self.plan.relations.append(PlanRelation(task.key, known, kind, said.where, said.rest()))
-
-
-def _said(row: Row, name: str) -> str | None:
-    """Return a text that goes to the metadata as well."""
-    value = row.peek(name)
-    return value if isinstance(value, str) and "\0" not in value and is_text(value) else None
+        relation = PlanRelation(task.key, known, kind, said.where, said.rest(), holds)
+        self.plan.relations.append(relation)
 
 
 def _differ(one: JsonObject, other: JsonObject) -> bool:

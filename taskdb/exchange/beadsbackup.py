@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from taskdb.exchange.files import Files
 from taskdb.exchange.jsonfiles import JsonObject, parse_json, read_lines
+from taskdb.exchange.options import ReadOptions
 from taskdb.exchange.plan import Plan, PlanHistory
 from taskdb.exchange.rows import Row, is_dict, is_list
 from taskdb.exchange.shaping import UNKNOWN_AGENT
@@ -41,7 +42,7 @@ def is_backup(folder: Path) -> bool:
     return tables[0] and any(tables[1:])
 
 
-def assemble(folder: Path, files: Files, plan: Plan, prefix: str) -> Iterator[JsonObject]:
+def assemble(folder: Path, files: Files, plan: Plan, options: ReadOptions) -> Iterator[JsonObject]:
     """Yield the issues of a backup as the lines of a file: each with what belongs to it.
 
     Changes of status go to the plan's history. Rows of issues that are not in the backup (beads
@@ -64,7 +65,7 @@ def assemble(folder: Path, files: Files, plan: Plan, prefix: str) -> Iterator[Js
                 issue[table] = []
             if table == "labels":
                 issue[table].append(values.get("label"))
-            elif table != "events" or not _is_change(values, plan, prefix, path.name):
+            elif table != "events" or not _is_change(values, plan, options, path.name):
                 issue[table].append(_without_owner(table, values))
     plan.remarks += [
         f"{count} rows of {table} belong to issues that the backup does not have; left out"
@@ -89,12 +90,12 @@ def _without_owner(table: str, values: JsonObject) -> JsonObject:
     return values if table == "dependencies" else JsonObject(kept, values.line)
 
 
-def _is_change(values: JsonObject, plan: Plan, prefix: str, name: str) -> bool:
+def _is_change(values: JsonObject, plan: Plan, options: ReadOptions, name: str) -> bool:
     """Take an event that is a change of status into the history."""
     kind = values.get("event_type")
     if not isinstance(kind, str) or kind not in CHANGES:
         return False
-    row = Row(values, f"{name}:{values.line}", "event", plan.findings)
+    row = Row(values, f"{name}:{values.line}", "event", plan.findings, options.zone)
     at = row.time("created_at")
     before, after = _parsed(row.take("old_value")), _parsed(row.take("new_value"))
     new = _status(after) or CHANGES[kind]
@@ -103,7 +104,7 @@ def _is_change(values: JsonObject, plan: Plan, prefix: str, name: str) -> bool:
     note = after if kind == "closed" and isinstance(after, str) else row.text("comment")
     plan.history.append(
         PlanHistory(
-            f"{prefix}{values['issue_id']}",
+            f"{options.prefix}{values['issue_id']}",
             _status(before),
             new,
             row.name("actor") or UNKNOWN_AGENT,

@@ -6,6 +6,7 @@ puts an open one on hold.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,9 @@ from taskdb.exchange.words import HOLD, status_of
 __all__ = ["KIND", "read"]
 
 KIND: Final = "github"
+OPEN: Final = "OPEN"
 CLOSED: Final = "CLOSED"
+SCOPE: Final = re.compile("[:/]")
 LAYOUT: Final = Layout(
     {
         "key": ("number",),
@@ -44,7 +47,7 @@ LAYOUT: Final = Layout(
     }
 )
 # Said by other fields too, or nothing about the work.
-DROPPED: Final = ("closed", "isPinned", "subIssuesSummary", "reactionGroups")
+DROPPED: Final = ("closed", "isPinned", "subIssues", "subIssuesSummary", "reactionGroups")
 FIELDS: Final = (
     "number,title,body,state,stateReason,labels,assignees,author,createdAt,updatedAt,closedAt,"
     "blockedBy,parent,comments"
@@ -68,18 +71,27 @@ def read(path: Path, options: ReadOptions) -> Plan:
     take_records(plan, _rows(issues, path.name), LAYOUT, options)
     for task in plan.tasks:
         for label in task.labels:
-            if status_of(label) is HOLD:
+            # Of "status: blocked" the last part.
+            if HOLD in (status_of(label), status_of(SCOPE.split(label)[-1])):
                 hold(task, label)
     return plan
 
 
 def _rows(issues: list[JsonObject], name: str) -> Iterator[tuple[JsonObject, str]]:
     here = {str(issue.get("number")) for issue in issues}
+    parents = {
+        str(_named(each, "number")): issue.get("number")
+        for issue in issues
+        for each in _nodes(issue.get("subIssues"))
+    }
     for issue in issues:
         values = JsonObject({k: v for k, v in issue.items() if k not in DROPPED}, issue.line)
         values["author"] = _named(values.get("author"), "login")
         values["issueType"] = _named(values.get("issueType"), "name")
-        values["parent"] = _named(values.get("parent"), "number")
+        parent = _named(values.get("parent"), "number")
+        values["parent"] = parent or parents.get(str(issue.get("number")))
+        if "state" not in issue and isinstance(issue.get("closed"), bool):
+            values["state"] = CLOSED if issue["closed"] else OPEN
         logins = [_named(each, "login") for each in _nodes(values.get("assignees"))]
         values["assignees"] = next(iter(logins), None)
         values["labels"] = _nodes(values.get("labels"))

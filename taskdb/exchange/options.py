@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import Final
 
 __all__ = ["EDGE_KINDS", "LARGEST", "ReadOptions"]
@@ -32,7 +33,8 @@ class ReadOptions:
     any number. `edges` says, by a tracker's word for a relation, which of `EDGE_KINDS` it is.
     `columns` says, by taskdb's name of a field, which column of a table holds it.
     `rename_duplicates` takes a different task under the id of another one under a key of its
-    own. `subtasks_first` offers a task's subtasks before the task itself.
+    own. `subtasks_first` offers a task's subtasks before the task itself. `zone` is the zone of
+    moments that name none.
     """
 
     prefix: str = ""
@@ -41,3 +43,4 @@ class ReadOptions:
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
     rename_duplicates: bool = False
     subtasks_first: bool = False
+    zone: tzinfo = UTC

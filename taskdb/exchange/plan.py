@@ -115,8 +115,9 @@ class PlanTask:
     completed_at: datetime | None = None
     claim: LapsedClaim | None = None
     # As the file has them, also where the database demands others: who works or worked on it,
-    # when it was begun and closed, by whom and why.
+    # when it was begun, last changed and closed, by whom and why.
     worker: str | None = None
+    changed_at: datetime | None = None
     begun_at: datetime | None = None
     closed_at: datetime | None = None
     closed_by: str | None = None
@@ -145,13 +146,17 @@ class PlanEdge:
 
 @dataclass(slots=True)
 class PlanRelation:
-    """`task` is related to `other`, whose key may be that of no task; `more` is the rest of it."""
+    """`task` is related to `other`, whose key may be that of no task; `more` is the rest of it.
+
+    One that `holds` its task back does so as a hold.
+    """
 
     task: str
     other: str
     said: str
     where: str
     more: Metadata = field(default_factory=Metadata)
+    holds: bool = False
 
 
 @dataclass(slots=True)

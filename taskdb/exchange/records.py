@@ -19,14 +19,16 @@ from taskdb.exchange.plan import Plan, PlanEdge, PlanParent, PlanRelation, PlanT
 from taskdb.exchange.rows import Row, is_list, key_fault
 from taskdb.exchange.shaping import (
     hold,
+    hold_flags,
+    hold_type,
+    is_open,
     label_names,
     normalize_moments,
     normalize_status,
-    not_work,
     source_of,
     whole_text,
 )
-from taskdb.exchange.words import is_work, priority_of, status_of
+from taskdb.exchange.words import priority_of, status_of
 from taskdb.models.types import DependencyType, TaskStatus
 
 __all__ = ["FIELDS", "Layout", "take_records"]
@@ -53,14 +55,18 @@ FIELDS: Final = (
     "scheduled_at",
     "completed_at",
     "cancelled_at",
+    "archived_at",
     "closed_by",
     # The reason of its end, and whether the tracker counts its status as closed.
     "resolution",
     "category",
+    # What holds it up, whatever its status.
+    "flagged",
 )
 RELATED: Final = ("related", "duplicate_of")
 ORDINARY_PRIORITY: Final = 5
 SEPARATORS: Final = re.compile(r"[,;\n]")
+NO_LINKS: Final = re.compile(r"(?!)(?P<inward>)(?P<word>)")
 # Given up, though the status may be a closed one.
 DONE: Final = "done"
 
@@ -70,11 +76,13 @@ class Layout:
     """The columns of a tracker: for each of `FIELDS` the names it may have, the first counts.
 
     Names are compared without regard to case. `own` are words for statuses that this tracker
-    uses in its own way.
+    uses in its own way. `links` is the form of columns with other relations: the `word`, and
+    whether it is `inward`, from the other task to that of the row.
     """
 
     columns: Mapping[str, tuple[str, ...]]
     own: Mapping[str, TaskStatus] = field(default_factory=dict[str, TaskStatus])
+    links: re.Pattern[str] = NO_LINKS
 
 
 def take_records(
@@ -98,12 +106,14 @@ class _Records:
         self.options = options
         self.columns = _columns(layout, options)
         self.tasks: dict[str, PlanTask] = {}
-        self.edges: list[PlanEdge] = []
+        # A table may have an edge, or a relation, at both ends.
+        self.edges: dict[tuple[str, str], PlanEdge] = {}
+        self.relations: dict[tuple[str, str, str], str] = {}
         self.met: set[str] = set()
 
     def take(self, values: JsonObject, where: str) -> None:
         self.met.update(values)
-        row = Row(self._named(values), where, "task", self.plan.findings)
+        row = Row(self._named(values), where, "task", self.plan.findings, self.options.zone)
         key = self._key(row)
         if key is None:
             return
@@ -124,12 +134,11 @@ class _Records:
             closed_by=row.name("closed_by"),
         )
         self._status(row, task, word)
-        if kind is not None and not is_work(kind):
-            not_work(task, kind)
-            row.changed(f"its type {kind!r} is unknown; it is on hold for that reason")
-        for flag in row.flags():
-            not_work(task, flag)
-            row.changed(f"has the unknown flag {flag!r}; it is on hold for that reason")
+        hold_type(row, task, kind)
+        flag = row.text("flagged") if "flagged" in self.columns else None
+        if flag is not None:
+            hold(task, flag)
+        hold_flags(row, task)
         assignee, updated_at = row.text("assignee"), row.time("updated_at")
         normalize_moments(row, task, assignee, updated_at)
         labels = row.take("labels")
@@ -167,15 +176,20 @@ class _Records:
                 where=self.plan.path,
                 hint="Name a file with a column for the key (--column key=NAME)",
             )
-        for edge in self.edges:
+        for edge in self.edges.values():
             if edge.depends_on in self.tasks:
                 self.plan.edges.append(edge)
             elif edge.task in self.tasks:
                 task = self.tasks[edge.task]
                 hold(task, f"waits for {edge.depends_on}, which the file does not have")
                 self.plan.relations.append(
-                    PlanRelation(edge.task, edge.depends_on, "blocked-by", edge.where)
+                    PlanRelation(edge.task, edge.depends_on, "blocked-by", edge.where, holds=True)
                 )
+        for (key, other, word), where in self.relations.items():
+            if key in self.tasks:
+                self.plan.relations.append(PlanRelation(key, other, word, where))
+            else:
+                self.plan.relations.append(PlanRelation(other, key, f"inward {word}", where))
 
     def _named(self, values: JsonObject) -> dict[str, Any]:
         """Return a row by taskdb's names of the fields, and its other columns by their own."""
@@ -209,7 +223,7 @@ class _Records:
 
     def _status(self, row: Row, task: PlanTask, word: str | None) -> None:
         resolution, category = row.text("resolution"), row.text("category")
-        cancelled_at = row.time("cancelled_at")
+        cancelled_at, archived_at = row.time("cancelled_at"), row.time("archived_at")
         if resolution is not None:
             row.odd["resolution"] = resolution
         if cancelled_at is not None:
@@ -229,6 +243,11 @@ class _Records:
             and status_of(resolution) is TaskStatus.CANCELLED
         ):
             task.status = TaskStatus.CANCELLED
+        if archived_at is not None:
+            row.odd["archived_at"] = archived_at.isoformat()
+            if is_open(task):
+                task.status, task.blocked_reason = TaskStatus.ARCHIVED, None
+                task.closed_at = archived_at
 
     def _links(self, row: Row, task: PlanTask) -> None:
         for said in self._keys(row, "blocked_by"):
@@ -239,10 +258,15 @@ class _Records:
             self.plan.parents.append(PlanParent(task.key, said, row.where))
         for name in RELATED:
             for said in self._keys(row, name):
-                self.plan.relations.append(PlanRelation(task.key, said, name, row.where))
+                self.relations.setdefault((task.key, said, name), row.where)
+        for link in filter(None, map(self.layout.links.fullmatch, row.names())):
+            for said in self._keys(row, link[0]):
+                ends = (said, task.key) if link["inward"] else (task.key, said)
+                self.relations.setdefault((*ends, link["word"]), row.where)
 
     def _wait(self, task: str, blocker: str, said: str, where: str) -> None:
-        self.edges.append(PlanEdge(task, blocker, DependencyType.BLOCKS, said, where))
+        edge = PlanEdge(task, blocker, DependencyType.BLOCKS, said, where)
+        self.edges.setdefault((task, blocker), edge)
 
     def _keys(self, row: Row, name: str) -> list[str]:
         value = row.take(name)

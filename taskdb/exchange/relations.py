@@ -19,7 +19,8 @@ PARENT: Final = "parent"
 LOOSE_WORDS: Final = """
     related related_to relates relates_to discovered_from replies_to duplicates duplicate_of
     supersedes tracks until caused_by validates delegated_from authored_by assigned_to
-    approved_by attests follows spawned_from references clones cloners split
+    approved_by attests follows spawned_from references clones cloners split duplicate
+    inward_relates inward_duplicate inward_cloners
 """
 LOOSE: Final = frozenset(LOOSE_WORDS.split())
 SHOWN_WORDS: Final = 10
@@ -52,19 +53,24 @@ def take_relations(plan: Plan, edges: Mapping[str, str]) -> None:
     number, an example of their direction and the option that takes them.
     """
     tasks = plan.tasks_by_key()
+    kinds = {normalize_word(word): kind for word, kind in edges.items()}
+    unused = {normalize_word(word): word for word in edges}
     left: dict[str, list[PlanRelation]] = {}
     for relation in plan.relations:
-        kind = edges.get(relation.said)
+        plain = normalize_word(relation.said)
+        kind = kinds.get(plain)
         if kind is not None:
+            unused.pop(plain, None)
             _take(plan, relation, kind)
         elif relation.task in tasks:
             note_relation(
                 tasks[relation.task],
                 {"type": relation.said, "key": relation.other, **relation.more},
             )
-            if normalize_word(relation.said) not in LOOSE:
+            if not relation.holds and plain not in LOOSE:
                 left.setdefault(relation.said, []).append(relation)
     plan.relations.clear()
+    plan.remarks += [f"no relation of the file is of type {word}" for word in unused.values()]
     if left:
         plan.remarks.append(_remark(left))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Final, TypeGuard
 
@@ -12,7 +12,7 @@ from taskdb.exchange.jsonfiles import parse_json
 from taskdb.exchange.report import Findings
 from taskdb.exchange.times import parse_time
 
-__all__ = ["LONGEST_NAME", "Row", "is_dict", "is_list", "is_text", "key_fault"]
+__all__ = ["LONGEST_NAME", "Row", "is_dict", "is_list", "is_text", "is_true", "key_fault"]
 
 CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -20,6 +20,7 @@ LONGEST_KEY: Final = 100
 LONGEST_TITLE: Final = 500
 LONGEST_NAME: Final = 200
 DEEPEST: Final = 100
+TRUE_WORDS: Final = ("true", "yes")
 SHOWN: Final = 60
 
 
@@ -28,15 +29,22 @@ class Row:
 
     What is empty (``""``, ``[]``, ``{}``, null) counts as absent. A value that can't be taken
     as it is is recorded as a finding, and its own words are in `odd`. `key` is the key under
-    which findings about this row are filed, once it is known.
+    which findings about this row are filed, once it is known. `zone` is that of moments without
+    one.
     """
 
     def __init__(
-        self, values: Mapping[str, Any], where: str, what: str, findings: Findings
+        self,
+        values: Mapping[str, Any],
+        where: str,
+        what: str,
+        findings: Findings,
+        zone: tzinfo = UTC,
     ) -> None:
         self.where = where
         self.what = what
         self.findings = findings
+        self.zone = zone
         self.key: str | None = None
         self.odd: dict[str, Any] = {}
         self._left: dict[str, Any] = dict(values)
@@ -49,13 +57,17 @@ class Row:
         """Return the value of a field as it stands in the file, and leave it there."""
         return self._left.get(name)
 
+    def names(self) -> list[str]:
+        """Return the names of the fields that are left."""
+        return list(self._left)
+
     def put(self, name: str, value: Any) -> None:
         """Replace the value of a field by one that means the same."""
         self._left[name] = value
 
     def flags(self) -> list[str]:
-        """Return the names of the fields that are left and true."""
-        return [name for name, value in self._left.items() if value is True]
+        """Return the names of the fields that are left and true, which a table says in words."""
+        return [name for name, value in self._left.items() if is_true(value)]
 
     def take(self, name: str) -> Any:
         """Take the value of a field, or None where it is empty."""
@@ -68,6 +80,11 @@ class Row:
         return {
             self._text(name, name): value for name, value in cleaned.items() if value is not None
         }
+
+    def said(self, name: str) -> str | None:
+        """Return a text that goes to the metadata as well."""
+        value = self.peek(name)
+        return value if isinstance(value, str) and is_text(value) and value else None
 
     def id(self, name: str) -> int | str | None:
         """Take the number, or the text, by which rows refer to each other."""
@@ -116,7 +133,7 @@ class Row:
         if value is None:
             return None
         try:
-            return parse_time(value if isinstance(value, str) else repr(value))
+            return parse_time(value if isinstance(value, str) else repr(value), self.zone)
         except ValueError as error:
             self.refuse_value(name, value, f"{error}; left out")
             return None
@@ -215,6 +232,11 @@ class Row:
 
 class _TooDeepError(Exception):
     pass
+
+
+def is_true(value: object) -> bool:
+    """Return whether *value* is true, or a word for it."""
+    return value is True or (isinstance(value, str) and value.strip().casefold() in TRUE_WORDS)
 
 
 def is_list(value: object) -> TypeGuard[list[Any]]:

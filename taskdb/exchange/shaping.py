@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from taskdb.exchange.plan import LapsedClaim, Plan, PlanTask
 from taskdb.exchange.rows import LONGEST_NAME, Row, is_dict, is_list
-from taskdb.exchange.words import HOLD, LATER, normalize_word, status_of
+from taskdb.exchange.words import HOLD, LATER, is_work, normalize_word, status_of
 from taskdb.models.types import TaskStatus
 
 __all__ = [
     "CLOSED",
     "UNKNOWN_AGENT",
+    "explain_hold",
     "hold",
+    "hold_flags",
+    "hold_type",
     "is_open",
     "label_names",
     "normalize_moments",
@@ -56,6 +59,30 @@ def not_work(task: PlanTask, reason: str) -> None:
     """Put an open task on hold that nobody is ever to work on, not even after a reset."""
     task.no_work = "; ".join(filter(None, (task.no_work, reason)))
     hold(task, reason)
+
+
+def explain_hold(task: PlanTask, word: str | None, reason: str | None) -> None:
+    """Give a task on hold the tracker's own *reason*, after the word unless that says no more."""
+    if task.status is TaskStatus.BLOCKED and reason is not None:
+        is_plain = word is not None and normalize_word(word) == BLOCKED
+        task.blocked_reason = reason if is_plain else f"{task.blocked_reason}: {reason}"
+
+
+def hold_type(row: Row, task: PlanTask, kind: object) -> None:
+    """Put a task on hold that is of a type that nobody is known to work on."""
+    if isinstance(kind, str) and kind and not is_work(kind):
+        if is_open(task):
+            row.changed(f"its type {kind!r} is unknown; it is on hold for that reason")
+        not_work(task, kind)
+
+
+def hold_flags(row: Row, task: PlanTask, harmless: Container[str] = frozenset()) -> None:
+    """Put a task on hold for each flag that is left in its row, but those that are *harmless*."""
+    for flag in row.flags():
+        if flag not in harmless:
+            if is_open(task):
+                row.changed(f"has the unknown flag {flag!r}; it is on hold for that reason")
+            not_work(task, flag)
 
 
 def normalize_status(
@@ -103,6 +130,7 @@ def normalize_moments(
     lie before its creation. Every change is recorded.
     """
     task.worker = agent
+    task.changed_at = updated_at
     task.begun_at = task.started_at
     task.closed_at = task.closed_at or task.completed_at
     if task.status is TaskStatus.IN_PROGRESS:

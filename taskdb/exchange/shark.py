@@ -28,6 +28,9 @@ from taskdb.exchange.plan import (
 from taskdb.exchange.rows import Row, key_fault
 from taskdb.exchange.shaping import (
     UNKNOWN_AGENT,
+    explain_hold,
+    hold_flags,
+    hold_type,
     normalize_moments,
     normalize_status,
     source_of,
@@ -56,6 +59,8 @@ Planned = PlanEpic | PlanFeature | PlanTask
 Kept = TypeVar("Kept", PlanEpic, PlanFeature, PlanTask)
 
 # Tables whose rows go into their task's metadata, under this name.
+# A flag that says nothing about whether somebody may work on a task.
+HARMLESS_FLAGS: Final = frozenset({"tests_passed"})
 TASK_TABLES: Final = {
     "task_notes": "notes",
     "work_sessions": "work_sessions",
@@ -135,7 +140,7 @@ class _Reader:
 
     def _rows(self, table: str, what: str) -> Iterator[Row]:
         for values, where in self.tables.rows(table, self.findings):
-            yield Row(values, where, what, self.findings)
+            yield Row(values, where, what, self.findings, self.options.zone)
 
     def _epic(self, row: Row) -> None:
         key = self._key(row, form=EPIC_KEY)
@@ -222,11 +227,14 @@ class _Reader:
             started_at=row.time("started_at"),
             blocked_at=row.time("blocked_at"),
             completed_at=row.time("completed_at"),
+            closed_by=row.said("completed_by"),
+            close_note=row.said("completion_notes"),
         )
         normalize_status(row, task, word)
         assignee, reason = row.text("assigned_agent"), row.text("blocked_reason")
-        if task.status is TaskStatus.BLOCKED:
-            task.blocked_reason = reason or task.blocked_reason
+        explain_hold(task, word, reason)
+        hold_type(row, task, row.peek("type"))
+        hold_flags(row, task, HARMLESS_FLAGS)
         self._depends_on(row, task)
         updated_at = row.time("updated_at")
         normalize_moments(row, task, assignee, updated_at)

@@ -38,10 +38,17 @@ from taskdb.exchange.plan import (
     PlanTask,
 )
 from taskdb.exchange.rows import Row, is_list, is_text, key_fault
-from taskdb.exchange.shaping import normalize_moments, normalize_status, source_of
-from taskdb.exchange.shark import plan_status
+from taskdb.exchange.shaping import (
+    explain_hold,
+    hold_flags,
+    hold_type,
+    normalize_moments,
+    normalize_status,
+    source_of,
+)
+from taskdb.exchange.shark import HARMLESS_FLAGS, plan_status
 from taskdb.exchange.specfile import LONGEST_PATH, spec_text
-from taskdb.models.types import DependencyType, SpecType, TaskStatus
+from taskdb.models.types import DependencyType, SpecType
 
 __all__ = ["KIND", "is_plan", "read"]
 
@@ -275,8 +282,9 @@ class _Reader:
         )
         normalize_status(row, task, word)
         assignee, reason = row.text("assigned_agent"), row.text("blocked_reason")
-        if task.status is TaskStatus.BLOCKED:
-            task.blocked_reason = reason or task.blocked_reason
+        explain_hold(task, word, reason)
+        hold_type(row, task, row.peek("type"))
+        hold_flags(row, task, HARMLESS_FLAGS)
         updated_at = _time(row, "updated")
         for name in ("dependencies", "depends_on"):
             self._depends_on(row, task, name)
@@ -385,7 +393,7 @@ class _Reader:
     def _row(self, document: _Document | None, what: str, path: Path) -> Row:
         fields = document.fields if document else {}
         where = document.where if document else self._where(path)
-        return Row(fields, where, what, self.findings)
+        return Row(fields, where, what, self.findings, self.options.zone)
 
     def _title(self, row: Row, key: str, document: _Document | None) -> str:
         """Take the title: the field's, or else the first heading's, without its label."""

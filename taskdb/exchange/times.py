@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
 __all__ = ["parse_time"]
@@ -33,12 +33,11 @@ MONTH_NAMES: Final = "jan feb mar apr may jun jul aug sep oct nov dec"
 MONTHS: Final = {name: f"{number:02}" for number, name in enumerate(MONTH_NAMES.split(), start=1)}
 
 
-def parse_time(text: str) -> datetime:
-    """Return the moment that *text* names, in UTC.
+def parse_time(text: str, zone: tzinfo = UTC) -> datetime:
+    """Return the moment that *text* names, in UTC; without a zone it is of *zone*.
 
-    Takes ``2025-12-20 17:45:04`` (no zone: UTC), ``2025-12-25 21:25:56.162784375-06:00``, RFC
-    3339 and plain dates, and the exports of Linear and Jira; of nanoseconds the microseconds are
-    kept.
+    Takes ``2025-12-20 17:45:04``, ``2025-12-25 21:25:56.162784375-06:00``, RFC 3339 and plain
+    dates, and the exports of Linear and Jira; of nanoseconds the microseconds are kept.
 
     Raises ValueError, saying what is wrong, for anything else, and for the year 1, by which
     Go programs mean "never".
@@ -54,7 +53,7 @@ def parse_time(text: str) -> datetime:
     if moment.year == 1:
         raise ValueError("is the year 1, which stands for 'never'")
     fraction = (match["fraction"] or "")[:MICROSECOND_DIGITS].ljust(MICROSECOND_DIGITS, "0")
-    moment = moment.replace(microsecond=int(fraction), tzinfo=_zone(match["zone"]))
+    moment = moment.replace(microsecond=int(fraction), tzinfo=_zone(match["zone"], zone))
     try:
         return moment.astimezone(UTC)
     except OverflowError as error:
@@ -79,8 +78,10 @@ def _plain(text: str) -> str:
     return f"{year}-{month}-{slashed['day']:0>2} {hour:02}:{slashed['minute'] or '00'}"
 
 
-def _zone(text: str | None) -> timezone:
-    if text is None or text in "Zz":
+def _zone(text: str | None, absent: tzinfo) -> tzinfo:
+    if text is None:
+        return absent
+    if text in "Zz":
         return UTC
     digits = text[1:].replace(":", "").ljust(4, "0")
     offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))

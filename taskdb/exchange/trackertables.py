@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,10 @@ LINEAR: Final = "linear"
 JIRA: Final = "jira"
 CSV: Final = "csv"
 JSON_LINES: Final = "jsonl"
+# Where Jira has relations by other words than Blocks.
+LINKS: Final = re.compile(
+    r"(?:Outward|(?P<inward>Inward)) (?:issue|work item|work) link \((?P<word>.+)\)", re.IGNORECASE
+)
 # Where Jira has the number of an issue.
 NUMBERS: Final = ("Issue id", "Work item id")
 
@@ -44,6 +49,7 @@ LAYOUTS: Final = {
             "updated_at": ("Updated",),
             "completed_at": ("Completed",),
             "cancelled_at": ("Canceled",),
+            "archived_at": ("Archived",),
         }
     ),
     JIRA: Layout(
@@ -74,7 +80,9 @@ LAYOUTS: Final = {
             "completed_at": ("Resolved",),
             "resolution": ("Resolution",),
             "category": ("Status Category",),
-        }
+            "flagged": ("Custom field (Flagged)", "Flagged"),
+        },
+        links=LINKS,
     ),
     CSV: Layout(
         {

@@ -145,7 +145,7 @@ def test_an_export_of_jira_is_taken(tmp_path: Path) -> None:
     assert tasks["A-2"].created_at == datetime(2026, 9, 5, 13, tzinfo=UTC)
     assert tasks["A-3"].completed_at == datetime(2026, 9, 6, 14, tzinfo=UTC)
     assert (tasks["A-1"].priority, tasks["A-2"].priority) == (3, 10)
-    assert tasks["A-1"].metadata["Inward issue link (Relates)"] == "A-4"
+    assert tasks["A-4"].metadata["relations"] == [{"type": "Relates", "key": "A-1"}]
 
 
 def github(*issues: dict[str, Any]) -> str:

@@ -71,7 +71,7 @@ def read(path: Path, options: ReadOptions) -> Plan:
     take_records(plan, _rows(issues, path.name), LAYOUT, options)
     for task in plan.tasks:
         for label in task.labels:
-            # Of "status: blocked" the last part.
+            # The last part counts: "status: blocked".
             if HOLD in (status_of(label), status_of(SCOPE.split(label)[-1])):
                 hold(task, label)
     return plan

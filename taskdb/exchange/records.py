@@ -60,7 +60,7 @@ FIELDS: Final = (
     # The reason of its end, and whether the tracker counts its status as closed.
     "resolution",
     "category",
-    # What holds it up, whatever its status.
+    # A reason that holds it up, whatever its status.
     "flagged",
 )
 RELATED: Final = ("related", "duplicate_of")

@@ -212,7 +212,7 @@ class _Reader:
         if parent is not None:
             self.plan.parents.append(PlanParent(key, parent.key, row.where))
             _drop_parent(row, parent)
-        # What the writer needs to give a task back as it came.
+        # The writer needs these to give a task back as it came.
         source = {
             "tag": tag,
             "id": None if isinstance(said_id, int) else _id(said_id),

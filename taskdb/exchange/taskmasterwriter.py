@@ -164,7 +164,7 @@ def _status(task: OutgoingTask, source: Mapping[str, Any]) -> str | None:
         said = source.get("status")
         return said if isinstance(said, str) else None
     if task.status is TaskStatus.BLOCKED:
-        # What it waits for is told by its dependencies.
+        # Its dependencies tell of its blockers.
         return ON_HOLD if task.blocked_reason else WORDS[TaskStatus.PENDING]
     if task.status is TaskStatus.ARCHIVED:
         return WORDS[TaskStatus.COMPLETED if task.completed_at else TaskStatus.CANCELLED]

@@ -41,7 +41,7 @@ class Tracker:
     kind: str
     key: str
     write: Callable[[Path, list[Item]], Path]
-    # What an export of its own kind says of each key: title and status.
+    # Reads an export of its own kind: title and status of each key.
     read: Callable[[Path], dict[str, tuple[str, str]]] | None = None
 
 
@@ -365,7 +365,7 @@ def test_theirs_takes_the_files_values_and_prune_cancels(
     with connect(database_url) as conn:
         there = {n: tasks.get_by_key(conn, key=f"{key}{n}") for n in (1, 2, 3, 7)}
         assert doctor.run(conn) == []
-    # What changed here only stays; a live claim is not broken.
+    # A change made here only stays; a live claim is not broken.
     assert (there[1].title, there[2].title) == ("Mine", "Theirs")
     assert (there[3].status, there[7].status) == (TaskStatus.IN_PROGRESS, TaskStatus.CANCELLED)
     assert report.updated["pruned tasks"] == 1

@@ -14,10 +14,10 @@ from taskdb.exchange import OnConflict, ReadOptions, import_plan
 from taskdb.exchange.rows import is_dict
 from taskdb.models.types import DependencyType, TaskStatus
 from taskdb.queries import claims, dependencies, tasks
+from taskdb.testing.databases import Databases
 from tests.command_line import Caller, Outcome
 from tests.exchange_files import CASES, DATA, needs_data, stats
 from tests.plans import Plan, make_plan
-from tests.servers import Databases
 
 FILES = [
     DATA / name for name, known in stats().items() if known["format"] in ("flat", "tagged")

@@ -33,7 +33,7 @@ def moved(conn: Conn, key: str) -> list[tuple[Any, ...]]:
     ]
 
 
-# Of each tracker a file with one task: open, or closed by ann.
+# A file of each tracker with one task: open, or closed by ann.
 Write = Callable[[Path, bool], tuple[str, Path, str]]
 
 

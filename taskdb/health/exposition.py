@@ -6,6 +6,7 @@ It needs the extra `taskdb[prometheus]`.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Generator, Iterable
@@ -56,7 +57,7 @@ class Exposition(Collector):
         self._settings = replace(settings, statement_timeout=_PATIENCE)
         self._conn: GuardedConnection | None = None
         self._turn = threading.Lock()
-        self._asked_at = -_FRESH_SECONDS
+        self._asked_at = -math.inf
         self._health: HealthFigures | None = None
         self._database = settings.parameters.get("dbname", "")
 

@@ -6,7 +6,6 @@ import logging
 import signal
 import subprocess
 import threading
-import time
 import urllib.request
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -335,10 +334,11 @@ def test_scrapes_at_once_share_one_look(
     def counted(conn: Any) -> Any:
         nonlocal looks
         looks += 1
-        time.sleep(0.2)
         return collect(conn)
 
     monkeypatch.setattr(module, "collect", counted)
+    monkeypatch.setattr(module, "_FRESH_SECONDS", 60.0)
+    monkeypatch.setattr(module, "_PATIENCE", timedelta(seconds=60))
     port = serving(Exposition(Settings.read(database_url)))
 
     with ThreadPoolExecutor(12) as threads:
@@ -354,7 +354,8 @@ def test_server_in_the_way_makes_scrapes_end_not_pile_up(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(module, "_PATIENCE", timedelta(seconds=0.3))
+    monkeypatch.setattr(module, "_PATIENCE", timedelta(seconds=1))
+    monkeypatch.setattr(module, "_FRESH_SECONDS", 60.0)
     with Database(database_url) as database:
         port = serving(Exposition(database))
         with psycopg.connect(database_url) as locker:
@@ -362,7 +363,8 @@ def test_server_in_the_way_makes_scrapes_end_not_pile_up(
             with ThreadPoolExecutor(8) as threads:
                 texts = list(threads.map(lambda _: scrape(port, timeout=20), range(8)))
             locker.rollback()
-        time.sleep(1.1)
+        monkeypatch.setattr(module, "_FRESH_SECONDS", 0.0)
+        monkeypatch.setattr(module, "_PATIENCE", timedelta(seconds=60))
         after = samples(scrape(port))
 
     for found in map(samples, texts):

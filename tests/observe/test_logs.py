@@ -37,8 +37,10 @@ def slow_server(database_url: str) -> Iterator[Callable[[], None]]:
         yield conn.rollback
 
 
-def slow(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    return [record for record in caplog.records if record.name == "taskdb.query"]
+def slow(caplog: pytest.LogCaptureFixture, query: str) -> list[logging.LogRecord]:
+    """Return the records of a slow query; on a busy machine others may be slow too."""
+    records = [record for record in caplog.records if record.name == "taskdb.query"]
+    return [record for record in records if record.__dict__["query"] == query]
 
 
 def test_slow_query_is_named_with_its_duration(
@@ -51,7 +53,7 @@ def test_slow_query_is_named_with_its_duration(
     ):
         tasks.get_by_key(conn, "s3cret")
 
-    (record,) = slow(caplog)
+    (record,) = slow(caplog, "tasks.get_by_key")
     assert record.levelno == logging.WARNING
     fields = record.__dict__
     assert fields["query"] == "tasks.get_by_key"
@@ -71,7 +73,7 @@ async def test_slow_query_on_an_asynchronous_connection_is_named(
         ):
             await claims.claim_next(conn, agent="dev-1")
 
-    assert [record.__dict__["query"] for record in slow(caplog)] == ["claims.claim_next"]
+    assert len(slow(caplog, "claims.claim_next")) == 1
 
 
 def test_slow_batch_and_stream_are_named(
@@ -87,21 +89,19 @@ def test_slow_batch_and_stream_are_named(
         tasks.get_by_key.batch(conn, rows)
         list(tasks.list_ready.stream(conn))
 
-    assert [(record.__dict__["query"], record.__dict__.get("rows")) for record in slow(caplog)] == [
-        ("tasks.get_by_key", 2),
-        ("tasks.list_ready", None),
-    ]
+    (batch,) = slow(caplog, "tasks.get_by_key")
+    assert batch.__dict__["rows"] == 2
+    assert len(slow(caplog, "tasks.list_ready")) == 1
 
 
-def test_slow_query_counts_from_a_second_on_unless_the_setting_says_otherwise(
-    database_url: str, caplog: pytest.LogCaptureFixture
+def test_query_is_slow_from_a_second_on_unless_the_setting_says_otherwise(
+    database_url: str,
 ) -> None:
     with Database(database_url) as db, db.connection() as conn:
-        tasks.list_ready(conn)
+        assert conn.slow_seconds == 1.0  # type: ignore[attr-defined]
     with Database(database_url, slow_query=timedelta(0)) as db, db.connection() as conn:
         assert conn.slow_seconds is None  # type: ignore[attr-defined]
 
-    assert slow(caplog) == []
     assert Settings.read("host=h", environ={}).slow_query == timedelta(seconds=1)
     given = Settings.read("host=h", environ={"DB_SLOW_QUERY": "250"})
     assert given.slow_query == timedelta(milliseconds=250)

@@ -1,4 +1,4 @@
-"""docs/toolkit.md does what it says: its example is extracted, run and type-checked."""
+"""docs/toolkit.md does what it says: its example is extracted and run."""
 
 from __future__ import annotations
 
@@ -86,21 +86,3 @@ def test_the_example_has_about_twenty_lines(project: Path) -> None:
     lines = (project / "shop" / "orders.py").read_text().splitlines()
 
     assert len([line for line in lines if line.strip()]) <= 20
-
-
-@pytest.mark.slow
-def test_the_example_passes_the_type_checker(project: Path) -> None:
-    cache = Path(__file__).parents[2] / ".mypy_cache" / "typing"
-
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "mypy", "--strict", "--disable-error-code", "empty-body"),
-            *("--cache-dir", str(cache), "main.py"),
-        ],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert "Success" in done.stdout, done.stdout

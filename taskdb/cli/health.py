@@ -121,7 +121,7 @@ def metrics(target: Target, *, address: tuple[str, int] | None) -> None:
         over.set()
 
     signal.signal(signal.SIGTERM, end)
-    server, _ = serve([exposition], *address)
+    server, _ = serve(exposition, *address)
     click.echo(f"listening on {address[0]}, port {server.server_port}", err=True)
     try:
         over.wait()

@@ -43,16 +43,47 @@ _FRESH_SECONDS: Final = 1.0
 
 
 class Exposition(Collector):
-    """Collector of one workspace's figures, and of a pool's where it is made of a database.
+    """Collector of the figures of workspaces, and of the pools of those given as databases.
 
-    It has a connection of its own, takes none from the pool, and holds no transaction between
+    Each has a connection of its own, takes none from its pool, and holds no transaction between
     its statements. Scrapes ask one after the other, for three seconds a statement at most; those
     that come while another one asks share its figures. Without an answer `taskdb_up` is 0, and
     what is known of the pool is told all the same.
     """
 
+    def __init__(self, *databases: Pooled | Settings) -> None:
+        self._sources = [FigureSource(each) for each in databases]
+
+    def describe(self) -> Generator[Family]:
+        """Yield the metrics without values, so that registration asks the server nothing."""
+        for metric in ALL:
+            if metric not in OF_POOLS or any(source.pool for source in self._sources):
+                yield _family(metric)
+
+    def collect(self) -> Generator[Family]:
+        """Yield the metrics with their values."""
+        found = [(source, source.figures()) for source in self._sources]
+        yield _filled(UP, [(source, health is not None) for source, health in found])
+        known = [(source, health) for source, health in found if health is not None]
+        if known:
+            for metric in OF_WORKSPACES:
+                yield _filled(metric, known)
+        pools = [(each, each.pool.pool_figures()) for each in self._sources if each.pool]
+        if pools:
+            for of_pool in OF_POOLS:
+                yield _filled(of_pool, pools)
+
+    def close(self) -> None:
+        """Close the connections; the next scrape opens others."""
+        for source in self._sources:
+            source.close()
+
+
+class FigureSource:
+    """One workspace, and the connection that asks for its figures."""
+
     def __init__(self, database: Pooled | Settings) -> None:
-        self._pool = database if isinstance(database, Pooled) else None
+        self.pool = database if isinstance(database, Pooled) else None
         settings = database.settings if isinstance(database, Pooled) else database
         self._settings = replace(settings, statement_timeout=_PATIENCE)
         self._conn: GuardedConnection | None = None
@@ -61,31 +92,12 @@ class Exposition(Collector):
         self._health: HealthFigures | None = None
         self._database = settings.parameters.get("dbname", "")
 
-    def describe(self) -> Generator[Family]:
-        """Yield the metrics without values, so that registration asks the server nothing."""
-        for metric in ALL:
-            if self._pool is not None or metric not in OF_POOLS:
-                yield self._family(metric)
+    @property
+    def place(self) -> list[str]:
+        """The values of the labels that each of its samples has."""
+        return [self._database, self._settings.workspace]
 
-    def collect(self) -> Generator[Family]:
-        """Yield the metrics with their values."""
-        health = self._figures()
-        yield self._filled(UP, health is not None)
-        if health is not None:
-            for metric in OF_WORKSPACES:
-                yield self._filled(metric, health)
-        if self._pool is not None:
-            figures = self._pool.pool_figures()
-            for of_pool in OF_POOLS:
-                yield self._filled(of_pool, figures)
-
-    def close(self) -> None:
-        """Close the connection; the next scrape opens another one."""
-        conn, self._conn = self._conn, None
-        if conn is not None:
-            conn.close()
-
-    def _figures(self) -> HealthFigures | None:
+    def figures(self) -> HealthFigures | None:
         """Return the figures of now or of just before; None if there are none in time."""
         if not self._turn.acquire(timeout=_PATIENCE.total_seconds()):
             return None
@@ -96,6 +108,12 @@ class Exposition(Collector):
             return self._health
         finally:
             self._turn.release()
+
+    def close(self) -> None:
+        """Close the connection; the next look opens another one."""
+        conn, self._conn = self._conn, None
+        if conn is not None:
+            conn.close()
 
     def _ask(self) -> HealthFigures | None:
         try:
@@ -110,28 +128,26 @@ class Exposition(Collector):
         self._database = health.server.database
         return health
 
-    @staticmethod
-    def _family(metric: Metric[Any]) -> Family:
-        family = CounterMetricFamily if metric.is_counter else GaugeMetricFamily
-        labels = ["database", "workspace", *filter(None, [metric.label])]
-        return family(metric.name, metric.help, labels=labels)
 
-    def _filled(self, metric: Metric[F], figures: F) -> Family:
-        family = self._family(metric)
-        place = [self._database, self._settings.workspace]
-        for value, number in metric.read(figures).items():
-            family.add_metric([*place, value] if metric.label else place, number)
-        return family
+def _family(metric: Metric[Any]) -> Family:
+    family = CounterMetricFamily if metric.is_counter else GaugeMetricFamily
+    labels = ["database", "workspace", *filter(None, [metric.label])]
+    return family(metric.name, metric.help, labels=labels)
 
 
-def serve(
-    expositions: Iterable[Exposition], host: str, port: int
-) -> tuple[WSGIServer, threading.Thread]:
+def _filled(metric: Metric[F], figures: Iterable[tuple[FigureSource, F]]) -> Family:
+    family = _family(metric)
+    for source, each in figures:
+        for value, number in metric.read(each).items():
+            family.add_metric([*source.place, value] if metric.label else source.place, number)
+    return family
+
+
+def serve(exposition: Exposition, host: str, port: int) -> tuple[WSGIServer, threading.Thread]:
     """Answer Prometheus at an address, in a thread; port 0 takes a free one.
 
     Stop it by `shutdown` of the server.
     """
     registry = CollectorRegistry()
-    for exposition in expositions:
-        registry.register(exposition)
+    registry.register(exposition)
     return start_http_server(port, host, registry)

@@ -76,7 +76,7 @@ def serving() -> Generator[Callable[[Exposition], int]]:
     opened: list[Any] = []
 
     def begin(exposition: Exposition) -> int:
-        server, thread = serve([exposition], "127.0.0.1", 0)
+        server, thread = serve(exposition, "127.0.0.1", 0)
         opened.append((server, thread, exposition))
         return int(server.server_port)
 
@@ -309,7 +309,7 @@ def test_registration_asks_the_server_nothing(database_url: str) -> None:
 
     CollectorRegistry().register(exposition)
 
-    assert exposition._conn is None
+    assert [source._conn for source in exposition._sources] == [None]
 
 
 def test_endpoint_holds_no_transaction_between_its_scrapes(
@@ -385,6 +385,23 @@ def test_absent_server_is_down_and_is_asked_again(
     found = samples(scrape(serving(Exposition(Settings.read(nowhere)))))
 
     assert found == {"taskdb_up": {(): 0.0}}
+
+
+def test_workspaces_share_the_metrics(database_url: str) -> None:
+    here, gone = (Settings.read(database_url, workspace=name) for name in ("taskdb", "gone"))
+    exposition = Exposition(here, gone)
+    registry = CollectorRegistry()
+    registry.register(exposition)
+
+    text = generate_latest(registry).decode()
+    exposition.close()
+
+    assert text.count("# TYPE taskdb_up gauge") == 1
+    up = next(each for each in text_string_to_metric_families(text) if each.name == "taskdb_up")
+    assert {each.labels["workspace"]: each.value for each in up.samples} == {
+        "taskdb": 1.0,
+        "gone": 0.0,
+    }
 
 
 # Hostile names

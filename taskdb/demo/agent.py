@@ -1,16 +1,15 @@
-"""One agent of the demo, a process of its own: claim, work, complete and claim the next one.
+"""One agent of the demo, a process of its own: a worker as a service has one.
 
-It is what a service's worker looks like, less the work: that is a pause, with a heartbeat
-whenever a third of the lease has gone by.
+All that is missing is the work: a pause takes its place.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -18,15 +17,14 @@ from typing import Final
 
 from psycopg.conninfo import make_conninfo
 
-from taskdb.database import Database
-from taskdb.errors import ClaimLostError
-from taskdb.models.claims import Claim
-from taskdb.queries import claims
+from taskdb.database import AsyncDatabase
 from taskdb.queries.admin import demo
+from taskdb.worker import Job, Retry, Worker
 
 __all__ = ["Shift", "application_name", "run"]
 
-IDLE_SECONDS: Final = 0.03
+# A claim that lapsed wakes nobody.
+POLL: Final = timedelta(seconds=0.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class Shift:
         return timedelta(seconds=self.lease_seconds)
 
     def as_json(self) -> str:
-        """Return the job as the process's argument."""
+        """Return the shift as the process's argument."""
         return json.dumps(asdict(self))
 
 
@@ -55,59 +53,49 @@ def application_name(agent: str) -> str:
     return f"taskdb demo {agent}"
 
 
-def run(job: Shift) -> int:
+def run(shift: Shift) -> int:
     """Work until nothing is left for this crew, or whoever started it is gone.
 
-    Returns how many tasks it completed. A claim that was lost to another agent is dropped.
+    Returns how many tasks it completed.
     """
+    return asyncio.run(_run(shift))
+
+
+async def _run(shift: Shift) -> int:
     completed = 0
     parent = os.getppid()
-    pace = random.Random(job.name)
-    url = make_conninfo(job.url, application_name=application_name(job.name))
-    with Database(url, workspace=job.workspace, pool_min=1, pool_max=1) as database:
-        claim: Claim | None = None
-        while os.getppid() == parent:
-            claim = claim or _claim(database, job)
-            if claim is not None:
-                seconds = pace.uniform(0.5, 1.5) * job.work_seconds
-                try:
-                    _work(database, job, claim, seconds)
-                    claim = _complete(database, job, claim)
-                    completed += 1
-                except ClaimLostError:
-                    claim = None
-            elif database.retrying(lambda conn: demo.work_is_left(conn, agents=list(job.crew))):
-                time.sleep(IDLE_SECONDS)
-            else:
-                break
+    pace = random.Random(shift.name)
+
+    async def work(job: Job) -> None:
+        if os.getppid() != parent:
+            worker.stop()
+            raise Retry(note="the demo is over")
+        await asyncio.sleep(pace.uniform(0.5, 1.5) * shift.work_seconds)
+
+    async def end_if_nothing_is_left(worker: Worker) -> None:
+        left = await database.retrying(
+            lambda conn: demo.work_is_left(conn, agents=list(shift.crew))
+        )
+        if not left or os.getppid() != parent:
+            worker.stop()
+
+    def count(job: Job, how: str) -> None:
+        nonlocal completed
+        completed += how == "completed"
+
+    url = make_conninfo(shift.url, application_name=application_name(shift.name))
+    async with AsyncDatabase(url, workspace=shift.workspace, pool_min=1, pool_max=1) as database:
+        worker = Worker(
+            database,
+            work,
+            agent=shift.name,
+            lease=shift.lease,
+            poll=POLL,
+            on_end=count,
+            on_idle=end_if_nothing_is_left,
+        )
+        await worker.run()
     return completed
-
-
-def _claim(database: Database, job: Shift) -> Claim | None:
-    return database.retrying(lambda conn: claims.claim_next(conn, agent=job.name, lease=job.lease))
-
-
-def _complete(database: Database, job: Shift, claim: Claim) -> Claim | None:
-    """Complete the task of *claim*, and return the claim of the next one."""
-    done = database.retrying(
-        lambda conn: claims.complete_and_claim_next(
-            conn, task_id=claim.task_id, token=claim.token, agent=job.name, lease=job.lease
-        )
-    )
-    return done.claim
-
-
-def _work(database: Database, job: Shift, claim: Claim, seconds: float) -> None:
-    stretch = job.lease_seconds / 3
-    while seconds > stretch:
-        time.sleep(stretch)
-        seconds -= stretch
-        database.retrying(
-            lambda conn: claims.heartbeat(
-                conn, task_id=claim.task_id, token=claim.token, lease=job.lease
-            )
-        )
-    time.sleep(seconds)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -16,7 +15,7 @@ from typing import Any, cast
 import psycopg
 import pytest
 from psycopg import IsolationLevel
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from psycopg_pool import PoolTimeout
 
 from taskdb import AsyncDatabase, Database
@@ -27,6 +26,7 @@ from taskdb.database.settings import Settings
 from taskdb.embedded import Server, throwaway
 from taskdb.errors import DatabaseNotFoundError
 from taskdb.queries import claims, session, tasks
+from tests.proxy import Proxy
 
 SECOND = timedelta(seconds=1)
 
@@ -139,43 +139,6 @@ def test_a_block_of_one_transaction_holds_transactions_within_it(database_url: s
 # A server that falls silent
 
 
-class Proxy:
-    """Passes a server's socket on over TCP, until it is told to stall."""
-
-    def __init__(self, url: str) -> None:
-        self.target = str(conninfo_to_dict(url)["host"]) + "/.s.PGSQL.5432"
-        self.stalled = False
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.sockets = [self.listener]
-        threading.Thread(target=self._accept, daemon=True).start()
-        port = self.listener.getsockname()[1]
-        self.url = make_conninfo(url, host="127.0.0.1", port=port, connect_timeout=2)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            server = socket.socket(socket.AF_UNIX)
-            server.connect(self.target)
-            self.sockets += [client, server]
-            for here, there in ((client, server), (server, client)):
-                threading.Thread(target=self._pass, args=(here, there), daemon=True).start()
-
-    def _pass(self, here: socket.socket, there: socket.socket) -> None:
-        try:
-            while data := here.recv(65536):
-                if not self.stalled:
-                    there.sendall(data)
-        except OSError:
-            return
-
-    def close(self) -> None:
-        for each in self.sockets:
-            each.close()
-
-
 @pytest.fixture(scope="module")
 def own_server() -> Generator[Server]:
     with throwaway() as running:
@@ -184,9 +147,8 @@ def own_server() -> Generator[Server]:
 
 @pytest.fixture
 def proxy(own_server: Server) -> Generator[Proxy]:
-    made = Proxy(own_server.url)
-    yield made
-    made.close()
+    with Proxy(own_server.url) as made:
+        yield made
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 # Looks whether the proxy is closed, where nothing comes.
 TICK: Final = 0.1
 
-# Of a request, by its number on this proxy and its bytes: whether the fault meets it.
+# Predicate of the requests that a fault meets, by their number on this proxy and their bytes.
 Meets: TypeAlias = Callable[[int, bytes], bool]
 
 
@@ -133,6 +133,9 @@ class Proxy:
 
     def _break(self, fault: Fault, client: socket.socket) -> None:
         if fault.how == "stall":
-            self._over.wait()
+            # Silent until the client gives up, which the server learns.
+            while not self._over.is_set():
+                if select.select([client], [], [], TICK)[0] and not client.recv(65536):
+                    return
         elif fault.how == "reset":
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -19,9 +19,9 @@ from taskdb.worker import Job, Worker
 from tests.workers.outcome import settled
 
 PROCESSES = 4
-SECONDS = 3.0
+SECONDS = 2.0
 ROUNDS = 3
-TASKS = 10_000
+TASKS = 8_000
 
 
 @pytest.mark.parametrize("in_thread", [False, True])

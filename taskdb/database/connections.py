@@ -341,7 +341,8 @@ def _is_shared(conn: GuardedConnection, settings: Settings) -> bool:
                     return True
     except (psycopg.OperationalError, DatabaseNotFoundError) as exc:
         # In session mode *conn* may have the last process that there is.
-        logger.warning("the pooler of %s gave no second process: %s", settings.place, exc)
+        told = {"database": settings.place}
+        logger.warning("the pooler gave no second process: %s", exc, extra=told)
     return False
 
 

@@ -344,7 +344,8 @@ async def _is_shared_async(conn: AsyncGuardedConnection, settings: Settings) -> 
                     return True
     except (psycopg.OperationalError, DatabaseNotFoundError) as exc:
         # In session mode *conn* may have the last process that there is.
-        logger.warning("the pooler of %s gave no second process: %s", settings.place, exc)
+        told = {"database": settings.place}
+        logger.warning("the pooler gave no second process: %s", exc, extra=told)
     return False
 
 

@@ -182,15 +182,15 @@ def _write(costs: Costs, size: int) -> None:
         "bare insert of a task",
         lambda n: insert_bare_task(conn, key=f"BARE-{n}", title="A new task"),
     )
-    # From one chain to a later one: neither a cycle nor an edge that exists.
-    ends = [(key(size // 2 + 8 * n + 1), key(size // 4 + 8 * n)) for n in range(100)]
-    costs.measure(
-        "new edge",
-        lambda n: dependencies.add_dependency(conn, task=ends[n][0], depends_on=ends[n][1]),
-    )
+    # From one chain to a later one: neither a cycle nor an edge that exists. Tasks whose numbers
+    # differ by sevens have the same priority; six more is, but for one in seven, more urgent.
+    plain = _ends(size // 4, size // 28 * 7)
+    costs.measure("new edge", lambda n: _add_edge(conn, plain[n]))
+    urgent = _ends(size // 4 * 3, 6)
+    costs.measure("new edge, priority inherited", lambda n: _add_edge(conn, urgent[n]))
     costs.measure(
         "bare insert of an edge",
-        lambda n: insert_bare_edge(conn, task=ends[n][0], depends_on=ends[n][1]),
+        lambda n: insert_bare_edge(conn, task=plain[n][0], depends_on=plain[n][1]),
     )
     claimed: list[Claim] = []
 
@@ -204,6 +204,16 @@ def _write(costs: Costs, size: int) -> None:
         "completion",
         lambda n: claims.complete(conn, task_id=claimed[n].task_id, token=claimed[n].token),
     )
+
+
+def _ends(first: int, apart: int) -> list[tuple[str, str]]:
+    """Return ends of edges, waiting and awaited: the *first* blocker, every fourth after it."""
+    blockers = range(first, first + 4 * (WARM_CALLS + CALLS), 4)
+    return [(key(blocker + apart), key(blocker)) for blocker in blockers]
+
+
+def _add_edge(conn: Connection, ends: tuple[str, str]) -> None:
+    dependencies.add_dependency(conn, task=ends[0], depends_on=ends[1])
 
 
 def main(url: str, size: str) -> None:

@@ -2125,6 +2125,7 @@ create function positions_of(wanted uuid[], listed uuid[])
     language sql
     immutable
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = on
     set enable_nestloop = off
 as $$
@@ -2145,6 +2146,7 @@ create function edges_by_position(
     language sql
     immutable
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = on
     set enable_nestloop = off
 as $$
@@ -2175,6 +2177,7 @@ create function task_graph_region(roots uuid[], lowest bigint)
     stable
     rows 100
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off
@@ -2218,6 +2221,7 @@ create function task_graph_edges(listed uuid[])
     stable
     rows 100
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off
@@ -2261,6 +2265,7 @@ create function task_graph_repair(waiting uuid[], awaited uuid[])
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
 as $$
 declare
@@ -2477,6 +2482,7 @@ create function lower_priority_blockers(roots uuid[], priority int)
     stable
     rows 100
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off
@@ -2532,6 +2538,7 @@ create function inherit_priority(ids uuid[], priorities int[])
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
 as $$
 declare
@@ -2586,6 +2593,7 @@ create function inherited_priorities(roots uuid[])
     stable
     rows 100
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off
@@ -2643,6 +2651,7 @@ create function dependents_priorities(listed uuid[])
     stable
     rows 100
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off
@@ -2685,6 +2694,7 @@ create function revoke_deep_priority(ids uuid[])
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
 as $$
 declare
@@ -3072,6 +3082,7 @@ create function pass_on_priority(
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
 as $$
 declare
@@ -3325,6 +3336,7 @@ create function unblock_dependents(of_task uuid)
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
 as $$
 declare
@@ -3451,6 +3463,7 @@ create function add_many_edges(
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
     set enable_hashjoin = off
     set enable_mergejoin = off
@@ -3726,6 +3739,7 @@ create function open_task_region(roots uuid[])
     stable
     rows 100
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off
@@ -3773,6 +3787,7 @@ create function open_task_blockers(listed uuid[])
     stable
     rows 100
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off
@@ -4217,14 +4232,15 @@ declare
 begin
     select count(*) into size from added;
 
-    if
-        size >= 1000
-        and exists (
-            select
-            from pg_class as known
-            where known.oid = tg_relid and known.reltuples between 0 and known.relpages - 1
-        )
-    then
+    -- Two statements, so that a single row does not pay for the plan of the second.
+    if size < 1000 then
+        return null;
+    end if;
+    if exists (
+        select
+        from pg_class as known
+        where known.oid = tg_relid and known.reltuples between 0 and known.relpages - 1
+    ) then
         execute format('analyze %s', tg_relid::regclass);
     end if;
     return null;
@@ -5117,6 +5133,7 @@ create function record_creation()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
 as $$
 declare
     ids uuid[];
@@ -5506,6 +5523,7 @@ create function add_edges()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
 as $$
 declare
@@ -5616,6 +5634,7 @@ create function remove_edges()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
 as $$
 declare
@@ -6737,6 +6756,7 @@ create function pass_time(
     returns int
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
     set enable_bitmapscan = off
 as $$
@@ -8119,6 +8139,7 @@ create function task_unblocks(blocker uuid)
     language sql
     stable
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off

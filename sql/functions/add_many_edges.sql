@@ -11,6 +11,7 @@ create function add_many_edges(
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
     set enable_hashjoin = off
     set enable_mergejoin = off

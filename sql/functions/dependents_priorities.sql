@@ -6,6 +6,7 @@ create function dependents_priorities(listed uuid[])
     stable
     rows 100
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off

@@ -9,6 +9,7 @@ create function inherit_priority(ids uuid[], priorities int[])
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
 as $$
 declare

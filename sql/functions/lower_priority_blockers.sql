@@ -8,6 +8,7 @@ create function lower_priority_blockers(roots uuid[], priority int)
     stable
     rows 100
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off

@@ -9,6 +9,7 @@ create function open_task_region(roots uuid[])
     stable
     rows 100
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off
@@ -56,6 +57,7 @@ create function open_task_blockers(listed uuid[])
     stable
     rows 100
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off

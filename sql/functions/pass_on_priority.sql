@@ -6,6 +6,7 @@ create function pass_on_priority(
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
 as $$
 declare

@@ -15,6 +15,7 @@ create function pass_time(
     returns int
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
     set enable_bitmapscan = off
 as $$

@@ -6,6 +6,7 @@ create function positions_of(wanted uuid[], listed uuid[])
     language sql
     immutable
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = on
     set enable_nestloop = off
 as $$
@@ -26,6 +27,7 @@ create function edges_by_position(
     language sql
     immutable
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = on
     set enable_nestloop = off
 as $$

@@ -15,6 +15,7 @@ create function revoke_deep_priority(ids uuid[])
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
 as $$
 declare

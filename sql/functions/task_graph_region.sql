@@ -9,6 +9,7 @@ create function task_graph_region(roots uuid[], lowest bigint)
     stable
     rows 100
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off
@@ -52,6 +53,7 @@ create function task_graph_edges(listed uuid[])
     stable
     rows 100
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off

@@ -5,6 +5,7 @@ create function task_unblocks(blocker uuid)
     language sql
     stable
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off

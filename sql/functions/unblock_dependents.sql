@@ -21,6 +21,7 @@ create function unblock_dependents(of_task uuid)
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
 as $$
 declare

@@ -18,6 +18,7 @@ create function add_edges()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
 as $$
 declare

@@ -7,6 +7,7 @@ create function remove_edges()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
 as $$
 declare

@@ -9,6 +9,7 @@ create function record_creation()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
 as $$
 declare
     ids uuid[];

@@ -20,14 +20,15 @@ declare
 begin
     select count(*) into size from added;
 
-    if
-        size >= 1000
-        and exists (
-            select
-            from pg_class as known
-            where known.oid = tg_relid and known.reltuples between 0 and known.relpages - 1
-        )
-    then
+    -- Two statements, so that a single row does not pay for the plan of the second.
+    if size < 1000 then
+        return null;
+    end if;
+    if exists (
+        select
+        from pg_class as known
+        where known.oid = tg_relid and known.reltuples between 0 and known.relpages - 1
+    ) then
         execute format('analyze %s', tg_relid::regclass);
     end if;
     return null;

@@ -297,8 +297,8 @@ def test_what_is_inside_is_written_for_review_and_verified(shop: Shop) -> None:
 
     text = (sql / "expectations" / "nested.txt").read_text()
     assert "row customers: id integer | name text\n" in text
-    assert "    gives   orders orders[] not null\n" in text
-    assert "    within  orders[].total amount not null\n    within  orders[].note text\n" in text
+    assert "orders orders[] not null" in text
+    assert " | orders[].total amount not null\n          | orders[].note text | " in text
     (shop.folder / "main.py").write_text(
         "import sys, psycopg\nfrom taskdb import verify\nfrom shop import nested\n"
         "with psycopg.connect(sys.argv[1]) as conn:\n    verify(conn, nested.query)\n"

@@ -117,6 +117,19 @@ def test_functions_of_a_workspace_look_into_it_first_and_last_into_pg_temp(
     ]
 
 
+def test_a_function_that_guides_the_planner_is_planned_once_a_session(conn: Connection) -> None:
+    """Without the setting, a statement with an array as parameter is planned at each call."""
+    statement = f"""
+        select object.oid::regprocedure::text
+        from pg_proc as object
+        join pg_namespace as namespace on namespace.oid = object.pronamespace
+        where exists (select from unnest(object.proconfig) as setting where setting like 'enable%')
+            and 'plan_cache_mode=force_generic_plan' <> all (object.proconfig)
+            and {OURS}
+    """
+    assert listed(conn, statement) == []
+
+
 def test_only_triggers_and_four_entries_run_with_the_rights_of_their_owner(
     conn: Connection,
 ) -> None:

@@ -32,6 +32,7 @@ __all__ = [
     "taskdb_database",
     "taskdb_databases",
     "taskdb_empty_url",
+    "taskdb_kept_connections",
     "taskdb_setup",
     "taskdb_shared_url",
     "taskdb_template",
@@ -99,16 +100,43 @@ def taskdb_empty_url(taskdb_databases: Databases) -> Generator[str]:
     taskdb_databases.drop(url)
 
 
+@pytest.fixture(scope="session")
+def taskdb_kept_connections() -> Generator[list[Connection]]:
+    """The connection that a worker's tests have in turn, while it is between them.
+
+    A new session reads the catalogue and compiles each trigger function again, which takes longer
+    than most tests.
+    """
+    kept: list[Connection] = []
+    yield kept
+    for conn in kept:
+        conn.close()
+
+
 @pytest.fixture
-def taskdb_conn(taskdb_shared_url: str, taskdb_workspaces: list[str]) -> Generator[Connection]:
+def taskdb_conn(
+    taskdb_shared_url: str,
+    taskdb_workspaces: list[str],
+    taskdb_kept_connections: list[Connection],
+) -> Generator[Connection]:
     """A connection in a transaction that is rolled back."""
     from taskdb.database import connect
 
-    with (
-        connect(taskdb_shared_url, workspace=taskdb_workspaces[0]) as conn,
-        conn.transaction(force_rollback=True),
-    ):
-        yield conn
+    kept = taskdb_kept_connections
+    conn = kept.pop() if kept else connect(taskdb_shared_url, workspace=taskdb_workspaces[0])
+    types = sum(1 for _ in conn.adapters.types)
+    try:
+        with conn.transaction(force_rollback=True):
+            yield conn
+        conn.reset()
+    except BaseException:
+        conn.close()
+        raise
+    # The next test is to know no types that this one registered.
+    if conn.closed or sum(1 for _ in conn.adapters.types) != types:
+        conn.close()
+    else:
+        kept.append(conn)
 
 
 @async_fixture

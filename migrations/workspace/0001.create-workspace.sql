@@ -3139,6 +3139,7 @@ create function doomed_dependents(of_task uuid)
     language sql
     stable
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off
@@ -3189,6 +3190,7 @@ create function revived_dependents(of_task uuid)
     language sql
     stable
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off
@@ -7755,6 +7757,7 @@ create function dead_end(of_task uuid)
     language sql
     stable
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off

@@ -6,6 +6,7 @@ create function dead_end(of_task uuid)
     language sql
     stable
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off

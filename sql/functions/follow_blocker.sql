@@ -10,6 +10,7 @@ create function doomed_dependents(of_task uuid)
     language sql
     stable
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off
@@ -60,6 +61,7 @@ create function revived_dependents(of_task uuid)
     language sql
     stable
     set search_path from current
+    set plan_cache_mode = force_generic_plan
     set enable_hashjoin = off
     set enable_mergejoin = off
     set enable_material = off

@@ -393,6 +393,9 @@ def open_graph(conn: Conn) -> Any:
             continue
         if blocker in graph:
             graph.add_edge(blocker, waiting)
+        elif kind == "compensates":
+            if status_of[blocker] is not TaskStatus.FAILED:
+                dead.add(waiting)
         elif blocker not in completed_keys and not (
             kind == "blocks" and status_of[blocker] in (TaskStatus.CANCELLED, TaskStatus.ARCHIVED)
         ):

@@ -393,15 +393,17 @@ def open_graph(conn: Conn) -> Any:
             continue
         if blocker in graph:
             graph.add_edge(blocker, waiting)
-        elif kind == "compensates":
-            if status_of[blocker] is not TaskStatus.FAILED:
-                dead.add(waiting)
-        elif blocker not in completed_keys and not (
-            kind == "blocks" and status_of[blocker] in (TaskStatus.CANCELLED, TaskStatus.ARCHIVED)
-        ):
+        elif not satisfies(kind, status_of[blocker], blocker in completed_keys):
             dead.add(waiting)
     graph.graph["dead"] = dead
     return graph
+
+
+def satisfies(kind: str, ended: TaskStatus, is_completed: bool) -> bool:
+    if kind == "compensates":
+        return ended is TaskStatus.FAILED
+    given_up = ended in (TaskStatus.CANCELLED, TaskStatus.ARCHIVED)
+    return is_completed or (kind == "blocks" and given_up)
 
 
 def median(values: list[Decimal]) -> Decimal:

@@ -18,6 +18,7 @@ from taskdb.testing.hooks import databases_of, workspaces_of
 
 if TYPE_CHECKING:
     from taskdb.database import AsyncConnection, AsyncDatabase, Connection, Database
+    from taskdb.database.connections import GuardedConnection
     from taskdb.testing.databases import Databases
 
 # anyio's plugin awaits plain ones, pytest-asyncio in its strict mode none but its own.
@@ -101,13 +102,13 @@ def taskdb_empty_url(taskdb_databases: Databases) -> Generator[str]:
 
 
 @pytest.fixture(scope="session")
-def taskdb_kept_connections() -> Generator[list[Connection]]:
+def taskdb_kept_connections() -> Generator[list[GuardedConnection]]:
     """The connection that a worker's tests have in turn, while it is between them.
 
     A new session reads the catalogue and compiles each trigger function again, which takes longer
     than most tests.
     """
-    kept: list[Connection] = []
+    kept: list[GuardedConnection] = []
     yield kept
     for conn in kept:
         conn.close()
@@ -117,13 +118,17 @@ def taskdb_kept_connections() -> Generator[list[Connection]]:
 def taskdb_conn(
     taskdb_shared_url: str,
     taskdb_workspaces: list[str],
-    taskdb_kept_connections: list[Connection],
+    taskdb_kept_connections: list[GuardedConnection],
 ) -> Generator[Connection]:
     """A connection in a transaction that is rolled back."""
-    from taskdb.database import connect
+    from taskdb.database.connections import open_connection
+    from taskdb.database.settings import Settings
 
     kept = taskdb_kept_connections
-    conn = kept.pop() if kept else connect(taskdb_shared_url, workspace=taskdb_workspaces[0])
+    if kept:
+        conn = kept.pop()
+    else:
+        conn = open_connection(Settings.read(taskdb_shared_url, workspace=taskdb_workspaces[0]))
     types = sum(1 for _ in conn.adapters.types)
     try:
         with conn.transaction(force_rollback=True):

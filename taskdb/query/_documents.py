@@ -53,7 +53,7 @@ from taskdb.query._rowclasses import (
     is_row_class,
     optional_keys,
 )
-from taskdb.query._types import is_json, is_sequence
+from taskdb.query._types import is_json, is_sequence, item_of
 from taskdb.query.rules import Naive
 
 __all__ = ["document", "ruled"]
@@ -106,16 +106,12 @@ def _written(annotation: Any, around: tuple[Any, ...]) -> Encoder:
     elif is_any(meant) or is_json(annotation):
         write = _free
     elif is_sequence(annotation):
-        write = _list(document(_last(meant), around))
+        write = _list(document(item_of(annotation), around))
     elif (get_origin(meant) or meant) in OBJECTS:
-        write = _mapping(document(_last(meant), around))
+        write = _mapping(document((get_args(meant) or (Any,))[-1], around))
     else:
         return _leaf(meant, rules)
     return ruled(write, rules)
-
-
-def _last(meant: Any) -> Any:
-    return (get_args(meant) or (Any,))[-1]
 
 
 def ruled(write: Encoder, rules: tuple[Rule, ...]) -> Encoder:

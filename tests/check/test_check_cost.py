@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from taskdb.query.check import describe as module
-from taskdb.query.check import rowcount
+from taskdb.query.check import insides, rowcount
 from taskdb.query.check.catalogue import walk
 from taskdb.query.check.describe import Description, describe
 from taskdb.query.check.nodetree import Tree, Value, parse
@@ -149,6 +149,36 @@ def unions(links: int) -> str:
     return " union all ".join(["select id, k, n from t"] * links)
 
 
+def documents_in_ctes(links: int) -> str:
+    parts = ["c0 as (select to_jsonb(t) as d, t.k from t)"]
+    parts += [
+        f"c{link} as (select coalesce(a.d, b.d) as d, a.k from c{link - 1} as a "
+        f"join c{link - 1} as b on a.k = b.k)"
+        for link in range(1, links)
+    ]
+    return f"with {', '.join(parts)} select d from c{links - 1}"
+
+
+def documents_in_documents(links: int) -> str:
+    parts = ["c0 as (select jsonb_build_object('k', k) as d from t)"]
+    parts += [
+        f"c{link} as (select jsonb_build_object('a', a.d, 'b', b.d) as d "
+        f"from c{link - 1} as a, c{link - 1} as b)"
+        for link in range(1, links)
+    ]
+    return f"with {', '.join(parts)} select d from c{links - 1}"
+
+
+def rows_in_laterals(links: int) -> str:
+    joined = "(select row(id, k) as r from t) as t0"
+    for link in range(1, links):
+        joined += (
+            f" cross join lateral (select case when true then t{link - 1}.r "
+            f"else t{link - 1}.r end as r) as t{link}"
+        )
+    return f"select t{links - 1}.r from {joined}"
+
+
 SHAPES: dict[Callable[[int], str], int] = {
     full_joins: 12,
     full_joins_to_the_right: 12,
@@ -164,6 +194,9 @@ SHAPES: dict[Callable[[int], str], int] = {
     subqueries: 16,
     subqueries_inside: 12,
     unions: 16,
+    documents_in_ctes: 24,
+    documents_in_documents: 24,
+    rows_in_laterals: 24,
 }
 
 
@@ -175,6 +208,11 @@ class Visits:
         self.kept: list[object] = []
         self.nodes = 0
         judge, init, single = Nullability.judge, Scope.__init__, rowcount._is_single_query
+        inside = insides._Reader.inside
+
+        def counted_inside(self_: object, place: object, node: object) -> object:
+            self.seen[id(node)] += 1
+            return inside(self_, place, node)  # type: ignore[arg-type]
 
         def counted_judge(self_: Nullability, place: object, node: object) -> object:
             self.seen[id(node)] += 1
@@ -198,6 +236,7 @@ class Visits:
         monkeypatch.setattr(Nullability, "judge", counted_judge)
         monkeypatch.setattr(Scope, "__init__", counted_init)
         monkeypatch.setattr(rowcount, "_is_single_query", counted_single)
+        monkeypatch.setattr(insides._Reader, "inside", counted_inside)
         monkeypatch.setattr(module, "parse", counted_parse)
 
     def of(self, conn: psycopg.Connection, sql: str) -> tuple[Description, int, int]:

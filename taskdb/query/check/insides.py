@@ -7,7 +7,7 @@ it is stored, nothing is said here: what is inside is then what its type says, a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from taskdb.query.check.catalogue import Catalogue
@@ -57,6 +57,8 @@ _TRUTHS: Final = frozenset(
 _LISTING: Final = {"array_agg": False, "json_agg": True, "jsonb_agg": True}
 _AS_JSON: Final = frozenset({"array_to_json", "row_to_json", "to_json", "to_jsonb"})
 _BUILD: Final = frozenset({"json_build_object", "jsonb_build_object"})
+# Parts of a value that are followed at most; of a larger one nothing is said.
+_MOST_PARTS: Final = 1_000
 # A JSON array of nothing: its header, in either byte order (src/include/utils/jsonb.h).
 _EMPTY_JSONB: Final = (b"\x00\x00\x00\x40", b"\x40\x00\x00\x00")
 
@@ -86,6 +88,15 @@ class Inside:
     is_json: bool = False
     fields: tuple[Inner, ...] = ()
     items: Inner | None = None
+    # How many parts are in it, at any depth.
+    size: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        size = sum(1 + (each.inside.size if each.inside else 0) for each in self._parts())
+        object.__setattr__(self, "size", size)
+
+    def _parts(self) -> tuple[Inner, ...]:
+        return self.fields if self.items is None else (*self.fields, self.items)
 
     @property
     def is_empty(self) -> bool:
@@ -94,7 +105,7 @@ class Inside:
 
     def types(self) -> Iterator[int]:
         """Yield the types of all that is inside, at any depth."""
-        for each in (*self.fields, *([self.items] if self.items else [])):
+        for each in self._parts():
             if each.type_oid:
                 yield each.type_oid
             if each.inside:
@@ -117,6 +128,7 @@ def insides(judge: Nullability) -> list[Inside | None]:
 class _Reader:
     def __init__(self, judge: Nullability) -> None:
         self.judge = judge
+        self._columns_of: dict[tuple[int, int], Inside | None] = {}
 
     @property
     def catalogue(self) -> Catalogue:
@@ -133,6 +145,10 @@ class _Reader:
 
     def inside(self, place: Context, node: Node) -> Inside | None:
         """Return the inside of the value of *node*."""
+        found = self._inside(place, node)
+        return None if found is not None and found.size > _MOST_PARTS else found
+
+    def _inside(self, place: Context, node: Node) -> Inside | None:
         match node.tag:
             case "VAR":
                 return self._variable(place, node)
@@ -278,6 +294,13 @@ class _Reader:
         return None
 
     def _of_subquery(self, scope: Scope, number: int) -> Inside | None:
+        """Return the inside of a subquery's column, which is looked at once."""
+        key = scope.number, number
+        if key not in self._columns_of:
+            self._columns_of[key] = self._of_column(scope, number)
+        return self._columns_of[key]
+
+    def _of_column(self, scope: Scope, number: int) -> Inside | None:
         if operation := scope.query.maybe("setOperations"):
             return merged([self._of_subquery(one, number) for one in _united(scope, operation)])
         place = scope.output if scope.command == SELECT else scope.returning
@@ -368,6 +391,8 @@ def _text(node: Node) -> str | None:
 
 
 def _in_json(inside: Inside) -> Inside:
+    if inside.is_json:
+        return inside
     return Inside(
         True,
         tuple(_inner_in_json(each) for each in inside.fields),

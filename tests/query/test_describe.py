@@ -407,3 +407,43 @@ def test_one_row_at_most_is_proved(conn: psycopg.Connection, sql: str) -> None:
 @pytest.mark.parametrize("sql", MANY)
 def test_one_row_at_most_is_not_claimed_without_proof(conn: psycopg.Connection, sql: str) -> None:
     assert not describe(conn, sql).at_most_one_row
+
+
+MANY_CHANGES = """
+do $$ begin
+    for n in 1..400 loop
+        create table passing (id integer primary key, v text);
+        drop table passing;
+        commit;
+    end loop;
+end $$
+"""
+
+
+def test_a_table_that_changes_meanwhile_is_described_as_it_is_then(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server analyses it again for Describe, and sends its tree again.
+
+    Within a transaction it hears of the change where many make it catch up, as under load.
+    """
+    url = databases.empty()
+    with psycopg.connect(url, autocommit=True) as other, psycopg.connect(url) as conn:
+        other.execute("create table busy (id integer primary key, v integer)")
+        prepared = module._succeeded
+
+        def changed(result: module.PGresult, encoding: str) -> module.PGresult:
+            other.execute("create index on busy (v)")
+            other.execute(MANY_CHANGES)
+            return prepared(result, encoding)
+
+        monkeypatch.setattr(module, "_succeeded", changed)
+        described = describe(conn, "select id, v from busy where id = 1")
+
+        assert [(each.name, each.nullable) for each in described.columns] == [
+            ("id", False),
+            ("v", True),
+        ]
+        assert described.at_most_one_row
+        assert [each.name for each in described.tables_read] == ["busy"]
+    databases.drop(url)

@@ -38,7 +38,7 @@ __all__ = [
     "inside_transaction",
 ]
 
-# The major versions whose trees the analysis was tested on (docs/decisions/0005-nullability.md).
+# The major versions whose trees the analysis was tested on.
 TESTED_MAJORS: Final = frozenset({15, 16, 17, 18})
 
 _COMMANDS = {1: "select", 2: "update", 3: "insert", 4: "delete", 5: "merge"}
@@ -152,7 +152,7 @@ def describe(
         major = conn.info.server_version // 10_000
         tree, problem = _read(trees, described, major)
         if tree is not None:
-            known.load(conn, trees[0])
+            known.load(conn, trees[-1])
     if tree is None:
         return Description("utility", _unjudged(described, problem), described.parameters)
     read, written, views = (_relations(oids, known) for oids in _tables(tree.queries))
@@ -243,10 +243,12 @@ def _read(trees: list[str], described: _Described, major: int) -> tuple[Tree | N
     """The tree of the statement, if it can be read, and what hinders judging by it, if anything."""
     if major not in TESTED_MAJORS:
         return None, f"the trees of PostgreSQL {major} are not known yet"
-    if len(trees) != 1:
-        return None, f"PostgreSQL sent {len(trees)} trees of the statement"
+    if not trees:
+        return None, "PostgreSQL sent no tree of the statement"
     try:
-        tree = parse(trees[0])
+        # Of several the last is the one that was described: where a table changed after Parse, or
+        # the queue of such changes overflowed, the server has analysed the statement again.
+        tree = parse(trees[-1])
         command = tree.nodes[0].integer("commandType")
         if command not in _COMMANDS:
             return None, "it is a utility statement"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -44,3 +45,31 @@ def processor_clock(conn: psycopg.Connection[Any]) -> Callable[[], float]:
     if not is_ours:
         return time.perf_counter
     return lambda: int(process.joinpath("schedstat").read_text().split()[0]) / 1e9
+
+
+def server_clock(conn: psycopg.Connection[Any]) -> Callable[[], float]:
+    """Return a clock of what the server of *conn* has run in all its processes, in seconds.
+
+    Where they are not to be seen, it is the clock on the wall.
+    """
+    backend = Path("/proc", str(conn.info.backend_pid), "stat")
+    try:
+        postmaster = _fields(backend)[1]
+    except OSError:
+        return time.perf_counter
+    children = Path("/proc", postmaster, "task", postmaster, "children")
+
+    def clock() -> float:
+        # Processes that have ended count with their parent.
+        ticks = sum(int(each) for each in _fields(Path("/proc", postmaster, "stat"))[11:15])
+        for child in children.read_text().split():
+            with contextlib.suppress(FileNotFoundError):
+                ticks += sum(int(each) for each in _fields(Path("/proc", child, "stat"))[11:13])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    return clock
+
+
+def _fields(stat: Path) -> list[str]:
+    """The fields of a process's `stat` behind its name: state, parent, ..., utime, stime."""
+    return stat.read_text().rpartition(")")[2].split()

@@ -84,11 +84,20 @@ class Refusal:
 
     @property
     def is_in_own_words(self) -> bool:
-        """Return whether the message is an author's own, as of `raise exception '...'`."""
-        if self.constraint or self.code not in STANDARD:
+        """Return whether the message is an author's own, as of `raise exception '...'`.
+
+        One that only names its condition says no more than the constraint's name.
+        """
+        if self.is_listed or self.code not in STANDARD:
             return False
-        is_raised = self.is_raised and self.code[:2] in ("22", "23")
-        return is_raised or (self.code.startswith("23") and not self.column)
+        if self.is_raised and not (self.constraint and self.message == _condition(self.code)):
+            return self.code[:2] in ("22", "23")
+        return self.code.startswith("23") and not self.column and not self.constraint
+
+    @property
+    def is_of_ones_own(self) -> bool:
+        """Return whether a function of the project raised it, with a code of another meaning."""
+        return self.is_raised and self.code[:2] not in ("22", "23")
 
     @property
     def key_columns(self) -> str | None:
@@ -154,6 +163,8 @@ class Translator:
             return own(refusal.message) if isinstance(own, type) else own(refusal)
         if refusal.is_in_own_words:
             return _in_own_words(refusal)
+        if refusal.is_of_ones_own:
+            return None
         understand = STANDARD.get(refusal.code)
         return understand(refusal) if understand else None
 
@@ -180,6 +191,11 @@ def _field(fact: str) -> str | None:
 def _first(pattern: re.Pattern[str], text: str) -> str | None:
     match = pattern.search(text)
     return match[1] if match else None
+
+
+def _condition(code: str) -> str:
+    """The name of a condition, which is PL/pgSQL's message where none is given."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", psycopg.errors.lookup(code).__name__).lower()
 
 
 def _integrity(field: str | None, rule: str, refusal: Refusal) -> IntegrityError:

@@ -111,6 +111,36 @@ def test_message_of_ones_own_function_is_kept_beside_its_column(conn: Conn) -> N
     assert (str(error), error.field, error.rule) == ("only 3 left", "amount", "only 3 left")
 
 
+@pytest.mark.parametrize("code", ["check_violation", "unique_violation", "foreign_key_violation"])
+def test_message_of_ones_own_function_is_kept_beside_its_constraint(conn: Conn, code: str) -> None:
+    error = refused(
+        conn,
+        f"do $$ begin raise exception 'only 3 left' using errcode = '{code}', "
+        "table = 'orders', constraint = 'stock_is_enough'; end $$",
+    )
+
+    assert str(error) == "only 3 left"
+    assert error.constraint == "stock_is_enough"
+
+
+def test_a_condition_without_a_message_is_read_by_its_constraint(conn: Conn) -> None:
+    error = refused(
+        conn, "do $$ begin raise check_violation using constraint = 'stock_is_enough'; end $$"
+    )
+
+    assert str(error) == "stock must be enough"
+
+
+@pytest.mark.parametrize("code", ["54000", "42601", "22012"])
+def test_another_code_of_ones_own_function_passes_as_it_is(conn: Conn, code: str) -> None:
+    error = refused(
+        conn, f"do $$ begin raise exception 'it exceeds ten' using errcode = '{code}'; end $$"
+    )
+
+    assert isinstance(error, psycopg.Error)
+    assert str(error).startswith("it exceeds ten")
+
+
 def test_row_without_a_partition_is_refused_in_the_servers_words(conn: Conn) -> None:
     conn.execute("create table parted (id integer) partition by list (id)")
 

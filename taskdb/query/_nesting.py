@@ -106,10 +106,10 @@ def _from_text(annotation: Any) -> Prepare:
 
 
 def _either(read: Decode, read_document: Decode, sign: str) -> Decode:
-    """Read a text that may be a JSON document: it does not begin with *sign*."""
+    """Read what may be a JSON document: parsed, or a text that does not begin with *sign*."""
 
     def decode(value: Any) -> Any:
-        if type(value) is str and not value.startswith(sign):
+        if type(value) is dict or (type(value) is str and not value.startswith(sign)):
             return read_document(value)
         return read(value)
 

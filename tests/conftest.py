@@ -41,6 +41,13 @@ def pytest_configure() -> None:
     # start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The workers of xdist have the same.
+    os.environ.setdefault("TASKDB_FUZZ_SEED", str(secrets.randbits(32)))
+
+
+def pytest_report_header() -> str:
+    """Say how the random queries of this run are had again."""
+    return f"fresh seed: TASKDB_FUZZ_SEED={os.environ['TASKDB_FUZZ_SEED']}"
 
 
 def pytest_taskdb_server() -> AbstractContextManager[str] | None:

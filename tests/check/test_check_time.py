@@ -13,8 +13,8 @@ import taskdb
 from taskdb import queries
 from taskdb.cli import main
 from taskdb.database import connect
+from taskdb.testing.databases import Databases
 from tests.clocks import median_ms, processor_clock, server_clock
-from tests.servers import Databases
 
 CHECK_LIMIT_SECONDS = 20
 VERIFY_LIMIT_MS = 200

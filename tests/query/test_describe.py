@@ -7,6 +7,7 @@ from collections.abc import Generator
 import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
+from psycopg.pq.abc import PGresult
 
 from taskdb.query.catalogue import checks
 from taskdb.query.check import describe as module
@@ -432,7 +433,7 @@ def test_a_table_that_changes_meanwhile_is_described_as_it_is_then(
         other.execute("create table busy (id integer primary key, v integer)")
         prepared = module._succeeded
 
-        def changed(result: module.PGresult, encoding: str) -> module.PGresult:
+        def changed(result: PGresult, encoding: str) -> PGresult:
             other.execute("create index on busy (v)")
             other.execute(MANY_CHANGES)
             return prepared(result, encoding)

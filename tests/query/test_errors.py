@@ -119,8 +119,8 @@ def test_message_of_ones_own_function_is_kept_beside_its_constraint(conn: Conn, 
         "table = 'orders', constraint = 'stock_is_enough'; end $$",
     )
 
-    assert str(error) == "only 3 left"
-    assert error.constraint == "stock_is_enough"
+    assert isinstance(error, TaskdbError)
+    assert (str(error), error.constraint) == ("only 3 left", "stock_is_enough")
 
 
 def test_a_condition_without_a_message_is_read_by_its_constraint(conn: Conn) -> None:

@@ -246,8 +246,8 @@ def _read(trees: list[str], described: _Described, major: int) -> tuple[Tree | N
     if not trees:
         return None, "PostgreSQL sent no tree of the statement"
     try:
-        # Of several the last is the one that was described: where a table changed after Parse, or
-        # the queue of such changes overflowed, the server has analysed the statement again.
+        # The last of several is the one that was described. The server analyses the statement again
+        # if a table changed after Parse, or if it may have missed such a change.
         tree = parse(trees[-1])
         command = tree.nodes[0].integer("commandType")
         if command not in _COMMANDS:

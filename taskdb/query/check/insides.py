@@ -88,7 +88,7 @@ class Inside:
     is_json: bool = False
     fields: tuple[Inner, ...] = ()
     items: Inner | None = None
-    # How many parts are in it, at any depth.
+    # Number of the parts in it, at any depth.
     size: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

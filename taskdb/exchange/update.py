@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -22,8 +22,8 @@ from taskdb.exchange.again import (
     said_here,
 )
 from taskdb.exchange.choose import Known, is_own
-from taskdb.exchange.following import transitions
-from taskdb.exchange.plan import Plan, PlanHistory
+from taskdb.exchange.following import TrackerTransition, transitions
+from taskdb.exchange.plan import Plan, PlanHistory, PlanTask
 from taskdb.exchange.report import Change, ChangeKind
 from taskdb.exchange.shaping import CLOSED
 from taskdb.models.exchange import LiveClaim, SaidBefore
@@ -68,6 +68,8 @@ class Updates:
         }
         self._compare(before, on_conflict)
         self._find_gone(before, prune=prune)
+        # Transitions of tasks that were closed, and are closed again.
+        self.closed_again = dict(self._closed_again())
 
     @property
     def changes(self) -> list[Change]:
@@ -86,6 +88,7 @@ class Updates:
                     for u in written
                 ),
                 "dependencies": sum(len({*u.added, *u.removed}) for u in written),
+                "history": sum(map(len, self.closed_again.values())),
                 "pruned tasks": len(self.pruned),
             }.items()
             if count
@@ -111,8 +114,15 @@ class Updates:
         told_at = {row.task_id: row.told_at for row in told}
         for update in self.tasks:
             if update.status is not None:
-                self._follow(update, update.status, told_at.get(update.task_id))
+                here = tasks.get_by_key(self.conn, key=update.key).status
+                at = told_at.get(update.task_id)
+                task = self.planned[update.key]
+                self._follow(
+                    update.key, self._transitions(task, update.status, here=here, told_at=at)
+                )
             exchange.say_again(self.conn, task_id=update.task_id, said=update.said)
+        for key, told_again in self.closed_again.items():
+            self._follow(key, told_again)
         for row in self.pruned:
             tasks.update_status(
                 self.conn,
@@ -264,19 +274,38 @@ class Updates:
                     error.path,
                 )
 
-    def _follow(self, update: TaskUpdate, state: State, told_at: datetime | None) -> None:
+    def _closed_again(self) -> Iterator[tuple[str, list[TrackerTransition]]]:
+        """Yield what the history tells of tasks that are closed here and in the file."""
+        keys = {row.task for row in self.plan.history if not row.derived}
+        there = {
+            row.id: row
+            for key, row in self.known.tasks.items()
+            if key in keys
+            and is_own(self.plan, row)
+            and row.status in CLOSED
+            and row.status is self.planned[key].status
+        }
+        told = exchange.told_until(self.conn, source=self.plan.kind, task_ids=list(there))
+        for row in told:
+            task = self.planned[there[row.task_id].key]
+            state = (task.status, None)
+            found = self._transitions(task, state, here=task.status, told_at=row.told_at)
+            if found:
+                yield task.key, found
+
+    def _transitions(
+        self, task: PlanTask, state: State, *, here: TaskStatus, told_at: datetime | None
+    ) -> list[TrackerTransition]:
+        note = f"changed in {self.plan.path}"
+        history = self.history[task.key]
+        return list(transitions(task, history, state, here=here, told_at=told_at, note=note))
+
+    def _follow(self, key: str, told: Iterable[TrackerTransition]) -> None:
         """Let a task's status change as it did in its tracker."""
-        for each in transitions(
-            self.planned[update.key],
-            self.history[update.key],
-            state,
-            here=tasks.get_by_key(self.conn, key=update.key).status,
-            told_at=told_at,
-            note=f"changed in {self.plan.path}",
-        ):
+        for each in told:
             exchange.import_transition(
                 self.conn,
-                key=update.key,
+                key=key,
                 status=each.status,
                 source=self.plan.kind,
                 agent=each.agent,

@@ -106,6 +106,14 @@ class _Waits:
             child.scheduled_at = max(parent.scheduled_at, child.scheduled_at or parent.scheduled_at)
         inherited = self.through.get(parent.key, {})
         blockers = self.blockers.get(parent.key, [])
+        if (
+            child.status is TaskStatus.PENDING
+            and parent.status is TaskStatus.BLOCKED
+            and not (parent.blocked_reason or inherited or blockers)
+        ):
+            # The file does not say by what: taskdb puts the parent on hold.
+            hold(child, f"its parent {parent.key} is blocked")
+            self.plan.holding[child.key] = "blocked"
         self.left -= len(inherited) + len(blockers)
         if self.left >= 0:
             waits = {**inherited, **dict.fromkeys(blockers, parent.key)}

@@ -213,6 +213,36 @@ def test_closings_and_reopenings_of_a_history_come_one_by_one(conn: Conn, tmp_pa
     assert doctor.run(conn) == []
 
 
+def test_a_task_that_is_closed_again_was_reopened(conn: Conn, tmp_path: Path) -> None:
+    kind, path, key = shark(tmp_path, True)
+    rows = [
+        ("todo", "completed", "2026-01-04 12:00:00"),
+        ("completed", "in_progress", "2026-01-05 00:00:00"),
+        ("in_progress", "completed", "2026-01-06 00:00:00"),
+    ]
+    lines = [
+        {"task_id": 1, "old_status": a, "new_status": b, "agent": "bob", "timestamp": at}
+        for a, b, at in rows
+    ]
+    write_lines(path / "task_history.jsonl", lines[0])
+    import_plan(conn, kind, path)
+    write_lines(path / "task_history.jsonl", *lines)
+
+    dry = import_plan(conn, kind, path, dry_run=True)
+    report = import_plan(conn, kind, path)
+    again = import_plan(conn, kind, path)
+
+    assert dry.updated == report.updated == {"history": 2}
+    assert again.updated == {}
+    assert [row[1:4] for row in moved(conn, key)][-2:] == [
+        ("in_progress", "bob", "05 00"),
+        ("completed", "bob", "06 00"),
+    ]
+    life = flow.of_task(conn, key)
+    assert (life.reopened_count, life.skewed) == (1, False)
+    assert doctor.run(conn) == []
+
+
 def test_a_change_without_a_time_has_that_of_the_import(conn: Conn, tmp_path: Path) -> None:
     kind, path, key = github(tmp_path, True)
     import_plan(conn, kind, path)

@@ -195,15 +195,6 @@ def test_a_wrong_path_is_told_which_kinds_exist(tmp_path: Path, kind: str, name:
     assert refusal.value.where is not None
 
 
-def test_an_empty_folder_is_told_which_kinds_exist_on_the_command_line(
-    database_url: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    outcome = Caller(capsys, database_url)("import", "beads", tmp_path)
-
-    assert outcome.status != 0
-    assert "a Backlog.md folder, the JSON of gh issue list" in outcome.err
-
-
 def test_a_flagged_issue_of_jira_is_on_hold(tmp_path: Path) -> None:
     path = tmp_path / "jira.csv"
     path.write_text("Issue key,Summary,Status,Custom field (Flagged)\nJ-1,A,To Do,Impediment\n")
@@ -251,6 +242,22 @@ def test_what_holds_by_a_hold_is_no_edge_that_holds_nothing_back(tmp_path: Path)
 
     assert states(plan) == {"b-1": ("blocked", "waits for external:other:b-9")}
     assert plan.remarks == []
+
+
+def test_children_of_a_parent_that_is_blocked_by_nothing_are_on_hold_with_it(
+    conn: Conn, tmp_path: Path
+) -> None:
+    below = [{"depends_on_id": "p", "type": "parent-child"}]
+    path = write_lines(
+        tmp_path / "issues.jsonl",
+        {"id": "p", "title": "P", "status": "blocked"},
+        {"id": "p.1", "title": "C", "status": "open", "dependencies": below},
+    )
+
+    import_plan(conn, "beads", path)
+
+    rows = conn.execute("select key, blocked_reason from tasks order by key").fetchall()
+    assert rows == [("p", "blocked in beads"), ("p.1", "its parent p is blocked")]
 
 
 def test_an_archived_issue_of_linear_is_archived(tmp_path: Path) -> None:

@@ -199,7 +199,7 @@ def measure(compared: Sequence[Way], question: Question, calls: int, seconds: fl
     while not taken[0] or time.perf_counter() < end:
         for way, times in zip(compared, taken, strict=True):
             times.extend(way.times(question(way), calls))
-    return [statistics.quantiles(times)[0] for times in taken]
+    return [statistics.quantiles(times, method="inclusive")[0] for times in taken]
 
 
 def tables(compared: Sequence[Way], pgbench: Pgbench, seconds: float) -> list[Table]:
@@ -216,7 +216,7 @@ def tables(compared: Sequence[Way], pgbench: Pgbench, seconds: float) -> list[Ta
         after = pgbench.latencies(function, values, seconds / 2)
         lines = [(way.name, way.gives) for way in compared]
         lines.append(("pgbench, the ceiling", "nothing is decoded"))
-        figures.append(statistics.quantiles(before + after)[0])
+        figures.append(statistics.quantiles(before + after, method="inclusive")[0])
         rows = [
             (*line, _microseconds(figure), f"{figure / figures[0]:.2f}")
             for line, figure in zip(lines, figures, strict=True)

@@ -717,7 +717,7 @@ comment on column tasks.execution_order is 'The planner''s order among equals; n
 comment on column tasks.blocked_reason is
     'The reason why it is on hold, whatever its dependencies.';
 comment on column tasks.error_message is 'The error of its last failed attempt.';
-comment on column tasks.scheduled_at is 'Not to be claimed before this moment.';
+comment on column tasks.scheduled_at is 'The earliest moment of a claim.';
 comment on column tasks.max_attempts is
     'After this many failed or lapsed attempts it has failed.';
 comment on column tasks.failed_attempts is 'Attempts that failed or lapsed so far.';
@@ -4119,7 +4119,7 @@ begin
             errcode = 'TD006',
             message = 'the project changed since the modification was approved',
             detail = format('TD006 version %s', new.base_version),
-            hint = 'Look at the project again, and ask for the modification anew.';
+            hint = 'Read the project again, and request the modification again.';
     end if;
     return null;
 end;
@@ -4145,7 +4145,7 @@ begin
         errcode = 'TD001',
         message = format('a modification begins as pending, not %s', new.status),
         detail = format('TD001 -> %s', new.status),
-        hint = 'Ask for it first.';
+        hint = 'Insert it as pending, then approve it.';
 end;
 $$;
 
@@ -5415,7 +5415,7 @@ begin
     if exists (select from tasks) then
         raise exception using
             errcode = 'TD004',
-            message = 'task_history goes only with its tasks',
+            message = 'task_history cannot be emptied without its tasks',
             detail = 'TD004 truncate',
             hint = 'Delete the tasks; "truncate tasks cascade" empties both.';
     end if;
@@ -6237,7 +6237,7 @@ begin
     if tg_op = 'UPDATE' and new.task_id <> old.task_id then
         raise exception using
             errcode = 'TD003',
-            message = 'an implementation task stays with its task',
+            message = 'an implementation task keeps its task',
             detail = 'TD003 update',
             hint = 'Delete it and make another one.';
     end if;
@@ -6425,7 +6425,7 @@ as $$
 begin
     raise exception using
         errcode = 'TD003',
-        message = 'what was said is not changed',
+        message = 'a message cannot be changed',
         detail = 'TD003 update',
         hint = 'Append another message.';
 end;

@@ -163,7 +163,7 @@ comment on column tasks.execution_order is 'The planner''s order among equals; n
 comment on column tasks.blocked_reason is
     'The reason why it is on hold, whatever its dependencies.';
 comment on column tasks.error_message is 'The error of its last failed attempt.';
-comment on column tasks.scheduled_at is 'Not to be claimed before this moment.';
+comment on column tasks.scheduled_at is 'The earliest moment of a claim.';
 comment on column tasks.max_attempts is
     'After this many failed or lapsed attempts it has failed.';
 comment on column tasks.failed_attempts is 'Attempts that failed or lapsed so far.';

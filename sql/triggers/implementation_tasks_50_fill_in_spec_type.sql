@@ -9,7 +9,7 @@ begin
     if tg_op = 'UPDATE' and new.task_id <> old.task_id then
         raise exception using
             errcode = 'TD003',
-            message = 'an implementation task stays with its task',
+            message = 'an implementation task keeps its task',
             detail = 'TD003 update',
             hint = 'Delete it and make another one.';
     end if;

@@ -9,7 +9,7 @@ begin
         errcode = 'TD001',
         message = format('a modification begins as pending, not %s', new.status),
         detail = format('TD001 -> %s', new.status),
-        hint = 'Ask for it first.';
+        hint = 'Insert it as pending, then approve it.';
 end;
 $$;
 

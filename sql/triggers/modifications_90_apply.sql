@@ -24,7 +24,7 @@ begin
             errcode = 'TD006',
             message = 'the project changed since the modification was approved',
             detail = format('TD006 version %s', new.base_version),
-            hint = 'Look at the project again, and ask for the modification anew.';
+            hint = 'Read the project again, and request the modification again.';
     end if;
     return null;
 end;

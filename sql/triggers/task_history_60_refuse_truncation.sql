@@ -7,7 +7,7 @@ begin
     if exists (select from tasks) then
         raise exception using
             errcode = 'TD004',
-            message = 'task_history goes only with its tasks',
+            message = 'task_history cannot be emptied without its tasks',
             detail = 'TD004 truncate',
             hint = 'Delete the tasks; "truncate tasks cascade" empties both.';
     end if;

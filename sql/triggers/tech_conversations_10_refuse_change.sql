@@ -7,7 +7,7 @@ as $$
 begin
     raise exception using
         errcode = 'TD003',
-        message = 'what was said is not changed',
+        message = 'a message cannot be changed',
         detail = 'TD003 update',
         hint = 'Append another message.';
 end;

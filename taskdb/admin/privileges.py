@@ -29,9 +29,9 @@ _HEAD = """\
 # Who may do what
 
 Made by `make docs` from the catalogue of a database just migrated; a test compares the two and
-tries every cell. The grants stand in `sql/roles/`. The owner of a workspace may do everything in
-it; who was granted nothing may do nothing, and neither may PUBLIC. A worker may do what a reader
-may, and an app what a worker may: their cells show what is added. Columns stand in brackets.
+tries every cell. The grants are in `sql/roles/`. The owner of a workspace may do everything in
+it; a role without grants may do nothing, and neither may PUBLIC. A worker may do what a reader
+may, and an app what a worker may: their cells show what is added. Columns are in brackets.
 """
 
 

@@ -98,7 +98,7 @@ def steps(conn: Connection[Any], *, tasks: int, seed: int = 1) -> Iterator[Seede
 def _refuse_filled(conn: Connection[Any]) -> None:
     if not queries.is_empty(conn):
         raise DatabaseError(
-            "the workspace has tasks already, and made-up ones would mix with them",
+            "the workspace has tasks already, and generated ones would mix with them",
             hint="Seed one of its own: taskdb migrate up --workspace large; "
             "taskdb db seed --workspace large --tasks N",
         )

@@ -139,7 +139,7 @@ def check(
     else:
         _tell(findings, of_queries, of_plans)
         if packages and not target.names_workspace() and _misses_tables(findings):
-            click.echo("Do these queries stand on taskdb's tables? Name their --workspace.")
+            click.echo("If these queries use taskdb's tables, pass --workspace.")
     if any(findings.values()):
         raise Exit(1)
 

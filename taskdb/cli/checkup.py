@@ -70,7 +70,7 @@ def _tell(findings: list[Finding], repairs: list[Repair], repairing: bool) -> No
 
 def _tell_overdue(overdue: list[Overdue]) -> None:
     if overdue:
-        heading("\nOverdue: nobody claims")
+        heading("\nOverdue: no agent claims")
         print_table(
             ["task", "why", "since"],
             [(task.key, task.reason, task.since) for task in overdue],

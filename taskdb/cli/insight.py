@@ -295,4 +295,4 @@ def graph(target: Target, *, filters: Filters, everything: bool, kind: str, by: 
         click.echo(f"{count} tasks, drawn by feature; --by task draws each.", err=True)
     if left_out:
         reason = "of no feature" if by_feature else "too many"
-        click.echo(f"{left_out} tasks are not in the picture: {reason}.", err=True)
+        click.echo(f"{left_out} tasks are not in the diagram: {reason}.", err=True)

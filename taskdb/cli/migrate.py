@@ -109,7 +109,7 @@ def status(target: Target, *, as_json: bool) -> None:
 
 
 @migrate.command()
-@click.option("--limit", type=click.IntRange(1), help="At most so many.")
+@click.option("--limit", type=click.IntRange(1), help="Show at most this many.")
 @json_option
 @with_target
 def history(target: Target, *, limit: int | None, as_json: bool) -> None:

@@ -62,7 +62,9 @@ def ready(
         one_line=True,
     )
     if not found:
-        click.echo("Nothing can be claimed now; `taskdb why KEY` says what holds a task.", err=True)
+        click.echo(
+            "Nothing can be claimed now; `taskdb why KEY` shows what blocks a task.", err=True
+        )
     elif len(found) == limit < total:
         click.echo(f"{limit} of {total} that are ready; --limit shows more.", err=True)
 

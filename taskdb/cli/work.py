@@ -53,7 +53,7 @@ def _handler(context: click.Context, parameter: click.Parameter, value: str) -> 
     type=click.FloatRange(min=0.1),
     default=900.0,
     show_default=True,
-    help="Seconds that a claim holds without a heartbeat.",
+    help="Seconds that a claim lasts without a heartbeat.",
 )
 @click.option(
     "--drain",

@@ -214,7 +214,10 @@ def not_found(settings: Settings, exc: psycopg.OperationalError) -> DatabaseNotF
     elif "FATAL: " in reason and busy:
         hint = busy
     elif "FATAL: " in reason:
-        hint = f"The server answers; mend the user, the password or the database in {source}"
+        hint = (
+            "The server is up but refused the login: check the user, the password and the "
+            f"database in {source}"
+        )
     else:
         hint = f"The address comes from {source}; is the server running there?"
     return DatabaseNotFoundError(f"{settings.place} cannot be reached: {reason}", hint=hint)

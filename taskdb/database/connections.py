@@ -207,7 +207,7 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
             self._run(WAKE_EVERYONE)
         except (psycopg.Error, DatabaseNotFoundError) as exc:
             # The statement is done, whoever heard of it.
-            logger.warning("nobody was woken: %s", exc, extra={"database": self.place})
+            logger.warning("no worker was woken: %s", exc, extra={"database": self.place})
 
     def _run(self, statements: bytes) -> None:
         """Run statements that wake who waits."""

@@ -206,7 +206,7 @@ class AsyncGuardedConnection(psycopg.AsyncConnection[TupleRow]):
             await self._run(WAKE_EVERYONE)
         except (psycopg.Error, DatabaseNotFoundError) as exc:
             # The statement is done, whoever heard of it.
-            logger.warning("nobody was woken: %s", exc, extra={"database": self.place})
+            logger.warning("no worker was woken: %s", exc, extra={"database": self.place})
 
     async def _run(self, statements: bytes) -> None:
         """Run statements that wake who waits."""

@@ -264,7 +264,7 @@ class Server:
     def _unusable(self, refused: OSError) -> DatabaseError:
         return DatabaseError(
             f"User id {os.geteuid()} cannot use {self.directory}: {refused.strerror}",
-            hint="Is it somebody else's? Work as that user, or in another folder",
+            hint="If it belongs to another user, work as that user, or in another folder",
         )
 
     def _launch(self, lock: int) -> None:
@@ -350,7 +350,7 @@ class Server:
         status, output = outcome
         if status != 0:
             raise DatabaseNotFoundError(
-                f"A new database could not be made in {self.directory}: {output}",
+                f"A new database could not be created in {self.directory}: {output}",
                 hint="Is the disk full? `taskdb db start` tries again from the beginning",
             )
 

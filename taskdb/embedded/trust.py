@@ -62,7 +62,7 @@ def require_made_here(directory: Path, data: Path) -> None:
         )
     if _read(directory / MARK) != _inodes(directory, data):
         raise DatabaseError(
-            f"{data} was not made here: it came from an archive, a copy or a backup",
+            f"{data} was not created here: it came from an archive, a copy or a backup",
             hint="A server's files can make it run any program. If you trust where they come from,"
             " run: taskdb db adopt",
         )

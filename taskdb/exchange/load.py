@@ -290,9 +290,7 @@ def _report(plan: Plan, new: Selection) -> Report:
         task.status is TaskStatus.COMPLETED and task.completed_at is None for task in new.tasks
     )
     if untimed:
-        remarks.append(
-            f"{untimed} completed tasks name no time; this import's stands as their completion"
-        )
+        remarks.append(f"{untimed} completed tasks name no time; this import's time is used")
     return Report(
         kind=plan.kind,
         path=plan.path,

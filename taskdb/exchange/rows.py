@@ -117,13 +117,13 @@ class Row:
         """
         value = self.text(name)
         if value is None:
-            self.changed(f"has no {name}; its key stands for it")
+            self.changed(f"has no {name}; its key is used instead")
             return key, None
         if len(value) <= LONGEST_TITLE:
             return value, None
         self.changed(
             f"its {name} has {len(value)} characters, {LONGEST_TITLE} are allowed; "
-            "it stands whole at the head of the description"
+            "it is kept whole at the head of the description"
         )
         return value[: LONGEST_TITLE - 1] + "\u2026", value
 

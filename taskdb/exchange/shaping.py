@@ -150,7 +150,7 @@ def normalize_moments(
         if is_open(task):
             row.changed(
                 f"has a time of completion, {task.completed_at.isoformat()}, but is "
-                f"{task.status}; the time stands in metadata.source"
+                f"{task.status}; the time is kept in metadata.source"
             )
         task.completed_at = None
 

@@ -324,7 +324,7 @@ class _Reader:
         for named, document in reports:
             key = f"{self.prefix}{named}"
             if key not in tasks:
-                reason = f"no file says what {key} is; it is a specification of {feature.key}"
+                reason = f"no file describes {key}; it is a specification of {feature.key}"
                 self.findings.changed("file", document.where, key, reason)
                 self._spec(document, feature.key)
                 continue

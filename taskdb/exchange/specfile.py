@@ -162,7 +162,7 @@ def import_spec(
         if not replace:
             raise ValidationError(
                 "file",
-                f"was imported before, as {there.key}, and now says something else",
+                f"was imported before, as {there.key}, and its text differs now",
                 where=file_path,
                 hint="Import it with --replace to put the new text in the place of the old",
             )

@@ -240,7 +240,7 @@ def _lint_late_directives(text: str, findings: Problems) -> None:
         if written and number > head_length(lines):
             findings.add(
                 number,
-                f"'{written}:' stands below the head, where nothing reads it",
+                f"'{written}:' is below the head, where it is not read",
                 "move it up into the first lines",
             )
 

@@ -150,7 +150,7 @@ def read_head(text: str, number: str, findings: Problems) -> Head:
 def read_loosely(text: str, findings: Problems) -> Head | None:
     """Read the head of another project's migration: only what it says is held to the rules.
 
-    Returns None where it does not say which locks it takes.
+    Returns None where it names no locks it takes.
     """
     lines = text.split("\n")
     fields = _head_fields(lines[: head_length(lines)], findings)
@@ -193,7 +193,7 @@ def _head_fields(lines: list[str], findings: Problems) -> dict[str, tuple[str, i
         if match[1] in fields:
             findings.add(number, f"a second line '{match[1]}:'", "join the two")
         if not match[2]:
-            findings.add(number, f"'{match[1]}:' is empty", "docs/migrations.md says what it holds")
+            findings.add(number, f"'{match[1]}:' is empty", "docs/migrations.md describes it")
         fields[match[1]] = (match[2], number)
     return fields
 
@@ -211,7 +211,7 @@ def _read_locks(value: str, line: int, findings: Problems) -> tuple[Lock, ...]:
         if match is None:
             findings.add(
                 line,
-                f"'{clause.strip()}' does not say which lock",
+                f"'{clause.strip()}' names no lock",
                 f"write '{_NO_LOCKS}.' or '<mode> on <table>, for <how long>'; modes: "
                 + ", ".join(LOCK_MODES),
             )

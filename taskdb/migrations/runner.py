@@ -149,7 +149,7 @@ class Run:
             needed = max((row.shared_revision or "" for row in applied), default="")
             if needed >= first:
                 raise DatabaseError(
-                    f"workspace {name} stands on migration {needed} of schema shared, "
+                    f"workspace {name} depends on migration {needed} of schema shared, "
                     f"so {first} stays",
                     hint=f"First take workspace {name} back, or drop it",
                 )

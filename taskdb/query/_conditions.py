@@ -100,7 +100,7 @@ class _Reader:
             yield self._sound(condition)
         elif token.start < self.begin or token.start > self.end:
             raise self.source.error(
-                "the block stands outside of the statement",
+                "the block is outside of the statement",
                 token.start,
                 "Put it below the statement's first line and above its semicolon",
             )
@@ -110,7 +110,7 @@ class _Reader:
     def _closed(self, token: Token, index: int, rest: str) -> Condition:
         if rest.strip() or any(other.kind not in _BLANK for other in self._before(token, index)):
             raise self.source.error(
-                "the end of a block does not stand alone",
+                "the end of a block is not on a line of its own",
                 token.start,
                 "Write -- end if on a line of its own",
             )
@@ -289,7 +289,7 @@ def _dangling(
     return source.error(
         f"leaving the line out would leave {what}",
         condition.at,
-        "Let the last item of the list stand on a line without a condition"
+        "Put the last item of the list on a line without a condition"
         if left in (",", "by")
         else "Begin with a line without a condition, such as true",
     )

@@ -187,5 +187,5 @@ def _read(text: str) -> list[Any]:
     try:
         return read_array(text)
     except ValueError:
-        problem = "which is no array, or one of which psycopg must be told"
+        problem = "which is no array, or one that must be registered with psycopg"
         raise MisreadError(repr(text)[:_SHOWN], problem, "Annotate str") from None

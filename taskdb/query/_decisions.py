@@ -373,7 +373,7 @@ class Decisions:
             outdated.add(conn)
             exc.add_note(
                 "A table changed under this connection's prepared statements. Roll back and run "
-                "the transaction again: they are prepared anew."
+                "the transaction again: they are prepared again."
             )
         arguments = [self._arguments[name] for name in plan.variant.parameters]
         error = self._translate(exc, where=where, parameters=arguments)
@@ -443,7 +443,7 @@ def close_if_stuck(conn: Connection[Any] | AsyncConnection[Any]) -> None:
 def refuse_within_copy() -> NoReturn:
     """Refuse a statement on the connection of the copy whose rows are being made."""
     raise psycopg.InterfaceError(
-        "the connection is taken by the copy whose rows are made here: read from another "
+        "the connection is in use by the copy whose rows are generated here: read from another "
         "connection, or before the copy"
     )
 

@@ -37,7 +37,7 @@ def brief(
     conn: psycopg.Connection[Any],
     key: Key,
     *,
-    words: Annotated[int, Help(f"At most so many words, {FEWEST} or more.")] = 800,
+    words: Annotated[int, Help(f"At most this many words, {FEWEST} or more.")] = 800,
 ) -> Briefing:
     """Tell what an agent needs to begin or resume a task, in a bounded number of words.
 

@@ -41,10 +41,10 @@ Description = Annotated[str | None, Help("What is to be done.", long=True)]
 AgentType = Annotated[str | None, Help("Only agents of this type can claim it.")]
 AssignedAgent = Annotated[str | None, Help("Only this agent can claim it.")]
 EstimatedHours = Annotated[Decimal | None, Help("Hours of work that it will take.")]
-Criteria = Annotated[dict[str, Any] | None, Help("What the work must meet, a JSON object.")]
-Context = Annotated[dict[str, Any] | None, Help("What the worker should know, a JSON object.")]
-FilePath = Annotated[str | None, Help("Where its document lies.")]
-ScheduledAt = Annotated[datetime | None, Help("Not to be claimed before this moment.")]
+Criteria = Annotated[dict[str, Any] | None, Help("Acceptance criteria, a JSON object.")]
+Context = Annotated[dict[str, Any] | None, Help("Knowledge for the worker, a JSON object.")]
+FilePath = Annotated[str | None, Help("The place of its document.")]
+ScheduledAt = Annotated[datetime | None, Help("The earliest moment of a claim.")]
 Feature = Annotated[str | None, Help("The feature it belongs to.")]
 Parent = Annotated[str | None, Help("The task it is a part of.")]
 
@@ -215,7 +215,7 @@ def ask(
     key: Key,
     question: Annotated[str, Help("What a person has to decide.", long=True)],
     *,
-    token: Annotated[int | None, Help("The token of the live claim, which is given back.")] = None,
+    token: Annotated[int | None, Help("The token of the live claim to release.")] = None,
     agent: Holder = None,
 ) -> Task:
     """Put a task on hold with a question; `answer` offers it again.

@@ -129,7 +129,7 @@ class Watch:
                 await self._report(
                     None,
                     LoopBlockedError(
-                        f"the event loop stood still for {blocked:.1f} s, and no lease was renewed",
+                        f"the event loop was blocked for {blocked:.1f} s, and no lease was renewed",
                         hint="Let the handler await, or make it a plain function",
                     ),
                 )

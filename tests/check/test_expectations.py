@@ -525,5 +525,5 @@ def test_command_writes_and_compares(
     assert done.status == 1
     assert "contract: 6 findings" in done.out
     assert 'relation "orders" does not exist' in done.out
-    assert "Do these queries stand on taskdb's tables? Name their --workspace." in done.out
+    assert "If these queries use taskdb's tables, pass --workspace." in done.out
     assert call("check", "--write", "drift").status == 2

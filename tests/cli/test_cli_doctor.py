@@ -99,5 +99,5 @@ def test_what_nobody_claims_is_listed_and_no_fault(
     (overdue,) = taskdb("doctor", "--json").data["overdue"]
 
     assert doctor.status == 0
-    assert doctor.out.startswith("Everything holds.\n\nOverdue: nobody claims\n")
+    assert doctor.out.startswith("Everything holds.\n\nOverdue: no agent claims\n")
     assert (overdue["key"], overdue["reason"]) == (Plan.chore, "the lease of ada lapsed")

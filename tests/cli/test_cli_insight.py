@@ -136,7 +136,7 @@ def test_a_large_plan_is_drawn_by_feature_and_says_so(
     assert PLAN.features[0] in drawn.out
     assert drawn.err == (
         "6 tasks, drawn by feature; --by task draws each.\n"
-        "1 tasks are not in the picture: of no feature.\n"
+        "1 tasks are not in the diagram: of no feature.\n"
     )
     assert PLAN.design in taskdb("graph", "--by", "task").out
 
@@ -146,7 +146,7 @@ def test_a_picture_of_too_many_tasks_says_what_is_missing(
 ) -> None:
     monkeypatch.setattr(diagrams, "MOST", 4)
 
-    assert taskdb("graph").err == "2 tasks are not in the picture: too many.\n"
+    assert taskdb("graph").err == "2 tasks are not in the diagram: too many.\n"
 
 
 def test_a_large_plan_of_tasks_without_features_is_drawn_by_task(

@@ -88,7 +88,7 @@ def test_nothing_ready_says_what_to_ask_next(
     ready = Caller(capsys, database_url)("ready")
 
     assert ready.status == 0
-    assert ready.err == "Nothing can be claimed now; `taskdb why KEY` says what holds a task.\n"
+    assert ready.err == "Nothing can be claimed now; `taskdb why KEY` shows what blocks a task.\n"
 
 
 def test_why_names_each_reason(taskdb: Caller) -> None:

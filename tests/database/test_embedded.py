@@ -377,7 +377,7 @@ def test_a_data_folder_that_cannot_be_made_is_an_error(folder: Path) -> None:
         (programs / name).write_text("#!/bin/sh\necho '18.6 no space left'; [ \"$1\" = -V ]\n")
         (programs / name).chmod(0o755)
 
-    with pytest.raises(DatabaseNotFoundError, match=r"could not be made .* no space left"):
+    with pytest.raises(DatabaseNotFoundError, match=r"could not be created .* no space left"):
         Server(folder / ".taskdb", binaries=programs).start()
 
 

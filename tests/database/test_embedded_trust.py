@@ -73,7 +73,7 @@ def test_archive_with_a_prepared_server_is_not_run(original: Path, folder: Path)
     (data / "recovery.signal").touch()
     before = state(directory)
 
-    with pytest.raises(DatabaseError, match=r"was not made here.*taskdb db adopt"):
+    with pytest.raises(DatabaseError, match=r"was not created here.*taskdb db adopt"):
         Server(directory).start()
 
     assert (state(directory), proof.exists()) == (before, False)
@@ -96,7 +96,7 @@ def test_commands_refuse_a_copy_until_it_is_adopted(
     monkeypatch.chdir(folder)
 
     assert main(["ready"]) == 1
-    assert "was not made here" in capsys.readouterr().err
+    assert "was not created here" in capsys.readouterr().err
     assert main(["db", "adopt"]) == 0
     assert capsys.readouterr().out == f"The data in {folder}/.taskdb is trusted.\n"
     assert main(["db", "start"]) == 0
@@ -106,7 +106,7 @@ def test_mark_of_another_folder_is_no_mark_of_this_one(original: Path, folder: P
     directory = unpacked(original, folder)
     assert (directory / "made-here").read_text() == (original / "made-here").read_text()
 
-    with pytest.raises(DatabaseError, match="was not made here"):
+    with pytest.raises(DatabaseError, match="was not created here"):
         Server(directory).start()
 
 

@@ -76,7 +76,7 @@ async def test_refused_connection_is_told_asynchronously_too() -> None:
 
 def test_missing_database_and_wrong_user_are_told_by_name(url: str) -> None:
     with pytest.raises(
-        DatabaseNotFoundError, match=r'"nowhere" does not exist\. The server answers; mend the user'
+        DatabaseNotFoundError, match=r'"nowhere" does not exist\. The server is up but refused'
     ):
         connect(psycopg.conninfo.make_conninfo(url, dbname="nowhere"))
 

@@ -489,7 +489,7 @@ def test_a_report_reads_as_text_and_as_json(conn: Conn, beads: Callable[..., Pat
         f"beads plan {path}",
         "  taken      2 tasks, 2 labels, 1 relation",
         "  metadata   1 owner",
-        "  note       1 completed tasks name no time; this import's stands as their completion",
+        "  note       1 completed tasks name no time; this import's time is used",
         "  changed    none",
         "  refused    1: 1 dependency",
         "issues.jsonl:2: refused dependency bd-2: on bd-2 (blocks): closes the cycle bd-2 -> bd-2",

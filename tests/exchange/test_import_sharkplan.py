@@ -164,7 +164,7 @@ def test_rows_get_what_their_files_say(conn: Connection, plan: Path) -> None:
     assert [line.partition(": ")[2] for line in lines(report)] == [
         "changed task T-E04-F01-002: its task_key is T-E04-F01-009; its key counts",
         "refused dependency T-E04-F01-002: depends_on names 7, not a key",
-        "changed task T-E04-F02-001: has no title; its key stands for it",
+        "changed task T-E04-F02-001: has no title; its key is used instead",
         "refused dependency T-E04-F01-002: on T-E99-F01-001 (depends_on): "
         "T-E99-F01-001 is no task of this file",
     ]
@@ -228,7 +228,7 @@ BROKEN: dict[str, tuple[str | bytes, str]] = {
     "E04-login/E04-F03-bare/tasks/T-E04-F03-009-QA.md": (
         "x",
         "E04-login/E04-F03-bare/tasks/T-E04-F03-009-QA.md: changed file T-E04-F03-009: "
-        "no file says what T-E04-F03-009 is; it is a specification of E04-F03",
+        "no file describes T-E04-F03-009; it is a specification of E04-F03",
     ),
     "E04-login/E04-F01-forms/tasks/T-E04-F01-003.md": (
         "---\nkey: T-E04-F01-001\nstatus: todo\n---\n",

@@ -77,12 +77,12 @@ FAULTS = {
     "a lock without a mode": (
         HEAD.replace("none beyond new objects", "exclusive lock on notes, for long"),
         2,
-        "does not say which lock",
+        "names no lock",
     ),
     "a lock without a duration": (
         HEAD.replace("none beyond new objects", "share on notes") + TIMEOUT + BODY,
         2,
-        "does not say which lock",
+        "names no lock",
     ),
     "no release": (HEAD + "-- breaking: next\n" + TIMEOUT + BODY, 4, "'next' is not a release"),
     "half a release": (HEAD + "-- breaking: 1.4\n" + TIMEOUT + BODY, 4, "'1.4' is not a release"),
@@ -96,17 +96,17 @@ FAULTS = {
     "a directive below SQL": (
         HEAD + TIMEOUT + "-- transactional: false\n" + BODY,
         5,
-        "'transactional:' stands below the head",
+        "'transactional:' is below the head",
     ),
     "a directive below a block comment": (
         HEAD + "/* why */\n-- breaking: 1.0.0\n" + TIMEOUT + BODY,
         5,
-        "'breaking:' stands below the head",
+        "'breaking:' is below the head",
     ),
     "a directive below an empty line": (
         HEAD + "\n-- breaking: 1.0.0\n" + TIMEOUT + BODY,
         5,
-        "'breaking:' stands below the head",
+        "'breaking:' is below the head",
     ),
     "begin": (HEAD + TIMEOUT + "begin;\n" + BODY, 5, "begin: a migration may not"),
     "commit": (HEAD + TIMEOUT + BODY + "\n  COMMIT;\n", 7, "commit: a migration may not"),

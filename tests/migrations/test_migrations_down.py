@@ -82,10 +82,10 @@ def test_shared_goes_back_only_behind_what_no_workspace_stands_on(
     steps = migrations.down(empty_database_url, shared=True, folder=tracks.folder)
     assert ran(steps) == [("shared", "down", "0002.add")]
     with pytest.raises(
-        DatabaseError, match=r"workspace taskdb stands on migration 0001\.create-mood"
+        DatabaseError, match=r"workspace taskdb depends on migration 0001\.create-mood"
     ):
         migrations.down(empty_database_url, shared=True, folder=tracks.folder)
-    with pytest.raises(DatabaseError, match="workspace taskdb stands on"):
+    with pytest.raises(DatabaseError, match="workspace taskdb depends on"):
         migrations.stamp(empty_database_url, "0", shared=True, folder=tracks.folder)
 
     migrations.down(empty_database_url, folder=tracks.folder)

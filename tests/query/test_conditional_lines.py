@@ -178,16 +178,16 @@ REFUSED = [
     (
         "select 1\n-- if :a\n+ 1 -- end if",
         "a: bool) -> int",
-        "end of a block does not stand",
+        "end of a block is not on a line",
         "4:5",
     ),
     (
         "select 1\n-- if :a\n+ 1\n-- end if :a",
         "a: bool) -> int",
-        "of a block does not stand",
+        "of a block is not on a line",
         "5:1",
     ),
-    ("-- if :a\nselect 1\n-- end if", "a: bool) -> int", "the block stands outside", "2:1"),
+    ("-- if :a\nselect 1\n-- end if", "a: bool) -> int", "the block is outside", "2:1"),
     ("select 1\n-- if :a\n+ 1;\n-- end if", "a: bool) -> int", "the block is not closed", "3:1"),
     (
         "select 1\n-- if :a\n+ 1 -- if not :a\n-- end if",

@@ -329,7 +329,7 @@ def test_an_implementation_task_stays_with_its_task(conn: Connection) -> None:
     implementation_tasks.create(conn, spec=key, key="T", scope="api-layer")
     other = tasks.create(conn, title="Other")
 
-    with pytest.raises(psycopg.Error, match="stays with its task"):
+    with pytest.raises(psycopg.Error, match="keeps its task"):
         conn.execute("update implementation_tasks set task_id = $1", (other.id,))
 
 

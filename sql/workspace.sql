@@ -36,6 +36,8 @@
 \ir tables/spec_search.sql
 \ir tables/implementation_tasks.sql
 \ir tables/held_files.sql
+\ir tables/concurrency_slots.sql
+\ir views/concurrency_keys.sql
 \ir tables/design_jobs.sql
 \ir tables/design_outputs.sql
 \ir tables/design_decisions.sql
@@ -98,6 +100,9 @@
 \ir functions/ready_channel.sql
 \ir functions/waiting_key.sql
 \ir functions/note_ready.sql
+\ir functions/take_slot.sql
+\ir functions/offer_slots.sql
+\ir functions/set_concurrency_limit.sql
 \ir functions/awaited_types.sql
 \ir functions/start_waiting.sql
 \ir functions/stop_waiting.sql
@@ -105,7 +110,9 @@
 \ir triggers/tasks_50_apply_change.sql
 \ir triggers/tasks_51_count_edit.sql
 \ir triggers/tasks_90_add_details.sql
+\ir triggers/tasks_90_leave_slots.sql
 \ir triggers/tasks_90_pass_on.sql
+\ir triggers/tasks_91_change_turn.sql
 \ir triggers/tasks_91_copy_to_details.sql
 \ir triggers/tasks_92_index_title.sql
 \ir triggers/task_details_92_index_description.sql

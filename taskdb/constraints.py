@@ -153,6 +153,11 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
         "structure", "must be given for a hierarchical specification, and for no other"
     ),
     "technical_specs_type_is_for_tasks": Rule("spec_type", "must be the one of the specification"),
+    "concurrency_slots_pkey": Rule("slot", "must be unique among its key's slots"),
+    "concurrency_slots_one_per_task": Rule("task_id", "must not hold two slots"),
+    "tasks_begin_with_their_slot": Rule(
+        "status", "must not be in_progress for a new task with a concurrency_key"
+    ),
     "tasks_claim_has_a_lease": Rule("lease_expires_at", "must end after now for a new claim"),
     "tasks_ending_of_a_claim": Rule(
         "status_ending", "must be completed, in_review, failed or pending, of a task with a claim"

@@ -602,6 +602,7 @@ create table tasks (
     execution_order integer,
     agent_type shared.name_text,
     assigned_agent shared.name_text,
+    concurrency_key shared.name_text,
     workflow_id uuid,
     workflow_execution_id uuid,
     scheduled_at timestamptz,
@@ -618,6 +619,7 @@ create table tasks (
     workflow_is_healthy boolean not null default true,
     is_due boolean not null default true,
     is_paused boolean not null default false,
+    waits_for_slot boolean not null default false,
     has_files boolean not null default false,
     has_dependents boolean not null default false,
     unhealthy_dependencies integer not null default 0,
@@ -679,6 +681,12 @@ create index tasks_ready_in_order
 -- The planner takes a column with one value for one that equality does not narrow.
 alter table tasks alter column reserved_for set (n_distinct = 1000);
 alter table tasks alter column for_type set (n_distinct = 1000);
+-- Serves functions/offer_slots.sql: the tasks that are set aside, lane by lane.
+create index tasks_waiting_for_slot
+    on tasks (
+        concurrency_key, reserved_for, for_type, effective_priority, place, created_at, id
+    )
+    where waits_for_slot;
 -- Serve functions/pass_time.sql: overdue tasks. The second: queries/tasks.sql: list_tasks.
 create index tasks_by_lease on tasks (lease_expires_at) where lease_expires_at is not null;
 create index tasks_by_schedule on tasks (is_due, scheduled_at) where scheduled_at is not null;
@@ -713,6 +721,11 @@ comment on column tasks.effective_priority is
 comment on column tasks.agent_type is 'Only agents of this type can claim it; null: all.';
 comment on column tasks.assigned_agent is
     'A planner''s reservation: only this agent can claim it; null: all.';
+comment on column tasks.concurrency_key is
+    'Tasks of one key are in progress at most as many at a time as the key has slots.';
+comment on column tasks.waits_for_slot is
+    'Ready but for a slot of its concurrency key, and so out of line until one is free. Kept by '
+    'triggers.';
 comment on column tasks.execution_order is 'The planner''s order among equals; null comes last.';
 comment on column tasks.blocked_reason is
     'The reason why it is on hold, whatever its dependencies.';
@@ -1424,6 +1437,54 @@ create table held_files (
 create index held_files_by_task on held_files (task_id);
 
 comment on table held_files is 'File locks of implementation tasks in progress.';
+
+-- At most n tasks of one concurrency key are in progress at a time: the key has n slots, and a task
+-- takes one when it goes into progress. A row is held by one task at a time whatever the snapshots
+-- of two claims say, so no count can be wrong. A key that was never given a limit has one slot,
+-- made when it is first used. docs/decisions/0032-concurrency-key.md
+create table concurrency_slots (
+    key shared.name_text not null,
+    slot integer not null,
+    task_id uuid,
+    is_surplus boolean not null default false,
+    is_unseen boolean not null default true,
+    primary key (key, slot),
+    constraint concurrency_slots_task_exists
+        foreign key (task_id) references tasks (id) on delete set null
+);
+
+-- Keeps the promise: a task holds one slot.
+create unique index concurrency_slots_one_per_task
+    on concurrency_slots (task_id)
+    where task_id is not null;
+-- Serves functions/offer_slots.sql: those that a claim has to offer.
+create index concurrency_slots_unseen
+    on concurrency_slots (key, slot)
+    where task_id is null and is_unseen;
+
+comment on table concurrency_slots is
+    'The slots of concurrency keys: as many tasks of a key are in progress. Written by triggers.';
+comment on column concurrency_slots.key is 'The concurrency key of tasks.';
+comment on column concurrency_slots.slot is 'Its number, from 1.';
+comment on column concurrency_slots.task_id is
+    'The task in progress that holds it; null: it is free.';
+comment on column concurrency_slots.is_surplus is
+    'The limit was lowered while it was held: it goes when its task, or another of the key, ends.';
+comment on column concurrency_slots.is_unseen is
+    'A free one: no claim has offered it to the tasks that wait for it yet.';
+
+-- The concurrency keys that have been used, or given a limit.
+create view concurrency_keys as
+select
+    slot.key,
+    count(*) filter (where not slot.is_surplus) as at_most,
+    count(slot.task_id) as running
+from concurrency_slots as slot
+group by slot.key;
+
+comment on view concurrency_keys is 'Concurrency keys: how many tasks of each are in progress.';
+comment on column concurrency_keys.at_most is 'The number of its tasks that can be in progress at a time.';
+comment on column concurrency_keys.running is 'The number of its tasks in progress.';
 
 -- A design job is a request to the Design Agent; tech-spec sessions begin with its documents. Each
 -- workspace has its own, so that one team's roles neither see nor change another's. The query that
@@ -4325,6 +4386,429 @@ $$;
 comment on function note_ready(text) is
     'Notes that a task became ready in this transaction, and reports it to the client once.';
 
+-- Takes a free slot of a concurrency key for a task, and says whether it has one. Who calls it has
+-- the task's row locked. It never waits: a slot that another transaction is changing is taken. A
+-- slot is offered before it is taken (functions/offer_slots.sql).
+create function take_slot(for_task uuid, of_key text)
+    returns boolean
+    language plpgsql
+    set search_path from current
+as $$
+declare
+    found_slot int;
+    moved_task uuid;
+begin
+    if exists (
+        select from concurrency_slots as own where own.task_id = for_task and own.key = of_key
+    ) then
+        return true;
+    end if;
+    loop
+        select free.slot into found_slot
+        from concurrency_slots as free
+        where
+            free.key = of_key
+            and free.task_id is null
+            and not free.is_surplus
+            and not free.is_unseen
+        order by free.slot
+        limit 1
+        for no key update skip locked;
+        if not found then
+            select free.slot into found_slot
+            from concurrency_slots as free
+            where
+                free.key = of_key
+                and free.task_id is null
+                and not free.is_surplus
+                and free.is_unseen
+            order by free.slot
+            limit 1
+            for update skip locked;
+            if found then
+                perform offer_slot(of_key, found_slot);
+            end if;
+        end if;
+        if found_slot is null then
+            if
+                exists (select from concurrency_slots as any_slot where any_slot.key = of_key)
+                -- The first slot of a key is made without keeping another session waiting.
+                or not pg_try_advisory_xact_lock(
+                    hashtextextended(current_schema() || '.concurrency_slots.' || of_key, 0)
+                )
+            then
+                return false;
+            end if;
+            insert into concurrency_slots (key, slot, task_id)
+            values (of_key, 1, for_task)
+            on conflict do nothing;
+            return found;
+        end if;
+
+        if not exists (
+            select from concurrency_slots as surplus
+            where surplus.key = of_key and surplus.is_surplus
+        ) then
+            update concurrency_slots as free
+            set task_id = for_task, is_unseen = true
+            where free.key = of_key and free.slot = found_slot;
+            return true;
+        end if;
+        -- The limit was lowered: whoever holds a surplus slot moves into this one first.
+        delete from concurrency_slots as surplus
+        where
+            surplus.key = of_key
+            and surplus.slot = (
+                select other.slot
+                from concurrency_slots as other
+                where other.key = of_key and other.is_surplus
+                limit 1
+                for update skip locked
+            )
+        returning surplus.task_id into moved_task;
+        if not found then
+            return false;
+        end if;
+        update concurrency_slots as free
+        set task_id = moved_task, is_unseen = true
+        where free.key = of_key and free.slot = found_slot;
+    end loop;
+end;
+$$;
+
+comment on function take_slot(uuid, text) is
+    'Takes a free slot of a concurrency key for a task that goes into progress.';
+
+-- Gives the slot of a task back. While the limit is lowered the task moves to another row: then the
+-- first look finds the old row, deleted.
+create function give_slot_back(of_task uuid)
+    returns void
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    loop
+        update concurrency_slots as slot
+        set task_id = null, is_unseen = true
+        where slot.task_id = of_task;
+        exit when found
+            or not exists (select from concurrency_slots as slot where slot.task_id = of_task);
+    end loop;
+    -- The agents that were passed over for this slot can be of any type.
+    perform note_ready('');
+end;
+$$;
+
+comment on function give_slot_back(uuid) is 'Gives the slot of a task back, if it has one.';
+
+-- The tasks of a key are in another order, or one of them is gone: the next claim looks which of
+-- them its free slots are for.
+create function look_at_slots_again(of_key text)
+    returns void
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    update concurrency_slots as slot
+    set is_unseen = true
+    where slot.key = of_key and slot.task_id is null and not slot.is_unseen;
+end;
+$$;
+
+comment on function look_at_slots_again(text) is
+    'Has the next claim offer the free slots of a key again.';
+
+-- Refuses to start a task, as its concurrency key has no free slot.
+create function raise_full_key(task_key text, of_key text)
+    returns void
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    raise exception using
+        errcode = 'TD007',
+        message = format(
+            'task %s cannot be in progress now: the concurrency key %s is held by %s',
+            task_key,
+            of_key,
+            coalesce(
+                (
+                    select string_agg(task.key, ', ' order by task.key)
+                    from concurrency_slots as slot
+                    inner join tasks as task on task.id = slot.task_id
+                    where slot.key = of_key
+                ),
+                'another transaction'
+            )
+        ),
+        detail = 'TD007 concurrency_key: must have a free slot',
+        hint = 'Wait until one of them is done, or raise the limit of the key.';
+end;
+$$;
+
+comment on function raise_full_key(text, text) is 'Raises TD007 with the key and its holders.';
+
+-- Tasks whose concurrency key has no free slot are set aside, out of the index of ready tasks, so
+-- that no claim reads a crowd of them. A slot that is given back is offered to the first of them, in
+-- each lane: that one is in line again. Claims do both; whoever gives a slot back only marks it.
+--
+-- A slot is taken once it was offered, so in each lane with waiting tasks there are at least as many
+-- in line as there are free slots that were offered. Whatever leaves the line or changes its order
+-- otherwise marks the free slots of its key again (look_at_slots_again).
+--
+-- No task may stay aside while a slot is free that no claim will look at again. Setting aside reads
+-- that all slots are taken, and holds a KEY SHARE lock on each until it commits: that delays nobody
+-- who gives one back. Offering takes the free slot FOR UPDATE, which such a lock refuses, so it
+-- passes over a key where tasks are being set aside, and leaves the slot marked for the next claim;
+-- and what it reads afterwards, by a statement of its own, is complete.
+-- Above READ COMMITTED there is no newer snapshot: nothing is set aside there, and no mark cleared.
+
+-- Sets tasks of a key aside, if it has no free slot: those among the next ready tasks behind this
+-- one, it included.
+create function set_aside(of_key text, from_task uuid)
+    returns void
+    language plpgsql
+    set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+    set enable_bitmapscan = off
+    set enable_sort = off
+as $$
+declare
+    are_locked boolean;
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        return;
+    end if;
+    with locked as (
+        select slot.slot
+        from concurrency_slots as slot
+        where slot.key = of_key
+        for key share skip locked
+    )
+
+    select
+        (select count(*) from locked)
+        = (select count(*) from concurrency_slots as slot where slot.key = of_key)
+    into are_locked;
+    if
+        not are_locked
+        or exists (
+            select from concurrency_slots as slot
+            where slot.key = of_key and slot.task_id is null and not slot.is_surplus
+        )
+    then
+        return;
+    end if;
+
+    update tasks as task
+    set waits_for_slot = true
+    from (
+        select other.id
+        from tasks as met
+        cross join lateral (
+            select following.id, following.concurrency_key
+            from tasks as following
+            where
+                following.is_ready
+                and following.status = 'pending'
+                and (
+                    following.effective_priority, following.place, following.created_at,
+                    following.id
+                )
+                >= (met.effective_priority, met.place, met.created_at, met.id)
+            order by
+                following.effective_priority, following.place, following.created_at, following.id
+            limit 200
+        ) as near
+        cross join lateral (
+            select task.id
+            from tasks as task
+            where task.id = near.id and task.is_ready is not false
+            for no key update skip locked
+        ) as other
+        where met.id = from_task and near.concurrency_key = of_key
+    ) as crowd
+    where task.id = crowd.id and task.is_ready is not false;
+end;
+$$;
+
+comment on function set_aside(text, uuid) is
+    'Takes tasks out of line whose concurrency key has no free slot: the next in line.';
+
+-- Offers a free slot, locked FOR UPDATE, to the tasks that wait for it: the first of each lane.
+create function offer_slot(of_key text, number int)
+    returns void
+    language plpgsql
+    set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+    set enable_bitmapscan = off
+as $$
+declare
+    are_offered boolean;
+begin
+    with recursive lane as (
+        (
+            select task.reserved_for, task.for_type
+            from tasks as task
+            where task.concurrency_key = of_key and task.waits_for_slot
+            order by task.reserved_for, task.for_type
+            limit 1
+        )
+        union all
+        select following.reserved_for, following.for_type
+        from lane
+        cross join lateral (
+            select task.reserved_for, task.for_type
+            from tasks as task
+            where
+                task.concurrency_key = of_key
+                and task.waits_for_slot
+                and (task.reserved_for, task.for_type) > (lane.reserved_for, lane.for_type)
+            order by task.reserved_for, task.for_type
+            limit 1
+        ) as following
+    ),
+
+    first_in_line as (
+        select task.id
+        from lane
+        cross join lateral (
+            select other.id
+            from tasks as other
+            where
+                other.concurrency_key = of_key
+                and other.waits_for_slot
+                and other.reserved_for = lane.reserved_for
+                and other.for_type = lane.for_type
+            order by other.effective_priority, other.place, other.created_at, other.id
+            limit 1
+        ) as task
+    ),
+
+    locked as (
+        select task.id
+        from tasks as task
+        where task.id in (select waiting.id from first_in_line as waiting)
+        for no key update skip locked
+    ),
+
+    offered as (
+        update tasks as task
+        set waits_for_slot = false
+        from locked
+        where task.id = locked.id and task.waits_for_slot
+        returning task.id
+    )
+
+    select (select count(*) from first_in_line) = (select count(*) from offered)
+    into are_offered;
+    update concurrency_slots as free
+    set is_unseen = false
+    where
+        free.key = of_key
+        and free.slot = number
+        and are_offered
+        and current_setting('transaction_isolation') = 'read committed';
+end;
+$$;
+
+comment on function offer_slot(text, int) is
+    'Puts the first waiting task of each lane in line for a free slot of their concurrency key.';
+
+-- Offers up to so many free slots that no claim has offered yet.
+create function offer_slots(at_most int)
+    returns void
+    language plpgsql
+    set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+    set enable_bitmapscan = off
+as $$
+declare
+    free record;
+begin
+    for free in
+        select slot.key, slot.slot
+        from concurrency_slots as slot
+        where slot.task_id is null and slot.is_unseen
+        order by slot.key, slot.slot
+        limit at_most
+        for update skip locked
+    loop
+        perform offer_slot(free.key, free.slot);
+    end loop;
+end;
+$$;
+
+comment on function offer_slots(int) is
+    'Offers free slots of concurrency keys to the tasks that wait for them, up to a number.';
+
+-- Takes what a task needs besides its row: a slot of its concurrency key and its files. True: it has
+-- them; false: a file is held by another task; null: its key has no free slot.
+create function take_needs(of_task uuid, of_key text, has_files boolean)
+    returns boolean
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    if of_key is not null and not take_slot(of_task, of_key) then
+        return null;
+    end if;
+    if has_files and not take_files(of_task) then
+        if of_key is not null then
+            perform give_slot_back(of_task);
+        end if;
+        return false;
+    end if;
+    return true;
+end;
+$$;
+
+comment on function take_needs(uuid, text, boolean) is
+    'Takes the slot and the files of a task that goes into progress, both or none.';
+
+-- Sets how many tasks of a concurrency key can be in progress at a time. Every slot is written, so that a
+-- claim with an older snapshot meets the change. Lowering it revokes no claim: as long as more are
+-- in progress than the new limit allows, none begins.
+create function set_concurrency_limit(of_key text, new_limit int)
+    returns table (key text, at_most bigint, running bigint)
+    language plpgsql
+    rows 1
+    security definer
+    set search_path from current
+as $$
+#variable_conflict use_column
+begin
+    if new_limit is null or new_limit not between 1 and 1000 then
+        perform raise_refusal('at_most', 'must be between 1 and 1000');
+    end if;
+    perform
+    from concurrency_slots as slot
+    where slot.key = of_key
+    order by slot.slot
+    for update;
+    insert into concurrency_slots (key, slot)
+    select of_key, number.slot
+    from generate_series(1, new_limit) as number (slot)
+    on conflict do nothing;
+    delete from concurrency_slots as slot
+    where slot.key = of_key and slot.task_id is null and slot.slot > new_limit;
+    update concurrency_slots as slot
+    set is_surplus = slot.slot > new_limit, is_unseen = true
+    where slot.key = of_key;
+    perform note_ready('');
+    return query
+    select used.key::text, used.at_most, used.running
+    from concurrency_keys as used
+    where used.key = of_key;
+end;
+$$;
+
+comment on function set_concurrency_limit(text, int) is
+    'Sets how many tasks of a concurrency key can be in progress at a time.';
+
 -- Returns the agent types of the tasks that this transaction made ready, as a JSON array ("" is
 -- every type), if a worker waits for such a task; else null. The client calls it with its commit,
 -- and sends them in one NOTIFY (queries/events.sql: wake); never a trigger, because triggers run on
@@ -4475,7 +4959,14 @@ begin
     if new.is_ready then
         perform note_ready(new.for_type);
     end if;
+    new.waits_for_slot := false;
     if new.status = 'in_progress' then
+        if new.concurrency_key is not null then
+            perform raise_broken_rule(
+                'tasks_begin_with_their_slot',
+                format('task %s has a concurrency key: it begins after it is made', new.key)
+            );
+        end if;
         new.started_at := coalesce(new.started_at, moment);
     end if;
     new.blocked_at := case when new.status = 'blocked' then coalesce(new.blocked_at, moment) end;
@@ -4656,6 +5147,16 @@ begin
             and new.unhealthy_dependencies = 0
             and new.workflow_is_healthy
             and not new.is_paused;
+        if new.concurrency_key is not null or old.concurrency_key is not null then
+            if new.waits_for_slot then
+                new.waits_for_slot := new.is_ready;
+                new.is_ready := false;
+            end if;
+            if old.is_ready and not new.is_ready and not new.waits_for_slot then
+                -- Its place in the line is free.
+                perform look_at_slots_again(old.concurrency_key);
+            end if;
+        end if;
         if new.is_ready and not old.is_ready then
             perform note_ready(new.for_type);
         end if;
@@ -4702,12 +5203,24 @@ begin
             new.completed_at := moment;
         end if;
     end if;
-    if new.has_files then
-        if new.status = 'in_progress' then
+    if
+        new.has_files
+        or new.concurrency_key is not null
+        or old.concurrency_key is not null
+    then
+        new.waits_for_slot := false;
+        if new.concurrency_key is not null and new.status = 'in_progress' then
+            if not take_slot(new.id, new.concurrency_key) then
+                perform raise_full_key(new.key, new.concurrency_key);
+            end if;
+        elsif old.concurrency_key is not null and old.status = 'in_progress' then
+            perform give_slot_back(new.id);
+        end if;
+        if new.has_files and new.status = 'in_progress' then
             if not take_files(new.id) then
                 perform raise_held_file(new.id);
             end if;
-        elsif old.status = 'in_progress' then
+        elsif new.has_files and old.status = 'in_progress' then
             delete from held_files as file where file.task_id = new.id;
             -- Agents of any type may have been passed over for these files.
             perform note_ready('');
@@ -4774,6 +5287,7 @@ create trigger tasks_50_apply_change
     assigned_agent, workflow_id, workflow_execution_id, scheduled_at, blocked_reason,
     error_message, open_dependencies, unhealthy_dependencies, max_attempts, failed_attempts,
     version, status_seq, workflow_is_healthy, is_due, is_paused, has_files,
+    concurrency_key, waits_for_slot,
     is_ready, claim_token, claim_agent, claim_request_id, started_at, blocked_at,
     completed_at, created_at, updated_at, status_agent, status_note, status_forced,
     status_outcome, status_ending, status_source, status_at, details_follow
@@ -4808,6 +5322,26 @@ begin
             and new.unhealthy_dependencies = 0
             and new.workflow_is_healthy
             and not new.is_paused;
+        if new.waits_for_slot then
+            new.waits_for_slot := new.is_ready;
+            new.is_ready := false;
+        end if;
+    end if;
+    if new.concurrency_key is not null or old.concurrency_key is not null then
+        perform look_at_slots_again(old.concurrency_key);
+        if new.concurrency_key is distinct from old.concurrency_key then
+            new.is_ready := new.is_ready or new.waits_for_slot;
+            new.waits_for_slot := false;
+            if old.status = 'in_progress' and new.status = 'in_progress' then
+                perform give_slot_back(new.id);
+                if
+                    new.concurrency_key is not null
+                    and not take_slot(new.id, new.concurrency_key)
+                then
+                    perform raise_full_key(new.key, new.concurrency_key);
+                end if;
+            end if;
+        end if;
     end if;
     if
         new.is_ready
@@ -4825,7 +5359,8 @@ comment on function count_edit_of_task() is
 create trigger tasks_51_count_edit
     before update of
     title, priority, execution_order, agent_type, assigned_agent, workflow_id,
-    workflow_execution_id, scheduled_at, max_attempts, reserved_for, for_type, place
+    workflow_execution_id, scheduled_at, max_attempts, reserved_for, for_type, place,
+    concurrency_key
     on tasks
     for each row
     execute function count_edit_of_task();
@@ -4880,6 +5415,33 @@ create trigger tasks_90_add_details
     for each statement
     execute function add_details();
 
+-- A deleted task of a concurrency key may have been the one that was offered its slot.
+create function leave_slots()
+    returns trigger
+    language plpgsql
+    security definer
+    set search_path from current
+as $$
+begin
+    perform look_at_slots_again(left_behind.concurrency_key)
+    from (
+        select distinct removed.concurrency_key
+        from removed
+        where removed.concurrency_key is not null
+    ) as left_behind;
+    return null;
+end;
+$$;
+
+comment on function leave_slots() is
+    'Has the free slots of deleted tasks'' concurrency keys offered again.';
+
+create trigger tasks_90_leave_slots
+    after delete on tasks
+    referencing old table as removed
+    for each statement
+    execute function leave_slots();
+
 -- Passes a change of a task on: to its dependents, when it begins or ceases to satisfy their
 -- dependencies; and to its blockers, when its priority changes or it is abandoned. A task without
 -- dependents or blockers is done after one comparison.
@@ -4927,6 +5489,30 @@ create trigger tasks_90_pass_on
     after update of status, status_ending, completed_at, priority on tasks
     for each row
     execute function pass_on_task_change();
+
+-- Another effective priority is another place in the line for the slots of a concurrency key. Claims
+-- and endings name no such column, so this does not run for them.
+create function change_turn()
+    returns trigger
+    language plpgsql
+    security definer
+    set search_path from current
+as $$
+begin
+    if new.concurrency_key is not null then
+        perform look_at_slots_again(new.concurrency_key);
+    end if;
+    return null;
+end;
+$$;
+
+comment on function change_turn() is
+    'Has the free slots of a task''s concurrency key offered again when its priority changes.';
+
+create trigger tasks_91_change_turn
+    after update of effective_priority on tasks
+    for each row
+    execute function change_turn();
 
 -- Keeps the copies in task_details that its indexes need.
 create function copy_to_details()
@@ -6536,6 +7122,7 @@ select
     details.retry_delay,
     details.retry_factor,
     details.max_retry_delay,
+    task.concurrency_key,
     task.open_dependencies,
     details.created_by,
     task.started_at,
@@ -6851,6 +7438,9 @@ comment on function pass_time(int, text[], text[], text) is
 -- of the same file at this very moment. Under REPEATABLE READ and above the snapshot is fixed, so
 -- files locked since are found only by that attempt.
 --
+-- So is a task of a concurrency key without a free slot, and with it those of the next two hundred
+-- in line that have the same key leave it (functions/offer_slots.sql).
+--
 -- *after* names a task claimed a moment ago: the search begins behind it. A reader with an old
 -- snapshot keeps the index entries of claimed tasks alive, thousands of them at the head of the
 -- queue; from there they cost nothing. More urgent tasks that arrived since are found by the next
@@ -6914,8 +7504,16 @@ declare
     has_lanes boolean;
     is_second_look boolean;
     ids uuid[];
-    any_files boolean;
+    any_bound boolean;
     refused uuid[] := '{}';
+    has_slots boolean;
+    wanted int;
+    full_keys text[];
+    found_full text[];
+    met uuid[];
+    got uuid[];
+    taken uuid[];
+    last_id uuid;
 begin
     if request_id is not null and not is_new_request then
         return query select * from claim_once(agent, agent_type, lease, only_key, after, request_id);
@@ -6932,6 +7530,8 @@ begin
         or exists (
             select from tasks as task where not task.is_due and task.scheduled_at <= now()
         ),
+        -- Where no key was ever used this costs the look at the size of a file, and no plan.
+        pg_relation_size('concurrency_slots') > 0,
         types is not null
         or exists (
             select from tasks as task
@@ -6940,32 +7540,35 @@ begin
                 and task.unhealthy_dependencies = 0
                 and task.reserved_for = claim_tasks.agent
         )
-    into is_overdue, has_lanes;
-    if is_overdue then
-        perform pass_time(2 * at_most);
+    into is_overdue, has_slots, has_lanes;
+    if is_overdue or has_slots then
+        if is_overdue then
+            perform pass_time(2 * at_most);
+        end if;
+        perform offer_slots(at_most) where has_slots;
         -- A lapsed task can be reserved for this agent.
         has_lanes := true;
     end if;
 
     loop
         if only_key is not null then
-            select array_agg(candidate.id), bool_or(candidate.has_files)
-            into ids, any_files
+            select array_agg(candidate.id), bool_or(candidate.is_bound)
+            into ids, any_bound
             from (
-                select task.id, task.has_files
+                select task.id, task.has_files or task.concurrency_key is not null as is_bound
                 from tasks as task
                 where
                     task.key = only_key
-                    and task.is_ready is not false
+                    and (task.is_ready is not false or task.waits_for_slot)
                     and task.reserved_for = any(agents)
                     and (not task.has_files or task.id <> all(refused))
                 for no key update
             ) as candidate;
         elsif not has_lanes then
-            select array_agg(candidate.id), bool_or(candidate.has_files)
-            into ids, any_files
+            select array_agg(candidate.id), bool_or(candidate.is_bound)
+            into ids, any_bound
             from (
-                select task.id, task.has_files
+                select task.id, task.has_files or task.concurrency_key is not null as is_bound
                 from tasks as task
                 where
                     task.is_ready
@@ -6977,15 +7580,20 @@ begin
                         not task.has_files
                         or (task.id <> all(refused) and not files_are_held(task.id))
                     )
+                    and (
+                        task.concurrency_key is null
+                        or full_keys is null
+                        or task.concurrency_key <> all(full_keys)
+                    )
                 order by task.effective_priority, task.place, task.created_at, task.id
-                limit at_most
+                limit coalesce(wanted, at_most)
                 for no key update skip locked
             ) as candidate;
         elsif types is null then
-            select array_agg(candidate.id), bool_or(candidate.has_files)
-            into ids, any_files
+            select array_agg(candidate.id), bool_or(candidate.is_bound)
+            into ids, any_bound
             from (
-                select task.id, task.has_files
+                select task.id, task.has_files or task.concurrency_key is not null as is_bound
                 from (
                     (
                         select task.id, task.effective_priority, task.place, task.created_at
@@ -6999,6 +7607,11 @@ begin
                             and (
                                 not task.has_files
                                 or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                            and (
+                                task.concurrency_key is null
+                                or full_keys is null
+                                or task.concurrency_key <> all(full_keys)
                             )
                         order by task.effective_priority, task.place, task.created_at, task.id
                     )
@@ -7015,6 +7628,11 @@ begin
                             and (
                                 not task.has_files
                                 or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                            and (
+                                task.concurrency_key is null
+                                or full_keys is null
+                                or task.concurrency_key <> all(full_keys)
                             )
                         order by task.effective_priority, task.place, task.created_at, task.id
                     )
@@ -7026,14 +7644,14 @@ begin
                         and task.is_ready is not false
                         and task.reserved_for = any(agents)
                 order by found.effective_priority, found.place, found.created_at, found.id
-                limit at_most
+                limit coalesce(wanted, at_most)
                 for no key update of task skip locked
             ) as candidate;
         else
-            select array_agg(candidate.id), bool_or(candidate.has_files)
-            into ids, any_files
+            select array_agg(candidate.id), bool_or(candidate.is_bound)
+            into ids, any_bound
             from (
-                select task.id, task.has_files
+                select task.id, task.has_files or task.concurrency_key is not null as is_bound
                 from (
                     (
                         select task.id, task.effective_priority, task.place, task.created_at
@@ -7048,6 +7666,11 @@ begin
                                 not task.has_files
                                 or (task.id <> all(refused) and not files_are_held(task.id))
                             )
+                            and (
+                                task.concurrency_key is null
+                                or full_keys is null
+                                or task.concurrency_key <> all(full_keys)
+                            )
                         order by task.effective_priority, task.place, task.created_at, task.id
                     )
                     union all
@@ -7063,6 +7686,11 @@ begin
                             and (
                                 not task.has_files
                                 or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                            and (
+                                task.concurrency_key is null
+                                or full_keys is null
+                                or task.concurrency_key <> all(full_keys)
                             )
                         order by task.effective_priority, task.place, task.created_at, task.id
                     )
@@ -7080,6 +7708,11 @@ begin
                                 not task.has_files
                                 or (task.id <> all(refused) and not files_are_held(task.id))
                             )
+                            and (
+                                task.concurrency_key is null
+                                or full_keys is null
+                                or task.concurrency_key <> all(full_keys)
+                            )
                         order by task.effective_priority, task.place, task.created_at, task.id
                     )
                     union all
@@ -7095,6 +7728,11 @@ begin
                             and (
                                 not task.has_files
                                 or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                            and (
+                                task.concurrency_key is null
+                                or full_keys is null
+                                or task.concurrency_key <> all(full_keys)
                             )
                         order by task.effective_priority, task.place, task.created_at, task.id
                     )
@@ -7107,30 +7745,60 @@ begin
                         and task.reserved_for = any(agents)
                         and task.for_type = any(types)
                 order by found.effective_priority, found.place, found.created_at, found.id
-                limit at_most
+                limit coalesce(wanted, at_most)
                 for no key update of task skip locked
             ) as candidate;
         end if;
 
-        if any_files then
-            -- A concurrent claim of the same file wins; then the next in line is tried.
-            select
-                array_agg(line.id) filter (where line.is_taken),
-                refused || array_agg(line.id) filter (where not line.is_taken)
-            into ids, refused
-            from (
-                select task.id, take_files(task.id) as is_taken
-                from unnest(ids) as task (id)
-            ) as line;
-            continue when ids is null;
+        if any_bound or taken is not null then
+            -- A concurrent claim of the same file or slot wins; then the next in line is tried.
+            if any_bound then
+                last_id := ids[cardinality(ids)];
+                select
+                    array_agg(line.id order by line.place) filter (where line.is_taken),
+                    refused || array_agg(line.id) filter (where not line.is_taken),
+                    array_agg(line.concurrency_key) filter (where line.is_taken is null),
+                    array_agg(line.id) filter (where line.is_taken is null)
+                into got, refused, found_full, met
+                from (
+                    select
+                        task.id,
+                        given.place,
+                        task.concurrency_key::text as concurrency_key,
+                        take_needs(task.id, task.concurrency_key, task.has_files) as is_taken
+                    from unnest(ids) with ordinality as given (id, place)
+                    inner join tasks as task on task.id = given.id
+                ) as line;
+                taken := taken || got;
+                wanted := at_most - coalesce(cardinality(taken), 0);
+                if found_full is not null then
+                    full_keys := full_keys || found_full;
+                    perform set_aside(of_full.key, of_full.id)
+                    from unnest(found_full, met) as of_full (key, id);
+                end if;
+                if
+                    wanted > 0
+                    and only_key is null
+                    and coalesce(cardinality(got), 0) < cardinality(ids)
+                then
+                    select task.effective_priority, task.place, task.created_at, task.id
+                    into bound_priority, bound_place, bound_created, bound_id
+                    from tasks as task
+                    where task.id = last_id;
+                    continue;
+                end if;
+                ids := null;
+            end if;
+            ids := taken || ids;
         end if;
         exit when ids is not null or is_second_look;
         is_second_look := true;
-        exit when after is null and not is_overdue;
+        exit when after is null and not is_overdue and not has_slots;
         bound_priority := 0;
         if is_overdue then
             perform pass_time(100, agents, types, only_key);
         end if;
+        perform offer_slots(100) where has_slots;
     end loop;
 
     return query
@@ -7506,6 +8174,38 @@ where
         not task.has_files
         or not exists (select from file_conflicts as clash where clash.task_id = task.id)
     )
+    and (
+        task.concurrency_key is null
+        or not exists (
+            select from concurrency_keys as used
+            where used.key = task.concurrency_key and used.running >= used.at_most
+        )
+    )
+union all
+select
+    task.id,
+    task.key,
+    task.title,
+    task.status,
+    task.effective_priority,
+    task.place,
+    task.created_at,
+    task.agent_type,
+    task.assigned_agent
+from tasks as task
+where
+    task.waits_for_slot
+    and (
+        not task.has_files
+        or not exists (select from file_conflicts as clash where clash.task_id = task.id)
+    )
+    and (
+        task.concurrency_key is null
+        or not exists (
+            select from concurrency_keys as used
+            where used.key = task.concurrency_key and used.running >= used.at_most
+        )
+    )
 union all
 select
     task.id,
@@ -7528,6 +8228,13 @@ where
     and (
         not task.has_files
         or not exists (select from file_conflicts as clash where clash.task_id = task.id)
+    )
+    and (
+        task.concurrency_key is null
+        or not exists (
+            select from concurrency_keys as used
+            where used.key = task.concurrency_key and used.running >= used.at_most
+        )
     )
 union all
 select
@@ -7685,6 +8392,22 @@ where
 union all
 select
     task.id,
+    'concurrency_key',
+    holder.id,
+    holder.key,
+    false,
+    'of the concurrency key ' || task.concurrency_key || ' at most ' || used.at_most::text
+    || case when used.at_most = 1 then ' is' else ' are' end
+    || ' in progress at a time, as ' || holder.key || ' is now'
+from tasks as task
+inner join concurrency_keys as used
+    on used.key = task.concurrency_key and used.running >= used.at_most
+inner join concurrency_slots as slot on slot.key = task.concurrency_key
+inner join tasks as holder on holder.id = slot.task_id
+where task.status in ('pending', 'blocked')
+union all
+select
+    task.id,
     'scheduled',
     null,
     null,
@@ -7746,7 +8469,7 @@ comment on view task_blocking_reasons is
     'The reasons why a task cannot be claimed now, a row for each.';
 comment on column task_blocking_reasons.reason is
     'finished, in_review, claimed, started_by_hand, overdue, paused, held, dependency, '
-    'scheduled, external, files.';
+    'concurrency_key, scheduled, external, files.';
 comment on column task_blocking_reasons.dead is 'It will not go away by itself.';
 
 -- The key of a task for whose sake this one can never start, or null: it waits for that one,

@@ -17,6 +17,9 @@
 -- of the same file at this very moment. Under REPEATABLE READ and above the snapshot is fixed, so
 -- files locked since are found only by that attempt.
 --
+-- So is a task of a concurrency key without a free slot, and with it those of the next two hundred
+-- in line that have the same key leave it (functions/offer_slots.sql).
+--
 -- *after* names a task claimed a moment ago: the search begins behind it. A reader with an old
 -- snapshot keeps the index entries of claimed tasks alive, thousands of them at the head of the
 -- queue; from there they cost nothing. More urgent tasks that arrived since are found by the next
@@ -80,8 +83,16 @@ declare
     has_lanes boolean;
     is_second_look boolean;
     ids uuid[];
-    any_files boolean;
+    any_bound boolean;
     refused uuid[] := '{}';
+    has_slots boolean;
+    wanted int;
+    full_keys text[];
+    found_full text[];
+    met uuid[];
+    got uuid[];
+    taken uuid[];
+    last_id uuid;
 begin
     if request_id is not null and not is_new_request then
         return query select * from claim_once(agent, agent_type, lease, only_key, after, request_id);
@@ -98,6 +109,8 @@ begin
         or exists (
             select from tasks as task where not task.is_due and task.scheduled_at <= now()
         ),
+        -- Where no key was ever used this costs the look at the size of a file, and no plan.
+        pg_relation_size('concurrency_slots') > 0,
         types is not null
         or exists (
             select from tasks as task
@@ -106,32 +119,35 @@ begin
                 and task.unhealthy_dependencies = 0
                 and task.reserved_for = claim_tasks.agent
         )
-    into is_overdue, has_lanes;
-    if is_overdue then
-        perform pass_time(2 * at_most);
+    into is_overdue, has_slots, has_lanes;
+    if is_overdue or has_slots then
+        if is_overdue then
+            perform pass_time(2 * at_most);
+        end if;
+        perform offer_slots(at_most) where has_slots;
         -- A lapsed task can be reserved for this agent.
         has_lanes := true;
     end if;
 
     loop
         if only_key is not null then
-            select array_agg(candidate.id), bool_or(candidate.has_files)
-            into ids, any_files
+            select array_agg(candidate.id), bool_or(candidate.is_bound)
+            into ids, any_bound
             from (
-                select task.id, task.has_files
+                select task.id, task.has_files or task.concurrency_key is not null as is_bound
                 from tasks as task
                 where
                     task.key = only_key
-                    and task.is_ready is not false
+                    and (task.is_ready is not false or task.waits_for_slot)
                     and task.reserved_for = any(agents)
                     and (not task.has_files or task.id <> all(refused))
                 for no key update
             ) as candidate;
         elsif not has_lanes then
-            select array_agg(candidate.id), bool_or(candidate.has_files)
-            into ids, any_files
+            select array_agg(candidate.id), bool_or(candidate.is_bound)
+            into ids, any_bound
             from (
-                select task.id, task.has_files
+                select task.id, task.has_files or task.concurrency_key is not null as is_bound
                 from tasks as task
                 where
                     task.is_ready
@@ -143,15 +159,20 @@ begin
                         not task.has_files
                         or (task.id <> all(refused) and not files_are_held(task.id))
                     )
+                    and (
+                        task.concurrency_key is null
+                        or full_keys is null
+                        or task.concurrency_key <> all(full_keys)
+                    )
                 order by task.effective_priority, task.place, task.created_at, task.id
-                limit at_most
+                limit coalesce(wanted, at_most)
                 for no key update skip locked
             ) as candidate;
         elsif types is null then
-            select array_agg(candidate.id), bool_or(candidate.has_files)
-            into ids, any_files
+            select array_agg(candidate.id), bool_or(candidate.is_bound)
+            into ids, any_bound
             from (
-                select task.id, task.has_files
+                select task.id, task.has_files or task.concurrency_key is not null as is_bound
                 from (
                     (
                         select task.id, task.effective_priority, task.place, task.created_at
@@ -165,6 +186,11 @@ begin
                             and (
                                 not task.has_files
                                 or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                            and (
+                                task.concurrency_key is null
+                                or full_keys is null
+                                or task.concurrency_key <> all(full_keys)
                             )
                         order by task.effective_priority, task.place, task.created_at, task.id
                     )
@@ -181,6 +207,11 @@ begin
                             and (
                                 not task.has_files
                                 or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                            and (
+                                task.concurrency_key is null
+                                or full_keys is null
+                                or task.concurrency_key <> all(full_keys)
                             )
                         order by task.effective_priority, task.place, task.created_at, task.id
                     )
@@ -192,14 +223,14 @@ begin
                         and task.is_ready is not false
                         and task.reserved_for = any(agents)
                 order by found.effective_priority, found.place, found.created_at, found.id
-                limit at_most
+                limit coalesce(wanted, at_most)
                 for no key update of task skip locked
             ) as candidate;
         else
-            select array_agg(candidate.id), bool_or(candidate.has_files)
-            into ids, any_files
+            select array_agg(candidate.id), bool_or(candidate.is_bound)
+            into ids, any_bound
             from (
-                select task.id, task.has_files
+                select task.id, task.has_files or task.concurrency_key is not null as is_bound
                 from (
                     (
                         select task.id, task.effective_priority, task.place, task.created_at
@@ -214,6 +245,11 @@ begin
                                 not task.has_files
                                 or (task.id <> all(refused) and not files_are_held(task.id))
                             )
+                            and (
+                                task.concurrency_key is null
+                                or full_keys is null
+                                or task.concurrency_key <> all(full_keys)
+                            )
                         order by task.effective_priority, task.place, task.created_at, task.id
                     )
                     union all
@@ -229,6 +265,11 @@ begin
                             and (
                                 not task.has_files
                                 or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                            and (
+                                task.concurrency_key is null
+                                or full_keys is null
+                                or task.concurrency_key <> all(full_keys)
                             )
                         order by task.effective_priority, task.place, task.created_at, task.id
                     )
@@ -246,6 +287,11 @@ begin
                                 not task.has_files
                                 or (task.id <> all(refused) and not files_are_held(task.id))
                             )
+                            and (
+                                task.concurrency_key is null
+                                or full_keys is null
+                                or task.concurrency_key <> all(full_keys)
+                            )
                         order by task.effective_priority, task.place, task.created_at, task.id
                     )
                     union all
@@ -261,6 +307,11 @@ begin
                             and (
                                 not task.has_files
                                 or (task.id <> all(refused) and not files_are_held(task.id))
+                            )
+                            and (
+                                task.concurrency_key is null
+                                or full_keys is null
+                                or task.concurrency_key <> all(full_keys)
                             )
                         order by task.effective_priority, task.place, task.created_at, task.id
                     )
@@ -273,30 +324,60 @@ begin
                         and task.reserved_for = any(agents)
                         and task.for_type = any(types)
                 order by found.effective_priority, found.place, found.created_at, found.id
-                limit at_most
+                limit coalesce(wanted, at_most)
                 for no key update of task skip locked
             ) as candidate;
         end if;
 
-        if any_files then
-            -- A concurrent claim of the same file wins; then the next in line is tried.
-            select
-                array_agg(line.id) filter (where line.is_taken),
-                refused || array_agg(line.id) filter (where not line.is_taken)
-            into ids, refused
-            from (
-                select task.id, take_files(task.id) as is_taken
-                from unnest(ids) as task (id)
-            ) as line;
-            continue when ids is null;
+        if any_bound or taken is not null then
+            -- A concurrent claim of the same file or slot wins; then the next in line is tried.
+            if any_bound then
+                last_id := ids[cardinality(ids)];
+                select
+                    array_agg(line.id order by line.place) filter (where line.is_taken),
+                    refused || array_agg(line.id) filter (where not line.is_taken),
+                    array_agg(line.concurrency_key) filter (where line.is_taken is null),
+                    array_agg(line.id) filter (where line.is_taken is null)
+                into got, refused, found_full, met
+                from (
+                    select
+                        task.id,
+                        given.place,
+                        task.concurrency_key::text as concurrency_key,
+                        take_needs(task.id, task.concurrency_key, task.has_files) as is_taken
+                    from unnest(ids) with ordinality as given (id, place)
+                    inner join tasks as task on task.id = given.id
+                ) as line;
+                taken := taken || got;
+                wanted := at_most - coalesce(cardinality(taken), 0);
+                if found_full is not null then
+                    full_keys := full_keys || found_full;
+                    perform set_aside(of_full.key, of_full.id)
+                    from unnest(found_full, met) as of_full (key, id);
+                end if;
+                if
+                    wanted > 0
+                    and only_key is null
+                    and coalesce(cardinality(got), 0) < cardinality(ids)
+                then
+                    select task.effective_priority, task.place, task.created_at, task.id
+                    into bound_priority, bound_place, bound_created, bound_id
+                    from tasks as task
+                    where task.id = last_id;
+                    continue;
+                end if;
+                ids := null;
+            end if;
+            ids := taken || ids;
         end if;
         exit when ids is not null or is_second_look;
         is_second_look := true;
-        exit when after is null and not is_overdue;
+        exit when after is null and not is_overdue and not has_slots;
         bound_priority := 0;
         if is_overdue then
             perform pass_time(100, agents, types, only_key);
         end if;
+        perform offer_slots(100) where has_slots;
     end loop;
 
     return query

@@ -15,6 +15,7 @@ with task as (
         blocked_reason,
         scheduled_at,
         max_attempts,
+        concurrency_key,
         workflow_id,
         workflow_execution_id,
         details_follow
@@ -30,6 +31,7 @@ with task as (
         :blocked_reason,
         :scheduled_at,
         :max_attempts,
+        :concurrency_key,
         :workflow_id,
         :workflow_execution_id,
         true
@@ -122,6 +124,7 @@ select
     details.retry_delay,
     details.retry_factor,
     details.max_retry_delay,
+    task.concurrency_key,
     task.open_dependencies,
     details.created_by,
     task.started_at,
@@ -157,6 +160,7 @@ copy tasks (
     blocked_reason,
     scheduled_at,
     max_attempts,
+    concurrency_key,
     workflow_id,
     workflow_execution_id,
     error_message,
@@ -298,6 +302,13 @@ with found as (
                 not task.has_files
                 or not exists (select from file_conflicts as clash where clash.task_id = task.id)
             )
+            and (
+                task.concurrency_key is null
+                or not exists (
+                    select from concurrency_keys as used
+                    where used.key = task.concurrency_key and used.running >= used.at_most
+                )
+            )
             and task.reserved_for in ('', :agent)                       -- if :agent
             and task.for_type in ('', :agent_type)                      -- if :agent_type
         order by task.effective_priority, task.place, task.created_at, task.id
@@ -327,6 +338,21 @@ with found as (
         ) as ready
         where
             task.lease_expires_at <= now()
+            and task.reserved_for in ('', :agent)                       -- if :agent
+            and task.for_type in ('', :agent_type)                      -- if :agent_type
+        order by task.effective_priority, task.place, task.created_at, task.id
+        limit (select cast(:limit as integer))
+    )
+    union all
+    (
+        select task.*
+        from tasks as task
+        cross join lateral (
+            select from ready_tasks as ready where ready.id = task.id offset 0
+        ) as ready
+        where
+            task.concurrency_key is not null
+            and task.waits_for_slot
             and task.reserved_for in ('', :agent)                       -- if :agent
             and task.for_type in ('', :agent_type)                      -- if :agent_type
         order by task.effective_priority, task.place, task.created_at, task.id
@@ -433,6 +459,7 @@ set
     error_message = :error_message,                                 -- if :error_message
     scheduled_at = :scheduled_at,                                   -- if :scheduled_at
     max_attempts = :max_attempts,                                   -- if :max_attempts
+    concurrency_key = :concurrency_key,                             -- if :concurrency_key
     workflow_id = :workflow_id,                                     -- if :workflow_id
     workflow_execution_id = :workflow_execution_id,                 -- if :workflow_execution_id
     updated_at = now()
@@ -469,6 +496,7 @@ returning
     details.retry_delay,
     details.retry_factor,
     details.max_retry_delay,
+    task.concurrency_key,
     task.open_dependencies,
     details.created_by,
     task.started_at,
@@ -522,6 +550,7 @@ returning
     details.retry_delay,
     details.retry_factor,
     details.max_retry_delay,
+    task.concurrency_key,
     task.open_dependencies,
     details.created_by,
     task.started_at,

@@ -12,7 +12,8 @@ grant execute on function
     exported_tables,
     fill_template,
     import_history,
-    require_version
+    require_version,
+    set_concurrency_limit
 to :"role";
 grant
     insert (error_type, message, node, session_id, stack_trace),
@@ -152,13 +153,13 @@ on task_files to :"role";
 grant
     insert (
         agent_type, assigned_agent, blocked_at, blocked_reason, claim_agent, completed_at,
-        created_at, details_follow, error_message, execution_order, id, key, max_attempts,
+        concurrency_key, created_at, details_follow, error_message, execution_order, id, key, max_attempts,
         priority, scheduled_at, started_at, status, title, updated_at, workflow_execution_id,
         workflow_id
     ),
     update (
-        agent_type, assigned_agent, blocked_reason, error_message, execution_order,
-        max_attempts, priority, scheduled_at, status, status_agent, status_at, status_ending,
+        agent_type, assigned_agent, blocked_reason, concurrency_key, error_message,
+        execution_order, max_attempts, priority, scheduled_at, status, status_agent, status_at, status_ending,
         status_forced, status_note, status_outcome, status_source, title, updated_at,
         workflow_execution_id, workflow_id
     ),

@@ -8,6 +8,8 @@ grant select on
     _yoyo_version,
     agent_error_logs,
     claim_pauses,
+    concurrency_keys,
+    concurrency_slots,
     design_decisions,
     design_jobs,
     design_outputs,

@@ -48,6 +48,7 @@ create table tasks (
     execution_order integer,
     agent_type shared.name_text,
     assigned_agent shared.name_text,
+    concurrency_key shared.name_text,
     workflow_id uuid,
     workflow_execution_id uuid,
     scheduled_at timestamptz,
@@ -64,6 +65,7 @@ create table tasks (
     workflow_is_healthy boolean not null default true,
     is_due boolean not null default true,
     is_paused boolean not null default false,
+    waits_for_slot boolean not null default false,
     has_files boolean not null default false,
     has_dependents boolean not null default false,
     unhealthy_dependencies integer not null default 0,
@@ -125,6 +127,12 @@ create index tasks_ready_in_order
 -- The planner takes a column with one value for one that equality does not narrow.
 alter table tasks alter column reserved_for set (n_distinct = 1000);
 alter table tasks alter column for_type set (n_distinct = 1000);
+-- Serves functions/offer_slots.sql: the tasks that are set aside, lane by lane.
+create index tasks_waiting_for_slot
+    on tasks (
+        concurrency_key, reserved_for, for_type, effective_priority, place, created_at, id
+    )
+    where waits_for_slot;
 -- Serve functions/pass_time.sql: overdue tasks. The second: queries/tasks.sql: list_tasks.
 create index tasks_by_lease on tasks (lease_expires_at) where lease_expires_at is not null;
 create index tasks_by_schedule on tasks (is_due, scheduled_at) where scheduled_at is not null;
@@ -159,6 +167,11 @@ comment on column tasks.effective_priority is
 comment on column tasks.agent_type is 'Only agents of this type can claim it; null: all.';
 comment on column tasks.assigned_agent is
     'A planner''s reservation: only this agent can claim it; null: all.';
+comment on column tasks.concurrency_key is
+    'Tasks of one key are in progress at most as many at a time as the key has slots.';
+comment on column tasks.waits_for_slot is
+    'Ready but for a slot of its concurrency key, and so out of line until one is free. Kept by '
+    'triggers.';
 comment on column tasks.execution_order is 'The planner''s order among equals; null comes last.';
 comment on column tasks.blocked_reason is
     'The reason why it is on hold, whatever its dependencies.';

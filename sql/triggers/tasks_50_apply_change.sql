@@ -148,6 +148,16 @@ begin
             and new.unhealthy_dependencies = 0
             and new.workflow_is_healthy
             and not new.is_paused;
+        if new.concurrency_key is not null or old.concurrency_key is not null then
+            if new.waits_for_slot then
+                new.waits_for_slot := new.is_ready;
+                new.is_ready := false;
+            end if;
+            if old.is_ready and not new.is_ready and not new.waits_for_slot then
+                -- Its place in the line is free.
+                perform look_at_slots_again(old.concurrency_key);
+            end if;
+        end if;
         if new.is_ready and not old.is_ready then
             perform note_ready(new.for_type);
         end if;
@@ -194,12 +204,24 @@ begin
             new.completed_at := moment;
         end if;
     end if;
-    if new.has_files then
-        if new.status = 'in_progress' then
+    if
+        new.has_files
+        or new.concurrency_key is not null
+        or old.concurrency_key is not null
+    then
+        new.waits_for_slot := false;
+        if new.concurrency_key is not null and new.status = 'in_progress' then
+            if not take_slot(new.id, new.concurrency_key) then
+                perform raise_full_key(new.key, new.concurrency_key);
+            end if;
+        elsif old.concurrency_key is not null and old.status = 'in_progress' then
+            perform give_slot_back(new.id);
+        end if;
+        if new.has_files and new.status = 'in_progress' then
             if not take_files(new.id) then
                 perform raise_held_file(new.id);
             end if;
-        elsif old.status = 'in_progress' then
+        elsif new.has_files and old.status = 'in_progress' then
             delete from held_files as file where file.task_id = new.id;
             -- Agents of any type may have been passed over for these files.
             perform note_ready('');
@@ -266,6 +288,7 @@ create trigger tasks_50_apply_change
     assigned_agent, workflow_id, workflow_execution_id, scheduled_at, blocked_reason,
     error_message, open_dependencies, unhealthy_dependencies, max_attempts, failed_attempts,
     version, status_seq, workflow_is_healthy, is_due, is_paused, has_files,
+    concurrency_key, waits_for_slot,
     is_ready, claim_token, claim_agent, claim_request_id, started_at, blocked_at,
     completed_at, created_at, updated_at, status_agent, status_note, status_forced,
     status_outcome, status_ending, status_source, status_at, details_follow

@@ -59,7 +59,14 @@ begin
     if new.is_ready then
         perform note_ready(new.for_type);
     end if;
+    new.waits_for_slot := false;
     if new.status = 'in_progress' then
+        if new.concurrency_key is not null then
+            perform raise_broken_rule(
+                'tasks_begin_with_their_slot',
+                format('task %s has a concurrency key: it begins after it is made', new.key)
+            );
+        end if;
         new.started_at := coalesce(new.started_at, moment);
     end if;
     new.blocked_at := case when new.status = 'blocked' then coalesce(new.blocked_at, moment) end;

@@ -25,6 +25,26 @@ begin
             and new.unhealthy_dependencies = 0
             and new.workflow_is_healthy
             and not new.is_paused;
+        if new.waits_for_slot then
+            new.waits_for_slot := new.is_ready;
+            new.is_ready := false;
+        end if;
+    end if;
+    if new.concurrency_key is not null or old.concurrency_key is not null then
+        perform look_at_slots_again(old.concurrency_key);
+        if new.concurrency_key is distinct from old.concurrency_key then
+            new.is_ready := new.is_ready or new.waits_for_slot;
+            new.waits_for_slot := false;
+            if old.status = 'in_progress' and new.status = 'in_progress' then
+                perform give_slot_back(new.id);
+                if
+                    new.concurrency_key is not null
+                    and not take_slot(new.id, new.concurrency_key)
+                then
+                    perform raise_full_key(new.key, new.concurrency_key);
+                end if;
+            end if;
+        end if;
     end if;
     if
         new.is_ready
@@ -42,7 +62,8 @@ comment on function count_edit_of_task() is
 create trigger tasks_51_count_edit
     before update of
     title, priority, execution_order, agent_type, assigned_agent, workflow_id,
-    workflow_execution_id, scheduled_at, max_attempts, reserved_for, for_type, place
+    workflow_execution_id, scheduled_at, max_attempts, reserved_for, for_type, place,
+    concurrency_key
     on tasks
     for each row
     execute function count_edit_of_task();

@@ -31,6 +31,7 @@ select
     details.retry_delay,
     details.retry_factor,
     details.max_retry_delay,
+    task.concurrency_key,
     task.open_dependencies,
     details.created_by,
     task.started_at,

@@ -23,6 +23,38 @@ where
         not task.has_files
         or not exists (select from file_conflicts as clash where clash.task_id = task.id)
     )
+    and (
+        task.concurrency_key is null
+        or not exists (
+            select from concurrency_keys as used
+            where used.key = task.concurrency_key and used.running >= used.at_most
+        )
+    )
+union all
+select
+    task.id,
+    task.key,
+    task.title,
+    task.status,
+    task.effective_priority,
+    task.place,
+    task.created_at,
+    task.agent_type,
+    task.assigned_agent
+from tasks as task
+where
+    task.waits_for_slot
+    and (
+        not task.has_files
+        or not exists (select from file_conflicts as clash where clash.task_id = task.id)
+    )
+    and (
+        task.concurrency_key is null
+        or not exists (
+            select from concurrency_keys as used
+            where used.key = task.concurrency_key and used.running >= used.at_most
+        )
+    )
 union all
 select
     task.id,
@@ -45,6 +77,13 @@ where
     and (
         not task.has_files
         or not exists (select from file_conflicts as clash where clash.task_id = task.id)
+    )
+    and (
+        task.concurrency_key is null
+        or not exists (
+            select from concurrency_keys as used
+            where used.key = task.concurrency_key and used.running >= used.at_most
+        )
     )
 union all
 select

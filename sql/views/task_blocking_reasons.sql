@@ -104,6 +104,22 @@ where
 union all
 select
     task.id,
+    'concurrency_key',
+    holder.id,
+    holder.key,
+    false,
+    'of the concurrency key ' || task.concurrency_key || ' at most ' || used.at_most::text
+    || case when used.at_most = 1 then ' is' else ' are' end
+    || ' in progress at a time, as ' || holder.key || ' is now'
+from tasks as task
+inner join concurrency_keys as used
+    on used.key = task.concurrency_key and used.running >= used.at_most
+inner join concurrency_slots as slot on slot.key = task.concurrency_key
+inner join tasks as holder on holder.id = slot.task_id
+where task.status in ('pending', 'blocked')
+union all
+select
+    task.id,
     'scheduled',
     null,
     null,
@@ -165,5 +181,5 @@ comment on view task_blocking_reasons is
     'The reasons why a task cannot be claimed now, a row for each.';
 comment on column task_blocking_reasons.reason is
     'finished, in_review, claimed, started_by_hand, overdue, paused, held, dependency, '
-    'scheduled, external, files.';
+    'concurrency_key, scheduled, external, files.';
 comment on column task_blocking_reasons.dead is 'It will not go away by itself.';

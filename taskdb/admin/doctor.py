@@ -63,6 +63,7 @@ _CHECKS: Final[Sequence[Callable[[Any], Any]]] = (
     queries.step_cycles,
     queries.left_steps,
     queries.wrong_files,
+    queries.wrong_slots,
     queries.wrong_phases,
     queries.wrong_spec_text,
     queries.slow_catalogue,

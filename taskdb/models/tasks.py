@@ -47,6 +47,7 @@ class Task(Model):
     retry_delay: timedelta | None
     retry_factor: Decimal | None
     max_retry_delay: timedelta | None
+    concurrency_key: str | None
     open_dependencies: int
     created_by: str | None
     started_at: datetime | None
@@ -205,6 +206,7 @@ class NewTask:
     retry_delay: timedelta | None = None
     retry_factor: Decimal | None = None
     max_retry_delay: timedelta | None = None
+    concurrency_key: str | None = None
     feature_id: UUID | None = None
     workflow_id: UUID | None = None
     workflow_execution_id: UUID | None = None

@@ -104,6 +104,7 @@ class ReasonCode(StrEnum):
     PAUSED = "paused"
     HELD = "held"
     DEPENDENCY = "dependency"
+    CONCURRENCY_KEY = "concurrency_key"
     SCHEDULED = "scheduled"
     EXTERNAL = "external"
     FILES = "files"

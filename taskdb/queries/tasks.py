@@ -75,6 +75,7 @@ def create(
     retry_delay: Delay | None = None,
     retry_factor: Factor | None = None,
     max_retry_delay: Delay | None = None,
+    concurrency_key: Name | None = None,
     feature_id: UUID | None = None,
     workflow_id: UUID | None = None,
     workflow_execution_id: UUID | None = None,
@@ -86,7 +87,8 @@ def create(
 
     *priority* is 1 (most urgent) to 10. *retry_delay* is the task's own back-off: it is tried
     again that long after its first failure, *retry_factor* (2) times as long after each further
-    one, at most *max_retry_delay* (an hour), with a random part taken off. With
+    one, at most *max_retry_delay* (an hour), with a random part taken off. Tasks of one
+    *concurrency_key* are in progress one at a time (`concurrency.set_limit`: so many). With
     `if_exists="return"` a task that has the key already is returned as it is, so that a creation
     can be repeated. Raises `IntegrityError` if the key is taken, or the feature, workflow,
     execution or parent does not exist, or the execution is not of the workflow.
@@ -108,6 +110,7 @@ def copy_tasks(
     blocked_reason: Text | None,
     scheduled_at: datetime | None,
     max_attempts: Attempts,
+    concurrency_key: Name | None,
     workflow_id: UUID | None,
     workflow_execution_id: UUID | None,
     error_message: AnyText | None,
@@ -387,6 +390,7 @@ def update(
     retry_delay: Delay | None | Unset = UNSET,
     retry_factor: Factor | None | Unset = UNSET,
     max_retry_delay: Delay | None | Unset = UNSET,
+    concurrency_key: Name | None | Unset = UNSET,
     feature_id: UUID | None | Unset = UNSET,
     workflow_id: UUID | None | Unset = UNSET,
     workflow_execution_id: UUID | None | Unset = UNSET,

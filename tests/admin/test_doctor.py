@@ -295,6 +295,27 @@ BREAKAGES = {
         "it holds 2.py",
         "no such file: it is pending",
     ),
+    "a slot that a task holds at rest": Breakage(
+        (
+            "insert into concurrency_slots (key, slot, task_id)"
+            " select 'repo', 1, id from tasks where key = 'chore'",
+        ),
+        "slot",
+        PLAN.chore,
+        "it is pending and holds a slot of repo",
+        "no slot",
+    ),
+    "a task that waits for a slot which nobody offers": Breakage(
+        (
+            "insert into concurrency_slots (key, slot, is_unseen) values ('repo', 1, false)",
+            "update tasks set concurrency_key = 'repo', waits_for_slot = true, is_ready = false"
+            " where key = 'chore'",
+        ),
+        "stranded",
+        PLAN.chore,
+        "it waits for a slot of repo, and nothing of its lane is in line",
+        "in line, as a slot is free",
+    ),
     "specifications in a cycle": Breakage(
         (
             "insert into spec_dependencies (spec_id, depends_on_id)"

@@ -100,6 +100,16 @@ def test_a_failed_deployment_is_rolled_back_and_not_announced(
     assert names["stuck"](conn) == []
 
 
+def test_tasks_of_a_key_wait_for_its_slots(conn: psycopg.Connection[Any]) -> None:
+    names = example("limits.py")
+    names["plan"](conn)
+
+    claimed = claims.claim_batch(conn, agent="ada", limit=3)
+
+    assert [claim.key for claim in claimed] == ["refund", "charge"]
+    assert names["why"](conn, "report") == ["charge", "refund"]
+
+
 def test_runner_works_a_workflow_off_and_stops_at_a_failure(database_url: str) -> None:
     names = example("runner.py")
     steps = [

@@ -130,7 +130,7 @@ def test_a_function_that_guides_the_planner_is_planned_once_a_session(conn: Conn
     assert listed(conn, statement) == []
 
 
-def test_only_triggers_and_four_entries_run_with_the_rights_of_their_owner(
+def test_only_triggers_and_five_entries_run_with_the_rights_of_their_owner(
     conn: Connection,
 ) -> None:
     """Callers of these do what their owner may: docs/security.md has each."""
@@ -146,6 +146,7 @@ def test_only_triggers_and_four_entries_run_with_the_rights_of_their_owner(
         "claim_tasks",
         "complete_and_claim",
         "import_history",
+        "set_concurrency_limit",
     ]
 
 

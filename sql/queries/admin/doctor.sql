@@ -702,6 +702,20 @@ cross join lateral (
             and task.unhealthy_dependencies = 0
             and task.workflow_is_healthy
             and not task.is_paused
+            and not task.waits_for_slot
+        )::text
+    ),
+    (
+        'waits_for_slot',
+        task.waits_for_slot::text,
+        (
+            task.waits_for_slot
+            and task.concurrency_key is not null
+            and task.status = 'pending'
+            and task.is_due
+            and task.unhealthy_dependencies = 0
+            and task.workflow_is_healthy
+            and not task.is_paused
         )::text
     ),
     (
@@ -970,6 +984,56 @@ from held_files as held
 inner join tasks as task on task.id = held.task_id
 left join wanted on wanted.task_id = held.task_id and wanted.path = held.path
 where wanted.path is null
+order by subject, found;
+
+-- name: wrong_slots
+-- 11. Each task in progress with a concurrency key holds a slot of that key, and no other task
+-- does; no key has more in progress than slots; and where a slot is free that no claim will look
+-- at again, no lane of waiting tasks is without one in line.
+--
+-- plan: whole tables: an invariant is one of every row
+select
+    'slot' as invariant,
+    task.key as subject,
+    'it is ' || task.status || ' and holds ' || case
+        when slot.key is null then 'no slot'
+        else 'a slot of ' || slot.key
+    end as found,
+    case
+        when task.status = 'in_progress' and task.concurrency_key is not null
+            then 'a slot of ' || task.concurrency_key
+        else 'no slot'
+    end as expected,
+    task.id
+from tasks as task
+left join concurrency_slots as slot on slot.task_id = task.id
+where
+    slot.key
+    is distinct from case when task.status = 'in_progress' then task.concurrency_key end
+union all
+select
+    'stranded' as invariant,
+    task.key,
+    'it waits for a slot of ' || task.concurrency_key || ', and nothing of its lane is in line',
+    'in line, as a slot is free',
+    task.id
+from tasks as task
+inner join concurrency_keys as used on used.key = task.concurrency_key
+where
+    task.waits_for_slot
+    and used.running < used.at_most
+    and not exists (
+        select from concurrency_slots as slot
+        where slot.key = task.concurrency_key and slot.task_id is null and slot.is_unseen
+    )
+    and not exists (
+        select from tasks as other
+        where
+            other.concurrency_key = task.concurrency_key
+            and other.is_ready
+            and other.reserved_for = task.reserved_for
+            and other.for_type = task.for_type
+    )
 order by subject, found;
 
 -- name: spec_edges

@@ -208,6 +208,12 @@ def left_steps() -> list[Finding]:
 
 
 @query
+def wrong_slots() -> list[Finding]:
+    """Return tasks without the slot of their concurrency key, wrong slots, and stranded tasks."""
+    ...
+
+
+@query
 def wrong_files() -> list[Finding]:
     """Return the files of tasks in progress without a lock, and wrong locks."""
     ...

@@ -1,0 +1,26 @@
+-- A deleted task of a concurrency key may have been the one that was offered its slot.
+create function leave_slots()
+    returns trigger
+    language plpgsql
+    security definer
+    set search_path from current
+as $$
+begin
+    perform look_at_slots_again(left_behind.concurrency_key)
+    from (
+        select distinct removed.concurrency_key
+        from removed
+        where removed.concurrency_key is not null
+    ) as left_behind;
+    return null;
+end;
+$$;
+
+comment on function leave_slots() is
+    'Has the free slots of deleted tasks'' concurrency keys offered again.';
+
+create trigger tasks_90_leave_slots
+    after delete on tasks
+    referencing old table as removed
+    for each statement
+    execute function leave_slots();

@@ -1,0 +1,311 @@
+"""Slots of concurrency keys in races: never too many in progress, and nobody waits in vain.
+
+Each race ends with fresh claims, which must fill every slot: a task that was set aside while a slot
+came free, and is offered to nobody, is missed by them.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import IsolationLevel
+from psycopg.errors import DeadlockDetected, SerializationFailure
+
+from taskdb.admin import doctor
+from taskdb.database import connect
+from taskdb.errors import TaskdbError
+from taskdb.models import TaskStatus
+from taskdb.queries import claims, concurrency, tasks
+from taskdb.testing.databases import Databases
+from tests.arena import Arena
+from tests.interleave import LEVELS, Session
+from tests.plans import make_tasks
+from tests.races.test_races import (
+    PAIRS,
+    Act,
+    Given,
+    Mutant,
+    NothingLeftError,
+    Race,
+    both,
+    deletes,
+    holder,
+    moves,
+    takes,
+    takes_this,
+)
+
+Connection = psycopg.Connection[Any]
+
+
+def keyed(*keys: str, slots: int = 1, held: int = 0, ended: int = 0) -> Callable[..., Given]:
+    """Tasks of one key; the first *held* are claimed, and the first *ended* of those completed."""
+
+    def make(conn: Connection) -> Given:
+        conn.execute(b"delete from concurrency_slots")
+        concurrency.set_limit(conn, key="k", at_most=slots)
+        make_tasks(conn, *keys, concurrency_key="k")
+        make_tasks(conn, "other")
+        conn.execute(b"update tasks set concurrency_key = 'l' where key = 'other'")
+        given: Given = {}
+        for key in keys[:held]:
+            claim = claims.claim(conn, key=key, agent="zed")
+            assert claim
+            given[key] = claim
+        for key in keys[:ended]:
+            claims.complete(conn, task_id=given[key].task_id, token=given[key].token)
+        return given
+
+    return make
+
+
+def tries(agent: str) -> Act:
+    """Claim whatever there is, or nothing."""
+    return lambda conn, given: claims.claim_batch(conn, agent=agent, limit=5, agent_type=None)
+
+
+def limits(at_most: int) -> Act:
+    return lambda conn, given: concurrency.set_limit(conn, key="k", at_most=at_most)
+
+
+def rekeys(key: str, to: str | None) -> Act:
+    return lambda conn, given: tasks.update(conn, key, concurrency_key=to)
+
+
+def filled(conn: Connection) -> bool:
+    """Tell whether all is in order, and fresh claims fill every slot that they can."""
+    for row in concurrency.list_keys(conn):
+        if row.running > row.at_most:
+            return False
+    while claims.claim_next(conn, agent="fresh"):
+        pass
+    waiting = conn.execute(
+        b"select task.key from tasks as task join concurrency_keys as used"
+        b" on used.key = task.concurrency_key and used.running < used.at_most"
+        b" where task.status = 'pending'"
+    ).fetchall()
+    return waiting == []
+
+
+def no_more_than(count: int) -> Callable[[Connection], bool]:
+    def look(conn: Connection) -> bool:
+        return all(row.running <= count for row in concurrency.list_keys(conn))
+
+    return look
+
+
+RACES = [
+    Race("two claims of one slot", keyed("t", "u"), both(takes_this("other", "x"), takes("a")),
+         takes("b"), filled, loser=NothingLeftError, waits=False),
+    Race("two claims of two slots", keyed("t", "u", slots=2), takes_this("t", "a"),
+         takes_this("u", "b"), filled, waits=False),
+    Race("two claims of the first slot of a key", keyed(), takes("a"), tries("b"), filled,
+         waits=False),
+    Race("a slot given back, and a claim", keyed("t", "u", held=1), holder(claims.complete),
+         tries("b"), filled, waits=False),
+    Race("a claim that finds no slot, and one given back", keyed("t", "u", held=1), tries("a"),
+         holder(claims.complete), filled, waits=False),
+    Race("two slots given back", keyed("t", "u", "v", "w", slots=2, held=2),
+         holder(claims.complete), holder(claims.complete, key="u"), filled, waits=False),
+    Race("a holder deleted, and a claim", keyed("t", "u", held=1), deletes("t"), tries("b"),
+         filled, waits=False),
+    Race("a holder cancelled, and a claim", keyed("t", "u", held=1), moves("t", "cancelled"),
+         tries("b"), filled, waits=False),
+    Race("a claim, and a limit raised", keyed("t", "u", "v", held=1), tries("a"), limits(2),
+         filled, waits=True),
+    Race("a limit raised, and a claim", keyed("t", "u", "v", held=1), limits(2), tries("b"),
+         filled, waits=False),
+    Race("a limit lowered, and a claim", keyed("s", "t", "u", "v", slots=3, held=3, ended=1),
+         limits(1), takes_this("v", "b"), no_more_than(2), loser=NothingLeftError, waits=False),
+    Race("a claim, and a limit lowered", keyed("s", "t", "u", "v", slots=3, held=3, ended=1),
+         takes_this("v", "b"), limits(1), no_more_than(3), waits=True),
+    Race("a task put into a full key, and a slot given back", keyed("t", held=1),
+         rekeys("other", "k"), holder(claims.complete), filled, waits=False),
+    Race("a slot given back, and a task put into the key", keyed("t", held=1),
+         holder(claims.complete), rekeys("other", "k"), filled, waits=False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("waiting", [True, False], ids=["waiting", "snapshot"])
+@pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name)
+@pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)
+def test_slots_are_never_exceeded_and_never_lie_idle(
+    arena: Arena, race: Race, level: IsolationLevel, waiting: bool
+) -> None:
+    outcome = arena.run(race, level, level, waiting=waiting)
+
+    assert not outcome.broke(race), outcome
+    assert race.waits or not outcome.waited
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pair", PAIRS, ids=str)
+@pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)
+def test_slots_hold_between_sessions_of_two_levels(
+    arena: Arena, race: Race, pair: tuple[IsolationLevel, IsolationLevel]
+) -> None:
+    for waiting in (True, False):
+        outcome = arena.run(race, *pair, waiting=waiting)
+
+        assert not outcome.broke(race), outcome
+
+
+def set_aside_while_offered(url: str) -> bool:
+    """Set a task aside, free its slot and offer it, in three sessions; tell whether it is lost."""
+    with connect(url, autocommit=True) as conn:
+        given = keyed("t", "u", held=1)(conn)
+        claims.claim(conn, key="other", agent="zed")
+        with (
+            Session(url, isolation=LEVELS[0], name="sets aside") as aside,
+            connect(url, autocommit=True) as others,
+        ):
+            aside.run("finds no slot", lambda own: claims.claim_next(own, agent="a"))
+            holder(claims.complete)(others, given)
+            claims.claim_next(others, agent="b")
+            aside.commit()
+        return not doctor.run(conn) and claims.claim_next(conn, agent="c") is not None
+
+
+def test_no_task_is_set_aside_behind_an_offer(arena: Arena) -> None:
+    arena.clear()
+
+    assert set_aside_while_offered(arena.url)
+
+
+MUTANTS = [
+    Mutant(
+        "a free slot is read, but not locked",
+        "functions/take_slot.sql",
+        "take_slot",
+        r"for update skip locked;",
+        ";",
+        ("two claims of one slot",),
+    ),
+    Mutant(
+        "a lowered limit writes the surplus slots only",
+        "functions/set_concurrency_limit.sql",
+        "set_concurrency_limit",
+        r"where slot\.key = of_key;\s+perform",
+        "where slot.key = of_key and slot.slot > new_limit; perform",
+        ("a limit lowered, and a claim",),
+    ),
+    Mutant(
+        "a slot given back is not marked",
+        "functions/take_slot.sql",
+        "give_slot_back",
+        r"is_unseen = true",
+        "is_unseen = false",
+        ("a claim that finds no slot, and one given back",),
+    ),
+    Mutant(
+        "tasks are set aside without a lock on the slots",
+        "functions/offer_slots.sql",
+        "set_aside",
+        r"for key share skip locked",
+        "",
+        (),
+    ),
+]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_guard_of_the_slots_that_is_taken_out_is_missed(
+    databases: Databases, template: str, mutant: Mutant
+) -> None:
+    url = databases.clone(template)
+    with ExitStack() as stack:
+        arena = Arena(url, stack)
+        arena.conn.execute(b"set search_path = taskdb, shared, pg_temp")
+        arena.conn.execute(mutant.statement())
+        races = [race for race in RACES if race.name in mutant.races]
+
+        assert not set_aside_while_offered(url) or any(
+            arena.run(race, *pair, waiting=waiting).broke(race)
+            for race in races
+            for waiting in (True, False)
+            for pair in PAIRS
+        )
+    databases.drop(url)
+
+
+SECONDS = 4.0
+
+
+def test_many_workers_on_few_keys_leave_nothing_behind(database_url: str) -> None:
+    with connect(database_url, autocommit=True) as conn:
+        for key, at_most in (("k", 1), ("l", 2), ("m", 3)):
+            concurrency.set_limit(conn, key=key, at_most=at_most)
+        for number in range(30):
+            make_tasks(conn, f"t{number}", concurrency_key="klm"[number % 3])
+        stop = time.monotonic() + SECONDS
+        errors: list[BaseException] = []
+        threads = [
+            threading.Thread(target=_work, args=(database_url, number, stop, errors))
+            for number in range(6)
+        ]
+        for thread in threads:
+            thread.start()
+        most: dict[str, int] = {}
+        while time.monotonic() < stop:
+            for row in concurrency.list_keys(conn):
+                most[row.key] = max(most.get(row.key, 0), row.running - row.at_most)
+        for thread in threads:
+            thread.join()
+
+        assert errors == []
+        assert max(most.values()) <= 0
+        assert doctor.run(conn) == []
+        assert filled(conn)
+        assert doctor.run(conn) == []
+
+
+def _work(url: str, number: int, stop: float, errors: list[BaseException]) -> None:
+    chance = random.Random(number)
+    try:
+        with connect(url, autocommit=True) as conn:
+            while time.monotonic() < stop:
+                conn.isolation_level = chance.choice([LEVELS[0], LEVELS[0], LEVELS[1], LEVELS[2]])
+                try:
+                    with conn.transaction():
+                        _act(conn, chance, f"w{number}")
+                except (SerializationFailure, DeadlockDetected):
+                    pass
+                except TaskdbError as error:
+                    # A by-hand start of a full key, or a transition that is not allowed now.
+                    if error.sqlstate not in ("TD007", "TD001") and not isinstance(
+                        error, LookupError
+                    ):
+                        raise
+    except Exception as error:  # noqa: BLE001
+        errors.append(error)
+
+
+def _act(conn: Connection, chance: random.Random, agent: str) -> None:
+    key = f"t{chance.randrange(30)}"
+    held = claims.list_live(conn, agent=agent)
+    match chance.choice(["claim", "claim", "batch", "chain", "end", "end", "edit", "move"]):
+        case "claim":
+            claims.claim_next(conn, agent=agent)
+        case "batch":
+            claims.claim_batch(conn, agent=agent, limit=3)
+        case "chain" if held:
+            claims.complete_and_claim_next(
+                conn, task_id=held[0].task_id, token=held[0].token, agent=agent
+            )
+        case "end" if held:
+            one = chance.choice(held)
+            claims.release(conn, task_id=one.task_id, token=one.token)
+        case "edit":
+            tasks.update(conn, key, priority=chance.randint(1, 10))
+        case "move":
+            status = chance.choice([TaskStatus.PENDING, TaskStatus.CANCELLED])
+            tasks.update_status(conn, key, status=status, force=True)
+        case _:
+            pass

@@ -405,6 +405,7 @@ comment on function spec_text(jsonb) is 'Every text in a structure, one after th
 -- PUBLIC may execute no function of taskdb. Functions of the extension keep its own grants.
 revoke execute on function
     is_active,
+    is_dead,
     is_satisfied,
     names_files,
     phase_names,

@@ -10,6 +10,7 @@ grant select on
 to :"role" :option;
 grant execute on function
     shared.is_active,
+    shared.is_dead,
     shared.is_satisfied,
     shared.names_files,
     shared.phase_names,

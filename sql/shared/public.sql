@@ -1,6 +1,7 @@
 -- PUBLIC may execute no function of taskdb. Functions of the extension keep its own grants.
 revoke execute on function
     is_active,
+    is_dead,
     is_satisfied,
     names_files,
     phase_names,

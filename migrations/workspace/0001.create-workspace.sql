@@ -1483,7 +1483,8 @@ from concurrency_slots as slot
 group by slot.key;
 
 comment on view concurrency_keys is 'Concurrency keys: how many tasks of each are in progress.';
-comment on column concurrency_keys.at_most is 'The number of its tasks that can be in progress at a time.';
+comment on column concurrency_keys.at_most is
+    'The number of its tasks that can be in progress at a time.';
 comment on column concurrency_keys.running is 'The number of its tasks in progress.';
 
 -- A design job is a request to the Design Agent; tech-spec sessions begin with its documents. Each
@@ -4549,19 +4550,20 @@ $$;
 comment on function raise_full_key(text, text) is 'Raises TD007 with the key and its holders.';
 
 -- Tasks whose concurrency key has no free slot are set aside, out of the index of ready tasks, so
--- that no claim reads a crowd of them. A slot that is given back is offered to the first of them, in
--- each lane: that one is in line again. Claims do both; whoever gives a slot back only marks it.
+-- that no claim reads a crowd of them. A slot that is given back is offered to the first of them,
+-- in each lane: that one is in line again. Claims do both; whoever gives a slot back only marks
+-- it.
 --
--- A slot is taken once it was offered, so in each lane with waiting tasks there are at least as many
--- in line as there are free slots that were offered. Whatever leaves the line or changes its order
--- otherwise marks the free slots of its key again (look_at_slots_again).
+-- A slot is taken once it was offered, so in each lane with waiting tasks there are at least as
+-- many in line as there are free slots that were offered. Whatever leaves the line or changes its
+-- order otherwise marks the free slots of its key again (look_at_slots_again).
 --
--- No task may stay aside while a slot is free that no claim will look at again. Setting aside reads
--- that all slots are taken, and holds a KEY SHARE lock on each until it commits: that delays nobody
--- who gives one back. Offering takes the free slot FOR UPDATE, which such a lock refuses, so it
--- passes over a key where tasks are being set aside, and leaves the slot marked for the next claim;
--- and what it reads afterwards, by a statement of its own, is complete.
--- Above READ COMMITTED there is no newer snapshot: nothing is set aside there, and no mark cleared.
+-- No task may stay aside while a slot is free that no claim will look at again. Setting aside
+-- reads that all slots are taken, and holds a KEY SHARE lock on each until it commits: that delays
+-- nobody who gives one back. Offering takes the free slot FOR UPDATE, which such a lock refuses,
+-- so it passes over a key where tasks are being set aside, and leaves the slot marked for the next
+-- claim; and what it reads afterwards, by a statement of its own, is complete. Above READ
+-- COMMITTED there is no newer snapshot: nothing is set aside there, and no mark cleared.
 
 -- Sets tasks of a key aside, if it has no free slot: those among the next ready tasks behind this
 -- one, it included.
@@ -4745,8 +4747,8 @@ $$;
 comment on function offer_slots(int) is
     'Offers free slots of concurrency keys to the tasks that wait for them, up to a number.';
 
--- Takes what a task needs besides its row: a slot of its concurrency key and its files. True: it has
--- them; false: a file is held by another task; null: its key has no free slot.
+-- Takes what a task needs besides its row: a slot of its concurrency key and its files. True: it
+-- has them; false: a file is held by another task; null: its key has no free slot.
 create function take_needs(of_task uuid, of_key text, has_files boolean)
     returns boolean
     language plpgsql
@@ -4769,9 +4771,9 @@ $$;
 comment on function take_needs(uuid, text, boolean) is
     'Takes the slot and the files of a task that goes into progress, both or none.';
 
--- Sets how many tasks of a concurrency key can be in progress at a time. Every slot is written, so that a
--- claim with an older snapshot meets the change. Lowering it revokes no claim: as long as more are
--- in progress than the new limit allows, none begins.
+-- Sets how many tasks of a concurrency key can be in progress at a time. Every slot is written, so
+-- that a claim with an older snapshot meets the change. Lowering it revokes no claim: as long as
+-- more are in progress than the new limit allows, none begins.
 create function set_concurrency_limit(of_key text, new_limit int)
     returns table (key text, at_most bigint, running bigint)
     language plpgsql
@@ -5490,8 +5492,8 @@ create trigger tasks_90_pass_on
     for each row
     execute function pass_on_task_change();
 
--- Another effective priority is another place in the line for the slots of a concurrency key. Claims
--- and endings name no such column, so this does not run for them.
+-- Another effective priority is another place in the line for the slots of a concurrency key.
+-- Claims and endings name no such column, so this does not run for them.
 create function change_turn()
     returns trigger
     language plpgsql
@@ -8473,8 +8475,8 @@ comment on column task_blocking_reasons.reason is
 comment on column task_blocking_reasons.dead is 'It will not go away by itself.';
 
 -- The key of a task for whose sake this one can never start, or null: it waits for that one,
--- directly or through others that have not begun, by a dependency that is dead. Each task is visited
--- once.
+-- directly or through others that have not begun, by a dependency that is dead. Each task is
+-- visited once.
 create function dead_end(of_task uuid)
     returns text
     language sql

@@ -1,6 +1,6 @@
 -- The key of a task for whose sake this one can never start, or null: it waits for that one,
--- directly or through others that have not begun, by a dependency that is dead. Each task is visited
--- once.
+-- directly or through others that have not begun, by a dependency that is dead. Each task is
+-- visited once.
 create function dead_end(of_task uuid)
     returns text
     language sql

@@ -1,17 +1,18 @@
 -- Tasks whose concurrency key has no free slot are set aside, out of the index of ready tasks, so
--- that no claim reads a crowd of them. A slot that is given back is offered to the first of them, in
--- each lane: that one is in line again. Claims do both; whoever gives a slot back only marks it.
+-- that no claim reads a crowd of them. A slot that is given back is offered to the first of them,
+-- in each lane: that one is in line again. Claims do both; whoever gives a slot back only marks
+-- it.
 --
--- A slot is taken once it was offered, so in each lane with waiting tasks there are at least as many
--- in line as there are free slots that were offered. Whatever leaves the line or changes its order
--- otherwise marks the free slots of its key again (look_at_slots_again).
+-- A slot is taken once it was offered, so in each lane with waiting tasks there are at least as
+-- many in line as there are free slots that were offered. Whatever leaves the line or changes its
+-- order otherwise marks the free slots of its key again (look_at_slots_again).
 --
--- No task may stay aside while a slot is free that no claim will look at again. Setting aside reads
--- that all slots are taken, and holds a KEY SHARE lock on each until it commits: that delays nobody
--- who gives one back. Offering takes the free slot FOR UPDATE, which such a lock refuses, so it
--- passes over a key where tasks are being set aside, and leaves the slot marked for the next claim;
--- and what it reads afterwards, by a statement of its own, is complete.
--- Above READ COMMITTED there is no newer snapshot: nothing is set aside there, and no mark cleared.
+-- No task may stay aside while a slot is free that no claim will look at again. Setting aside
+-- reads that all slots are taken, and holds a KEY SHARE lock on each until it commits: that delays
+-- nobody who gives one back. Offering takes the free slot FOR UPDATE, which such a lock refuses,
+-- so it passes over a key where tasks are being set aside, and leaves the slot marked for the next
+-- claim; and what it reads afterwards, by a statement of its own, is complete. Above READ
+-- COMMITTED there is no newer snapshot: nothing is set aside there, and no mark cleared.
 
 -- Sets tasks of a key aside, if it has no free slot: those among the next ready tasks behind this
 -- one, it included.
@@ -195,8 +196,8 @@ $$;
 comment on function offer_slots(int) is
     'Offers free slots of concurrency keys to the tasks that wait for them, up to a number.';
 
--- Takes what a task needs besides its row: a slot of its concurrency key and its files. True: it has
--- them; false: a file is held by another task; null: its key has no free slot.
+-- Takes what a task needs besides its row: a slot of its concurrency key and its files. True: it
+-- has them; false: a file is held by another task; null: its key has no free slot.
 create function take_needs(of_task uuid, of_key text, has_files boolean)
     returns boolean
     language plpgsql

@@ -1,6 +1,6 @@
--- Sets how many tasks of a concurrency key can be in progress at a time. Every slot is written, so that a
--- claim with an older snapshot meets the change. Lowering it revokes no claim: as long as more are
--- in progress than the new limit allows, none begins.
+-- Sets how many tasks of a concurrency key can be in progress at a time. Every slot is written, so
+-- that a claim with an older snapshot meets the change. Lowering it revokes no claim: as long as
+-- more are in progress than the new limit allows, none begins.
 create function set_concurrency_limit(of_key text, new_limit int)
     returns table (key text, at_most bigint, running bigint)
     language plpgsql

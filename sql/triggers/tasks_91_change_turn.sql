@@ -1,5 +1,5 @@
--- Another effective priority is another place in the line for the slots of a concurrency key. Claims
--- and endings name no such column, so this does not run for them.
+-- Another effective priority is another place in the line for the slots of a concurrency key.
+-- Claims and endings name no such column, so this does not run for them.
 create function change_turn()
     returns trigger
     language plpgsql

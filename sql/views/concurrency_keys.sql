@@ -8,5 +8,6 @@ from concurrency_slots as slot
 group by slot.key;
 
 comment on view concurrency_keys is 'Concurrency keys: how many tasks of each are in progress.';
-comment on column concurrency_keys.at_most is 'The number of its tasks that can be in progress at a time.';
+comment on column concurrency_keys.at_most is
+    'The number of its tasks that can be in progress at a time.';
 comment on column concurrency_keys.running is 'The number of its tasks in progress.';

@@ -6,6 +6,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Generator
@@ -64,7 +65,7 @@ def pgbouncer(url: str, mode: Mode, *, processes: int = 2) -> Generator[str]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            wait_until((folder / ".s.PGSQL.6432").exists)
+            wait_until(lambda: _listens(folder / ".s.PGSQL.6432"))
             yield f"postgresql://{at['user']}@/{at['dbname']}?host={folder}&port=6432"
         finally:
             running.terminate()
@@ -77,3 +78,9 @@ def _user(host: str) -> int:
         return os.geteuid()
     owner = os.stat(host).st_uid if host.startswith("/") else 0
     return owner or pwd.getpwnam("nobody").pw_uid
+
+
+def _listens(path: Path) -> bool:
+    """Return whether a socket takes connections; its file is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as tried:
+        return tried.connect_ex(str(path)) == 0

@@ -20,7 +20,7 @@ from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from taskdb.admin import doctor
 from taskdb.database import connect
-from taskdb.errors import TaskdbError
+from taskdb.errors import ClaimLostError, TaskdbError
 from taskdb.models import TaskStatus
 from taskdb.queries import claims, concurrency, tasks
 from taskdb.testing.databases import Databases
@@ -278,10 +278,10 @@ def _work(url: str, number: int, stop: float, errors: list[BaseException]) -> No
                 except (SerializationFailure, DeadlockDetected):
                     pass
                 except TaskdbError as error:
-                    # A by-hand start of a full key, or a transition that is not allowed now.
-                    if error.sqlstate not in ("TD007", "TD001") and not isinstance(
-                        error, LookupError
-                    ):
+                    # A by-hand start of a full key, a transition that is not allowed now, or a
+                    # claim that another thread has revoked since it was listed.
+                    lost = isinstance(error, LookupError | ClaimLostError)
+                    if not lost and error.sqlstate not in ("TD007", "TD001"):
                         raise
     except Exception as error:  # noqa: BLE001
         errors.append(error)

@@ -283,7 +283,9 @@ def test_a_file_is_imported_once_and_replaced_on_request(tmp_path: Path, conn: C
     again = import_spec(conn, file)
     file.write_text("# B\n")
 
-    with pytest.raises(ValidationError, match=f"was imported before, as {key}, and now says"):
+    with pytest.raises(
+        ValidationError, match=f"was imported before, as {key}, and its text differs now"
+    ):
         import_spec(conn, file)
     replaced = import_spec(conn, file, replace=True)
 

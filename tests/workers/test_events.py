@@ -420,7 +420,7 @@ def test_stream_does_not_listen_while_its_consumer_is_busy(database: Database) -
     with closing(events.listen(database, since=since)) as stream:
         next(stream)
 
-        assert not with_connection(database, somebody_waits)
+        wait_until(lambda: not with_connection(database, somebody_waits))
 
 
 def test_stream_tells_that_a_workflow_finished(database: Database) -> None:

@@ -316,7 +316,7 @@ def test_a_crowd_that_waits_for_a_slot_is_read_once(database_url: str) -> None:
         tasks.create_many(
             conn, [NewTask(title="t", concurrency_key="repo", priority=1) for _ in range(3000)]
         )
-        make_tasks(conn, *(f"free{n}" for n in range(60)))
+        make_tasks(conn, *(f"free{n}" for n in range(120)))
         first = take(conn)
 
         def claim_costs() -> tuple[int, int]:
@@ -325,7 +325,7 @@ def test_a_crowd_that_waits_for_a_slot_is_read_once(database_url: str) -> None:
                 claim = take(conn)
                 return claim.priority, rows_read(conn) - before
 
-        costs = [claim_costs() for _ in range(40)]
+        costs = [claim_costs() for _ in range(100)]
         assert {priority for priority, _ in costs} == {5}
         assert max(rows for _, rows in costs[-5:]) < 100, costs
         done(conn, first)

@@ -15,7 +15,7 @@ from taskdb.errors import IntegrityError, ValidationError
 from taskdb.models import Claim, NewDependency, NewTask, TaskStatus
 from taskdb.queries import claims, concurrency, dependencies, tasks
 from tests.plans import lapse_leases, make_tasks, take
-from tests.rows_read import rows_read
+from tests.rows_read import live_rows_read
 
 Connection = psycopg.Connection[Any]
 
@@ -316,16 +316,17 @@ def test_a_crowd_that_waits_for_a_slot_is_read_once(database_url: str) -> None:
         tasks.create_many(
             conn, [NewTask(title="t", concurrency_key="repo", priority=1) for _ in range(3000)]
         )
-        make_tasks(conn, *(f"free{n}" for n in range(120)))
+        make_tasks(conn, *(f"free{n}" for n in range(60)))
         first = take(conn)
 
         def claim_costs() -> tuple[int, int]:
             with conn.transaction():
-                before = rows_read(conn)
+                before = live_rows_read(conn)
                 claim = take(conn)
-                return claim.priority, rows_read(conn) - before
+                return claim.priority, live_rows_read(conn) - before
 
-        costs = [claim_costs() for _ in range(100)]
+        # A snapshot anywhere on the server, such as another test's, keeps the dead index entries.
+        costs = [claim_costs() for _ in range(40)]
         assert {priority for priority, _ in costs} == {5}
         assert max(rows for _, rows in costs[-5:]) < 100, costs
         done(conn, first)

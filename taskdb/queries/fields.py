@@ -50,6 +50,7 @@ def _enclosed(text: str) -> str:
 Key = Annotated[str, Length(1, 100), Printed()]
 Title = Annotated[str, Length(1, 500), Printed()]
 Name = Annotated[str, Length(1, 200)]
+ConcurrencyKeyName = Annotated[str, Length(1, 200), Printed()]
 Text = Annotated[str, Length(1), Size(MOST_BYTES)]
 # A text that may be empty.
 AnyText = Annotated[str, Size(MOST_BYTES)]

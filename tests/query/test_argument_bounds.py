@@ -12,7 +12,7 @@ import pytest
 from taskdb.errors import ValidationError
 from taskdb.models.tasks import NewTask
 from taskdb.models.workflows import NewStep, NewWorkflow
-from taskdb.queries import epics, files, flow, tasks, workflows
+from taskdb.queries import concurrency, epics, files, flow, tasks, workflows
 from taskdb.queries.fields import MOST_BYTES
 from tests.plans import Plan
 
@@ -42,6 +42,14 @@ def test_blank_keys_and_titles_are_refused(conn: psycopg.Connection, blank: str)
         epics.create(conn, key="E77", title=blank)
     with pytest.raises(ValidationError, match=r"^name must not be blank"):
         workflows.create(conn, NewWorkflow(name=blank))
+    with pytest.raises(ValidationError, match=r"^concurrency_key must not be blank"):
+        tasks.create(conn, title="T", concurrency_key=blank)
+    with pytest.raises(ValidationError, match=r"concurrency_key must not be blank"):
+        tasks.create_many(conn, [NewTask(title="T", concurrency_key=blank)])
+    with pytest.raises(ValidationError, match=r"^concurrency_key must not be blank"):
+        tasks.update(conn, key="T", concurrency_key=blank)
+    with pytest.raises(ValidationError, match=r"^key must not be blank"):
+        concurrency.set_limit(conn, key=blank, at_most=1)
 
 
 LARGE = "x" * (MOST_BYTES + 1)

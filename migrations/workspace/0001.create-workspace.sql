@@ -6046,16 +6046,20 @@ create trigger task_dependencies_10_refuse_change
     )
     execute function refuse_changed_edge();
 
+-- An edge from a task to itself is a cycle, also of a task that this snapshot does not see: it was
+-- deleted or made meanwhile. Its key is unknown then, and the path has its id.
 create function refuse_edge_to_itself()
     returns trigger
     language plpgsql
     security definer
     set search_path from current
 as $$
-begin
-    perform raise_circular_dependency(
-        (select array[task.key, task.key] from tasks as task where task.id = new.task_id)
+declare
+    name text := coalesce(
+        (select task.key from tasks as task where task.id = new.task_id), new.task_id::text
     );
+begin
+    perform raise_circular_dependency(array[name, name]);
     return new;
 end;
 $$;

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
+from uuid import uuid4
 
 import networkx  # type: ignore[import-untyped]
 import psycopg
@@ -89,6 +90,20 @@ def test_no_task_waits_for_itself(conn: Connection, plan: Plan, kind: Dependency
     )
 
     assert path == (plan.chore, plan.chore)
+
+
+def test_an_edge_to_itself_of_a_task_that_was_deleted_meanwhile_is_a_cycle(
+    conn: Connection,
+) -> None:
+    gone = uuid4()
+
+    with pytest.raises(psycopg.DatabaseError) as caught:
+        conn.execute(
+            "insert into task_dependencies (task_id, depends_on_id) values ($1, $1)", [gone]
+        )
+
+    assert caught.value.sqlstate == "TD002"
+    assert caught.value.diag.message_primary == f"circular dependency: {gone} -> {gone}"
 
 
 def test_an_edge_that_blocks_closes_a_loop_as_well(conn: Connection, plan: Plan) -> None:

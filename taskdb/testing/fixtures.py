@@ -123,13 +123,14 @@ def taskdb_conn(
     """A connection in a transaction that is rolled back."""
     from taskdb.database.connections import open_connection
     from taskdb.database.settings import Settings
+    from taskdb.testing.adaptation import adaptation_of
 
     kept = taskdb_kept_connections
     if kept:
         conn = kept.pop()
     else:
         conn = open_connection(Settings.read(taskdb_shared_url, workspace=taskdb_workspaces[0]))
-    types = sum(1 for _ in conn.adapters.types)
+    adaptation = adaptation_of(conn)
     try:
         with conn.transaction(force_rollback=True):
             yield conn
@@ -137,11 +138,11 @@ def taskdb_conn(
     except BaseException:
         conn.close()
         raise
-    # The next test is to know no types that this one registered.
-    if conn.closed or sum(1 for _ in conn.adapters.types) != types:
-        conn.close()
-    else:
+    # The next test is to know no types, loaders or dumpers that this one registered.
+    if not conn.closed and adaptation_of(conn) == adaptation:
         kept.append(conn)
+    else:
+        conn.close()
 
 
 @async_fixture

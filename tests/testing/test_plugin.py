@@ -54,6 +54,55 @@ def test_project_without_fixtures_of_taskdb_starts_nothing(project: pytest.Pytes
     assert "taskdb: PostgreSQL" not in run(project, "-n", "1", passed=1)
 
 
+def test_next_test_has_the_same_session_but_nothing_of_the_one_before(
+    project: pytest.Pytester,
+) -> None:
+    project.makepyfile(
+        """
+        from decimal import Decimal
+        from psycopg.rows import dict_row
+        from psycopg.types.numeric import FloatLoader, IntDumper
+        from psycopg.types.composite import CompositeInfo, register_composite
+
+        seen = []
+
+        def as_ever(conn):
+            assert conn.execute("select 1.5").fetchone() == (Decimal("1.5"),)
+            assert conn.execute("select $1::text", [True]).fetchone() == ("true",)
+            assert conn.execute("show datestyle").fetchone() == ("ISO, MDY",)
+            assert conn.execute("select pg_try_advisory_lock(7)").fetchone() == (True,)
+            seen.append(conn.info.backend_pid)
+
+        def test_settings(taskdb_conn):
+            as_ever(taskdb_conn)
+            taskdb_conn.row_factory = dict_row
+            taskdb_conn.execute("set datestyle = German")
+            taskdb_conn.execute("create temp table left_behind ()")
+
+        def test_loader(taskdb_conn):
+            as_ever(taskdb_conn)
+            taskdb_conn.execute("create temp table left_behind ()")
+            taskdb_conn.adapters.register_loader("numeric", FloatLoader)
+
+        def test_dumper(taskdb_conn):
+            as_ever(taskdb_conn)
+            taskdb_conn.adapters.register_dumper(bool, IntDumper)
+
+        def test_type(taskdb_conn):
+            as_ever(taskdb_conn)
+            taskdb_conn.execute("create type pair as (a int, b int)")
+            register_composite(CompositeInfo.fetch(taskdb_conn, "pair"), taskdb_conn)
+
+        def test_closed(taskdb_conn):
+            as_ever(taskdb_conn)
+            assert seen[0] == seen[1] and len(set(seen)) == 4
+            assert taskdb_conn.adapters.types.get("pair") is None
+        """
+    )
+
+    run(project, passed=5)
+
+
 def test_work_of_a_test_is_rolled_back_or_on_a_database_of_its_own(
     project: pytest.Pytester,
 ) -> None:

@@ -52,6 +52,7 @@
 \ir functions/raise_parent_cycle.sql
 \ir functions/task_document.sql
 \ir functions/spec_document.sql
+\ir functions/words_query.sql
 \ir functions/raise_refusal.sql
 \ir functions/raise_task_refusal.sql
 \ir functions/import_history.sql

@@ -237,6 +237,7 @@ drop function import_history(
 drop function raise_broken_rule(text, text);
 drop function raise_invalid_transition(text, shared.task_status, shared.task_status);
 drop function raise_refusal(text, text);
+drop function words_query(text);
 drop function spec_document(text, text, jsonb);
 drop function task_document(text, text);
 drop function raise_parent_cycle(uuid);

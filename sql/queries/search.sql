@@ -12,22 +12,7 @@
 --
 -- plan: task_search_pkey, tasks_pkey
 with wanted as (
-    select
-        websearch_to_tsquery(
-            'pg_catalog.english',
-            -- A hyphen that negates nothing would fill the parser's stack: 33 of them are an error.
-            regexp_replace(:words, '\w+\*|-+(?![^\s-])', ' ', 'g')
-        )
-        && coalesce(
-            (
-                select
-                    to_tsquery(
-                        'pg_catalog.english', string_agg(beginning.word[1] || ':*', ' & ')
-                    )
-                from regexp_matches(:words, '(\w+)\*', 'g') as beginning (word)
-            ),
-            ''
-        ) as query
+    select words_query(:words) as query
 ),
 
 best as (
@@ -48,7 +33,7 @@ select
     task.key,
     task.title,
     task.status,
-    best.rank,
+    best.rank as "rank!",  -- words_query is strict, and words are given
     ts_headline(
         'pg_catalog.english',
         translate(left(details.description, 200000), U&'\E000\E001', ''),

@@ -469,7 +469,7 @@ order by other.spec_number;
 --
 -- plan: spec_search_by_words
 with wanted as (
-    select websearch_to_tsquery('pg_catalog.english', :words) as query
+    select words_query(:words) as query
 ),
 
 best as (

@@ -97,7 +97,8 @@ grant execute on function
     step_cycle,
     task_document,
     task_graph_region,
-    task_unblocks
+    task_unblocks,
+    words_query
 to :"role";
 -- Tables of later migrations can be read at once; no other privilege is granted on them.
 alter default privileges in schema :"workspace" grant select on tables to :"role";

@@ -26,7 +26,11 @@ class Files:
         self.root = root
         self.largest = largest
         self._left = largest
-        self._inside = root.resolve() if root.is_dir() else None
+        try:
+            self._inside = root.resolve() if root.is_dir() else None
+        except OSError as error:
+            reason = f"cannot be read: {error.strerror}"
+            raise _refused(root, reason, "Name a file that this user may read") from error
 
     def read(self, path: Path) -> bytes:
         """Return what is in a file.

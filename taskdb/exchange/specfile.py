@@ -18,7 +18,9 @@ from typing import Any, Final
 import psycopg
 
 from taskdb.errors import ValidationError
+from taskdb.exchange.files import Files
 from taskdb.exchange.markdown import LEVELS, Part, divide, headings, read_markdown
+from taskdb.exchange.options import LARGEST
 from taskdb.exchange.rows import is_text
 from taskdb.models.specs import Phase, Spec
 from taskdb.models.types import SpecType
@@ -134,13 +136,16 @@ def import_spec(
     """
     if level is not None and level not in LEVELS:
         raise ValidationError("level", f"must be {LEVELS.start} to {LEVELS.stop - 1}")
-    place = Path(path).resolve()
+    place = Path(path)
+    if is_text(str(place)):
+        place = place.resolve()
     file_path = str(place)
     if not is_text(file_path) or len(file_path) > LONGEST_PATH:
         raise ValidationError(
             "path", "must be UTF-8 and have at most 1,000 characters", where=repr(file_path)
         )
-    said = spec_text(read_markdown(place), name=place.stem, level=level, whole=whole)
+    text = read_markdown(place, Files(place, LARGEST))
+    said = spec_text(text, name=place.stem, level=level, whole=whole)
     with conn.transaction():
         earlier = exchange.specs_by_file(conn, paths=[file_path])
         if not earlier:

@@ -308,8 +308,8 @@ def list_dependents(key: Key) -> list[SpecSummary]:
 def find_specs(*, words: Words, limit: Limit = 50) -> list[SpecMatch]:
     """Return the specifications whose title or content has *words*, the best match first.
 
-    Words follow web search: ``"a phrase"``, ``-without``, ``this or that``. Of a content the
-    first 200,000 characters are looked at.
+    Words follow web search: ``"a phrase"``, ``-without``, ``this or that``, ``beginning*``. Of a
+    content the first 200,000 characters are looked at.
     """
     ...
 

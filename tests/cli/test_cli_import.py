@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from taskdb.demo import ROADMAP
-from taskdb.exchange import KINDS
+from taskdb.exchange import KINDS, specfile
 from tests.command_line import Caller, run, run_on_terminal
 
 
@@ -94,3 +95,23 @@ def test_bars_are_for_terminals_only(database_url: str, tmp_path: Path) -> None:
     assert "60/60" in screen.text
     assert again.err == ""
     assert "\x1b" not in again.out
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "large"])
+def test_specification_that_is_no_regular_file_is_refused(
+    taskdb: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A pipe would be waited for, and a device read without an end."""
+    path = tmp_path / "spec.md"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.write_text("# Title\n" + "x" * 200)
+        monkeypatch.setattr(specfile, "LARGEST", 100)
+
+    refused = taskdb("spec", "import", path)
+
+    assert refused.status == 1
+    assert ("too large" if kind == "large" else "not a regular file") in refused.err

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from taskdb.queries import search
+from taskdb.queries import search, specs
 
 Conn = psycopg.Connection[Any]
 
@@ -137,3 +137,14 @@ def sequential_scans(conn: Conn) -> int:
     row = conn.execute("select pg_stat_get_xact_numscans('task_search'::regclass)").fetchone()
     assert row is not None
     return int(row[0])
+
+
+@pytest.mark.parametrize("words", ["- " * 33, "-- " * 40 + "schema", "-" * 500])
+def test_hyphens_that_negate_nothing_are_passed_over_in_specifications_too(
+    conn: psycopg.Connection, words: str
+) -> None:
+    specs.create(conn, title="The schema of the plan", content="Tables.")
+
+    found = specs.find_specs(conn, words=words)
+
+    assert [row.title for row in found] == (["The schema of the plan"] if "schema" in words else [])

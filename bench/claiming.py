@@ -22,7 +22,7 @@ from bench.crews import Clients, Crew, command, workers
 from bench.jobs import finish, finish_and_lease, finish_many, lease, lease_many
 from bench.pgbench import Pgbench
 from taskdb.database import connect
-from taskdb.database.workspaces import create_database
+from taskdb.database.databases import create_database
 from taskdb.query import Query
 
 CEILING: Final = "pgbench, two commits"

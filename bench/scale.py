@@ -182,15 +182,22 @@ def _write(costs: Costs, size: int) -> None:
         "bare insert of a task",
         lambda n: insert_bare_task(conn, key=f"BARE-{n}", title="A new task"),
     )
-    # From one chain to a later one: neither a cycle nor an edge that exists. Tasks whose numbers
-    # differ by sevens have the same priority; six more is, but for one in seven, more urgent.
-    plain = _ends(size // 4, size // 28 * 7)
-    costs.measure("new edge", lambda n: _add_edge(conn, plain[n]))
-    urgent = _ends(size // 4 * 3, 6)
+    # From one chain to a later one, in plans of any size: an edge that closes no cycle. Each
+    # blocker is the first of its chain. Tasks whose numbers differ by sevens have the same
+    # priority; six more is, but for one in seven, more urgent. The last of a chain ranks below the
+    # third one of any other.
+    first, far = size // 16 * 4, size // 112 * 28
+    waiting = _ends(first, far + 7)
+    costs.measure("new edge", lambda n: _add_edge(conn, waiting[n]))
+    ready = _ends(first, far)
+    costs.measure("new edge, task blocked by it", lambda n: _add_edge(conn, ready[n]))
+    late = _ends(first + 2, far + 21)
+    costs.measure("new edge, ranks repaired", lambda n: _add_edge(conn, late[n]))
+    urgent = _ends(first * 3, 6)
     costs.measure("new edge, priority inherited", lambda n: _add_edge(conn, urgent[n]))
     costs.measure(
         "bare insert of an edge",
-        lambda n: insert_bare_edge(conn, task=plain[n][0], depends_on=plain[n][1]),
+        lambda n: insert_bare_edge(conn, task=waiting[n][0], depends_on=waiting[n][1]),
     )
     claimed: list[Claim] = []
 

@@ -52,6 +52,7 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
     "generated_trd_documents_version_once_per_session": Rule(
         "version", "must be unique among its session's documents"
     ),
+    "guards_pkey": Rule("name", "must be unique among the guards"),
     "implementation_tasks_branch_has_1_to_250_characters": Rule(
         "branch_name", "must have 1 to 250 characters"
     ),
@@ -84,22 +85,22 @@ CONSTRAINTS: Final[Mapping[str, Rule]] = {
         "ended_at", "must be set exactly when status is applied, failed or rejected"
     ),
     "name_list_has_no_empty_names": Rule(None, "must have no empty names"),
+    "object_json_can_be_read": Rule(
+        None, "must have fewer than 1,000 levels, and numbers that a double holds"
+    ),
     "object_json_is_object": Rule(None, "must be a JSON object"),
+    "option_list_can_be_read": Rule(
+        None, "must have fewer than 1,000 levels, and numbers that a double holds"
+    ),
     "option_list_is_array_of_named_objects": Rule(
         None, "must be a JSON array of objects, each with a name that is not empty"
     ),
-    "parent_guard_has_one_row": Rule("only_row", "must be true: the table has one row"),
-    "parent_guard_pkey": Rule("only_row", "must be unique: the table has one row"),
-    "pause_guard_has_one_row": Rule("only_row", "must be true: the table has one row"),
-    "pause_guard_pkey": Rule("only_row", "must be unique: the table has one row"),
     "project_environments_once_per_project": Rule(
         "project_id", "must be unique in project_environments"
     ),
     "session_status_transitions_statuses_differ": Rule("new_status", "must differ from old_status"),
     "session_status_transitions_pkey": Rule("new_status", "must follow an old_status only once"),
     "spec_dependencies_pkey": Rule("depends_on_id", "must not be a dependency of the spec twice"),
-    "spec_guard_has_one_row": Rule("only_row", "must be true: the table has one row"),
-    "spec_guard_pkey": Rule("only_row", "must be unique: the table has one row"),
     "spec_phases_pkey": Rule("name", "must be unique among the phases"),
     "spec_search_pkey": Rule("spec_id", "must have its words only once"),
     "spec_status_transitions_statuses_differ": Rule("new_status", "must differ from old_status"),

@@ -106,7 +106,7 @@ class VersionConflictError(DatabaseError):
 
 
 class DatabaseNotFoundError(DatabaseError):
-    """No database is configured, or none answers where it is said to be."""
+    """No database is configured, or none answers at the configured place."""
 
 
 class SchemaVersionMismatchError(DatabaseError):
@@ -145,11 +145,11 @@ _LOOKUPS: Final = (
 )
 
 
-def _loop(refusal: Refusal) -> CircularDependencyError:
+def _cycle(refusal: Refusal) -> CircularDependencyError:
     try:
         path: list[str] = json.loads(refusal.detail)
     except ValueError:
-        # Not from taskdb's triggers. The refusal matters more than how it is told.
+        # Not from taskdb's triggers. The refusal matters more than its wording.
         path = []
     return CircularDependencyError(refusal.message, path=path, hint=refusal.hint)
 
@@ -183,7 +183,7 @@ def _out_of_sight(refusal: Refusal) -> DatabaseError | None:
 
 ERRORS: Final[Mapping[str, type[TaskdbError] | Understand]] = {
     "TD001": InvalidTransitionError,
-    "TD002": _loop,
+    "TD002": _cycle,
     "TD003": _frozen,
     "TD004": _frozen,
     "TD005": _refused,

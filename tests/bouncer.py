@@ -25,7 +25,7 @@ Mode = Literal["session", "transaction"]
 SETTINGS: Final = (
     "alter database {} set search_path = taskdb, shared, pg_temp",
     "alter database {} set timezone = 'UTC'",
-    "alter database {} set taskdb.tell_ready = on",
+    "alter database {} set taskdb.report_ready = on",
 )
 
 

@@ -98,8 +98,7 @@ def run_on_terminal(
     more: Mapping[str, str] | None = None,
 ) -> Screen:
     """Run the command line on a terminal of its own."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    ours, theirs = open_terminal(columns)
     with subprocess.Popen(
         command(*arguments),
         cwd=folder,
@@ -110,10 +109,23 @@ def run_on_terminal(
         start_new_session=True,
     ) as process:
         os.close(theirs)
-        sent = b"".join(_read(ours))
-        os.close(ours)
+        sent = read_terminal(ours)
         status = process.wait()
-    return Screen(status, sent.decode())
+    return Screen(status, sent)
+
+
+def open_terminal(columns: int) -> tuple[int, int]:
+    """Open a terminal of 40 lines; return the reader's end and the program's."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    return ours, theirs
+
+
+def read_terminal(ours: int) -> str:
+    """Return what was sent to a terminal until its program ended, and close it."""
+    sent = b"".join(_read(ours))
+    os.close(ours)
+    return sent.decode()
 
 
 def _read(terminal: int) -> Generator[bytes]:

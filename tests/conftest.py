@@ -6,6 +6,7 @@ environment is looked at.
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import signal
@@ -14,13 +15,13 @@ from contextlib import AbstractContextManager
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from taskdb import testing
 from taskdb.database import connect
-from taskdb.testing.databases import Databases, make_url
+from taskdb.testing.databases import Databases
+from tests.made_roles import making_roles
 from tests.plans import LargePlan, Plan, make_large_plan, make_plan
-from tests.servers import container, docker_answers, forget_settings
+from tests.servers import container, docker_answers, embedded, forget_settings
 
 # Also where taskdb was installed before it had the entry point.
 pytest_plugins = ["taskdb.testing"]
@@ -45,13 +46,23 @@ def pytest_configure() -> None:
     os.environ.setdefault("TASKDB_FUZZ_SEED", str(secrets.randbits(32)))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Let the garbage collector rest while thousands of tests are made, which are no garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 def pytest_report_header() -> str:
     """Say how the random queries of this run are had again."""
     return f"fresh seed: TASKDB_FUZZ_SEED={os.environ['TASKDB_FUZZ_SEED']}"
 
 
-def pytest_taskdb_server() -> AbstractContextManager[str] | None:
-    return container() if docker_answers() else None
+def pytest_taskdb_server() -> AbstractContextManager[str]:
+    return container() if docker_answers() else embedded()
 
 
 @pytest.fixture
@@ -83,19 +94,5 @@ def large_plan(databases: Databases, large_template: str) -> Generator[LargePlan
 @pytest.fixture
 def make_role(databases: Databases, database_url: str) -> Generator[Callable[[], tuple[str, str]]]:
     """Make a role that may log in and nothing more; returns its name and its `database_url`."""
-    made: list[str] = []
-
-    def make() -> tuple[str, str]:
-        name, password = f"{databases.run}_{secrets.token_hex(3)}", secrets.token_hex(8)
-        create = sql.SQL("create role {} login password {}")
-        with databases.admin() as admin:
-            admin.execute(create.format(sql.Identifier(name), sql.Literal(password)))
-        made.append(name)
-        return name, make_url(database_url, user=name, password=password)
-
-    yield make
-    database = str(psycopg.conninfo.conninfo_to_dict(database_url)["dbname"])
-    with databases.admin(database) as admin:
-        for name in made:
-            admin.execute(sql.SQL("drop owned by {}").format(sql.Identifier(name)))
-            admin.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
+    with making_roles(databases, database_url) as make:
+        yield make

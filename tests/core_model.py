@@ -1,82 +1,42 @@
 """A reference model of the task core in plain Python: `(state, request, now) -> (state, answer)`.
 
-It knows tasks, dependencies, transitions, claims with leases, endings and pauses, and says what
-each call answers and leaves behind. It shares no code with taskdb: docs/decisions/0018-task-core.md
-and DESIGN.md are its sources. Everything is recomputed from the whole state, however slow.
+It knows tasks, dependencies, transitions, claims with leases and requests, concurrency keys,
+back-offs, endings and pauses, and says what each call answers and leaves behind. It shares no code
+with taskdb: docs/decisions/0018-task-core.md, 0031, 0032 and DESIGN.md are its sources.
 
-One thing the model leaves to the database: how many overdue claims one claim call ends. It is told
-which it were (`lapsed`), and refuses those whose lease was not over.
+The model leaves two things to the database, is told of them, and refuses what cannot be: which
+overdue claims a claiming call ended (`lapsed`), and the random part of a back-off (`drawn`).
 """
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-FINISHED: Final = {"completed", "failed", "cancelled", "archived"}
-ALLOWED: Final = {
-    "pending": {"blocked", "in_progress", "cancelled"},
-    "blocked": {"pending", "cancelled"},
-    "in_progress": {"pending", "blocked", "in_review", "completed", "failed", "cancelled"},
-    "in_review": {"in_progress", "pending", "blocked", "completed", "failed", "cancelled"},
-    "completed": {"archived"},
-    "failed": {"archived", "cancelled"},
-    "cancelled": {"archived"},
-    "archived": set[str](),
-}
-OUTCOMES: Final = {"complete": "completed", "submit": "submitted", "fail": "failed"}
+from tests.core_rules import (
+    ALLOWED,
+    BOUND,
+    FINISHED,
+    Entry,
+    State,
+    Task,
+    ViolationError,
+    effective_priority,
+    has_cycle,
+    has_slot,
+    is_dead,
+    is_held,
+    is_ready,
+    open_dependencies,
+    promises,
+    running,
+)
 
 
 class RefusedError(Exception):
     """The error that the request must end with, by the name of its class."""
-
-
-class ViolationError(AssertionError):
-    """The database did what the model forbids."""
-
-
-@dataclass
-class Entry:
-    """One row of history."""
-
-    old: str | None
-    new: str
-    forced: bool = False
-    outcome: str | None = None
-    token: int | None = None
-    agent: str | None = None
-
-
-@dataclass
-class Task:
-    """A task as the core sees it. `number` is its place in the order of creation."""
-
-    key: str
-    number: int
-    priority: int = 5
-    agent_type: str | None = None
-    assigned: str | None = None
-    max_attempts: int = 10
-    status: str = "pending"
-    reason: str | None = None
-    holder: str | None = None
-    token: int = 0
-    lease: float | None = None
-    scheduled: float | None = None
-    failed_attempts: int = 0
-    was_completed: bool = False
-    history: list[Entry] = field(default_factory=list)
-
-
-@dataclass
-class State:
-    """Everything. `edges` maps (task, blocker) to the type; `pauses` holds agent types, or None."""
-
-    tasks: dict[str, Task] = field(default_factory=dict)
-    edges: dict[tuple[str, str], str] = field(default_factory=dict)
-    pauses: set[str | None] = field(default_factory=set)
-    made: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,6 +52,8 @@ class Request:
 
 
 Answer: TypeAlias = Any
+Pair: TypeAlias = tuple[str, int]
+Edge: TypeAlias = tuple[str, str, str]
 
 
 def step(
@@ -103,98 +65,45 @@ def step(
     argument `chosen` and are judged here. Raises `ViolationError` where they are wrong.
     """
     after = copy.deepcopy(state)
-    core = _Core(after, now)
+    core = _Core(after, now, lapsed)
     try:
-        core.lapse(lapsed)
         answer = getattr(core, request.name)(**request.arguments)
     except RefusedError as refused:
-        return state, str(refused)
+        after, answer = state, str(refused)
+    if core.lapsed:
+        raise ViolationError(f"{request} ended the claims of {sorted(core.lapsed)}")
     return after, answer
-
-
-def is_satisfied(kind: str, blocker: Task) -> bool:
-    """Tell whether a dependency of this type no longer holds its task back."""
-    done = blocker.status == "completed" or (blocker.status == "archived" and blocker.was_completed)
-    if kind in ("requires", "cancelled_with"):
-        return done
-    if kind == "compensates":
-        return blocker.status == "failed"
-    return kind == "suggests" or blocker.status in ("completed", "cancelled", "archived")
-
-
-BOUND: Final = ("cancelled_with", "compensates")
-
-
-def is_dead(kind: str, blocker: Task) -> bool:
-    """Tell whether a bound task's dependency is over, and not as it asks."""
-    ended = blocker.status in FINISHED
-    return ended and not is_satisfied(kind, blocker)
-
-
-def open_dependencies(state: State, key: str) -> int:
-    """Count the unsatisfied dependencies of a task."""
-    return sum(
-        task == key and not is_satisfied(kind, state.tasks[blocker])
-        for (task, blocker), kind in state.edges.items()
-    )
-
-
-def effective_priority(state: State, key: str) -> int:
-    """Return the most urgent priority of a task and of the active tasks that wait for it."""
-    waiting = [
-        effective_priority(state, task)
-        for (task, blocker), kind in state.edges.items()
-        if blocker == key and kind != "suggests" and _is_active(state.tasks[task])
-    ]
-    return min([state.tasks[key].priority, *waiting])
-
-
-def is_paused(state: State, task: Task) -> bool:
-    """Tell whether claiming is paused for a task."""
-    return None in state.pauses or (task.agent_type is not None and task.agent_type in state.pauses)
-
-
-def is_ready(state: State, task: Task, now: float) -> bool:
-    """Tell whether a task can be claimed."""
-    due = task.scheduled is None or task.scheduled <= now
-    return task.status == "pending" and due and not is_paused(state, task)
-
-
-def has_cycle(edges: set[tuple[str, str]]) -> bool:
-    """Tell whether edges (task, blocker) close a cycle, by taking off tasks that wait for none."""
-    left = set(edges)
-    while left:
-        waiting = {task for task, _ in left}
-        kept = {(task, blocker) for task, blocker in left if blocker in waiting}
-        if kept == left:
-            return True
-        left = kept
-    return False
-
-
-def _is_active(task: Task) -> bool:
-    return not (
-        task.status == "cancelled" or (task.status == "archived" and not task.was_completed)
-    )
 
 
 class _Core:
     """The calls, on a state that they change."""
 
-    def __init__(self, state: State, now: float) -> None:
+    def __init__(self, state: State, now: float, lapsed: frozenset[str]) -> None:
         self.state = state
         self.now = now
+        self.lapsed = lapsed
+        # Changes whose effects on other tasks come at the end of the statement.
+        self.deferred: list[tuple[Task, list[bool]]] | None = None
 
     # Planning
 
-    def create(self, key: str, **given: Any) -> Answer:
-        if key in self.state.tasks:
-            raise RefusedError("IntegrityError")
-        self.state.made += 1
-        task = Task(key, self.state.made, **given)
-        self.state.tasks[key] = task
-        task.history.append(Entry(None, task.status))
-        return task.status
+    def create(self, key: str, if_exists: str | None = None, **given: Any) -> Answer:
+        if key in self.state.tasks and if_exists == "return":
+            return self.state.tasks[key].status
+        return self._create(key, given).status
+
+    def create_many(self, tasks: list[dict[str, Any]], edges: list[Edge]) -> Answer:
+        known = {*self.state.tasks, *(given["key"] for given in tasks)}
+        if not known.issuperset(key for edge in edges for key in edge[:2]):
+            raise RefusedError("NotFoundError")
+        new = [self._create(given["key"], given) for given in tasks]
+        self._add_edges(edges)
+        for task in new:
+            # A task that this very call blocks is created blocked; its end is a transition.
+            last = task.history[-1]
+            ended = [last] if last.new == "cancelled" else []
+            task.history = [Entry(None, last.old if last.old and ended else last.new), *ended]
+        return [task.status for task in new]
 
     def delete(self, key: str) -> Answer:
         self._task(key)
@@ -208,29 +117,33 @@ class _Core:
         return None
 
     def add_dependency(self, task: str, depends_on: str, dependency_type: str) -> Answer:
-        waiting = self._task(task)
-        self._task(depends_on)
-        if task == depends_on:
-            raise RefusedError("CircularDependencyError")
-        if (task, depends_on) in self.state.edges:
-            raise RefusedError("IntegrityError")
-        self.state.edges[task, depends_on] = dependency_type
-        hard = {edge for edge, kind in self.state.edges.items() if kind != "suggests"}
-        if has_cycle(hard):
-            raise RefusedError("CircularDependencyError")
-        self._settle(waiting)
-        self._follow(self.state.tasks[depends_on])
-        return None
+        self.add_dependencies([(task, depends_on, dependency_type)])
+
+    def add_dependencies(self, edges: list[Edge]) -> Answer:
+        for task, depends_on, _ in edges:
+            self._task(task)
+            self._task(depends_on)
+        self._add_edges(edges)
 
     def remove_dependency(self, task: str, depends_on: str) -> Answer:
-        if self.state.edges.pop((task, depends_on), None) is None:
+        if (kind := self.state.edges.pop((task, depends_on), None)) is None:
             raise RefusedError("NotFoundError")
         self._settle(self.state.tasks[task])
-        return None
+        if kind in BOUND:
+            self._take_up_again(self.state.tasks[task])
 
-    def prioritise(self, key: str, priority: int) -> Answer:
-        self._task(key).priority = priority
-        return None
+    def update(self, key: str, if_version: int | None = None, **changes: Any) -> Answer:
+        task = self._task(key)
+        if if_version not in (None, task.edits):
+            raise RefusedError("VersionConflictError")
+        task.edits += 1
+        wanted = changes.get("concurrency_key", task.concurrency_key)
+        is_moved = task.status == "in_progress" and wanted != task.concurrency_key
+        if is_moved and not has_slot(self.state, wanted):
+            raise RefusedError("IntegrityError")
+        for name, value in changes.items():
+            setattr(task, name, value)
+        self._settle(task)
 
     def update_status(self, key: str, status: str, force: bool, reason: str | None) -> Answer:
         task = self._task(key)
@@ -239,29 +152,36 @@ class _Core:
     def requeue(self, keys: list[str]) -> Answer:
         found = [self.state.tasks[key] for key in sorted(set(keys)) if key in self.state.tasks]
         failed = [task for task in found if task.status == "failed"]
-        for task in failed:
+
+        def reopen(task: Task) -> None:
             task.scheduled = None
             self._change(task, "pending", forced=True)
-        return [(task.key, task.status) for task in failed]
+
+        self._at_once(failed, reopen)
+        return [task.key for task in failed]
 
     def pause(self, agent_type: str | None) -> Answer:
         self.state.pauses.add(agent_type)
-        return None
 
     def resume(self, agent_type: str | None) -> Answer:
         found = agent_type in self.state.pauses
         self.state.pauses.discard(agent_type)
         return int(found)
 
+    def set_limit(self, key: str, at_most: int) -> Answer:
+        self.state.limits[key] = at_most
+        return (at_most, running(self.state, key))
+
     # Claims
 
-    def lapse(self, keys: frozenset[str]) -> None:
-        """End the claims of *keys*, whose leases must be over."""
-        for key in sorted(keys):
-            task = self.state.tasks[key]
-            if task.holder is None or task.lease is None or task.lease > self.now:
-                raise ViolationError(f"the claim of {key} was ended, and its lease was not over")
-            self._change(task, "pending", outcome="lapsed", agent="taskdb")
+    def claim_next(self, request: int | None, **given: Any) -> Answer:
+        for task in self.state.tasks.values():
+            if request is not None and task.request == request:
+                return [(task.key, task.token)]
+        answer = self.claim_batch(limit=1, **given)
+        for key, _ in answer:
+            self.state.tasks[key].request = request
+        return answer
 
     def claim_batch(
         self,
@@ -269,57 +189,88 @@ class _Core:
         agent_type: str | None,
         limit: int,
         lease: float,
-        chosen: list[tuple[str, int]],
+        chosen: list[Pair],
     ) -> Answer:
+        self._lapse()
         line = sorted(
             (task for task in self.state.tasks.values() if self._may_take(task, agent, agent_type)),
             key=self._place,
         )
         taken = [self._task(key) for key, _ in chosen]
-        for task in taken:
-            if task not in line:
-                raise ViolationError(f"{task.key} was claimed, and could not be: {task}")
-        if sorted(taken, key=self._place) != taken:
-            raise ViolationError(f"claimed out of order: {chosen}")
-        # Tasks due but not marked so may be passed over while others are ready.
-        certain = [task for task in line if task.scheduled is None]
-        if len(chosen) < limit and set(chosen_keys := [t.key for t in taken]) != {
-            task.key for task in line
-        }:
-            raise ViolationError(f"claimed {chosen_keys}, where {[t.key for t in line]} were ready")
-        for task in certain:
-            if taken and task not in taken and self._place(task) < self._place(taken[-1]):
-                raise ViolationError(f"claimed {chosen}, and passed {task.key} over")
         if len(taken) > limit:
             raise ViolationError(f"claimed {len(taken)}, asked for {limit}")
+        if sorted(taken, key=self._place) != taken:
+            raise ViolationError(f"claimed out of order: {chosen}")
+        places = {task.key: self._place(task) for task in line}
         for task in taken:
+            if task not in line or not has_slot(self.state, task.concurrency_key):
+                raise ViolationError(f"{task.key} was claimed, and could not be: {task}")
+            line.remove(task)
             self._begin(task, agent, lease)
+        self._judge_left(
+            [task for task in line if has_slot(self.state, task.concurrency_key)], taken, limit
+        )
+        for task in line:
+            for other in taken:
+                same = task.concurrency_key == other.concurrency_key
+                if same and places[task.key] < places[other.key] and task.scheduled is None:
+                    raise ViolationError(f"claimed {other.key}, and passed {task.key} over")
         return [(task.key, task.token) for task in taken]
 
-    def claim(self, key: str, agent: str, lease: float) -> Answer:
-        task = self.state.tasks.get(key)
-        if task is None or not self._may_take(task, agent, None):
+    def _judge_left(self, left: list[Task], taken: list[Task], limit: int) -> None:
+        """Judge that the tasks *left* could be left: one of a key may wait for the next claim."""
+        certain = [task for task in left if task.concurrency_key is None or not taken]
+        if len(taken) < limit and certain:
+            raise ViolationError(f"claimed {len(taken)}, and left {[task.key for task in certain]}")
+
+    def claim(self, key: str, agent: str, lease: float, request: int | None) -> Answer:
+        for task in self.state.tasks.values():
+            if request is not None and task.request == request:
+                return (task.key, task.token)
+        self._lapse()
+        found = self.state.tasks.get(key)
+        if found is None or not self._may_take(found, agent, None):
             return None
-        self._begin(task, agent, lease)
-        return (task.key, task.token)
+        if not has_slot(self.state, found.concurrency_key):
+            return None
+        self._begin(found, agent, lease)
+        found.request = request
+        return (found.key, found.token)
 
     def heartbeat(self, key: str, token: int, lease: float) -> Answer:
-        self._held(key, token).lease = self.now + lease
-        return None
+        if self.heartbeat_many([(key, token)], lease) == [False]:
+            raise RefusedError("ClaimLostError")
+
+    def heartbeat_many(self, pairs: list[Pair], lease: float) -> Answer:
+        for task in self._held(pairs):
+            task.lease = self.now + lease
+        return [bool(self._held([pair])) for pair in pairs]
 
     def complete(self, key: str, token: int) -> Answer:
-        return self._end(key, token, "completed", "completed")
+        return self._one(self.complete_many([(key, token)]))
+
+    def complete_many(self, pairs: list[Pair]) -> Answer:
+        return self._end(pairs, "completed", "completed")
+
+    def complete_and_claim_next(self, key: str, token: int, **given: Any) -> Answer:
+        return (self.complete(key, token), self.claim_next(**given))
 
     def submit(self, key: str, token: int) -> Answer:
-        return self._end(key, token, "submitted", "in_review")
+        return self._one(self._end([(key, token)], "submitted", "in_review"))
 
-    def fail(self, key: str, token: int, retry_in: float | None) -> Answer:
+    def fail(self, key: str, token: int, **given: Any) -> Answer:
+        return self._one(self.fail_many([(key, token)], **given))
+
+    def fail_many(self, pairs: list[Pair], drawn: dict[str, float | None], **given: Any) -> Answer:
         return self._end(
-            key, token, "failed", "failed" if retry_in is None else "pending", retry_in
+            pairs, "failed", "failed", lambda task: self._pause(task, drawn.get(task.key), given)
         )
 
     def release(self, key: str, token: int, retry_in: float | None) -> Answer:
-        return self._end(key, token, "released", "pending", retry_in)
+        return self._one(self.release_many([(key, token)], retry_in))
+
+    def release_many(self, pairs: list[Pair], retry_in: float | None) -> Answer:
+        return self._end(pairs, "released", "pending", lambda task: retry_in)
 
     # Parts of the model
 
@@ -327,6 +278,30 @@ class _Core:
         if key not in self.state.tasks:
             raise RefusedError("NotFoundError")
         return self.state.tasks[key]
+
+    def _create(self, key: str, given: dict[str, Any]) -> Task:
+        if key in self.state.tasks:
+            raise RefusedError("IntegrityError")
+        self.state.made += 1
+        task = Task(number=self.state.made, **{**given, "key": key})
+        task.history.append(Entry(None, task.status))
+        self.state.tasks[key] = task
+        return task
+
+    def _add_edges(self, edges: list[Edge]) -> None:
+        for task, depends_on, kind in edges:
+            if task == depends_on:
+                raise RefusedError("CircularDependencyError")
+            if (task, depends_on) in self.state.edges:
+                raise RefusedError("IntegrityError")
+            self.state.edges[task, depends_on] = kind
+        if has_cycle({edge for edge, kind in self.state.edges.items() if kind != "suggests"}):
+            raise RefusedError("CircularDependencyError")
+        for task, _, _ in edges:
+            self._settle(self.state.tasks[task])
+        for _, depends_on, kind in edges:
+            if kind in BOUND and is_dead(kind, self.state.tasks[depends_on]):
+                self._follow(self.state.tasks[depends_on])
 
     def _place(self, task: Task) -> tuple[int, int]:
         return effective_priority(self.state, task.key), task.number
@@ -338,11 +313,35 @@ class _Core:
             and (agent_type is None or task.agent_type in (None, agent_type))
         )
 
-    def _held(self, key: str, token: int) -> Task:
-        task = self.state.tasks.get(key)
-        if task is None or task.holder is None or task.token != token:
-            raise RefusedError("ClaimLostError")
-        return task
+    def _held(self, pairs: list[Pair]) -> list[Task]:
+        """Return the tasks whose live claims are among *pairs*, each once."""
+        return [
+            task
+            for task in self.state.tasks.values()
+            if task.holder is not None and (task.key, task.token) in pairs
+        ]
+
+    def _lapse(self) -> None:
+        """End the claims that the database ended, whose leases must be over."""
+        tasks = [self.state.tasks[key] for key in sorted(self.lapsed)]
+        for task in tasks:
+            if task.holder is None or task.lease is None or task.lease > self.now:
+                raise ViolationError(f"the claim of {task.key} ended, and its lease was not over")
+        self._at_once(
+            tasks, lambda task: self._change(task, "pending", outcome="lapsed", agent="taskdb")
+        )
+        self.lapsed = frozenset()
+
+    def _pause(self, task: Task, drawn: float | None, given: dict[str, Any]) -> float | None:
+        """Return how long a task waits after a failure; None: for good."""
+        otherwise: float | None = given.get("retry_in", given.get("default_retry_in"))
+        if "retry_in" in given or task.retry_delay is None:
+            return otherwise
+        # Twice as long after each further failure; at least half of that, but for this program.
+        whole = min(task.retry_delay * 2**task.failed_attempts, task.max_retry_delay)
+        if drawn is None or not whole / 2 - 5 <= drawn <= whole:
+            raise ViolationError(f"{task.key} waits for {drawn} s, of {whole} s")
+        return drawn
 
     def _begin(self, task: Task, agent: str, lease: float) -> None:
         task.token += 1
@@ -351,19 +350,50 @@ class _Core:
         self._record(task, "in_progress", forced=False, token=task.token, agent=agent)
 
     def _end(
-        self, key: str, token: int, outcome: str, status: str, retry_in: float | None = None
-    ) -> Answer:
-        try:
-            task = self._held(key, token)
-        except RefusedError:
-            # Repeated, as after a lost answer.
-            for entry in self.state.tasks[key].history if key in self.state.tasks else ():
-                if (entry.token, entry.outcome) == (token, outcome):
-                    return entry.new
-            raise
-        if retry_in is not None:
-            task.scheduled = self.now + retry_in
-        return self._change(task, status, outcome=outcome, agent=task.holder)
+        self,
+        pairs: list[Pair],
+        outcome: str,
+        status: str,
+        pause: Callable[[Task], float | None] = lambda task: None,
+    ) -> list[str | None]:
+        """End claims in one statement; return the status of each, None for one that was lost.
+
+        Repeated, as after a lost answer, it returns the same.
+        """
+
+        def end(task: Task) -> None:
+            wait = pause(task)
+            if wait is not None:
+                task.scheduled = self.now + wait
+            landing = status if wait is None else "pending"
+            self._change(task, landing, outcome=outcome, agent=task.holder)
+
+        self._at_once(self._held(pairs), end)
+        return [
+            next(
+                (
+                    entry.new
+                    for entry in (self.state.tasks[key].history if key in self.state.tasks else ())
+                    if (entry.token, entry.outcome) == (token, outcome)
+                ),
+                None,
+            )
+            for key, token in pairs
+        ]
+
+    def _one(self, answers: list[str | None]) -> str:
+        if answers[0] is None:
+            raise RefusedError("ClaimLostError")
+        return answers[0]
+
+    def _at_once(self, tasks: list[Task], change: Callable[[Task], object]) -> None:
+        """Change tasks in one statement: what this does to others comes after all of them."""
+        self.deferred = []
+        for task in tasks:
+            change(task)
+        changed, self.deferred = self.deferred, None
+        for task, before in changed:
+            self._pass_on(task, before)
 
     def _change(
         self,
@@ -393,6 +423,9 @@ class _Core:
             if reason != old_reason:
                 raise RefusedError("ValidationError")
             reason = None
+        starts = status == "in_progress" != old
+        if starts and not has_slot(self.state, task.concurrency_key):
+            raise RefusedError("IntegrityError")
         if status != old and not forced and status not in ALLOWED[old]:
             raise RefusedError("InvalidTransitionError")
         task.reason = reason
@@ -400,7 +433,7 @@ class _Core:
             return status
         token = task.token if ended is not None else None
         if status != "in_progress" or task.holder is None:
-            task.holder = task.lease = None
+            task.holder = task.lease = task.request = None
         self._record(task, status, forced=forced, outcome=ended, token=token, agent=agent)
         return status
 
@@ -418,13 +451,25 @@ class _Core:
         return status, forced
 
     def _record(self, task: Task, status: str, **entry: Any) -> None:
+        before = promises(task)
         task.history.append(Entry(task.status, status, **entry))
         task.status = status
         task.was_completed = status == "completed" or (status == "archived" and task.was_completed)
+        if self.deferred is None:
+            self._pass_on(task, before)
+        else:
+            self.deferred.append((task, before))
+
+    def _pass_on(self, task: Task, before: list[bool]) -> None:
+        """Pass a change on to what waits for *task*; end it if it waits for a dead blocker."""
+        was_begun = task.history[-1].old in ("in_progress", "in_review")
+        if was_begun and task.status == "blocked" and is_held(self.state, task.key):
+            self._change(task, "cancelled", agent="taskdb")
         for waiting, blocker in list(self.state.edges):
             if blocker == task.key:
                 self._settle(self.state.tasks[waiting])
-        self._follow(task)
+        if before != promises(task):
+            self._follow(task)
 
     def _follow(self, blocker: Task) -> None:
         """End what is bound to a task, or take it up again."""
@@ -435,43 +480,16 @@ class _Core:
             if is_dead(kind, blocker):
                 if task.status in ("pending", "blocked"):
                     self._change(task, "cancelled", agent="taskdb")
-            elif task.status == "cancelled" and task.history[-1].agent == "taskdb":
-                edges = [(at, of) for (who, at), of in self.state.edges.items() if who == key]
-                if not any(of in BOUND and is_dead(of, self.state.tasks[at]) for at, of in edges):
-                    self._change(task, "pending", forced=True, agent="taskdb")
+            else:
+                self._take_up_again(task)
+
+    def _take_up_again(self, task: Task) -> None:
+        """Open a task that ended with a blocker, unless it is bound to a dead one."""
+        ended_so = task.status == "cancelled" and task.history[-1].agent == "taskdb"
+        if ended_so and not is_held(self.state, task.key):
+            self._change(task, "pending", forced=True, agent="taskdb")
 
     def _settle(self, task: Task) -> None:
         """Set a task that is pending or blocked to the one that its dependencies demand."""
         if task.status in ("pending", "blocked"):
             self._change(task, task.status, reason=task.reason, agent="taskdb")
-
-
-# Rules of a history alone, whoever wrote it.
-
-
-def replay(key: str, entries: list[Entry]) -> Task:
-    """Return a task as its history says it is; raises `ViolationError` where that cannot be."""
-    task = Task(key, 0)
-    for number, entry in enumerate(entries, 1):
-        if (entry.old is None) != (number == 1) or (number > 1 and entry.old != task.status):
-            raise ViolationError(
-                f"{key}: entry {number} begins at {entry.old}, not at {task.status}"
-            )
-        if entry.old is not None and not entry.forced and entry.new not in ALLOWED[entry.old]:
-            raise ViolationError(
-                f"{key}: entry {number} moves {entry.old} to {entry.new}, unforced"
-            )
-        if task.holder is not None:
-            if entry.token != task.token or entry.outcome is None:
-                raise ViolationError(
-                    f"{key}: entry {number} does not end claim {task.token}: {entry}"
-                )
-            task = replace(task, holder=None)
-        elif entry.outcome is not None:
-            raise ViolationError(f"{key}: entry {number} ends a claim that had ended: {entry}")
-        elif entry.token is not None:
-            if entry.new != "in_progress" or entry.token != task.token + 1:
-                raise ViolationError(f"{key}: entry {number} claims after {task.token}: {entry}")
-            task = replace(task, holder=entry.agent, token=entry.token)
-        task = replace(task, status=entry.new)
-    return task

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.command_line import Outcome, run
+from tests.command_line import Outcome
+from tests.warm import run
 
 
 class Shop:

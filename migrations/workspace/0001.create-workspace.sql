@@ -55,6 +55,39 @@ $$;
 comment on function refuse_transition() is
     'Refuses a transition that is not in the table of transitions that its trigger names.';
 
+-- Writes the guard that the trigger names, once a statement: the row again for each changed one
+-- would take time with the square of their number.
+create function write_guard()
+    returns trigger
+    language plpgsql
+    security definer
+    set search_path from current
+as $$
+begin
+    insert into guards (name) values (tg_argv[0])
+    on conflict (name) do update set version = guards.version + 1;
+    return null;
+end;
+$$;
+
+comment on function write_guard() is
+    'Makes two statements that change the same kind of thing meet.';
+
+-- Transactions that must not miss each other write the same row here first: at READ COMMITTED the
+-- second waits and then sees the first; at the higher levels it fails with 40001. Such changes
+-- are rare, and nothing waits for another guard.
+create table guards (
+    name text primary key,
+    version bigint not null default 0
+);
+
+comment on table guards is
+    'A row for each kind of change that has to see all others of its kind.';
+comment on column guards.name is 'The changes: parents, pauses or spec_dependencies.';
+comment on column guards.version is 'Grows with each statement that makes such changes.';
+
+insert into guards (name) values ('parents'), ('pauses'), ('spec_dependencies');
+
 -- A project is a codebase: its files, dependencies, deployment and quality. Its environment
 -- variables are secrets, and in a table of their own.
 create table project_contexts (
@@ -73,7 +106,7 @@ create table project_contexts (
     version bigint not null default 1,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
-    last_deployed_at timestamptz
+    last_deployed_at shared.moment
 );
 
 -- Serve queries/projects.sql: list_projects, list_changed.
@@ -233,7 +266,7 @@ create table epics (
     file_path shared.name_text,
     metadata shared.object_json,
     created_by shared.name_text,
-    created_at timestamptz not null default now(),
+    created_at shared.moment not null default now(),
     updated_at timestamptz not null default now(),
     project_id uuid,
     constraint epics_project_exists
@@ -272,7 +305,7 @@ create table features (
     file_path shared.name_text,
     metadata shared.object_json,
     created_by shared.name_text,
-    created_at timestamptz not null default now(),
+    created_at shared.moment not null default now(),
     updated_at timestamptz not null default now(),
     constraint features_epic_exists
         foreign key (epic_id) references epics (id) on delete cascade,
@@ -385,7 +418,7 @@ create table workflow_steps (
     title shared.title,
     step_type shared.name_text not null,
     configuration shared.object_json,
-    condition jsonpath,
+    condition shared.condition,
     on_error shared.error_policy not null default 'stop',
     max_attempts integer not null default 1,
     retry_delay shared.duration not null default '0',
@@ -511,22 +544,22 @@ create table execution_steps (
     title shared.title,
     step_type shared.name_text not null,
     configuration shared.object_json,
-    condition jsonpath,
+    condition shared.condition,
     on_error shared.error_policy not null,
     max_attempts integer not null,
     retry_delay shared.duration not null,
     timeout shared.duration,
-    needs text[] not null,
+    needs shared.name_list not null,
     status shared.step_status not null default 'pending',
     attempt integer not null default 0,
     output shared.object_json,
     error_message text,
-    started_at timestamptz,
+    started_at shared.moment,
     -- While it is in progress: the end of its timeout.
-    deadline_at timestamptz,
+    deadline_at shared.moment,
     -- While it is retrying: the start of its next attempt.
-    retry_at timestamptz,
-    ended_at timestamptz,
+    retry_at shared.moment,
+    ended_at shared.moment,
     primary key (execution_id, key),
     constraint execution_steps_execution_exists
         foreign key (execution_id) references workflow_executions (id) on delete cascade,
@@ -605,7 +638,7 @@ create table tasks (
     concurrency_key shared.name_text,
     workflow_id uuid,
     workflow_execution_id uuid,
-    scheduled_at timestamptz,
+    scheduled_at shared.moment,
     max_attempts shared.counter not null default 10,
     version integer not null default 1,
     graph_rank bigint not null default nextval('task_graph_rank'),
@@ -632,7 +665,7 @@ create table tasks (
     claim_token bigint not null default 0,
     updated_at timestamptz not null default now(),
     started_at timestamptz,
-    lease_expires_at timestamptz,
+    lease_expires_at shared.moment,
     blocked_at timestamptz,
     completed_at timestamptz,
     claim_request_id uuid,
@@ -761,7 +794,8 @@ comment on column tasks.progress_pct is 'Progress of the last heartbeat: 0 to 10
 comment on column tasks.progress_note is 'Note of the last heartbeat.';
 comment on column tasks.graph_rank is
     'A blocker''s rank is below the rank of each of its dependents. Kept by triggers.';
-comment on column tasks.status_seq is 'The seq of its latest row in task_history.';
+comment on column tasks.status_seq is
+    'The seq of its latest row in task_history; 0 in a statement: the change is automatic.';
 comment on column tasks.status_agent is
     'The author of a change of status: set together with it; moved into task_history by trigger.';
 comment on column tasks.status_note is
@@ -813,8 +847,8 @@ create table task_details (
     priority shared.priority not null default 5,
     agent_type shared.name_text,
     assigned_agent shared.name_text,
-    created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now(),
+    created_at shared.moment not null default now(),
+    updated_at shared.moment not null default now(),
     constraint task_details_task_exists
         foreign key (task_id) references tasks (id) on delete cascade,
     constraint task_details_feature_exists
@@ -897,19 +931,6 @@ comment on column claim_pauses.agent_type is 'The paused agent type.';
 comment on column claim_pauses.reason is 'The reason.';
 comment on column claim_pauses.created_by is 'The author of the pause.';
 
--- Every change of the pauses writes this one row. A transaction with an older snapshot does not see
--- the change; where it would write is_paused from that snapshot, it fails with 40001
--- (functions/any_pauses.sql). Nothing else waits.
-create table pause_guard (
-    only_row boolean primary key default true,
-    version bigint not null default 0,
-    constraint pause_guard_has_one_row check (only_row)
-);
-
-comment on table pause_guard is 'One row, written by every change of the pauses of claiming.';
-
-insert into pause_guard (version) values (0);
-
 -- A service, URL or other resource outside that a task or a workflow needs. While a required one is
 -- unhealthy its task is not ready, or no task of its workflow.
 --
@@ -922,7 +943,7 @@ create table external_dependencies (
     workflow_id uuid,
     service shared.name_text not null,
     resource shared.name_text,
-    validation_rule jsonpath,
+    validation_rule shared.condition,
     is_required boolean not null default true,
     health shared.health not null default 'unknown',
     check_interval shared.duration not null default '5 minutes',
@@ -933,8 +954,8 @@ create table external_dependencies (
     response shared.object_json,
     error_message text,
     metadata shared.object_json,
-    checked_at timestamptz,
-    next_check_at timestamptz not null default now(),
+    checked_at shared.moment,
+    next_check_at shared.moment not null default now(),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint external_dependencies_task_exists
@@ -1030,7 +1051,7 @@ insert into task_status_transitions (old_status, new_status, meaning) values
     ('in_review', 'cancelled', 'no longer wanted'),
     ('completed', 'archived', 'put away'),
     ('failed', 'archived', 'put away'),
-    ('failed', 'cancelled', 'given up'),
+    ('failed', 'cancelled', 'abandoned'),
     ('cancelled', 'archived', 'put away');
 
 -- Every change of a task's status, and its creation, by whatever route. Only triggers write it;
@@ -1045,6 +1066,7 @@ create table task_history (
     old_status shared.task_status,
     new_status shared.task_status not null,
     forced boolean not null default false,
+    automatic boolean not null default false,
     outcome shared.claim_outcome,
     token bigint,
     created_at timestamptz not null default clock_timestamp(),
@@ -1078,6 +1100,8 @@ comment on column task_history.old_status is 'Null: the task was created.';
 comment on column task_history.agent is
     'The author: as the statement names it, else session_user; taskdb for automatic changes.';
 comment on column task_history.forced is 'The change was forced past task_status_transitions.';
+comment on column task_history.automatic is
+    'The change follows from another one, or from time: no statement of a role can say so.';
 comment on column task_history.outcome is 'The outcome of the claim that this change ends.';
 comment on column task_history.token is 'The token of the claim that this change begins or ends.';
 comment on column task_history.login_role is
@@ -1094,7 +1118,7 @@ create table task_dependencies (
     dependency_type shared.dependency_type not null default 'requires',
     is_satisfied boolean not null default false,
     created_by shared.name_text,
-    created_at timestamptz not null default now(),
+    created_at shared.moment not null default now(),
     primary key (task_id, depends_on_id),
     constraint task_dependencies_task_exists
         foreign key (task_id) references tasks (id) on delete cascade,
@@ -1168,34 +1192,21 @@ create table imported_tasks (
     task_id uuid primary key,
     source_kind shared.name_text not null,
     source_path shared.name_text not null,
-    said shared.object_json not null,
-    imported_at timestamptz not null default now(),
+    content shared.object_json not null,
+    imported_at shared.moment not null default now(),
     constraint imported_tasks_task_exists
         foreign key (task_id) references tasks (id) on delete cascade
 );
 
--- Serves queries/exchange.sql: said_before.
+-- Serves queries/exchange.sql: imported_before.
 create index imported_tasks_by_source on imported_tasks (source_kind, source_path);
 
 comment on table imported_tasks is
     'The record of a task in a tracker''s file, as of its last import.';
 comment on column imported_tasks.source_kind is 'The kind of the plan: beads, taskmaster, ...';
 comment on column imported_tasks.source_path is 'The file or folder, as an absolute path.';
-comment on column imported_tasks.said is
+comment on column imported_tasks.content is
     'Its fields in taskdb''s words, its dependencies, and a digest of each field of metadata.';
-
--- Moving a task to another parent writes this one row first, so that two moves which
--- would close a cycle together meet here: at READ COMMITTED the second waits and then sees
--- the first; at the higher levels it fails with 40001. Moves are rare; nothing else waits.
-create table parent_guard (
-    only_row boolean primary key default true,
-    version bigint not null default 0,
-    constraint parent_guard_has_one_row check (only_row)
-);
-
-comment on table parent_guard is 'One row, written by every change of a task''s parent.';
-
-insert into parent_guard (version) values (0);
 
 -- A technical specification, kept whole: as one text (monolithic), or as JSON with phases
 -- (hierarchical), of which one can be read without the rest. Exactly one of the two.
@@ -1300,7 +1311,7 @@ insert into spec_status_transitions (old_status, new_status, meaning) values
     ('approved', 'archived', 'put away'),
     ('in_progress', 'approved', 'its implementation rests'),
     ('in_progress', 'completed', 'implemented'),
-    ('in_progress', 'archived', 'given up'),
+    ('in_progress', 'archived', 'abandoned'),
     ('completed', 'in_progress', 'its implementation goes on'),
     ('completed', 'archived', 'put away'),
     ('archived', 'draft', 'taken up again');
@@ -1340,19 +1351,6 @@ create index spec_dependencies_by_blocker on spec_dependencies (depends_on_id);
 
 comment on table spec_dependencies is 'spec_id builds on depends_on_id.';
 
--- Every new dependency between specifications writes this one row first, so that two which
--- would close a cycle together meet here: at READ COMMITTED the second waits and then sees the
--- first; at the higher levels it fails with 40001. Such edges are few; nothing else waits.
-create table spec_guard (
-    only_row boolean primary key default true,
-    version bigint not null default 0,
-    constraint spec_guard_has_one_row check (only_row)
-);
-
-comment on table spec_guard is 'One row, written by every new dependency between specifications.';
-
-insert into spec_guard (version) values (0);
-
 -- The words of a specification, apart from it: a change of its status leaves them alone.
 create table spec_search (
     spec_id uuid primary key,
@@ -1385,7 +1383,7 @@ create table implementation_tasks (
     branch_name text collate "C" not null,
     worktree_path shared.name_text,
     commit_sha shared.commit_sha,
-    merged_at timestamptz,
+    merged_at shared.moment,
     merge_commit_sha shared.commit_sha,
     created_by shared.name_text not null default 'architect',
     created_at timestamptz not null default now(),
@@ -1417,7 +1415,7 @@ comment on column implementation_tasks.scope is
     'The part that it implements: of a hierarchical specification the name of one of its phases.';
 comment on column implementation_tasks.assigned_files is
     'The files it changes, from the root of the repository. While it is in progress they are '
-    'its own: see held_files.';
+    'its own: see file_locks.';
 comment on column implementation_tasks.worktree_path is
     'The folder in which its branch is checked out.';
 comment on column implementation_tasks.commit_sha is 'The commit that did the work.';
@@ -1426,17 +1424,17 @@ comment on column implementation_tasks.merged_at is 'The moment at which its bra
 -- The file locks of implementation tasks in progress, each of one task: the key refuses an overlap,
 -- by whatever route a task is started, and at the same moment. Written by triggers when a task goes
 -- into progress and out of it. An agent that takes over a lapsed task takes its files with it.
-create table held_files (
+create table file_locks (
     path text collate "C" primary key,
     task_id uuid not null,
-    constraint held_files_task_exists
+    constraint file_locks_task_exists
         foreign key (task_id) references implementation_tasks (task_id) on delete cascade
 );
 
 -- Serves the trigger that releases a task's file locks.
-create index held_files_by_task on held_files (task_id);
+create index file_locks_by_task on file_locks (task_id);
 
-comment on table held_files is 'File locks of implementation tasks in progress.';
+comment on table file_locks is 'File locks of implementation tasks in progress.';
 
 -- At most n tasks of one concurrency key are in progress at a time: the key has n slots, and a task
 -- takes one when it goes into progress. A row is held by one task at a time whatever the snapshots
@@ -1457,6 +1455,14 @@ create table concurrency_slots (
 create unique index concurrency_slots_one_per_task
     on concurrency_slots (task_id)
     where task_id is not null;
+-- Serves functions/take_slot.sql: the free ones that were offered.
+create index concurrency_slots_offered
+    on concurrency_slots (key, slot)
+    where task_id is null and not is_unseen;
+-- Serves functions/take_slot.sql: those to be given up after the limit was lowered.
+create index concurrency_slots_surplus
+    on concurrency_slots (key, slot)
+    where is_surplus;
 -- Serves functions/offer_slots.sql: those that a claim has to offer.
 create index concurrency_slots_unseen
     on concurrency_slots (key, slot)
@@ -1497,7 +1503,7 @@ create table design_jobs (
     error_message shared.note_text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
-    completed_at timestamptz,
+    completed_at shared.moment,
     constraint design_jobs_completed_at_exactly_when_completed
         check ((status = 'completed') = (completed_at is not null)),
     constraint design_jobs_error_only_when_failed
@@ -1640,7 +1646,7 @@ insert into session_status_transitions (old_status, new_status, meaning) values
     ('in_progress', 'completed', 'its documents are done'),
     ('in_progress', 'failed', 'it cannot go on'),
     ('paused', 'in_progress', 'goes on'),
-    ('paused', 'failed', 'given up'),
+    ('paused', 'failed', 'abandoned'),
     ('failed', 'in_progress', 'tried again');
 
 -- A gap in the technology of a session, the options that were found for it, and the choice.
@@ -1652,7 +1658,7 @@ create table tech_research (
     researched_options shared.option_list,
     selected_technology shared.name_text,
     selection_reasoning shared.note_text,
-    decided_at timestamptz,
+    decided_at shared.moment,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint tech_research_session_exists
@@ -1961,7 +1967,7 @@ comment on function raise_broken_rule(text, text) is
 -- Imports history of another tracker, the oldest last: each row carries its source, and a trigger
 -- numbers it downwards from 0. It is the only way for a role that is not the owner to write
 -- history, so it accepts nothing that could pass for a change made here: no token, no number, no
--- future moment.
+-- future moment, and none that no program can read.
 create function import_history(
     from_source text,
     task_ids uuid[],
@@ -1996,7 +2002,7 @@ begin
         given.note,
         given.forced,
         from_source,
-        given.created_at
+        given.created_at::shared.moment
     from unnest(task_ids, old_statuses, new_statuses, agents, notes, are_forced, moments)
         with ordinality as given (
             task_id, old_status, new_status, agent, note, forced, created_at, place
@@ -2020,6 +2026,8 @@ create function health_of_workflow(of_workflow uuid)
     returns boolean
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     health boolean;
@@ -2036,15 +2044,16 @@ $$;
 comment on function health_of_workflow(uuid) is 'True if a workflow is healthy, or does not exist.';
 
 -- Locks the files of an implementation task for it, all or none, and returns whether it has them.
--- Other tasks have no files to lock. Claims call it with the task's row locked, and try another
--- task if it returns false.
+-- Other tasks have no files to lock. Who calls it has the task's row locked.
 --
 -- Rows are written in the order of paths, and those of a failure are rolled back at once: so a
--- claim that waits for a file holds none that comes after it, and two claims can't deadlock.
+-- task that waits for a file holds none that comes after it.
 create function take_files(for_task uuid)
     returns boolean
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     wanted text[];
@@ -2055,18 +2064,18 @@ begin
     if wanted is null then
         return true;
     elsif exists (
-        select from held_files as file
+        select from file_locks as file
         where file.path = any(wanted) and file.task_id <> for_task
     ) then
         return false;
     end if;
 
     begin
-        insert into held_files (path, task_id)
+        insert into file_locks (path, task_id)
         select distinct file.path, for_task
         from unnest(wanted) as file (path)
         where not exists (
-            select from held_files as own
+            select from file_locks as own
             where own.path = file.path and own.task_id = for_task
         )
         order by file.path;
@@ -2081,11 +2090,31 @@ $$;
 comment on function take_files(uuid) is
     'Locks the files of a task that goes into progress, if no other task locks one of them.';
 
+-- The same for a claim, which tries another task if it returns false. It waits for no other
+-- transaction that is taking one of the files, for longer than a moment: it can hold files of other
+-- tasks already, as claims of many do, and two of those would deadlock.
+create function try_files(for_task uuid)
+    returns boolean
+    language plpgsql
+    set search_path from current
+    set lock_timeout = '10ms'
+as $$
+begin
+    return take_files(for_task);
+exception
+    when lock_not_available then
+        return false;
+end;
+$$;
+
+comment on function try_files(uuid) is
+    'Locks the files of a task that is claimed, if no other task locks one, or is about to.';
+
 -- Returns whether another task in progress locks a file of this one, as of now. A claim calls it
 -- for one task in line after another, and must see files locked since it began: so it is volatile,
 -- and at READ COMMITTED takes a snapshot of its own each time. The view file_conflicts has the
 -- state at the start of the claim.
-create function files_are_held(for_task uuid)
+create function files_are_locked(for_task uuid)
     returns boolean
     language plpgsql
     set search_path from current
@@ -2097,11 +2126,11 @@ begin
 end;
 $$;
 
-comment on function files_are_held(uuid) is
+comment on function files_are_locked(uuid) is
     'True if another task in progress locks a file of this one, now.';
 
--- Refuses file locks to a task, as another task in progress has one of them.
-create function raise_held_file(for_task uuid)
+-- Refuses a task its file locks, as another task in progress has one of them.
+create function raise_locked_file(for_task uuid)
     returns void
     language plpgsql
     set search_path from current
@@ -2120,7 +2149,7 @@ begin
     raise exception using
         errcode = 'TD007',
         message = format(
-            'the file %s is held by task %s, which is in progress',
+            'the file %s is locked by task %s, which is in progress',
             coalesce(path, 'it needs'),
             coalesce(holder, 'another')
         ),
@@ -2129,7 +2158,7 @@ begin
 end;
 $$;
 
-comment on function raise_held_file(uuid) is 'Raises TD007 with the file and its holder.';
+comment on function raise_locked_file(uuid) is 'Raises TD007 with the file and its holder.';
 
 -- Refuses a phase that breaks a rule; *place* names the phase.
 create function check_phase(place text, phase jsonb)
@@ -2173,6 +2202,8 @@ create function spec_path(from_id uuid, to_id uuid)
     returns text[]
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     reached uuid[] := array[from_id];
@@ -2397,8 +2428,10 @@ begin
     ) as task;
     select array_agg(distinct edge.id) into roots from unnest(awaited) as edge (id);
 
-    -- Not needed for correctness: two repairs of one region would deadlock more often.
-    perform pg_advisory_xact_lock(hashtextextended('taskdb graph ' || current_schema(), 0));
+    -- Not needed for correctness: two repairs of one region would deadlock more often. It is the lock
+    -- of a table that only the owner can lock, and nobody writes: anybody who may connect to the
+    -- database could hold an advisory lock, and stop this.
+    lock table task_status_transitions in share update exclusive mode;
 
     <<attempts>>
     for attempt in 1..3 loop
@@ -2772,7 +2805,7 @@ comment on function dependents_priorities(uuid[]) is
 -- order of ids, and read again until nothing changes. All rows read are written, even unchanged:
 -- there this meets a transaction with an older snapshot that changes the priority of one of them,
 -- and still sees the old priority of its blockers. docs/decisions/0013-effective-priority.md;
--- tests/races/test_races.py has the mutant.
+-- tests/races/test_guards.py has the mutant.
 --
 -- The most urgent are final first, and dependents before their blockers where that matters
 -- (Dijkstra, with a bucket for each of the ten priorities): linear in the tasks and edges
@@ -2936,7 +2969,7 @@ comment on function revoke_deep_priority(uuid[]) is
 -- keeps its priority, the one that justifies it, in the order of ids, and read again until nothing
 -- changes. They are written, even unchanged: there this meets a transaction with an older snapshot
 -- that changes the priority of one of them, and still sees the old priority of its blockers.
--- docs/decisions/0013-effective-priority.md; tests/races/test_races.py has the mutant. Rows that
+-- docs/decisions/0013-effective-priority.md; tests/races/test_guards.py has the mutant. Rows that
 -- this transaction has written already are not written again: a row with a thousand versions is
 -- slow to find.
 --
@@ -3097,12 +3130,15 @@ create function any_pauses()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    -- A scan of all guards would, at SERIALIZABLE, meet the changes of the others.
+    set enable_seqscan = off
 as $$
 declare
     are_there constant boolean := exists (select from claim_pauses);
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
-        perform from pause_guard for share;
+        perform from guards where name = 'pauses' for share;
     end if;
     return are_there;
 end;
@@ -3115,6 +3151,8 @@ create function is_claiming_paused(of_type text, in_feature uuid)
     returns boolean
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     return any_pauses() and exists (
@@ -3133,12 +3171,33 @@ $$;
 comment on function is_claiming_paused(text, uuid) is
     'True if claiming is paused for tasks of this agent type in this feature.';
 
+-- Returns whether a pause covers a task, if it is for agents of this type.
+create function is_task_paused(of_task uuid, of_type text)
+    returns boolean
+    language plpgsql
+    set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+as $$
+begin
+    return is_claiming_paused(
+        of_type,
+        (select details.feature_id from task_details as details where details.task_id = of_task)
+    );
+end;
+$$;
+
+comment on function is_task_paused(uuid, text) is
+    'True if claiming is paused for this task, were it for agents of this type.';
+
 -- Writes into open tasks whether claiming is paused for them. Their rows are locked in the order of
 -- ids; a concurrent claim wins, and its task is paused as work in progress.
 create function write_pauses(of_tasks uuid[])
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     perform
@@ -3216,7 +3275,16 @@ comment on function pass_on_priority(uuid, int, int, boolean) is
 
 -- Bound tasks (cancelled_with, compensates) end with their blocker, and come back with it.
 --
--- The three functions look for tasks in one walk, each visited once, so that a chain of thousands
+--   A bound task that waits ends with its blocker. One that is in progress or in review goes on,
+--   and ends if it comes back to wait: released, to be retried, lapsed.
+--   What ended so is open again as soon as no blocker that it is bound to is dead: the blocker is
+--   requeued, or the dependency removed. Deleting the blocker takes nothing up again.
+--   What a person reopens or cancels stays so.
+--
+-- Each row is looked up by its key alone (lateral with offset 0): with a condition on the status
+-- beside it, a plan made when few tasks were cancelled reads all of them at each step.
+--
+-- The functions look for tasks in one walk, each visited once, so that a chain of thousands
 -- is ended by one statement: the trigger that each of its rows fires then finds nothing more to
 -- do. Ended by the walk from a row at a time they would nest as deep as the chain is long.
 
@@ -3237,31 +3305,44 @@ as $$
         select dependent.id
         from tasks as blocker
         cross join lateral (
-            select task.id
+            select edge.task_id
             from task_dependencies as edge
-            inner join tasks as task on task.id = edge.task_id
             where
                 edge.depends_on_id = blocker.id
                 and edge.dependency_type in ('cancelled_with', 'compensates')
                 and is_dead(edge.dependency_type, blocker.status, blocker.completed_at)
-                and task.status in ('pending', 'blocked')
+            offset 0
+        ) as edge
+        cross join lateral (
+            select
+                task.id,
+                task.status
+            from tasks as task
+            where task.id = edge.task_id
             offset 0
         ) as dependent
-        where blocker.id = of_task
+        where blocker.id = of_task and dependent.status in ('pending', 'blocked')
         union
         -- Each edge of a bound task to a cancelled one is dead.
         select dependent.id
         from doomed
         cross join lateral (
-            select task.id
+            select edge.task_id
             from task_dependencies as edge
-            inner join tasks as task on task.id = edge.task_id
             where
                 edge.depends_on_id = doomed.id
                 and edge.dependency_type in ('cancelled_with', 'compensates')
-                and task.status in ('pending', 'blocked')
+            offset 0
+        ) as edge
+        cross join lateral (
+            select
+                task.id,
+                task.status
+            from tasks as task
+            where task.id = edge.task_id
             offset 0
         ) as dependent
+        where dependent.status in ('pending', 'blocked')
     )
 
     select array_agg(doomed.id order by doomed.id)
@@ -3271,8 +3352,9 @@ $$;
 comment on function doomed_dependents(uuid) is
     'The tasks that have not begun and end with this one, in the order of ids.';
 
--- Tasks that ended with a blocker which is open again, but for those that another dead one holds.
-create function revived_dependents(of_task uuid)
+-- The given tasks that ended with a blocker, and all that ended with them, but for those that a
+-- dead blocker holds.
+create function revived_tasks(given_ids uuid[])
     returns uuid[]
     language sql
     stable
@@ -3285,55 +3367,78 @@ create function revived_dependents(of_task uuid)
     set jit = off
 as $$
     with recursive candidate (id) as (
-        select dependent.id
-        from tasks as blocker
+        select task.id
+        from unnest(given_ids) as given (id)
         cross join lateral (
-            select task.id
-            from task_dependencies as edge
-            inner join tasks as task on task.id = edge.task_id
-            inner join task_history as entry
-                on entry.task_id = task.id and entry.seq = task.status_seq
-            where
-                edge.depends_on_id = blocker.id
-                and edge.dependency_type in ('cancelled_with', 'compensates')
-                and not is_dead(edge.dependency_type, blocker.status, blocker.completed_at)
-                and task.status = 'cancelled'
-                and entry.agent = 'taskdb'
+            select
+                other.id,
+                other.status,
+                other.status_seq
+            from tasks as other
+            where other.id = given.id
             offset 0
-        ) as dependent
-        where blocker.id = of_task
+        ) as task
+        cross join lateral (
+            select history.automatic
+            from task_history as history
+            where history.task_id = task.id and history.seq = task.status_seq
+            offset 0
+        ) as entry
+        where task.status = 'cancelled' and entry.automatic
         union
         select dependent.id
         from candidate
         cross join lateral (
-            select task.id
+            select edge.task_id
             from task_dependencies as edge
-            inner join tasks as task on task.id = edge.task_id
-            inner join task_history as entry
-                on entry.task_id = task.id and entry.seq = task.status_seq
             where
                 edge.depends_on_id = candidate.id
                 and edge.dependency_type in ('cancelled_with', 'compensates')
-                and task.status = 'cancelled'
-                and entry.agent = 'taskdb'
+            offset 0
+        ) as edge
+        cross join lateral (
+            select
+                task.id,
+                task.status,
+                task.status_seq
+            from tasks as task
+            where task.id = edge.task_id
             offset 0
         ) as dependent
+        cross join lateral (
+            select history.automatic
+            from task_history as history
+            where history.task_id = dependent.id and history.seq = dependent.status_seq
+            offset 0
+        ) as entry
+        where dependent.status = 'cancelled' and entry.automatic
     ),
 
     held (id) as (
         select candidate.id
         from candidate
         cross join lateral (
-            select edge.depends_on_id
+            select
+                edge.depends_on_id,
+                edge.dependency_type
             from task_dependencies as edge
-            inner join tasks as task on task.id = edge.depends_on_id
             where
                 edge.task_id = candidate.id
                 and edge.dependency_type in ('cancelled_with', 'compensates')
-                and is_dead(edge.dependency_type, task.status, task.completed_at)
+            offset 0
+        ) as edge
+        cross join lateral (
+            select
+                task.id,
+                task.status,
+                task.completed_at
+            from tasks as task
+            where task.id = edge.depends_on_id
             offset 0
         ) as blocker
-        where blocker.depends_on_id not in (select other.id from candidate as other)
+        where
+            is_dead(edge.dependency_type, blocker.status, blocker.completed_at)
+            and blocker.id not in (select other.id from candidate as other)
         union
         select dependent.task_id
         from held
@@ -3352,49 +3457,174 @@ as $$
     where candidate.id not in (select held.id from held);
 $$;
 
-comment on function revived_dependents(uuid) is
-    'The tasks that ended with this one and are open again with it, in the order of ids.';
+comment on function revived_tasks(uuid[]) is
+    'The tasks among these and behind them that no dead blocker holds, in the order of ids.';
+
+-- Takes tasks up again that ended with a blocker, and what ended with them.
+create function take_up_again(given_ids uuid[], note text)
+    returns void
+    language plpgsql
+    set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+as $$
+declare
+    ids uuid[] := revived_tasks(given_ids);
+begin
+    if ids is not null then
+        perform from tasks as task where task.id = any(ids) order by task.id for no key update;
+        ids := revived_tasks(given_ids);
+        update tasks as task
+        set
+            status = 'pending',
+            status_seq = 0,
+            status_agent = 'taskdb',
+            status_note = note,
+            status_forced = true
+        where task.id = any(ids);
+    end if;
+end;
+$$;
+
+comment on function take_up_again(uuid[], text) is
+    'Takes up tasks again that ended with a blocker, unless a dead one holds them.';
+
+-- Ends a task that has come back to wait, if it is bound to a dead blocker. A blocker that changes
+-- at this moment has written this task's row, or waits for it and looks then.
+create function end_with_blocker(of_task uuid)
+    returns void
+    language plpgsql
+    set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+as $$
+declare
+    blocker_key text;
+begin
+    select min(blocker.key)
+    into blocker_key
+    from task_dependencies as edge
+    cross join lateral (
+        select task.key
+        from tasks as task
+        where
+            task.id = edge.depends_on_id
+            and is_dead(edge.dependency_type, task.status, task.completed_at)
+        offset 0
+    ) as blocker
+    where edge.task_id = of_task and edge.dependency_type in ('cancelled_with', 'compensates');
+    if blocker_key is not null then
+        perform cancel_with_blocker(array[of_task], blocker_key);
+    end if;
+end;
+$$;
+
+comment on function end_with_blocker(uuid) is
+    'Cancels a task that has come back to wait and is bound to a dead blocker.';
+
+-- Cancels tasks with their blocker, if they have not begun meanwhile.
+create function cancel_with_blocker(ids uuid[], blocker_key text)
+    returns void
+    language plpgsql
+    set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+as $$
+begin
+    update tasks as task
+    set
+        status = 'cancelled',
+        status_seq = 0,
+        status_agent = 'taskdb',
+        status_note = blocker_key,
+        -- A team may forbid the transition to people.
+        status_forced = not exists (
+            select from task_status_transitions as allowed
+            where allowed.old_status = task.status and allowed.new_status = 'cancelled'
+        )
+    where task.id = any(ids) and task.status in ('pending', 'blocked');
+end;
+$$;
+
+comment on function cancel_with_blocker(uuid[], text) is
+    'Cancels those of these tasks that have not begun.';
 
 -- Called with the blocker's row written. Rows are locked first, and looked for again by a
 -- statement, and so with a snapshot, of its own: what was claimed meanwhile goes on, and so does
 -- what waits for it. An edge that is added meanwhile has written its blocker's row, and the trigger
 -- of that row looks again.
+--
+-- A cancelled task is open again if all of its blockers allow it, and one in progress ends when it
+-- comes back to wait, if one of them is dead; other transactions may be changing these. So each
+-- change of a blocker locks the tasks bound to it, and writes those that are cancelled or in
+-- progress, even if they stay so: there two changes meet, and the later one sees the earlier,
+-- or fails with 40001. tests/races/test_bound_races.py
 create function follow_blocker(of_task uuid, blocker_key text)
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
+    bound uuid[];
     ids uuid[];
 begin
+    select array_agg(edge.task_id order by edge.task_id) into bound
+    from task_dependencies as edge
+    where
+        edge.depends_on_id = of_task
+        and edge.dependency_type in ('cancelled_with', 'compensates');
+    perform
+    from unnest(bound) as given (id)
+    cross join lateral (
+        select
+        from tasks as task
+        where
+            task.id = given.id
+            -- Not as a list of those wanted, for which there is an index.
+            and task.status not in ('completed', 'failed', 'archived')
+        for no key update
+        offset 0
+    ) as task;
+
     ids := doomed_dependents(of_task);
     if ids is not null then
         perform from tasks as task where task.id = any(ids) order by task.id for no key update;
         ids := doomed_dependents(of_task);
-        update tasks as task
-        set
-            status = 'cancelled',
-            status_agent = 'taskdb',
-            status_note = blocker_key,
-            -- A team may forbid the transition to people.
-            status_forced = not exists (
-                select from task_status_transitions as allowed
-                where allowed.old_status = task.status and allowed.new_status = 'cancelled'
-            )
-        where task.id = any(ids);
+        perform cancel_with_blocker(ids, blocker_key);
     end if;
 
-    ids := revived_dependents(of_task);
+    -- A change of this column fires no trigger. What this transaction has written is left out.
+    update tasks as task
+    set has_dependents = task.has_dependents
+    from unnest(bound) as given (id)
+    cross join lateral (
+        select other.ctid as place, other.status, age(other.xmin) as age
+        from tasks as other
+        where other.id = given.id
+        offset 0
+    ) as found
+    where
+        task.ctid = found.place
+        and found.status in ('cancelled', 'in_progress', 'in_review')
+        and found.age <> 0;
+
+    select array_agg(edge.task_id)
+    into ids
+    from task_dependencies as edge
+    cross join lateral (
+        select from tasks as task
+        where
+            task.id = of_task
+            and not is_dead(edge.dependency_type, task.status, task.completed_at)
+        offset 0
+    ) as blocker
+    where
+        edge.depends_on_id = of_task
+        and edge.dependency_type in ('cancelled_with', 'compensates');
     if ids is not null then
-        perform from tasks as task where task.id = any(ids) order by task.id for no key update;
-        ids := revived_dependents(of_task);
-        update tasks as task
-        set
-            status = 'pending',
-            status_agent = 'taskdb',
-            status_note = blocker_key,
-            status_forced = true
-        where task.id = any(ids);
+        perform take_up_again(ids, blocker_key);
     end if;
 end;
 $$;
@@ -3519,6 +3749,7 @@ begin
     update tasks as task
     set
         open_dependencies = task.open_dependencies + change.opened,
+        status_seq = 0,
         status_agent = 'taskdb',
         status_note = blocker_key
     from (
@@ -3753,6 +3984,7 @@ begin
         open_dependencies = task.open_dependencies + change.opened,
         effective_priority = change.priority,
         has_dependents = task.has_dependents or change.is_awaited,
+        status_seq = 0,
         status_agent = 'taskdb',
         status_note = change.blocker_key
     from (
@@ -3883,7 +4115,7 @@ create function open_task_blockers(listed uuid[])
     set enable_seqscan = off
     set jit = off
 as $$
-    select task.position::int, gate.blocker_id, gate.dead
+    select task.position::int, blocker.blocker_id, blocker.dead
     from unnest(listed) with ordinality as task (id, position)
     cross join lateral (
         select
@@ -3895,32 +4127,97 @@ as $$
             edge.task_id = task.id
             and not is_satisfied(edge.dependency_type, other.status, other.completed_at)
         offset 0
-    ) as gate
+    ) as blocker
     order by task.position;
 $$;
 
 comment on function open_task_blockers(uuid[]) is
     'The unsatisfied dependencies of these tasks, by their place in the list.';
 
--- Finds a cycle among the needs of a workflow's steps, in time linear in their number: steps are
--- removed as soon as all that they need are (Kahn 1962). Each step left needs another step left, so
--- following the needs must come back to one of them.
-create function step_cycle(of_workflow uuid)
-    returns text[]
+-- Finds a cycle in a graph of nodes 1 to node_count, in time linear in their number: nodes are
+-- removed as soon as all that they wait for are (Kahn 1962). Each node left waits for another node
+-- left, so following the edges must come back to one of them. Edges are given by the positions of
+-- their two ends, in the order of *needed*.
+create function cycle_by_position(node_count int, waiting int[], needed int[])
+    returns int[]
     language plpgsql
-    stable
+    immutable
     set search_path from current
 as $$
 declare
-    steps uuid[];
-    waiting int[];
-    needed int[];
     first int[];
     still int[];
     taken int[] := '{}';
     following int[];
     seen int[] := '{}';
-    at_step int := 1;
+    at_node int := 1;
+begin
+    if needed is null then
+        return null;
+    end if;
+
+    -- The dependents of node n are waiting[first[n]] up to the start of the next node's.
+    first := array_fill(0, array[node_count + 1]);
+    still := array_fill(0, array[node_count]);
+    for i in 1..cardinality(needed) loop
+        first[needed[i] + 1] := first[needed[i] + 1] + 1;
+        still[waiting[i]] := still[waiting[i]] + 1;
+    end loop;
+    first[1] := 1;
+    for n in 1..node_count loop
+        first[n + 1] := first[n] + first[n + 1];
+        if still[n] = 0 then
+            taken := taken || n;
+        end if;
+    end loop;
+
+    while at_node <= cardinality(taken) loop
+        for i in first[taken[at_node]]..first[taken[at_node] + 1] - 1 loop
+            still[waiting[i]] := still[waiting[i]] - 1;
+            if still[waiting[i]] = 0 then
+                taken := taken || waiting[i];
+            end if;
+        end loop;
+        at_node := at_node + 1;
+    end loop;
+    if cardinality(taken) = node_count then
+        return null;
+    end if;
+
+    following := array_fill(0, array[node_count]);
+    for i in 1..cardinality(needed) loop
+        if still[needed[i]] > 0 and still[waiting[i]] > 0 then
+            following[waiting[i]] := needed[i];
+            at_node := waiting[i];
+        end if;
+    end loop;
+    while not at_node = any(seen) loop
+        seen := seen || at_node;
+        at_node := following[at_node];
+    end loop;
+    seen := seen[array_position(seen, at_node):] || at_node;
+    return seen;
+end;
+$$;
+
+comment on function cycle_by_position(int, int[], int[]) is
+    'The positions of nodes that wait for each other in a cycle, the first one again at the end; '
+    'null if there is no cycle.';
+
+-- Finds a cycle among the needs of a workflow's steps, in time linear in their number.
+create function step_cycle(of_workflow uuid)
+    returns text[]
+    language plpgsql
+    stable
+    set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+as $$
+declare
+    steps uuid[];
+    waiting int[];
+    needed int[];
+    seen int[];
 begin
     select array_agg(step.id order by step.id)
     into steps
@@ -3933,50 +4230,10 @@ begin
     into waiting, needed
     from workflow_step_needs as need
     where need.workflow_id = of_workflow;
-    if needed is null then
+    seen := cycle_by_position(cardinality(steps), waiting, needed);
+    if seen is null then
         return null;
     end if;
-
-    -- The dependents of step n are waiting[first[n]] up to the start of the next step's.
-    first := array_fill(0, array[cardinality(steps) + 1]);
-    still := array_fill(0, array[cardinality(steps)]);
-    for i in 1..cardinality(needed) loop
-        first[needed[i] + 1] := first[needed[i] + 1] + 1;
-        still[waiting[i]] := still[waiting[i]] + 1;
-    end loop;
-    first[1] := 1;
-    for n in 1..cardinality(steps) loop
-        first[n + 1] := first[n] + first[n + 1];
-        if still[n] = 0 then
-            taken := taken || n;
-        end if;
-    end loop;
-
-    while at_step <= cardinality(taken) loop
-        for i in first[taken[at_step]]..first[taken[at_step] + 1] - 1 loop
-            still[waiting[i]] := still[waiting[i]] - 1;
-            if still[waiting[i]] = 0 then
-                taken := taken || waiting[i];
-            end if;
-        end loop;
-        at_step := at_step + 1;
-    end loop;
-    if cardinality(taken) = cardinality(steps) then
-        return null;
-    end if;
-
-    following := array_fill(0, array[cardinality(steps)]);
-    for i in 1..cardinality(needed) loop
-        if still[needed[i]] > 0 and still[waiting[i]] > 0 then
-            following[waiting[i]] := needed[i];
-            at_step := waiting[i];
-        end if;
-    end loop;
-    while not at_step = any(seen) loop
-        seen := seen || at_step;
-        at_step := following[at_step];
-    end loop;
-    seen := seen[array_position(seen, at_step):] || at_step;
     return array(
         select step.key::text
         from unnest(seen) with ordinality as visit (n, place)
@@ -3996,6 +4253,8 @@ create function change_unhealthy(of_task uuid, of_workflow uuid, change int)
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     old_count int;
@@ -4139,6 +4398,8 @@ create function normalize_modification()
     returns trigger
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     if tg_op = 'INSERT' or (new.status = 'approved' and old.status <> 'approved') then
@@ -4187,6 +4448,8 @@ create function apply_modification()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     update project_contexts as project
@@ -4260,6 +4523,8 @@ create function refuse_foreign_feature_key()
     returns trigger
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     epic_key text;
@@ -4299,17 +4564,56 @@ create trigger task_files_50_touch_updated_at
     for each row
     execute function touch_updated_at();
 
--- Analyzes a table after a load, if its statistics wrongly call it all but empty.
+-- Analyzes tables whose files have grown to eight times what their statistics say; and those that
+-- these wrongly call all but empty, once twice as many rows have been added.
 --
--- They are wrong after a load that was rolled back, or after everything was deleted, until the
--- table was vacuumed. Without rows all indexes cost the planner the same, and it may read the whole
--- of one to find a row by the last of its columns: at each foreign key's check, at each look-up of
--- the other triggers. For a hundred thousand rows that is hours, and neither a setting nor another
--- way to write the look-up prevents it. ANALYZE counts the transaction's own rows too.
+-- A session keeps a plan that it made when the table had a page or two: to read all of it, for each
+-- row that a statement changes, and for each check of a foreign key. Nobody can set how such a
+-- check is planned; new statistics make PostgreSQL plan again. Autovacuum does the same a minute
+-- after rows were committed: too late for a transaction of many statements, or of a single load.
 --
--- It makes other ANALYZE commands wait for this transaction: so it runs for many rows at once only,
--- as a few are found by any plan. A role that may not analyze the table gets a warning, and goes
--- without.
+-- Statistics are wrong after a load that was rolled back, or after everything was deleted, until
+-- the table was vacuumed. Without rows all indexes cost the planner the same, and it may read the
+-- whole of one to find a row by the last of its columns. For a hundred thousand rows that is hours,
+-- and neither a setting nor another way to write the look-up prevents it. ANALYZE counts the
+-- transaction's own rows too. A table that was never analyzed is planned with care already.
+--
+-- Other ANALYZE commands wait for this transaction then. Where one is at it this does not wait, and
+-- the next statement looks again.
+create function analyze_grown(tables oid[], added bigint)
+    returns void
+    language plpgsql
+    set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set client_min_messages = error
+as $$
+declare
+    stale regclass;
+begin
+    for stale in
+        select known.oid
+        from pg_class as known
+        where
+            known.oid = any(tables)
+            and known.reltuples >= 0
+            and (
+                pg_relation_size(known.oid) / current_setting('block_size')::int
+                > 8 * (known.relpages + 1)
+                or known.reltuples < least(known.relpages, added / 2)
+            )
+        order by known.oid
+    loop
+        execute format('analyze (skip_locked) %s', stale);
+    end loop;
+end;
+$$;
+
+comment on function analyze_grown(oid[], bigint) is
+    'Analyzes tables that have grown a lot since their statistics were made.';
+
+-- The same for the table of a trigger and those that the trigger names, each time that the
+-- transaction has added 64 more rows: fewer are found by any plan, and pay for no look. Rows that
+-- the session has added in the second before may be counted as well.
 create function refresh_statistics()
     returns trigger
     language plpgsql
@@ -4317,27 +4621,21 @@ create function refresh_statistics()
     set search_path from current
 as $$
 declare
+    added_so_far constant bigint := pg_stat_get_xact_tuples_inserted(tg_relid);
     size bigint;
 begin
-    select count(*) into size from added;
-
-    -- Two statements, so that a single row does not pay for the plan of the second.
-    if size < 1000 then
-        return null;
-    end if;
-    if exists (
-        select
-        from pg_class as known
-        where known.oid = tg_relid and known.reltuples between 0 and known.relpages - 1
-    ) then
-        execute format('analyze %s', tg_relid::regclass);
+    if added_so_far >= 64 then
+        select count(*) into size from added;
+        if added_so_far / 64 > (added_so_far - size) / 64 then
+            perform analyze_grown(tg_relid || tg_argv::regclass[]::oid[], added_so_far);
+        end if;
     end if;
     return null;
 end;
 $$;
 
 comment on function refresh_statistics() is
-    'Analyzes a table that many rows come into while its statistics call it all but empty.';
+    'Analyzes a table that grows, once a transaction has added many rows to it.';
 
 create trigger tasks_70_refresh_statistics
     after insert on tasks
@@ -4382,8 +4680,8 @@ comment on function waiting_key(text) is
 
 -- A task has become ready in this transaction, for agents of a type ('': of any). The types are
 -- noted in a setting of the transaction, where awaited_types finds them, and a client that asked
--- for it (taskdb.tell_ready) is told once, in the answer to its statement. So a client knows
--- without a question whether its commit has anybody to wake.
+-- for it (taskdb.report_ready) gets a notice, once, in the answer to its statement. So a client
+-- knows without a question whether its commit has anybody to wake.
 create function note_ready(for_type text)
     returns void
     language plpgsql
@@ -4403,7 +4701,7 @@ begin
         case when cardinality(noted) < 20 then (noted || for_type)::text else '{""}' end,
         true
     );
-    if noted = '{}' and current_setting('taskdb.tell_ready', true) = 'on' then
+    if noted = '{}' and current_setting('taskdb.report_ready', true) = 'on' then
         raise notice using message = 'a task is ready', errcode = 'TD100';
     end if;
 end;
@@ -4415,14 +4713,23 @@ comment on function note_ready(text) is
 -- Takes a free slot of a concurrency key for a task, and says whether it has one. Who calls it has
 -- the task's row locked. It never waits: a slot that another transaction is changing is taken. A
 -- slot is offered before it is taken (functions/offer_slots.sql).
+--
+-- It takes the first free one: that is also the one that the claim has just offered, and locked.
+-- A transaction that has changed many slots searches from a random one on: from the first it would
+-- read the entries of all that it has taken, for each further task again.
 create function take_slot(for_task uuid, of_key text)
     returns boolean
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+    set enable_bitmapscan = off
+    set enable_sort = off
 as $$
 declare
     found_slot int;
     moved_task uuid;
+    from_slot int := 1;
 begin
     if exists (
         select from concurrency_slots as own where own.task_id = for_task and own.key = of_key
@@ -4430,17 +4737,26 @@ begin
         return true;
     end if;
     loop
-        select free.slot into found_slot
-        from concurrency_slots as free
-        where
-            free.key = of_key
-            and free.task_id is null
-            and not free.is_surplus
-            and not free.is_unseen
-        order by free.slot
-        limit 1
-        for no key update skip locked;
-        if not found then
+        if pg_stat_get_xact_tuples_updated('concurrency_slots'::regclass) > 40 then
+            select ceil(random() * last.slot) into from_slot
+            from concurrency_slots as last
+            where last.key = of_key
+            order by last.slot desc
+            limit 1;
+        end if;
+        foreach from_slot in array array[from_slot] || array_remove(array[1], from_slot) loop
+            select free.slot into found_slot
+            from concurrency_slots as free
+            where
+                free.key = of_key
+                and free.task_id is null
+                and not free.is_surplus
+                and not free.is_unseen
+                and free.slot >= from_slot
+            order by free.slot
+            limit 1
+            for no key update skip locked;
+            exit when found;
             select free.slot into found_slot
             from concurrency_slots as free
             where
@@ -4448,13 +4764,15 @@ begin
                 and free.task_id is null
                 and not free.is_surplus
                 and free.is_unseen
+                and free.slot >= from_slot
             order by free.slot
             limit 1
             for update skip locked;
             if found then
-                perform offer_slot(of_key, found_slot);
+                perform offer_to_tasks(of_key, 1);
+                exit;
             end if;
-        end if;
+        end loop;
         if found_slot is null then
             if
                 exists (select from concurrency_slots as any_slot where any_slot.key = of_key)
@@ -4511,6 +4829,8 @@ create function give_slot_back(of_task uuid)
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     loop
@@ -4533,6 +4853,8 @@ create function look_at_slots_again(of_key text)
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     update concurrency_slots as slot
@@ -4663,14 +4985,16 @@ $$;
 comment on function set_aside(text, uuid) is
     'Takes tasks out of line whose concurrency key has no free slot: the next in line.';
 
--- Offers a free slot, locked FOR UPDATE, to the tasks that wait for it: the first of each lane.
-create function offer_slot(of_key text, number int)
-    returns void
+-- Puts tasks in line for free slots of their key, which are locked FOR UPDATE: the first *how_many*
+-- of each lane. False if another transaction has one of them: then the slots stay marked.
+create function offer_to_tasks(of_key text, how_many int)
+    returns boolean
     language plpgsql
     set search_path from current
     set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
     set enable_bitmapscan = off
+    set enable_sort = off
 as $$
 declare
     are_offered boolean;
@@ -4710,7 +5034,7 @@ begin
                 and other.reserved_for = lane.reserved_for
                 and other.for_type = lane.for_type
             order by other.effective_priority, other.place, other.created_at, other.id
-            limit 1
+            limit how_many
         ) as task
     ),
 
@@ -4731,20 +5055,15 @@ begin
 
     select (select count(*) from first_in_line) = (select count(*) from offered)
     into are_offered;
-    update concurrency_slots as free
-    set is_unseen = false
-    where
-        free.key = of_key
-        and free.slot = number
-        and are_offered
-        and current_setting('transaction_isolation') = 'read committed';
+    return are_offered;
 end;
 $$;
 
-comment on function offer_slot(text, int) is
-    'Puts the first waiting task of each lane in line for a free slot of their concurrency key.';
+comment on function offer_to_tasks(text, int) is
+    'Puts the first waiting tasks of each lane in line for free slots of their concurrency key.';
 
--- Offers up to so many free slots that no claim has offered yet.
+-- Offers up to so many free slots that no claim has offered yet. They are sorted once they are
+-- locked: claims are planned without sorts, at a price for which 15 would compile the statement.
 create function offer_slots(at_most int)
     returns void
     language plpgsql
@@ -4752,19 +5071,32 @@ create function offer_slots(at_most int)
     set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
     set enable_bitmapscan = off
+    set enable_sort = on
 as $$
 declare
     free record;
 begin
     for free in
-        select slot.key, slot.slot
-        from concurrency_slots as slot
-        where slot.task_id is null and slot.is_unseen
-        order by slot.key, slot.slot
-        limit at_most
-        for update skip locked
+        select unseen.key, array_agg(unseen.slot) as slots
+        from (
+            select slot.key, slot.slot
+            from concurrency_slots as slot
+            where slot.task_id is null and slot.is_unseen
+            order by slot.key, slot.slot
+            limit at_most
+            for update skip locked
+        ) as unseen
+        group by unseen.key
+        order by unseen.key
     loop
-        perform offer_slot(free.key, free.slot);
+        if
+            offer_to_tasks(free.key, cardinality(free.slots))
+            and current_setting('transaction_isolation') = 'read committed'
+        then
+            update concurrency_slots as slot
+            set is_unseen = false
+            where slot.key = free.key and slot.slot = any(free.slots);
+        end if;
     end loop;
 end;
 $$;
@@ -4773,7 +5105,7 @@ comment on function offer_slots(int) is
     'Offers free slots of concurrency keys to the tasks that wait for them, up to a number.';
 
 -- Takes what a task needs besides its row: a slot of its concurrency key and its files. True: it
--- has them; false: a file is held by another task; null: its key has no free slot.
+-- has them; false: a file is locked by another task; null: its key has no free slot.
 create function take_needs(of_task uuid, of_key text, has_files boolean)
     returns boolean
     language plpgsql
@@ -4783,7 +5115,7 @@ begin
     if of_key is not null and not take_slot(of_task, of_key) then
         return null;
     end if;
-    if has_files and not take_files(of_task) then
+    if has_files and not try_files(of_task) then
         if of_key is not null then
             perform give_slot_back(of_task);
         end if;
@@ -4799,23 +5131,57 @@ comment on function take_needs(uuid, text, boolean) is
 -- Sets how many tasks of a concurrency key can be in progress at a time. Every slot is written, so
 -- that a claim with an older snapshot meets the change. Lowering it revokes no claim: as long as
 -- more are in progress than the new limit allows, none begins.
+--
+-- A set of endings gives slots back in the order of its tasks. So this waits for a slot with others
+-- locked for a moment only, and lets all of them go; waits until each one has been free, with none
+-- of the others locked, and begins again. That second wait lasts as long as it must: the server
+-- finds a deadlock, by rows that its transaction locked before, from a wait that lasts.
 create function set_concurrency_limit(of_key text, new_limit int)
     returns table (key text, at_most bigint, running bigint)
     language plpgsql
     rows 1
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 #variable_conflict use_column
+declare
+    lock_timeout constant text := current_setting('lock_timeout');
+    number int;
 begin
     if new_limit is null or new_limit not between 1 and 1000 then
         perform raise_refusal('at_most', 'must be between 1 and 1000');
     end if;
-    perform
-    from concurrency_slots as slot
-    where slot.key = of_key
-    order by slot.slot
-    for update;
+    loop
+        begin
+            perform set_config('lock_timeout', '50ms', true);
+            perform
+            from concurrency_slots as slot
+            where slot.key = of_key
+            order by slot.slot
+            for update;
+            perform set_config('lock_timeout', lock_timeout, true);
+            exit;
+        exception
+            when lock_not_available then
+                null;
+        end;
+        for number in
+            select slot.slot from concurrency_slots as slot where slot.key = of_key
+        loop
+            begin
+                perform
+                from concurrency_slots as slot
+                where slot.key = of_key and slot.slot = number
+                for update;
+                raise sqlstate 'TD000';
+            exception
+                when sqlstate 'TD000' then
+                    null;  -- The lock is gone with what raised this.
+            end;
+        end loop;
+    end loop;
     insert into concurrency_slots (key, slot)
     select of_key, number.slot
     from generate_series(1, new_limit) as number (slot)
@@ -4925,6 +5291,27 @@ $$;
 
 comment on function stop_waiting() is 'Ends what start_waiting began.';
 
+-- A key for a task without one, which no task has.
+create function next_task_key()
+    returns text
+    language plpgsql
+    set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+as $$
+declare
+    found_key text;
+begin
+    loop
+        found_key := 'T-' || nextval('task_number');
+        exit when not exists (select from tasks as task where task.key = found_key);
+    end loop;
+    return found_key;
+end;
+$$;
+
+comment on function next_task_key() is 'A free key: T- and a number.';
+
 -- Fills in a new task: a key and times if it has none (COPY cannot leave a column out), the
 -- machinery's columns, and those that follow from its status. A task created in progress was
 -- started by hand, or by the claim that comes with it: an importer's, whose lease may be over.
@@ -4936,13 +5323,18 @@ create function fill_in_task()
 as $$
 declare
     moment timestamptz := clock_timestamp();
+    -- The domain refuses moments that no program can hold. The columns themselves are written by
+    -- every transition, so they do without it.
+    first_moment constant shared.moment := least(
+        new.created_at, new.updated_at, new.started_at, new.blocked_at, new.completed_at
+    );
+    last_moment constant shared.moment := greatest(
+        new.created_at, new.updated_at, new.started_at, new.blocked_at, new.completed_at
+    );
 begin
-    while new.key is null loop
-        new.key := 'T-' || nextval('task_number');
-        if exists (select from tasks where tasks.key = new.key) then
-            new.key := null;
-        end if;
-    end loop;
+    if new.key is null then
+        new.key := next_task_key();
+    end if;
     new.created_at := coalesce(new.created_at, now());
     new.updated_at := coalesce(new.updated_at, new.created_at);
 
@@ -5050,6 +5442,7 @@ declare
     ended shared.claim_outcome;
     token bigint;
     tracker text;
+    is_automatic boolean;
 begin
     new.updated_at := greatest(moment, old.updated_at + interval '1 microsecond');
     -- A role that only claims may not set the status: it sets how its claim ends.
@@ -5083,6 +5476,8 @@ begin
         or old.progress_note is not null
     then
         new.claim_token := old.claim_token;
+        -- An agent may be called taskdb as well; this column only the owner's functions can write.
+        is_automatic := new.status_seq = 0;
         new.status_seq := old.status_seq;
         new.is_due := coalesce(new.scheduled_at <= moment, true);
         -- Lowering is done by pass_on_priority, which knows the dependents.
@@ -5094,7 +5489,13 @@ begin
             tracker := new.status_source;
             moment := least(
                 moment,
-                greatest(new.status_at, case when old.claim_agent is not null then old.started_at end)
+                greatest(
+                    case
+                        when new.status_at < '0001-01-01 00:00:00+00' then '0001-01-01 00:00:00+00'
+                        else new.status_at
+                    end,
+                    case when old.claim_agent is not null then old.started_at end
+                )
             );
         end if;
         new.status_source := null;
@@ -5113,14 +5514,7 @@ begin
         then
             -- Reopened.
             new.failed_attempts := 0;
-            new.is_paused := is_claiming_paused(
-                new.agent_type,
-                (
-                    select details.feature_id
-                    from task_details as details
-                    where details.task_id = new.id
-                )
-            );
+            new.is_paused := is_task_paused(new.id, new.agent_type);
         end if;
         -- Lifting the block by hand drops the reason.
         if
@@ -5245,19 +5639,20 @@ begin
         end if;
         if new.has_files and new.status = 'in_progress' then
             if not take_files(new.id) then
-                perform raise_held_file(new.id);
+                perform raise_locked_file(new.id);
             end if;
         elsif new.has_files and old.status = 'in_progress' then
-            delete from held_files as file where file.task_id = new.id;
+            delete from file_locks as file where file.task_id = new.id;
             -- Agents of any type may have been passed over for these files.
             perform note_ready('');
         end if;
     end if;
 
-    if old.details_follow and old.status_seq = 1 then
+    if old.details_follow and old.status_seq = 1 and new.status <> 'cancelled' then
         -- A task without its second row is still being created: its first history row is written
-        -- with that one, with the status of that moment.
-        if not exists (select from task_details as details where details.task_id = new.id) then
+        -- with that one, with the status of that moment. But that it ended with its blocker is a
+        -- transition, or it would not come back with it.
+        if not has_details(new.id) then
             new.status_agent := null;
             new.status_note := null;
             new.status_forced := null;
@@ -5267,8 +5662,8 @@ begin
     end if;
     new.status_seq := old.status_seq + 1;
     insert into task_history (
-        task_id, seq, old_status, new_status, forced, outcome, token, created_at, agent, note,
-        progress_pct, progress_note, source
+        task_id, seq, old_status, new_status, forced, automatic, outcome, token, created_at,
+        agent, note, progress_pct, progress_note, source
     )
     select
         new.id,
@@ -5276,10 +5671,11 @@ begin
         old.status,
         new.status,
         coalesce(new.status_forced, false),
+        coalesce(is_automatic, false),
         ended,
         token,
         moment,
-        coalesce(new.status_agent, session_user),
+        coalesce(new.status_agent, new.claim_agent, session_user),
         new.status_note,
         old.progress_pct,
         old.progress_note,
@@ -5331,18 +5727,25 @@ create function count_edit_of_task()
     set search_path from current
 as $$
 begin
-    -- The schedule of a retry comes with a transition, which is no edit.
-    if new.status_seq = old.status_seq then
+    -- The schedule of a retry comes with a transition, which is no edit; but an edit can bring a
+    -- transition about: max_attempts, lowered to the attempts that have failed.
+    if
+        new.status_seq = old.status_seq
+        or (
+            new.title, new.priority, new.execution_order, new.agent_type, new.assigned_agent,
+            new.workflow_id, new.workflow_execution_id, new.max_attempts, new.concurrency_key
+        ) is distinct from (
+            old.title, old.priority, old.execution_order, old.agent_type, old.assigned_agent,
+            old.workflow_id, old.workflow_execution_id, old.max_attempts, old.concurrency_key
+        )
+    then
         new.version := old.version + 1;
     end if;
     new.reserved_for := coalesce(new.assigned_agent, '');
     new.for_type := coalesce(new.agent_type, '');
     new.place := coalesce(new.execution_order, 2147483647);
     if new.agent_type is distinct from old.agent_type and any_pauses() then
-        new.is_paused := is_claiming_paused(
-            new.agent_type,
-            (select details.feature_id from task_details as details where details.task_id = new.id)
-        );
+        new.is_paused := is_task_paused(new.id, new.agent_type);
         new.is_ready :=
             new.status = 'pending'
             and new.is_due
@@ -5392,6 +5795,63 @@ create trigger tasks_51_count_edit
     for each row
     execute function count_edit_of_task();
 
+-- Adds the row of task_details for those of these tasks that have none. Rows are looked up one by
+-- one (lateral with offset 0): as a join, a plan made when few tasks were there reads all of them.
+create function add_details_of(ids uuid[])
+    returns void
+    language plpgsql
+    set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+as $$
+begin
+    insert into task_details (
+        task_id, priority, agent_type, assigned_agent, created_at, updated_at
+    )
+    with task as (
+        select
+            other.id,
+            other.priority,
+            other.agent_type,
+            other.assigned_agent,
+            other.created_at,
+            other.updated_at
+        from unnest(ids) as given (id)
+        cross join lateral (
+            select
+                found.id,
+                found.priority,
+                found.agent_type,
+                found.assigned_agent,
+                found.created_at,
+                found.updated_at
+            from tasks as found
+            where found.id = given.id
+            offset 0
+        ) as other
+        left join lateral (
+            select true as is_there
+            from task_details as found
+            where found.task_id = given.id
+            offset 0
+        ) as own
+            on true
+        where own.is_there is null
+    )
+
+    select
+        task.id,
+        task.priority,
+        task.agent_type,
+        task.assigned_agent,
+        task.created_at,
+        task.updated_at
+    from task;
+end;
+$$;
+
+comment on function add_details_of(uuid[]) is 'Adds the missing rows of task_details.';
+
 -- Adds the row of task_details for each new task whose statement did not announce it.
 create function add_details()
     returns trigger
@@ -5403,33 +5863,7 @@ declare
     ids uuid[];
 begin
     select array_agg(created.id) into ids from created where created.details_follow is not true;
-    if ids is not null then
-        insert into task_details (
-            task_id, priority, agent_type, assigned_agent, created_at, updated_at
-        )
-        with task as (
-            select
-                other.id,
-                other.priority,
-                other.agent_type,
-                other.assigned_agent,
-                other.created_at,
-                other.updated_at
-            from tasks as other
-            where
-                other.id = any(ids)
-                and not exists (select from task_details as own where own.task_id = other.id)
-        )
-
-        select
-            task.id,
-            task.priority,
-            task.agent_type,
-            task.assigned_agent,
-            task.created_at,
-            task.updated_at
-        from task;
-    end if;
+    perform add_details_of(ids) where ids is not null;
     return null;
 end;
 $$;
@@ -5470,8 +5904,9 @@ create trigger tasks_90_leave_slots
     execute function leave_slots();
 
 -- Passes a change of a task on: to its dependents, when it begins or ceases to satisfy their
--- dependencies; and to its blockers, when its priority changes or it is abandoned. A task without
--- dependents or blockers is done after one comparison.
+-- dependencies; and to its blockers, when its priority changes or it is abandoned. A bound task
+-- that comes back from progress to wait ends, if its blocker has. A task without dependents or
+-- blockers is done after one comparison.
 create function pass_on_task_change()
     returns trigger
     language plpgsql
@@ -5482,12 +5917,15 @@ begin
     if
         not new.has_dependents
         and old.priority = new.priority
-        and new.status not in ('cancelled', 'archived')
+        and new.status not in ('blocked', 'cancelled', 'archived')
         and old.status not in ('cancelled', 'archived')
     then
         return null;
     end if;
 
+    if new.status = 'blocked' and old.status in ('in_progress', 'in_review') then
+        perform end_with_blocker(new.id);
+    end if;
     if
         is_satisfied('requires', old.status, old.completed_at)
         <> is_satisfied('requires', new.status, new.completed_at)
@@ -5512,8 +5950,11 @@ $$;
 comment on function pass_on_task_change() is
     'Passes a change of a task on to its dependents and its blockers.';
 
+-- A statement that names none of these columns changes no status but between pending and blocked.
 create trigger tasks_90_pass_on
-    after update of status, status_ending, completed_at, priority on tasks
+    after update of
+    status, status_ending, completed_at, priority, max_attempts, failed_attempts
+    on tasks
     for each row
     execute function pass_on_task_change();
 
@@ -5547,6 +5988,8 @@ create function copy_to_details()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     update task_details as details
@@ -5577,6 +6020,8 @@ create function index_title()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     if old.title <> new.title then
@@ -5603,6 +6048,8 @@ create function index_description()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     if old.description is distinct from new.description then
@@ -5647,7 +6094,7 @@ create trigger task_details_50_count_edit
     execute function count_edit_of_details();
 
 -- The tree of parents has no cycle. A new task has no children yet, unless they come in the same
--- statement; a change of parent is rare, and writes the one row of parent_guard first.
+-- statement; a change of parent is rare, and writes its guard first.
 create function refuse_parent_cycle_among_new()
     returns trigger
     language plpgsql
@@ -5696,30 +6143,62 @@ create trigger task_details_60_refuse_parent_cycle_among_new
     for each statement
     execute function refuse_parent_cycle_among_new();
 
+-- Two changes of parents that would close a cycle together meet here. A new task needs no guard:
+-- it has no children yet (task_details_60_refuse_parent_cycle_among_new).
+create trigger task_details_10_lock_parents
+    before update of parent_id on task_details
+    for each statement
+    execute function write_guard('parents');
+
+-- The second row of a task stays with it. `tasks.update` writes the column, and changes nothing.
+create function refuse_moved_details()
+    returns trigger
+    language plpgsql
+    set search_path from current
+as $$
+begin
+    raise exception using
+        errcode = 'TD003',
+        message = 'a row of task_details stays with its task',
+        detail = 'TD003 update',
+        hint = 'Insert a row for the other task.';
+end;
+$$;
+
+comment on function refuse_moved_details() is 'Refuses to move the second row of a task.';
+
+create trigger task_details_10_refuse_move
+    before update of task_id on task_details
+    for each row
+    when (old.task_id <> new.task_id)
+    execute function refuse_moved_details();
+
 create function refuse_parent_cycle()
     returns trigger
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     if new.parent_id is null or new.parent_id is not distinct from old.parent_id then
         return null;
     end if;
 
-    update parent_guard set version = version + 1 where only_row;
-    if not found then
-        insert into parent_guard (version) values (0) on conflict do nothing;
-        update parent_guard set version = version + 1 where only_row;
-    end if;
     if exists (
         with recursive ancestor as (
             select new.parent_id as id
             union
-            select details.parent_id
+            select above.parent_id
             from ancestor
-            inner join task_details as details on details.task_id = ancestor.id
-            where details.parent_id is not null
+            cross join lateral (
+                select details.parent_id
+                from task_details as details
+                where details.task_id = ancestor.id
+                offset 0
+            ) as above
+            where above.parent_id is not null
         )
 
         select from ancestor where ancestor.id = new.task_id
@@ -5749,6 +6228,7 @@ create function record_creation()
     security definer
     set search_path from current
     set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     ids uuid[];
@@ -5773,14 +6253,38 @@ begin
             end as status,
             nullif(new_task.claim_token, 0) as token,
             coalesce(new_task.claim_agent, details.created_by, session_user) as agent,
-            -- An importer's claim has its own start.
+            -- An importer's claim has its own start, and no row is older than the one before it.
             least(
                 clock_timestamp(),
-                case when new_task.claim_agent is not null then new_task.started_at end
+                case
+                    when new_task.claim_agent is not null then new_task.started_at
+                    when new_task.status_seq > 1
+                        then (
+                            select entry.created_at
+                            from task_history as entry
+                            where entry.task_id = new_task.id and entry.seq = 2
+                        )
+                end
             ) as moment
-        from tasks as new_task
-        inner join task_details as details on details.task_id = new_task.id
-        where new_task.id = any(ids)
+        from unnest(ids) as given (id)
+        cross join lateral (
+            select
+                found.id,
+                found.status,
+                found.status_seq,
+                found.claim_token,
+                found.claim_agent,
+                found.started_at
+            from tasks as found
+            where found.id = given.id
+            offset 0
+        ) as new_task
+        cross join lateral (
+            select found.created_by
+            from task_details as found
+            where found.task_id = given.id
+            offset 0
+        ) as details
     )
 
     select task.id, 1, task.status, task.token, task.agent, task.moment
@@ -5789,9 +6293,19 @@ begin
     insert into task_search (task_id, title, document)
     with text as (
         select task.id, task.title, details.description
-        from tasks as task
-        inner join task_details as details on details.task_id = task.id
-        where task.id = any(ids)
+        from unnest(ids) as given (id)
+        cross join lateral (
+            select found.id, found.title
+            from tasks as found
+            where found.id = given.id
+            offset 0
+        ) as task
+        cross join lateral (
+            select found.description
+            from task_details as found
+            where found.task_id = given.id
+            offset 0
+        ) as details
     )
 
     select text.id, text.title, task_document(text.title, text.description)
@@ -5811,8 +6325,16 @@ create trigger task_details_90_record_creation
     for each statement
     execute function record_creation();
 
+-- The rows of new tasks in these tables are written by task_details_90_record_creation.
+create trigger task_details_95_refresh_statistics
+    after insert on task_details
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics('task_history', 'task_search');
+
 -- Pausing and resuming meet the creation of tasks at the table itself: every creator of a task has
--- read claim_pauses, and this lock waits for them and keeps later ones waiting.
+-- read claim_pauses, and this lock waits for them and keeps later ones waiting. A transaction with
+-- an older snapshot meets the guard where it would write is_paused (functions/any_pauses.sql).
 create function lock_claim_pauses()
     returns trigger
     language plpgsql
@@ -5825,10 +6347,8 @@ begin
         return null;
     end if;
     lock table claim_pauses in access exclusive mode;
-    update pause_guard set version = version + 1 where only_row;
-    if not found then
-        insert into pause_guard (version) values (0) on conflict do nothing;
-    end if;
+    insert into guards (name) values ('pauses')
+    on conflict (name) do update set version = guards.version + 1;
     return null;
 end;
 $$;
@@ -5846,6 +6366,8 @@ create function write_paused_tasks()
     language plpgsql
     security definer
     set search_path from current
+    -- It reads all open tasks, by the way that is best for as many as there are now.
+    set plan_cache_mode = force_custom_plan
 as $$
 declare
     scope claim_pauses := case when tg_op = 'DELETE' then old else new end;
@@ -5937,6 +6459,8 @@ create function follow_epic()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     if old.epic_id <> new.epic_id then
@@ -5955,11 +6479,32 @@ create trigger features_90_follow_epic
     for each row
     execute function follow_epic();
 
+-- The number of the next imported row of a task.
+create function next_imported_seq(of_task uuid)
+    returns int
+    language plpgsql
+    set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+as $$
+begin
+    return (
+        select least(coalesce(min(entry.seq), 1), 1) - 1
+        from task_history as entry
+        where entry.task_id = of_task
+    );
+end;
+$$;
+
+comment on function next_imported_seq(uuid) is
+    'The number of a task''s next imported row of history: they count downwards from 0.';
+
 -- An imported row has a source, and counts downwards from 0. One that a change of the task itself
 -- writes has its number: what an importer found later than the task.
 create function number_imported_history()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin
@@ -5972,10 +6517,7 @@ begin
                 hint = 'Change the status of the task; an importer gives its rows a source.';
         end if;
     elsif pg_trigger_depth() = 1 then
-        select least(coalesce(min(entry.seq), 1), 1) - 1
-        into new.seq
-        from task_history as entry
-        where entry.task_id = new.task_id;
+        new.seq := next_imported_seq(new.task_id);
         new.created_at := coalesce(new.created_at, clock_timestamp());
     end if;
     return new;
@@ -6130,7 +6672,7 @@ create trigger task_dependencies_60_refuse_truncation
 -- blocker's row is where it meets the blocker's own completion, reopening or lowering. A
 -- lock without a write is not enough: released by the commit, it leaves no trace for a
 -- REPEATABLE READ transaction with an older snapshot, which would then neither see the
--- edge nor fail. tests/races/test_races.py has the mutant.
+-- edge nor fail. tests/races/test_guards.py has the mutant.
 --
 -- Rows are locked in the order of ids, as everywhere; and their columns are read by the statements
 -- that lock or write them, or by later ones.
@@ -6211,6 +6753,7 @@ begin
     update tasks as task
     set
         open_dependencies = task.open_dependencies + opened,
+        status_seq = 0,
         status_agent = 'taskdb',
         status_note = blocker_key
     where task.id = waiting_id
@@ -6247,7 +6790,7 @@ create trigger task_dependencies_90_add_edges
 -- Removed edges: their dependents count them no longer, and their blockers stop inheriting from
 -- them. The dependent is written even unchanged: otherwise a blocker, reopened by a transaction
 -- with an older snapshot, would count an edge that it still sees. The blocker's row may be gone as
--- well.
+-- well; only if it is not, the tasks that ended with it are taken up again.
 create function remove_edges()
     returns trigger
     language plpgsql
@@ -6260,12 +6803,18 @@ declare
     waiting uuid[];
     awaited uuid[];
     opened int[];
+    bound uuid[];
+    bound_to uuid[];
 begin
     select
         array_agg(removed.task_id order by removed.task_id),
         array_agg(removed.depends_on_id order by removed.task_id),
-        array_agg((not removed.is_satisfied)::int order by removed.task_id)
-    into waiting, awaited, opened
+        array_agg((not removed.is_satisfied)::int order by removed.task_id),
+        array_agg(removed.task_id)
+            filter (where removed.dependency_type in ('cancelled_with', 'compensates')),
+        array_agg(removed.depends_on_id)
+            filter (where removed.dependency_type in ('cancelled_with', 'compensates'))
+    into waiting, awaited, opened, bound, bound_to
     from removed
     where removed.dependency_type <> 'suggests';
     if waiting is null then
@@ -6281,6 +6830,7 @@ begin
     update tasks as task
     set
         open_dependencies = task.open_dependencies - change.opened,
+        status_seq = 0,
         status_agent = 'taskdb',
         status_note = coalesce(
             change.blocker_key || ': dependency removed', 'a task it waited for was deleted'
@@ -6302,6 +6852,17 @@ begin
     where task.ctid = change.place;
 
     perform revoke_priority(awaited);
+
+    if bound is not null then
+        perform take_up_again(
+            array_agg(edge.task_id), min(blocker.key) || ': dependency removed'
+        )
+        from unnest(bound, bound_to) as edge (task_id, depends_on_id)
+        cross join lateral (
+            select task.key from tasks as task where task.id = edge.depends_on_id offset 0
+        ) as blocker
+        having count(*) > 0;
+    end if;
     return null;
 end;
 $$;
@@ -6333,6 +6894,8 @@ create function let_tasks_of_workflow_go()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     update tasks as task
@@ -6371,6 +6934,8 @@ create function refuse_step_cycle()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     ids uuid[];
@@ -6425,6 +6990,8 @@ create function refuse_idle_workflow()
     returns trigger
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     found_status shared.workflow_status;
@@ -6485,6 +7052,8 @@ create function normalize_execution()
     returns trigger
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     if old.status = 'running' and new.status <> 'running' then
@@ -6525,6 +7094,8 @@ create function cancel_open_steps()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     if old.status = 'running' and new.status <> 'running' then
@@ -6550,40 +7121,91 @@ create trigger external_dependencies_50_touch_updated_at
     for each row
     execute function touch_updated_at();
 
--- Counts unhealthy required dependencies at their task or workflow. One more or one less is always
--- right: it follows from the old and the new row alone, and every change of a count writes it.
+-- Counts unhealthy required dependencies at their tasks and workflows, each of them once a
+-- statement, whatever the number of its dependencies, in the order of ids. The difference follows
+-- from the old and the new rows alone, so no other transaction can make it wrong.
+create function count_added_unhealthy()
+    returns trigger
+    language plpgsql
+    security definer
+    set search_path from current
+as $$
+begin
+    perform change_unhealthy(change.task_id, change.workflow_id, change.number)
+    from (
+        select added.task_id, added.workflow_id, count(*)::int as number
+        from added
+        where added.is_required and added.health = 'unhealthy'
+        group by added.task_id, added.workflow_id
+        order by added.workflow_id, added.task_id
+    ) as change;
+    return null;
+end;
+$$;
+
+comment on function count_added_unhealthy() is
+    'Counts new unhealthy dependencies at their tasks and workflows.';
+
+create trigger external_dependencies_90_count_added
+    after insert on external_dependencies
+    referencing new table as added
+    for each statement
+    execute function count_added_unhealthy();
+
+-- Takes deleted dependencies out of the counts: see external_dependencies_90_count_added.
+create function count_removed_unhealthy()
+    returns trigger
+    language plpgsql
+    security definer
+    set search_path from current
+as $$
+begin
+    perform change_unhealthy(change.task_id, change.workflow_id, -change.number)
+    from (
+        select removed.task_id, removed.workflow_id, count(*)::int as number
+        from removed
+        where removed.is_required and removed.health = 'unhealthy'
+        group by removed.task_id, removed.workflow_id
+        order by removed.workflow_id, removed.task_id
+    ) as change;
+    return null;
+end;
+$$;
+
+comment on function count_removed_unhealthy() is
+    'Takes deleted unhealthy dependencies out of the counts.';
+
+create trigger external_dependencies_90_count_removed
+    after delete on external_dependencies
+    referencing old table as removed
+    for each statement
+    execute function count_removed_unhealthy();
+
+-- Counts dependencies that became unhealthy, or are so no longer, or moved: see
+-- external_dependencies_90_count_added.
 create function count_unhealthy()
     returns trigger
     language plpgsql
     security definer
     set search_path from current
 as $$
-declare
-    before_count int := 0;
-    after_count int := 0;
 begin
-    if tg_op <> 'INSERT' then
-        before_count := (old.is_required and old.health = 'unhealthy')::int;
-    end if;
-    if tg_op <> 'DELETE' then
-        after_count := (new.is_required and new.health = 'unhealthy')::int;
-    end if;
-
-    if
-        tg_op = 'UPDATE'
-        and (old.task_id, old.workflow_id) is not distinct from (new.task_id, new.workflow_id)
-    then
-        if after_count <> before_count then
-            perform change_unhealthy(new.task_id, new.workflow_id, after_count - before_count);
-        end if;
-        return null;
-    end if;
-    if before_count > 0 then
-        perform change_unhealthy(old.task_id, old.workflow_id, -1);
-    end if;
-    if after_count > 0 then
-        perform change_unhealthy(new.task_id, new.workflow_id, 1);
-    end if;
+    perform change_unhealthy(change.task_id, change.workflow_id, change.number)
+    from (
+        select counted.task_id, counted.workflow_id, sum(counted.number)::int as number
+        from (
+            select removed.task_id, removed.workflow_id, -1 as number
+            from removed
+            where removed.is_required and removed.health = 'unhealthy'
+            union all
+            select added.task_id, added.workflow_id, 1 as number
+            from added
+            where added.is_required and added.health = 'unhealthy'
+        ) as counted
+        group by counted.task_id, counted.workflow_id
+        having sum(counted.number) <> 0
+        order by counted.workflow_id, counted.task_id
+    ) as change;
     return null;
 end;
 $$;
@@ -6592,9 +7214,9 @@ comment on function count_unhealthy() is
     'Counts unhealthy dependencies at their tasks and workflows.';
 
 create trigger external_dependencies_90_count_unhealthy
-    after insert or delete or update of task_id, workflow_id, is_required, health
-    on external_dependencies
-    for each row
+    after update on external_dependencies
+    referencing old table as removed new table as added
+    for each statement
     execute function count_unhealthy();
 
 create function refuse_truncated_externals()
@@ -6652,6 +7274,8 @@ create function number_spec()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     while new.spec_number is null loop
@@ -6768,6 +7392,8 @@ create function index_spec()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     if tg_op = 'UPDATE' then
@@ -6804,25 +7430,85 @@ create trigger technical_specs_90_index
     for each row
     execute function index_spec();
 
--- The dependencies between specifications have no cycle: each new one writes spec_guard and then
--- walks, in a statement and so at READ COMMITTED in a snapshot of its own, from its blocker on. A
--- walk that comes back to its start has found a cycle.
+create trigger technical_specs_95_refresh_statistics
+    after insert on technical_specs
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+-- Two new dependencies that would close a cycle together meet here. They are few.
+create trigger spec_dependencies_10_lock
+    before insert on spec_dependencies
+    for each statement
+    execute function write_guard('spec_dependencies');
+
+-- The dependencies between specifications have no cycle: a statement that adds some has written
+-- its guard (spec_dependencies_10_lock), and looks, in a statement and so at READ COMMITTED
+-- in a snapshot of its own, at all that depend on those that wait now, each specification once. A
+-- cycle would be among them; and a new specification has no dependents, however many it needs. The
+-- error names the shortest one through a new dependency.
 create function refuse_spec_cycle()
     returns trigger
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
+    new_waiting uuid[];
+    new_awaited uuid[];
+    reached uuid[];
+    waiting uuid[];
+    awaited uuid[];
+    seen int[];
     back text[];
 begin
-    update spec_guard set version = version + 1 where only_row;
-    if not found then
-        insert into spec_guard (version) values (0) on conflict do nothing;
-        update spec_guard set version = version + 1 where only_row;
-    end if;
-    back := spec_path(new.depends_on_id, new.spec_id);
-    if back is not null then
+    select array_agg(added.spec_id), array_agg(added.depends_on_id)
+    into new_waiting, new_awaited
+    from added;
+
+    with recursive reachable as (
+        select given.id from unnest(new_waiting) as given (id)
+        union
+        select edge.spec_id
+        from reachable
+        cross join lateral (
+            select dependency.spec_id
+            from spec_dependencies as dependency
+            where dependency.depends_on_id = reachable.id
+            offset 0
+        ) as edge
+    )
+
+    select array_agg(reachable.id order by reachable.id) into reached from reachable;
+
+    select
+        array_agg(edge.spec_id order by edge.depends_on_id),
+        array_agg(edge.depends_on_id order by edge.depends_on_id)
+    into waiting, awaited
+    from unnest(reached) as given (id)
+    cross join lateral (
+        select dependency.spec_id, dependency.depends_on_id
+        from spec_dependencies as dependency
+        where dependency.depends_on_id = given.id
+        offset 0
+    ) as edge;
+    seen := cycle_by_position(
+        cardinality(reached), positions_of(waiting, reached), positions_of(awaited, reached)
+    );
+    if seen is not null then
+        select spec_path(edge.depends_on_id, edge.spec_id)
+        into back
+        from (
+            select added.spec_id, added.depends_on_id
+            from unnest(new_waiting, new_awaited) as added (spec_id, depends_on_id)
+            inner join unnest(seen) with ordinality as visit (n, place)
+                on added.spec_id = reached[visit.n]
+            inner join unnest(seen) with ordinality as following (n, place)
+                on following.place = visit.place + 1 and added.depends_on_id = reached[following.n]
+            limit 1
+        ) as edge;
         perform raise_circular_dependency(back[cardinality(back):] || back);
     end if;
     return null;
@@ -6830,11 +7516,12 @@ end;
 $$;
 
 comment on function refuse_spec_cycle() is
-    'Refuses a dependency that closes a cycle of specifications.';
+    'Refuses dependencies that close a cycle of specifications.';
 
 create trigger spec_dependencies_60_refuse_cycle
     after insert on spec_dependencies
-    for each row
+    referencing new table as added
+    for each statement
     execute function refuse_spec_cycle();
 
 create trigger spec_dependencies_10_refuse_change
@@ -6849,6 +7536,8 @@ create function fill_in_spec_type()
     returns trigger
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     if tg_op = 'UPDATE' and new.task_id <> old.task_id then
@@ -6878,11 +7567,13 @@ create trigger implementation_tasks_50_fill_in_spec_type
 -- A task whose list of files is new, or changes, while it is in progress locks the new ones. Its
 -- row is written even if it is not in progress: there this meets a claim which sees the old list in
 -- an older snapshot. A lock without a write would leave no trace for it.
-create function hold_changed_files()
+create function lock_changed_files()
     returns trigger
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     status shared.task_status;
@@ -6892,23 +7583,23 @@ begin
     where task.id = new.task_id
     returning task.status into status;
     if status = 'in_progress' then
-        delete from held_files as file
+        delete from file_locks as file
         where file.task_id = new.task_id and file.path <> all(new.assigned_files);
         if not take_files(new.task_id) then
-            perform raise_held_file(new.task_id);
+            perform raise_locked_file(new.task_id);
         end if;
     end if;
     return null;
 end;
 $$;
 
-comment on function hold_changed_files() is
+comment on function lock_changed_files() is
     'Locks the files that a task in progress is newly assigned, and releases the others.';
 
-create trigger implementation_tasks_90_hold_changed_files
+create trigger implementation_tasks_90_lock_changed_files
     after insert or update of assigned_files on implementation_tasks
     for each row
-    execute function hold_changed_files();
+    execute function lock_changed_files();
 
 -- A task goes with either of its parts: deleting an implementation task, or a row that task_details
 -- refers to (a feature, a parent), deletes the task.
@@ -6917,6 +7608,8 @@ create function delete_task_of()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     ids uuid[];
@@ -6966,6 +7659,8 @@ create function refuse_early_session()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     job_status shared.design_job_status;
@@ -7063,6 +7758,8 @@ create function number_document()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     update tech_spec_sessions as session
@@ -7119,6 +7816,156 @@ create trigger agent_error_logs_50_touch_updated_at
     before update on agent_error_logs
     for each row
     execute function touch_updated_at();
+
+create trigger agent_error_logs_95_refresh_statistics
+    after insert on agent_error_logs
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger design_decisions_95_refresh_statistics
+    after insert on design_decisions
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger design_jobs_95_refresh_statistics
+    after insert on design_jobs
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger design_outputs_95_refresh_statistics
+    after insert on design_outputs
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger design_progress_95_refresh_statistics
+    after insert on design_progress
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger epics_95_refresh_statistics
+    after insert on epics
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger execution_steps_95_refresh_statistics
+    after insert on execution_steps
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger external_dependencies_95_refresh_statistics
+    after insert on external_dependencies
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger features_95_refresh_statistics
+    after insert on features
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger generated_trd_documents_95_refresh_statistics
+    after insert on generated_trd_documents
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger implementation_tasks_95_refresh_statistics
+    after insert on implementation_tasks
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger imported_tasks_95_refresh_statistics
+    after insert on imported_tasks
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger modifications_95_refresh_statistics
+    after insert on modifications
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger project_contexts_95_refresh_statistics
+    after insert on project_contexts
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger spec_dependencies_95_refresh_statistics
+    after insert on spec_dependencies
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger subtasks_95_refresh_statistics
+    after insert on subtasks
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger task_files_95_refresh_statistics
+    after insert on task_files
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger tech_conversations_95_refresh_statistics
+    after insert on tech_conversations
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger tech_research_95_refresh_statistics
+    after insert on tech_research
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger tech_spec_sessions_95_refresh_statistics
+    after insert on tech_spec_sessions
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger templates_95_refresh_statistics
+    after insert on templates
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger workflow_executions_95_refresh_statistics
+    after insert on workflow_executions
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger workflow_step_needs_95_refresh_statistics
+    after insert on workflow_step_needs
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger workflow_steps_95_refresh_statistics
+    after insert on workflow_steps
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
+
+create trigger workflows_95_refresh_statistics
+    after insert on workflows
+    referencing new table as added
+    for each statement
+    execute function refresh_statistics();
 
 -- Each task whole: its row of tasks and its row of task_details.
 create view full_tasks as
@@ -7263,6 +8110,7 @@ select
     entry.old_status,
     entry.new_status,
     entry.agent,
+    entry.login_role,
     entry.note,
     entry.forced,
     entry.source,
@@ -7349,12 +8197,12 @@ comment on column task_claims.note is 'The holder''s note at its end: the error 
 create view file_conflicts as
 select
     work.task_id,
-    held.path,
-    held.task_id as holder_id
+    file.path,
+    file.task_id as holder_id
 from implementation_tasks as work
 cross join lateral unnest(work.assigned_files) as assigned (path)
-inner join held_files as held on held.path = assigned.path
-where held.task_id <> work.task_id;
+inner join file_locks as file on file.path = assigned.path
+where file.task_id <> work.task_id;
 
 comment on view file_conflicts is
     'Files of implementation tasks that another task in progress locks.';
@@ -7432,14 +8280,31 @@ begin
 
     update tasks as task
     set
-        status = case when task.status = 'in_progress' then 'pending' else task.status end,
+        status = case
+            when overdue.has_lapsed and task.status = 'in_progress' then 'pending'
+            else task.status
+        end,
+        status_seq = 0,
         status_agent = 'taskdb',
         status_note = 'the lease of ' || task.claim_agent || ' lapsed',
         status_outcome = case when task.claim_agent is not null then 'lapsed'::claim_outcome end
     from (
-        select lapsed.id from lapsed
-        union
-        select due.id from due
+        -- A task in progress can have a schedule as well, and goes on when that is due.
+        select
+            found.id,
+            bool_or(found.has_lapsed) as has_lapsed
+        from (
+            select
+                lapsed.id,
+                true as has_lapsed
+            from lapsed
+            union all
+            select
+                due.id,
+                false
+            from due
+        ) as found
+        group by found.id
     ) as overdue
     where task.id = overdue.id;
     get diagnostics passed = row_count;
@@ -7465,12 +8330,18 @@ comment on function pass_time(int, text[], text[], text) is
 -- condition, while plans made when few tasks were ready read all of them for `is_ready`.
 -- tests/costs/test_claim_plan.py
 --
--- A task with files is taken with all of its files, or passed over: take_files may wait for a claim
--- of the same file at this very moment. Under REPEATABLE READ and above the snapshot is fixed, so
--- files locked since are found only by that attempt.
+-- A task with files is taken with all of its files, or passed over, also if another claim is taking
+-- one of them at this very moment (try_files). Under REPEATABLE READ and above the snapshot is
+-- fixed, so files locked since are found only by that attempt.
 --
 -- So is a task of a concurrency key without a free slot, and with it those of the next two hundred
 -- in line that have the same key leave it (functions/offer_slots.sql).
+--
+-- A claim without an agent is refused: it would begin tasks that no claim holds and nobody can end.
+-- So is one without a number: it would take the whole queue.
+--
+-- A task without its second row, which was announced and never came, is given one, and claimed by
+-- the next claim: else every claim would meet it first, and begin nothing.
 --
 -- *after* names a task claimed a moment ago: the search begins behind it. A reader with an old
 -- snapshot keeps the index entries of claimed tasks alive, thousands of them at the head of the
@@ -7479,7 +8350,9 @@ comment on function pass_time(int, text[], text[], text) is
 --
 -- *request_id* makes a claim repeatable: while its claim is live, the same request gets it again.
 -- Time passes first, where the index shows something overdue: two tasks a claim, and two more for
--- each further one.
+-- each further one. Their rows stay locked, so from there on a claim waits for no other row, and
+-- the task of *only_key* is locked before them: a set of endings that holds it and waits for one of
+-- them would deadlock with this.
 create function claim_tasks(
     agent text,
     agent_type text,
@@ -7545,8 +8418,15 @@ declare
     got uuid[];
     taken uuid[];
     last_id uuid;
+    lock_timeout text;
+    begun int;
 begin
-    if request_id is not null and not is_new_request then
+    if (request_id is not null and not is_new_request) or agent is null or at_most is null then
+        if agent is null then
+            perform raise_refusal('agent', 'must be given');
+        elsif at_most is null then
+            perform raise_refusal('at_most', 'must be given');
+        end if;
         return query select * from claim_once(agent, agent_type, lease, only_key, after, request_id);
         return;
     end if;
@@ -7573,6 +8453,9 @@ begin
         )
     into is_overdue, has_slots, has_lanes;
     if is_overdue or has_slots then
+        if only_key is not null then
+            perform from tasks as task where task.key = only_key for no key update;
+        end if;
         if is_overdue then
             perform pass_time(2 * at_most);
         end if;
@@ -7609,7 +8492,7 @@ begin
                     > (bound_priority, bound_place, bound_created, bound_id)
                     and (
                         not task.has_files
-                        or (task.id <> all(refused) and not files_are_held(task.id))
+                        or (task.id <> all(refused) and not files_are_locked(task.id))
                     )
                     and (
                         task.concurrency_key is null
@@ -7637,7 +8520,7 @@ begin
                             > (bound_priority, bound_place, bound_created, bound_id)
                             and (
                                 not task.has_files
-                                or (task.id <> all(refused) and not files_are_held(task.id))
+                                or (task.id <> all(refused) and not files_are_locked(task.id))
                             )
                             and (
                                 task.concurrency_key is null
@@ -7658,7 +8541,7 @@ begin
                             > (bound_priority, bound_place, bound_created, bound_id)
                             and (
                                 not task.has_files
-                                or (task.id <> all(refused) and not files_are_held(task.id))
+                                or (task.id <> all(refused) and not files_are_locked(task.id))
                             )
                             and (
                                 task.concurrency_key is null
@@ -7695,7 +8578,7 @@ begin
                             > (bound_priority, bound_place, bound_created, bound_id)
                             and (
                                 not task.has_files
-                                or (task.id <> all(refused) and not files_are_held(task.id))
+                                or (task.id <> all(refused) and not files_are_locked(task.id))
                             )
                             and (
                                 task.concurrency_key is null
@@ -7716,7 +8599,7 @@ begin
                             > (bound_priority, bound_place, bound_created, bound_id)
                             and (
                                 not task.has_files
-                                or (task.id <> all(refused) and not files_are_held(task.id))
+                                or (task.id <> all(refused) and not files_are_locked(task.id))
                             )
                             and (
                                 task.concurrency_key is null
@@ -7737,7 +8620,7 @@ begin
                             > (bound_priority, bound_place, bound_created, bound_id)
                             and (
                                 not task.has_files
-                                or (task.id <> all(refused) and not files_are_held(task.id))
+                                or (task.id <> all(refused) and not files_are_locked(task.id))
                             )
                             and (
                                 task.concurrency_key is null
@@ -7758,7 +8641,7 @@ begin
                             > (bound_priority, bound_place, bound_created, bound_id)
                             and (
                                 not task.has_files
-                                or (task.id <> all(refused) and not files_are_held(task.id))
+                                or (task.id <> all(refused) and not files_are_locked(task.id))
                             )
                             and (
                                 task.concurrency_key is null
@@ -7832,6 +8715,12 @@ begin
         perform offer_slots(100) where has_slots;
     end loop;
 
+    -- The claim of this request may be newer than the snapshot, and a heartbeat may hold it, for
+    -- which the unique index would wait. All that this statement writes is locked.
+    if is_new_request and current_setting('transaction_isolation') <> 'read committed' then
+        lock_timeout := current_setting('lock_timeout');
+        perform set_config('lock_timeout', '1ms', true);
+    end if;
     return query
     update tasks as task
     set
@@ -7847,7 +8736,7 @@ begin
         task.claim_token,
         task.claim_agent::text,
         moment,
-        task.lease_expires_at,
+        task.lease_expires_at::timestamptz,
         task.key::text,
         task.title::text,
         details.description,
@@ -7864,15 +8753,39 @@ begin
         task.failed_attempts::int,
         task.place,
         task.created_at;
+    get diagnostics begun = row_count;
+    if begun < cardinality(ids) then
+        perform add_details_of(ids);
+    end if;
+    if lock_timeout is not null then
+        perform set_config('lock_timeout', lock_timeout, true);
+    end if;
 end;
 $$;
 
 comment on function claim_tasks(text, text, interval, int, text, uuid, uuid, boolean) is
     'Claims up to a number of tasks for an agent, in the order of the claim.';
 
+-- Waits for another transaction that answers the same request. Who calls it holds no row yet: the
+-- unique index would have it wait as well, but with its rows locked, and for a heartbeat of the
+-- request's claim too, which may want one of them.
+create function await_request(request_id uuid)
+    returns void
+    language sql
+    volatile
+    set search_path from current
+as $$
+    select pg_advisory_xact_lock(
+        hashtextextended(current_schema() || '.claim_request.' || request_id, 0)
+    );
+$$;
+
+comment on function await_request(uuid) is
+    'Waits until no other transaction answers this request of a claim.';
+
 -- A repeatable claim: while the claim of a request is live, the same request returns it again.
--- Concurrent calls meet at the unique index: the later waits for the earlier and returns its claim,
--- or fails with 40001 where its snapshot is older.
+-- Concurrent calls take turns. A snapshot that is older than the claim fails with 40001, and does
+-- not wait for it (see functions/claim_tasks.sql).
 create function claim_once(
     agent text, agent_type text, lease interval, only_key text, after uuid, request_id uuid
 )
@@ -7905,54 +8818,53 @@ create function claim_once(
 as $$
 #variable_conflict use_variable
 begin
-    for look in 1..2 loop
-        return query
-        select
-            task.id,
-            task.claim_token,
-            task.claim_agent::text,
-            task.started_at,
-            task.lease_expires_at,
-            task.key::text,
-            task.title::text,
-            details.description,
-            task.priority::smallint,
-            task.effective_priority::smallint,
-            task.agent_type::text,
-            details.feature_id,
-            details.parent_id,
-            details.estimated_hours::numeric,
-            details.requirements::jsonb,
-            details.context::jsonb,
-            details.metadata::jsonb,
-            details.file_path::text,
-            task.failed_attempts::int,
-            task.place,
-            task.created_at
-        from tasks as task
-        inner join task_details as details on details.task_id = task.id
-        where task.claim_request_id = request_id;
-        if found then
-            return;
-        end if;
+    perform await_request(request_id);
+    return query
+    select
+        task.id,
+        task.claim_token,
+        task.claim_agent::text,
+        task.started_at,
+        task.lease_expires_at::timestamptz,
+        task.key::text,
+        task.title::text,
+        details.description,
+        task.priority::smallint,
+        task.effective_priority::smallint,
+        task.agent_type::text,
+        details.feature_id,
+        details.parent_id,
+        details.estimated_hours::numeric,
+        details.requirements::jsonb,
+        details.context::jsonb,
+        details.metadata::jsonb,
+        details.file_path::text,
+        task.failed_attempts::int,
+        task.place,
+        task.created_at
+    from tasks as task
+    inner join task_details as details on details.task_id = task.id
+    where task.claim_request_id = request_id;
+    if found then
+        return;
+    end if;
 
-        begin
-            return query
-            select *
-            from claim_tasks(
-                agent, agent_type, lease, 1, only_key, after, request_id, is_new_request => true
-            );
-            return;
-        exception
-            when unique_violation then
-                if current_setting('transaction_isolation') <> 'read committed' then
-                    raise exception using
-                        errcode = 'serialization_failure',
-                        message = 'the same request is answered by another transaction',
-                        hint = 'Run the transaction again.';
-                end if;
-        end;
-    end loop;
+    begin
+        return query
+        select *
+        from claim_tasks(
+            agent, agent_type, lease, 1, only_key, after, request_id, is_new_request => true
+        );
+    exception
+        when unique_violation or lock_not_available then
+            if current_setting('transaction_isolation') = 'read committed' then
+                raise;
+            end if;
+            raise exception using
+                errcode = 'serialization_failure',
+                message = 'another transaction answers this request, or has its task locked',
+                hint = 'Run the transaction again.';
+    end;
 end;
 $$;
 
@@ -7974,6 +8886,21 @@ end;
 $$;
 
 comment on function details_of(uuid) is 'The details of a task, as of now.';
+
+-- Returns whether a task has its second row: until then it is being made.
+create function has_details(of_task uuid)
+    returns boolean
+    language plpgsql
+    set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+as $$
+begin
+    return exists (select from task_details as details where details.task_id = of_task);
+end;
+$$;
+
+comment on function has_details(uuid) is 'True if a task has its row of task_details.';
 
 -- Refuses an edit of a task that was edited since the caller read it.
 create function require_version(task_key text, present int, expected int)
@@ -8007,6 +8934,8 @@ create function repeated_ending(of_task uuid, of_token bigint, of_outcome shared
     strict
     rows 1
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 #variable_conflict use_column
 begin
@@ -8106,6 +9035,9 @@ create function complete_and_claim(
 as $$
 #variable_conflict use_column
 begin
+    if request_id is not null then
+        perform await_request(request_id);
+    end if;
     update tasks as task
     set
         status_ending = 'completed',
@@ -8292,6 +9224,21 @@ comment on view ready_tasks is
     'Tasks that can be claimed now: pending, due and healthy; or overdue, so that the next claim '
     'makes them so.';
 
+-- Returns whether the next claim can take a task. A function, so that a query which asks it of a
+-- few tasks does not open the plan of the view, which is most of what such a query costs.
+create function is_claimable(of_task uuid)
+    returns boolean
+    language plpgsql
+    stable
+    set search_path from current
+as $$
+begin
+    return exists (select from ready_tasks as ready where ready.id = of_task);
+end;
+$$;
+
+comment on function is_claimable(uuid) is 'True if ready_tasks has the task.';
+
 -- The blocked tasks, each with the keys of its open dependencies.
 create view blocked_tasks as
 select
@@ -8398,7 +9345,7 @@ where
 union all
 select
     task.id,
-    'held',
+    'on_hold',
     null,
     null,
     false,
@@ -8499,7 +9446,7 @@ group by task.id, holder.id, holder.key;
 comment on view task_blocking_reasons is
     'The reasons why a task cannot be claimed now, a row for each.';
 comment on column task_blocking_reasons.reason is
-    'finished, in_review, claimed, started_by_hand, overdue, paused, held, dependency, '
+    'finished, in_review, claimed, started_by_hand, overdue, paused, on_hold, dependency, '
     'concurrency_key, scheduled, external, files.';
 comment on column task_blocking_reasons.dead is 'It will not go away by itself.';
 
@@ -8763,14 +9710,14 @@ begin
         end if;
 
         select
-            array_agg(gate.waiting), array_agg(case when not gate.dead then gate.blocker_id end)
+            array_agg(blocker.waiting), array_agg(case when not blocker.dead then blocker.blocker_id end)
         into waiters, blocker_ids
-        from open_task_blockers(ids) as gate;
+        from open_task_blockers(ids) as blocker;
         blockers := positions_of(blocker_ids, ids);
         exit when not exists (
             select
-            from unnest(blocker_ids, blockers) as gate (id, position)
-            where gate.id is not null and gate.position is null
+            from unnest(blocker_ids, blockers) as blocker (id, position)
+            where blocker.id is not null and blocker.position is null
         );
         select array_agg(region.id) into members from open_task_region(ids) as region (id);
     end loop;
@@ -9127,12 +10074,12 @@ cross join lateral (
     from (
         select
             row_number() over in_order as position,
-            told.status,
-            told.agent,
-            told.note,
-            told.is_transition,
-            told.stated_at,
-            max(told.stated_at) over in_order as entered_at
+            reported.status,
+            reported.agent,
+            reported.note,
+            reported.is_transition,
+            reported.stated_at,
+            max(reported.stated_at) over in_order as entered_at
         from (
             select
                 entry.seq,
@@ -9152,8 +10099,10 @@ cross join lateral (
                 end as stated_at
             from task_history as entry
             where entry.task_id = task.id
-        ) as told
-        window in_order as (order by greatest(told.seq, 0), told.stated_at, told.seq desc)
+        ) as reported
+        window in_order as (
+            order by greatest(reported.seq, 0), reported.stated_at, reported.seq desc
+        )
     ) as stay
     window in_order as (order by stay.position)
 ) as stay;
@@ -9544,7 +10493,7 @@ begin
         table_count := table_count + 1;
         execute format('alter table %I disable trigger user', found_name);
         -- A new workspace has rows in these; those of the file replace them.
-        if found_name ~ '_(guard|status_transitions)$' then
+        if found_name = 'guards' or found_name ~ '_status_transitions$' then
             execute format('delete from %I', found_name);
         else
             execute format('select exists (select from %I)', found_name) into has_rows;
@@ -9562,7 +10511,7 @@ $$;
 comment on function begin_restore() is
     'Turns the triggers of an empty workspace off; returns the number of tables.';
 
-create function restore_rows(table_name text, said jsonb)
+create function restore_rows(table_name text, given jsonb)
     returns bigint
     language plpgsql
     set search_path from current
@@ -9587,7 +10536,7 @@ begin
         table_name,
         names
     )
-    using said;
+    using given;
     get diagnostics row_count = row_count;
     return row_count;
 end;
@@ -9597,7 +10546,9 @@ comment on function restore_rows(text, jsonb) is
     'Inserts rows of a table, an array of JSON objects, between begin_ and finish_restore.';
 
 -- Holders of claims in the exported workspace hold none here: live claims are revoked, and every
--- token is raised by one, so that a token from there is stale.
+-- task's token is raised to the next million. So no token from there, not even one of a claim that
+-- begins later, is valid here; and the tokens themselves record the restore.
+-- docs/decisions/0037-tokens-after-a-restore.md
 create function finish_restore()
     returns bigint
     language plpgsql
@@ -9614,6 +10565,7 @@ begin
     update tasks as task
     set
         status = 'pending',
+        status_seq = 0,
         status_agent = 'taskdb',
         status_note = 'the workspace was restored from a file',
         status_outcome = 'revoked'
@@ -9622,8 +10574,7 @@ begin
 
     alter table tasks disable trigger user;
     update tasks as task
-    set claim_token = task.claim_token + 1
-    where task.claim_token > 0;
+    set claim_token = (task.claim_token / 1000000 + 1) * 1000000;
     alter table tasks enable trigger user;
     return revoked_count;
 end;

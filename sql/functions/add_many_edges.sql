@@ -212,6 +212,7 @@ begin
         open_dependencies = task.open_dependencies + change.opened,
         effective_priority = change.priority,
         has_dependents = task.has_dependents or change.is_awaited,
+        status_seq = 0,
         status_agent = 'taskdb',
         status_note = change.blocker_key
     from (

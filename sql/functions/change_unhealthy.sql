@@ -4,6 +4,8 @@ create function change_unhealthy(of_task uuid, of_workflow uuid, change int)
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     old_count int;

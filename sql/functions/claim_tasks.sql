@@ -13,12 +13,18 @@
 -- condition, while plans made when few tasks were ready read all of them for `is_ready`.
 -- tests/costs/test_claim_plan.py
 --
--- A task with files is taken with all of its files, or passed over: take_files may wait for a claim
--- of the same file at this very moment. Under REPEATABLE READ and above the snapshot is fixed, so
--- files locked since are found only by that attempt.
+-- A task with files is taken with all of its files, or passed over, also if another claim is taking
+-- one of them at this very moment (try_files). Under REPEATABLE READ and above the snapshot is
+-- fixed, so files locked since are found only by that attempt.
 --
 -- So is a task of a concurrency key without a free slot, and with it those of the next two hundred
 -- in line that have the same key leave it (functions/offer_slots.sql).
+--
+-- A claim without an agent is refused: it would begin tasks that no claim holds and nobody can end.
+-- So is one without a number: it would take the whole queue.
+--
+-- A task without its second row, which was announced and never came, is given one, and claimed by
+-- the next claim: else every claim would meet it first, and begin nothing.
 --
 -- *after* names a task claimed a moment ago: the search begins behind it. A reader with an old
 -- snapshot keeps the index entries of claimed tasks alive, thousands of them at the head of the
@@ -27,7 +33,9 @@
 --
 -- *request_id* makes a claim repeatable: while its claim is live, the same request gets it again.
 -- Time passes first, where the index shows something overdue: two tasks a claim, and two more for
--- each further one.
+-- each further one. Their rows stay locked, so from there on a claim waits for no other row, and
+-- the task of *only_key* is locked before them: a set of endings that holds it and waits for one of
+-- them would deadlock with this.
 create function claim_tasks(
     agent text,
     agent_type text,
@@ -93,8 +101,15 @@ declare
     got uuid[];
     taken uuid[];
     last_id uuid;
+    lock_timeout text;
+    begun int;
 begin
-    if request_id is not null and not is_new_request then
+    if (request_id is not null and not is_new_request) or agent is null or at_most is null then
+        if agent is null then
+            perform raise_refusal('agent', 'must be given');
+        elsif at_most is null then
+            perform raise_refusal('at_most', 'must be given');
+        end if;
         return query select * from claim_once(agent, agent_type, lease, only_key, after, request_id);
         return;
     end if;
@@ -121,6 +136,9 @@ begin
         )
     into is_overdue, has_slots, has_lanes;
     if is_overdue or has_slots then
+        if only_key is not null then
+            perform from tasks as task where task.key = only_key for no key update;
+        end if;
         if is_overdue then
             perform pass_time(2 * at_most);
         end if;
@@ -157,7 +175,7 @@ begin
                     > (bound_priority, bound_place, bound_created, bound_id)
                     and (
                         not task.has_files
-                        or (task.id <> all(refused) and not files_are_held(task.id))
+                        or (task.id <> all(refused) and not files_are_locked(task.id))
                     )
                     and (
                         task.concurrency_key is null
@@ -185,7 +203,7 @@ begin
                             > (bound_priority, bound_place, bound_created, bound_id)
                             and (
                                 not task.has_files
-                                or (task.id <> all(refused) and not files_are_held(task.id))
+                                or (task.id <> all(refused) and not files_are_locked(task.id))
                             )
                             and (
                                 task.concurrency_key is null
@@ -206,7 +224,7 @@ begin
                             > (bound_priority, bound_place, bound_created, bound_id)
                             and (
                                 not task.has_files
-                                or (task.id <> all(refused) and not files_are_held(task.id))
+                                or (task.id <> all(refused) and not files_are_locked(task.id))
                             )
                             and (
                                 task.concurrency_key is null
@@ -243,7 +261,7 @@ begin
                             > (bound_priority, bound_place, bound_created, bound_id)
                             and (
                                 not task.has_files
-                                or (task.id <> all(refused) and not files_are_held(task.id))
+                                or (task.id <> all(refused) and not files_are_locked(task.id))
                             )
                             and (
                                 task.concurrency_key is null
@@ -264,7 +282,7 @@ begin
                             > (bound_priority, bound_place, bound_created, bound_id)
                             and (
                                 not task.has_files
-                                or (task.id <> all(refused) and not files_are_held(task.id))
+                                or (task.id <> all(refused) and not files_are_locked(task.id))
                             )
                             and (
                                 task.concurrency_key is null
@@ -285,7 +303,7 @@ begin
                             > (bound_priority, bound_place, bound_created, bound_id)
                             and (
                                 not task.has_files
-                                or (task.id <> all(refused) and not files_are_held(task.id))
+                                or (task.id <> all(refused) and not files_are_locked(task.id))
                             )
                             and (
                                 task.concurrency_key is null
@@ -306,7 +324,7 @@ begin
                             > (bound_priority, bound_place, bound_created, bound_id)
                             and (
                                 not task.has_files
-                                or (task.id <> all(refused) and not files_are_held(task.id))
+                                or (task.id <> all(refused) and not files_are_locked(task.id))
                             )
                             and (
                                 task.concurrency_key is null
@@ -380,6 +398,12 @@ begin
         perform offer_slots(100) where has_slots;
     end loop;
 
+    -- The claim of this request may be newer than the snapshot, and a heartbeat may hold it, for
+    -- which the unique index would wait. All that this statement writes is locked.
+    if is_new_request and current_setting('transaction_isolation') <> 'read committed' then
+        lock_timeout := current_setting('lock_timeout');
+        perform set_config('lock_timeout', '1ms', true);
+    end if;
     return query
     update tasks as task
     set
@@ -395,7 +419,7 @@ begin
         task.claim_token,
         task.claim_agent::text,
         moment,
-        task.lease_expires_at,
+        task.lease_expires_at::timestamptz,
         task.key::text,
         task.title::text,
         details.description,
@@ -412,6 +436,13 @@ begin
         task.failed_attempts::int,
         task.place,
         task.created_at;
+    get diagnostics begun = row_count;
+    if begun < cardinality(ids) then
+        perform add_details_of(ids);
+    end if;
+    if lock_timeout is not null then
+        perform set_config('lock_timeout', lock_timeout, true);
+    end if;
 end;
 $$;
 

@@ -43,6 +43,9 @@ create function complete_and_claim(
 as $$
 #variable_conflict use_column
 begin
+    if request_id is not null then
+        perform await_request(request_id);
+    end if;
     update tasks as task
     set
         status_ending = 'completed',

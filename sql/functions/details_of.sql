@@ -14,6 +14,21 @@ $$;
 
 comment on function details_of(uuid) is 'The details of a task, as of now.';
 
+-- Returns whether a task has its second row: until then it is being made.
+create function has_details(of_task uuid)
+    returns boolean
+    language plpgsql
+    set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+as $$
+begin
+    return exists (select from task_details as details where details.task_id = of_task);
+end;
+$$;
+
+comment on function has_details(uuid) is 'True if a task has its row of task_details.';
+
 -- Refuses an edit of a task that was edited since the caller read it.
 create function require_version(task_key text, present int, expected int)
     returns boolean

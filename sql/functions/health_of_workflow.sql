@@ -6,6 +6,8 @@ create function health_of_workflow(of_workflow uuid)
     returns boolean
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     health boolean;

@@ -1,7 +1,7 @@
 -- Imports history of another tracker, the oldest last: each row carries its source, and a trigger
 -- numbers it downwards from 0. It is the only way for a role that is not the owner to write
 -- history, so it accepts nothing that could pass for a change made here: no token, no number, no
--- future moment.
+-- future moment, and none that no program can read.
 create function import_history(
     from_source text,
     task_ids uuid[],
@@ -36,7 +36,7 @@ begin
         given.note,
         given.forced,
         from_source,
-        given.created_at
+        given.created_at::shared.moment
     from unnest(task_ids, old_statuses, new_statuses, agents, notes, are_forced, moments)
         with ordinality as given (
             task_id, old_status, new_status, agent, note, forced, created_at, place

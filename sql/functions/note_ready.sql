@@ -1,7 +1,7 @@
 -- A task has become ready in this transaction, for agents of a type ('': of any). The types are
 -- noted in a setting of the transaction, where awaited_types finds them, and a client that asked
--- for it (taskdb.tell_ready) is told once, in the answer to its statement. So a client knows
--- without a question whether its commit has anybody to wake.
+-- for it (taskdb.report_ready) gets a notice, once, in the answer to its statement. So a client
+-- knows without a question whether its commit has anybody to wake.
 create function note_ready(for_type text)
     returns void
     language plpgsql
@@ -21,7 +21,7 @@ begin
         case when cardinality(noted) < 20 then (noted || for_type)::text else '{""}' end,
         true
     );
-    if noted = '{}' and current_setting('taskdb.tell_ready', true) = 'on' then
+    if noted = '{}' and current_setting('taskdb.report_ready', true) = 'on' then
         raise notice using message = 'a task is ready', errcode = 'TD100';
     end if;
 end;

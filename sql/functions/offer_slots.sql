@@ -87,14 +87,16 @@ $$;
 comment on function set_aside(text, uuid) is
     'Takes tasks out of line whose concurrency key has no free slot: the next in line.';
 
--- Offers a free slot, locked FOR UPDATE, to the tasks that wait for it: the first of each lane.
-create function offer_slot(of_key text, number int)
-    returns void
+-- Puts tasks in line for free slots of their key, which are locked FOR UPDATE: the first *how_many*
+-- of each lane. False if another transaction has one of them: then the slots stay marked.
+create function offer_to_tasks(of_key text, how_many int)
+    returns boolean
     language plpgsql
     set search_path from current
     set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
     set enable_bitmapscan = off
+    set enable_sort = off
 as $$
 declare
     are_offered boolean;
@@ -134,7 +136,7 @@ begin
                 and other.reserved_for = lane.reserved_for
                 and other.for_type = lane.for_type
             order by other.effective_priority, other.place, other.created_at, other.id
-            limit 1
+            limit how_many
         ) as task
     ),
 
@@ -155,20 +157,15 @@ begin
 
     select (select count(*) from first_in_line) = (select count(*) from offered)
     into are_offered;
-    update concurrency_slots as free
-    set is_unseen = false
-    where
-        free.key = of_key
-        and free.slot = number
-        and are_offered
-        and current_setting('transaction_isolation') = 'read committed';
+    return are_offered;
 end;
 $$;
 
-comment on function offer_slot(text, int) is
-    'Puts the first waiting task of each lane in line for a free slot of their concurrency key.';
+comment on function offer_to_tasks(text, int) is
+    'Puts the first waiting tasks of each lane in line for free slots of their concurrency key.';
 
--- Offers up to so many free slots that no claim has offered yet.
+-- Offers up to so many free slots that no claim has offered yet. They are sorted once they are
+-- locked: claims are planned without sorts, at a price for which 15 would compile the statement.
 create function offer_slots(at_most int)
     returns void
     language plpgsql
@@ -176,19 +173,32 @@ create function offer_slots(at_most int)
     set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
     set enable_bitmapscan = off
+    set enable_sort = on
 as $$
 declare
     free record;
 begin
     for free in
-        select slot.key, slot.slot
-        from concurrency_slots as slot
-        where slot.task_id is null and slot.is_unseen
-        order by slot.key, slot.slot
-        limit at_most
-        for update skip locked
+        select unseen.key, array_agg(unseen.slot) as slots
+        from (
+            select slot.key, slot.slot
+            from concurrency_slots as slot
+            where slot.task_id is null and slot.is_unseen
+            order by slot.key, slot.slot
+            limit at_most
+            for update skip locked
+        ) as unseen
+        group by unseen.key
+        order by unseen.key
     loop
-        perform offer_slot(free.key, free.slot);
+        if
+            offer_to_tasks(free.key, cardinality(free.slots))
+            and current_setting('transaction_isolation') = 'read committed'
+        then
+            update concurrency_slots as slot
+            set is_unseen = false
+            where slot.key = free.key and slot.slot = any(free.slots);
+        end if;
     end loop;
 end;
 $$;
@@ -197,7 +207,7 @@ comment on function offer_slots(int) is
     'Offers free slots of concurrency keys to the tasks that wait for them, up to a number.';
 
 -- Takes what a task needs besides its row: a slot of its concurrency key and its files. True: it
--- has them; false: a file is held by another task; null: its key has no free slot.
+-- has them; false: a file is locked by another task; null: its key has no free slot.
 create function take_needs(of_task uuid, of_key text, has_files boolean)
     returns boolean
     language plpgsql
@@ -207,7 +217,7 @@ begin
     if of_key is not null and not take_slot(of_task, of_key) then
         return null;
     end if;
-    if has_files and not take_files(of_task) then
+    if has_files and not try_files(of_task) then
         if of_key is not null then
             perform give_slot_back(of_task);
         end if;

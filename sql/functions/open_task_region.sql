@@ -64,7 +64,7 @@ create function open_task_blockers(listed uuid[])
     set enable_seqscan = off
     set jit = off
 as $$
-    select task.position::int, gate.blocker_id, gate.dead
+    select task.position::int, blocker.blocker_id, blocker.dead
     from unnest(listed) with ordinality as task (id, position)
     cross join lateral (
         select
@@ -76,7 +76,7 @@ as $$
             edge.task_id = task.id
             and not is_satisfied(edge.dependency_type, other.status, other.completed_at)
         offset 0
-    ) as gate
+    ) as blocker
     order by task.position;
 $$;
 

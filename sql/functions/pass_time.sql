@@ -71,14 +71,31 @@ begin
 
     update tasks as task
     set
-        status = case when task.status = 'in_progress' then 'pending' else task.status end,
+        status = case
+            when overdue.has_lapsed and task.status = 'in_progress' then 'pending'
+            else task.status
+        end,
+        status_seq = 0,
         status_agent = 'taskdb',
         status_note = 'the lease of ' || task.claim_agent || ' lapsed',
         status_outcome = case when task.claim_agent is not null then 'lapsed'::claim_outcome end
     from (
-        select lapsed.id from lapsed
-        union
-        select due.id from due
+        -- A task in progress can have a schedule as well, and goes on when that is due.
+        select
+            found.id,
+            bool_or(found.has_lapsed) as has_lapsed
+        from (
+            select
+                lapsed.id,
+                true as has_lapsed
+            from lapsed
+            union all
+            select
+                due.id,
+                false
+            from due
+        ) as found
+        group by found.id
     ) as overdue
     where task.id = overdue.id;
     get diagnostics passed = row_count;

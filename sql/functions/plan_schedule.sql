@@ -108,14 +108,14 @@ begin
         end if;
 
         select
-            array_agg(gate.waiting), array_agg(case when not gate.dead then gate.blocker_id end)
+            array_agg(blocker.waiting), array_agg(case when not blocker.dead then blocker.blocker_id end)
         into waiters, blocker_ids
-        from open_task_blockers(ids) as gate;
+        from open_task_blockers(ids) as blocker;
         blockers := positions_of(blocker_ids, ids);
         exit when not exists (
             select
-            from unnest(blocker_ids, blockers) as gate (id, position)
-            where gate.id is not null and gate.position is null
+            from unnest(blocker_ids, blockers) as blocker (id, position)
+            where blocker.id is not null and blocker.position is null
         );
         select array_agg(region.id) into members from open_task_region(ids) as region (id);
     end loop;

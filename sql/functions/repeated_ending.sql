@@ -9,6 +9,8 @@ create function repeated_ending(of_task uuid, of_token bigint, of_outcome shared
     strict
     rows 1
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 #variable_conflict use_column
 begin

@@ -15,7 +15,7 @@ begin
         table_count := table_count + 1;
         execute format('alter table %I disable trigger user', found_name);
         -- A new workspace has rows in these; those of the file replace them.
-        if found_name ~ '_(guard|status_transitions)$' then
+        if found_name = 'guards' or found_name ~ '_status_transitions$' then
             execute format('delete from %I', found_name);
         else
             execute format('select exists (select from %I)', found_name) into has_rows;
@@ -33,7 +33,7 @@ $$;
 comment on function begin_restore() is
     'Turns the triggers of an empty workspace off; returns the number of tables.';
 
-create function restore_rows(table_name text, said jsonb)
+create function restore_rows(table_name text, given jsonb)
     returns bigint
     language plpgsql
     set search_path from current
@@ -58,7 +58,7 @@ begin
         table_name,
         names
     )
-    using said;
+    using given;
     get diagnostics row_count = row_count;
     return row_count;
 end;
@@ -68,7 +68,9 @@ comment on function restore_rows(text, jsonb) is
     'Inserts rows of a table, an array of JSON objects, between begin_ and finish_restore.';
 
 -- Holders of claims in the exported workspace hold none here: live claims are revoked, and every
--- token is raised by one, so that a token from there is stale.
+-- task's token is raised to the next million. So no token from there, not even one of a claim that
+-- begins later, is valid here; and the tokens themselves record the restore.
+-- docs/decisions/0037-tokens-after-a-restore.md
 create function finish_restore()
     returns bigint
     language plpgsql
@@ -85,6 +87,7 @@ begin
     update tasks as task
     set
         status = 'pending',
+        status_seq = 0,
         status_agent = 'taskdb',
         status_note = 'the workspace was restored from a file',
         status_outcome = 'revoked'
@@ -93,8 +96,7 @@ begin
 
     alter table tasks disable trigger user;
     update tasks as task
-    set claim_token = task.claim_token + 1
-    where task.claim_token > 0;
+    set claim_token = (task.claim_token / 1000000 + 1) * 1000000;
     alter table tasks enable trigger user;
     return revoked_count;
 end;

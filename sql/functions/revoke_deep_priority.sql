@@ -6,7 +6,7 @@
 -- order of ids, and read again until nothing changes. All rows read are written, even unchanged:
 -- there this meets a transaction with an older snapshot that changes the priority of one of them,
 -- and still sees the old priority of its blockers. docs/decisions/0013-effective-priority.md;
--- tests/races/test_races.py has the mutant.
+-- tests/races/test_guards.py has the mutant.
 --
 -- The most urgent are final first, and dependents before their blockers where that matters
 -- (Dijkstra, with a bucket for each of the ten priorities): linear in the tasks and edges

@@ -11,7 +11,7 @@
 -- keeps its priority, the one that justifies it, in the order of ids, and read again until nothing
 -- changes. They are written, even unchanged: there this meets a transaction with an older snapshot
 -- that changes the priority of one of them, and still sees the old priority of its blockers.
--- docs/decisions/0013-effective-priority.md; tests/races/test_races.py has the mutant. Rows that
+-- docs/decisions/0013-effective-priority.md; tests/races/test_guards.py has the mutant. Rows that
 -- this transaction has written already are not written again: a row with a thousand versions is
 -- slow to find.
 --

@@ -4,6 +4,8 @@ create function spec_path(from_id uuid, to_id uuid)
     returns text[]
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     reached uuid[] := array[from_id];

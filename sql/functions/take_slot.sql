@@ -1,14 +1,23 @@
 -- Takes a free slot of a concurrency key for a task, and says whether it has one. Who calls it has
 -- the task's row locked. It never waits: a slot that another transaction is changing is taken. A
 -- slot is offered before it is taken (functions/offer_slots.sql).
+--
+-- It takes the first free one: that is also the one that the claim has just offered, and locked.
+-- A transaction that has changed many slots searches from a random one on: from the first it would
+-- read the entries of all that it has taken, for each further task again.
 create function take_slot(for_task uuid, of_key text)
     returns boolean
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+    set enable_bitmapscan = off
+    set enable_sort = off
 as $$
 declare
     found_slot int;
     moved_task uuid;
+    from_slot int := 1;
 begin
     if exists (
         select from concurrency_slots as own where own.task_id = for_task and own.key = of_key
@@ -16,17 +25,26 @@ begin
         return true;
     end if;
     loop
-        select free.slot into found_slot
-        from concurrency_slots as free
-        where
-            free.key = of_key
-            and free.task_id is null
-            and not free.is_surplus
-            and not free.is_unseen
-        order by free.slot
-        limit 1
-        for no key update skip locked;
-        if not found then
+        if pg_stat_get_xact_tuples_updated('concurrency_slots'::regclass) > 40 then
+            select ceil(random() * last.slot) into from_slot
+            from concurrency_slots as last
+            where last.key = of_key
+            order by last.slot desc
+            limit 1;
+        end if;
+        foreach from_slot in array array[from_slot] || array_remove(array[1], from_slot) loop
+            select free.slot into found_slot
+            from concurrency_slots as free
+            where
+                free.key = of_key
+                and free.task_id is null
+                and not free.is_surplus
+                and not free.is_unseen
+                and free.slot >= from_slot
+            order by free.slot
+            limit 1
+            for no key update skip locked;
+            exit when found;
             select free.slot into found_slot
             from concurrency_slots as free
             where
@@ -34,13 +52,15 @@ begin
                 and free.task_id is null
                 and not free.is_surplus
                 and free.is_unseen
+                and free.slot >= from_slot
             order by free.slot
             limit 1
             for update skip locked;
             if found then
-                perform offer_slot(of_key, found_slot);
+                perform offer_to_tasks(of_key, 1);
+                exit;
             end if;
-        end if;
+        end loop;
         if found_slot is null then
             if
                 exists (select from concurrency_slots as any_slot where any_slot.key = of_key)
@@ -97,6 +117,8 @@ create function give_slot_back(of_task uuid)
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     loop
@@ -119,6 +141,8 @@ create function look_at_slots_again(of_key text)
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     update concurrency_slots as slot

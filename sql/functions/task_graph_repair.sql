@@ -60,8 +60,10 @@ begin
     ) as task;
     select array_agg(distinct edge.id) into roots from unnest(awaited) as edge (id);
 
-    -- Not needed for correctness: two repairs of one region would deadlock more often.
-    perform pg_advisory_xact_lock(hashtextextended('taskdb graph ' || current_schema(), 0));
+    -- Not needed for correctness: two repairs of one region would deadlock more often. It is the lock
+    -- of a table that only the owner can lock, and nobody writes: anybody who may connect to the
+    -- database could hold an advisory lock, and stop this.
+    lock table task_status_transitions in share update exclusive mode;
 
     <<attempts>>
     for attempt in 1..3 loop

@@ -115,6 +115,7 @@ begin
     update tasks as task
     set
         open_dependencies = task.open_dependencies + change.opened,
+        status_seq = 0,
         status_agent = 'taskdb',
         status_note = blocker_key
     from (

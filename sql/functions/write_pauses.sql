@@ -4,6 +4,8 @@ create function write_pauses(of_tasks uuid[])
     returns void
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     perform

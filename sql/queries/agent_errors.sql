@@ -76,7 +76,7 @@ limit :limit;
 -- name: list_recovery
 -- The rate at which agents recovered from their errors, ever, by node.
 --
--- plan: whole tables: it counts all errors
+-- plan: allow full-scan: it counts all errors
 select recovery.*
 from error_recovery as recovery
 order by recovery.node;
@@ -84,7 +84,7 @@ order by recovery.node;
 -- name: recovery_since
 -- The rate at which agents recovered from the errors since a moment, of one node or of all.
 --
--- plan: whole tables: a rate over a long time is of all errors in it
+-- plan: allow full-scan: a rate over a long time is of all errors in it
 select
     count(*) as error_count,
     count(*) filter (where log.recovered) as recovered_count,

@@ -38,7 +38,7 @@ select begin_restore() as "table_count!";  -- a count
 
 -- name: restore_rows
 -- Inserts rows of a table.
-select restore_rows(:table_name, :said) as "row_count!";  -- a count
+select restore_rows(:table_name, :rows) as "row_count!";  -- a count
 
 -- name: restore_sequence
 -- Sets a sequence to its position in the file.

@@ -234,9 +234,7 @@ with live as (
         task.id,
         coalesce(
             cast(:retry_in as interval),                            -- if :retry_in
-            -- if not :retry_in
-            retry_pause(task.id, task.failed_attempts, :default_retry_in),
-            -- end if
+            retry_pause(task.id, task.failed_attempts, :default_retry_in),  -- if not :retry_in
             null
         ) as pause
     from tasks as task
@@ -251,8 +249,7 @@ ended as (
     update tasks as task
     set
         status_ending = case
-            when live.pause is null then 'failed'
-            else cast('pending' as shared.task_status)
+            when live.pause is null then 'failed' else cast('pending' as shared.task_status)
         end,
         scheduled_at = coalesce(now() + live.pause, task.scheduled_at),
         error_message = :error,
@@ -350,9 +347,7 @@ with live as (
         task.id,
         coalesce(
             cast(:retry_in as interval),                            -- if :retry_in
-            -- if not :retry_in
-            retry_pause(task.id, task.failed_attempts, null),
-            -- end if
+            retry_pause(task.id, task.failed_attempts, null),  -- if not :retry_in
             null
         ) as pause
     from unnest(:task_ids::uuid[], :tokens::bigint[]) as given (task_id, token)
@@ -366,8 +361,7 @@ ended as (
     update tasks as task
     set
         status_ending = case
-            when live.pause is null then 'failed'
-            else cast('pending' as shared.task_status)
+            when live.pause is null then 'failed' else cast('pending' as shared.task_status)
         end,
         scheduled_at = coalesce(now() + live.pause, task.scheduled_at),
         error_message = :error,
@@ -433,17 +427,8 @@ order by given.place;
 -- plan: tasks_key_is_unique
 -- plan: task_history_seq_once_per_task
 select
-    claim.task_id,
-    task.key,
-    claim.token,
-    claim.agent,
-    claim.claimed_at,
-    claim.lease_expires_at,
-    claim.outcome,
-    claim.ended_at,
-    claim.note,
-    claim.progress_pct,
-    claim.progress_note
+    claim.*,
+    task.key
 from task_claims as claim
 inner join tasks as task on task.id = claim.task_id
 where task.key = :key
@@ -453,18 +438,10 @@ order by claim.token;
 -- The live claims, the next to lapse first.
 -- plan: tasks_by_lease
 select
-    task.id as task_id,
-    task.key,
-    task.claim_token as token,
-    task.claim_agent as agent,
-    task.started_at as "claimed_at!",  -- a claim sets it
-    task.lease_expires_at,
-    cast(null as claim_outcome) as outcome,
-    cast(null as timestamptz) as ended_at,
-    cast(null as text) as note,
-    task.progress_pct,
-    task.progress_note
+    claim.*,
+    task.key
 from tasks as task
+inner join task_claims as claim on claim.task_id = task.id and claim.token = task.claim_token
 where
     task.lease_expires_at is not null
     and task.claim_agent is not null

@@ -12,7 +12,7 @@ limit 1;
 -- name: list_keys
 -- The keys that have been used, or given a limit.
 --
--- plan: whole tables: it counts the slots of all keys
+-- plan: allow full-scan: it counts the slots of all keys
 select
     used.key,
     used.at_most,

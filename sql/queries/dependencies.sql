@@ -139,8 +139,7 @@ order by reason, blocker_key;
 -- Tasks that can never start unless somebody acts, the most urgent first, each with the tasks that
 -- it waits for in vain: they have ended otherwise than it asks, or are stuck themselves.
 --
--- plan: tasks_blocked_in_order
--- plan: whole tables: it looks at all that is blocked
+-- plan: allow full-scan: it looks at all that is blocked
 with recursive stuck as (
     select task.id
     from tasks as task
@@ -191,10 +190,15 @@ with recursive ancestor as (
     from tasks as task
     where task.key = :key
     union
+    -- Lateral, so that each level reads its own edges by the index, and not the whole table.
     select edge.depends_on_id
     from ancestor
-    inner join task_dependencies as edge on edge.task_id = ancestor.id
-    where edge.dependency_type <> 'suggests'
+    cross join lateral (
+        select dependency.depends_on_id
+        from task_dependencies as dependency
+        where dependency.task_id = ancestor.id and dependency.dependency_type <> 'suggests'
+        offset 0
+    ) as edge
 )
 
 select
@@ -219,8 +223,14 @@ with recursive descendant as (
     union
     select edge.task_id
     from descendant
-    inner join task_dependencies as edge on edge.depends_on_id = descendant.id
-    where edge.dependency_type <> 'suggests'
+    cross join lateral (
+        select dependency.task_id
+        from task_dependencies as dependency
+        where
+            dependency.depends_on_id = descendant.id
+            and dependency.dependency_type <> 'suggests'
+        offset 0
+    ) as edge
 )
 
 select

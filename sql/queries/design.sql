@@ -35,7 +35,7 @@ where true
 order by job.created_at desc, job.id desc
 limit :limit;
 
--- name: move_job
+-- name: change_job_status
 -- Changes a job's status if the old one is among :old_statuses; returns no row otherwise.
 --
 -- plan: design_jobs_pkey

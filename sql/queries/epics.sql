@@ -87,7 +87,7 @@ limit 1;
 -- name: list_progress
 -- The progress of every epic.
 --
--- plan: whole tables: every task counts
+-- plan: allow full-scan: every task counts
 select progress.*
 from epic_progress as progress
 order by progress.key;

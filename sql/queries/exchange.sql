@@ -34,7 +34,8 @@ select
     details.metadata -> 'source' ->> 'kind' as source_kind,
     details.metadata -> 'source' ->> 'file' as source_file,
     task.status,
-    task.completed_at
+    task.completed_at,
+    coalesce(details.metadata ? 'about_file', false) as has_about
 from tasks as task
 inner join task_details as details on details.task_id = task.id
 where task.key = any(:keys);
@@ -129,29 +130,29 @@ select
         :moments
     ) as "imported!";  -- it returns a count
 
--- name: said_before
+-- name: imported_before
 -- A file's record of each of its tasks at its last import.
 --
 -- plan: imported_tasks_by_source
 select
     task.key,
     before.task_id,
-    before.said
+    before.content
 from imported_tasks as before
 inner join tasks as task on task.id = before.task_id
 where before.source_kind = :kind and before.source_path = :path;
 
--- name: copy_said
+-- name: copy_imported
 -- A file's record of new tasks.
-copy imported_tasks (task_id, source_kind, source_path, said) from stdin;
+copy imported_tasks (task_id, source_kind, source_path, content) from stdin;
 
--- name: say_again
+-- name: update_imported
 -- A file's current record of a task.
 --
 -- plan: imported_tasks_pkey
 update imported_tasks as before
 set
-    said = :said,
+    content = :content,
     imported_at = now()
 where before.task_id = :task_id;
 
@@ -170,13 +171,13 @@ set
     status = :status
 where task.key = :key;
 
--- name: told_until
--- The time of the latest transition of each of these tasks that their tracker told.
+-- name: reported_until
+-- The time of the latest transition of each of these tasks that their tracker reported.
 --
 -- plan: task_history_seq_once_per_task
 select
     entry.task_id,
-    max(entry.created_at) as told_at
+    max(entry.created_at) as reported_at
 from task_history as entry
 where entry.task_id = any(:task_ids) and entry.source = :source
 group by entry.task_id;
@@ -194,3 +195,18 @@ where
     task.id = any(:task_ids)
     and task.claim_agent is not null
     and task.lease_expires_at > now();
+
+-- name: lapsed_tasks
+-- The given tasks to which nothing happened since a claim of theirs lapsed.
+--
+-- plan: task_history_seq_once_per_task
+select entry.task_id
+from task_history as entry
+where
+    entry.task_id = any(:task_ids)
+    and entry.outcome = 'lapsed'
+    and not exists (
+        select
+        from task_history as later
+        where later.task_id = entry.task_id and later.seq > entry.seq
+    );

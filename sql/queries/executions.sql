@@ -287,7 +287,7 @@ done as (
     returning step.*
 ),
 
-told as (
+reported as (
     update workflow_executions as execution
     set context = execution.context || cast(:context as jsonb)
     from done

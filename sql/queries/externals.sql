@@ -107,7 +107,7 @@ returning dependency.id;
 -- until then no other checker gets them.
 --
 -- plan: external_dependencies_by_next_check
--- plan: whole tables: of a limit not known the planner expects a tenth of all
+-- plan: allow full-scan: of a limit not known the planner expects a tenth of all
 with due as (
     select
         dependency.id,

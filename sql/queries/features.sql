@@ -87,7 +87,7 @@ limit 1;
 -- name: list_progress
 -- The progress of every feature, or of those of one epic.
 --
--- plan: whole tables without :epic_id: every task counts
+-- plan: allow full-scan without :epic_id: every task counts
 select progress.*
 from feature_progress as progress
 where true

@@ -42,7 +42,7 @@ order by stay.position;
 -- name: summary
 -- Lead and cycle times of the tasks that were completed since a moment, or ever.
 --
--- plan: whole tables: a figure over a long time is of all that was completed in it
+-- plan: allow full-scan: a figure over a long time is of all that was completed in it
 with completed as (
     select distinct entry.task_id
     from task_history as entry
@@ -74,7 +74,7 @@ where
 -- name: by_agent
 -- The same by completing agent, the one with most first.
 --
--- plan: whole tables: a figure over a long time is of all that was completed in it
+-- plan: allow full-scan: a figure over a long time is of all that was completed in it
 with completed as (
     select distinct entry.task_id
     from task_history as entry
@@ -106,7 +106,7 @@ order by done_count desc, name;
 -- name: by_agent_type
 -- The same by agent type, the one with most first.
 --
--- plan: whole tables: a figure over a long time is of all that was completed in it
+-- plan: allow full-scan: a figure over a long time is of all that was completed in it
 with completed as (
     select distinct entry.task_id
     from task_history as entry
@@ -138,7 +138,7 @@ order by done_count desc, name;
 -- name: time_in_status
 -- The time that tasks completed since a moment, or ever, stood in each status until then.
 --
--- plan: whole tables: a figure over a long time is of all that was completed in it
+-- plan: allow full-scan: a figure over a long time is of all that was completed in it
 with completed as (
     select distinct entry.task_id
     from task_history as entry
@@ -224,7 +224,7 @@ order by calendar.day;
 -- Work in progress or in review, the oldest first, and the share of completed tasks whose cycle
 -- time was no longer than the time it has lasted.
 --
--- plan: whole tables: a figure over a long time is of all that was completed in it
+-- plan: allow full-scan: a figure over a long time is of all that was completed in it
 with completed as (
     select distinct entry.task_id
     from task_history as entry
@@ -314,7 +314,7 @@ limit :limit;
 -- Cancelled ones are not counted while they are cancelled; history does not have a task's former
 -- epic: its current tasks count, from their creation on.
 --
--- plan: whole tables without :epic: the tasks of a report may be all
+-- plan: allow full-scan without :epic: the tasks of a report may be all
 with member as (
     select details.task_id as id
     from task_details as details

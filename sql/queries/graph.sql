@@ -3,7 +3,7 @@
 -- name: size
 -- The number of tasks in the diagram of an epic, or of the whole plan.
 --
--- plan: whole tables without :epic: it counts all
+-- plan: allow full-scan without :epic: it counts all
 select count(*) as task_count
 from task_details as task
 where true
@@ -15,7 +15,7 @@ where true
 -- name: nodes
 -- The tasks of an epic, or all, each after its blockers.
 --
--- plan: whole tables without :epic: a page of the picture may show any
+-- plan: allow full-scan without :epic: a page of the diagram may show any
 select
     task.key,
     task.title,
@@ -35,7 +35,7 @@ limit :limit;
 -- name: edges
 -- The edges that end at a task of an epic, or all; their blockers may be of other epics.
 --
--- plan: whole tables without :epic: a page of the picture may show any
+-- plan: allow full-scan without :epic: a page of the diagram may show any
 select
     waiting.key,
     blocker.key as blocker_key,
@@ -58,7 +58,7 @@ limit :limit;
 -- name: feature_nodes
 -- The features of an epic, or all, with their progress.
 --
--- plan: whole tables without :epic: every task counts
+-- plan: allow full-scan without :epic: every task counts
 select
     feature.key,
     feature.title,
@@ -79,7 +79,7 @@ limit :limit;
 -- name: feature_edges
 -- The edges between two features: their number, and how many are unsatisfied.
 --
--- plan: whole tables without :epic: every edge counts
+-- plan: allow full-scan without :epic: every edge counts
 select
     waiting_feature.key,
     blocker_feature.key as blocker_key,

@@ -45,7 +45,7 @@ where
 -- name: list_pauses
 -- The pauses, the longest first.
 --
--- plan: whole tables: they are few
+-- plan: allow full-scan: they are few
 select pause.*
 from claim_pauses as pause
 order by pause.created_at, pause.id;

@@ -147,7 +147,7 @@ limit :limit;
 -- They are filtered first: else a generic plan may read the projects one by one in the requested
 -- order.
 --
--- plan: whole tables: what most projects depend on is sought in most of them, the rest by index
+-- plan: allow full-scan: what most projects depend on is sought in most of them, the rest by index
 with found as materialized (
     select project.*
     from project_summaries as project

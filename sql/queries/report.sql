@@ -4,7 +4,7 @@
 -- name: reported
 -- These tasks as a card shows them, each after its blockers.
 --
--- plan: whole tables: a report is of a plan, and reads what it shows
+-- plan: allow full-scan: a report is of a plan, and reads what it shows
 select
     task.id,
     task.key,
@@ -41,7 +41,7 @@ order by task.graph_rank, task.id;
 -- name: waits
 -- The dependencies of these tasks, satisfied ones too. A dead one can never be satisfied.
 --
--- plan: whole tables: a report is of a plan, and reads what it shows
+-- plan: allow full-scan: a report is of a plan, and reads what it shows
 select
     waiting.key,
     blocker.key as blocker_key,
@@ -63,7 +63,7 @@ order by waiting.graph_rank, waiting.id, blocker.graph_rank, blocker.id;
 -- name: blocking_reasons
 -- The reasons why these tasks cannot be claimed now, but for dependencies and live claims.
 --
--- plan: whole tables: a report is of a plan, and reads what it shows
+-- plan: allow full-scan: a report is of a plan, and reads what it shows
 select
     task.key,
     blocked_by.reason,
@@ -78,7 +78,7 @@ order by task.graph_rank, task.id, blocked_by.reason, blocked_by.detail;
 -- name: durations
 -- The cycle times of the tasks that were completed last.
 --
--- plan: whole tables: a forecast is drawn from finished work of all kinds
+-- plan: allow full-scan: a forecast is drawn from finished work of all kinds
 with completed as (
     select task.id
     from tasks as task

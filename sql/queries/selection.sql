@@ -3,7 +3,7 @@
 -- name: chosen
 -- The tasks that match all the given filters, in no order.
 --
--- plan: whole tables: without a selective filter it chooses all
+-- plan: allow full-scan: without a selective filter it chooses all
 select task.id
 from full_tasks as task
 where true
@@ -19,6 +19,31 @@ where true
     and task.agent_type = :agent_type                               -- if :agent_type
     and task.labels @> array[cast(:label as text)]                  -- if :label
     and task.labels <> '{}';                                        -- if :label
+
+-- name: under
+-- The tasks under one, however deep. The parent guard rules out cycles.
+--
+-- plan: tasks_key_is_unique, task_details_by_parent
+with recursive tree as (
+    select task.id
+    from tasks as task
+    where task.key = :key
+    union all
+    -- Lateral, so that each level reads its own children by the index, and not the whole table.
+    select child.task_id as id
+    from tree
+    cross join lateral (
+        select part.task_id
+        from task_details as part
+        where part.parent_id = tree.id
+        offset 0
+    ) as child
+)
+
+select tree.id
+from tree
+inner join tasks as task on task.id = tree.id
+where task.key <> :key;
 
 -- name: around
 -- A task and those within a number of steps: an edge in either direction, a parent or a child.

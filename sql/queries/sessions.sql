@@ -152,7 +152,7 @@ limit 1;
 -- name: list_statistics
 -- Statistics of all sessions, by status.
 --
--- plan: whole tables: it adds up all sessions
+-- plan: allow full-scan: it adds up all sessions
 select statistics.*
 from session_statistics as statistics
 order by statistics.status;
@@ -160,7 +160,7 @@ order by statistics.status;
 -- name: summary
 -- Statistics of the sessions that were created in a time.
 --
--- plan: whole tables: a figure over a long time is of all sessions in it
+-- plan: allow full-scan: a figure over a long time is of all sessions in it
 select
     count(*) as session_count,
     count(*) filter (where figures.status = 'completed') as completed_count,

@@ -504,7 +504,7 @@ limit 1;
 -- name: list_progress
 -- The progress of every specification.
 --
--- plan: whole tables: every task of a specification counts
+-- plan: allow full-scan: every task of a specification counts
 select progress.*
 from spec_progress as progress
 order by progress.key;

@@ -8,11 +8,17 @@
 with list as (
     select
         task.id as task_id,
-        coalesce(max(subtask.position), 0) + 1 as next_position
+        coalesce(last.position, 0) + 1 as next_position
     from tasks as task
-    left join subtasks as subtask on subtask.task_id = task.id
+    left join lateral (
+        select subtask.position
+        from subtasks as subtask
+        where subtask.task_id = task.id
+        order by subtask.position desc
+        limit 1
+    ) as last
+        on true
     where task.key = :task
-    group by task.id
 )
 
 insert into subtasks (task_id, position, title, description)

@@ -287,8 +287,8 @@ limit :limit;
 -- The tasks that can be claimed now, in the order of the claim.
 --
 -- ready_tasks defines what can be claimed; each branch names its index range in that order, so that
--- a page does not sort all of them. The first branch is the first of the view: joining each row
--- with the view is estimated so costly that the plan is compiled.
+-- a page does not sort all of them. The first branch is the first of the view: asking is_claimable
+-- of each row would cost more than the row.
 --
 -- plan: tasks_ready_in_order, tasks_to_claim_by_type
 with found as (
@@ -318,12 +318,10 @@ with found as (
     (
         select task.*
         from tasks as task
-        cross join lateral (
-            select from ready_tasks as ready where ready.id = task.id offset 0
-        ) as ready
         where
             not task.is_due
             and task.scheduled_at <= now()
+            and is_claimable(task.id)
             and task.reserved_for in ('', :agent)                       -- if :agent
             and task.for_type in ('', :agent_type)                      -- if :agent_type
         order by task.effective_priority, task.place, task.created_at, task.id
@@ -333,11 +331,9 @@ with found as (
     (
         select task.*
         from tasks as task
-        cross join lateral (
-            select from ready_tasks as ready where ready.id = task.id offset 0
-        ) as ready
         where
             task.lease_expires_at <= now()
+            and is_claimable(task.id)
             and task.reserved_for in ('', :agent)                       -- if :agent
             and task.for_type in ('', :agent_type)                      -- if :agent_type
         order by task.effective_priority, task.place, task.created_at, task.id
@@ -347,12 +343,10 @@ with found as (
     (
         select task.*
         from tasks as task
-        cross join lateral (
-            select from ready_tasks as ready where ready.id = task.id offset 0
-        ) as ready
         where
             task.concurrency_key is not null
             and task.waits_for_slot
+            and is_claimable(task.id)
             and task.reserved_for in ('', :agent)                       -- if :agent
             and task.for_type in ('', :agent_type)                      -- if :agent_type
         order by task.effective_priority, task.place, task.created_at, task.id
@@ -377,7 +371,7 @@ limit (select cast(:limit as integer));
 -- name: count_ready
 -- The number of tasks that can be claimed now.
 --
--- plan: whole tables: it counts all that are ready
+-- plan: allow full-scan: it counts all that are ready
 select count(*) as ready_count
 from ready_tasks;
 
@@ -401,7 +395,7 @@ limit :limit;
 -- name: count_by_status
 -- The number of tasks of each status.
 --
--- plan: whole tables: it counts all
+-- plan: allow full-scan: it counts all
 select
     task.status,
     count(*) as task_count
@@ -569,7 +563,8 @@ where task.key = :key
 returning task.id;
 
 -- name: hierarchy
--- A task and all that is under it, with depth and path, in the order of paths. The parent guard
+-- A task and what is under it, down to a number of levels, with depth and path, in the order of
+-- paths. Without the bound the paths of a deep tree would be quadratic in size. The parent guard
 -- rules out cycles.
 --
 -- plan: task_details_by_parent
@@ -586,8 +581,17 @@ with recursive tree as (
         tree.depth + 1,
         tree.path || cast(child.key as text)
     from tree
-    inner join task_details as details on details.parent_id = tree.id
-    inner join tasks as child on child.id = details.task_id
+    -- Lateral, so that each level reads its own children by the index, and not the whole table.
+    cross join lateral (
+        select
+            part.id,
+            part.key
+        from task_details as details
+        inner join tasks as part on part.id = details.task_id
+        where details.parent_id = tree.id
+        offset 0
+    ) as child
+    where tree.depth < :levels
 )
 
 select
@@ -607,7 +611,7 @@ order by tree.path;
 -- Tasks whose title looks like this one, the most alike first. Words may be misspelt.
 --
 -- plan: task_search_by_trigrams
--- plan: long sorts: the most alike may come last
+-- plan: allow sort: the most alike may come last
 select
     task.id,
     task.key,
@@ -667,9 +671,17 @@ order by task.created_at desc, task.id desc
 limit :limit;
 
 -- name: requeue
--- Failed tasks made pending again, with all of their attempts.
+-- Failed tasks made pending again, with all of their attempts; blocked, where a dependency is open.
 --
 -- plan: tasks_key_is_unique
+with failed as (
+    select task.id
+    from tasks as task
+    where task.key = any(:keys) and task.status = 'failed'
+    order by task.id
+    for no key update
+)
+
 update tasks as task
 set
     status = 'pending',
@@ -677,5 +689,7 @@ set
     status_agent = :agent,
     status_note = :note,
     status_forced = true
-where task.key = any(:keys) and task.status = 'failed'
-returning task.id, task.key, task.status, task.completed_at;
+from failed
+where task.id = failed.id
+-- Without the status: one of them may block another as soon as this statement ends.
+returning task.key;

@@ -368,7 +368,7 @@ limit 1;
 -- name: list_statistics
 -- The same of every workflow, by name.
 --
--- plan: whole tables: it counts the executions of all
+-- plan: allow full-scan: it counts the executions of all
 select statistics.*
 from workflow_statistics as statistics
 order by statistics.name, statistics.workflow_id

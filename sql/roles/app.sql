@@ -12,6 +12,7 @@ grant execute on function
     exported_tables,
     fill_template,
     import_history,
+    raise_refusal,
     require_version,
     set_concurrency_limit
 to :"role";
@@ -98,8 +99,8 @@ grant
     )
 on implementation_tasks to :"role";
 grant
-    insert (said, source_kind, source_path, task_id),
-    update (imported_at, said)
+    insert (content, source_kind, source_path, task_id),
+    update (imported_at, content)
 on imported_tasks to :"role";
 grant
     insert (affected_files, impact_analysis, project_id, request, requested_by),

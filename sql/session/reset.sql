@@ -7,3 +7,4 @@ reset all;
 unlisten *;
 discard temp;
 select pg_advisory_unlock_all();
+select name from pg_prepared_statements;

@@ -25,8 +25,23 @@ create domain note_text as text
 
 comment on domain note_text is 'Text that is not empty, or null.';
 
+-- Readers of JSON hold 1,024 levels and the numbers of a double: one document with more, and every
+-- list that has it fails. A text of 308 bytes has neither.
 create domain object_json as jsonb
-    constraint object_json_is_object check (jsonb_typeof(value) = 'object');
+    constraint object_json_is_object check (jsonb_typeof(value) = 'object')
+    constraint object_json_can_be_read check (
+        octet_length(value::text) < 309
+        or (
+            not jsonb_path_exists(value, 'strict $.**{1000}')
+            and (
+                value::text !~ '([0-9]{103}){3}'
+                or not jsonb_path_exists(
+                    value,
+                    'strict $.** ? (@.type() == "number" && @.abs() >= 1.797693134862315808e308)'
+                )
+            )
+        )
+    );
 
 comment on domain object_json is 'A JSON object.';
 
@@ -41,7 +56,7 @@ create domain score as smallint
 comment on domain score is '0 to 100.';
 
 create domain hours as numeric(8, 2)
-    constraint hours_are_not_negative check (value >= 0);
+    constraint hours_are_not_negative check (value >= 0 and value < 'NaN');
 
 comment on domain hours is 'A duration in hours.';
 
@@ -51,9 +66,18 @@ create domain counter as integer
 comment on domain counter is 'A number of things: a negative one would be a bug in a trigger.';
 
 create domain duration as interval
-    constraint duration_is_not_negative check (value >= interval '0');
+    constraint duration_is_not_negative check (value >= interval '0')
+    constraint duration_is_at_most_10000_years check (value <= interval '10000 years');
 
 comment on domain duration is 'A length of time.';
+
+create domain moment as timestamptz
+    constraint moment_is_of_years_1_to_9999_inclusive check (
+        value >= '0001-01-01 00:00:00+00' and value < '10000-01-01 00:00:00+00'
+    );
+
+comment on domain moment is
+    'A moment that every program can hold: not infinite, of a year from 1 to 9999.';
 
 create domain factor as numeric(5, 2)
     constraint factor_is_1_to_100_inclusive check (value between 1 and 100);
@@ -87,10 +111,14 @@ comment on domain changes_json is
 
 create domain name_list as text[] collate "C"
     constraint name_list_has_no_empty_names check (
-        array_position(value, null) is null and array_position(value, '') is null
+        case
+            when coalesce(array_ndims(value), 1) = 1
+                then array_position(value, null) is null and array_position(value, '') is null
+            else false
+        end
     );
 
-comment on domain name_list is 'Names: none is empty or null.';
+comment on domain name_list is 'One list of names: none is empty or null.';
 
 create domain commit_sha as text collate "C"
     constraint commit_sha_is_hexadecimal check (value ~ '^[0-9a-f]{4,64}$');
@@ -106,6 +134,45 @@ create domain option_list as jsonb
                 value, '$[*] ? (@.type() == "object" && @.name.type() == "string" && @.name != "")'
             )
         ) = jsonb_array_length(value)
+    )
+    -- As of an object.
+    constraint option_list_can_be_read check (
+        octet_length(value::text) < 309
+        or (
+            not jsonb_path_exists(value, 'strict $.**{1000}')
+            and (
+                value::text !~ '([0-9]{103}){3}'
+                or not jsonb_path_exists(
+                    value,
+                    'strict $.** ? (@.type() == "number" && @.abs() >= 1.797693134862315808e308)'
+                )
+            )
+        )
     );
 
 comment on domain option_list is 'A JSON array of objects, each with a name that is not empty.';
+
+-- The author of a condition decides what each next_steps costs. So its sequences do not multiply:
+-- at most two repetitions, one path per comparison, since a comparison of two paths is of each
+-- value with each, and no path from the root inside a filter. Strings, and names of fields, are
+-- left out before anything is looked for. Python refuses the same before it sends.
+create domain condition as jsonpath
+    constraint condition_has_at_most_4000_characters check (length(value::text) <= 4000)
+    constraint condition_has_at_most_2_repetitions check (
+        regexp_count(
+            regexp_replace(value::text, '"(\\.|[^"\\])*"', '', 'g'), '\.\*|\[\*|\mto\M'
+        ) <= 2
+        and regexp_count(regexp_replace(value::text, '"(\\.|[^"\\])*"', '', 'g'), '\.\*\*') <= 1
+    )
+    constraint condition_has_at_most_1_path_per_comparison check (
+        regexp_replace(value::text, '"(\\.|[^"\\])*"', '', 'g') !~ '[$@][^?&|]*[$@]'
+    )
+    constraint condition_has_at_most_1_filter_and_no_path_after_it check (
+        regexp_replace(value::text, '"(\\.|[^"\\])*"', '', 'g') !~ '\?.*[?$]'
+    )
+    constraint condition_has_no_back_references check (
+        value::text !~ 'like_regex "(\\.|[^"\\])*\\\\[1-9]'
+    );
+
+comment on domain condition is
+    'A jsonpath predicate, of a size and a form that are evaluated in time linear to the document.';

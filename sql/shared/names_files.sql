@@ -1,5 +1,5 @@
--- Checks that a list of paths names each file in one way only, so that two lists overlap exactly
--- if they have a path in common: no empty path, none with `.`, `..` or nothing between two
+-- Checks that paths are one list, which names each file in one way only, so that two lists overlap
+-- exactly if they have a path in common: no empty path, none with `.`, `..` or nothing between two
 -- slashes, none over 1,000 characters.
 create function names_files(paths text[])
     returns boolean
@@ -7,7 +7,7 @@ create function names_files(paths text[])
     immutable
     strict
     parallel safe
-return not exists (
+return coalesce(array_ndims(paths), 1) = 1 and not exists (
     select from unnest(paths) as named (path)
     where
         named.path is null

@@ -6,9 +6,9 @@ create function spec_text(structure jsonb)
     strict
     parallel safe
 return (
-    select string_agg(said.value #>> '{}', e'\n' order by said.place)
-    from jsonb_path_query(structure, 'strict $.**') with ordinality as said (value, place)
-    where jsonb_typeof(said.value) = 'string'
+    select string_agg(found.value #>> '{}', e'\n' order by found.place)
+    from jsonb_path_query(structure, 'strict $.**') with ordinality as found (value, place)
+    where jsonb_typeof(found.value) = 'string'
 );
 
 comment on function spec_text(jsonb) is 'Every text in a structure, one after the other.';

@@ -17,6 +17,14 @@ create table concurrency_slots (
 create unique index concurrency_slots_one_per_task
     on concurrency_slots (task_id)
     where task_id is not null;
+-- Serves functions/take_slot.sql: the free ones that were offered.
+create index concurrency_slots_offered
+    on concurrency_slots (key, slot)
+    where task_id is null and not is_unseen;
+-- Serves functions/take_slot.sql: those to be given up after the limit was lowered.
+create index concurrency_slots_surplus
+    on concurrency_slots (key, slot)
+    where is_surplus;
 -- Serves functions/offer_slots.sql: those that a claim has to offer.
 create index concurrency_slots_unseen
     on concurrency_slots (key, slot)

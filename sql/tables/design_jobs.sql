@@ -8,7 +8,7 @@ create table design_jobs (
     error_message shared.note_text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
-    completed_at timestamptz,
+    completed_at shared.moment,
     constraint design_jobs_completed_at_exactly_when_completed
         check ((status = 'completed') = (completed_at is not null)),
     constraint design_jobs_error_only_when_failed

@@ -11,7 +11,7 @@ create table epics (
     file_path shared.name_text,
     metadata shared.object_json,
     created_by shared.name_text,
-    created_at timestamptz not null default now(),
+    created_at shared.moment not null default now(),
     updated_at timestamptz not null default now(),
     project_id uuid,
     constraint epics_project_exists

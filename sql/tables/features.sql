@@ -15,7 +15,7 @@ create table features (
     file_path shared.name_text,
     metadata shared.object_json,
     created_by shared.name_text,
-    created_at timestamptz not null default now(),
+    created_at shared.moment not null default now(),
     updated_at timestamptz not null default now(),
     constraint features_epic_exists
         foreign key (epic_id) references epics (id) on delete cascade,

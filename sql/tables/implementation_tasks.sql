@@ -15,7 +15,7 @@ create table implementation_tasks (
     branch_name text collate "C" not null,
     worktree_path shared.name_text,
     commit_sha shared.commit_sha,
-    merged_at timestamptz,
+    merged_at shared.moment,
     merge_commit_sha shared.commit_sha,
     created_by shared.name_text not null default 'architect',
     created_at timestamptz not null default now(),
@@ -47,7 +47,7 @@ comment on column implementation_tasks.scope is
     'The part that it implements: of a hierarchical specification the name of one of its phases.';
 comment on column implementation_tasks.assigned_files is
     'The files it changes, from the root of the repository. While it is in progress they are '
-    'its own: see held_files.';
+    'its own: see file_locks.';
 comment on column implementation_tasks.worktree_path is
     'The folder in which its branch is checked out.';
 comment on column implementation_tasks.commit_sha is 'The commit that did the work.';

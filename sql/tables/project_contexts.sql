@@ -16,7 +16,7 @@ create table project_contexts (
     version bigint not null default 1,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
-    last_deployed_at timestamptz
+    last_deployed_at shared.moment
 );
 
 -- Serve queries/projects.sql: list_projects, list_changed.

@@ -16,5 +16,5 @@ insert into session_status_transitions (old_status, new_status, meaning) values
     ('in_progress', 'completed', 'its documents are done'),
     ('in_progress', 'failed', 'it cannot go on'),
     ('paused', 'in_progress', 'goes on'),
-    ('paused', 'failed', 'given up'),
+    ('paused', 'failed', 'abandoned'),
     ('failed', 'in_progress', 'tried again');

@@ -21,7 +21,7 @@ insert into spec_status_transitions (old_status, new_status, meaning) values
     ('approved', 'archived', 'put away'),
     ('in_progress', 'approved', 'its implementation rests'),
     ('in_progress', 'completed', 'implemented'),
-    ('in_progress', 'archived', 'given up'),
+    ('in_progress', 'archived', 'abandoned'),
     ('completed', 'in_progress', 'its implementation goes on'),
     ('completed', 'archived', 'put away'),
     ('archived', 'draft', 'taken up again');

@@ -6,7 +6,7 @@ create table task_dependencies (
     dependency_type shared.dependency_type not null default 'requires',
     is_satisfied boolean not null default false,
     created_by shared.name_text,
-    created_at timestamptz not null default now(),
+    created_at shared.moment not null default now(),
     primary key (task_id, depends_on_id),
     constraint task_dependencies_task_exists
         foreign key (task_id) references tasks (id) on delete cascade,

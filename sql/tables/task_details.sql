@@ -23,8 +23,8 @@ create table task_details (
     priority shared.priority not null default 5,
     agent_type shared.name_text,
     assigned_agent shared.name_text,
-    created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now(),
+    created_at shared.moment not null default now(),
+    updated_at shared.moment not null default now(),
     constraint task_details_task_exists
         foreign key (task_id) references tasks (id) on delete cascade,
     constraint task_details_feature_exists

@@ -10,6 +10,7 @@ create table task_history (
     old_status shared.task_status,
     new_status shared.task_status not null,
     forced boolean not null default false,
+    automatic boolean not null default false,
     outcome shared.claim_outcome,
     token bigint,
     created_at timestamptz not null default clock_timestamp(),
@@ -43,6 +44,8 @@ comment on column task_history.old_status is 'Null: the task was created.';
 comment on column task_history.agent is
     'The author: as the statement names it, else session_user; taskdb for automatic changes.';
 comment on column task_history.forced is 'The change was forced past task_status_transitions.';
+comment on column task_history.automatic is
+    'The change follows from another one, or from time: no statement of a role can say so.';
 comment on column task_history.outcome is 'The outcome of the claim that this change ends.';
 comment on column task_history.token is 'The token of the claim that this change begins or ends.';
 comment on column task_history.login_role is

@@ -31,5 +31,5 @@ insert into task_status_transitions (old_status, new_status, meaning) values
     ('in_review', 'cancelled', 'no longer wanted'),
     ('completed', 'archived', 'put away'),
     ('failed', 'archived', 'put away'),
-    ('failed', 'cancelled', 'given up'),
+    ('failed', 'cancelled', 'abandoned'),
     ('cancelled', 'archived', 'put away');

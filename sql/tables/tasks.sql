@@ -51,7 +51,7 @@ create table tasks (
     concurrency_key shared.name_text,
     workflow_id uuid,
     workflow_execution_id uuid,
-    scheduled_at timestamptz,
+    scheduled_at shared.moment,
     max_attempts shared.counter not null default 10,
     version integer not null default 1,
     graph_rank bigint not null default nextval('task_graph_rank'),
@@ -78,7 +78,7 @@ create table tasks (
     claim_token bigint not null default 0,
     updated_at timestamptz not null default now(),
     started_at timestamptz,
-    lease_expires_at timestamptz,
+    lease_expires_at shared.moment,
     blocked_at timestamptz,
     completed_at timestamptz,
     claim_request_id uuid,
@@ -207,7 +207,8 @@ comment on column tasks.progress_pct is 'Progress of the last heartbeat: 0 to 10
 comment on column tasks.progress_note is 'Note of the last heartbeat.';
 comment on column tasks.graph_rank is
     'A blocker''s rank is below the rank of each of its dependents. Kept by triggers.';
-comment on column tasks.status_seq is 'The seq of its latest row in task_history.';
+comment on column tasks.status_seq is
+    'The seq of its latest row in task_history; 0 in a statement: the change is automatic.';
 comment on column tasks.status_agent is
     'The author of a change of status: set together with it; moved into task_history by trigger.';
 comment on column tasks.status_note is

@@ -7,7 +7,7 @@ create table tech_research (
     researched_options shared.option_list,
     selected_technology shared.name_text,
     selection_reasoning shared.note_text,
-    decided_at timestamptz,
+    decided_at shared.moment,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint tech_research_session_exists

@@ -8,7 +8,7 @@ create table workflow_steps (
     title shared.title,
     step_type shared.name_text not null,
     configuration shared.object_json,
-    condition jsonpath,
+    condition shared.condition,
     on_error shared.error_policy not null default 'stop',
     max_attempts integer not null default 1,
     retry_delay shared.duration not null default '0',

@@ -1,5 +1,6 @@
 -- Pausing and resuming meet the creation of tasks at the table itself: every creator of a task has
--- read claim_pauses, and this lock waits for them and keeps later ones waiting.
+-- read claim_pauses, and this lock waits for them and keeps later ones waiting. A transaction with
+-- an older snapshot meets the guard where it would write is_paused (functions/any_pauses.sql).
 create function lock_claim_pauses()
     returns trigger
     language plpgsql
@@ -12,10 +13,8 @@ begin
         return null;
     end if;
     lock table claim_pauses in access exclusive mode;
-    update pause_guard set version = version + 1 where only_row;
-    if not found then
-        insert into pause_guard (version) values (0) on conflict do nothing;
-    end if;
+    insert into guards (name) values ('pauses')
+    on conflict (name) do update set version = guards.version + 1;
     return null;
 end;
 $$;

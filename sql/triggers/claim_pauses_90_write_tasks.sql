@@ -4,6 +4,8 @@ create function write_paused_tasks()
     language plpgsql
     security definer
     set search_path from current
+    -- It reads all open tasks, by the way that is best for as many as there are now.
+    set plan_cache_mode = force_custom_plan
 as $$
 declare
     scope claim_pauses := case when tg_op = 'DELETE' then old else new end;

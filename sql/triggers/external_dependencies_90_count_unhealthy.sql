@@ -1,37 +1,28 @@
--- Counts unhealthy required dependencies at their task or workflow. One more or one less is always
--- right: it follows from the old and the new row alone, and every change of a count writes it.
+-- Counts dependencies that became unhealthy, or are so no longer, or moved: see
+-- external_dependencies_90_count_added.
 create function count_unhealthy()
     returns trigger
     language plpgsql
     security definer
     set search_path from current
 as $$
-declare
-    before_count int := 0;
-    after_count int := 0;
 begin
-    if tg_op <> 'INSERT' then
-        before_count := (old.is_required and old.health = 'unhealthy')::int;
-    end if;
-    if tg_op <> 'DELETE' then
-        after_count := (new.is_required and new.health = 'unhealthy')::int;
-    end if;
-
-    if
-        tg_op = 'UPDATE'
-        and (old.task_id, old.workflow_id) is not distinct from (new.task_id, new.workflow_id)
-    then
-        if after_count <> before_count then
-            perform change_unhealthy(new.task_id, new.workflow_id, after_count - before_count);
-        end if;
-        return null;
-    end if;
-    if before_count > 0 then
-        perform change_unhealthy(old.task_id, old.workflow_id, -1);
-    end if;
-    if after_count > 0 then
-        perform change_unhealthy(new.task_id, new.workflow_id, 1);
-    end if;
+    perform change_unhealthy(change.task_id, change.workflow_id, change.number)
+    from (
+        select counted.task_id, counted.workflow_id, sum(counted.number)::int as number
+        from (
+            select removed.task_id, removed.workflow_id, -1 as number
+            from removed
+            where removed.is_required and removed.health = 'unhealthy'
+            union all
+            select added.task_id, added.workflow_id, 1 as number
+            from added
+            where added.is_required and added.health = 'unhealthy'
+        ) as counted
+        group by counted.task_id, counted.workflow_id
+        having sum(counted.number) <> 0
+        order by counted.workflow_id, counted.task_id
+    ) as change;
     return null;
 end;
 $$;
@@ -40,7 +31,7 @@ comment on function count_unhealthy() is
     'Counts unhealthy dependencies at their tasks and workflows.';
 
 create trigger external_dependencies_90_count_unhealthy
-    after insert or delete or update of task_id, workflow_id, is_required, health
-    on external_dependencies
-    for each row
+    after update on external_dependencies
+    referencing old table as removed new table as added
+    for each statement
     execute function count_unhealthy();

@@ -3,6 +3,8 @@ create function refuse_foreign_feature_key()
     returns trigger
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     epic_key text;

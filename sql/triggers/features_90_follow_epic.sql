@@ -4,6 +4,8 @@ create function follow_epic()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     if old.epic_id <> new.epic_id then

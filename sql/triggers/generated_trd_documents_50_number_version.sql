@@ -6,6 +6,8 @@ create function number_document()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     update tech_spec_sessions as session

@@ -4,6 +4,8 @@ create function fill_in_spec_type()
     returns trigger
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     if tg_op = 'UPDATE' and new.task_id <> old.task_id then

@@ -5,6 +5,8 @@ create function delete_task_of()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     ids uuid[];

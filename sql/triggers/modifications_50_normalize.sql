@@ -3,6 +3,8 @@ create function normalize_modification()
     returns trigger
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     if tg_op = 'INSERT' or (new.status = 'approved' and old.status <> 'approved') then

@@ -5,6 +5,8 @@ create function apply_modification()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     update project_contexts as project

@@ -6,7 +6,7 @@
 -- blocker's row is where it meets the blocker's own completion, reopening or lowering. A
 -- lock without a write is not enough: released by the commit, it leaves no trace for a
 -- REPEATABLE READ transaction with an older snapshot, which would then neither see the
--- edge nor fail. tests/races/test_races.py has the mutant.
+-- edge nor fail. tests/races/test_guards.py has the mutant.
 --
 -- Rows are locked in the order of ids, as everywhere; and their columns are read by the statements
 -- that lock or write them, or by later ones.
@@ -87,6 +87,7 @@ begin
     update tasks as task
     set
         open_dependencies = task.open_dependencies + opened,
+        status_seq = 0,
         status_agent = 'taskdb',
         status_note = blocker_key
     where task.id = waiting_id

@@ -1,7 +1,7 @@
 -- Removed edges: their dependents count them no longer, and their blockers stop inheriting from
 -- them. The dependent is written even unchanged: otherwise a blocker, reopened by a transaction
 -- with an older snapshot, would count an edge that it still sees. The blocker's row may be gone as
--- well.
+-- well; only if it is not, the tasks that ended with it are taken up again.
 create function remove_edges()
     returns trigger
     language plpgsql
@@ -14,12 +14,18 @@ declare
     waiting uuid[];
     awaited uuid[];
     opened int[];
+    bound uuid[];
+    bound_to uuid[];
 begin
     select
         array_agg(removed.task_id order by removed.task_id),
         array_agg(removed.depends_on_id order by removed.task_id),
-        array_agg((not removed.is_satisfied)::int order by removed.task_id)
-    into waiting, awaited, opened
+        array_agg((not removed.is_satisfied)::int order by removed.task_id),
+        array_agg(removed.task_id)
+            filter (where removed.dependency_type in ('cancelled_with', 'compensates')),
+        array_agg(removed.depends_on_id)
+            filter (where removed.dependency_type in ('cancelled_with', 'compensates'))
+    into waiting, awaited, opened, bound, bound_to
     from removed
     where removed.dependency_type <> 'suggests';
     if waiting is null then
@@ -35,6 +41,7 @@ begin
     update tasks as task
     set
         open_dependencies = task.open_dependencies - change.opened,
+        status_seq = 0,
         status_agent = 'taskdb',
         status_note = coalesce(
             change.blocker_key || ': dependency removed', 'a task it waited for was deleted'
@@ -56,6 +63,17 @@ begin
     where task.ctid = change.place;
 
     perform revoke_priority(awaited);
+
+    if bound is not null then
+        perform take_up_again(
+            array_agg(edge.task_id), min(blocker.key) || ': dependency removed'
+        )
+        from unnest(bound, bound_to) as edge (task_id, depends_on_id)
+        cross join lateral (
+            select task.key from tasks as task where task.id = edge.depends_on_id offset 0
+        ) as blocker
+        having count(*) > 0;
+    end if;
     return null;
 end;
 $$;

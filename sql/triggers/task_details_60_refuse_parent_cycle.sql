@@ -3,25 +3,27 @@ create function refuse_parent_cycle()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     if new.parent_id is null or new.parent_id is not distinct from old.parent_id then
         return null;
     end if;
 
-    update parent_guard set version = version + 1 where only_row;
-    if not found then
-        insert into parent_guard (version) values (0) on conflict do nothing;
-        update parent_guard set version = version + 1 where only_row;
-    end if;
     if exists (
         with recursive ancestor as (
             select new.parent_id as id
             union
-            select details.parent_id
+            select above.parent_id
             from ancestor
-            inner join task_details as details on details.task_id = ancestor.id
-            where details.parent_id is not null
+            cross join lateral (
+                select details.parent_id
+                from task_details as details
+                where details.task_id = ancestor.id
+                offset 0
+            ) as above
+            where above.parent_id is not null
         )
 
         select from ancestor where ancestor.id = new.task_id

@@ -1,5 +1,5 @@
 -- The tree of parents has no cycle. A new task has no children yet, unless they come in the same
--- statement; a change of parent is rare, and writes the one row of parent_guard first.
+-- statement; a change of parent is rare, and writes its guard first.
 create function refuse_parent_cycle_among_new()
     returns trigger
     language plpgsql

@@ -10,6 +10,7 @@ create function record_creation()
     security definer
     set search_path from current
     set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     ids uuid[];
@@ -34,14 +35,38 @@ begin
             end as status,
             nullif(new_task.claim_token, 0) as token,
             coalesce(new_task.claim_agent, details.created_by, session_user) as agent,
-            -- An importer's claim has its own start.
+            -- An importer's claim has its own start, and no row is older than the one before it.
             least(
                 clock_timestamp(),
-                case when new_task.claim_agent is not null then new_task.started_at end
+                case
+                    when new_task.claim_agent is not null then new_task.started_at
+                    when new_task.status_seq > 1
+                        then (
+                            select entry.created_at
+                            from task_history as entry
+                            where entry.task_id = new_task.id and entry.seq = 2
+                        )
+                end
             ) as moment
-        from tasks as new_task
-        inner join task_details as details on details.task_id = new_task.id
-        where new_task.id = any(ids)
+        from unnest(ids) as given (id)
+        cross join lateral (
+            select
+                found.id,
+                found.status,
+                found.status_seq,
+                found.claim_token,
+                found.claim_agent,
+                found.started_at
+            from tasks as found
+            where found.id = given.id
+            offset 0
+        ) as new_task
+        cross join lateral (
+            select found.created_by
+            from task_details as found
+            where found.task_id = given.id
+            offset 0
+        ) as details
     )
 
     select task.id, 1, task.status, task.token, task.agent, task.moment
@@ -50,9 +75,19 @@ begin
     insert into task_search (task_id, title, document)
     with text as (
         select task.id, task.title, details.description
-        from tasks as task
-        inner join task_details as details on details.task_id = task.id
-        where task.id = any(ids)
+        from unnest(ids) as given (id)
+        cross join lateral (
+            select found.id, found.title
+            from tasks as found
+            where found.id = given.id
+            offset 0
+        ) as task
+        cross join lateral (
+            select found.description
+            from task_details as found
+            where found.task_id = given.id
+            offset 0
+        ) as details
     )
 
     select text.id, text.title, task_document(text.title, text.description)

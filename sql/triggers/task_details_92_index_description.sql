@@ -3,6 +3,8 @@ create function index_description()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     if old.description is distinct from new.description then

@@ -1,8 +1,29 @@
+-- The number of the next imported row of a task.
+create function next_imported_seq(of_task uuid)
+    returns int
+    language plpgsql
+    set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+as $$
+begin
+    return (
+        select least(coalesce(min(entry.seq), 1), 1) - 1
+        from task_history as entry
+        where entry.task_id = of_task
+    );
+end;
+$$;
+
+comment on function next_imported_seq(uuid) is
+    'The number of a task''s next imported row of history: they count downwards from 0.';
+
 -- An imported row has a source, and counts downwards from 0. One that a change of the task itself
 -- writes has its number: what an importer found later than the task.
 create function number_imported_history()
     returns trigger
     language plpgsql
+    security definer
     set search_path from current
 as $$
 begin
@@ -15,10 +36,7 @@ begin
                 hint = 'Change the status of the task; an importer gives its rows a source.';
         end if;
     elsif pg_trigger_depth() = 1 then
-        select least(coalesce(min(entry.seq), 1), 1) - 1
-        into new.seq
-        from task_history as entry
-        where entry.task_id = new.task_id;
+        new.seq := next_imported_seq(new.task_id);
         new.created_at := coalesce(new.created_at, clock_timestamp());
     end if;
     return new;

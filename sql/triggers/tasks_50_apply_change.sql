@@ -24,6 +24,7 @@ declare
     ended shared.claim_outcome;
     token bigint;
     tracker text;
+    is_automatic boolean;
 begin
     new.updated_at := greatest(moment, old.updated_at + interval '1 microsecond');
     -- A role that only claims may not set the status: it sets how its claim ends.
@@ -57,6 +58,8 @@ begin
         or old.progress_note is not null
     then
         new.claim_token := old.claim_token;
+        -- An agent may be called taskdb as well; this column only the owner's functions can write.
+        is_automatic := new.status_seq = 0;
         new.status_seq := old.status_seq;
         new.is_due := coalesce(new.scheduled_at <= moment, true);
         -- Lowering is done by pass_on_priority, which knows the dependents.
@@ -68,7 +71,13 @@ begin
             tracker := new.status_source;
             moment := least(
                 moment,
-                greatest(new.status_at, case when old.claim_agent is not null then old.started_at end)
+                greatest(
+                    case
+                        when new.status_at < '0001-01-01 00:00:00+00' then '0001-01-01 00:00:00+00'
+                        else new.status_at
+                    end,
+                    case when old.claim_agent is not null then old.started_at end
+                )
             );
         end if;
         new.status_source := null;
@@ -87,14 +96,7 @@ begin
         then
             -- Reopened.
             new.failed_attempts := 0;
-            new.is_paused := is_claiming_paused(
-                new.agent_type,
-                (
-                    select details.feature_id
-                    from task_details as details
-                    where details.task_id = new.id
-                )
-            );
+            new.is_paused := is_task_paused(new.id, new.agent_type);
         end if;
         -- Lifting the block by hand drops the reason.
         if
@@ -219,19 +221,20 @@ begin
         end if;
         if new.has_files and new.status = 'in_progress' then
             if not take_files(new.id) then
-                perform raise_held_file(new.id);
+                perform raise_locked_file(new.id);
             end if;
         elsif new.has_files and old.status = 'in_progress' then
-            delete from held_files as file where file.task_id = new.id;
+            delete from file_locks as file where file.task_id = new.id;
             -- Agents of any type may have been passed over for these files.
             perform note_ready('');
         end if;
     end if;
 
-    if old.details_follow and old.status_seq = 1 then
+    if old.details_follow and old.status_seq = 1 and new.status <> 'cancelled' then
         -- A task without its second row is still being created: its first history row is written
-        -- with that one, with the status of that moment.
-        if not exists (select from task_details as details where details.task_id = new.id) then
+        -- with that one, with the status of that moment. But that it ended with its blocker is a
+        -- transition, or it would not come back with it.
+        if not has_details(new.id) then
             new.status_agent := null;
             new.status_note := null;
             new.status_forced := null;
@@ -241,8 +244,8 @@ begin
     end if;
     new.status_seq := old.status_seq + 1;
     insert into task_history (
-        task_id, seq, old_status, new_status, forced, outcome, token, created_at, agent, note,
-        progress_pct, progress_note, source
+        task_id, seq, old_status, new_status, forced, automatic, outcome, token, created_at,
+        agent, note, progress_pct, progress_note, source
     )
     select
         new.id,
@@ -250,10 +253,11 @@ begin
         old.status,
         new.status,
         coalesce(new.status_forced, false),
+        coalesce(is_automatic, false),
         ended,
         token,
         moment,
-        coalesce(new.status_agent, session_user),
+        coalesce(new.status_agent, new.claim_agent, session_user),
         new.status_note,
         old.progress_pct,
         old.progress_note,

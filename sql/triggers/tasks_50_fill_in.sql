@@ -1,3 +1,24 @@
+-- A key for a task without one, which no task has.
+create function next_task_key()
+    returns text
+    language plpgsql
+    set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+as $$
+declare
+    found_key text;
+begin
+    loop
+        found_key := 'T-' || nextval('task_number');
+        exit when not exists (select from tasks as task where task.key = found_key);
+    end loop;
+    return found_key;
+end;
+$$;
+
+comment on function next_task_key() is 'A free key: T- and a number.';
+
 -- Fills in a new task: a key and times if it has none (COPY cannot leave a column out), the
 -- machinery's columns, and those that follow from its status. A task created in progress was
 -- started by hand, or by the claim that comes with it: an importer's, whose lease may be over.
@@ -9,13 +30,18 @@ create function fill_in_task()
 as $$
 declare
     moment timestamptz := clock_timestamp();
+    -- The domain refuses moments that no program can hold. The columns themselves are written by
+    -- every transition, so they do without it.
+    first_moment constant shared.moment := least(
+        new.created_at, new.updated_at, new.started_at, new.blocked_at, new.completed_at
+    );
+    last_moment constant shared.moment := greatest(
+        new.created_at, new.updated_at, new.started_at, new.blocked_at, new.completed_at
+    );
 begin
-    while new.key is null loop
-        new.key := 'T-' || nextval('task_number');
-        if exists (select from tasks where tasks.key = new.key) then
-            new.key := null;
-        end if;
-    end loop;
+    if new.key is null then
+        new.key := next_task_key();
+    end if;
     new.created_at := coalesce(new.created_at, now());
     new.updated_at := coalesce(new.updated_at, new.created_at);
 

@@ -7,18 +7,25 @@ create function count_edit_of_task()
     set search_path from current
 as $$
 begin
-    -- The schedule of a retry comes with a transition, which is no edit.
-    if new.status_seq = old.status_seq then
+    -- The schedule of a retry comes with a transition, which is no edit; but an edit can bring a
+    -- transition about: max_attempts, lowered to the attempts that have failed.
+    if
+        new.status_seq = old.status_seq
+        or (
+            new.title, new.priority, new.execution_order, new.agent_type, new.assigned_agent,
+            new.workflow_id, new.workflow_execution_id, new.max_attempts, new.concurrency_key
+        ) is distinct from (
+            old.title, old.priority, old.execution_order, old.agent_type, old.assigned_agent,
+            old.workflow_id, old.workflow_execution_id, old.max_attempts, old.concurrency_key
+        )
+    then
         new.version := old.version + 1;
     end if;
     new.reserved_for := coalesce(new.assigned_agent, '');
     new.for_type := coalesce(new.agent_type, '');
     new.place := coalesce(new.execution_order, 2147483647);
     if new.agent_type is distinct from old.agent_type and any_pauses() then
-        new.is_paused := is_claiming_paused(
-            new.agent_type,
-            (select details.feature_id from task_details as details where details.task_id = new.id)
-        );
+        new.is_paused := is_task_paused(new.id, new.agent_type);
         new.is_ready :=
             new.status = 'pending'
             and new.is_due

@@ -1,6 +1,7 @@
 -- Passes a change of a task on: to its dependents, when it begins or ceases to satisfy their
--- dependencies; and to its blockers, when its priority changes or it is abandoned. A task without
--- dependents or blockers is done after one comparison.
+-- dependencies; and to its blockers, when its priority changes or it is abandoned. A bound task
+-- that comes back from progress to wait ends, if its blocker has. A task without dependents or
+-- blockers is done after one comparison.
 create function pass_on_task_change()
     returns trigger
     language plpgsql
@@ -11,12 +12,15 @@ begin
     if
         not new.has_dependents
         and old.priority = new.priority
-        and new.status not in ('cancelled', 'archived')
+        and new.status not in ('blocked', 'cancelled', 'archived')
         and old.status not in ('cancelled', 'archived')
     then
         return null;
     end if;
 
+    if new.status = 'blocked' and old.status in ('in_progress', 'in_review') then
+        perform end_with_blocker(new.id);
+    end if;
     if
         is_satisfied('requires', old.status, old.completed_at)
         <> is_satisfied('requires', new.status, new.completed_at)
@@ -41,7 +45,10 @@ $$;
 comment on function pass_on_task_change() is
     'Passes a change of a task on to its dependents and its blockers.';
 
+-- A statement that names none of these columns changes no status but between pending and blocked.
 create trigger tasks_90_pass_on
-    after update of status, status_ending, completed_at, priority on tasks
+    after update of
+    status, status_ending, completed_at, priority, max_attempts, failed_attempts
+    on tasks
     for each row
     execute function pass_on_task_change();

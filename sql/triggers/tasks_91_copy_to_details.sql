@@ -4,6 +4,8 @@ create function copy_to_details()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     update task_details as details

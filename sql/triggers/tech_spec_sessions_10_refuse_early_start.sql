@@ -4,6 +4,8 @@ create function refuse_early_session()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     job_status shared.design_job_status;

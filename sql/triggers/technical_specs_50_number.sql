@@ -4,6 +4,8 @@ create function number_spec()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     while new.spec_number is null loop

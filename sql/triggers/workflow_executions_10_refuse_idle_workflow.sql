@@ -4,6 +4,8 @@ create function refuse_idle_workflow()
     returns trigger
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     found_status shared.workflow_status;

@@ -4,6 +4,8 @@ create function normalize_execution()
     returns trigger
     language plpgsql
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     if old.status = 'running' and new.status <> 'running' then

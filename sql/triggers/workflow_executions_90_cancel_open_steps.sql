@@ -3,6 +3,8 @@ create function cancel_open_steps()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     if old.status = 'running' and new.status <> 'running' then

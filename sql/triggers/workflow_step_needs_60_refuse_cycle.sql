@@ -7,6 +7,8 @@ create function refuse_step_cycle()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 declare
     ids uuid[];

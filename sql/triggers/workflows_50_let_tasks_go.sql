@@ -9,6 +9,8 @@ create function let_tasks_of_workflow_go()
     language plpgsql
     security definer
     set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
 as $$
 begin
     update tasks as task

@@ -79,7 +79,7 @@ where
 union all
 select
     task.id,
-    'held',
+    'on_hold',
     null,
     null,
     false,
@@ -180,6 +180,6 @@ group by task.id, holder.id, holder.key;
 comment on view task_blocking_reasons is
     'The reasons why a task cannot be claimed now, a row for each.';
 comment on column task_blocking_reasons.reason is
-    'finished, in_review, claimed, started_by_hand, overdue, paused, held, dependency, '
+    'finished, in_review, claimed, started_by_hand, overdue, paused, on_hold, dependency, '
     'concurrency_key, scheduled, external, files.';
 comment on column task_blocking_reasons.dead is 'It will not go away by itself.';

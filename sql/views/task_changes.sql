@@ -7,6 +7,7 @@ select
     entry.old_status,
     entry.new_status,
     entry.agent,
+    entry.login_role,
     entry.note,
     entry.forced,
     entry.source,

@@ -41,12 +41,12 @@ cross join lateral (
     from (
         select
             row_number() over in_order as position,
-            told.status,
-            told.agent,
-            told.note,
-            told.is_transition,
-            told.stated_at,
-            max(told.stated_at) over in_order as entered_at
+            reported.status,
+            reported.agent,
+            reported.note,
+            reported.is_transition,
+            reported.stated_at,
+            max(reported.stated_at) over in_order as entered_at
         from (
             select
                 entry.seq,
@@ -66,8 +66,10 @@ cross join lateral (
                 end as stated_at
             from task_history as entry
             where entry.task_id = task.id
-        ) as told
-        window in_order as (order by greatest(told.seq, 0), told.stated_at, told.seq desc)
+        ) as reported
+        window in_order as (
+            order by greatest(reported.seq, 0), reported.stated_at, reported.seq desc
+        )
     ) as stay
     window in_order as (order by stay.position)
 ) as stay;

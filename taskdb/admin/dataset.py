@@ -17,7 +17,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from taskdb import database, migrations
 from taskdb.admin import seed
-from taskdb.database import workspaces
+from taskdb.database import databases
+from taskdb.database.settings import DEFAULT
 from taskdb.migrations.runner import connect
 from taskdb.migrations.scratch import scratch_databases
 from taskdb.queries.admin import datasets
@@ -40,7 +41,7 @@ def prepare(
 ) -> str:
     """Return the conninfo of a database with *tasks* tasks on the server of *conninfo*.
 
-    It is built if it is not there, which takes some minutes a million tasks; *show* is told what
+    It is built if it is not there, which takes some minutes a million tasks; *show* gets what
     is going on. Stale ones that nobody is connected to are dropped. Raises `DatabaseError` if the
     role may not create databases.
     """
@@ -51,7 +52,7 @@ def prepare(
         for each in kept:
             if not each.name.startswith(f"{current}_") and not each.in_use:
                 show(f"dropping {each.name}, which is stale")
-                workspaces.drop_database(conn, each.name)
+                databases.drop_database(conn, each.name)
         if name not in [each.name for each in kept]:
             with scratch_databases(conninfo, 1) as (scratch,):
                 show(f"making {tasks:,} tasks in {name}, to be kept for the next time")
@@ -78,7 +79,7 @@ def _texts(folder: Path) -> Iterator[bytes]:
 
 def _build(conninfo: str, tasks: int, folder: Path, show: Show) -> None:
     migrations.up(conninfo, folder=folder)
-    with database.connect(conninfo, workspace=workspaces.DEFAULT) as conn:
+    with database.connect(conninfo, workspace=DEFAULT) as conn:
         for made in seed.steps(conn, tasks=tasks):
             show(f"  {made.row_count:>9,} by {made.statement}, {made.seconds:.1f} s")
         conn.commit()
@@ -93,4 +94,4 @@ def _keep(conninfo: str, scratch: str, name: str) -> None:
         connect(conninfo, lambda _line: None) as conn,
         contextlib.suppress(errors.DuplicateDatabase),
     ):
-        workspaces.rename_database(conn, made, name)
+        databases.rename_database(conn, made, name)

@@ -1,4 +1,4 @@
-"""Pictures of a plan: what waits for what, as text that Mermaid or Graphviz draws.
+"""Diagrams of a plan: what waits for what, as text that Mermaid or Graphviz draws.
 
 Arrows go with the work, from what comes first to what waits for it. Colours are statuses,
 which the labels name too; the critical path is red and thick; what lies outside the epic is
@@ -19,6 +19,8 @@ import psycopg
 
 from taskdb.models.types import DependencyType
 from taskdb.queries import graph, planning
+from taskdb.queries.fields import Key
+from taskdb.query import checked
 from taskdb.text import clean, shorten
 
 __all__ = [
@@ -41,7 +43,7 @@ __all__ = [
 LARGE: Final = 150
 # No viewer shows more.
 MOST: Final = 10_000
-# More than these Mermaid refuses to draw, and says so in place of the picture, unless the page is
+# More than these Mermaid refuses to draw, and says so in place of the diagram, unless the page is
 # configured otherwise (maxEdges, maxTextSize): a diagram can't ask for more.
 MERMAID_EDGES: Final = 500
 MERMAID_CHARACTERS: Final = 50_000
@@ -101,26 +103,27 @@ class Diagram:
     edges: list[Arrow] = field(default_factory=list[Arrow])
 
 
+@checked
 def draw_tasks(
     conn: psycopg.Connection[Any],
     *,
-    epic: str | None = None,
+    epic: Key | None = None,
     task_ids: list[UUID] | None = None,
     only_open: bool = False,
 ) -> Diagram:
-    """Return a picture of the tasks of an epic, of these, or of all: 10,000 at most.
+    """Return a diagram of the tasks of an epic, of these, or of all: 10,000 at most.
 
     With *only_open* what they wait for is drawn only where it is not finished.
     """
     path = [task.key for task in planning.critical_path(conn, epic=epic, task_ids=task_ids)]
     steps = set(pairwise(path))
-    picture = Diagram()
+    diagram = Diagram()
     for task in graph.nodes(conn, epic=epic, task_ids=task_ids, limit=MOST):
         label = (f"{task.key} ({task.status})", task.title)
         group = task.feature_key
         critical = task.key in path
-        picture.nodes.append(Box(task.key, label, task.status, group, critical))
-    known = {node.name for node in picture.nodes}
+        diagram.nodes.append(Box(task.key, label, task.status, group, critical))
+    known = {node.name for node in diagram.nodes}
     for edge in graph.edges(conn, epic=epic, task_ids=task_ids, limit=MOST):
         finished = edge.satisfied and edge.blocker_key not in known
         if edge.key not in known or (only_open and finished):
@@ -129,7 +132,7 @@ def draw_tasks(
             known.add(edge.blocker_key)
             label = (f"{edge.blocker_key} ({edge.blocker_status})", edge.blocker_title)
             critical = edge.blocker_key in path
-            picture.nodes.append(
+            diagram.nodes.append(
                 Box(edge.blocker_key, label, edge.blocker_status, None, critical, outside=True)
             )
         line = Line.HOLDS
@@ -139,22 +142,23 @@ def draw_tasks(
             line = Line.SATISFIED
         elif (edge.blocker_key, edge.key) in steps:
             line = Line.CRITICAL
-        picture.edges.append(Arrow(edge.blocker_key, edge.key, line))
-    return picture
+        diagram.edges.append(Arrow(edge.blocker_key, edge.key, line))
+    return diagram
 
 
-def draw_features(conn: psycopg.Connection[Any], *, epic: str | None = None) -> Diagram:
-    """Return a picture of the features of an epic, or of all, with how far each is.
+@checked
+def draw_features(conn: psycopg.Connection[Any], *, epic: Key | None = None) -> Diagram:
+    """Return a diagram of the features of an epic, or of all, with how far each is.
 
     A feature is on the critical path if one of its tasks is. Tasks of no feature are left out.
     """
     path = [task.id for task in planning.critical_path(conn, epic=epic)]
     passed = [key for key, _ in groupby(graph.features_of(conn, path))] if path else []
     steps = set(pairwise(passed))
-    picture = Diagram()
+    diagram = Diagram()
     for feature in graph.feature_nodes(conn, epic=epic, limit=MOST):
         done = f"{feature.completed_count} of {feature.counted_count} done"
-        picture.nodes.append(
+        diagram.nodes.append(
             Box(
                 feature.key,
                 (feature.key, feature.title, done),
@@ -162,7 +166,7 @@ def draw_features(conn: psycopg.Connection[Any], *, epic: str | None = None) -> 
                 critical=feature.key in passed,
             )
         )
-    known = {node.name for node in picture.nodes}
+    known = {node.name for node in diagram.nodes}
     for edge in graph.feature_edges(conn, epic=epic, limit=MOST):
         if edge.key not in known:
             continue
@@ -170,15 +174,15 @@ def draw_features(conn: psycopg.Connection[Any], *, epic: str | None = None) -> 
             known.add(edge.blocker_key)
             label = (edge.blocker_key, edge.blocker_title)
             critical = edge.blocker_key in passed
-            picture.nodes.append(
+            diagram.nodes.append(
                 Box(edge.blocker_key, label, "pending", None, critical, outside=True)
             )
         line = Line.HOLDS if edge.open_count else Line.SATISFIED
         if edge.open_count and (edge.blocker_key, edge.key) in steps:
             line = Line.CRITICAL
         number = str(edge.open_count or edge.edge_count)
-        picture.edges.append(Arrow(edge.blocker_key, edge.key, line, number))
-    return picture
+        diagram.edges.append(Arrow(edge.blocker_key, edge.key, line, number))
+    return diagram
 
 
 def _colour_of(completed: int, counted: int) -> str:
@@ -187,10 +191,10 @@ def _colour_of(completed: int, counted: int) -> str:
     return "completed" if completed == counted else "in_progress"
 
 
-def _grouped(picture: Diagram) -> Iterator[tuple[str | None, list[Box]]]:
+def _grouped(diagram: Diagram) -> Iterator[tuple[str | None, list[Box]]]:
     """Yield the boxes of each group; the group is None where there is none, or only one."""
     groups: dict[str | None, list[Box]] = {}
-    for node in picture.nodes:
+    for node in diagram.nodes:
         groups.setdefault(node.group, []).append(node)
     named = [group for group in groups if group is not None]
     for group, nodes in groups.items():
@@ -204,15 +208,16 @@ def _line(text: str) -> str:
 # Mermaid
 
 
-def as_mermaid(picture: Diagram) -> str:
-    """Return *picture* as a Mermaid flowchart.
+@checked
+def as_mermaid(diagram: Diagram) -> str:
+    """Return *diagram* as a Mermaid flowchart.
 
     In labels every character that could mean something to Mermaid, or to the browser, is
     written as its number (`#34;`).
     """
-    names = {node.name: f"n{number}" for number, node in enumerate(picture.nodes)}
+    names = {node.name: f"n{number}" for number, node in enumerate(diagram.nodes)}
     lines = ["flowchart LR"]
-    for number, (group, nodes) in enumerate(_grouped(picture)):
+    for number, (group, nodes) in enumerate(_grouped(diagram)):
         if group is not None:
             lines.append(f'    subgraph g{number}["{_mermaid_text(_line(group))}"]')
         for node in nodes:
@@ -221,18 +226,18 @@ def as_mermaid(picture: Diagram) -> str:
         if group is not None:
             lines.append("    end")
     arrows = {Line.HOLDS: "-->", Line.CRITICAL: "==>", Line.SATISFIED: "-->", Line.SUGGESTS: "-.->"}
-    for edge in picture.edges:
+    for edge in diagram.edges:
         label = f'|"{_mermaid_text(_line(edge.label))}"|' if edge.label else ""
         lines.append(f"    {names[edge.first]} {arrows[edge.line]}{label} {names[edge.then]}")
-    used = {node.colour for node in picture.nodes}
+    used = {node.colour for node in diagram.nodes}
     for status, colour in COLOURS.items():
         if status in used:
             lines.append(f"    classDef {status} fill:{colour},stroke:{INK},color:#000000")
-    critical = [names[node.name] for node in picture.nodes if node.critical]
+    critical = [names[node.name] for node in diagram.nodes if node.critical]
     if critical:
         lines.append(f"    classDef critical stroke:{CRITICAL},stroke-width:4px")
         lines.append(f"    class {','.join(critical)} critical")
-    outside = [names[node.name] for node in picture.nodes if node.outside]
+    outside = [names[node.name] for node in diagram.nodes if node.outside]
     if outside:
         lines.append("    classDef outside stroke-dasharray:6 4")
         lines.append(f"    class {','.join(outside)} outside")
@@ -240,15 +245,16 @@ def as_mermaid(picture: Diagram) -> str:
         (Line.CRITICAL, f"stroke:{CRITICAL},stroke-width:4px"),
         (Line.SATISFIED, f"stroke:{FAINT}"),
     ):
-        found = [str(number) for number, edge in enumerate(picture.edges) if edge.line is line]
+        found = [str(number) for number, edge in enumerate(diagram.edges) if edge.line is line]
         if found:
             lines.append(f"    linkStyle {','.join(found)} {style}")
     return "\n".join(lines) + "\n"
 
 
-def too_large_for_mermaid(picture: Diagram, text: str) -> bool:
-    """Return whether Mermaid's default limits reject *text*, the source of *picture*."""
-    return len(picture.edges) > MERMAID_EDGES or len(text) > MERMAID_CHARACTERS
+@checked
+def too_large_for_mermaid(diagram: Diagram, text: str) -> bool:
+    """Return whether Mermaid's default limits reject *text*, the source of *diagram*."""
+    return len(diagram.edges) > MERMAID_EDGES or len(text) > MERMAID_CHARACTERS
 
 
 def _mermaid_text(text: str) -> str:
@@ -258,9 +264,10 @@ def _mermaid_text(text: str) -> str:
 # Graphviz
 
 
-def as_dot(picture: Diagram) -> str:
-    """Return *picture* in Graphviz's language; `dot -Tsvg` draws it."""
-    names = {node.name: f"n{number}" for number, node in enumerate(picture.nodes)}
+@checked
+def as_dot(diagram: Diagram) -> str:
+    """Return *diagram* in Graphviz's language; `dot -Tsvg` draws it."""
+    names = {node.name: f"n{number}" for number, node in enumerate(diagram.nodes)}
     lines = [
         "digraph plan {",
         "    rankdir=LR;",
@@ -269,7 +276,7 @@ def as_dot(picture: Diagram) -> str:
         f'color="{INK}"];',
         f'    edge [fontname="sans-serif", fontsize=9, color="{INK}"];',
     ]
-    for number, (group, nodes) in enumerate(_grouped(picture)):
+    for number, (group, nodes) in enumerate(_grouped(diagram)):
         if group is not None:
             lines.append(f"    subgraph cluster_{number} {{")
             lines.append(f"        label={_dot_label(group)};")
@@ -282,7 +289,7 @@ def as_dot(picture: Diagram) -> str:
         Line.SATISFIED: f'color="{FAINT}"',
         Line.SUGGESTS: "style=dashed, constraint=false",
     }
-    for edge in picture.edges:
+    for edge in diagram.edges:
         label = f"label={_dot_label(edge.label)}" if edge.label else ""
         attributes = ", ".join(filter(None, [label, styles[edge.line]]))
         lines.append(f"    {names[edge.first]} -> {names[edge.then]} [{attributes}];")

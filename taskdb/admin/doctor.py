@@ -30,8 +30,10 @@ from taskdb.models.admin.doctor import (
     WrongRank,
 )
 from taskdb.queries.admin import doctor as queries
+from taskdb.queries.fields import Delay
 from taskdb.queries.steps import Steps, call
 from taskdb.queries.steps import run as run_steps
+from taskdb.query import checked
 
 __all__ = ["Finding", "Overdue", "Repair", "overdue", "repair", "run"]
 
@@ -42,16 +44,21 @@ _CHECKS: Final[Sequence[Callable[[Any], Any]]] = (
     queries.wrong_edges,
     queries.wrong_counts,
     queries.wrong_blocks,
+    queries.wrong_bindings,
     queries.wrong_attempts,
     queries.wrong_moments,
+    queries.wrong_times,
+    queries.left_metadata,
     queries.wrong_claims,
     queries.endless_leases,
+    queries.wrong_holders,
+    queries.wrong_failures,
     queries.wrong_claim_records,
     queries.wrong_tokens,
     queries.wrong_completions,
     queries.wrong_last_transitions,
     queries.broken_history,
-    queries.wrong_moves,
+    queries.forbidden_transitions,
     queries.wrong_progress,
     queries.missing_details,
     queries.wrong_copies,
@@ -67,6 +74,7 @@ _CHECKS: Final[Sequence[Callable[[Any], Any]]] = (
     queries.wrong_phases,
     queries.wrong_spec_text,
     queries.slow_catalogue,
+    queries.idle_triggers,
 )
 DEFAULT_PATIENCE: Final = timedelta(hours=1)
 # A finding shows the beginning of a long cycle.
@@ -77,6 +85,7 @@ _SHOWN_KEYS: Final = 20
 def run(conn: Connection[Any]) -> list[Finding]: ...
 @overload
 def run(conn: AsyncConnection[Any]) -> Awaitable[list[Finding]]: ...
+@checked
 def run(conn: Connection[Any] | AsyncConnection[Any]) -> list[Finding] | Awaitable[list[Finding]]:
     """Return all that does not hold in the connection's workspace; an empty list is good news.
 
@@ -90,6 +99,7 @@ def run(conn: Connection[Any] | AsyncConnection[Any]) -> list[Finding] | Awaitab
 def repair(conn: Connection[Any]) -> list[Repair]: ...
 @overload
 def repair(conn: AsyncConnection[Any]) -> Awaitable[list[Repair]]: ...
+@checked
 def repair(conn: Connection[Any] | AsyncConnection[Any]) -> list[Repair] | Awaitable[list[Repair]]:
     """Repair what follows from the rest, and return what was changed.
 
@@ -110,8 +120,9 @@ def overdue(conn: Connection[Any], *, patience: timedelta = DEFAULT_PATIENCE) ->
 def overdue(
     conn: AsyncConnection[Any], *, patience: timedelta = DEFAULT_PATIENCE
 ) -> Awaitable[list[Overdue]]: ...
+@checked
 def overdue(
-    conn: Connection[Any] | AsyncConnection[Any], *, patience: timedelta = DEFAULT_PATIENCE
+    conn: Connection[Any] | AsyncConnection[Any], *, patience: Delay = DEFAULT_PATIENCE
 ) -> list[Overdue] | Awaitable[list[Overdue]]:
     """Return the tasks that have been overdue for longer than *patience*, the longest first.
 

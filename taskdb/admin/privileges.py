@@ -58,13 +58,13 @@ def _table(rows: Sequence[Privilege], kind: str, kinds: dict[str, str]) -> Itera
         before: set[str] = set()
         texts: list[str] = []
         for each in GRANTED:
-            said = _said(cells[name][each])
-            texts.append("; ".join(text for text in said if text not in before))
-            before |= set(said)
+            raw = _texts(cells[name][each])
+            texts.append("; ".join(text for text in raw if text not in before))
+            before |= set(raw)
         yield f"| `{name}` | {' | '.join(texts)} |"
 
 
-def _said(rows: Iterable[Privilege]) -> list[str]:
+def _texts(rows: Iterable[Privilege]) -> list[str]:
     columns: dict[str, list[str]] = defaultdict(list)
     for row in rows:
         columns[row.privilege] += [row.column] if row.column else []

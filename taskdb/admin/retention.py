@@ -13,13 +13,15 @@ history.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from psycopg import Connection
 
 from taskdb.models.admin.retention import Pruned
 from taskdb.queries.admin import retention as queries
+from taskdb.queries.admin.retention import Age, Batch
+from taskdb.query import checked
 
 __all__ = ["BATCH", "TABLES", "count_old", "cutoff", "prune"]
 
@@ -36,7 +38,8 @@ TABLES: Final = tuple(_QUERIES)
 """The tables to prune, in this order."""
 
 
-def cutoff(conn: Connection[Any], older_than: timedelta) -> datetime:
+@checked
+def cutoff(conn: Connection[Any], older_than: Age) -> datetime:
     """Return the moment that was so long ago, by the server's clock.
 
     Raises `ValidationError` for less than an hour, or more than a hundred years.
@@ -45,13 +48,17 @@ def cutoff(conn: Connection[Any], older_than: timedelta) -> datetime:
         return queries.cutoff(conn, older_than)
 
 
+@checked
 def count_old(conn: Connection[Any], *, before: datetime) -> list[Pruned]:
     """Return how many rows `prune` would take away, table by table."""
     with conn.transaction():
         return [Pruned(table, count(conn, before=before)) for table, (count, _) in _QUERIES.items()]
 
 
-def prune(conn: Connection[Any], *, before: datetime, batch_size: int = BATCH) -> Generator[Pruned]:
+@checked
+def prune(
+    conn: Connection[Any], *, before: datetime, batch_size: Batch = BATCH
+) -> Generator[Pruned]:
     """Delete what was made before a moment, the oldest first, batch by batch.
 
     Each batch is a transaction of its own unless the caller is in one, so what was yielded is

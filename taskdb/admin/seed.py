@@ -13,20 +13,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from psycopg import Connection
 
-from taskdb.errors import DatabaseError, ValidationError
+from taskdb.errors import DatabaseError
 from taskdb.models.admin.seed import Seeded
 from taskdb.queries import session
 from taskdb.queries.admin import seed as queries
+from taskdb.query import Range, checked
 from taskdb.query._query import Query
 
 __all__ = ["MOST_TASKS", "steps"]
 
 MOST_TASKS: Final = 9_999_999
 """Largest number of tasks: the made-up keys have seven digits."""
+
+TaskCount = Annotated[int, Range(1, MOST_TASKS)]
+Seed = Annotated[int, Range(0, 2**31 - 1)]
 
 # A row a statement, in order: its query, and which of `tasks` and `seed` it takes.
 _STATEMENTS: Final[tuple[tuple[Query[..., Any], tuple[str, ...]], ...]] = (
@@ -73,15 +77,14 @@ _STATEMENTS: Final[tuple[tuple[Query[..., Any], tuple[str, ...]], ...]] = (
 )
 
 
-def steps(conn: Connection[Any], *, tasks: int, seed: int = 1) -> Iterator[Seeded]:
+@checked
+def steps(conn: Connection[Any], *, tasks: TaskCount, seed: Seed = 1) -> Iterator[Seeded]:
     """Fill the connection's workspace with *tasks* tasks and what belongs to them, step by step.
 
     The same *seed* makes the same plan. The caller commits, after the last step; on a connection
     that commits by itself all is one transaction. Statements may take their time. Raises
     `DatabaseError` if there are tasks already, `ValidationError` for a number out of range.
     """
-    if not 1 <= tasks <= MOST_TASKS:
-        raise ValidationError("tasks", f"must be from 1 to {MOST_TASKS}")
     with conn.transaction():
         before = session.statement_timeout(conn)
         session.set_statement_timeout(conn, value="0")

@@ -18,6 +18,7 @@ import psycopg
 
 from taskdb.cli.common import error_line, group_options
 from taskdb.errors import ClaimLostError, TaskdbError, VersionConflictError, translate
+from taskdb.text import encode_all
 
 __all__ = ["main"]
 
@@ -58,16 +59,16 @@ COMMANDS = {
     "graph": "insight.graph",
     "import": "exchange.import_",
     "mcp": "mcp.mcp",
-    "metrics": "health.metrics",
+    "metrics": "metrics.metrics",
     "migrate": "migrate.migrate",
     "prune": "prune.prune",
     "ready": "tasks.ready",
     "report": "page.report",
     "roles": "roles.roles",
     "search": "tasks.search",
-    "show": "inspect.show",
+    "show": "show.show",
     "spec": "specs.spec",
-    "stats": "inspect.stats",
+    "stats": "stats.stats",
     "stuck": "tasks.stuck",
     "task": "taskview.task",
     "tasks": "tasks.list_",
@@ -109,6 +110,8 @@ def cli(**_: str | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line with *arguments* (default: the process's) and return its status."""
+    for stream in (sys.stdout, sys.stderr):
+        encode_all(stream)
     # Interrupted in the middle of a query, psycopg says in its log what it could not undo.
     logging.getLogger("psycopg").addHandler(logging.NullHandler())
     # The caller of a command sees how long it takes without a log.
@@ -121,8 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return called_bare.exit_code
     except click.UsageError as misused:
         call = misused.ctx.command_path if misused.ctx else "taskdb"
-        said = misused.format_message().rstrip(".")
-        error_line(f"{said}{'' if said.endswith('?') else '.'} `{call} --help` shows how")
+        given = misused.format_message().rstrip(".")
+        error_line(f"{given}{'' if given.endswith('?') else '.'} `{call} --help` shows how")
         return misused.exit_code
     except click.ClickException as refused:
         error_line(refused.format_message())

@@ -13,9 +13,16 @@ from click.exceptions import Exit
 from taskdb import migrations
 from taskdb.admin.seed import MOST_TASKS
 from taskdb.cli import watching
-from taskdb.cli.common import Target, json_option, print_json, queries_of, with_target
+from taskdb.cli.common import (
+    Target,
+    count_of,
+    json_option,
+    print_json,
+    queries_of,
+    with_target,
+)
 from taskdb.cli.plans import FEWEST_TASKS, FULL_SIZE, plan_report
-from taskdb.cli.project import find_project
+from taskdb.cli.project import OF_QUERIES, OF_SCHEMA, PLANS, find_project
 from taskdb.cli.reports import FORMATS, github, paths_of, sarif
 from taskdb.database import connect, workspaces
 from taskdb.migrations import drift, foreign
@@ -27,15 +34,13 @@ from taskdb.query.check import queries as query_check
 
 __all__ = ["check"]
 
-OF_QUERIES = ("contract", "expectations")
-OF_SCHEMA = ("drift", "migrations")
 PARTS = (*OF_QUERIES, *OF_SCHEMA)
 # Any package but taskdb's own, to those who connect for one.
 OTHER = "another package"
 
 
 @click.command()
-@click.argument("parts", nargs=-1, type=click.Choice((*PARTS, "plans")))
+@click.argument("parts", nargs=-1, type=click.Choice((*PARTS, PLANS)))
 @click.option("--write", is_flag=True, help="Write the expectations instead of comparing them.")
 @click.option(
     "--package",
@@ -107,9 +112,12 @@ def check(
 
     Example: taskdb check contract
     """
+    project = None if packages else find_project()
     if watch:
-        watching.again_and_again([argument for argument in sys.argv if argument != "--watch"])
-    if not packages and (project := find_project()) is not None:
+        arguments = [argument for argument in sys.argv if argument != "--watch"]
+        watching.again_and_again(arguments, project.path.parent if project else Path.cwd())
+    if project is not None:
+        project.let_import()
         packages = project.packages
         parts = parts or project.checks if not write else parts
         target = Target(target.url or project.url, target.workspace or project.workspace)
@@ -126,18 +134,19 @@ def check(
         conninfo, _ = target.place()
         of_schema = _OF_SCHEMA if schema is None else schema.checks()
         findings.update({part: of_schema[part](conninfo) for part in chosen if part in OF_SCHEMA})
-        if "plans" in chosen:
+        if PLANS in chosen:
             of_plans = _plans_of(target, of) if packages else plan_report(conninfo, tasks)
-            findings["plans"] = list(of_plans.findings)
+            findings[PLANS] = list(of_plans.findings)
     form = "json" if as_json else form
     if form == "json":
         print_json({**findings, **_extras(of_queries, of_plans)})
     elif form == "sarif":
-        print_json(sarif(findings, paths_of(of)))
+        print_json(sarif(findings, paths_of(of, folder, file)))
     elif form == "github":
-        click.echo("".join(f"{line}\n" for line in github(findings, paths_of(of))), nl=False)
+        for line in github(findings, paths_of(of, folder, file)):
+            click.echo(line)
     else:
-        _tell(findings, of_queries, of_plans)
+        _print(findings, of_queries, of_plans)
         if packages and not target.names_workspace() and _misses_tables(findings):
             click.echo("If these queries use taskdb's tables, pass --workspace.")
     if any(findings.values()):
@@ -183,9 +192,7 @@ def _check_queries(
 ) -> query_check.QueryReport:
     if of_package is not None:
         with target.connect_for(OTHER) as conn:
-            return query_check.combined(
-                [query_check.check(conn, each, parts, write=write) for each in of_package]
-            )
+            return query_check.check_all(conn, of_package, parts, write=write)
     conninfo, _ = target.place()
     with scratch_databases(conninfo, 1) as (scratch,):
         migrations.up(scratch)
@@ -223,13 +230,13 @@ def _extras(
     return extras
 
 
-def _tell(
+def _print(
     findings: dict[str, list[object]],
     of_queries: query_check.QueryReport | None,
     of_plans: plan_check.PlanReport | None,
 ) -> None:
     for part, found in findings.items():
-        click.echo(f"{part}: {len(found) or 'no'} {'finding' if len(found) == 1 else 'findings'}")
+        click.echo(f"{part}: {count_of(len(found), 'finding')}")
         for finding in found:
             click.echo(f"  {finding}")
     if of_queries:
@@ -240,14 +247,14 @@ def _tell(
 
 def _tell_of_queries(report: query_check.QueryReport) -> None:
     click.echo(
-        f"looked at: {report.query_count} queries, {report.variant_count} variants, "
-        f"{report.column_count} columns"
+        f"looked at: {count_of(report.query_count, 'query')}, "
+        f"{count_of(report.variant_count, 'variant')}, {count_of(report.column_count, 'column')}"
     )
-    count, share = len(report.overrides), 100 * report.override_share
-    if count:
+    if report.overrides:
+        share = 100 * report.override_share
         click.echo(
-            f"{count} of {report.column_count} columns ({share:.1f} %) go by what their author "
-            f"knows:"
+            f"{len(report.overrides)} of {count_of(report.column_count, 'column')} "
+            f"({share:.1f} %) by their author's word:"
         )
     for each in report.overrides:
         click.echo(f"  {each.where}: {each.query}: {each.column}: {each.reason}")
@@ -260,8 +267,8 @@ def _tell_of_queries(report: query_check.QueryReport) -> None:
 
 def _tell_exemptions(report: plan_check.PlanReport) -> None:
     click.echo(
-        f"{report.plan_count} plans of {report.query_count} queries; "
-        f"{len(report.exemptions)} lines allow by reason what a plan must not do:"
+        f"{count_of(report.plan_count, 'plan')} of {count_of(report.query_count, 'query')}; "
+        f"exemptions, each with its reason: {len(report.exemptions) or 'none'}"
     )
     for each in report.exemptions:
         click.echo(f"  {each.where}: {each.query}: {each.allows}: {each.reason}")

@@ -27,7 +27,7 @@ def doctor(target: Target, *, repair: bool, as_json: bool) -> None:
     """Check what must always hold, row by row.
 
     Exit status 1 if something does not. With --repair counts, ranks, caches and other derived data
-    are set right, all in one transaction; what was changed is said, and what is left is checked
+    are set right, all in one transaction; what was changed is printed, and what is left is checked
     again. Tasks that have been overdue for an hour, because nobody claims, are listed as well.
 
     Example: taskdb doctor --workspace demo
@@ -40,13 +40,13 @@ def doctor(target: Target, *, repair: bool, as_json: bool) -> None:
         done = {"repairs": repairs} if repair else {}
         print_json({"findings": findings, "overdue": overdue, **done})
     else:
-        _tell(findings, repairs, repair)
+        _print(findings, repairs, repair)
         _tell_overdue(overdue)
     if findings:
         raise Exit(1)
 
 
-def _tell(findings: list[Finding], repairs: list[Repair], repairing: bool) -> None:
+def _print(findings: list[Finding], repairs: list[Repair], repairing: bool) -> None:
     if repairs:
         heading("Repaired")
         print_table(

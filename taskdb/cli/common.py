@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+import traceback
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -25,25 +27,29 @@ from taskdb.database import workspaces
 from taskdb.database.connecting import not_found
 from taskdb.database.settings import Settings, is_configured
 from taskdb.embedded import DIRECTORY, Server
-from taskdb.errors import DatabaseNotFoundError, NotFoundError
+from taskdb.errors import DatabaseNotFoundError, NotFoundError, TaskdbError
 from taskdb.queries import admin
 from taskdb.query import Queries, catalogue
 from taskdb.query.check import packages
-from taskdb.text import clean
+from taskdb.text import clean, escaped_json
 
 __all__ = [
     "Target",
+    "count_of",
     "error_line",
     "group_options",
     "heading",
     "json_option",
+    "moment",
     "naming",
+    "package_option",
     "print_json",
     "print_table",
     "queries_of",
     "stderr",
     "stdout",
     "with_target",
+    "writing",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -115,6 +121,11 @@ class Target:
             raise not_found(settings, exc) from exc
 
 
+package_option = click.option(
+    "--package", metavar="MODULE", help="The queries of another package than taskdb's own."
+)
+
+
 def queries_of(package: str | None) -> list[Queries]:
     """Return what the modules of a package make, for None all of taskdb's own.
 
@@ -124,16 +135,49 @@ def queries_of(package: str | None) -> list[Queries]:
         return [queries.query, admin.query, catalogue.query]
     try:
         found = packages.queries_of(package)
-    except ImportError as exc:
-        raise click.BadParameter(
-            f"{package} cannot be imported: {exc}", param_hint="--package"
-        ) from exc
+    except TaskdbError:
+        raise
+    except Exception as exc:
+        raise click.BadParameter(_unimportable(package, exc), param_hint="--package") from exc
     if not found:
         raise click.BadParameter(
             f"{package} makes no Queries; name the package or module that does",
             param_hint="--package",
         )
     return found
+
+
+def _unimportable(package: str, exc: Exception) -> str:
+    """Say why a package cannot be imported, and in which line of which module."""
+    if isinstance(exc, ModuleNotFoundError) and f"{package}.".startswith(f"{exc.name}."):
+        return (
+            f"{package} cannot be imported: {exc}. It is looked for among what is installed, and "
+            f"in this folder: install the project, or run taskdb in the folder that has it"
+        )
+    if isinstance(exc, SyntaxError):
+        return f"{package} cannot be imported: {exc.filename}:{exc.lineno}: {exc.msg}"
+    frames = traceback.extract_tb(exc.__traceback__)
+    top = package.partition(".")[0]
+    own = [each for each in frames if {top, f"{top}.py"} & {*Path(each.filename).parts}]
+    at = (own or frames)[-1]
+    kind = type(exc).__name__
+    return f"{package} cannot be imported: {at.filename}:{at.lineno}: {kind}: {exc}"
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return how many there are of a *noun*: `no queries`, `1 query`, `2 queries`."""
+    if number != 1:
+        noun = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number or 'no'} {noun}"
+
+
+@contextmanager
+def writing(path: Path) -> Generator[None]:
+    """Name *path*, and not a temporary file, where the block cannot write it."""
+    try:
+        yield
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}") from error
 
 
 @contextmanager
@@ -201,6 +245,14 @@ def json_option(command: F) -> F:
     )
 
 
+def moment(value: object) -> datetime:
+    """Read a moment of ISO 8601; without a zone it is local time, as moments are printed."""
+    try:
+        return datetime.fromisoformat(str(value)).astimezone()
+    except (OverflowError, ValueError):
+        raise click.BadParameter(f"{value!r} is no moment such as 2026-05-01T09:00+02:00") from None
+
+
 def stdout() -> Console:
     """Return the console for results, for people where it is a terminal."""
     return _console(stderr=False)
@@ -218,7 +270,7 @@ def _console(*, stderr: bool) -> Console:
 def print_json(value: object) -> None:
     """Print *value* (models, plain dataclasses, lists and dicts of them) as JSON."""
     text = orjson.dumps(value, default=_json_ready, option=orjson.OPT_INDENT_2)
-    click.echo(text.decode())
+    click.echo(escaped_json(text.decode()))
 
 
 def _json_ready(value: object) -> object:
@@ -257,7 +309,12 @@ def _print_fitted(
     one_line: bool,
 ) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    room = max(_room_of_last(console, [headings, *rows]), LEAST) if one_line else None
+    left = _room_of_last(console, [headings, *rows])
+    room = max(left, LEAST) if one_line else None
+    # A key of a hundred letters would else take the room of all other columns, in every row.
+    widths = _widths([headings, *rows])[:-1]
+    widest = max(widths, default=0)
+    most = max(widest - (LEAST - left), LEAST) if one_line and left < LEAST else None
     for place, heading in enumerate(headings):
         last = place == len(headings) - 1
         table.add_column(
@@ -265,6 +322,7 @@ def _print_fitted(
             no_wrap=one_line or not last,
             overflow="fold" if last and not one_line else "ellipsis",
             width=room if last else None,
+            max_width=most if not last and widths[place] == widest else None,
         )
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
@@ -273,8 +331,11 @@ def _print_fitted(
 
 def _room_of_last(console: Console, lines: Sequence[Sequence[str]]) -> int:
     """Return how many cells the columns before the last, and the gaps of three, leave to it."""
-    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
-    return console.width - sum(width + 3 for width in widths[:-1])
+    return console.width - sum(width + 3 for width in _widths(lines)[:-1])
+
+
+def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
 
 
 def _beneath(line: Sequence[str]) -> list[str]:

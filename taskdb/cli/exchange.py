@@ -35,7 +35,7 @@ from taskdb.exchange.files import STDIN
 from taskdb.exchange.options import LARGEST
 from taskdb.exchange.progress import silent
 from taskdb.exchange.records import FIELDS
-from taskdb.text import clean, shorten
+from taskdb.text import clean, escaped_json, shorten
 
 __all__ = ["abridged", "import_", "progress_bars"]
 
@@ -136,7 +136,7 @@ def import_(
              taskdb import shark shark-tasks.db
              taskdb import shark-plan docs/plan --strict
              taskdb import backlog-md backlog
-             gh issue list --state all --json number,title,state,labels,blockedBy |
+             gh issue list --state all --json number,url,title,state,labels,blockedBy |
                taskdb import github -
              taskdb import linear export.csv
              taskdb import jira export.csv --prefix jira- --zone Europe/Berlin
@@ -174,7 +174,7 @@ def import_(
         except ImportRefusedError as error:
             refused, report = error, error.report
     if as_json:
-        click.echo(report.as_json())
+        click.echo(escaped_json(report.as_json()))
     else:
         click.echo("\n".join(map(clean, report.as_text().split("\n"))))
     if isinstance(refused, ImportConflictError):
@@ -201,15 +201,15 @@ def _restore(target: Target, path: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(report)
     else:
-        click.echo(f"Restored {path.name}: {report.as_text()}")
+        click.echo(f"Restored {clean(path.name)}: {report.as_text()}")
 
 
-def _pairs(option: str, said: tuple[str, ...]) -> dict[str, str]:
+def _pairs(option: str, words: tuple[str, ...]) -> dict[str, str]:
     """Return what stands before and after the = of each value."""
-    for each in said:
+    for each in words:
         if "=" not in each:
             raise click.BadParameter(f"{each!r} lacks a =", param_hint=option)
-    return {name: value for name, _, value in (each.partition("=") for each in said)}
+    return {name: value for name, _, value in (each.partition("=") for each in words)}
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import tempfile
@@ -12,10 +13,11 @@ from typing import BinaryIO, Final
 
 import click
 
-from taskdb.cli.common import Target, json_option, print_json, with_target
+from taskdb.cli.common import Target, json_option, print_json, with_target, writing
 from taskdb.exchange.archive import export_workspace
 from taskdb.exchange.files import STDIN
 from taskdb.exchange.outgoing import WRITERS
+from taskdb.text import clean
 
 __all__ = ["export"]
 
@@ -47,7 +49,8 @@ def export(target: Target, *, kind: str, path: Path, as_json: bool) -> None:
     taskdb: the whole workspace, every table, as JSON lines with checksums, from one snapshot; the
     same data give the same bytes. `taskdb import taskdb FILE` restores it into an empty workspace.
     beads: an issue a line. taskmaster: a tasks.json with tags. csv: a row a task, with what it
-    blocks and is blocked by. markdown: a board. What these can't hold is counted and named.
+    blocks and is blocked by. markdown: a board. What these can't hold is counted and named. On a
+    terminal control characters are shown as their codes.
 
     \b
     Example: taskdb export --format taskdb -o plan.taskdb
@@ -69,14 +72,22 @@ def export(target: Target, *, kind: str, path: Path, as_json: bool) -> None:
 @contextmanager
 def _output(path: Path) -> Generator[BinaryIO]:
     """Yield a file that becomes *path* once the block is done; there is never half of one."""
-    if path == STDIN:
+    if path == STDIN and not sys.stdout.isatty():
         yield sys.stdout.buffer
         return
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    if path == STDIN:
+        # A terminal obeys what is in a title.
+        shown = io.BytesIO()
+        yield shown
+        click.echo("\n".join(map(clean, shown.getvalue().decode().split("\n"))), nl=False)
+        return
+    with writing(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
-        os.replace(name, path)
+        with writing(path):
+            os.replace(name, path)
     except BaseException:
         os.unlink(name)
         raise

@@ -42,8 +42,8 @@ class Filters:
     @property
     def any(self) -> bool:
         """Return whether any filter is set."""
-        said = (self.epic, self.feature, self.workflow_id, self.under, self.near)
-        return any(value is not None for value in (*said, self.label, self.agent_type))
+        given = (self.epic, self.feature, self.workflow_id, self.under, self.near)
+        return any(value is not None for value in (*given, self.label, self.agent_type))
 
     def task_ids(
         self,
@@ -86,7 +86,7 @@ class Filters:
         within: set[UUID] | None = None
         if self.under is not None:
             _known(target, conn, self.under)
-            within = {node.id for node in tasks.hierarchy(conn, key=self.under) if node.depth}
+            within = set(selection.under(conn, key=self.under))
         if self.near is not None:
             _known(target, conn, self.near)
             near = set(selection.around(conn, key=self.near, steps=self.steps))
@@ -99,8 +99,8 @@ def filter_options(command: F) -> F:
 
     @functools.wraps(command)
     def filtered(*args: Any, **kwargs: Any) -> Any:
-        said = {name: kwargs.pop(name) for name in Filters.__dataclass_fields__}
-        return command(*args, filters=Filters(**said), **kwargs)
+        given = {name: kwargs.pop(name) for name in Filters.__dataclass_fields__}
+        return command(*args, filters=Filters(**given), **kwargs)
 
     for option in reversed(OPTIONS):
         filtered = option(filtered)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import click
 from click.exceptions import Exit
 from psycopg import Connection
 
-from taskdb.cli.common import Target, queries_of, with_target
+from taskdb.cli.common import Target, count_of, queries_of, with_target
 from taskdb.cli.project import find_project
+from taskdb.cli.stubfiles import StubFile, module_of, target_of
 from taskdb.query import Queries
 from taskdb.query._statements import Statement
 from taskdb.query.check.generating import generated
@@ -41,24 +41,30 @@ def generate(target: Target, *, packages: tuple[str, ...], only_check: bool) -> 
 
     Example: taskdb generate --package shop
     """
-    project = find_project()
-    if not packages and project is not None:
+    if not packages and (project := find_project()) is not None:
+        project.let_import()
         packages = project.packages
         target = Target(target.url or project.url, target.workspace or project.workspace)
     if not packages:
         raise click.UsageError("Name the --package, or packages in [tool.taskdb]")
-    written = 0
+    with _incomplete():
+        lacking = [
+            _Lacking(package, queries, area, [each for _, each in group])
+            for package in packages
+            for queries in queries_of(package)
+            for area, group in groupby(queries.without_function(), lambda each: each[0])
+        ]
+    count = sum(len(each.statements) for each in lacking)
+    if only_check:
+        _tell(lacking, count)
+        return
     with target.connect_for(packages[0]) as conn:
-        for package in packages:
-            with _incomplete():
-                found = queries_of(package)
-            for queries in found:
-                written += _write(conn, package, queries, only_check)
+        modules = _modules(conn, lacking)
         conn.rollback()
-    if only_check and written:
-        click.echo(f"{written} queries have no function; run taskdb generate")
-        raise Exit(1)
-    click.echo(f"{written or 'no'} functions written" if not only_check else "no function lacks")
+    for each, (file, text) in zip(lacking, modules, strict=True):
+        file.write(text)
+        click.echo(f"{file.path}: {', '.join(statement.name for statement in each.statements)}")
+    click.echo(f"{count_of(count, 'function')} written")
 
 
 @contextmanager
@@ -72,37 +78,43 @@ def _incomplete() -> Generator[None]:
         Queries.complete = before  # type: ignore[method-assign]
 
 
-def _write(conn: Connection[Any], package: str, queries: Queries, only_check: bool) -> int:
-    lacking: dict[str, list[Statement]] = {}
-    for area, statement in queries.without_function():
-        lacking.setdefault(area, []).append(statement)
-    for area, statements in lacking.items() if not only_check else ():
-        path = _module_of(package, area)
-        importing = _importing(package, queries)
-        text = generated(conn, statements, path, importing, queries.types)
-        path.write_text(text, encoding="utf-8")
-        click.echo(f"{path}: {', '.join(each.name for each in statements)}")
-    return sum(map(len, lacking.values()))
+@dataclass(frozen=True, slots=True)
+class _Lacking:
+    """The statements of a file that have no function."""
+
+    package: str
+    queries: Queries
+    area: str
+    statements: list[Statement]
 
 
-def _module_of(package: str, area: str) -> Path:
-    """Return the path of an area's module: in the package, or the module itself."""
-    module = importlib.import_module(package)
-    if module.__file__ is None:
-        raise click.BadParameter(f"{package} has no __init__.py", param_hint="--package")
-    path = Path(module.__file__)
-    return (
-        path.with_name(f"{area}.py") if hasattr(module, "__path__") or path.stem != area else path
-    )
+def _tell(lacking: Iterable[_Lacking], count: int) -> None:
+    """Name the queries without a function; fail if there are any."""
+    for each in lacking:
+        for statement in each.statements:
+            click.echo(f"{statement.where}: {each.area}.{statement.name} has no function")
+    if count:
+        have = "has" if count == 1 else "have"
+        click.echo(f"{count_of(count, 'query')} {have} no function; run taskdb generate")
+        raise Exit(1)
+    click.echo("no function lacks")
 
 
-def _importing(package: str, queries: Queries) -> str:
-    """The line by which a new module gets its `query`."""
-    top = package.partition(".")[0]
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == top:
-            for attribute, value in vars(module).items():
-                if value is queries:
-                    alias = "" if attribute == "query" else " as query"
-                    return f"from {name} import {attribute}{alias}"
-    return f"from {package} import query"
+def _modules(conn: Connection[Any], lacking: Iterable[_Lacking]) -> list[tuple[StubFile, str]]:
+    """Return the modules to write, each with its text, or fail and name all that is refused."""
+    texts: list[tuple[StubFile, str]] = []
+    refused: list[Exception] = []
+    for each in lacking:
+        file = StubFile.read(module_of(each.package, each.area))
+        target = target_of(each.package, each.queries, each.area, file)
+        try:
+            texts.append((file, generated(conn, each.statements, target, each.queries.types)))
+        except ExceptionGroup as group:
+            refused += group.exceptions
+    for error in refused:
+        click.echo(str(error), err=True)
+    if refused:
+        raise click.ClickException(
+            f"{count_of(len(refused), 'query')} can have no function, so nothing was written"
+        )
+    return texts

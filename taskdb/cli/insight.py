@@ -269,23 +269,23 @@ def graph(target: Target, *, filters: Filters, everything: bool, kind: str, by: 
             row.task_count
             for row in drawn.feature_nodes(conn, epic=filters.epic, limit=diagrams.MOST)
         )
-        # A picture by feature of a plan that has none would be empty.
+        # A diagram by feature of a plan that has none would be empty.
         by_feature = by == "feature" or (
             by is None and count > diagrams.LARGE and 2 * featured > count
         )
         if by_feature:
-            picture = diagrams.draw_features(conn, epic=filters.epic)
+            diagram = diagrams.draw_features(conn, epic=filters.epic)
             left_out = max(count - featured, 0)
         else:
-            picture = diagrams.draw_tasks(conn, task_ids=task_ids, only_open=not everything)
+            diagram = diagrams.draw_tasks(conn, task_ids=task_ids, only_open=not everything)
             left_out = max(count - diagrams.MOST, 0)
-    text = diagrams.as_dot(picture) if kind == "dot" else diagrams.as_mermaid(picture)
+    text = diagrams.as_dot(diagram) if kind == "dot" else diagrams.as_mermaid(diagram)
     click.echo(text, nl=False)
-    if kind == "mermaid" and diagrams.too_large_for_mermaid(picture, text):
+    if kind == "mermaid" and diagrams.too_large_for_mermaid(diagram, text):
         click.echo(
             f"Mermaid draws {diagrams.MERMAID_EDGES} arrows and {diagrams.MERMAID_CHARACTERS}"
             f" characters at most, unless its page sets maxEdges and maxTextSize; these are"
-            f" {len(picture.edges)} and {len(text)}. --format dot has no such limit;"
+            f" {len(diagram.edges)} and {len(text)}. --format dot has no such limit;"
             " --epic, --near and --by feature draw less.",
             err=True,
         )

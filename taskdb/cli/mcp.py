@@ -23,6 +23,6 @@ def mcp(target: Target, *, agent: str | None) -> None:
     """
     from taskdb.verbs.tools import server
 
-    # A wrong database is told now, and not by the first tool.
+    # Report a wrong database now, and not by the first tool.
     target.connect().close()
     server(target.connect, agent=agent).run("stdio")

@@ -11,6 +11,7 @@ from click.exceptions import Exit
 from taskdb import migrations
 from taskdb.cli.common import (
     Target,
+    count_of,
     error_line,
     json_option,
     print_json,
@@ -226,4 +227,4 @@ def _conclude(steps: Sequence[migrations.Step], nothing: str) -> None:
         click.echo(nothing)
         return
     seconds = sum(step.seconds for step in steps)
-    click.echo(f"{len(steps)} migration{'s' if len(steps) > 1 else ''}, {seconds:.2f} s.")
+    click.echo(f"{count_of(len(steps), 'migration')}, {seconds:.2f} s.")

@@ -10,7 +10,7 @@ from tempfile import NamedTemporaryFile
 import click
 import psycopg
 
-from taskdb.cli.common import Target, with_target
+from taskdb.cli.common import Target, moment, with_target, writing
 from taskdb.cli.filters import OPEN, Filters, filter_options
 from taskdb.report import collect, render
 
@@ -24,8 +24,10 @@ DAYS = 14
 @click.option("--open", "only_open", is_flag=True, help="Without finished and cancelled tasks.")
 @click.option(
     "--since",
-    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
-    help=f"List what changed since this moment, in UTC. Default: {DAYS} days ago.",
+    type=moment,
+    metavar="MOMENT",
+    help="List what changed since this day or moment of ISO 8601; without a zone it is local "
+    f"time. Default: {DAYS} days ago.",
 )
 @click.option(
     "-o",
@@ -46,7 +48,6 @@ def report(
 
     Example: taskdb report --epic E04 --since 2026-03-01 -o e04.html
     """
-    moment = since.replace(tzinfo=UTC) if since else datetime.now(UTC) - timedelta(days=DAYS)
     _, workspace = target.place()
     with target.connect(patient=True) as conn:
         # The queries of `connect` have begun a transaction.
@@ -57,22 +58,24 @@ def report(
         shown = collect(
             conn,
             task_ids=task_ids,
-            since=moment,
+            since=since or datetime.now(UTC) - timedelta(days=DAYS),
             workspace=workspace,
             scope=_scope(filters, only_open=only_open),
         )
     page = render(shown)
     if str(output) == "-":
-        click.echo(page, nl=False)
+        # A file, and so UTF-8 wherever it goes.
+        click.echo(page.encode(), nl=False)
         return
     _write(output, page)
     size = len(page.encode()) / 1024
-    click.echo(f"{output}: {len(task_ids)} tasks, {size:.0f} KiB", err=True)
+    number = f"{len(task_ids)} {'task' if len(task_ids) == 1 else 'tasks'}"
+    click.echo(f"{output}: {number}, {size:.0f} KiB", err=True)
 
 
 def _scope(filters: Filters, *, only_open: bool) -> str:
     """Return the filters in words, for the head of the page."""
-    said = [
+    given = [
         f"{name} {value}"
         for name, value in (
             ("epic", filters.epic),
@@ -85,13 +88,16 @@ def _scope(filters: Filters, *, only_open: bool) -> str:
         )
         if value is not None
     ]
-    words = ", ".join(said) or "whole plan"
+    words = ", ".join(given) or "whole plan"
     return f"{words}, open tasks" if only_open else words
 
 
 def _write(path: Path, text: str) -> None:
     """Write *text* to *path* whole, or leave what is there."""
-    with NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+    with (
+        writing(path),
+        NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file,
+    ):
         try:
             file.write(text)
             file.flush()

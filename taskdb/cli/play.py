@@ -63,7 +63,7 @@ def demo(context: click.Context, plan: Path, reset: bool) -> None:
         lease = play.Pace().lease.total_seconds()
         say(f"Four agents work it off; a claim lapses after {lease:g} s without a heartbeat.")
         summary = play.work_off(url, console=console)
-    closing.tell(console, summary, command=_called_as(), workspace=WORKSPACE)
+    closing.print_summary(console, summary, command=_called_as(), workspace=WORKSPACE)
     if not summary.holds:
         raise click.exceptions.Exit(1)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,12 @@ from typing import Any, Final, cast
 
 from taskdb.errors import DatabaseError
 
-__all__ = ["ProjectSettings", "find_project"]
+__all__ = ["OF_QUERIES", "OF_SCHEMA", "PLANS", "ProjectSettings", "find_project"]
+
+# The parts of a check.
+OF_QUERIES: Final = ("contract", "expectations")
+OF_SCHEMA: Final = ("drift", "migrations")
+PLANS: Final = "plans"
 
 _FILE: Final = "pyproject.toml"
 _KEYS: Final = {
@@ -31,56 +37,92 @@ _KEYS: Final = {
     "schema": str,
 }
 _VARIABLE: Final = re.compile(r"\$(\w+)|\$\{(\w+)\}")
+_MODULE: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectSettings:
-    """The checks that a project configures; `folder` holds its file."""
+    """The checks that a project configures in the file at `path`."""
 
-    folder: Path
-    packages: tuple[str, ...] = ()
+    path: Path
+    packages: tuple[str, ...]
     checks: tuple[str, ...] = ()
-    url: str | None = None
+    written_url: str | None = None
     workspace: str | None = None
     migrations: Path | None = None
     schema: Path | None = None
+
+    @property
+    def url(self) -> str | None:
+        """The database to check with. Raises DatabaseError if a variable in it is not set."""
+        if self.written_url is None:
+            return None
+        return _VARIABLE.sub(lambda found: _variable(self.path, found), self.written_url)
+
+    def let_import(self) -> None:
+        """Let the project's packages be imported, from its folder or `src` in it."""
+        for folder in (self.path.parent, self.path.parent / "src"):
+            if folder.is_dir() and str(folder) not in sys.path:
+                sys.path.insert(0, str(folder))
 
 
 def find_project(start: Path | None = None) -> ProjectSettings | None:
     """Return the table of the nearest pyproject.toml that has one, None without.
 
-    Raises DatabaseError for one that is not understood, or names a variable that is not set.
+    Raises DatabaseError for one that is not understood.
     """
     here = (start or Path.cwd()).absolute()
     for folder in (here, *here.parents):
         path = folder / _FILE
         if path.is_file():
-            text = path.read_text(encoding="utf-8")
             try:
-                table = tomllib.loads(text).get("tool", {}).get("taskdb")
-            except tomllib.TOMLDecodeError as exc:
+                tool = tomllib.loads(path.read_bytes().decode()).get("tool", {})
+            except ValueError as exc:
                 raise DatabaseError(f"{path} can't be read: {exc}", hint="Correct it") from exc
-            return None if table is None else _project(folder, path, table)
+            if isinstance(tool, dict) and "taskdb" in tool:
+                return _project(folder, path, cast("dict[str, Any]", tool)["taskdb"])
     return None
 
 
-def _project(folder: Path, path: Path, table: dict[str, Any]) -> ProjectSettings:
-    for key, value in table.items():
+def _project(folder: Path, path: Path, table: Any) -> ProjectSettings:
+    if not isinstance(table, dict):
+        raise DatabaseError(f"{path}: tool.taskdb is no table", hint="Write [tool.taskdb]")
+    settings = cast("dict[str, Any]", table)
+    for key, value in settings.items():
         if key not in _KEYS or not isinstance(value, _KEYS[key]):
             expected = ", ".join(f"{name} ({kind.__name__})" for name, kind in _KEYS.items())
             raise DatabaseError(
                 f"{path}: [tool.taskdb] {key} = {value!r} is not understood",
                 hint=f"It has {expected}",
             )
-    url = table.get("url")
+    packages: list[Any] = settings.get("packages", [])
+    checks: list[Any] = settings.get("checks", [])
+    if not packages:
+        raise DatabaseError(
+            f"{path}: [tool.taskdb] names no packages, so nothing would be checked",
+            hint='Name the packages that make Queries: packages = ["shop.queries"]',
+        )
+    for package in packages:
+        if not isinstance(package, str) or not _MODULE.fullmatch(package):
+            raise DatabaseError(
+                f"{path}: [tool.taskdb] packages has {package!r}, which is no module's name",
+                hint='Write it as an import does: packages = ["shop.queries"]',
+            )
+    parts = (*OF_QUERIES, PLANS, *OF_SCHEMA)
+    for check in checks:
+        if check not in parts:
+            raise DatabaseError(
+                f"{path}: [tool.taskdb] checks has {check!r}, which is no part of the check",
+                hint=f"The parts are {', '.join(parts)}",
+            )
     return ProjectSettings(
-        folder,
-        tuple(cast("list[str]", table.get("packages", []))),
-        tuple(cast("list[str]", table.get("checks", []))),
-        None if url is None else _VARIABLE.sub(lambda found: _variable(path, found), url),
-        table.get("workspace"),
-        _path(folder, path, table, "migrations"),
-        _path(folder, path, table, "schema"),
+        path,
+        tuple(packages),
+        tuple(checks),
+        settings.get("url"),
+        settings.get("workspace"),
+        _path(folder, path, settings, "migrations"),
+        _path(folder, path, settings, "schema"),
     )
 
 

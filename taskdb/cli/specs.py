@@ -17,7 +17,7 @@ from taskdb.cli.common import (
     with_target,
 )
 from taskdb.errors import NotFoundError
-from taskdb.exchange.markdown import LEVELS
+from taskdb.exchange.phases import LEVELS
 from taskdb.exchange.specfile import import_spec, render_phase, render_spec
 from taskdb.models.specs import Phase, SpecSummary
 from taskdb.queries import specs

@@ -22,8 +22,8 @@ from taskdb.cli.common import (
     stdout,
     with_target,
 )
-from taskdb.exchange.rows import is_dict, is_list
 from taskdb.models.dependencies import BlockingReason
+from taskdb.models.jsontypes import is_dict, is_list
 from taskdb.models.tasks import Task
 from taskdb.queries import claims, dependencies, features, files, history, subtasks, tasks
 from taskdb.text import clean
@@ -73,7 +73,7 @@ def _everything(conn: Connection, found: Task) -> dict[str, object]:
     return {
         **dataclasses.asdict(found),
         "parent": parent and {"key": parent.key, "title": parent.title},
-        "children": [row for row in tasks.hierarchy(conn, key=found.key) if row.depth == 1],
+        "children": [row for row in tasks.hierarchy(conn, key=found.key, levels=1) if row.depth],
         "checklist": subtasks.list_subtasks(conn, task=found.key),
         "files": files.list_files(conn, task=found.key),
         "depends_on": dependencies.dependencies_of(conn, key=found.key),
@@ -100,13 +100,14 @@ def _show(conn: Connection, found: Task) -> None:
     _imported(metadata)
     _section(
         "History",
-        ["when", "from", "to", "agent", "", "note"],
+        ["when", "from", "to", "agent", "login role", "", "note"],
         [
             (
                 _moment(entry.created_at),
                 entry.old_status,
                 entry.new_status,
                 entry.agent,
+                entry.login_role,
                 "forced" if entry.forced else "imported" if entry.source else "",
                 entry.note,
             )
@@ -149,10 +150,10 @@ def _source(metadata: Mapping[str, Any]) -> list[tuple[str, object]]:
     if not is_dict(source):
         return []
     words = {name: value for name, value in source.items() if name not in ("kind", "file", "at")}
-    said = ", ".join(f"{name} {_written(value)}" for name, value in words.items())
+    given = ", ".join(f"{name} {_written(value)}" for name, value in words.items())
     return [
         ("imported from", f"{source.get('kind')} {source.get('file')}, {source.get('at')}"),
-        ("it said", said),
+        ("it said", given),
     ]
 
 
@@ -168,8 +169,8 @@ def _relatives(conn: Connection, found: Task) -> None:
         ["key", "status", "title"],
         [
             (row.key, row.status, row.title)
-            for row in tasks.hierarchy(conn, key=found.key)
-            if row.depth == 1
+            for row in tasks.hierarchy(conn, key=found.key, levels=1)
+            if row.depth
         ],
     )
     _section(

@@ -14,19 +14,19 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import click
 import orjson
 
 from taskdb import verbs
-from taskdb.cli.common import Target, json_option, print_json, with_target
-from taskdb.exchange.rows import is_dict
+from taskdb.cli.common import Target, json_option, moment, print_json, with_target
 from taskdb.models.claims import Claim, ClaimEnd
 from taskdb.models.dependencies import Dependency
+from taskdb.models.jsontypes import is_dict
 from taskdb.models.tasks import Task
 from taskdb.models.types import TaskStatus
+from taskdb.query._annotations import NONE, members, unwrapped
 from taskdb.text import clean
 from taskdb.verbs.parameters import Help
 
@@ -74,10 +74,13 @@ def duration(value: object) -> timedelta:
     """Read `30s`, `15m`, `2h` or `1d`."""
     if isinstance(value, timedelta):
         return value
-    said = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", str(value))
-    if not said:
+    given = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", str(value))
+    if not given:
         raise click.BadParameter(f"{value!r} is no duration such as 30s, 15m, 2h or 1d")
-    return timedelta(seconds=float(said[1]) * UNITS[said[2]])
+    try:
+        return timedelta(seconds=float(given[1]) * UNITS[given[2]])
+    except OverflowError:
+        raise click.BadParameter(f"{value!r} is more than can be counted") from None
 
 
 def number(value: object) -> Decimal:
@@ -86,14 +89,6 @@ def number(value: object) -> Decimal:
         return Decimal(str(value))
     except InvalidOperation:
         raise click.BadParameter(f"{value!r} is no number") from None
-
-
-def moment(value: object) -> datetime:
-    """Read a moment of ISO 8601; without a zone it is local."""
-    try:
-        return datetime.fromisoformat(str(value)).astimezone()
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is no moment such as 2026-05-01T09:00+02:00") from None
 
 
 def json(value: object) -> dict[str, Any]:
@@ -136,11 +131,20 @@ def _standard_input() -> str:
         raise click.BadParameter(f"standard input is no UTF-8: {error}") from error
 
 
+def _text_of(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise click.BadParameter(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise click.BadParameter(f"{path} is no UTF-8: {error}") from error
+
+
 def _read_input(ctx: click.Context, param: click.Parameter, path: str | None) -> None:
     """Take the fields of a JSON object for what the call does not say."""
     if path is None:
         return
-    fields = json(_standard_input() if path == "-" else Path(path).read_text(encoding="utf-8"))
+    fields = json(_standard_input() if path == "-" else _text_of(path))
     known = {each.name for each in ctx.command.params if each.expose_value}
     known -= {"url", "workspace", "as_json"}
     if unknown := sorted(fields.keys() - known):
@@ -199,7 +203,7 @@ def _parameter(each: inspect.Parameter, hint: Any) -> click.Parameter:
     kind, described = _plain(hint)
     required = each.default is inspect.Parameter.empty
     multiple = get_origin(kind) is Sequence
-    shape = _type_of(get_args(kind)[0] if multiple else kind, long=described.long)
+    shape = _type_of(unwrapped(get_args(kind)[0])[0] if multiple else kind, long=described.long)
     if each.kind is not inspect.Parameter.KEYWORD_ONLY:
         return click.Argument([each.name], type=shape, required=required)
     flag = f"--{each.name.replace('_', '-')}"
@@ -230,9 +234,8 @@ def _written(value: object) -> str:
 
 def _plain(hint: Any) -> tuple[Any, Help]:
     """Return the type of a parameter without None, and its help."""
-    kind, described, *_ = get_args(hint) if get_origin(hint) is Annotated else (hint, Help(""))
-    if get_origin(kind) in (Union, UnionType):
-        [kind] = [each for each in get_args(kind) if each is not NoneType]
+    described = next((each for each in get_args(hint) if isinstance(each, Help)), Help(""))
+    [kind] = [unwrapped(each)[0] for each in members(hint) if each is not NONE]
     return kind, described
 
 

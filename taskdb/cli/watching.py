@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -18,13 +19,13 @@ _HIDDEN: Final = frozenset({"node_modules", "__pycache__", "site-packages"})
 _PAUSE: Final = 0.2
 
 
-def again_and_again(arguments: list[str]) -> NoReturn:
-    """Run *arguments* in a process of its own, which imports again, now and after each change."""
+def again_and_again(arguments: list[str], folder: Path) -> NoReturn:
+    """Run *arguments* now and after each change in *folder*, in a process that imports again."""
     while True:
-        before = _state(Path.cwd())
+        before = _state(folder)
         subprocess.run([sys.executable, "-m", "taskdb", *arguments[1:]], check=False)
         click.echo("-- waiting for a change", err=True)
-        while _state(Path.cwd()) == before:
+        while _state(folder) == before:
             time.sleep(_PAUSE)
 
 
@@ -39,10 +40,8 @@ def _state(folder: Path) -> dict[Path, int]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    for entry in folder.iterdir():
-        if entry.name.startswith(".") or entry.name in _HIDDEN:
-            continue
-        if entry.is_dir() and not entry.is_symlink():
-            yield from _files(entry)
-        elif entry.suffix in _WATCHED:
-            yield entry
+    # Folders that can't be read, or are gone since they were listed, are passed over.
+    for at, folders, names in os.walk(folder):
+        folders[:] = [each for each in folders if each[0] != "." and each not in _HIDDEN]
+        paths = [Path(at, name) for name in names if name[0] != "."]
+        yield from (path for path in paths if path.suffix in _WATCHED)

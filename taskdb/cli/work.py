@@ -14,6 +14,7 @@ import click
 
 from taskdb.cli.common import Target, with_target
 from taskdb.database import Database
+from taskdb.text import clean
 from taskdb.worker import Job, Worker
 
 __all__ = ["work"]
@@ -50,7 +51,7 @@ def _handler(context: click.Context, parameter: click.Parameter, value: str) -> 
 @click.option("--concurrency", type=click.IntRange(1), default=1, show_default=True, help="Slots.")
 @click.option(
     "--lease",
-    type=click.FloatRange(min=0.1),
+    type=click.FloatRange(min=0.5),
     default=900.0,
     show_default=True,
     help="Seconds that a claim lasts without a heartbeat.",
@@ -85,8 +86,8 @@ def work(
     target.connect().close()
     database = Database(target.conninfo(), workspace=target.workspace)
 
-    def tell(job: Job, how: str) -> None:
-        click.echo(f"{job.claim.key}  {how}", err=True)
+    def report(job: Job, how: str) -> None:
+        click.echo(f"{clean(job.claim.key)}  {how}", err=True)
 
     worker = Worker(
         database,
@@ -96,7 +97,7 @@ def work(
         concurrency=concurrency,
         lease=timedelta(seconds=lease),
         drain=timedelta(seconds=drain),
-        on_end=tell,
+        on_end=report,
         on_idle=Worker.stop if once else None,
     )
     worker.serve()

@@ -40,6 +40,9 @@ __all__ = [
     "AsyncConnection",
     "Connection",
     "WaitTimeout",
+    "ended_error",
+    "ends_transaction",
+    "has_others",
     "in_block_error",
     "limit_of",
     "may_be_dead",
@@ -73,7 +76,7 @@ RESET: Final = (SQL / "session" / "reset.sql").read_bytes()
 COMMIT_WAKING: Final = (SQL / "session" / "commit_waking.sql").read_bytes()
 WAKE: Final = (SQL / "session" / "wake.sql").read_bytes()
 WAKE_EVERYONE: Final = (SQL / "session" / "wake_everyone.sql").read_bytes()
-# The notice by which the server tells that a transaction made a task ready: note_ready.sql.
+# The server's notice that a transaction made a task ready: note_ready.sql.
 READY: Final = "TD100"
 
 # The client waits this much longer than the server takes at most, for the network's sake.
@@ -94,6 +97,13 @@ _SETS_TIMEOUT: Final = re.compile(
 )
 # After these, what taskdb's schema has is not found by its name any more.
 _MOVES_PATH: Final = re.compile(r"\bsearch_path\b|\bset\s+(\w+\s+)?(schema|role)\b", re.IGNORECASE)
+# Comments, and one of these words; `rollback to` goes back to a savepoint.
+_ENDS_TRANSACTION: Final = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)*"
+    r"(?:commit|end|abort|rollback|prepare\s+transaction)\b"
+    r"(?!\s+(?:(?:work|transaction)\s+)?to\b)",
+    re.IGNORECASE,
+)
 # Messages of a server that lets nobody, or nobody else, in.
 BUSY: Final = {
     "starting up": "The server is starting: try again in a moment",
@@ -130,21 +140,41 @@ def _text(query: object) -> str:
     return query.decode("utf-8", "replace") if isinstance(query, bytes) else str(query)
 
 
+def has_others(conn: AnyConnection, names: PGresult) -> bool:
+    """Return whether a session has other prepared statements than psycopg believes."""
+    # psycopg does not say which it has prepared.
+    believed = set(conn._prepared._names.values())  # pyright: ignore[reportPrivateUsage]
+    return believed != {names.get_value(row, 0) for row in range(names.ntuples)}
+
+
 def note_readiness(conn: AnyConnection) -> None:
-    """Have `conn.made_ready` set when the server tells that a transaction made a task ready."""
+    """Have `conn.made_ready` set by the notice that a transaction made a task ready."""
     # A handler that held its connection would keep it alive in a circle.
-    told: weakref.ref[Any] = weakref.ref(conn)
+    target: weakref.ref[Any] = weakref.ref(conn)
 
     def heed(diagnostic: psycopg.errors.Diagnostic) -> None:
-        if diagnostic.sqlstate == READY and (conn := told()) is not None:
+        if diagnostic.sqlstate == READY and (conn := target()) is not None:
             conn.made_ready = True
 
     conn.add_notice_handler(heed)
 
 
+def ends_transaction(query: object) -> bool:
+    """Return whether a statement ends its transaction, and not a savepoint."""
+    return _ENDS_TRANSACTION.match(_text(query)) is not None
+
+
 def in_block_error(what: str) -> psycopg.ProgrammingError:
     """Return the error of who would end a transaction that is the pool's to end."""
     return psycopg.ProgrammingError(f"{what} is forbidden within Database.transaction()")
+
+
+def ended_error() -> psycopg.ProgrammingError:
+    """Return the error of a statement that ends the transaction of an open block."""
+    return psycopg.ProgrammingError(
+        "a statement that ends the transaction is forbidden within a block of one transaction:"
+        " leave the block"
+    )
 
 
 def returned_error() -> psycopg.ProgrammingError:

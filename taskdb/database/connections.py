@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
@@ -16,6 +16,7 @@ import psycopg
 from psycopg import RawCursor, RawServerCursor, generators
 from psycopg.abc import PQGen
 from psycopg.pq import PipelineStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
 from psycopg.rows import TupleRow, tuple_row
 
 from taskdb.database.connecting import (
@@ -34,6 +35,9 @@ from taskdb.database.connecting import (
     WAKE,
     WAKE_EVERYONE,
     WaitTimeout,
+    ended_error,
+    ends_transaction,
+    has_others,
     in_block_error,
     limit_of,
     may_be_dead,
@@ -48,8 +52,9 @@ from taskdb.database.connecting import (
     sets_timeout,
     unanswered,
 )
-from taskdb.database.settings import Settings
+from taskdb.database.settings import Conninfo, Settings, Workspace
 from taskdb.errors import DatabaseNotFoundError
+from taskdb.query import checked
 
 logger = logging.getLogger("taskdb.database")
 
@@ -119,7 +124,7 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
         refused: Callable[[psycopg.OperationalError], None] | None = None,
         **kwargs: Any,
     ) -> Self:
-        """Connect as psycopg does; *refused* is told why that failed."""
+        """Connect as psycopg does; *refused* gets the error if that fails."""
         # Given here, the instrumentation of psycopg's connect derives its own from it.
         kwargs.setdefault("cursor_factory", HeededCursor)
         try:
@@ -153,7 +158,9 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
         self.server_cursor_factory = HeededServerCursor
 
     def heed(self, query: object) -> None:
-        """Note a statement that may change the session."""
+        """Note a statement that may change the session; refuse one that ends an open block's."""
+        if (self.in_block or self._depth) and ends_transaction(query):
+            raise ended_error()
         self.changed = True
         if sets_timeout(query):
             self.limit = None
@@ -247,7 +254,7 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
             self._depth -= 1
 
     def check(self) -> None:
-        """Raise an error if the server may be gone, and is; the pool asks before it lends it."""
+        """Raise an error if the server may be gone, and is; the pool asks before a checkout."""
         self.is_returned = False
         if may_be_dead(self.pgconn, self.used_at):
             self._send(b"", CHECK_SECONDS)
@@ -271,7 +278,10 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
             and self.server_cursor_factory is HeededServerCursor
         ):
             return
-        self._send(RESET, CHECK_SECONDS)
+        results = self._send(RESET, CHECK_SECONDS)
+        if not self.is_shared and has_others(self, results[-1]):
+            self._send(b"deallocate all", CHECK_SECONDS)
+            self._prepared.clear()
         self.set_autocommit(False)
         self.set_isolation_level(None)
         self.set_read_only(None)
@@ -280,16 +290,22 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
         self.limit = self.usual_limit
         self.changed = self.path_moved = False
 
-    def _send(self, statements: bytes, limit: float) -> None:
+    def _send(self, statements: bytes, limit: float) -> Sequence[PGresult]:
         """Run statements outside any transaction, waiting for *limit* seconds."""
         self.limit = limit
         self.pgconn.send_query(statements)
-        refuse_failed(self.wait(generators.execute(self.pgconn)))
+        results: Sequence[PGresult] = self.wait(generators.execute(self.pgconn))
+        refuse_failed(results)
         self.limit = self.usual_limit
+        return results
 
 
+@checked
 def connect(
-    conninfo: str | None = None, *, workspace: str | None = None, autocommit: bool = False
+    conninfo: Conninfo | None = None,
+    *,
+    workspace: Workspace | None = None,
+    autocommit: bool = False,
 ) -> psycopg.Connection[TupleRow]:
     """Open one connection, set up as those of a pool are; the caller closes it.
 
@@ -299,6 +315,7 @@ def connect(
     return open_connection(settings, autocommit=autocommit)
 
 
+@checked
 def open_connection(settings: Settings, *, autocommit: bool = False) -> GuardedConnection:
     """Open one connection and see that its session is what *settings* ask for."""
     try:
@@ -341,8 +358,8 @@ def _is_shared(conn: GuardedConnection, settings: Settings) -> bool:
                     return True
     except (psycopg.OperationalError, DatabaseNotFoundError) as exc:
         # In session mode *conn* may have the last process that there is.
-        told = {"database": settings.place}
-        logger.warning("the pooler gave no second process: %s", exc, extra=told)
+        fields = {"database": settings.place}
+        logger.warning("the pooler gave no second process: %s", exc, extra=fields)
     return False
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self, TypeVar
 
@@ -15,6 +15,7 @@ import psycopg
 from psycopg import AsyncRawCursor, AsyncRawServerCursor, generators
 from psycopg.abc import PQGen
 from psycopg.pq import PipelineStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
 from psycopg.rows import TupleRow, tuple_row
 
 from taskdb.database.connecting import (
@@ -33,6 +34,9 @@ from taskdb.database.connecting import (
     WAKE,
     WAKE_EVERYONE,
     WaitTimeout,
+    ended_error,
+    ends_transaction,
+    has_others,
     in_block_error,
     limit_of,
     may_be_dead,
@@ -47,8 +51,9 @@ from taskdb.database.connecting import (
     sets_timeout,
     unanswered,
 )
-from taskdb.database.settings import Settings
+from taskdb.database.settings import Conninfo, Settings, Workspace
 from taskdb.errors import DatabaseNotFoundError
+from taskdb.query import checked
 
 logger = logging.getLogger("taskdb.database")
 
@@ -118,7 +123,7 @@ class AsyncGuardedConnection(psycopg.AsyncConnection[TupleRow]):
         refused: Callable[[psycopg.OperationalError], None] | None = None,
         **kwargs: Any,
     ) -> Self:
-        """Connect as psycopg does; *refused* is told why that failed."""
+        """Connect as psycopg does; *refused* gets the error if that fails."""
         # Given here, the instrumentation of psycopg's connect derives its own from it.
         kwargs.setdefault("cursor_factory", AsyncHeededCursor)
         try:
@@ -152,7 +157,9 @@ class AsyncGuardedConnection(psycopg.AsyncConnection[TupleRow]):
         self.server_cursor_factory = AsyncHeededServerCursor
 
     def heed(self, query: object) -> None:
-        """Note a statement that may change the session."""
+        """Note a statement that may change the session; refuse one that ends an open block's."""
+        if (self.in_block or self._depth) and ends_transaction(query):
+            raise ended_error()
         self.changed = True
         if sets_timeout(query):
             self.limit = None
@@ -246,7 +253,7 @@ class AsyncGuardedConnection(psycopg.AsyncConnection[TupleRow]):
             self._depth -= 1
 
     async def check(self) -> None:
-        """Raise an error if the server may be gone, and is; the pool asks before it lends it."""
+        """Raise an error if the server may be gone, and is; the pool asks before a checkout."""
         self.is_returned = False
         if may_be_dead(self.pgconn, self.used_at):
             await self._send(b"", CHECK_SECONDS)
@@ -270,7 +277,10 @@ class AsyncGuardedConnection(psycopg.AsyncConnection[TupleRow]):
             and self.server_cursor_factory is AsyncHeededServerCursor
         ):
             return
-        await self._send(RESET, CHECK_SECONDS)
+        results = await self._send(RESET, CHECK_SECONDS)
+        if not self.is_shared and has_others(self, results[-1]):
+            await self._send(b"deallocate all", CHECK_SECONDS)
+            self._prepared.clear()
         await self.set_autocommit(False)
         await self.set_isolation_level(None)
         await self.set_read_only(None)
@@ -279,16 +289,22 @@ class AsyncGuardedConnection(psycopg.AsyncConnection[TupleRow]):
         self.limit = self.usual_limit
         self.changed = self.path_moved = False
 
-    async def _send(self, statements: bytes, limit: float) -> None:
+    async def _send(self, statements: bytes, limit: float) -> Sequence[PGresult]:
         """Run statements outside any transaction, waiting for *limit* seconds."""
         self.limit = limit
         self.pgconn.send_query(statements)
-        refuse_failed(await self.wait(generators.execute(self.pgconn)))
+        results: Sequence[PGresult] = await self.wait(generators.execute(self.pgconn))
+        refuse_failed(results)
         self.limit = self.usual_limit
+        return results
 
 
+@checked
 async def connect_async(
-    conninfo: str | None = None, *, workspace: str | None = None, autocommit: bool = False
+    conninfo: Conninfo | None = None,
+    *,
+    workspace: Workspace | None = None,
+    autocommit: bool = False,
 ) -> psycopg.AsyncConnection[TupleRow]:
     """Open one connection, set up as those of a pool are; the caller closes it.
 
@@ -298,6 +314,7 @@ async def connect_async(
     return await open_connection_async(settings, autocommit=autocommit)
 
 
+@checked
 async def open_connection_async(
     settings: Settings, *, autocommit: bool = False
 ) -> AsyncGuardedConnection:
@@ -344,8 +361,8 @@ async def _is_shared_async(conn: AsyncGuardedConnection, settings: Settings) -> 
                     return True
     except (psycopg.OperationalError, DatabaseNotFoundError) as exc:
         # In session mode *conn* may have the last process that there is.
-        told = {"database": settings.place}
-        logger.warning("the pooler gave no second process: %s", exc, extra=told)
+        fields = {"database": settings.place}
+        logger.warning("the pooler gave no second process: %s", exc, extra=fields)
     return False
 
 

@@ -36,7 +36,13 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from taskdb.database import versions
 from taskdb.database.connecting import SERVER, Connection
 from taskdb.database.connections import GuardedConnection, open_connection
-from taskdb.database.pooling import DatabaseHealth, Pooled, check_attempts, logger
+from taskdb.database.pooling import (
+    DatabaseHealth,
+    Pooled,
+    check_attempts,
+    check_timeout,
+    logger,
+)
 
 __all__ = ["Database"]
 
@@ -198,12 +204,13 @@ class Database(Pooled):
     def _probe(self) -> None:
         """Connect once, outside the pool: raises at once what the pool would only wait for."""
         with open_connection(self.settings, autocommit=True) as conn:
-            self._limit = conn.usual_limit
+            self._limit, self._is_shared = conn.usual_limit, conn.is_shared
             if self._check_schema:
                 versions.require(conn)
 
     def _configure(self, conn: GuardedConnection) -> None:
         conn.set_up(self.settings, self._limit)
+        conn.is_shared = self._is_shared
 
     def _check(self, conn: GuardedConnection) -> None:
         """Refuse a dead connection, and with it all that are as old: they died together.
@@ -216,13 +223,15 @@ class Database(Pooled):
             if conn.made_at > self._drained and self._pool is not None:
                 self._drained = time.monotonic()
                 logger.warning(
-                    "a connection was dead; those as old are replaced", extra=self._told()
+                    "a connection was dead; those as old are replaced", extra=self._fields()
                 )
                 self._pool.drain()
             raise
 
     def _check_out(self, timeout: timedelta | None) -> GuardedConnection:
         """Take a connection from the pool, or find out why none comes."""
+        if timeout is not None:
+            check_timeout(timeout)
         pool = self._pool or self._opened()
         limit = (self.settings.pool_timeout if timeout is None else timeout).total_seconds()
         on_wait = Pooled.on_wait
@@ -272,7 +281,7 @@ class Database(Pooled):
                 return
             waiting = list(inside._waiting)
             inside._waiting.clear()
-        told = {**self._told(), "waiting": len(waiting)}
-        logger.warning("no connection can be made: %s", error, extra=told)
+        fields = {**self._fields(), "waiting": len(waiting)}
+        logger.warning("no connection can be made: %s", error, extra=fields)
         for client in waiting:
             client.fail(error)

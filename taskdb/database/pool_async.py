@@ -35,7 +35,13 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from taskdb.database import versions
 from taskdb.database.connecting import SERVER, AsyncConnection
 from taskdb.database.connections_async import AsyncGuardedConnection, open_connection_async
-from taskdb.database.pooling import DatabaseHealth, Pooled, check_attempts, logger
+from taskdb.database.pooling import (
+    DatabaseHealth,
+    Pooled,
+    check_attempts,
+    check_timeout,
+    logger,
+)
 
 __all__ = ["AsyncDatabase"]
 
@@ -199,12 +205,13 @@ class AsyncDatabase(Pooled):
     async def _probe(self) -> None:
         """Connect once, outside the pool: raises at once what the pool would only wait for."""
         async with await open_connection_async(self.settings, autocommit=True) as conn:
-            self._limit = conn.usual_limit
+            self._limit, self._is_shared = conn.usual_limit, conn.is_shared
             if self._check_schema:
                 await versions.require(conn)
 
     async def _configure(self, conn: AsyncGuardedConnection) -> None:
         conn.set_up(self.settings, self._limit)
+        conn.is_shared = self._is_shared
 
     async def _check(self, conn: AsyncGuardedConnection) -> None:
         """Refuse a dead connection, and with it all that are as old: they died together.
@@ -217,13 +224,15 @@ class AsyncDatabase(Pooled):
             if conn.made_at > self._drained and self._pool is not None:
                 self._drained = time.monotonic()
                 logger.warning(
-                    "a connection was dead; those as old are replaced", extra=self._told()
+                    "a connection was dead; those as old are replaced", extra=self._fields()
                 )
                 await self._pool.drain()
             raise
 
     async def _check_out(self, timeout: timedelta | None) -> AsyncGuardedConnection:
         """Take a connection from the pool, or find out why none comes."""
+        if timeout is not None:
+            check_timeout(timeout)
         pool = self._pool or await self._opened()
         limit = (self.settings.pool_timeout if timeout is None else timeout).total_seconds()
         on_wait = Pooled.on_wait
@@ -273,7 +282,7 @@ class AsyncDatabase(Pooled):
                 return
             waiting = list(inside._waiting)
             inside._waiting.clear()
-        told = {**self._told(), "waiting": len(waiting)}
-        logger.warning("no connection can be made: %s", error, extra=told)
+        fields = {**self._fields(), "waiting": len(waiting)}
+        logger.warning("no connection can be made: %s", error, extra=fields)
         for client in waiting:
             await client.fail(error)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 from weakref import WeakSet
 
 import psycopg
@@ -17,18 +17,31 @@ from psycopg_pool import PoolTimeout
 
 from taskdb.database.connecting import not_found
 from taskdb.database.settings import Settings
-from taskdb.errors import DatabaseError, DatabaseNotFoundError, ValidationError
+from taskdb.errors import DatabaseError, DatabaseNotFoundError
+from taskdb.queries.fields import Delay
+from taskdb.query import Range, checker
 
 if TYPE_CHECKING:
     from taskdb.database.versions import SchemaVersion
 
-__all__ = ["DatabaseHealth", "PoolFigures", "Pooled", "check_attempts", "logger", "open_pools"]
+__all__ = [
+    "DatabaseHealth",
+    "PoolFigures",
+    "Pooled",
+    "check_attempts",
+    "check_timeout",
+    "logger",
+    "open_pools",
+]
 
 logger = logging.getLogger("taskdb.pool")
 
 # The pauses between attempts: random, up to 10 ms doubled with each, at most a second.
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 1.0
+
+check_attempts = checker("attempts", Annotated[int, Range(1)])
+check_timeout = checker("timeout", Delay)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +50,7 @@ class PoolFigures:
 
     size: int
     available: int
-    lent: int
+    in_use: int
     waiting: int
     requests: int
     requests_that_waited: int
@@ -115,11 +128,12 @@ class Pooled:
         self._check_schema = check_schema
         self._closed = False
         self._counting = threading.Lock()
-        self._lent = 0
+        self._in_use = 0
         self._retries = 0
         self._given_up = 0
         self._drained = -math.inf
         self._limit: float | None = None
+        self._is_shared = False
         self._refusal: psycopg.OperationalError | None = None
 
     @property
@@ -138,14 +152,14 @@ class Pooled:
     def _has_opened(self) -> None:
         with _opening:
             _open.add(self)
-        logger.info("opened the pool of %s", self.settings, extra=self._told())
+        logger.info("opened the pool of %s", self.settings, extra=self._fields())
 
     def _has_closed(self) -> None:
         with _opening:
             _open.discard(self)
-        logger.info("closed the pool of %s", self.settings, extra=self._told())
+        logger.info("closed the pool of %s", self.settings, extra=self._fields())
 
-    def _told(self) -> dict[str, object]:
+    def _fields(self) -> dict[str, object]:
         """Fields of each record of the log: which pool it is."""
         return {"pool": self.settings.pool_name}
 
@@ -183,14 +197,14 @@ class Pooled:
 
     def _count(self, change: int) -> None:
         with self._counting:
-            self._lent += change
+            self._in_use += change
 
     def _none_came(self, exc: PoolTimeout, limit: float) -> Exception:
         """Return the error of a request that no connection came for."""
         most = self.settings.pool_max
-        told = {**self._told(), "lent": self._lent, "limit_seconds": limit}
-        logger.warning("no connection within %g s", limit, extra=told)
-        if self._lent < most:
+        fields = {**self._fields(), "in_use": self._in_use, "limit_seconds": limit}
+        logger.warning("no connection within %g s", limit, extra=fields)
+        if self._in_use < most:
             return DatabaseNotFoundError(
                 f"{self.settings.place} took no connection within {limit:g} s",
                 hint="Is the server stopped, or the network? connect_timeout ends an attempt",
@@ -203,21 +217,21 @@ class Pooled:
 
     def _pause(self, number: int, attempts: int, exc: psycopg.Error) -> float:
         """Count a lost race and return how long to wait, or raise if that was the last attempt."""
-        told = {**self._told(), "sqlstate": exc.sqlstate, "attempt": number}
-        logger.debug("attempt %d lost a race (%s)", number, exc.sqlstate, extra=told)
+        fields = {**self._fields(), "sqlstate": exc.sqlstate, "attempt": number}
+        logger.debug("attempt %d lost a race (%s)", number, exc.sqlstate, extra=fields)
         with self._counting:
             if number >= attempts:
                 self._given_up += 1
                 exc.add_note(f"taskdb gave up after {attempts} attempts")
                 raise exc
             self._retries += 1
-        return random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (number - 1)))
+        return random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(number - 1, 10)))
 
     def _figures(self, counted: dict[str, int]) -> PoolFigures:
         return PoolFigures(
             size=counted.get("pool_size", 0),
             available=counted.get("pool_available", 0),
-            lent=self._lent,
+            in_use=self._in_use,
             waiting=counted.get("requests_waiting", 0),
             requests=counted.get("requests_num", 0),
             requests_that_waited=counted.get("requests_queued", 0),
@@ -227,9 +241,3 @@ class Pooled:
             retries=self._retries,
             retries_given_up=self._given_up,
         )
-
-
-def check_attempts(attempts: int) -> None:
-    """Refuse to try less than once."""
-    if attempts < 1:
-        raise ValidationError("attempts", "must be at least 1")

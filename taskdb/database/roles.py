@@ -15,21 +15,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, Literal, LiteralString, TypeAlias, cast, get_args
+from typing import Annotated, Any, Final, Literal, LiteralString, TypeAlias, cast, get_args
 
 from psycopg import Connection, errors, sql
 
-from taskdb.database.settings import SHARED, check_name
+from taskdb.database.naming import execute
+from taskdb.database.settings import SHARED, Workspace, check_name
 from taskdb.database.workspaces import names, set_search_path
 from taskdb.errors import DatabaseError, ValidationError
 from taskdb.models.admin.workspaces import RoleGrant
 from taskdb.places import SQL
 from taskdb.queries.admin import workspaces as queries
+from taskdb.query import Length, Size, checked
 
 __all__ = ["KINDS", "Kind", "create", "drop", "grant", "grant_shared", "refresh", "revoke", "show"]
 
 Kind: TypeAlias = Literal["owner", "app", "worker", "reader"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+# PostgreSQL cuts longer names off.
+Role = Annotated[str, Length(1), Size(63)]
+Password = Annotated[str, Length(1, 1000)]
 
 _FOLDER: Final = SQL / "roles"
 _INCLUDE: Final = re.compile(r"^\\ir (\S+)$", re.MULTILINE)
@@ -37,7 +42,8 @@ _VARIABLE: Final = re.compile(r':"workspace"|:"role"| :option')
 _CLAUSE: Final = "with grant option"
 
 
-def create(conn: Connection[Any], role: str, *, password: str | None = None) -> bool:
+@checked
+def create(conn: Connection[Any], role: Role, *, password: Password | None = None) -> bool:
     """Create a role that may log in, without any right; return False if it was there.
 
     The password is made a SCRAM secret here, so that no server log has it. A role that is there
@@ -53,12 +59,14 @@ def create(conn: Connection[Any], role: str, *, password: str | None = None) -> 
     return True
 
 
-def drop(conn: Connection[Any], role: str) -> None:
+@checked
+def drop(conn: Connection[Any], role: Role) -> None:
     """Drop a role that owns nothing and was granted nothing any more, if it is there."""
-    _execute(conn, "drop role if exists {role}", role=role)
+    execute(conn, "drop role if exists {role}", role=role)
 
 
-def grant(conn: Connection[Any], workspace: str, role: str, kind: Kind) -> None:
+@checked
+def grant(conn: Connection[Any], workspace: Workspace, role: Role, kind: Kind) -> None:
     """Let *role* do in a workspace what its *kind* does, and take back what it was granted before.
 
     All in one transaction. Later migrations extend it: `taskdb.migrations.up` grants again what
@@ -69,8 +77,6 @@ def grant(conn: Connection[Any], workspace: str, role: str, kind: Kind) -> None:
     there or older than this package, or if ``shared`` is not the caller's to grant and the role
     may not use it.
     """
-    if kind not in KINDS:
-        raise ValidationError("kind", f"must be one of {', '.join(KINDS)}")
     _refuse_unknown_role(conn, role)
     with conn.transaction():
         if kind == "owner":
@@ -89,7 +95,8 @@ def grant(conn: Connection[Any], workspace: str, role: str, kind: Kind) -> None:
             )
 
 
-def grant_shared(conn: Connection[Any], role: str, *, grantable: bool = False) -> None:
+@checked
+def grant_shared(conn: Connection[Any], role: Role, *, grantable: bool = False) -> None:
     """Let *role* use the types and functions of ``shared``, which has no rows of anybody.
 
     With *grantable* it may hand that on: the owner of a workspace needs this for its services.
@@ -101,7 +108,8 @@ def grant_shared(conn: Connection[Any], role: str, *, grantable: bool = False) -
         _run(conn, SHARED, "shared.sql", role=role, option=_CLAUSE if grantable else "")
 
 
-def revoke(conn: Connection[Any], workspace: str, role: str) -> None:
+@checked
+def revoke(conn: Connection[Any], workspace: Workspace, role: Role) -> None:
     """Take all that *role* was granted in a workspace back, by whatever kind.
 
     It may go on using ``shared`` while it has another workspace of this database. Raises
@@ -117,7 +125,8 @@ def revoke(conn: Connection[Any], workspace: str, role: str) -> None:
             _run(conn, SHARED, "revoke_shared.sql", role=role)
 
 
-def show(conn: Connection[Any], workspace: str) -> list[RoleGrant]:
+@checked
+def show(conn: Connection[Any], workspace: Workspace) -> list[RoleGrant]:
     """Return the roles that may use a workspace and as what, owners first.
 
     Raises `DatabaseError` if there is no such workspace.
@@ -126,7 +135,8 @@ def show(conn: Connection[Any], workspace: str) -> list[RoleGrant]:
     return queries.list_roles(conn, workspace=workspace)
 
 
-def refresh(conn: Connection[Any], workspace: str) -> None:
+@checked
+def refresh(conn: Connection[Any], workspace: Workspace) -> None:
     """Grant every role of a workspace anew what its kind is granted in this package.
 
     `taskdb.migrations.up` ends with it, so that roles have what migrations made. Does nothing for
@@ -145,9 +155,9 @@ def refresh(conn: Connection[Any], workspace: str) -> None:
 def _hand_over(conn: Connection[Any], workspace: str, role: str) -> None:
     """Make *role* the owner of a workspace, or of an empty schema for one."""
     if workspace not in names(conn):
-        _execute(conn, "create schema {schema} authorization {role}", schema=workspace, role=role)
+        execute(conn, "create schema {schema} authorization {role}", schema=workspace, role=role)
         return
-    _execute(conn, "alter schema {schema} owner to {role}", schema=workspace, role=role)
+    execute(conn, "alter schema {schema} owner to {role}", schema=workspace, role=role)
     for item in queries.objects_of(conn, schema=workspace):
         # Kind and name come from the server, which has quoted the name.
         change = sql.SQL("alter {} {} owner to {}").format(
@@ -215,8 +225,3 @@ def _run(
 def _text(path: Path) -> str:
     """Return the statements of a file, with those of included files where their line stands."""
     return _INCLUDE.sub(lambda line: _text(path.parent / line[1]), path.read_text("utf-8"))
-
-
-def _execute(conn: Connection[Any], statement: LiteralString, **identifiers: str) -> None:
-    quoted = {key: sql.Identifier(name) for key, name in identifiers.items()}
-    conn.execute(sql.SQL(statement).format(**quoted))

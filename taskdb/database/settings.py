@@ -23,14 +23,23 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final, overload
+from typing import Annotated, Final, overload
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from taskdb.errors import DatabaseNotFoundError, ValidationError
+from taskdb.query import Length, checked, checker
 
-__all__ = ["DEFAULT", "SHARED", "Settings", "check_name", "is_configured"]
+__all__ = [
+    "DEFAULT",
+    "SHARED",
+    "Conninfo",
+    "Settings",
+    "Workspace",
+    "check_name",
+    "is_configured",
+]
 
 PARTS: Final = {
     "DB_HOST": "host",
@@ -63,6 +72,8 @@ SHARED: Final = "shared"
 """The schema of what all workspaces use."""
 STATEMENT_TIMEOUT: Final = timedelta(seconds=60)
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+Workspace = Annotated[str, Length(1, 63)]
+Conninfo = Annotated[str, Length(0, 10_000)]
 _RESERVED = frozenset({SHARED, "public", "information_schema"})
 # PostgreSQL keeps its timeouts as signed 32-bit numbers of milliseconds.
 LARGEST: Final = 2**31 - 1
@@ -119,6 +130,7 @@ class Settings:
         where nothing says which database, and `ValidationError` naming the argument or
         variable whose value won't do.
         """
+        _check_conninfo(conninfo)
         given = _Given(os.environ if environ is None else environ)
         source, parameters = given.database(conninfo)
         if "options" not in parameters and (options := given.variable("PGOPTIONS")):
@@ -193,13 +205,14 @@ class Settings:
         theirs = self.parameters.get("options", "")
         ours = (
             f"-c search_path={self.search_path} -c TimeZone=UTC"
-            " -c DateStyle=ISO -c IntervalStyle=postgres -c taskdb.tell_ready=on"
+            " -c DateStyle=ISO -c IntervalStyle=postgres -c taskdb.report_ready=on"
         )
         # The last of two settings counts.
         order = (limit, theirs, ours) if self.statement_timeout is None else (theirs, limit, ours)
         return " ".join(filter(None, order))
 
 
+@checked
 def is_configured(environ: Mapping[str, str] | None = None) -> bool:
     """Return whether the environment names a database."""
     return _Given(os.environ if environ is None else environ).source() is not None
@@ -225,10 +238,10 @@ class _Given:
     def database(self, conninfo: str | None) -> tuple[str, dict[str, str]]:
         """Return what says where the database is, and what it says, in libpq's keywords."""
         if conninfo is not None:
-            return "conninfo", _parse(conninfo.strip(), "conninfo")
+            return "conninfo", parse(conninfo.strip(), "conninfo")
         match self.source():
             case "DATABASE_URL":
-                return "DATABASE_URL", _parse(self.variable("DATABASE_URL") or "", "DATABASE_URL")
+                return "DATABASE_URL", parse(self.variable("DATABASE_URL") or "", "DATABASE_URL")
             case "DB_*":
                 return "DB_*", self._parts()
             case "PG*":
@@ -256,8 +269,12 @@ class _Given:
     def switch(self, name: str, argument: bool | None, *, default: bool) -> bool:
         """Return the argument, else the variable, on or off, else the default."""
         text = self.variable(name)
-        if argument is not None or text is None:
-            return default if argument is None else argument
+        if isinstance(argument, bool):
+            return argument
+        if argument is not None:
+            raise ValidationError(name.removeprefix("DB_").lower(), "must be True or False")
+        if text is None:
+            return default
         if text.lower() not in SWITCH:
             raise ValidationError(name, "must be on or off")
         return SWITCH[text.lower()]
@@ -265,7 +282,7 @@ class _Given:
     def number(
         self,
         name: str,
-        argument: int | None,
+        argument: object,
         *,
         default: int,
         least: int = 0,
@@ -275,7 +292,8 @@ class _Given:
         """Return the argument, else the variable, else the default; each within its limits."""
         text = self.variable(name)
         if argument is not None:
-            name, value = name.removeprefix("DB_").lower(), argument
+            name = name.removeprefix("DB_").lower()
+            value = argument if type(argument) is int else -1
         elif text is None:
             return default
         else:
@@ -308,6 +326,9 @@ class _Given:
         return timedelta(milliseconds=milliseconds)
 
 
+_check_conninfo: Final = checker("conninfo", Conninfo | None)
+
+
 def _milliseconds(duration: timedelta) -> int:
     return duration // timedelta(milliseconds=1)
 
@@ -323,7 +344,7 @@ def _given(name: str, duration: object) -> int:
     return _milliseconds(duration)
 
 
-def _parse(conninfo: str, name: str) -> dict[str, str]:
+def parse(conninfo: str, name: str) -> dict[str, str]:
     """Return libpq's keywords of a connection string; a refusal shows nothing of it."""
     # SQLAlchemy's URLs name a driver too.
     conninfo = re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", conninfo)
@@ -356,20 +377,22 @@ def _is_port(text: str) -> bool:
     return re.fullmatch("[0-9]{1,5}", text) is not None and 1 <= int(text) <= 65535
 
 
-def check_name(name: str) -> str:
-    """Return *name* if a workspace may be called so; else raise `ValidationError`.
+@checked
+def check_name(workspace: Workspace) -> str:
+    """Return *workspace* if one may be called so; else raise `ValidationError`.
 
     A name is a lowercase letter or underscore, then up to 62 letters, digits or
     underscores. ``shared``, ``public``, ``information_schema`` and ``pg_*`` are taken.
     """
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(workspace):
         raise ValidationError(
             "workspace",
             f"must be lowercase letters, digits and underscores, 63 at most, and not begin with "
-            f"a digit; {name!r} is not",
+            f"a digit; {workspace!r} is not",
         )
-    if name in _RESERVED or name.startswith("pg_"):
+    if workspace in _RESERVED or workspace.startswith("pg_"):
         raise ValidationError(
-            "workspace", f"must not be a name that PostgreSQL or taskdb uses itself, as {name!r} is"
+            "workspace",
+            f"must not be a name that PostgreSQL or taskdb uses itself, as {workspace!r} is",
         )
-    return name
+    return workspace

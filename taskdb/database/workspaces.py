@@ -1,35 +1,26 @@
-"""Workspaces: one PostgreSQL schema a team, made and dropped here.
-
-Here and in `taskdb.database.roles` Python writes SQL of its own, because the name of a schema, a
-role or a database cannot be a parameter. Each name is quoted by psycopg.
-"""
+"""Workspaces: one PostgreSQL schema a team, made and dropped here."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, LiteralString
+from typing import Any, Final
 
 from psycopg import Connection, sql
 
-from taskdb.database.settings import DEFAULT, SHARED, check_name
+from taskdb.database.naming import execute
+from taskdb.database.settings import DEFAULT, SHARED, Workspace, check_name
 from taskdb.errors import DatabaseError
 from taskdb.queries.admin import migrations as log_queries
 from taskdb.queries.admin import workspaces as queries
+from taskdb.query import checked
 
-__all__ = [
-    "DEFAULT",
-    "SHARED",
-    "check_name",
-    "create",
-    "drop",
-    "exists",
-    "names",
-]
+__all__ = ["DEFAULT", "SHARED", "check_name", "create", "drop", "exists", "names"]
 
 MARK: Final = "A taskdb workspace."
 
 
-def create(conn: Connection[Any], name: str) -> bool:
+@checked
+def create(conn: Connection[Any], name: Workspace) -> bool:
     """Create the empty schema of workspace *name*; return False if it was there.
 
     `taskdb.migrations.up` fills it. Raises `ValidationError` for a name that will not do.
@@ -42,14 +33,15 @@ def create_schema(conn: Connection[Any], name: str) -> bool:
     if exists(conn, name):
         return False
     with conn.transaction():
-        _execute(conn, "create schema {schema}", schema=name)
+        execute(conn, "create schema {schema}", schema=name)
         if name != SHARED:
             comment = sql.SQL("comment on schema {} is {}")
             conn.execute(comment.format(sql.Identifier(name), sql.Literal(MARK)))
     return True
 
 
-def drop(conn: Connection[Any], name: str) -> bool:
+@checked
+def drop(conn: Connection[Any], name: Workspace) -> bool:
     """Drop workspace *name* with everything in it; return False if there is no such schema.
 
     Raises `DatabaseError` for a schema that is no workspace.
@@ -61,11 +53,12 @@ def drop(conn: Connection[Any], name: str) -> bool:
             f"schema {name} is not a workspace of taskdb",
             hint="If it is really to go: drop schema ... cascade, by hand",
         )
-    _execute(conn, "drop schema {schema} cascade", schema=name)
+    execute(conn, "drop schema {schema} cascade", schema=name)
     return True
 
 
-def exists(conn: Connection[Any], name: str) -> bool:
+@checked
+def exists(conn: Connection[Any], name: Workspace) -> bool:
     """Return whether a schema of that name exists."""
     return queries.schema_exists(conn, name=name)
 
@@ -91,48 +84,8 @@ def table_rows(conn: Connection[Any], name: str, table: str, columns: Sequence[s
         return b"".join(copy).decode().splitlines()
 
 
-def hold_table(conn: Connection[Any], name: str, table: str) -> None:
+def lock_table(conn: Connection[Any], name: str, table: str) -> None:
     """Let only readers into a table until the transaction ends, for a check."""
-    _execute(
+    execute(
         conn, "lock table {schema}.{table} in share row exclusive mode", schema=name, table=table
     )
-
-
-def create_database(conn: Connection[Any], name: str) -> None:
-    """Create an empty database, for a check; *conn* is in autocommit mode."""
-    _execute(conn, "create database {database} template template0", database=name)
-
-
-def copy_database(conn: Connection[Any], name: str, template: str, *, owner: str) -> None:
-    """Create a database of a test run as a copy of *template*; *conn* is in autocommit mode."""
-    # By files: half the time of the default on a server without durability.
-    _execute(
-        conn,
-        "create database {database} owner {owner} template {template} strategy file_copy",
-        database=name,
-        owner=owner,
-        template=template,
-    )
-
-
-def close_database(conn: Connection[Any], name: str) -> None:
-    """Let nobody connect to a database, so that it can be copied at any time."""
-    _execute(conn, "alter database {database} allow_connections false", database=name)
-
-
-def rename_database(conn: Connection[Any], name: str, new_name: str) -> None:
-    """Give such a database a name to stay; *conn* is in autocommit mode.
-
-    Raises psycopg's `DuplicateDatabase` if there is one of that name.
-    """
-    _execute(conn, "alter database {old} rename to {new}", old=name, new=new_name)
-
-
-def drop_database(conn: Connection[Any], name: str) -> None:
-    """Drop such a database, with whoever is still connected; *conn* is in autocommit mode."""
-    _execute(conn, "drop database if exists {database} with (force)", database=name)
-
-
-def _execute(conn: Connection[Any], statement: LiteralString, **names: str) -> None:
-    quoted = {key: sql.Identifier(name) for key, name in names.items()}
-    conn.execute(sql.SQL(statement).format(**quoted))

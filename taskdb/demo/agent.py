@@ -18,6 +18,7 @@ from typing import Final
 from psycopg.conninfo import make_conninfo
 
 from taskdb.database import AsyncDatabase
+from taskdb.errors import TaskdbError
 from taskdb.queries.admin import demo
 from taskdb.worker import Job, Retry, Worker
 
@@ -99,4 +100,7 @@ async def _run(shift: Shift) -> int:
 
 
 if __name__ == "__main__":
-    run(Shift(**json.loads(sys.argv[1])))
+    try:
+        run(Shift(**json.loads(sys.argv[1])))
+    except TaskdbError as exc:
+        sys.exit(str(exc))

@@ -13,7 +13,7 @@ from taskdb.demo.summary import Summary
 from taskdb.models.admin.demo import LeftOpen
 from taskdb.text import clean, shorten
 
-__all__ = ["QUERIES", "tell"]
+__all__ = ["QUERIES", "print_summary"]
 
 SHOWN_GROUPS: Final = 8
 SHOWN_KEYS: Final = 3
@@ -28,7 +28,7 @@ QUERIES: Final = (
 )
 
 
-def tell(console: Console, summary: Summary, *, command: str, workspace: str) -> None:
+def print_summary(console: Console, summary: Summary, *, command: str, workspace: str) -> None:
     """Print *summary*. *command* is how the reader calls taskdb."""
     page = _Page(console)
     _results(page, summary)

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from taskdb import database, migrations
 from taskdb.database import workspaces
-from taskdb.demo import WORKSPACE, display
+from taskdb.demo import WORKSPACE, screens
 from taskdb.demo.agent import Shift
 from taskdb.demo.crew import Crew
 from taskdb.demo.summary import Summary, summarise
@@ -83,7 +83,7 @@ def work_off(url: str, *, console: Console, pace: Pace | None = None) -> Summary
         lease, work = pace.lease.total_seconds(), pace.seconds_a_task(start.open)
         jobs = [Shift(url, WORKSPACE, name, CREW, lease, work) for name in CREW]
         with Crew(jobs) as crew:
-            with display.for_console(console) as screen:
+            with screens.for_console(console) as screen:
                 watch(conn, crew, screen, start)
             elapsed = timedelta(seconds=time.monotonic() - began)
             return summarise(conn, crew.members, start, elapsed)

@@ -28,7 +28,7 @@ class DemoCheck:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All that is told at the end of the demo."""
+    """All that is reported at the end of the demo."""
 
     elapsed: timedelta
     start: Standing
@@ -79,7 +79,7 @@ def _checks(
     return [
         DemoCheck(
             "no task was started before what it waits for",
-            f"{work.gate_count} dependencies",
+            f"{work.dependency_count} dependencies",
             demo.started_too_early(conn),
         ),
         DemoCheck("none was completed twice", completions, demo.not_completed_once(conn)),
@@ -91,7 +91,7 @@ def _checks(
         DemoCheck(
             "none was held by two agents at a time",
             f"{work.claim_count} claims",
-            demo.held_by_two(conn),
+            demo.claimed_by_two(conn),
         ),
         DemoCheck(
             "the killed agent's task was taken over",

@@ -11,7 +11,7 @@ import psycopg
 
 from taskdb.demo.agent import application_name
 from taskdb.demo.crew import Crew, Member
-from taskdb.demo.display import Display, Picture
+from taskdb.demo.display import Display, Snapshot
 from taskdb.models.types import TaskStatus
 from taskdb.queries import tasks
 from taskdb.queries.admin import demo
@@ -51,18 +51,18 @@ def watch(conn: psycopg.Connection, crew: Crew, screen: Display, start: Standing
     """
     killed: Member | None = None
     while True:
-        # First this, so that the last picture is taken after the last agent's end.
+        # First this, so that the last snapshot is taken after the last agent's end.
         at_work = crew.at_work
         standing = Standing.read(conn)
         done = standing.closed - start.closed
-        screen.show(_picture(conn, crew, start, standing, done))
+        screen.show(_snapshot(conn, crew, start, standing, done))
         crew.check()
         if not at_work:
             return
         if killed is None and done >= start.open // 3:
             killed = crew.kill_one_at_work(lambda agent: _in_hand(conn, agent))
             if killed is not None:
-                screen.tell(
+                screen.report(
                     f"{killed.name} is killed (SIGKILL) in the middle of {killed.killed_at}; "
                     f"its lease lapses within {killed.job.lease_seconds:g} s"
                 )
@@ -73,11 +73,11 @@ def _in_hand(conn: psycopg.Connection, agent: str) -> str | None:
     return demo.claim_in_hand(conn, agent=agent, application_name=application_name(agent))
 
 
-def _picture(
+def _snapshot(
     conn: psycopg.Connection, crew: Crew, start: Standing, standing: Standing, done: int
-) -> Picture:
+) -> Snapshot:
     names = [member.name for member in crew.members]
-    return Picture(
+    return Snapshot(
         open_at_start=start.open,
         done=done,
         counts=standing.counts,

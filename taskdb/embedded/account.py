@@ -18,7 +18,7 @@ from pathlib import Path
 
 from taskdb.errors import DatabaseError
 
-__all__ = ["Account", "choose"]
+__all__ = ["Account", "choose", "user_name"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,14 @@ def choose(data: Path) -> Account:
         hint="PostgreSQL refuses root and ids without a name; run taskdb as an ordinary user"
         " that has an entry in /etc/passwd; as root, have a user `postgres` or `nobody`",
     )
+
+
+def user_name(uid: int) -> str | None:
+    """Return the name of user id *uid*, or None if it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return None
 
 
 def _candidates() -> Iterator[Account]:

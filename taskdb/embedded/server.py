@@ -38,7 +38,7 @@ from urllib.parse import quote
 from psycopg import pq
 
 from taskdb.embedded import trust
-from taskdb.embedded.account import Account, choose
+from taskdb.embedded.account import Account, choose, user_name
 from taskdb.errors import DatabaseError, DatabaseNotFoundError
 
 __all__ = ["DIRECTORY", "Server", "Status"]
@@ -115,7 +115,7 @@ class Server:
         if sockets == self._data:
             return url
         # In /tmp another user may put a socket in the place of one that is gone.
-        name = trust.user_name(self._account_uid())
+        name = user_name(self._account_uid())
         return url if name is None else f"{url}&requirepeer={quote(name)}"
 
     @property

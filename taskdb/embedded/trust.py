@@ -9,14 +9,13 @@ names the folder and its data by inode, which nobody who packs an archive can kn
 from __future__ import annotations
 
 import os
-import pwd
 import stat
 from pathlib import Path
 from typing import Final
 
 from taskdb.errors import DatabaseError
 
-__all__ = ["is_private", "record", "require_known", "require_made_here", "require_own", "user_name"]
+__all__ = ["is_private", "record", "require_known", "require_made_here", "require_own"]
 
 MARK: Final = "made-here"
 
@@ -85,14 +84,6 @@ def is_private(directory: Path, owner: int) -> bool:
         return False
     mine = stat.S_ISDIR(found.st_mode) and found.st_uid == owner
     return mine and stat.S_IMODE(found.st_mode) & 0o077 == 0
-
-
-def user_name(uid: int) -> str | None:
-    """Return the name of user id *uid*, or None if it has none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return None
 
 
 def _inodes(directory: Path, data: Path) -> str:

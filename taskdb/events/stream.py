@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from taskdb.database.connecting import Connection
 from taskdb.database.pool import Database
-from taskdb.events.tail import OVERLAP_OF_EXECUTIONS, PAGE, Event, Tail
+from taskdb.events.kinds import Event
+from taskdb.events.tail import OVERLAP_OF_EXECUTIONS, PAGE, Tail
 from taskdb.events.waiting import Waiter
 from taskdb.queries import events
 

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from taskdb.database.connecting import AsyncConnection
 from taskdb.database.pool_async import AsyncDatabase
-from taskdb.events.tail import OVERLAP_OF_EXECUTIONS, PAGE, Event, Tail
+from taskdb.events.kinds import Event
+from taskdb.events.tail import OVERLAP_OF_EXECUTIONS, PAGE, Tail
 from taskdb.events.waiting_async import AsyncWaiter
 from taskdb.queries import events
 

@@ -12,69 +12,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from uuid import UUID
 
+from taskdb.events.kinds import OF_STATUS, Event, WorkflowFinished
 from taskdb.models.events import EndedExecution, HistoryPosition, TaskEvent
-from taskdb.models.types import TaskStatus
 
-__all__ = [
-    "OVERLAP_OF_EXECUTIONS",
-    "PAGE",
-    "Event",
-    "Tail",
-    "TaskClaimed",
-    "TaskCompleted",
-    "TaskFailed",
-    "TaskReady",
-    "WorkflowFinished",
-]
+__all__ = ["OVERLAP_OF_EXECUTIONS", "PAGE", "Tail"]
 
 PAGE: Final = 500
 # The clock may step back a little.
 _MARGIN: Final = timedelta(seconds=1)
 # An execution has the time at which the transaction began that ended it.
 OVERLAP_OF_EXECUTIONS: Final = timedelta(hours=1)
-
-
-class TaskReady(TaskEvent):
-    """A task became ready: it was created, unblocked, released, requeued."""
-
-    __slots__ = ()
-
-
-class TaskClaimed(TaskEvent):
-    """A task was claimed by `agent`."""
-
-    __slots__ = ()
-
-
-class TaskCompleted(TaskEvent):
-    """A task was completed."""
-
-    __slots__ = ()
-
-
-class TaskFailed(TaskEvent):
-    """A task failed for good; `note` is its error."""
-
-    __slots__ = ()
-
-
-class WorkflowFinished(EndedExecution):
-    """An execution of a workflow completed, failed or was cancelled: see `status`."""
-
-    __slots__ = ()
-
-
-Event: TypeAlias = TaskReady | TaskClaimed | TaskCompleted | TaskFailed | WorkflowFinished
-
-_KINDS: Final[dict[TaskStatus, type[TaskReady | TaskClaimed | TaskCompleted | TaskFailed]]] = {
-    TaskStatus.PENDING: TaskReady,
-    TaskStatus.IN_PROGRESS: TaskClaimed,
-    TaskStatus.COMPLETED: TaskCompleted,
-    TaskStatus.FAILED: TaskFailed,
-}
 
 
 class Tail:
@@ -104,7 +54,7 @@ class Tail:
             if (row.task_id, row.seq) not in self._seen:
                 self._seen[row.task_id, row.seq] = row.created_at
                 self._head = max(self._head, row.created_at)
-                new.append(_KINDS[row.status](**_fields(row)))
+                new.append(OF_STATUS[row.status](**_fields(row)))
         return new
 
     def take_executions(self, rows: Iterable[EndedExecution]) -> list[Event]:

@@ -31,9 +31,9 @@ from taskdb.exchange.again import OnConflict
 from taskdb.exchange.detection import KNOWN, detect, kind_at
 from taskdb.exchange.files import STDIN, TooLargeError
 from taskdb.exchange.graph import normalize
-from taskdb.exchange.lives import tell_lives
+from taskdb.exchange.lives import report_lives
 from taskdb.exchange.load import LoadOptions, load
-from taskdb.exchange.options import EDGE_KINDS, ReadOptions
+from taskdb.exchange.options import EDGE_KINDS, PlanPath, ReadOptions
 from taskdb.exchange.plan import Plan
 from taskdb.exchange.progress import Progress, Stage, silent
 from taskdb.exchange.relations import check_edges, take_relations
@@ -47,6 +47,8 @@ from taskdb.exchange.report import (
     Report,
 )
 from taskdb.exchange.rows import Row, is_text, key_fault
+from taskdb.queries.fields import AnyText, Name
+from taskdb.query import checked
 
 __all__ = [
     "EDGE_KINDS",
@@ -84,17 +86,18 @@ READERS: Final[dict[str, _Reader]] = {
 KINDS: Final = tuple(READERS)
 
 
+@checked
 def import_plan(
     conn: psycopg.Connection[Any],
-    kind: str,
-    path: str | Path,
+    kind: Name,
+    path: PlanPath,
     *,
     reset: bool = False,
     strict: bool = False,
     dry_run: bool = False,
     on_conflict: OnConflict = OnConflict.STOP,
     prune: bool = False,
-    prefix: str = "",
+    prefix: AnyText = "",
     options: ReadOptions | None = None,
     progress: Progress | None = None,
 ) -> Report:
@@ -104,7 +107,7 @@ def import_plan(
     standard input. *reset* takes every task as pending, without history and claims, except the
     deleted and cancelled ones. *strict* takes all or nothing. *prefix* goes before the keys of
     tasks, so that two files' keys do not meet; it is short for the same of *options*, which say
-    how the file is read. *progress* is told, stage by stage, how far it is.
+    how the file is read. *progress* is called, stage by stage, with how far it is.
 
     A task that an earlier import of the same file made gets what the file says otherwise since
     then. What changed in the file and here is in conflict: *on_conflict* says whose value counts.
@@ -120,13 +123,14 @@ def import_plan(
     if reset:
         plan.reset()
     else:
-        tell_lives(plan)
-    how = LoadOptions(strict, dry_run, OnConflict(on_conflict), prune)
+        report_lives(plan)
+    how = LoadOptions(strict, dry_run, on_conflict, prune)
     return load(conn, plan, how, progress or silent)
 
 
+@checked
 def read_plan(
-    kind: str, path: str | Path, *, prefix: str = "", options: ReadOptions | None = None
+    kind: Name, path: PlanPath, *, prefix: AnyText = "", options: ReadOptions | None = None
 ) -> Plan:
     """Return what the file at *path* says, its edges normalized, without any database.
 
@@ -148,7 +152,7 @@ def _read(kind: str, path: str | Path, prefix: str, options: ReadOptions | None)
         )
     check_edges(options.edges)
     place = Path(path)
-    if place != STDIN:
+    if place != STDIN and is_text(str(place)):
         place = place.resolve()
     if not is_text(str(place)):
         raise ValidationError("path", "must be UTF-8", where=repr(place), hint="Rename the file")

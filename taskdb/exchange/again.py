@@ -1,6 +1,6 @@
 """A plan that was imported before: what changed in the file, what changed here, what in both.
 
-Pure: what the file said the last time, what it says now and what the database has are compared
+Pure: what the file had the last time, what it has now and what the database has are compared
 field by field. A field that changed on one side has that side's value; one that changed on both
 is a conflict, unless both say the same.
 """
@@ -17,28 +17,32 @@ from uuid import UUID
 import orjson
 
 from taskdb.exchange.graph import is_satisfied
-from taskdb.exchange.plan import ABOUT, SOURCE, Plan, PlanTask
+from taskdb.exchange.plan import SOURCE, Plan, PlanTask
 from taskdb.exchange.report import STATUS, Change, ChangeKind
 from taskdb.models.tasks import Task
 from taskdb.models.types import TaskStatus
 
 __all__ = [
+    "DEPENDS_ON",
     "METADATA",
     "STATUS",
+    "WAITS_FOR",
     "OnConflict",
     "State",
     "TaskUpdate",
     "compare",
-    "said_here",
-    "said_of_tasks",
+    "content_here",
+    "content_of_tasks",
     "states_of_tasks",
 ]
 
-Said = dict[str, Any]
+Content = dict[str, Any]
 State = tuple[TaskStatus, str | None]
 
 METADATA: Final = "metadata"
 DEPENDS_ON: Final = "depends_on"
+# The field of a change of what a task waits for.
+WAITS_FOR: Final = "waits for {}"
 PLAIN: Final = (
     "title",
     "description",
@@ -70,7 +74,7 @@ class TaskUpdate:
 
     key: str
     task_id: UUID
-    said: Said
+    content: Content
     fields: dict[str, Any] = field(default_factory=dict[str, Any])
     status: State | None = None
     names: list[str] = field(default_factory=list[str])
@@ -91,18 +95,18 @@ def states_of_tasks(plan: Plan) -> dict[str, State]:
     A blocked task that waits for an open one is pending: the database makes it blocked.
     """
     tasks = plan.tasks_by_key()
-    gated: set[str] = set()
+    waiting: set[str] = set()
     for edge in (*plan.edges, *plan.waits):
         blocker = tasks[edge.depends_on]
         completed = blocker.completed_at is not None
         if not is_satisfied(edge.dependency_type, blocker.status, completed):
-            gated.add(edge.task)
-    return {task.key: _state(plan, task, task.key in gated) for task in plan.tasks}
+            waiting.add(edge.task)
+    return {task.key: _state(plan, task, task.key in waiting) for task in plan.tasks}
 
 
-def said_of_tasks(
+def content_of_tasks(
     plan: Plan, states: Mapping[str, State], usable: frozenset[str]
-) -> dict[str, Said]:
+) -> dict[str, Content]:
     """Return what a plan says of each task, as JSON holds it; of others, only the *usable*."""
     waits: dict[str, dict[str, str]] = {}
     for edge in (*plan.edges, *plan.waits):
@@ -125,7 +129,7 @@ def said_of_tasks(
     }
 
 
-def said_here(task: Task, keys: Mapping[UUID, str], features: Mapping[UUID, str]) -> Said:
+def content_here(task: Task, keys: Mapping[UUID, str], features: Mapping[UUID, str]) -> Content:
     """Return what the database says of a task, in the same form, without its metadata."""
     status, reason = task.status, task.blocked_reason
     if status is TaskStatus.BLOCKED and reason is None:
@@ -144,40 +148,40 @@ def said_here(task: Task, keys: Mapping[UUID, str], features: Mapping[UUID, str]
 
 def compare(
     update: TaskUpdate,
-    before: Said,
-    here: Said,
+    before: Content,
+    here: Content,
     *,
     edges_here: frozenset[str],
     on_conflict: OnConflict,
 ) -> None:
-    """Fill *update* with what its `said` changes, given what was said *before* and is *here*."""
-    said = update.said
+    """Fill *update* with what its content changes, beside that *before* and the one *here*."""
+    content = update.content
     for name in (*PLAIN, STATUS, "estimated_hours", "actual_hours", "scheduled_at"):
         _compare_field(update, name, before, here, on_conflict)
     for name in ("parent", "feature", "labels"):
         _compare_field(update, name, before, here, on_conflict)
     old: dict[str, str] = before.get(METADATA) or {}
-    new: dict[str, str] = said[METADATA]
+    new: dict[str, str] = content[METADATA]
     update.names = [name for name in new if old.get(name) != new[name]]
     update.gone = [name for name in old if name not in new]
     update.changes += [
         Change(update.key, f"{METADATA}.{name}", ChangeKind.CHANGED, None, None, None)
         for name in (*update.names, *update.gone)
     ]
-    _compare_edges(update, before.get(DEPENDS_ON) or {}, said[DEPENDS_ON], edges_here)
+    _compare_edges(update, before.get(DEPENDS_ON) or {}, content[DEPENDS_ON], edges_here)
 
 
 def _compare_field(
-    update: TaskUpdate, name: str, before: Said, here: Said, on_conflict: OnConflict
+    update: TaskUpdate, name: str, before: Content, here: Content, on_conflict: OnConflict
 ) -> None:
     old, ours = before.get(name), here[name]
-    new: Any = update.said[name]
+    new: Any = update.content[name]
     if new in (old, ours):
         return
     both = ours != old
     kind = ChangeKind.BOTH if both else ChangeKind.CHANGED
-    told = map(_state_text, (old, new, ours)) if name == STATUS else (old, new, ours)
-    update.changes.append(Change(update.key, name, kind, *told))
+    reported = map(_state_text, (old, new, ours)) if name == STATUS else (old, new, ours)
+    update.changes.append(Change(update.key, name, kind, *reported))
     if both and on_conflict is not OnConflict.THEIRS:
         return
     if name == STATUS:
@@ -203,23 +207,24 @@ def _compare_edges(
     for key in dict.fromkeys((*update.removed, *update.added)):
         was = old.get(key) if key in here else None
         update.changes.append(
-            Change(update.key, f"waits for {key}", ChangeKind.CHANGED, was, new.get(key), was)
+            Change(update.key, WAITS_FOR.format(key), ChangeKind.CHANGED, was, new.get(key), was)
         )
 
 
-def _state(plan: Plan, task: PlanTask, gated: bool) -> State:
+def _state(plan: Plan, task: PlanTask, waiting: bool) -> State:
     if task.status is not TaskStatus.BLOCKED or task.blocked_reason is not None:
         return task.status, task.blocked_reason
-    return (TaskStatus.PENDING, None) if gated else (TaskStatus.BLOCKED, f"blocked in {plan.kind}")
+    return (
+        (TaskStatus.PENDING, None) if waiting else (TaskStatus.BLOCKED, f"blocked in {plan.kind}")
+    )
 
 
 def _digests(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     # Where in the file a task stands is nothing that it says.
-    source = {name: said for name, said in metadata.get(SOURCE, {}).items() if name != "at"}
+    source = {name: value for name, value in metadata.get(SOURCE, {}).items() if name != "at"}
     for name, value in {**metadata, SOURCE: source}.items():
-        if name != ABOUT:
-            text = orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS)
-            yield name, hashlib.sha256(text).hexdigest()[:16]
+        text = orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS)
+        yield name, hashlib.sha256(text).hexdigest()[:16]
 
 
 def _text(value: object) -> str | None:

@@ -109,9 +109,9 @@ def snapshot(conn: Connection) -> Generator[None]:
 def restore_workspace(conn: Connection, lines: Iterable[bytes], *, name: str) -> ArchiveReport:
     """Restore an export into the empty workspace of *conn*, ids and history kept.
 
-    Live claims are revoked, and tokens raised by one: who held a claim where the file was written
-    holds none here. One transaction, or a savepoint of the caller's; only the owner of the tables
-    may. *name* stands for the file in errors.
+    Live claims are revoked, and tokens raised to the next million: who held a claim where the file
+    was written holds none here. One transaction, or a savepoint of the caller's; only the owner of
+    the tables may. *name* stands for the file in errors.
 
     Raises ValidationError, naming the line, if the file is not as it was written, ends early, or
     does not fit this version of the schema, or if the workspace is not empty.
@@ -130,24 +130,25 @@ class _Restore:
         self.table: str | None = None
         self.rows: list[Any] = []
         self.size = 0
-        self.sequences: list[dict[str, Any]] = []
+        # Positions by name: None until the file gives one.
+        self.sequences: dict[str, dict[str, Any] | None] = {}
 
     def run(self, lines: Iterable[bytes]) -> ArchiveReport:
-        said = self._checked(lines)
-        self._begin(next(said, None))
-        for part in said:
+        raw = self._checked(lines)
+        self._begin(next(raw, None))
+        for part in raw:
             match part:
                 case {"row": row}:
                     self._row(row)
                 case {"table": str(table), "columns": columns}:
                     self._flush()
                     self._open(table, columns)
-                case {"sequence": sequence}:
-                    self.sequences.append(sequence)
+                case {"sequence": {"name": str(name)} as position}:
+                    self._sequence(name, position)
                 case {"end": rows}:
                     self._flush()
                     self._finish(rows)
-                    if next(said, None) is not None:
+                    if next(raw, None) is not None:
                         raise self._refused("stands behind the end")
                     return self.report
                 case _:
@@ -165,7 +166,10 @@ class _Restore:
             if line[len(HEAD) : len(HEAD) + DIGITS] != chain.next(rest):
                 raise self._refused("is not as it was written: its checksum is another")
             self.size += len(rest)
-            yield orjson.loads(b"{" + rest)
+            try:
+                yield orjson.loads(b"{" + rest)
+            except orjson.JSONDecodeError as error:
+                raise self._refused(f"is no JSON: {error}") from error
 
     def _begin(self, head: dict[str, Any] | None) -> None:
         if head is None:
@@ -174,6 +178,7 @@ class _Restore:
         if head != {"taskdb": FORMAT}:
             raise self._refused(f"must be the head of an export of format {FORMAT}")
         self.columns = {each.name: each.columns for each in archive.list_tables(self.conn)}
+        self.sequences = {each.name: None for each in archive.list_sequences(self.conn)}
         archive.begin_restore(self.conn)
 
     def _open(self, table: str, columns: object) -> None:
@@ -186,6 +191,16 @@ class _Restore:
         self.table = table
         self.report.tables[table] = 0
 
+    def _sequence(self, name: str, position: dict[str, Any]) -> None:
+        # It is set with the rights of an owner, who may have other workspaces.
+        if name not in self.sequences:
+            raise self._unfit(f"sequence {name}, which this workspace does not have")
+        if self.sequences[name] is not None:
+            raise self._refused(f"sets the sequence {name} a second time")
+        if position.keys() != {"name", "last_value", "is_called"}:
+            raise self._refused(f"must give last_value and is_called of the sequence {name}")
+        self.sequences[name] = position
+
     def _row(self, row: object) -> None:
         if self.table is None:
             raise self._refused("is a row before any table")
@@ -196,7 +211,7 @@ class _Restore:
     def _flush(self) -> None:
         if self.rows and self.table is not None:
             try:
-                archive.restore_rows(self.conn, table_name=self.table, said=self.rows)
+                archive.restore_rows(self.conn, table_name=self.table, rows=self.rows)
             except (TaskdbError, psycopg.Error) as error:
                 reason = error if isinstance(error, TaskdbError) else translate(error)
                 raise self._refused(
@@ -208,11 +223,16 @@ class _Restore:
     def _finish(self, rows: object) -> None:
         if rows != sum(self.report.tables.values()):
             raise self._refused("counts other rows than the file has")
-        if missing := sorted(self.columns.keys() - self.report.tables.keys()):
+        unset = {name for name, position in self.sequences.items() if position is None}
+        if missing := sorted(self.columns.keys() - self.report.tables.keys() | unset):
             raise self._unfit(f"no {', '.join(missing)}, which this workspace has")
-        self.report.revoked_claims = archive.finish_restore(self.conn)
-        for sequence in self.sequences:
-            archive.restore_sequence(self.conn, **sequence)
+        try:
+            self.report.revoked_claims = archive.finish_restore(self.conn)
+            for position in self.sequences.values():
+                archive.restore_sequence(self.conn, **position or {})
+        except (TaskdbError, psycopg.Error) as error:
+            reason = error if isinstance(error, TaskdbError) else translate(error)
+            raise self._refused(f"ends a file that the workspace refuses: {reason}") from error
 
     def _refused(self, rule: str) -> ValidationError:
         return ValidationError(

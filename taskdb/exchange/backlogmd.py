@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -20,21 +21,23 @@ from taskdb.exchange.duplicates import new_key
 from taskdb.exchange.files import Files, TooLargeError
 from taskdb.exchange.frontmatter import FieldsError, parse_fields
 from taskdb.exchange.markdown import body_start, headings, read_markdown
-from taskdb.exchange.options import ReadOptions
+from taskdb.exchange.options import LARGEST, ReadOptions
 from taskdb.exchange.plan import RELATIONS, Plan, PlanEdge, PlanParent, PlanTask
-from taskdb.exchange.rows import Row, is_list, is_text, key_fault
+from taskdb.exchange.rows import Row, is_text, key_fault
 from taskdb.exchange.shaping import (
     hold,
     hold_flags,
     hold_type,
+    hold_unread,
     is_open,
-    label_names,
     normalize_moments,
     normalize_status,
     source_of,
+    take_labels,
     whole_text,
 )
 from taskdb.exchange.words import priority_of
+from taskdb.models.jsontypes import is_list
 from taskdb.models.types import DependencyType, TaskStatus
 
 __all__ = ["KIND", "is_folder", "read"]
@@ -42,12 +45,15 @@ __all__ = ["KIND", "is_folder", "read"]
 KIND: Final = "backlog-md"
 HOMES: Final = ("", "backlog", ".backlog")
 DRAFT: Final = "draft"
+# Taken later, with the tasks that they name.
+DEPENDENCIES: Final = frozenset({"dependencies"})
 # In the order of their precedence: of tasks with one id the first counts.
 FOLDERS: Final = ("tasks", "completed", "drafts", "archive/tasks", "archive/drafts")
-OTHERS: Final = ("docs", "decisions", "milestones")
+OTHERS: Final = ("tasks", "completed", "drafts", "archive", "docs", "decisions", "milestones")
 CONFIG: Final = ("config.yml", "config.yaml")
 # At the root of a project whose folder has another place.
 ROOT_CONFIG: Final = "backlog.config.yml"
+HOME_FIELD: Final = "backlog_directory"
 README: Final = "readme"
 LARGEST_ORDER: Final = 2**31 - 1
 ORDINARY_PRIORITY: Final = 5
@@ -92,7 +98,7 @@ def read(path: Path, options: ReadOptions) -> Plan:
 
 
 def _home(path: Path) -> Path | None:
-    for name in HOMES:
+    for name in (*HOMES, *_named_home(path)):
         home = path / name
         configs = [*(home / each for each in CONFIG), path / ROOT_CONFIG]
         if any(each.is_file() for each in configs) and any(
@@ -102,12 +108,25 @@ def _home(path: Path) -> Path | None:
     return None
 
 
+def _named_home(path: Path) -> Iterator[str]:
+    """Yield the folder inside a project that the file at its root names, if it does."""
+    config, files = path / ROOT_CONFIG, Files(path, LARGEST)
+    if not config.is_file():
+        return
+    try:
+        named = parse_fields(read_markdown(config, files), lambda _: None).get(HOME_FIELD)
+    except (ValidationError, FieldsError):
+        return
+    if isinstance(named, str) and is_text(named) and files.holds(path / named):
+        yield named
+
+
 class _Reader:
     def __init__(self, path: Path, home: Path, options: ReadOptions) -> None:
         self.home = home
         self.options = options
         self.files = Files(path, options.largest)
-        self.read = Plan(KIND, str(path), (RELATIONS, "labels"))
+        self.read = Plan(KIND, str(path), (RELATIONS, "labels"), any_case=True)
         self.findings = self.read.findings
         # By their ids without regard to case: their keys, and their places.
         self.keys: dict[str, str] = {}
@@ -118,19 +137,32 @@ class _Reader:
         for folder in FOLDERS:
             for path in self._markdown(folder):
                 self._file(path, folder)
-        for task, name, said in self.links:
-            other = self._key_of(task, said)
+        for task, name, raw in self.links:
+            other = self._key_of(task, raw)
             if name == "parent_task_id":
                 self.read.parents.append(PlanParent(task.key, other, task.where))
             else:
                 self.read.edges.append(
                     PlanEdge(task.key, other, DependencyType.REQUIRES, name, task.where)
                 )
-        for folder in OTHERS:
-            if count := len(list(self._markdown(folder))):
-                remark = f"{count} {'files' if count > 1 else 'file'} of {folder} are no tasks"
-                self.read.remarks.append(f"{remark}; not taken")
+        self._name_others()
         return self.read
+
+    def _name_others(self) -> None:
+        """Count the files that the tool has for something else, or does not read itself."""
+        taken = {path for folder in FOLDERS for path in self._markdown(folder)}
+        others = Counter(
+            str(path.parent.relative_to(self.home))
+            for folder in OTHERS
+            for path in sorted((self.home / folder).rglob("[!.]*"))
+            if path.is_file() and path not in taken and path.stem.casefold() != README
+        )
+        self.read.remarks += [
+            f"1 file of {folder} is no task; not taken"
+            if count == 1
+            else f"{count} files of {folder} are no tasks; not taken"
+            for folder, count in others.items()
+        ]
 
     def _markdown(self, folder: str) -> Iterator[Path]:
         """Yield the Markdown files of a folder, but its readme."""
@@ -153,20 +185,20 @@ class _Reader:
             place = (error.where or where).removeprefix(f"{self.home}/")
             self.findings.refused("file", place, None, error.rule)
             return
-        said, start = body_start(text)
-        fields = self._fields(said, where)
+        raw, start = body_start(text, has_fields=True)
+        fields = self._fields(raw, where)
         if fields is not None:
             row = Row(fields, where, "task", self.findings, self.options.zone)
             self._task(row, text[start:], folder)
 
-    def _fields(self, said: str, where: str) -> dict[str, Any] | None:
+    def _fields(self, raw: str, where: str) -> dict[str, Any] | None:
         """Return the fields at the head of a file, read as the tool reads them if need be."""
         try:
-            return self._parsed(said, where)
+            return self._parsed(raw, where)
         except FieldsError as error:
             place = f"{where}:{error.line + 1}:{error.column}"
             try:
-                fields = self._parsed(BARE_NAMES.sub(_quoted, said), where)
+                fields = self._parsed(BARE_NAMES.sub(_quoted, raw), where)
             except FieldsError:
                 self.findings.refused("file", place, None, f"its front matter {error.rule}")
                 return None
@@ -174,22 +206,22 @@ class _Reader:
             self.findings.changed("file", place, None, reason)
             return fields
 
-    def _parsed(self, said: str, where: str) -> dict[str, Any]:
-        return parse_fields(said, lambda rule: self.findings.changed("file", where, None, rule))
+    def _parsed(self, raw: str, where: str) -> dict[str, Any]:
+        return parse_fields(raw, lambda rule: self.findings.changed("file", where, None, rule))
 
     def _task(self, row: Row, body: str, folder: str) -> None:
         key = self._key(row)
         if key is None:
             return
         title, head = row.title("title", key)
-        word, said_priority = row.text("status"), row.text("priority")
+        word, raw_priority = row.text("status"), row.text("priority")
         sections = _sections(body)
         task = PlanTask(
             key=key,
             title=title,
             where=row.where,
             description=whole_text(head, sections.pop(DESCRIPTION, None)),
-            priority=_priority(row, said_priority),
+            priority=_priority(row, raw_priority),
             execution_order=row.integer("ordinal", -LARGEST_ORDER, LARGEST_ORDER),
             requirements=_taken(sections, REQUIREMENTS),
             context=_taken(sections, CONTEXT),
@@ -199,7 +231,7 @@ class _Reader:
         updated_at = _date(row, "updated_date")
         self._status(row, task, word, folder)
         hold_type(row, task, row.peek("type"))
-        hold_flags(row, task)
+        hold_flags(row, task, DEPENDENCIES)
         if task.status is TaskStatus.COMPLETED and task.completed_at is None:
             # The tool keeps no other time, and its last change was that one, or soon after.
             task.completed_at = updated_at
@@ -207,36 +239,41 @@ class _Reader:
         names = [each for each in (assignees if is_list(assignees) else [assignees]) if each]
         task.created_by = row.name("reporter")
         normalize_moments(row, task, str(names[0]) if names else None, updated_at)
-        task.labels = label_names(row.take("labels"))
+        labels = take_labels(row, task)
         for name in ("dependencies", "parent_task_id"):
-            said = row.take(name)
-            for each in said if is_list(said) else [said]:
-                if isinstance(each, str | int):
-                    self.links.append((task, name, str(each)))
+            self._link(row, task, name)
+        hold_unread(row, task, "dependencies")
         row.take("subtasks")
         source = source_of(
             self.read,
             row,
             status=word,
             folder=folder,
-            priority=said_priority,
+            priority=raw_priority,
             assignee=", ".join(map(str, names)) or None,
             updated_at=updated_at and updated_at.isoformat(),
         )
         rest = {**row.rest(), **(_taken(sections, NOTES) or {}), **sections}
-        labels = {"labels": list(task.labels)} if task.labels else {}
         task.metadata = {"source": source, **labels, **self.read.keep(rest)}
         self.read.tasks.append(task)
 
+    def _link(self, row: Row, task: PlanTask, name: str) -> None:
+        raw = row.take(name)
+        for each in raw if is_list(raw) else [] if raw is None else [raw]:
+            if isinstance(each, str | int) and not isinstance(each, bool):
+                self.links.append((task, name, str(each)))
+            else:
+                row.refuse_value(name, each, "can't be a task's id; left out")
+
     def _key(self, row: Row) -> str | None:
-        said = row.text("id")
-        key = f"{self.options.prefix}{said}" if said else said
+        raw = row.text("id")
+        key = f"{self.options.prefix}{raw}" if raw else raw
         fault = key_fault(key)
-        if fault is not None or said is None or key is None:
+        if fault is not None or raw is None or key is None:
             row.refused(fault or "has no key")
             return None
         row.key = key
-        plain = said.casefold()
+        plain = raw.casefold()
         if plain in self.places and self.options.rename_duplicates:
             row.key = new_key(self.read, key, row.where)
         elif plain in self.places:
@@ -248,12 +285,12 @@ class _Reader:
             self.places[plain] = row.where
         return row.key
 
-    def _key_of(self, task: PlanTask, said: str) -> str:
+    def _key_of(self, task: PlanTask, raw: str) -> str:
         """Return the key of the task with an id, which may lack the prefix that all ids have."""
-        plain = said.strip().casefold()
+        plain = raw.strip().casefold()
         common = task.key.removeprefix(self.options.prefix).partition("-")[0].casefold()
         known = self.keys.get(plain) or self.keys.get(f"{common}-{plain}")
-        return known or f"{self.options.prefix}{said.strip()}"
+        return known or f"{self.options.prefix}{raw.strip()}"
 
     def _status(self, row: Row, task: PlanTask, word: str | None, folder: str) -> None:
         if (word or "").casefold() == DRAFT:
@@ -297,18 +334,18 @@ def _taken(sections: dict[str, str], names: dict[str, str]) -> dict[str, Any] | 
 
 
 def _date(row: Row, name: str) -> Any:
-    said = row.peek(name)
-    short = SHORT_DATE.fullmatch(said.strip()) if isinstance(said, str) else None
+    raw = row.peek(name)
+    short = SHORT_DATE.fullmatch(raw.strip()) if isinstance(raw, str) else None
     if short:
         row.put(name, f"20{short[3]}-{short[2]}-{short[1]}")
     return row.time(name)
 
 
-def _priority(row: Row, said: str | None) -> int:
-    if said is None:
+def _priority(row: Row, raw: str | None) -> int:
+    if raw is None:
         return ORDINARY_PRIORITY
-    priority = priority_of(said)
+    priority = priority_of(raw)
     if priority is None:
-        row.changed(f"its priority {said!r} is unknown; it counts as {ORDINARY_PRIORITY}")
+        row.changed(f"its priority {raw!r} is unknown; it counts as {ORDINARY_PRIORITY}")
         return ORDINARY_PRIORITY
     return priority

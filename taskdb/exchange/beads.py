@@ -6,6 +6,8 @@ as ready (`bd ready`) is not offered here either.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,21 +15,24 @@ from taskdb.errors import ValidationError
 from taskdb.exchange.beadsbackup import assemble, is_backup
 from taskdb.exchange.duplicates import new_key
 from taskdb.exchange.files import Files
-from taskdb.exchange.jsonfiles import JsonObject, read_lines
+from taskdb.exchange.jsonfiles import read_lines
+from taskdb.exchange.jsonvalues import JsonObject, parse_json
 from taskdb.exchange.options import ReadOptions
 from taskdb.exchange.plan import (
     RELATIONS,
     Plan,
     PlanEdge,
+    PlanGate,
     PlanParent,
     PlanRelation,
     PlanTask,
 )
-from taskdb.exchange.rows import LONGEST_NAME, Row, is_true, key_fault
+from taskdb.exchange.rows import LONGEST_NAME, Row, is_false, key_fault
 from taskdb.exchange.shaping import (
     hold,
     hold_flags,
     hold_type,
+    hold_unread,
     label_names,
     normalize_moments,
     normalize_status,
@@ -35,13 +40,28 @@ from taskdb.exchange.shaping import (
     source_of,
     whole_text,
 )
+from taskdb.exchange.words import normalize_word
+from taskdb.models.jsontypes import is_dict, is_list
 from taskdb.models.types import DependencyType, TaskStatus
 
-__all__ = ["KIND", "MEMORY", "PARENT", "PRIORITIES", "REQUIREMENTS", "is_folder", "read"]
+__all__ = [
+    "HOOKED",
+    "KIND",
+    "MEMORY",
+    "PARENT",
+    "PRIORITIES",
+    "REQUIREMENTS",
+    "WAITS_FOR",
+    "also_blocks",
+    "is_folder",
+    "read",
+]
 
 KIND: Final = "beads"
 FILES: Final = ("issues.jsonl", "beads.jsonl")
 PRIORITIES: Final = {0: 1, 1: 3, 2: 5, 3: 7, 4: 9}
+# `bd ready` lists no other issue that nobody has begun.
+OFFERED: Final = "open"
 # Left out by Go's omitempty, so absent means zero: the most urgent.
 ABSENT_PRIORITY: Final = 0
 ORDINARY_PRIORITY: Final = 5
@@ -53,7 +73,18 @@ NO_WORK: Final = frozenset(
 FLAGS: Final = {"pinned": "pinned", "ephemeral": "ephemeral", "is_template": "template"}
 # Flags that say nothing about whether somebody may work on an issue.
 HARMLESS_FLAGS: Final = frozenset({"crystallizes", "no_history"})
-GATING: Final = frozenset({"blocks", "conditional-blocks", "waits-for"})
+# Waits for the children of the issue that it names, whatever the status of that one is.
+WAITS_FOR: Final = "waits_for"
+# In the metadata of such an edge: the first child that is closed is enough, and: the issue
+# itself must be closed as well.
+GATE: Final = "gate"
+ANY_CHILDREN: Final = "any-children"
+ALSO_BLOCKS: Final = "also_blocks"
+# The label of an issue that waits for a person's decision.
+HUMAN: Final = "human"
+GATING: Final = frozenset({"blocks", "conditional_blocks", WAITS_FOR})
+UNNAMED: Final = "unnamed"
+PINNED: Final = "pinned"
 PARENT: Final = "parent-child"
 ELSEWHERE: Final = "external:"
 # Texts that say what the work must meet.
@@ -77,12 +108,13 @@ def is_folder(path: Path) -> bool:
 def read(path: Path, options: ReadOptions) -> Plan:
     """Return the plan in the file or folder *path*.
 
-    Raises ValidationError if it can't be read, or holds no issue.
+    Raises ValidationError if it can't be read, or if there are lines and none is an issue.
     """
     reader = _Reader(path, options)
     for values in reader.last_of_each():
         reader.take(values)
-    if not reader.plan.tasks:
+    reader.take_gates()
+    if not reader.plan.tasks and reader.plan.findings.rows:
         raise ValidationError(
             "plan",
             "holds no issue",
@@ -110,12 +142,16 @@ class _Reader:
         self.options = options
         self.prefix = options.prefix
         self.files = Files(path, options.largest)
-        self.plan = Plan(KIND, str(path), (RELATIONS, *LISTS), children_wait=True)
+        # An issue that is not there blocks nothing in beads.
+        lists = (RELATIONS, *LISTS)
+        self.plan = Plan(KIND, str(path), lists, children_wait=True, unknown_holds=False)
         self.home = (_home(path) or path / FILES[0]) if path.is_dir() else path
         self.name = FILES[0] if self.home.is_dir() else self.home.name
         self.issues: dict[str, JsonObject] = {}
         # The keys of different issues under one id, by their places.
         self.new_keys: dict[str, str] = {}
+        # Waits for children, which are not known yet.
+        self.gates: list[PlanGate] = []
 
     def last_of_each(self) -> list[JsonObject]:
         """Read the file; of lines with the same id the last counts, the others are refused."""
@@ -128,38 +164,40 @@ class _Reader:
             if self._is_no_issue(values):
                 continue
             row = self._row(values)
-            said: object = values.get("id")
-            fault = key_fault(f"{self.prefix}{said}" if isinstance(said, str) and said else said)
-            if fault is not None or not isinstance(said, str):
+            given: object = values.get("id")
+            fault = key_fault(
+                f"{self.prefix}{given}" if isinstance(given, str) and given else given
+            )
+            if fault is not None or not isinstance(given, str):
                 row.refused(fault or "has no key")
                 continue
-            earlier = self.issues.pop(said, None)
+            earlier = self.issues.pop(given, None)
             if earlier is not None:
                 replaced = self._row(earlier)
                 if self.options.rename_duplicates and _differ(earlier, values):
                     self.new_keys[replaced.where] = new_key(
-                        self.plan, self._key(said), replaced.where
+                        self.plan, self._key(given), replaced.where
                     )
                     apart.append(earlier)
                 else:
                     reason = f"line {values.line} has the same id, and the last one counts"
                     replaced.refused(reason)
-            self.issues[said] = values
+            self.issues[given] = values
         return [*apart, *self.issues.values()]
 
     def take(self, values: JsonObject) -> None:
         row = self._row(values)
-        said_id: str = row.raw("id")
-        key = row.key = self.new_keys.get(row.where) or self._key(said_id)
+        raw_id: str = row.raw("id")
+        key = row.key = self.new_keys.get(row.where) or self._key(raw_id)
         title, head = row.title("title", key)
         word = row.text("status")
-        said_priority: Any = row.take("priority")
+        raw_priority: Any = row.take("priority")
         task = PlanTask(
             key=key,
             title=title,
             where=row.where,
             description=whole_text(head, row.text("description")),
-            priority=_priority(row, said_priority),
+            priority=_priority(row, raw_priority),
             estimated_hours=row.hours("estimated_minutes"),
             requirements={name: text for name in REQUIREMENTS if (text := row.text(name))} or None,
             scheduled_at=row.time("defer_until"),
@@ -170,8 +208,9 @@ class _Reader:
         )
         assignee, updated_at = row.text("assignee"), row.time("updated_at")
         # Go leaves out what is empty, and the tool takes that for open.
-        normalize_status(row, task, word, absent=TaskStatus.PENDING)
-        self._dependencies(row, task, said_id)
+        normalize_status(row, task, word, absent=TaskStatus.PENDING, offers=OFFERED)
+        self._dependencies(row, task, raw_id)
+        hold_unread(row, task, "defer_until", "dependencies")
         if task.blocked_reason is not None:
             self.plan.holding[key] = task.blocked_reason
         self._hold_back(row, task)
@@ -179,26 +218,39 @@ class _Reader:
         moments = {name: at for name in OTHER_MOMENTS if (at := row.time(name))}
         deleted = task.status is TaskStatus.CANCELLED
         task.closed_at = moments.get("deleted_at") if deleted else None
-        task.closed_by = row.said("deleted_by") if deleted else None
-        task.close_note = row.said("delete_reason" if deleted else "close_reason")
+        task.closed_by = row.peek_text("deleted_by") if deleted else None
+        task.close_note = row.peek_text("delete_reason" if deleted else "close_reason")
         normalize_moments(row, task, assignee, updated_at)
         if word == HOOKED and task.claim and len(assignee or "") <= LONGEST_NAME:
             task.assigned_agent = assignee
         lists = {name: value for name in LISTS if (value := row.take(name)) is not None}
         task.labels = label_names(lists.get("labels"))
-        said = {name: at.isoformat() for name, at in moments.items()}
-        rest = self.plan.keep({**said, **row.rest()})
+        given = {name: at.isoformat() for name, at in moments.items()}
+        rest = self.plan.keep({**given, **row.rest()})
         source = source_of(
             self.plan,
             row,
             status=word,
-            priority=said_priority,
+            priority=raw_priority,
             assignee=assignee,
             defer_until=task.scheduled_at and task.scheduled_at.isoformat(),
             updated_at=updated_at and updated_at.isoformat(),
         )
         task.metadata = {"source": source, **lists, **rest}
         self.plan.tasks.append(task)
+
+    def take_gates(self) -> None:
+        """Take the waits for children of an issue, once all children are known."""
+        pinned = {self._key(given) for given in self.issues if self._is_pinned(given)}
+        keys = {task.key for task in self.plan.tasks} - pinned
+        children: dict[str, list[str]] = {}
+        for link in self.plan.parents:
+            if link.task in keys:
+                children.setdefault(link.parent, []).append(link.task)
+        for gate in self.gates:
+            found = tuple(dict.fromkeys(children.get(gate.parent, ())))
+            whole = gate.whole and gate.parent in keys
+            self.plan.gates.append(replace(gate, children=found, whole=whole))
 
     def _is_no_issue(self, values: JsonObject) -> bool:
         """Keep a memory, which is a line of its own kind; refuse a kind that is unknown."""
@@ -212,72 +264,93 @@ class _Reader:
     def _row(self, values: JsonObject) -> Row:
         where, findings = f"{self.name}:{values.line}", self.plan.findings
         row = Row(values, where, "task", findings, self.options.zone)
-        said = values.get("id")
-        if not key_fault(said):
-            row.key = self._key(str(said))
+        given = values.get("id")
+        if not key_fault(given):
+            row.key = self._key(str(given))
         return row
 
-    def _key(self, said: str) -> str:
-        return f"{self.prefix}{said}"
+    def _key(self, given: str) -> str:
+        return f"{self.prefix}{given}"
 
     def _hold_back(self, row: Row, task: PlanTask) -> None:
         """Put on hold what is no work: by its flags, by its type, by what nobody knows of it."""
         for flag, reason in FLAGS.items():
-            if is_true(row.peek(flag)) or row.peek(flag) == 1:
-                not_work(task, reason)
-            else:
+            if is_false(row.peek(flag)):
                 row.raw(flag)
+            else:
+                not_work(task, reason)
         kind = row.peek("issue_type")
         if isinstance(kind, str) and kind.casefold() in NO_WORK:
             not_work(task, kind)
         else:
             hold_type(row, task, kind)
         hold_flags(row, task, {*HARMLESS_FLAGS, *FLAGS})
+        labels = row.peek("labels")
+        if is_list(labels) and HUMAN in labels:
+            hold(task, HUMAN)
 
     def _dependencies(self, row: Row, task: PlanTask, own: str) -> None:
-        for said in row.objects("dependencies"):
-            edge = Row(said, row.where, "dependency", self.plan.findings, self.options.zone)
+        for given in row.objects("dependencies"):
+            edge = Row(given, row.where, "dependency", self.plan.findings, self.options.zone)
             self._dependency(edge, task, own)
+            row.unread |= {"dependencies"} if "depends_on_id" in edge.unread else set()
         parent = row.take("parent")
         if isinstance(parent, str):
             self.plan.parents.append(PlanParent(task.key, self._key(parent), row.where))
         elif parent is not None:
             row.refuse_value("parent", parent, "is not an id; left out")
 
-    def _dependency(self, said: Row, task: PlanTask, own: str) -> None:
-        said.key = task.key
-        owner, target = said.text("issue_id"), said.text("depends_on_id")
-        kind = said.text("type") or "unnamed"
+    def _dependency(self, given: Row, task: PlanTask, own: str) -> None:
+        given.key = task.key
+        owner, target = given.text("issue_id"), given.text("depends_on_id")
+        kind = given.text("type") or UNNAMED
+        plain = normalize_word(kind)
         if target is None:
-            said.refused(f"{kind}: names no issue that it depends on")
+            given.refused(f"{kind}: names no issue that it depends on")
+            if plain in GATING or kind == UNNAMED:
+                given.unread.add("depends_on_id")
         elif owner is not None and owner != own:
-            said.refused(f"{kind} {target}: belongs to {owner}, not to the issue of its line")
-        elif kind == PARENT:
-            self.plan.parents.append(PlanParent(task.key, self._key(target), said.where))
-        elif kind in GATING and target.startswith(ELSEWHERE):
+            given.refused(f"{kind} {target}: belongs to {owner}, not to the issue of its line")
+        elif plain == normalize_word(PARENT):
+            self.plan.parents.append(PlanParent(task.key, self._key(target), given.where))
+        elif plain in GATING and target.startswith(ELSEWHERE):
             hold(task, f"waits for {target}")
-            self._relate(task, target, kind, said, holds=True)
-        elif kind in GATING:
-            created_at, created_by = said.time("created_at"), said.text("created_by")
+            self._relate(task, target, kind, given, holds=True)
+        elif plain == WAITS_FOR:
+            metadata = given.peek("metadata")
+            is_any = _metadata(metadata).get(GATE) == ANY_CHILDREN
+            whole = also_blocks(metadata)
+            self.gates.append(PlanGate(task.key, self._key(target), (), is_any, whole))
+            self._relate(task, target, kind, given, holds=True)
+        elif plain in GATING and self._is_pinned(target):
+            self._relate(task, target, kind, given, holds=True)
+        elif plain in GATING:
+            created_at, created_by = given.time("created_at"), given.text("created_by")
             self.plan.edges.append(
                 PlanEdge(
                     task.key,
                     self._key(target),
                     DependencyType.BLOCKS,
                     kind,
-                    said.where,
+                    given.where,
                     created_by,
                     created_at,
                 )
             )
         else:
-            self._relate(task, target, kind, said)
+            self._relate(task, target, kind, given)
+
+    def _is_pinned(self, target: str) -> bool:
+        """Return whether an issue is open for good: nothing waits for such a one in beads."""
+        issue = self.issues.get(target)
+        word: object = issue.get("status") if issue else None
+        return isinstance(word, str) and normalize_word(word) == PINNED
 
     def _relate(
-        self, task: PlanTask, target: str, kind: str, said: Row, *, holds: bool = False
+        self, task: PlanTask, target: str, kind: str, given: Row, *, holds: bool = False
     ) -> None:
         known = self._key(target) if target in self.issues else target
-        relation = PlanRelation(task.key, known, kind, said.where, said.rest(), holds)
+        relation = PlanRelation(task.key, known, kind, given.where, given.rest(), holds)
         self.plan.relations.append(relation)
 
 
@@ -286,9 +359,24 @@ def _differ(one: JsonObject, other: JsonObject) -> bool:
     return any(str(one.get(name)) != str(other.get(name)) for name in IDENTITY)
 
 
-def _priority(row: Row, said: object) -> int:
-    level = ABSENT_PRIORITY if said is None else said
+def also_blocks(metadata: Any) -> bool:
+    """Return whether a wait with this metadata is for the issue too, not for its children alone."""
+    return _metadata(metadata).get(ALSO_BLOCKS) in (True, "true")
+
+
+def _metadata(given: Any) -> Mapping[str, Any]:
+    """Return the metadata of an edge, which a file has as JSON in a text, or as an object."""
+    if isinstance(given, str):
+        try:
+            given = parse_json(given, lambda _: None)
+        except ValueError:
+            return {}
+    return given if is_dict(given) else {}
+
+
+def _priority(row: Row, given: object) -> int:
+    level = ABSENT_PRIORITY if given is None else given
     if isinstance(level, int) and not isinstance(level, bool) and level in PRIORITIES:
         return PRIORITIES[level]
-    row.changed(f"its priority {said!r} is not 0 to 4; it counts as {ORDINARY_PRIORITY}")
+    row.changed(f"its priority {given!r} is not 0 to 4; it counts as {ORDINARY_PRIORITY}")
     return ORDINARY_PRIORITY

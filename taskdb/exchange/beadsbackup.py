@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from taskdb.exchange.files import Files
-from taskdb.exchange.jsonfiles import JsonObject, parse_json, read_lines
+from taskdb.exchange.jsonfiles import read_lines
+from taskdb.exchange.jsonvalues import JsonObject, parse_json
 from taskdb.exchange.options import ReadOptions
 from taskdb.exchange.plan import Plan, PlanHistory
-from taskdb.exchange.rows import Row, is_dict, is_list
+from taskdb.exchange.rows import Row
 from taskdb.exchange.shaping import UNKNOWN_AGENT
 from taskdb.exchange.words import HOLD, status_of
+from taskdb.models.jsontypes import is_dict, is_list
 from taskdb.models.types import TaskStatus
 
 __all__ = ["assemble", "is_backup"]
@@ -50,7 +52,7 @@ def assemble(folder: Path, files: Files, plan: Plan, options: ReadOptions) -> It
     """
     issues = list(read_lines(folder / f"{ISSUES}.jsonl", plan.findings, files))
     # The last issue of an id counts, as in a file of lines.
-    by_id = {said: values for values in issues if isinstance(said := values.get("id"), str)}
+    by_id = {raw: values for values in issues if isinstance(raw := values.get("id"), str)}
     gone: Counter[str] = Counter()
     for table in TABLES:
         path = folder / f"{table}.jsonl"

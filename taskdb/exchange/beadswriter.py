@@ -9,19 +9,28 @@ import orjson
 import psycopg
 
 from taskdb.exchange.archive import ArchiveReport
-from taskdb.exchange.beads import KIND, MEMORY, PARENT, PRIORITIES, REQUIREMENTS
+from taskdb.exchange.beads import (
+    KIND,
+    MEMORY,
+    PARENT,
+    PRIORITIES,
+    REQUIREMENTS,
+    WAITS_FOR,
+    also_blocks,
+)
 from taskdb.exchange.leaving import (
     agent_of,
     fields_of,
     is_as_imported,
-    lost_anywhere,
     moment_text,
     read_plan,
     relations_of,
     source_of,
 )
+from taskdb.exchange.losses import lost_anywhere
 from taskdb.exchange.plan import ABOUT
-from taskdb.exchange.rows import is_dict
+from taskdb.exchange.words import normalize_word
+from taskdb.models.jsontypes import is_dict
 from taskdb.models.outgoing import OutgoingEdge, OutgoingTask
 from taskdb.models.types import DependencyType, TaskStatus
 
@@ -60,17 +69,22 @@ def export_beads(conn: Connection, out: BinaryIO) -> ArchiveReport:
     """
     tasks, report = read_plan(conn, _lost)
     by_key = {task.key: task for task in tasks}
+    children: dict[str, set[str]] = {}
+    for task in tasks:
+        for parent in _parents(task):
+            children.setdefault(parent, set()).add(task.key)
     for task in tasks:
         for memory in _memories(task):
             out.write(_line({"_type": MEMORY, **memory}))
-        out.write(_line(_issue(task, by_key)))
+        implied = _blockers_above(task, by_key) | _gated(task, children)
+        out.write(_line(_issue(task, implied)))
     return report
 
 
 def _line(values: dict[str, Any]) -> bytes:
     # Go's omitempty: what is empty is left out. A priority of 0 is the most urgent.
-    said = {name: value for name, value in values.items() if value not in (None, "", [], {})}
-    return orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE)
+    raw = {name: value for name, value in values.items() if value not in (None, "", [], {})}
+    return orjson.dumps(raw, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _memories(task: OutgoingTask) -> list[dict[str, Any]]:
@@ -78,7 +92,7 @@ def _memories(task: OutgoingTask) -> list[dict[str, Any]]:
     return about.get("memories", []) if is_dict(about) else []
 
 
-def _issue(task: OutgoingTask, tasks: Mapping[str, OutgoingTask]) -> dict[str, Any]:
+def _issue(task: OutgoingTask, implied: set[str]) -> dict[str, Any]:
     source, fields = source_of(task, KIND), fields_of(task, KIND)
     same = is_as_imported(task)
     status = _status(task, source)
@@ -107,15 +121,15 @@ def _issue(task: OutgoingTask, tasks: Mapping[str, OutgoingTask]) -> dict[str, A
         DEFERRED: _deferred(task, source),
         **fields,
         "labels": task.labels,
-        "dependencies": list(_dependencies(task, tasks)),
+        "dependencies": list(_dependencies(task, implied)),
     }
 
 
 def _status(task: OutgoingTask, source: Mapping[str, Any]) -> str:
     """Return the file's own word for the status if it still holds, or else that of beads."""
-    said = source.get("status")
-    if isinstance(said, str) and is_as_imported(task):
-        return said
+    raw = source.get("status")
+    if isinstance(raw, str) and is_as_imported(task):
+        return raw
     if task.status is TaskStatus.BLOCKED:
         # Its dependencies are in the file.
         return ON_HOLD if task.blocked_reason else "open"
@@ -125,23 +139,21 @@ def _status(task: OutgoingTask, source: Mapping[str, Any]) -> str:
 
 
 def _deferred(task: OutgoingTask, source: Mapping[str, Any]) -> str | None:
-    """Return the task's own time; its parent's, that the import gave it, is told there."""
+    """Return the task's own time; its parent's, that the import gave it, is written there."""
     at = moment_text(task.scheduled_at)
-    if source and at == task.said_scheduled_at:
-        said: str | None = source.get(DEFERRED)
-        return said
+    if source and at == task.imported_scheduled_at:
+        raw: str | None = source.get(DEFERRED)
+        return raw
     return at
 
 
-def _dependencies(
-    task: OutgoingTask, tasks: Mapping[str, OutgoingTask]
-) -> Iterator[dict[str, Any]]:
+def _dependencies(task: OutgoingTask, implied: set[str]) -> Iterator[dict[str, Any]]:
+    """Yield the edges of a task, without those that follow from others of the file."""
     relations = relations_of(task, KIND)
-    above = _blockers_above(task, tasks)
     if task.parent is not None:
         yield _dependency(task, task.parent, PARENT)
     for edge in task.edges:
-        if edge.blocker not in above or edge.created_by is not None:
+        if edge.blocker not in implied or edge.created_by is not None:
             kind = EDGES[edge.dependency_type]
             yield {**_dependency(task, edge.blocker, kind), **_origin(edge)}
     for relation in relations:
@@ -171,6 +183,17 @@ def _blockers_above(task: OutgoingTask, tasks: Mapping[str, OutgoingTask]) -> se
                 met.add(key)
                 above.append(tasks[key])
                 found.update(tasks[key].blocked_by)
+    return found
+
+
+def _gated(task: OutgoingTask, children: Mapping[str, set[str]]) -> set[str]:
+    """Return what a task waits for because it waits for the children of an issue."""
+    found: set[str] = set()
+    for relation in relations_of(task, KIND):
+        if normalize_word(relation["type"]) == WAITS_FOR:
+            found |= children.get(relation["key"], set())
+            if also_blocks(relation.get("metadata")):
+                found.add(relation["key"])
     return found
 
 

@@ -1,6 +1,6 @@
 """Choice of a plan's rows: new, already imported, or in conflict with rows of someone else.
 
-Pure: it is told what the database holds, and what it refuses goes to the plan's findings.
+Pure: what the database holds is handed in, and what it refuses goes to the plan's findings.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
+from uuid import UUID
 
 from taskdb.exchange.graph import is_satisfied
 from taskdb.exchange.plan import (
+    ABOUT,
     Plan,
     PlanEdge,
     PlanEpic,
@@ -23,20 +25,26 @@ from taskdb.exchange.plan import (
     PlanTask,
 )
 from taskdb.exchange.relations import note_relation
-from taskdb.models.exchange import KnownRow, KnownSpec, KnownTask
+from taskdb.models.exchange import ImportedBefore, KnownRow, KnownSpec, KnownTask
 from taskdb.models.types import TaskStatus
 
-__all__ = ["Known", "Selection", "choose", "is_own", "usable_tasks"]
+__all__ = ["Known", "Selection", "choose", "is_own", "place_about", "usable_tasks"]
 
 
 @dataclass(slots=True)
 class Known:
-    """Rows of the database with the keys of a plan; `edges` are pairs of keys."""
+    """Rows of the database with the keys of a plan; `edges` are pairs of keys.
+
+    `before` is what the file said of each task at its last import, also of those that are gone
+    from it; `keys` are theirs, and those of the plan's tasks, by id.
+    """
 
     epics: Mapping[str, KnownRow] = field(default_factory=dict[str, KnownRow])
     features: Mapping[str, KnownRow] = field(default_factory=dict[str, KnownRow])
     tasks: Mapping[str, KnownTask] = field(default_factory=dict[str, KnownTask])
     edges: frozenset[tuple[str, str]] = frozenset()
+    before: Mapping[str, ImportedBefore] = field(default_factory=dict[str, ImportedBefore])
+    keys: Mapping[UUID, str] = field(default_factory=dict[UUID, str])
     # By the paths of their files; files as pairs of a task's key and a path; parts as tasks' keys.
     specs: Mapping[str, KnownSpec] = field(default_factory=dict[str, KnownSpec])
     files: frozenset[tuple[str, str]] = frozenset()
@@ -56,6 +64,25 @@ class Selection:
     files: list[PlanFile] = field(default_factory=list[PlanFile])
     parts: list[PlanPart] = field(default_factory=list[PlanPart])
     unchanged: Counter[str] = field(default_factory=Counter[str])
+
+
+def place_about(plan: Plan, known: Known, selection: Selection) -> None:
+    """Give what the file says of itself to one row: the task that has it, or a new one, or any."""
+    if not plan.about:
+        return
+    own = [
+        task
+        for task in plan.tasks
+        if (there := known.tasks.get(task.key)) is not None and is_own(plan, there)
+    ]
+    holders = [task for task in own if known.tasks[task.key].has_about]
+    rows: list[PlanTask | PlanEpic | PlanFeature]
+    rows = [*holders, *selection.tasks, *own, *selection.epics, *selection.features]
+    if rows:
+        rows[0].metadata[ABOUT] = plan.about
+    else:
+        names = ", ".join(sorted(plan.about))
+        plan.remarks.append(f"{names}: said of the file, which has no row to keep it")
 
 
 class _Keyed(Protocol):
@@ -180,7 +207,7 @@ def _new_edges(
         elif (edge.task, edge.depends_on) in known.edges and edge.task in usable:
             unchanged["dependencies"] += 1
         elif edge.task in usable and edge.depends_on in usable:
-            # The task was imported before: its edges are compared with what was said then.
+            # The task was imported before: its edges are compared with those of then.
             continue
         elif edge.task in usable:
             reason = f"{edge.depends_on} was refused"
@@ -188,10 +215,10 @@ def _new_edges(
                 "dependency",
                 edge.where,
                 edge.task,
-                f"on {edge.depends_on} ({edge.said}): {reason}",
+                f"on {edge.depends_on} ({edge.word}): {reason}",
             )
             if task is not None:
-                note_relation(task, {"type": edge.said, "key": edge.depends_on, "refused": reason})
+                note_relation(task, {"type": edge.word, "key": edge.depends_on, "refused": reason})
         else:
             plan.findings.refused(
                 "dependency", edge.where, edge.task, f"on {edge.depends_on}: its task was refused"
@@ -233,7 +260,7 @@ def _explain_blocked(plan: Plan, selection: Selection, known: Known) -> None:
     statuses = {task.key: (task.status, False) for task in selection.tasks}
     for key, there in known.tasks.items():
         statuses.setdefault(key, (there.status, there.completed_at is not None))
-    gated = {
+    waiting = {
         edge.task
         for edge in selection.edges
         if not is_satisfied(edge.dependency_type, *statuses[edge.depends_on])
@@ -242,6 +269,6 @@ def _explain_blocked(plan: Plan, selection: Selection, known: Known) -> None:
         if (
             task.status is TaskStatus.BLOCKED
             and task.blocked_reason is None
-            and task.key not in gated
+            and task.key not in waiting
         ):
             task.blocked_reason = f"blocked in {plan.kind}"

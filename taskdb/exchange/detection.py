@@ -9,8 +9,12 @@ from typing import Final
 from taskdb.errors import ValidationError
 from taskdb.exchange import backlogmd, beads, github, shark, sharkplan, taskmaster
 from taskdb.exchange.csvfiles import header_of
+from taskdb.exchange.options import PlanPath
+from taskdb.exchange.rows import is_text
 from taskdb.exchange.tables import is_sqlite
-from taskdb.exchange.trackertables import CSV, JSON_LINES, kind_of_header
+from taskdb.exchange.trackerlayouts import CSV
+from taskdb.exchange.trackertables import JSON_LINES, kind_of_header
+from taskdb.query import checked
 
 __all__ = ["KNOWN", "detect", "kind_at"]
 
@@ -31,13 +35,21 @@ KNOWN: Final = (
 PEEK: Final = 64 * 1024
 
 
-def detect(path: str | Path) -> str:
+@checked
+def detect(path: PlanPath) -> str:
     """Return the kind of the plan at *path*.
 
     Raises ValidationError, naming the kinds there are, if it is none of them.
     """
     place = Path(path)
-    if not place.exists():
+    try:
+        return _kind_of(place)
+    except OSError as error:
+        raise _unknown(place, f"cannot be read: {error.strerror}") from error
+
+
+def _kind_of(place: Path) -> str:
+    if not is_text(str(place)) or not place.exists():
         raise _unknown(place, "does not exist")
     if not place.is_dir():
         return _kind_of_file(place)

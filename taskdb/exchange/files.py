@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from taskdb.errors import ValidationError
+from taskdb.exchange.options import LARGEST
 
 __all__ = ["STDIN", "Files", "TooLargeError"]
 
@@ -39,10 +40,10 @@ class Files:
         """
         try:
             if path == STDIN:
-                return self._bounded(path, sys.stdin.buffer.read(self._most()))
+                return self._bounded(path, self._taken(sys.stdin.buffer))
             self._admit(path)
             with path.open("rb") as file:
-                return self._bounded(path, file.read(self._most()))
+                return self._bounded(path, self._taken(file))
         except OSError as error:
             reason = f"cannot be read: {error.strerror or error}"
             raise _refused(path, reason, "Name a file that this user may read") from error
@@ -63,9 +64,17 @@ class Files:
         if not self.holds(path):
             raise _refused(path, "is a link that leaves the folder", "Put the file itself there")
 
-    def _most(self) -> int:
-        # One more than allowed shows that there is more.
-        return -1 if self._left is None else self._left + 1
+    def _taken(self, file: BinaryIO) -> bytes:
+        """Read up to one byte more than is allowed, which shows that there is more."""
+        if self._left is None:
+            return file.read()
+        pieces: list[bytes] = []
+        left = self._left + 1
+        # In pieces: a limit beyond the memory reserves none.
+        while left and (piece := file.read(min(left, LARGEST + 1))):
+            pieces.append(piece)
+            left -= len(piece)
+        return b"".join(pieces)
 
     def _bounded(self, path: Path, content: bytes) -> bytes:
         if self._left is not None:

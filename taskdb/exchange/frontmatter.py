@@ -33,7 +33,7 @@ def parse_fields(text: str, changed: Callable[[str], None]) -> dict[str, Any]:
     """Return the fields of a YAML mapping.
 
     Whole numbers, true and false, and null are taken as such; whatever else YAML would make
-    something of (dates, 27.10, yes, 0x1F) stays the text that it is. *changed* is told of names
+    something of (dates, 27.10, yes, 0x1F) stays the text that it is. *changed* is called with names
     that come twice.
 
     Raises FieldsError for what is no YAML or no mapping, and for an alias, which could make a

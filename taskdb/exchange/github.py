@@ -1,25 +1,27 @@
-"""Reads GitHub's issues, as ``gh issue list --json ...`` prints them.
+"""Reads GitHub's issues, as ``gh issue list --json ...`` or its REST interface gives them.
 
-An issue has no status but open and closed: a label that says so (blocked, on hold, deferred)
-puts an open one on hold.
+An issue has no status but open and closed: a label, or the column of a board, that says so
+(blocked, on hold, wontfix) puts an open one on hold.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from taskdb.errors import ValidationError
 from taskdb.exchange.files import Files
-from taskdb.exchange.jsonfiles import JsonObject, read_value
+from taskdb.exchange.jsonfiles import read_value
+from taskdb.exchange.jsonvalues import JsonObject
 from taskdb.exchange.options import ReadOptions
 from taskdb.exchange.plan import RELATIONS, Plan
 from taskdb.exchange.records import Layout, take_records
-from taskdb.exchange.rows import is_dict, is_list
-from taskdb.exchange.shaping import hold
+from taskdb.exchange.shaping import hold, not_work
 from taskdb.exchange.words import HOLD, status_of
+from taskdb.models.jsontypes import is_dict, is_list
+from taskdb.models.types import TaskStatus
 
 __all__ = ["KIND", "read"]
 
@@ -27,6 +29,7 @@ KIND: Final = "github"
 OPEN: Final = "OPEN"
 CLOSED: Final = "CLOSED"
 SCOPE: Final = re.compile("[:/]")
+ADDRESS: Final = re.compile("([^/]+/[^/]+)/issues/[0-9]+")
 LAYOUT: Final = Layout(
     {
         "key": ("number",),
@@ -38,18 +41,26 @@ LAYOUT: Final = Layout(
         "parent": ("parent",),
         "blocked_by": ("blockedBy",),
         "blocks": ("blocking",),
-        "assignee": ("assignees",),
+        "assignee": ("assignee",),
         "created_by": ("author",),
-        "created_at": ("createdAt",),
-        "updated_at": ("updatedAt",),
-        "completed_at": ("closedAt",),
-        "resolution": ("stateReason",),
+        "created_at": ("createdAt", "created_at"),
+        "updated_at": ("updatedAt", "updated_at"),
+        "completed_at": ("closedAt", "closed_at"),
+        "resolution": ("stateReason", "state_reason"),
     }
 )
-# Said by other fields too, or nothing about the work.
+# Where an issue says in which column of each project's board it is.
+BOARDS: Final = "projectItems"
+# Nobody begins an open issue with such a label, or in such a column.
+NO_WORK: Final = frozenset({HOLD, TaskStatus.CANCELLED, TaskStatus.ARCHIVED})
+# In other fields too, or nothing about the work.
+CONNECTION: Final = frozenset({"nodes", "totalCount"})
+# Where the REST interface, which lists pull requests too, says that one is none.
+PULL_REQUEST: Final = "pull_request"
+NOT_NAMED: Final = "an issue without a number"
 DROPPED: Final = ("closed", "isPinned", "subIssues", "subIssuesSummary", "reactionGroups")
 FIELDS: Final = (
-    "number,title,body,state,stateReason,labels,assignees,author,createdAt,updatedAt,closedAt,"
+    "number,url,title,body,state,stateReason,labels,assignees,author,createdAt,updatedAt,closedAt,"
     "blockedBy,parent,comments"
 )
 
@@ -70,44 +81,91 @@ def read(path: Path, options: ReadOptions) -> Plan:
         )
     take_records(plan, _rows(issues, path.name), LAYOUT, options)
     for task in plan.tasks:
-        for label in task.labels:
+        for word in dict.fromkeys((*task.labels, *_columns(task.metadata.get(BOARDS)))):
             # The last part counts: "status: blocked".
-            if HOLD in (status_of(label), status_of(SCOPE.split(label)[-1])):
-                hold(task, label)
+            if not NO_WORK.isdisjoint((status_of(word), status_of(SCOPE.split(word)[-1]))):
+                hold(task, word)
+        if PULL_REQUEST in task.metadata:
+            not_work(task, "pull request")
     return plan
 
 
+class _Places:
+    """Tells an issue of the file from one of another repository that has the same number."""
+
+    def __init__(self, issues: list[JsonObject]) -> None:
+        self.repository = next(filter(None, map(_repository, issues)), None)
+        self.titles = {str(issue.get("number")): issue.get("title") for issue in issues}
+
+    def place(self, value: Any) -> Any:
+        """Return the number of an issue; of one in another repository its address."""
+        number = _named(value, "number")
+        if not is_dict(value):
+            return number.removeprefix("#") if isinstance(number, str) else number or NOT_NAMED
+        there = _repository(value)
+        if self.repository is None:
+            # The issues do not say where they are; their titles do.
+            title, same = value.get("title"), self.titles.get(str(number))
+            elsewhere = title is not None and same is not None and title != same
+        else:
+            elsewhere = there is not None and there != self.repository
+        if elsewhere:
+            return value.get("url") or f"{there}#{number}"
+        return number or value.get("url") or value.get("id") or NOT_NAMED
+
+
+def _repository(value: Any) -> str | None:
+    """Return the owner and name of the repository of an issue, as far as it says so."""
+    named = _named(_named(value, "repository"), "nameWithOwner")
+    match = ADDRESS.search(str(_named(value, "url") or ""))
+    found = named if isinstance(named, str) else match and match[1]
+    return found.casefold() if found else None
+
+
 def _rows(issues: list[JsonObject], name: str) -> Iterator[tuple[JsonObject, str]]:
+    places = _Places(issues)
     here = {str(issue.get("number")) for issue in issues}
     parents = {
-        str(_named(each, "number")): issue.get("number")
+        str(places.place(each)): issue.get("number")
         for issue in issues
         for each in _nodes(issue.get("subIssues"))
     }
     for issue in issues:
         values = JsonObject({k: v for k, v in issue.items() if k not in DROPPED}, issue.line)
-        values["author"] = _named(values.get("author"), "login")
-        values["issueType"] = _named(values.get("issueType"), "name")
-        parent = _named(values.get("parent"), "number")
-        values["parent"] = parent or parents.get(str(issue.get("number")))
+        values["author"] = _named(values.get("author") or values.pop("user", None), "login")
+        kind = values.get("issueType") or values.pop("type", None)
+        values["issueType"] = _named(kind, "name")
+        parent = values.get("parent")
+        values["parent"] = places.place(parent) if parent else parents.get(str(issue.get("number")))
         if "state" not in issue and isinstance(issue.get("closed"), bool):
             values["state"] = CLOSED if issue["closed"] else OPEN
         logins = [_named(each, "login") for each in _nodes(values.get("assignees"))]
-        values["assignees"] = next(iter(logins), None)
+        values["assignee"] = next(iter(logins), None)
+        values["assignees"] = logins if len(logins) > 1 else None
         values["labels"] = _nodes(values.get("labels"))
         values["blockedBy"] = [
-            _place(each, issue)
+            place
             for each in _nodes(values.get("blockedBy"))
-            if str(_named(each, "number")) in here or not _is_closed(each)
+            if str(place := places.place(each)) in here or not _is_closed(each)
         ]
-        values["blocking"] = [_place(each, issue) for each in _nodes(values.get("blocking"))]
+        values["blockedBy"] += _unlisted(issue)
+        values["blocking"] = [places.place(each) for each in _nodes(values.get("blocking"))]
         yield values, f"{name}:{issue.line}"
 
 
 def _nodes(value: Any) -> list[Any]:
-    """Return the elements of a list, which may be the nodes of a connection."""
-    nodes = value.get("nodes") if is_dict(value) else value
-    return nodes if is_list(nodes) else []
+    """Return the elements of a list, or of a connection; any other value is one element."""
+    if is_dict(value) and is_list(value.get("edges")):
+        return [_named(edge, "node") for edge in value["edges"]]
+    if is_dict(value) and not CONNECTION.isdisjoint(value):
+        value = value.get("nodes")
+    return value if is_list(value) else [] if value is None else [value]
+
+
+def _columns(items: Any) -> list[str]:
+    """Return the names of the columns in which an issue is."""
+    names = [_named(_named(item, "status"), "name") for item in _nodes(items)]
+    return [name for name in names if isinstance(name, str)]
 
 
 def _is_closed(value: Any) -> bool:
@@ -119,9 +177,12 @@ def _named(value: Any, name: str) -> Any:
     return value.get(name) if is_dict(value) else value
 
 
-def _place(value: Any, issue: JsonObject) -> Any:
-    """Return the number of an issue; of one in another repository its address."""
-    here, there = str(issue.get("url") or ""), str(_named(value, "url") or "")
-    if here and there and here.rpartition("/")[0] != there.rpartition("/")[0]:
-        return there
-    return _named(value, "number")
+def _unlisted(issue: Mapping[str, Any]) -> list[str]:
+    """Return what to wait for besides the listed blockers, where more of them are counted."""
+    listed = issue.get("blockedBy")
+    total = listed.get("totalCount") if is_dict(listed) else None
+    if listed is None:
+        # The REST interface counts the open ones, and lists none.
+        total = _named(issue.get("issue_dependencies_summary"), "blocked_by")
+    rest = total - len(_nodes(listed)) if isinstance(total, int) else 0
+    return [f"{rest} more {'issue' if rest == 1 else 'issues'}"] if rest > 0 else []

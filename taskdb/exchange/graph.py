@@ -11,11 +11,14 @@ from typing import Final
 
 from taskdb.exchange.plan import Plan, PlanEdge, PlanParent, PlanTask
 from taskdb.exchange.relations import note_relation
+from taskdb.exchange.shaping import hold
 from taskdb.exchange.waiting import normalize_waits, on_cycles
 from taskdb.models.types import DependencyType, TaskStatus
 
-__all__ = ["closing_edges", "is_satisfied", "normalize"]
+__all__ = ["Standing", "closing_edges", "is_satisfied", "normalize"]
 
+# The status of a task, and whether it was completed.
+Standing = tuple[TaskStatus, bool]
 # The reason shows this many keys of a long cycle, and the finding's `path` twice as many of its
 # beginning and of its end: a file may hold thousands of cycles of thousands of keys.
 SHOWN_KEYS: Final = 20
@@ -33,17 +36,19 @@ def normalize(
     plan: Plan,
     known_tasks: Container[str] = frozenset(),
     known_edges: Container[tuple[str, str]] = frozenset(),
+    gone: Mapping[str, Standing] | None = None,
 ) -> None:
     """Leave in *plan* only the edges and parents that a database can take.
 
-    Refused, with their reason: edges and parents to tasks that the file does not have, the
-    weaker of two edges of a pair, a second parent, and in each cycle the edge that closes it
-    when tasks are visited in the order of the file. A refused edge stays readable in its
-    task's ``metadata.relations``. An edge that is *known* to the database stays, and a new one
-    of a known task that closes a cycle with it is refused.
+    Refused, with their reason: edges and parents to tasks that the file does not have (in most
+    trackers their task is on hold), the weaker of two edges of a pair, a second parent, and in
+    each cycle the edge that closes it when tasks are visited in the order of the file. A refused
+    edge stays readable in its task's ``metadata.relations``. An edge that is *known* to the
+    database stays, and a new one of a known task that closes a cycle with it is refused. *gone*
+    says how tasks stand here that the file had before: none waits for one that is done.
     """
     tasks = plan.tasks_by_key()
-    edges = list(_strongest(plan, _between_known(plan, tasks)))
+    edges = list(_strongest(plan, _between_known(plan, tasks, known_edges, gone or {})))
     cycles = _cycles(tasks, edges)
     if any((task, blocker) in known_edges for task, blocker in cycles):
         edges = list(_without_late(plan, tasks, edges, known_tasks, known_edges))
@@ -111,12 +116,32 @@ def _blockers(plan: Plan, tasks: Mapping[str, PlanTask]) -> dict[str, list[str]]
     return blockers
 
 
-def _between_known(plan: Plan, tasks: dict[str, PlanTask]) -> Iterator[PlanEdge]:
+def _between_known(
+    plan: Plan,
+    tasks: dict[str, PlanTask],
+    known_edges: Container[tuple[str, str]],
+    gone: Mapping[str, Standing],
+) -> Iterator[PlanEdge]:
+    """Yield the edges between tasks of the file; hold those back that wait for another task.
+
+    A task that the file has lost since the last import is still waited for here, unless it is
+    done.
+    """
     for edge in plan.edges:
         if edge.depends_on in tasks:
             yield edge
-        else:
+            continue
+        if not edge.outward:
             _refuse(plan, tasks, edge, f"{edge.depends_on} is no task of this file")
+        # A task that nobody knows may be open.
+        standing = gone.get(edge.depends_on, (TaskStatus.PENDING, False))
+        # One that is cancelled may be so because the file lost it: `--prune` does that.
+        is_done = is_satisfied(DependencyType.REQUIRES, *standing)
+        gates = edge.dependency_type is not DependencyType.SUGGESTS and not is_done
+        waits = tasks[edge.task].status in (TaskStatus.PENDING, TaskStatus.BLOCKED)
+        pair = (edge.task, edge.depends_on)
+        if plan.unknown_holds and gates and waits and pair not in known_edges:
+            hold(tasks[edge.task], f"waits for {edge.depends_on}, which the file does not have")
 
 
 def _strongest(plan: Plan, edges: Iterator[PlanEdge]) -> Iterator[PlanEdge]:
@@ -133,8 +158,8 @@ def _strongest(plan: Plan, edges: Iterator[PlanEdge]) -> Iterator[PlanEdge]:
                     "dependency",
                     edge.where,
                     edge.task,
-                    f"on {edge.depends_on} ({edge.said}) is the same edge as "
-                    f"{kept.said} at {kept.where}; the stronger stays, as {kept.dependency_type}",
+                    f"on {edge.depends_on} ({edge.word}) is the same edge as "
+                    f"{kept.word} at {kept.where}; the stronger stays, as {kept.dependency_type}",
                 )
 
 
@@ -224,10 +249,10 @@ def _refuse(
         "dependency",
         edge.where,
         edge.task,
-        f"on {edge.depends_on} ({edge.said}): {reason}",
+        f"on {edge.depends_on} ({edge.word}): {reason}",
         path,
     )
-    note_relation(tasks[edge.task], {"type": edge.said, "key": edge.depends_on, "refused": reason})
+    note_relation(tasks[edge.task], {"type": edge.word, "key": edge.depends_on, "refused": reason})
 
 
 def _refuse_parent(

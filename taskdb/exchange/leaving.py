@@ -7,16 +7,16 @@ the database says.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
+from psycopg import Connection
 
 from taskdb.exchange.archive import ArchiveReport, snapshot
 from taskdb.exchange.plan import ABOUT, RELATIONS, SOURCE
-from taskdb.exchange.rows import is_dict, is_list
 from taskdb.exchange.shaping import UNKNOWN_AGENT
+from taskdb.models.jsontypes import is_dict, is_list
 from taskdb.models.outgoing import OutgoingTask
 from taskdb.models.types import TaskStatus
 from taskdb.queries import outgoing
@@ -25,18 +25,15 @@ __all__ = [
     "agent_of",
     "fields_of",
     "is_as_imported",
-    "lost_anywhere",
     "moment_text",
     "read_plan",
     "relations_of",
     "source_of",
 ]
 
-Connection = psycopg.Connection[Any]
-
 
 def read_plan(
-    conn: Connection, lost: Callable[[OutgoingTask], Iterable[str]]
+    conn: Connection[Any], lost: Callable[[OutgoingTask], Iterable[str]]
 ) -> tuple[list[OutgoingTask], ArchiveReport]:
     """Return every task, the oldest first, and the report, with what *lost* names of each."""
     with snapshot(conn):
@@ -48,6 +45,7 @@ def read_plan(
             "checklist lines": beside.checklist,
             "files": beside.files,
             "specifications": beside.specifications,
+            "external dependencies": beside.external_dependencies,
         }
     )
     for task in tasks:
@@ -80,10 +78,10 @@ def relations_of(task: OutgoingTask, kind: str) -> list[dict[str, Any]]:
 
 def is_as_imported(task: OutgoingTask) -> bool:
     """Return whether the status, and the reason of a hold, are still those of the task's file."""
-    # A task that waits for its dependencies counts as pending: again.said_here.
+    # A task that waits for its dependencies counts as pending: again.content_here.
     waits = task.status is TaskStatus.BLOCKED and task.blocked_reason is None
     status = TaskStatus.PENDING if waits else task.status
-    return task.said_status == [status.value, task.blocked_reason]
+    return task.imported_status == [status.value, task.blocked_reason]
 
 
 def agent_of(task: OutgoingTask, source: Mapping[str, Any]) -> str | None:
@@ -99,13 +97,3 @@ def agent_of(task: OutgoingTask, source: Mapping[str, Any]) -> str | None:
 def moment_text(moment: datetime | None) -> str | None:
     """Return a moment as ISO 8601, in UTC."""
     return moment.astimezone(UTC).isoformat() if moment else None
-
-
-def lost_anywhere(task: OutgoingTask) -> Iterator[str]:
-    """Name what no other tracker's file holds of a task."""
-    if task.has_context:
-        yield "context"
-    if task.has_feature:
-        yield "features of tasks"
-    if task.agent_type:
-        yield "agent types"

@@ -16,16 +16,16 @@ from taskdb.exchange.rows import LONGEST_NAME
 from taskdb.exchange.shaping import CLOSED, UNKNOWN_AGENT
 from taskdb.models.types import TaskStatus
 
-__all__ = ["named", "tell_lives"]
+__all__ = ["named", "report_lives"]
 
 
-def tell_lives(plan: Plan) -> None:
+def report_lives(plan: Plan) -> None:
     """Add to the history of *plan* what its tasks' moments say beyond it, as derived rows."""
-    told: defaultdict[str, list[PlanHistory]] = defaultdict(list)
+    reported: defaultdict[str, list[PlanHistory]] = defaultdict(list)
     for row in plan.history:
-        told[row.task].append(row)
+        reported[row.task].append(row)
     for task in plan.tasks:
-        rows = told.get(task.key)
+        rows = reported.get(task.key)
         plan.history += _ending(task, rows) if rows else _life(task)
 
 
@@ -40,8 +40,8 @@ def _ending(task: PlanTask, rows: list[PlanHistory]) -> list[PlanHistory]:
 
 def _life(task: PlanTask) -> list[PlanHistory]:
     """Return the moments of a task's creation, start and end; none if its status never changed."""
-    moves = list(_moves(task))
-    if moves and task.created_at is not None and task.created_at <= moves[0].created_at:
+    transitions = list(_transitions(task))
+    if transitions and task.created_at is not None and task.created_at <= transitions[0].created_at:
         came = PlanHistory(
             task.key,
             None,
@@ -50,11 +50,11 @@ def _life(task: PlanTask) -> list[PlanHistory]:
             task.created_at,
             derived=True,
         )
-        moves.insert(0, came)
-    return moves
+        transitions.insert(0, came)
+    return transitions
 
 
-def _moves(task: PlanTask) -> Iterator[PlanHistory]:
+def _transitions(task: PlanTask) -> Iterator[PlanHistory]:
     closed_at = _closed_at(task)
     stands = TaskStatus.PENDING
     # `started_at` of a task in progress may be a guess, for its claim.

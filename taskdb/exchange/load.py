@@ -12,15 +12,15 @@ from uuid import UUID
 
 import psycopg
 
-from taskdb.exchange.again import OnConflict, said_of_tasks, states_of_tasks
-from taskdb.exchange.choose import Known, Selection, choose, usable_tasks
-from taskdb.exchange.graph import normalize
+from taskdb.exchange.again import OnConflict, content_of_tasks, states_of_tasks
+from taskdb.exchange.choose import Known, Selection, choose, place_about, usable_tasks
+from taskdb.exchange.graph import Standing, normalize
 from taskdb.exchange.plan import ABOUT, SOURCE, Plan, PlanEpic, PlanFeature, PlanTask
 from taskdb.exchange.progress import Progress, Stage, counted
 from taskdb.exchange.report import ImportConflictError, ImportRefusedError, Report
-from taskdb.exchange.rows import is_list
 from taskdb.exchange.update import Updates
-from taskdb.models.exchange import KnownRow
+from taskdb.models.exchange import ImportedBefore, KnownRow
+from taskdb.models.jsontypes import is_list
 from taskdb.models.tasks import NewTask
 from taskdb.models.types import TaskStatus
 from taskdb.queries import exchange, features, files, implementation_tasks, specs, tasks
@@ -44,41 +44,55 @@ class LoadOptions:
 def load(conn: Connection, plan: Plan, options: LoadOptions, progress: Progress) -> Report:
     """Normalize *plan*, write what is new or changed, and report it. Rolled back whole if it fails.
 
+    A dry run writes as well, and rolls back: so it reports what the database refuses, too.
+
     Raises ImportRefusedError if it is to be strict and there are findings, ImportConflictError
     if fields changed on both sides and nothing says whose value counts. What the database itself
     refuses (a key or a cycle that another session commits meanwhile) is its own error.
     """
-    with conn.transaction():
-        known = _known(conn, plan)
-        normalize(plan, known.tasks, known.edges)
+    with conn.transaction() as transaction:
+        before = exchange.imported_before(conn, kind=plan.kind, path=plan.path)
+        if plan.any_case:
+            plan.rename(_same_in_any_case(plan, [row.key for row in before]))
+        known = _known(conn, plan, before)
+        normalize(plan, known.tasks, known.edges, _gone(conn, plan, known))
         states = states_of_tasks(plan)
         selection = choose(plan, known)
+        place_about(plan, known, selection)
         usable = usable_tasks(plan, selection, known)
         updates = Updates(
             conn,
             plan,
             known,
-            said_of_tasks(plan, states, usable),
+            content_of_tasks(plan, states, usable),
             on_conflict=options.on_conflict,
             prune=options.prune,
         )
-        updates.adjust(selection.unchanged)
         report = _report(plan, selection)
-        report.changes, report.updated = updates.changes, updates.counts()
-        if options.strict and report.findings:
-            _nothing_taken(report, "strict: nothing was imported")
-            raise ImportRefusedError(report)
-        if options.dry_run:
-            report.remarks.append("dry run: nothing was written")
-            return report
-        if options.on_conflict is OnConflict.STOP and any(u.conflicts for u in updates.tasks):
+        updates.report(report, selection.unchanged)
+        _refuse_findings(report, options)
+        stops = options.on_conflict is OnConflict.STOP and any(u.conflicts for u in updates.tasks)
+        if stops and not options.dry_run:
             _nothing_taken(report, "changed on both sides: nothing was imported")
             raise ImportConflictError(report)
-        writer = _Writer(conn, plan, selection, progress)
-        writer.write()
-        updates.write(writer.feature_ids())
-        updates.keep(task.key for task in selection.tasks)
-        return report
+        if not stops:
+            writer = _Writer(conn, plan, selection, progress)
+            writer.write()
+            updates.write(writer.feature_ids())
+            updates.keep(task.key for task in selection.tasks)
+            # The database may have refused edges that close a cycle with those made here.
+            updates.report(report, selection.unchanged)
+            _refuse_findings(report, options)
+        if options.dry_run:
+            report.remarks.append("dry run: nothing was written")
+            raise psycopg.Rollback(transaction)
+    return report
+
+
+def _refuse_findings(report: Report, options: LoadOptions) -> None:
+    if options.strict and report.findings:
+        _nothing_taken(report, "strict: nothing was imported")
+        raise ImportRefusedError(report)
 
 
 def _nothing_taken(report: Report, remark: str) -> None:
@@ -125,7 +139,7 @@ class _Writer:
                 epic.created_by,
                 _moment(epic.created_at),
             )
-            for epic in self._told(self.new.epics, Stage.EPICS)
+            for epic in self._reported(self.new.epics, Stage.EPICS)
         )
         exchange.copy_epics.copy(self.conn, rows)
 
@@ -144,7 +158,7 @@ class _Writer:
                 feature.created_by,
                 _moment(feature.created_at),
             )
-            for feature in self._told(self.new.features, Stage.FEATURES)
+            for feature in self._reported(self.new.features, Stage.FEATURES)
         )
         exchange.copy_features.copy(self.conn, rows)
 
@@ -155,7 +169,9 @@ class _Writer:
 
     def _write_tasks(self) -> None:
         feature_ids = self.feature_ids()
-        rows = (_new_task(task, feature_ids) for task in self._told(self.new.tasks, Stage.TASKS))
+        rows = (
+            _new_task(task, feature_ids) for task in self._reported(self.new.tasks, Stage.TASKS)
+        )
         tasks.create_many(self.conn, list(rows), [])
 
     def _write_dependents(self) -> None:
@@ -172,10 +188,10 @@ class _Writer:
                     edge.created_by,
                     _moment(edge.created_at),
                 )
-                for edge in self._told(self.new.edges, Stage.DEPENDENCIES)
+                for edge in self._reported(self.new.edges, Stage.DEPENDENCIES)
             ),
         )
-        rows = self._told(self.new.history, Stage.HISTORY)
+        rows = self._reported(self.new.history, Stage.HISTORY)
         while batch := list(islice(rows, _HISTORY_BATCH)):
             exchange.import_history(
                 self.conn,
@@ -196,7 +212,7 @@ class _Writer:
                 self.conn, paths=[spec.file_path for spec in self.plan.specs]
             )
         }
-        for spec in self._told(self.new.specs, Stage.SPECS):
+        for spec in self._reported(self.new.specs, Stage.SPECS):
             keys[spec.file_path] = specs.create(
                 self.conn,
                 title=spec.text.title,
@@ -217,7 +233,7 @@ class _Writer:
             )
 
     def _write_files(self) -> None:
-        for file in self._told(self.new.files, Stage.FILES):
+        for file in self._reported(self.new.files, Stage.FILES):
             files.put(
                 self.conn,
                 task=file.task,
@@ -226,22 +242,39 @@ class _Writer:
                 content_type="text/markdown",
             )
 
-    def _told(self, rows: list[Any], stage: Stage) -> Iterator[Any]:
+    def _reported(self, rows: list[Any], stage: Stage) -> Iterator[Any]:
         return counted(rows, stage, len(rows), self.progress)
 
 
-def _known(conn: Connection, plan: Plan) -> Known:
+def _same_in_any_case(plan: Plan, before: list[str]) -> dict[str, str]:
+    """Return the keys of earlier imports for those of the plan that differ in case alone."""
+    here = {task.key for task in plan.tasks}
+    gone = {key.casefold(): key for key in before if key not in here}
+    new = here.difference(before)
+    return {key: gone[key.casefold()] for key in new if key.casefold() in gone}
+
+
+def _gone(conn: Connection, plan: Plan, known: Known) -> dict[str, Standing]:
+    """Return how the tasks stand that the file had before, and still names as blockers."""
+    here = {task.key for task in plan.tasks}
+    named = {edge.depends_on for edge in plan.edges} & known.before.keys() - here
+    there = exchange.tasks_by_key(conn, keys=sorted(named)) if named else []
+    return {row.key: (row.status, row.completed_at is not None) for row in there}
+
+
+def _known(conn: Connection, plan: Plan, before: list[ImportedBefore]) -> Known:
     """Ask what the database holds under the plan's keys."""
     epics = exchange.epics_by_key(conn, keys=[epic.key for epic in plan.epics])
     features_there = exchange.features_by_key(conn, keys=[row.key for row in plan.features])
     tasks_there = exchange.tasks_by_key(conn, keys=[task.key for task in plan.tasks])
-    keys = {task.id: task.key for task in tasks_there}
-    edges = exchange.edges_of(conn, task_ids=list(keys))
+    ids = [task.id for task in tasks_there]
+    edges = exchange.edges_of(conn, task_ids=ids)
+    keys = {row.task_id: row.key for row in before} | {task.id: task.key for task in tasks_there}
     paths = [spec.file_path for spec in plan.specs]
     specs_there = exchange.specs_by_file(conn, paths=paths) if paths else []
-    with_files = list(keys) if plan.files else []
+    with_files = ids if plan.files else []
     files_there = exchange.files_of(conn, task_ids=with_files) if with_files else []
-    with_parts = list(keys) if plan.parts else []
+    with_parts = ids if plan.parts else []
     parts_there = exchange.parts_of(conn, task_ids=with_parts) if with_parts else []
     return Known(
         epics={row.key: row for row in epics},
@@ -252,6 +285,8 @@ def _known(conn: Connection, plan: Plan) -> Known:
             for edge in edges
             if edge.depends_on_id in keys
         ),
+        before={row.key: row for row in before},
+        keys=keys,
         specs={row.file_path: row for row in specs_there},
         files=frozenset((keys[row.task_id], row.path) for row in files_there),
         parts=frozenset(keys[task_id] for task_id in parts_there),
@@ -280,11 +315,10 @@ def _report(plan: Plan, new: Selection) -> Report:
         for name, value in row.metadata.items():
             if name in plan.lists:
                 listed[name] += len(value) if is_list(value) else 1
+            elif name == ABOUT:
+                listed.update({each: len(raw) for each, raw in value.items() if is_list(raw)})
             elif name != SOURCE:
                 kept[name] += 1
-    if rows and plan.about:
-        rows[0].metadata[ABOUT] = plan.about
-        listed.update({name: len(said) for name, said in plan.about.items() if is_list(said)})
     remarks = list(plan.remarks)
     untimed = sum(
         task.status is TaskStatus.COMPLETED and task.completed_at is None for task in new.tasks
@@ -295,7 +329,6 @@ def _report(plan: Plan, new: Selection) -> Report:
         kind=plan.kind,
         path=plan.path,
         taken={name: count for name, count in {**taken, **listed}.items() if count},
-        unchanged=dict(new.unchanged),
         kept=dict(kept),
         renamed=plan.renamed,
         remarks=remarks,
@@ -337,5 +370,5 @@ def _ids(rows: Iterable[KnownRow]) -> dict[str, UUID]:
     return {row.key: row.id for row in rows}
 
 
-def _moment(said: datetime | None) -> datetime:
-    return said or datetime.now(UTC)
+def _moment(raw: datetime | None) -> datetime:
+    return raw or datetime.now(UTC)

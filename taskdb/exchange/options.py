@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import Final
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
 
-__all__ = ["EDGE_KINDS", "LARGEST", "ReadOptions"]
+from taskdb.query import Length, Range, check_fields
+
+__all__ = ["EDGE_KINDS", "LARGEST", "PlanPath", "ReadOptions"]
 
 # The limit of one file, or of all files of a folder together.
 LARGEST: Final = 64 * 1024 * 1024
+PlanPath: TypeAlias = Annotated[str, Length(1, 4096)] | Path
 # The meanings of a tracker's word for an edge: a dependency, in its own direction or the opposite
 # one, or the parent.
 EDGE_KINDS: Final = (
@@ -38,9 +42,12 @@ class ReadOptions:
     """
 
     prefix: str = ""
-    largest: int | None = LARGEST
+    largest: Annotated[int, Range(1)] | None = LARGEST
     edges: Mapping[str, str] = field(default_factory=dict[str, str])
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
     rename_duplicates: bool = False
     subtasks_first: bool = False
     zone: tzinfo = UTC
+
+    def __post_init__(self) -> None:
+        check_fields(self)

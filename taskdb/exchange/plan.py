@@ -7,6 +7,7 @@ Rows refer to each other by key. Everything an importer could not take as it sta
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -129,19 +130,21 @@ class PlanTask:
 
 @dataclass(slots=True)
 class PlanEdge:
-    """`task` waits for `depends_on`, which in the file's own words is `said`.
+    """`task` waits for `depends_on`, which in the file's own words is `word`.
 
-    A `derived` edge is not in the file: it follows from the task's place under its parent.
+    A `derived` edge is not in the file: it follows from the task's place under its parent. Of an
+    `outward` one it is no fault of the file that it does not have `depends_on`.
     """
 
     task: str
     depends_on: str
     dependency_type: DependencyType
-    said: str
+    word: str
     where: str
     created_by: str | None = None
     created_at: datetime | None = None
     derived: bool = False
+    outward: bool = False
 
 
 @dataclass(slots=True)
@@ -153,10 +156,24 @@ class PlanRelation:
 
     task: str
     other: str
-    said: str
+    word: str
     where: str
     more: Metadata = field(default_factory=Metadata)
     holds: bool = False
+
+
+@dataclass(slots=True)
+class PlanGate:
+    """`task` waits for the `children` of `parent`: for all, or for the first that is done.
+
+    A `whole` one waits for `parent` too.
+    """
+
+    task: str
+    parent: str
+    children: tuple[str, ...]
+    is_any: bool
+    whole: bool = False
 
 
 @dataclass(slots=True)
@@ -222,7 +239,10 @@ class Plan:
     `relations` are what may become edges or parents by the caller's choice. `waits` are derived
     edges. `children_wait`: in this tracker nobody begins a task whose parent is blocked or put
     off; `holding` names the parents on hold that hold back their children, with the reason.
+    `any_case`: the tracker's ids are the same in upper and lower case.
     `whole_parents`: a task is offered whole, without its subtasks, unless `subtasks_first`.
+    `unknown_holds`: a task that waits for one that the file does not have is on hold.
+    `gates` are waits for the children of an issue.
     `about` is what the file says of itself. `renamed` are the new keys of different tasks under
     one id, with that id and the place; `copies` counts them by id.
     """
@@ -237,6 +257,7 @@ class Plan:
     edges: list[PlanEdge] = field(default_factory=list[PlanEdge])
     parents: list[PlanParent] = field(default_factory=list[PlanParent])
     relations: list[PlanRelation] = field(default_factory=list[PlanRelation])
+    gates: list[PlanGate] = field(default_factory=list[PlanGate])
     waits: list[PlanEdge] = field(default_factory=list[PlanEdge])
     history: list[PlanHistory] = field(default_factory=list[PlanHistory])
     specs: list[PlanSpec] = field(default_factory=list[PlanSpec])
@@ -248,8 +269,10 @@ class Plan:
     copies: Counter[str] = field(default_factory=Counter[str])
     holding: dict[str, str] = field(default_factory=dict[str, str])
     children_wait: bool = False
+    any_case: bool = False
     whole_parents: bool = False
     subtasks_first: bool = False
+    unknown_holds: bool = True
 
     def keep(self, fields: Metadata) -> Metadata:
         """Return *fields* for metadata; one with a name that the importer needs gets a ``_``."""
@@ -273,6 +296,20 @@ class Plan:
         self.history.clear()
         self.holding.clear()
         self.subtasks_first = self.whole_parents
+        self.unknown_holds = False
+
+    def rename(self, keys: Mapping[str, str]) -> None:
+        """Give tasks other *keys*, by those of now, wherever a row names them."""
+        for task in self.tasks:
+            task.key = keys.get(task.key, task.key)
+        for edge in self.edges:
+            edge.task = keys.get(edge.task, edge.task)
+            edge.depends_on = keys.get(edge.depends_on, edge.depends_on)
+        for link in self.parents:
+            link.task = keys.get(link.task, link.task)
+            link.parent = keys.get(link.parent, link.parent)
+        for row in self.history:
+            row.task = keys.get(row.task, row.task)
 
     def tasks_by_key(self) -> dict[str, PlanTask]:
         """Return the tasks by their keys."""

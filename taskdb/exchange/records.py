@@ -1,34 +1,36 @@
 """Tasks as rows of named columns: what GitHub, Linear, Jira and any table have in common.
 
-A reader says which column is which field; the rest is done here. A blocker that the file does
-not have may be open, so its task is on hold.
+A reader says which column is which field; the rest is done here.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from taskdb.errors import ValidationError
 from taskdb.exchange.duplicates import new_key
-from taskdb.exchange.jsonfiles import JsonObject
+from taskdb.exchange.jsonvalues import JsonObject
 from taskdb.exchange.options import ReadOptions
 from taskdb.exchange.plan import Plan, PlanEdge, PlanParent, PlanRelation, PlanTask
-from taskdb.exchange.rows import Row, is_list, key_fault
+from taskdb.exchange.rows import Row, is_false, key_fault
 from taskdb.exchange.shaping import (
     hold,
     hold_flags,
     hold_type,
+    hold_unread,
     is_open,
-    label_names,
     normalize_moments,
     normalize_status,
     source_of,
+    split_text,
+    take_labels,
     whole_text,
 )
 from taskdb.exchange.words import priority_of, status_of
+from taskdb.models.jsontypes import is_list
 from taskdb.models.types import DependencyType, TaskStatus
 
 __all__ = ["FIELDS", "Layout", "take_records"]
@@ -63,9 +65,10 @@ FIELDS: Final = (
     # A reason that holds it up, whatever its status.
     "flagged",
 )
+# Every column of these counts, and not the first alone.
+UNITED: Final = ("blocked_by", "blocks")
 RELATED: Final = ("related", "duplicate_of")
 ORDINARY_PRIORITY: Final = 5
-SEPARATORS: Final = re.compile(r"[,;\n]")
 NO_LINKS: Final = re.compile(r"(?!)(?P<inward>)(?P<word>)")
 # Given up, though the status may be a closed one.
 DONE: Final = "done"
@@ -74,6 +77,8 @@ DONE: Final = "done"
 @dataclass(slots=True, frozen=True)
 class Layout:
     """The columns of a tracker: for each of `FIELDS` the names it may have, the first counts.
+
+    Of columns for edges all count.
 
     Names are compared without regard to case. `own` are words for statuses that this tracker
     uses in its own way. `links` is the form of columns with other relations: the `word`, and
@@ -86,16 +91,23 @@ class Layout:
 
 
 def take_records(
-    plan: Plan, rows: Iterable[tuple[JsonObject, str]], layout: Layout, options: ReadOptions
+    plan: Plan,
+    rows: Iterable[tuple[JsonObject, str]],
+    layout: Layout,
+    options: ReadOptions,
+    names: Iterable[str] = (),
 ) -> None:
     """Take *rows*, each with its place, into *plan*.
 
-    Raises ValidationError if the options name a field or a column that is not there, or if no
-    row is a task.
+    *names* are those of the columns that the file has even without rows.
+
+    Raises ValidationError if the options name a field or a column that is not there, or if no row
+    is a task: a table without rows is a plan without tasks if it has a column for the key.
     """
     reader = _Records(plan, layout, options)
     for values, where in rows:
         reader.take(values, where)
+    reader.met.update(names)
     reader.finish()
 
 
@@ -119,13 +131,13 @@ class _Records:
             return
         title, head = row.title("title", key)
         word, kind = row.text("status"), row.text("type")
-        said_priority = row.text("priority")
+        raw_priority = row.text("priority")
         task = PlanTask(
             key=key,
             title=title,
             where=where,
             description=whole_text(head, row.text("description")),
-            priority=_priority(row, said_priority),
+            priority=_priority(row, raw_priority),
             scheduled_at=row.time("scheduled_at"),
             created_by=row.name("created_by"),
             created_at=row.time("created_at"),
@@ -135,27 +147,27 @@ class _Records:
         )
         self._status(row, task, word)
         hold_type(row, task, kind)
-        flag = row.text("flagged") if "flagged" in self.columns else None
-        if flag is not None:
-            hold(task, flag)
-        hold_flags(row, task)
+        # A column that comes twice is a list of texts.
+        flag = row.take("flagged") if "flagged" in self.columns else None
+        if not is_false(flag):
+            hold(task, ", ".join(map(str, flag)) if is_list(flag) else str(flag))
+        hold_unread(row, task, "type", "scheduled_at", "cancelled_at", "archived_at")
         assignee, updated_at = row.text("assignee"), row.time("updated_at")
         normalize_moments(row, task, assignee, updated_at)
-        labels = row.take("labels")
-        task.labels = label_names(_parts(labels) if isinstance(labels, str) else labels)
+        labels = take_labels(row, task)
         self._links(row, task)
+        hold_flags(row, task)
         source = source_of(
             self.plan,
             row,
             status=word,
-            priority=said_priority,
+            priority=raw_priority,
             type=kind,
             assignee=assignee,
             closed_by=task.closed_by,
             updated_at=updated_at and updated_at.isoformat(),
         )
-        kept = {"labels": list(task.labels)} if task.labels else {}
-        task.metadata = {"source": source, **kept, **self.plan.keep(row.rest())}
+        task.metadata = {"source": source, **labels, **self.plan.keep(row.rest())}
         self.plan.tasks.append(task)
         self.tasks[key] = task
 
@@ -169,19 +181,25 @@ class _Records:
                 where=self.plan.path,
                 hint=f"The file has {', '.join(sorted(self.met))}",
             )
-        if not self.plan.tasks:
+        keys = {name.casefold() for name in self.columns["key"]}
+        lacks_key = self.met and keys.isdisjoint(name.strip().casefold() for name in self.met)
+        if not self.plan.tasks and (lacks_key or self.plan.findings.rows):
             raise ValidationError(
                 "plan",
                 "holds no task",
                 where=self.plan.path,
-                hint="Name a file with a column for the key (--column key=NAME)",
+                hint="Say which column is the key (--column key=NAME); "
+                f"the file has {', '.join(sorted(self.met)) or 'none'}",
             )
         for edge in self.edges.values():
-            if edge.depends_on in self.tasks:
+            if edge.depends_on in self.tasks and edge.task in self.tasks:
                 self.plan.edges.append(edge)
+            elif edge.depends_on in self.tasks:
+                self.plan.relations.append(
+                    PlanRelation(edge.depends_on, edge.task, "blocks", edge.where, holds=True)
+                )
             elif edge.task in self.tasks:
-                task = self.tasks[edge.task]
-                hold(task, f"waits for {edge.depends_on}, which the file does not have")
+                self.plan.edges.append(replace(edge, outward=True))
                 self.plan.relations.append(
                     PlanRelation(edge.task, edge.depends_on, "blocked-by", edge.where, holds=True)
                 )
@@ -198,17 +216,21 @@ class _Records:
         used: set[str] = set()
         for name, candidates in self.columns.items():
             there = [lower[each.casefold()] for each in candidates if each.casefold() in lower]
-            if there:
+            if len(there) > 1 and name in UNITED:
+                listed = [value if is_list(value) else [value] for value in map(values.get, there)]
+                named[name] = [each for value in listed for each in value]
+                used.update(there)
+            elif there:
                 named[name] = values[there[0]]
                 used.add(there[0])
         rest = {name: value for name, value in values.items() if name not in used}
         return {**named, **{f"{name}_" if name in named else name: v for name, v in rest.items()}}
 
     def _key(self, row: Row) -> str | None:
-        said = row.raw("key")
-        if isinstance(said, int | float) and not isinstance(said, bool):
-            said = str(said)
-        key = f"{self.options.prefix}{said}" if isinstance(said, str) and said else said
+        given = row.raw("key")
+        if isinstance(given, str | int | float) and not isinstance(given, bool):
+            given = str(given).strip()
+        key = f"{self.options.prefix}{given}" if isinstance(given, str) and given else given
         fault = key_fault(key)
         if fault is None:
             row.key = str(key)
@@ -250,28 +272,28 @@ class _Records:
                 task.closed_at = archived_at
 
     def _links(self, row: Row, task: PlanTask) -> None:
-        for said in self._keys(row, "blocked_by"):
-            self._wait(task.key, said, "blocked-by", row.where)
-        for said in self._keys(row, "blocks"):
-            self._wait(said, task.key, "blocks", row.where)
-        for said in self._keys(row, "parent"):
-            self.plan.parents.append(PlanParent(task.key, said, row.where))
+        for given in self._keys(row, "blocked_by"):
+            self._wait(task.key, given, "blocked-by", row.where)
+        for given in self._keys(row, "blocks"):
+            self._wait(given, task.key, "blocks", row.where)
+        for given in self._keys(row, "parent"):
+            self.plan.parents.append(PlanParent(task.key, given, row.where))
         for name in RELATED:
-            for said in self._keys(row, name):
-                self.relations.setdefault((task.key, said, name), row.where)
+            for given in self._keys(row, name):
+                self.relations.setdefault((task.key, given, name), row.where)
         for link in filter(None, map(self.layout.links.fullmatch, row.names())):
-            for said in self._keys(row, link[0]):
-                ends = (said, task.key) if link["inward"] else (task.key, said)
+            for given in self._keys(row, link[0]):
+                ends = (given, task.key) if link["inward"] else (task.key, given)
                 self.relations.setdefault((*ends, link["word"]), row.where)
 
-    def _wait(self, task: str, blocker: str, said: str, where: str) -> None:
-        edge = PlanEdge(task, blocker, DependencyType.BLOCKS, said, where)
+    def _wait(self, task: str, blocker: str, given: str, where: str) -> None:
+        edge = PlanEdge(task, blocker, DependencyType.BLOCKS, given, where)
         self.edges.setdefault((task, blocker), edge)
 
     def _keys(self, row: Row, name: str) -> list[str]:
         value = row.take(name)
         listed = value if is_list(value) else [value]
-        parts = [part for each in listed if each is not None for part in _parts(str(each))]
+        parts = [part for each in listed if each is not None for part in split_text(str(each))]
         return [f"{self.options.prefix}{part}" for part in dict.fromkeys(parts)]
 
 
@@ -286,15 +308,11 @@ def _columns(layout: Layout, options: ReadOptions) -> dict[str, tuple[str, ...]]
     return {**layout.columns, **{name: (column,) for name, column in options.columns.items()}}
 
 
-def _parts(text: str) -> list[str]:
-    return [part for each in SEPARATORS.split(text) if (part := each.strip())]
-
-
-def _priority(row: Row, said: str | None) -> int:
-    if said is None:
+def _priority(row: Row, given: str | None) -> int:
+    if given is None:
         return ORDINARY_PRIORITY
-    priority = priority_of(said)
+    priority = priority_of(given)
     if priority is None:
-        row.changed(f"its priority {said!r} is unknown; it counts as {ORDINARY_PRIORITY}")
+        row.changed(f"its priority {given!r} is unknown; it counts as {ORDINARY_PRIORITY}")
         return ORDINARY_PRIORITY
     return priority

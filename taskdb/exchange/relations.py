@@ -57,7 +57,7 @@ def take_relations(plan: Plan, edges: Mapping[str, str]) -> None:
     unused = {normalize_word(word): word for word in edges}
     left: dict[str, list[PlanRelation]] = {}
     for relation in plan.relations:
-        plain = normalize_word(relation.said)
+        plain = normalize_word(relation.word)
         kind = kinds.get(plain)
         if kind is not None:
             unused.pop(plain, None)
@@ -65,10 +65,10 @@ def take_relations(plan: Plan, edges: Mapping[str, str]) -> None:
         elif relation.task in tasks:
             note_relation(
                 tasks[relation.task],
-                {"type": relation.said, "key": relation.other, **relation.more},
+                {"type": relation.word, "key": relation.other, **relation.more},
             )
             if not relation.holds and plain not in LOOSE:
-                left.setdefault(relation.said, []).append(relation)
+                left.setdefault(relation.word, []).append(relation)
     plan.relations.clear()
     plan.remarks += [f"no relation of the file is of type {word}" for word in unused.values()]
     if left:
@@ -83,7 +83,7 @@ def _take(plan: Plan, relation: PlanRelation, kind: str) -> None:
     if kind == PARENT:
         plan.parents.append(PlanParent(below, above, relation.where))
         return
-    plan.edges.append(PlanEdge(below, above, DependencyType(kind), relation.said, relation.where))
+    plan.edges.append(PlanEdge(below, above, DependencyType(kind), relation.word, relation.where))
 
 
 def _remark(left: Mapping[str, list[PlanRelation]]) -> str:

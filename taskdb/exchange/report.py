@@ -27,6 +27,8 @@ __all__ = [
 # The message of a refused import lists this many findings; `.report` has all of them.
 SHOWN_FINDINGS: Final = 50
 STATUS: Final = "status"
+# Nouns of findings without a plural of their own.
+UNCOUNTED: Final = ("status", "history", "complexity")
 # A change shows this many characters of a value.
 SHOWN: Final = 40
 
@@ -108,7 +110,7 @@ class ChangeKind(StrEnum):
 class Change:
     """A field of a task that the file says otherwise than the last time.
 
-    `before` is what the file said then, `now` what it says now, `here` what the database has. Of
+    `before` is what the file had then, `now` what it has now, `here` what the database has. Of
     a task that is `GONE` from the file the field is its status.
     """
 
@@ -187,8 +189,9 @@ class Report:
         if any(self.updated.values()):
             lines.append(f"  updated    {_counts(self.updated)}")
         if self.kept:
-            lines.append(f"  metadata   {_counts(self.kept)}")
-        lines += [f"  renamed    {key}: {said}" for key, said in self.renamed.items()]
+            fields = (f"{count} {name}" for name, count in self.kept.items())
+            lines.append(f"  metadata   {', '.join(fields)}")
+        lines += [f"  renamed    {key}: {raw}" for key, raw in self.renamed.items()]
         lines += [f"  note       {remark}" for remark in self.remarks]
         lines.append(f"  changed    {_by_what(self.changed)}")
         lines.append(f"  refused    {_by_what(self.refused)}")
@@ -267,7 +270,7 @@ def _counts(counts: dict[str, int]) -> str:
 
 
 def _noun(name: str, count: int) -> str:
-    if count != 1:
+    if count != 1 or name in UNCOUNTED:
         return name
     return f"{name[:-3]}y" if name.endswith("ies") else name.removesuffix("s")
 
@@ -276,4 +279,10 @@ def _by_what(findings: list[ImportFinding]) -> str:
     counts = Counter(finding.what for finding in findings)
     if not counts:
         return "none"
-    return f"{len(findings)}: " + _counts(dict(counts))
+    return f"{len(findings)}: " + _counts({_plural(what): n for what, n in counts.items()})
+
+
+def _plural(what: str) -> str:
+    if what in UNCOUNTED:
+        return what
+    return f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"

@@ -6,13 +6,24 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
-from taskdb.exchange.jsonfiles import parse_json
+from taskdb.exchange.jsonvalues import parse_json
 from taskdb.exchange.report import Findings
-from taskdb.exchange.times import parse_time
+from taskdb.exchange.times import NeverError, parse_time
+from taskdb.exchange.words import HOLD, normalize_word, status_of
+from taskdb.models.jsontypes import is_dict, is_list
+from taskdb.models.types import TaskStatus
 
-__all__ = ["LONGEST_NAME", "Row", "is_dict", "is_list", "is_text", "is_true", "key_fault"]
+__all__ = [
+    "LONGEST_NAME",
+    "Row",
+    "is_false",
+    "is_text",
+    "is_true",
+    "key_fault",
+    "storable",
+]
 
 CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -21,6 +32,18 @@ LONGEST_TITLE: Final = 500
 LONGEST_NAME: Final = 200
 DEEPEST: Final = 100
 TRUE_WORDS: Final = ("true", "yes")
+FALSE_WORDS: Final = ("", "false", "no", "0", "none")
+# A field whose name means such a status, or a wait, is a flag, however it says that it is set.
+ENDS: Final = (TaskStatus.CANCELLED, TaskStatus.ARCHIVED)
+FLAG_STATUSES: Final = (HOLD, *ENDS)
+# Without what is between the words: blocked_by, blockedBy.
+WAIT_NAMES: Final = """
+    blockedby blockedon waitingfor waitingon waitsfor waitson dependson depends dependency
+    dependencies predecessor predecessors prerequisite prerequisites requires
+"""
+WAITS: Final = frozenset(WAIT_NAMES.split())
+# The name of a moment: deleted_at, archivedAt.
+MOMENT: Final = re.compile("_?at$")
 SHOWN: Final = 60
 
 
@@ -28,9 +51,9 @@ class Row:
     """The fields of one row, and the place it stands in.
 
     What is empty (``""``, ``[]``, ``{}``, null) counts as absent. A value that can't be taken
-    as it is is recorded as a finding, and its own words are in `odd`. `key` is the key under
-    which findings about this row are filed, once it is known. `zone` is that of moments without
-    one.
+    as it is is recorded as a finding, and its own words are in `odd`; `unread` are the names of
+    those whose meaning is lost. `key` is the key under which findings about this row are filed,
+    once it is known. `zone` is that of moments without one.
     """
 
     def __init__(
@@ -47,6 +70,7 @@ class Row:
         self.zone = zone
         self.key: str | None = None
         self.odd: dict[str, Any] = {}
+        self.unread: set[str] = set()
         self._left: dict[str, Any] = dict(values)
 
     def raw(self, name: str) -> Any:
@@ -66,8 +90,16 @@ class Row:
         self._left[name] = value
 
     def flags(self) -> list[str]:
-        """Return the names of the fields that are left and true, which a table says in words."""
-        return [name for name, value in self._left.items() if is_true(value)]
+        """Return the names of the fields that are left and set.
+
+        These are true, which a table says in words; or their names are words for a task that
+        nobody works on (``blocked``, ``archivedAt``, ``blockedBy``), and they are not false.
+        """
+        return [
+            name
+            for name, value in self._left.items()
+            if is_true(value) or (not is_false(value) and _is_flag(name))
+        ]
 
     def take(self, name: str) -> Any:
         """Take the value of a field, or None where it is empty."""
@@ -81,7 +113,7 @@ class Row:
             self._text(name, name): value for name, value in cleaned.items() if value is not None
         }
 
-    def said(self, name: str) -> str | None:
+    def peek_text(self, name: str) -> str | None:
         """Return a text that goes to the metadata as well."""
         value = self.peek(name)
         return value if isinstance(value, str) and is_text(value) and value else None
@@ -136,6 +168,8 @@ class Row:
             return parse_time(value if isinstance(value, str) else repr(value), self.zone)
         except ValueError as error:
             self.refuse_value(name, value, f"{error}; left out")
+            if isinstance(error, NeverError):
+                self.unread.discard(name)
             return None
 
     def integer(self, name: str, lowest: int, highest: int) -> int | None:
@@ -181,6 +215,7 @@ class Row:
     def refuse_value(self, name: str, value: Any, reason: str) -> None:
         """Record that a field's value was not taken, and keep its own words."""
         self.odd[name] = self._clean(name, value)
+        self.unread.add(name)
         self.changed(f"{name} {_shown(value)} {reason}")
 
     def changed(self, reason: str) -> None:
@@ -220,14 +255,11 @@ class Row:
         return value
 
     def _text(self, name: str, value: str) -> str:
-        if "\x00" in value:
-            count = value.count("\x00")
+        if count := value.count("\x00"):
             self.changed(f"{name} holds {count} NUL characters; each became U+FFFD")
-            value = value.replace("\x00", "\ufffd")
-        if SURROGATE.search(value):
-            value, count = SURROGATE.subn("\ufffd", value)
+        if count := len(SURROGATE.findall(value)):
             self.changed(f"{name} holds {count} halves of a surrogate pair; each became U+FFFD")
-        return value
+        return storable(value)
 
 
 class _TooDeepError(Exception):
@@ -239,9 +271,9 @@ def is_true(value: object) -> bool:
     return value is True or (isinstance(value, str) and value.strip().casefold() in TRUE_WORDS)
 
 
-def is_list(value: object) -> TypeGuard[list[Any]]:
-    """Return whether *value* is a list."""
-    return isinstance(value, list)
+def is_false(value: object) -> bool:
+    """Return whether *value* is empty, zero or false, or a word for it."""
+    return not value or (isinstance(value, str) and value.strip().casefold() in FALSE_WORDS)
 
 
 def is_text(value: str) -> bool:
@@ -249,15 +281,17 @@ def is_text(value: str) -> bool:
     return "\x00" not in value and SURROGATE.search(value) is None
 
 
-def is_dict(value: object) -> TypeGuard[dict[str, Any]]:
-    """Return whether *value* is an object of JSON."""
-    return isinstance(value, dict)
+def storable(value: str) -> str:
+    """Return a text with U+FFFD for what PostgreSQL cannot store."""
+    return SURROGATE.sub("\ufffd", value.replace("\x00", "\ufffd"))
 
 
 def key_fault(key: object) -> str | None:
     """Return why *key* can't be a key, or None if it can."""
-    if not isinstance(key, str) or not key:
+    if key is None or key == "" or (isinstance(key, str) and not key.strip()):
         return "has no key"
+    if not isinstance(key, str):
+        return f"its key {_shown(key)} is not a text"
     if len(key) > LONGEST_KEY:
         return f"its key has {len(key)} characters; {LONGEST_KEY} are allowed"
     if CONTROL.search(key):
@@ -265,6 +299,13 @@ def key_fault(key: object) -> str | None:
     if SURROGATE.search(key):
         return "its key is not Unicode text"
     return None
+
+
+def _is_flag(name: str) -> bool:
+    plain = normalize_word(name)
+    if plain.replace("_", "") in WAITS or status_of(name) in FLAG_STATUSES:
+        return True
+    return status_of(MOMENT.sub("", plain)) in ENDS
 
 
 def _shown(value: Any) -> str:

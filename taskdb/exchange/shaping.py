@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from taskdb.exchange.plan import LapsedClaim, Plan, PlanTask
-from taskdb.exchange.rows import LONGEST_NAME, Row, is_dict, is_list
+from taskdb.exchange.rows import LONGEST_NAME, Row, storable
 from taskdb.exchange.words import HOLD, LATER, is_work, normalize_word, status_of
+from taskdb.models.jsontypes import is_dict, is_list
 from taskdb.models.types import TaskStatus
 
 __all__ = [
     "CLOSED",
+    "LABELS",
     "UNKNOWN_AGENT",
     "explain_hold",
     "hold",
     "hold_flags",
     "hold_type",
+    "hold_unread",
     "is_open",
     "label_names",
     "normalize_moments",
     "normalize_status",
     "not_work",
     "source_of",
+    "split_text",
+    "take_labels",
     "whole_text",
 ]
 
+SEPARATORS: Final = re.compile(r"[,;\n]")
 UNKNOWN_AGENT: Final = "unknown"
 BLOCKED: Final = "blocked"
+LABELS: Final = "labels"
 NO_STATUS: Final = "no status"
+STATUS: Final = "status"
+UNREAD_STATUS: Final = "its status can't be read"
 CLOSED: Final = frozenset({TaskStatus.COMPLETED, TaskStatus.CANCELLED, TaskStatus.ARCHIVED})
 
 
@@ -38,8 +48,8 @@ def source_of(plan: Plan, row: Row, **words: Any) -> dict[str, Any]:
 
     `kind` and `file` are what a later import knows its own rows by.
     """
-    said = {name: word for name, word in words.items() if word is not None}
-    return {"kind": plan.kind, "file": plan.path, "at": row.where, **said, **row.odd}
+    raw = {name: word for name, word in words.items() if word is not None}
+    return {"kind": plan.kind, "file": plan.path, "at": row.where, **raw, **row.odd}
 
 
 def is_open(task: PlanTask) -> bool:
@@ -70,10 +80,11 @@ def explain_hold(task: PlanTask, word: str | None, reason: str | None) -> None:
 
 def hold_type(row: Row, task: PlanTask, kind: object) -> None:
     """Put a task on hold that is of a type that nobody is known to work on."""
-    if isinstance(kind, str) and kind and not is_work(kind):
-        if is_open(task):
-            row.changed(f"its type {kind!r} is unknown; it is on hold for that reason")
-        not_work(task, kind)
+    if kind in (None, "", [], {}) or (isinstance(kind, str) and is_work(kind)):
+        return
+    if is_open(task):
+        row.changed(f"its type {kind!r} is unknown; it is on hold for that reason")
+    not_work(task, storable(str(kind)))
 
 
 def hold_flags(row: Row, task: PlanTask, harmless: Container[str] = frozenset()) -> None:
@@ -82,7 +93,18 @@ def hold_flags(row: Row, task: PlanTask, harmless: Container[str] = frozenset())
         if flag not in harmless:
             if is_open(task):
                 row.changed(f"has the unknown flag {flag!r}; it is on hold for that reason")
-            not_work(task, flag)
+            not_work(task, storable(flag))
+
+
+def hold_unread(row: Row, task: PlanTask, *names: str) -> None:
+    """Put a task on hold, if nothing does yet, for a field that may do so and can't be read.
+
+    One that is in progress or in review no longer waits.
+    """
+    for name in names:
+        waits = task.status in (TaskStatus.PENDING, TaskStatus.BLOCKED)
+        if name in row.unread and waits and task.blocked_reason is None:
+            hold(task, f"its {name} can't be read")
 
 
 def normalize_status(
@@ -92,22 +114,28 @@ def normalize_status(
     *,
     absent: TaskStatus | None = None,
     own: Mapping[str, TaskStatus] | None = None,
+    offers: str | None = None,
 ) -> None:
-    """Give a task the status that *word* means, or *absent* if the file says nothing.
+    """Give a task the status that *word* means, or *absent* if its row has no field ``status``.
 
-    *own* are words that the tracker uses in its own way. A task of an unknown word is completed
-    if it has a time of completion, and else on hold: the word is the reason, and a finding. A
-    deferred task is pending until its `scheduled_at`, if it has one.
+    *own* are words that the tracker uses in its own way; *offers* is the only one of tasks that
+    it offers, if it has but one. A task of an unknown word is completed if it has a time of
+    completion, and else on hold: the word is the reason, and a finding. A deferred task is
+    pending until its `scheduled_at`, if it has one.
     """
     if word is None and task.completed_at is None:
-        status = absent
+        status = None if STATUS in row.unread else absent
     else:
         status = status_of(word, own) if word is not None else None
+    if status is TaskStatus.PENDING and offers and word and normalize_word(word) != offers:
+        hold(task, word)
+        row.changed(f"its status {word!r} is not {offers!r}; it is on hold for that reason")
+        return
     if status is None:
         if task.completed_at is not None:
             task.status = TaskStatus.COMPLETED
             return
-        reason = NO_STATUS if word is None else word
+        reason = word or (UNREAD_STATUS if STATUS in row.unread else NO_STATUS)
         hold(task, reason)
         row.changed(f"its status {word!r} is unknown; it is on hold, for the reason {reason!r}")
     elif word is None or status is not HOLD:
@@ -126,7 +154,7 @@ def normalize_moments(
     """Make a task's moments fit its status, as the database demands it.
 
     A task in progress gets the lapsed claim of *agent*, and began at its latest change if
-    nothing else is said. Only a completed one keeps the time of its completion, which can't
+    nothing else is reported. Only a completed one keeps the time of its completion, which can't
     lie before its creation. Every change is recorded.
     """
     task.worker = agent
@@ -156,13 +184,28 @@ def normalize_moments(
 
 
 def label_names(value: Any) -> tuple[str, ...]:
-    """Return the labels in a list, each once and in order: texts, or objects with a name.
+    """Return the labels in a list, or a text with commas, each once and in order.
 
-    One of more than 200 characters is none; it stands in the metadata with the others.
+    They are texts, or objects with a name. One of more than 200 characters is none; it stands in
+    the metadata with the others.
     """
     named = [item.get("name") if is_dict(item) else item for item in _items(value)]
     texts = [name for name in named if isinstance(name, str) and 0 < len(name) <= LONGEST_NAME]
     return tuple(dict.fromkeys(texts))
+
+
+def take_labels(row: Row, task: PlanTask) -> dict[str, Any]:
+    """Take the labels of a task, and return what its metadata says of them: all there are."""
+    # Numbers are labels that were written without quotes.
+    items = [str(item) if type(item) in (int, float) else item for item in _items(row.take(LABELS))]
+    task.labels = label_names(items)
+    others = [item for item in items if not label_names([item])]
+    return {LABELS: [*task.labels, *others]} if items else {}
+
+
+def split_text(text: str) -> list[str]:
+    """Return the parts of a text between commas, semicolons and line ends."""
+    return [part for each in SEPARATORS.split(text) if (part := each.strip())]
 
 
 def whole_text(head: str | None, description: str | None) -> str | None:
@@ -171,7 +214,9 @@ def whole_text(head: str | None, description: str | None) -> str | None:
 
 
 def _items(value: Any) -> list[Any]:
-    return value if is_list(value) else []
+    if isinstance(value, str):
+        return split_text(value)
+    return value if is_list(value) else [] if value is None else [value]
 
 
 def _normalize_completion(row: Row, task: PlanTask) -> None:

@@ -27,20 +27,24 @@ from taskdb.exchange.plan import (
 )
 from taskdb.exchange.rows import Row, key_fault
 from taskdb.exchange.shaping import (
+    LABELS,
     UNKNOWN_AGENT,
     explain_hold,
+    hold,
     hold_flags,
     hold_type,
+    hold_unread,
     normalize_moments,
     normalize_status,
     source_of,
     whole_text,
 )
+from taskdb.exchange.sharkentities import ENTITY_RELATIONSHIPS, TASK, EntityTables
 from taskdb.exchange.tables import LineTables, SqliteTables, Tables, is_sqlite
 from taskdb.exchange.words import HOLD, status_of
 from taskdb.models.types import DependencyType, Level, PlanStatus, TaskStatus
 
-__all__ = ["KIND", "is_folder", "plan_status", "read", "task_status"]
+__all__ = ["KIND", "OWN_WORDS", "is_folder", "plan_status", "read", "task_status"]
 
 KIND: Final = "shark"
 TASKS: Final = "tasks"
@@ -59,6 +63,8 @@ Planned = PlanEpic | PlanFeature | PlanTask
 Kept = TypeVar("Kept", PlanEpic, PlanFeature, PlanTask)
 
 # Tables whose rows go into their task's metadata, under this name.
+# Its workflows begin there.
+OWN_WORDS: Final = {"draft": TaskStatus.PENDING}
 # A flag that says nothing about whether somebody may work on a task.
 HARMLESS_FLAGS: Final = frozenset({"tests_passed"})
 TASK_TABLES: Final = {
@@ -66,15 +72,20 @@ TASK_TABLES: Final = {
     "work_sessions": "work_sessions",
     "task_criteria": "criteria",
 }
+# The ends of a relation, and the words by which its first end waits, or its second one.
+ENDS: Final = ("from", "to")
+OUTWARD_WAITS: Final = ("depends_on",)
+INWARD_WAITS: Final = ("blocks", "question_blocks")
 # Tables that link documents to the rows of another.
 DOCUMENT_TABLES: Final = {
     "epic_documents": "epic_id",
     "feature_documents": "feature_id",
     "task_documents": "task_id",
 }
-LISTS: Final = (RELATIONS, HISTORY, "documents", *TASK_TABLES.values())
+LISTS: Final = (RELATIONS, HISTORY, LABELS, "documents", *TASK_TABLES.values())
 READ_TABLES: Final = frozenset(
     {"epics", "features", "tasks", "task_relationships", "task_history", "documents"}
+    | {ENTITY_RELATIONSHIPS, "entity_tags", "tags", "schema_version"}
     | TASK_TABLES.keys()
     | DOCUMENT_TABLES.keys()
 )
@@ -105,11 +116,11 @@ def read(path: Path, options: ReadOptions) -> Plan:
         tables = SqliteTables(path / DATABASE, files)
     else:
         tables = LineTables(path, files)
-    return _Reader(path, tables, options).plan()
+    return _Reader(path, EntityTables(tables), options).plan()
 
 
 class _Reader:
-    def __init__(self, path: Path, tables: Tables, options: ReadOptions) -> None:
+    def __init__(self, path: Path, tables: EntityTables, options: ReadOptions) -> None:
         self.tables = tables
         self.prefix = options.prefix
         self.options = options
@@ -127,11 +138,21 @@ class _Reader:
         self._take_rows("features", "feature", self._feature)
         self._take_rows("tasks", "task", self._task)
         self._take_rows("task_relationships", "dependency", self._relationship)
+        self._take_rows(ENTITY_RELATIONSHIPS, "dependency", self._entity_relationship)
+        self._take_rows("entity_tags", "label", self._tagger())
         self._take_rows("task_history", "history", self._history)
         for table, name in TASK_TABLES.items():
             self._take_rows(table, name.rstrip("s"), self._collector(name))
         self._documents()
         self._other_tables()
+        refused = any(finding.what == "task" for finding in self.findings)
+        if not self.read.tasks and (refused or TASKS not in self.tables.names()):
+            raise ValidationError(
+                "plan",
+                "holds no task of shark",
+                where=self.read.path,
+                hint=f"Name the tracker's {DATABASE}, or a folder with its tables as <table>.jsonl",
+            )
         return self.read
 
     def _take_rows(self, table: str, what: str, take: Callable[[Row], None]) -> None:
@@ -227,15 +248,16 @@ class _Reader:
             started_at=row.time("started_at"),
             blocked_at=row.time("blocked_at"),
             completed_at=row.time("completed_at"),
-            closed_by=row.said("completed_by"),
-            close_note=row.said("completion_notes"),
+            closed_by=row.peek_text("completed_by"),
+            close_note=row.peek_text("completion_notes"),
         )
-        normalize_status(row, task, word)
+        normalize_status(row, task, word, own=OWN_WORDS)
         assignee, reason = row.text("assigned_agent"), row.text("blocked_reason")
         explain_hold(task, word, reason)
         hold_type(row, task, row.peek("type"))
-        hold_flags(row, task, HARMLESS_FLAGS)
         self._depends_on(row, task)
+        hold_flags(row, task, HARMLESS_FLAGS)
+        hold_unread(row, task, "depends_on")
         updated_at = row.time("updated_at")
         normalize_moments(row, task, assignee, updated_at)
         words = {
@@ -253,8 +275,8 @@ class _Reader:
         self, row: Row, *, prefix: str = "", form: re.Pattern[str] | None = None
     ) -> str | None:
         """Take the key of a row, or refuse the row."""
-        said = row.raw("key")
-        key = f"{prefix}{said}" if isinstance(said, str) and said else said
+        given = row.raw("key")
+        key = f"{prefix}{given}" if isinstance(given, str) and given else given
         fault = key_fault(key)
         if fault is None:
             row.key = str(key)
@@ -296,29 +318,63 @@ class _Reader:
                 self.findings.refused(
                     "dependency", row.where, task.key, f"depends_on names {key!r}, not a key"
                 )
+                row.unread.add("depends_on")
 
     def _relationship(self, row: Row) -> None:
         start = self.tasks.get(row.id("from_task_id"))
         end = self.tasks.get(row.id("to_task_id"))
-        said = row.text("relationship_type") or "unnamed"
+        given = row.text("relationship_type") or "unnamed"
         if start is None or end is None:
-            row.refused(f"{said}: one of its tasks is not in tasks.jsonl, or was refused")
+            row.refused(f"{given}: one of its tasks is not in tasks.jsonl, or was refused")
             return
         row.key = start.key
-        if said == "depends_on":
+        if given == "depends_on":
             waiting, blocker, kind = start, end, DependencyType.REQUIRES
-        elif said == "blocks":
+        elif given == "blocks":
             waiting, blocker, kind = end, start, DependencyType.BLOCKS
         else:
             row.take("id")
             self.read.relations.append(
-                PlanRelation(start.key, end.key, said, row.where, row.rest())
+                PlanRelation(start.key, end.key, given, row.where, row.rest())
             )
             return
         created_at = row.time("created_at")
         self.read.edges.append(
-            PlanEdge(waiting.key, blocker.key, kind, said, row.where, created_at=created_at)
+            PlanEdge(waiting.key, blocker.key, kind, given, row.where, created_at=created_at)
         )
+
+    def _entity_relationship(self, row: Row) -> None:
+        """Take a relation of a task with an entity that is none: it can hold the task back."""
+        ends = [(row.text(f"{end}_entity_type"), row.id(f"{end}_entity_id")) for end in ENDS]
+        start, end = (self.tasks.get(number) if kind == TASK else None for kind, number in ends)
+        given = row.text("relationship_type") or "unnamed"
+        task = start or end
+        if task is None:
+            row.refused(f"{given}: it is between no tasks that were taken")
+            return
+        row.key = task.key
+        row.take("id")
+        kind, number = ends[1] if start else ends[0]
+        name, over = self.tables.entity(kind or "", number)
+        holds = given in (OUTWARD_WAITS if start else INWARD_WAITS)
+        if holds and not over:
+            hold(task, f"waits for {name}")
+        word = given if start else f"inward {given}"
+        self.read.relations.append(PlanRelation(task.key, name, word, row.where, row.rest(), holds))
+
+    def _tagger(self) -> Callable[[Row], None]:
+        names = {row.id("id"): row.text("name") for row in self._rows("tags", "label")}
+
+        def tag(row: Row) -> None:
+            name = names.get(row.id("tag_id"))
+            task = self.tasks.get(row.id("entity_id"))
+            if row.text("entity_type") != TASK or task is None or name is None:
+                row.refused("belongs to no task that was taken, or is no tag")
+            else:
+                task.labels = tuple(dict.fromkeys((*task.labels, name)))
+                task.metadata[LABELS] = list(task.labels)
+
+        return tag
 
     def _history(self, row: Row) -> None:
         task = self.tasks.get(row.id("task_id"))
@@ -327,21 +383,21 @@ class _Reader:
             return
         row.key = task.key
         row.take("id")
-        said = {"from": row.text("old_status"), "to": row.text("new_status")}
+        given = {"from": row.text("old_status"), "to": row.text("new_status")}
         agent, note = row.text("agent"), row.text("notes")
         forced = bool(row.take("forced"))
         at = row.time("timestamp")
-        more = {"at": at and at.isoformat(), **said, **row.rest()}
-        if said["to"] is None:
+        more = {"at": at and at.isoformat(), **given, **row.rest()}
+        if given["to"] is None:
             row.changed(f"names no status; it stands in metadata.{HISTORY}")
             _note_history(task, {**more, "agent": agent, "note": note})
             return
         if at is None:
             row.refused("has no time")
             return
-        new = history_status(row, said["to"])
-        old = None if said["from"] is None else history_status(row, said["from"])
-        if len(more) > HISTORY_WORDS or said != {"from": old, "to": new}:
+        new = history_status(row, given["to"])
+        old = None if given["from"] is None else history_status(row, given["from"])
+        if len(more) > HISTORY_WORDS or given != {"from": old, "to": new}:
             _note_history(task, more)
         self.read.history.append(
             PlanHistory(task.key, old, new, agent or UNKNOWN_AGENT, at, note, forced)
@@ -401,7 +457,7 @@ class _Reader:
 
 def task_status(word: str | None) -> TaskStatus | None:
     """Return what a status of theirs means here, or None if it is none of theirs."""
-    return status_of(word) if word else None
+    return status_of(word, OWN_WORDS) if word else None
 
 
 def history_status(row: Row, word: str) -> TaskStatus:

@@ -37,17 +37,19 @@ from taskdb.exchange.plan import (
     PlanSpec,
     PlanTask,
 )
-from taskdb.exchange.rows import Row, is_list, is_text, key_fault
+from taskdb.exchange.rows import Row, is_text, key_fault
 from taskdb.exchange.shaping import (
     explain_hold,
     hold_flags,
     hold_type,
+    hold_unread,
     normalize_moments,
     normalize_status,
     source_of,
 )
-from taskdb.exchange.shark import HARMLESS_FLAGS, plan_status
+from taskdb.exchange.shark import HARMLESS_FLAGS, OWN_WORDS, plan_status
 from taskdb.exchange.specfile import LONGEST_PATH, spec_text
+from taskdb.models.jsontypes import is_list
 from taskdb.models.types import DependencyType, SpecType
 
 __all__ = ["KIND", "is_plan", "read"]
@@ -167,7 +169,7 @@ class _Reader:
         if not self._is_first(row, key, "; nothing in its folder is taken"):
             return
         self._agrees(row, "epic_key", key)
-        said = row.text("status")
+        raw = row.text("status")
         epic = PlanEpic(
             key=key,
             title=self._title(row, key, main),
@@ -176,9 +178,9 @@ class _Reader:
             file_path=str(main.path) if main else None,
             created_at=_time(row, "created"),
         )
-        if said is not None:
-            epic.status = plan_status(row, said)
-        epic.metadata = self._metadata(row, status=said)
+        if raw is not None:
+            epic.status = plan_status(row, raw)
+        epic.metadata = self._metadata(row, status=raw)
         self.read.epics.append(epic)
         for entry in self._entries(folder):
             matched = FEATURE_FOLDER.fullmatch(entry.name)
@@ -201,7 +203,7 @@ class _Reader:
             return
         self._agrees(row, "feature_key", key)
         self._agrees(row, "epic_key", epic)
-        said = row.text("status")
+        raw = row.text("status")
         feature = PlanFeature(
             key=key,
             epic=epic,
@@ -211,9 +213,9 @@ class _Reader:
             file_path=str(main.path) if main else None,
             created_at=_time(row, "created"),
         )
-        if said is not None:
-            feature.status = plan_status(row, said)
-        feature.metadata = self._metadata(row, status=said)
+        if raw is not None:
+            feature.status = plan_status(row, raw)
+        feature.metadata = self._metadata(row, status=raw)
         self.read.features.append(feature)
         tasks: list[PlanTask] = []
         reports: list[tuple[str, _Document]] = []
@@ -247,8 +249,8 @@ class _Reader:
 
     def _task(self, document: _Document, named: str, feature: PlanFeature) -> PlanTask | None:
         row = self._row(document, "task", document.path)
-        said, other = row.text("key"), row.text("task_key")
-        key = f"{self.prefix}{said or other or named}"
+        raw, other = row.text("key"), row.text("task_key")
+        key = f"{self.prefix}{raw or other or named}"
         if fault := key_fault(key):
             row.refused(fault)
             return None
@@ -257,10 +259,10 @@ class _Reader:
             key = row.key = new_key(self.read, key, row.where)
         if not self._is_first(row, key):
             return None
-        if said and other and said != other:
+        if raw and other and raw != other:
             row.odd["task_key"] = other
             row.changed(f"its task_key is {other}; its key counts")
-        if (said or other or named) != named:
+        if (raw or other or named) != named:
             row.changed(f"its file is named {named}; the key in it counts")
         self._agrees(row, "epic", feature.epic)
         self._agrees(row, "feature", feature.key)
@@ -280,14 +282,15 @@ class _Reader:
             started_at=_time(row, "started"),
             completed_at=_time(row, "completed"),
         )
-        normalize_status(row, task, word)
+        normalize_status(row, task, word, own=OWN_WORDS)
         assignee, reason = row.text("assigned_agent"), row.text("blocked_reason")
         explain_hold(task, word, reason)
         hold_type(row, task, row.peek("type"))
-        hold_flags(row, task, HARMLESS_FLAGS)
         updated_at = _time(row, "updated")
         for name in ("dependencies", "depends_on"):
             self._depends_on(row, task, name)
+            hold_unread(row, task, name)
+        hold_flags(row, task, HARMLESS_FLAGS)
         normalize_moments(row, task, assignee, updated_at)
         task.metadata = self._metadata(
             row,
@@ -300,8 +303,8 @@ class _Reader:
         return task
 
     def _depends_on(self, row: Row, task: PlanTask, name: str) -> None:
-        said = row.take(name)
-        keys: list[Any] = said if is_list(said) else [] if said is None else [said]
+        raw = row.take(name)
+        keys: list[Any] = raw if is_list(raw) else [] if raw is None else [raw]
         for key in keys:
             if isinstance(key, str):
                 self.read.edges.append(
@@ -317,6 +320,7 @@ class _Reader:
                 self.findings.refused(
                     "dependency", row.where, task.key, f"{name} names {key!r}, not a key"
                 )
+                row.unread.add(name)
 
     def _reports(self, feature: PlanFeature, reports: list[tuple[str, _Document]]) -> None:
         """Give each report to its task; one whose task is not there is a specification."""
@@ -328,9 +332,9 @@ class _Reader:
                 self.findings.changed("file", document.where, key, reason)
                 self._spec(document, feature.key)
                 continue
-            said = document.fields.get("task_key", named)
-            if said != named:
-                reason = f"its task_key is {said}; its file is named {named}, and that counts"
+            raw = document.fields.get("task_key", named)
+            if raw != named:
+                reason = f"its task_key is {raw}; its file is named {named}, and that counts"
                 self.findings.changed("file", document.where, key, reason)
             self.read.files.append(PlanFile(key, document.where, document.text, document.where))
 
@@ -376,12 +380,12 @@ class _Reader:
             place = (error.where or where).removeprefix(f"{self.path}/")
             self.findings.refused("file", place, None, error.rule)
             return None
-        said, start = body_start(text)
+        raw, start = body_start(text)
         fields: dict[str, Any] = {}
         if with_fields:
             try:
                 fields = parse_fields(
-                    said, lambda rule: self.findings.changed("file", where, None, rule)
+                    raw, lambda rule: self.findings.changed("file", where, None, rule)
                 )
             except FieldsError as error:
                 place = f"{where}:{error.line + 1}:{error.column}"
@@ -409,13 +413,13 @@ class _Reader:
 
     def _agrees(self, row: Row, name: str, key: str) -> None:
         """Compare what a file says it belongs to with the folder it is in, which counts."""
-        said = row.text(name)
-        if said is None:
+        raw = row.text(name)
+        if raw is None:
             return
-        row.odd[name] = said
-        last = said.rstrip("/").rpartition("/")[2]
+        row.odd[name] = raw
+        last = raw.rstrip("/").rpartition("/")[2]
         if last != key and not last.startswith(f"{key}-"):
-            row.changed(f"its {name} is {said}; it is in the folder of {key}, and that counts")
+            row.changed(f"its {name} is {raw}; it is in the folder of {key}, and that counts")
 
     def _is_first(self, row: Row, key: str, more: str = "") -> bool:
         if key in self.places:
@@ -437,12 +441,12 @@ def _time(row: Row, name: str) -> Any:
 
 def _effort(row: Row, name: str) -> Decimal | None:
     """Take a number of hours or minutes, as ``8 hours``."""
-    said = row.text(name)
-    if said is None:
+    raw = row.text(name)
+    if raw is None:
         return None
-    matched = EFFORT.fullmatch(said.strip())
+    matched = EFFORT.fullmatch(raw.strip())
     if matched is None:
-        row.refuse_value(name, said, "is not a number of hours or minutes; left out")
+        row.refuse_value(name, raw, "is not a number of hours or minutes; left out")
         return None
     number = Decimal(matched["number"])
     return (number if matched["hours"] else number / 60).quantize(Decimal("0.01"))

@@ -13,18 +13,21 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import psycopg
 
 from taskdb.errors import ValidationError
 from taskdb.exchange.files import Files
-from taskdb.exchange.markdown import LEVELS, Part, divide, headings, read_markdown
-from taskdb.exchange.options import LARGEST
+from taskdb.exchange.markdown import headings, read_markdown
+from taskdb.exchange.options import LARGEST, PlanPath
+from taskdb.exchange.phases import LEVELS, Part, divide
 from taskdb.exchange.rows import is_text
 from taskdb.models.specs import Phase, Spec
 from taskdb.models.types import SpecType
 from taskdb.queries import exchange, specs
+from taskdb.queries.fields import AnyText, Name, Title
+from taskdb.query import Range, checked
 from taskdb.text import shorten
 
 __all__ = ["ImportedSpec", "SpecText", "import_spec", "render_phase", "render_spec", "spec_text"]
@@ -33,6 +36,7 @@ Connection = psycopg.Connection[Any]
 
 LONGEST_TITLE: Final = 500
 LONGEST_PATH: Final = 1000
+Level = Annotated[int, Range(LEVELS.start, LEVELS.stop - 1)]
 KEYED_TITLE: Final = re.compile(
     r"SPEC-(?P<number>[1-9][0-9]{0,8})\s*[:\u2013\u2014-]\s*(?P<title>\S.*)"
 )
@@ -95,7 +99,10 @@ class ImportedSpec:
     phases: list[PhaseSize]
 
 
-def spec_text(text: str, *, name: str, level: int | None = None, whole: bool = False) -> SpecText:
+@checked
+def spec_text(
+    text: AnyText, *, name: AnyText, level: Level | None = None, whole: bool = False
+) -> SpecText:
     """Return what the document *text* says, divided into phases as `markdown.divide` does.
 
     Its title is its first heading of level 1, or else *name*; of ``SPEC-116: Login`` the number
@@ -112,17 +119,18 @@ def spec_text(text: str, *, name: str, level: int | None = None, whole: bool = F
     )
 
 
+@checked
 def import_spec(
     conn: Connection,
-    path: str | Path,
+    path: PlanPath,
     *,
-    title: str | None = None,
-    spec_number: int | None = None,
-    roadmap_item_id: str | None = None,
-    level: int | None = None,
+    title: Title | None = None,
+    spec_number: specs.SpecNumber | None = None,
+    roadmap_item_id: Name | None = None,
+    level: Level | None = None,
     whole: bool = False,
     replace: bool = False,
-    created_by: str = "architect",
+    created_by: Name = "architect",
 ) -> ImportedSpec:
     """Make a specification of the Markdown file at *path*, to be rendered again to the byte.
 
@@ -134,8 +142,6 @@ def import_spec(
     character, or has changed since an earlier import without *replace*; `IntegrityError` if the
     number is taken, or if a phase that has tasks would go.
     """
-    if level is not None and level not in LEVELS:
-        raise ValidationError("level", f"must be {LEVELS.start} to {LEVELS.stop - 1}")
     place = Path(path)
     if is_text(str(place)):
         place = place.resolve()
@@ -145,25 +151,25 @@ def import_spec(
             "path", "must be UTF-8 and have at most 1,000 characters", where=repr(file_path)
         )
     text = read_markdown(place, Files(place, LARGEST))
-    said = spec_text(text, name=place.stem, level=level, whole=whole)
+    raw = spec_text(text, name=place.stem, level=level, whole=whole)
     with conn.transaction():
         earlier = exchange.specs_by_file(conn, paths=[file_path])
         if not earlier:
             made = specs.create(
                 conn,
-                title=title or said.title,
-                spec_number=spec_number or said.number,
-                spec_type=said.spec_type,
-                content=said.content,
-                structure=said.structure,
+                title=title or raw.title,
+                spec_number=spec_number or raw.number,
+                spec_type=raw.spec_type,
+                content=raw.content,
+                structure=raw.structure,
                 roadmap_item_id=roadmap_item_id,
                 created_by=created_by,
                 file_path=file_path,
             )
-            return _imported(made.key, made.title, "created", file_path, said)
+            return _imported(made.key, made.title, "created", file_path, raw)
         there = specs.get_by_key(conn, key=earlier[0].key)
-        if (there.content, there.structure) == (said.content, said.structure):
-            return _imported(there.key, there.title, "unchanged", file_path, said)
+        if (there.content, there.structure) == (raw.content, raw.structure):
+            return _imported(there.key, there.title, "unchanged", file_path, raw)
         if not replace:
             raise ValidationError(
                 "file",
@@ -174,15 +180,16 @@ def import_spec(
         changed = specs.update(
             conn,
             key=there.key,
-            title=title or said.title,
-            spec_type=said.spec_type,
-            content=said.content,
-            structure=said.structure,
+            title=title or raw.title,
+            spec_type=raw.spec_type,
+            content=raw.content,
+            structure=raw.structure,
             updated_by=created_by,
         )
-        return _imported(changed.key, changed.title, "replaced", file_path, said)
+        return _imported(changed.key, changed.title, "replaced", file_path, raw)
 
 
+@checked
 def render_spec(spec: Spec) -> str:
     """Return a specification as Markdown: an imported one as its file had it, to the byte.
 
@@ -208,6 +215,7 @@ def render_spec(spec: Spec) -> str:
     return _document(sections)
 
 
+@checked
 def render_phase(phase: Phase) -> str:
     """Return one phase as Markdown: of an imported specification as its file had it."""
     if phase.verbatim:
@@ -222,8 +230,8 @@ def render_phase(phase: Phase) -> str:
     return _document(list(_phase_sections(fields)))
 
 
-def _imported(key: str, title: str, state: str, file_path: str, said: SpecText) -> ImportedSpec:
-    phases = [PhaseSize(part.number, part.name, len(part.content.encode())) for part in said.parts]
+def _imported(key: str, title: str, state: str, file_path: str, raw: SpecText) -> ImportedSpec:
+    phases = [PhaseSize(part.number, part.name, len(part.content.encode())) for part in raw.parts]
     return ImportedSpec(key, title, state, file_path, phases)
 
 
@@ -257,9 +265,9 @@ def _others(marks: str, holder: dict[str, Any], known: tuple[str, ...]) -> Itera
         if isinstance(value, str):
             yield value
         else:
-            said = json.dumps(value, indent=2, ensure_ascii=False)
-            fence = "`" * max(3, 1 + max(map(len, re.findall("`+", said)), default=0))
-            yield f"{fence}json\n{said}\n{fence}"
+            raw = json.dumps(value, indent=2, ensure_ascii=False)
+            fence = "`" * max(3, 1 + max(map(len, re.findall("`+", raw)), default=0))
+            yield f"{fence}json\n{raw}\n{fence}"
 
 
 def _line(text: str) -> str:
@@ -268,5 +276,5 @@ def _line(text: str) -> str:
 
 def _document(sections: list[str | None]) -> str:
     """Return the sections with an empty line between them."""
-    said = (section.strip("\r\n") for section in sections if section)
-    return "\n\n".join(section for section in said if section) + "\n"
+    raw = (section.strip("\r\n") for section in sections if section)
+    return "\n\n".join(section for section in raw if section) + "\n"

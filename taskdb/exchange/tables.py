@@ -11,7 +11,8 @@ from typing import Any, Final, Protocol
 
 from taskdb.errors import ValidationError
 from taskdb.exchange.files import Files
-from taskdb.exchange.jsonfiles import JsonObject, read_lines
+from taskdb.exchange.jsonfiles import read_lines
+from taskdb.exchange.jsonvalues import JsonObject
 from taskdb.exchange.report import Findings
 
 __all__ = ["LineTables", "SqliteTables", "Tables", "is_sqlite"]

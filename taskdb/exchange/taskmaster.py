@@ -7,20 +7,22 @@ are offered first if the caller says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from taskdb.errors import ValidationError
 from taskdb.exchange.duplicates import new_key
 from taskdb.exchange.files import Files
-from taskdb.exchange.jsonfiles import JsonNumber, JsonObject, read_document
+from taskdb.exchange.jsonfiles import read_document
+from taskdb.exchange.jsonvalues import JsonNumber, JsonObject
 from taskdb.exchange.options import ReadOptions
 from taskdb.exchange.plan import Plan, PlanEdge, PlanParent, PlanTask
-from taskdb.exchange.rows import Row, is_list, key_fault
+from taskdb.exchange.rows import Row, key_fault
 from taskdb.exchange.shaping import (
     hold_flags,
     hold_type,
+    hold_unread,
     is_open,
     label_names,
     normalize_moments,
@@ -28,6 +30,7 @@ from taskdb.exchange.shaping import (
     source_of,
     whole_text,
 )
+from taskdb.models.jsontypes import is_list
 from taskdb.models.types import DependencyType, TaskStatus
 
 __all__ = [
@@ -48,6 +51,10 @@ KIND: Final = "taskmaster"
 FLAT_TAG: Final = "master"
 PRIORITIES: Final = {"critical": 1, "high": 3, "medium": 5, "low": 8}
 ORDINARY_PRIORITY: Final = 5
+# Taken later, with the tasks that they name.
+DEPENDENCIES: Final = frozenset({"dependencies"})
+# `task-master next` lists no other task that nobody has begun.
+OFFERED: Final = "pending"
 # Texts that say what the work must meet, under taskdb's names.
 REQUIREMENTS: Final = {
     "details": "details",
@@ -91,7 +98,16 @@ def read(path: Path, options: ReadOptions) -> Plan:
     reader = _Reader(plan, home.name, options)
     for tag, tasks in tags:
         reader.take_tag(tag, tasks)
-    plan.about.update(_about(document, options.prefix))
+    if not plan.tasks and plan.findings.rows:
+        raise ValidationError(
+            "plan",
+            f"holds no task: {plan.findings.rows[0].reason}",
+            where=plan.findings.rows[0].where,
+            hint='Name a file with {"tasks": [{"id": 1, "title": "..."}]}, flat or under a tag',
+        )
+    about = _about(document, options.prefix)
+    # An empty plan need not say that a tag of it is empty.
+    plan.about.update({k: v for k, v in about.items() if plan.tasks or v != {"tasks": []}})
     if path.is_dir():
         for report in sorted(home.parent.parent.glob(REPORTS)):
             reader.take_report(report, read_document(report, plan.findings, files))
@@ -111,7 +127,7 @@ def _about(document: JsonObject, prefix: str) -> dict[str, Any]:
     for name, value in document.items():
         if _is_tag(value):
             about[f"{prefix}{name}"] = {
-                field: said for field, said in value.items() if field != "tasks" or not said
+                field: given for field, given in value.items() if field != "tasks" or not given
             }
         elif name != "tasks" or not isinstance(value, list):
             about[name] = value
@@ -141,31 +157,41 @@ class _Reader:
 
     def take_tag(self, tag: str, tasks: list[Any]) -> None:
         for number, values in enumerate(tasks, start=1):
-            self._take(values, f"{self.prefix}{tag}", None, "", f"task {number} of tag {tag}")
+            self._take(
+                values, f"{self.prefix}{tag}", None, inside="", place=f"task {number} of tag {tag}"
+            )
 
     def take_report(self, path: Path, report: JsonObject) -> None:
         """Take a report on complexity: ``..._<tag>.json``, or that of the tag master."""
         tag = path.stem.partition("report_")[2] or FLAT_TAG
         listed = report.get("complexityAnalysis")
         for values in listed if is_list(listed) else []:
-            said = _id(values.get("taskId")) if isinstance(values, JsonObject) else None
-            task = self.tasks.get(f"{self.prefix}{tag}.{said}")
+            given = _id(values.get("taskId")) if isinstance(values, JsonObject) else None
+            task = self.tasks.get(f"{self.prefix}{tag}.{given}")
             if task is None:
                 where = (
                     f"{path.name}:{values.line}" if isinstance(values, JsonObject) else path.name
                 )
-                reason = f"is about task {said} of tag {tag}, which is not there"
+                reason = f"is about task {given} of tag {tag}, which is not there"
                 self.plan.findings.refused("complexity", where, None, reason)
             else:
                 row = Row(values, f"{path.name}:{values.line}", "complexity", self.plan.findings)
                 task.metadata[COMPLEXITY] = row.rest()
 
     def _take(
-        self, values: Any, tag: str, parent: PlanTask | None, inside: str, place: str
+        self,
+        values: Any,
+        tag: str,
+        parent: PlanTask | None,
+        *,
+        inside: str,
+        place: str,
+        beside: Container[str] = (),
     ) -> None:
         """Take a task of a tag, or a subtask of its parent, and what is below it.
 
-        *inside* is the whole id of the parent, as the file has it.
+        *inside* is the whole id of the parent, as the file has it; *beside* are the keys of the
+        parent's subtasks.
         """
         if not isinstance(values, JsonObject):
             self.plan.findings.refused(
@@ -174,8 +200,8 @@ class _Reader:
             return
         where, findings = f"{self.name}:{values.line}", self.plan.findings
         row = Row(values, where, "task", findings, self.options.zone)
-        said_id = row.raw("id")
-        own = _id(said_id)
+        raw_id = row.raw("id")
+        own = _id(raw_id)
         if own is None:
             row.refused(f"{place} has no id that is a number or a text")
             return
@@ -184,29 +210,30 @@ class _Reader:
         if key is None:
             return
         title, head = row.title("title", key)
-        word, said_priority = row.text("status"), row.text("priority")
+        word, raw_priority = row.text("status"), row.text("priority")
         task = PlanTask(
             key=key,
             title=title,
             where=row.where,
             description=whole_text(head, row.text("description")),
-            priority=_priority(row, said_priority, parent),
+            priority=_priority(row, raw_priority, parent),
             requirements=_requirements(row),
             created_at=row.time("createdAt"),
             completed_at=row.time("completedAt"),
         )
         assignee, updated_at = row.text("assignee"), row.time("updatedAt")
         # The tool itself takes a task without a status for a pending one.
-        normalize_status(row, task, word, absent=TaskStatus.PENDING)
+        normalize_status(row, task, word, absent=TaskStatus.PENDING, offers=OFFERED)
         closed_at = task.completed_at
         if not is_open(task) and closed_at is None:
             # The tool keeps no other time, and its last change was that one, or soon after.
             task.closed_at = updated_at
             task.completed_at = updated_at if task.status is TaskStatus.COMPLETED else None
         hold_type(row, task, row.peek("type"))
-        hold_flags(row, task)
+        hold_flags(row, task, DEPENDENCIES)
         normalize_moments(row, task, assignee, updated_at)
-        dependencies = self._dependencies(row, task, tag, parent)
+        dependencies = self._dependencies(row, task, tag, parent, beside)
+        hold_unread(row, task, "dependencies")
         # As it stands: its objects know their lines.
         subtasks = row.raw("subtasks")
         if parent is not None:
@@ -215,9 +242,9 @@ class _Reader:
         # The writer needs these to give a task back as it came.
         source = {
             "tag": tag,
-            "id": None if isinstance(said_id, int) else _id(said_id),
+            "id": None if isinstance(raw_id, int) else _id(raw_id),
             "status": word,
-            "priority": said_priority,
+            "priority": raw_priority,
             "assignee": assignee,
             "created_at": task.created_at and task.created_at.isoformat(),
             "updated_at": updated_at and updated_at.isoformat(),
@@ -231,9 +258,13 @@ class _Reader:
         task.metadata = {"source": source_of(self.plan, row, **source), **rest}
         self.plan.tasks.append(task)
         self.tasks[key] = task
-        for number, subtask in enumerate(subtasks if is_list(subtasks) else [], start=1):
-            whole = f"{inside}.{own}" if parent else own
-            self._take(subtask, tag, task, whole, f"subtask {number} of {key}")
+        below = subtasks if is_list(subtasks) else []
+        whole = f"{inside}.{own}" if parent else own
+        ids = (_id(each.get("id")) for each in below if isinstance(each, JsonObject))
+        keys = {key_of(key, each.removeprefix(f"{whole}.")) for each in ids if each}
+        for number, subtask in enumerate(below, start=1):
+            place = f"subtask {number} of {key}"
+            self._take(subtask, tag, task, inside=whole, place=place, beside=keys)
 
     def _key(self, row: Row, key: str) -> str | None:
         """Return the key that a task gets, or None if it is refused."""
@@ -251,22 +282,23 @@ class _Reader:
         return key
 
     def _dependencies(
-        self, row: Row, task: PlanTask, tag: str, parent: PlanTask | None
+        self, row: Row, task: PlanTask, tag: str, parent: PlanTask | None, beside: Container[str]
     ) -> list[int | str]:
         """Take what a task waits for, and return it as the file has it."""
-        said = row.raw("dependencies")
-        if said is not None and not is_list(said):
-            row.refuse_value("dependencies", said, "is not a list; left out")
+        given = row.raw("dependencies")
+        if given is not None and not is_list(given):
+            row.refuse_value("dependencies", given, "is not a list; left out")
         taken: list[int | str] = []
-        for value in said if is_list(said) else []:
+        for value in given if is_list(given) else []:
             name = _id(value)
             if name is None or key_fault(name):
                 self.plan.findings.refused(
                     "dependency", row.where, task.key, f"{value!r:.60} can't be a task's id"
                 )
+                row.unread.add("dependencies")
                 continue
             taken.append(value if isinstance(value, int) else name)
-            blocker = key_of_blocker(name, tag, parent.key if parent else None)
+            blocker = key_of_blocker(name, tag, parent.key if parent else None, beside)
             self.plan.edges.append(
                 PlanEdge(
                     task.key, blocker, DependencyType.REQUIRES, f"dependency {name}", row.where
@@ -280,14 +312,20 @@ def key_of(above: str, own: str) -> str:
     return f"{above}.{own}"
 
 
-def key_of_blocker(name: str, tag: str, parent: str | None) -> str:
+def key_of_blocker(name: str, tag: str, parent: str | None, subtasks: Container[str]) -> str:
     """Return the key of the task that *name* means where a task, below *parent*, waits for it.
 
-    In a subtask a number below 100 means another subtask of the same task; from 100 on, and
-    with a dot, it is a task of the tag. That is the tool's own rule.
+    In a subtask a number below 100 means another subtask of the same task, if its key is one of
+    *subtasks*; otherwise, and with a dot, it is a task of the tag. That is how the tool lists
+    them: `add-dependency` itself writes the plain number of a task into a subtask. Nothing waits
+    for the task that it is a part of: such a number, too, can only mean a subtask.
     """
-    is_sibling = len(name) <= 2 and name.isascii() and name.isdecimal()
-    return key_of(parent if parent and is_sibling else tag, name)
+    task = key_of(tag, name)
+    if parent and len(name) <= 2 and name.isascii() and name.isdecimal():
+        sibling = key_of(parent, name)
+        if sibling in subtasks or f"{parent}.".startswith(f"{task}."):
+            return sibling
+    return task
 
 
 def _id(value: object) -> str | None:
@@ -299,25 +337,25 @@ def _id(value: object) -> str | None:
     return None
 
 
-def _priority(row: Row, said: str | None, parent: PlanTask | None) -> int:
+def _priority(row: Row, given: str | None, parent: PlanTask | None) -> int:
     """Return a task's priority; a subtask without one has its parent's."""
-    if said is None:
+    if given is None:
         return parent.priority if parent else ORDINARY_PRIORITY
-    priority = PRIORITIES.get(said.casefold())
+    priority = PRIORITIES.get(given.casefold())
     if priority is None:
-        row.changed(f"its priority {said!r} is none that is known; it counts as medium")
+        row.changed(f"its priority {given!r} is none that is known; it counts as medium")
         return ORDINARY_PRIORITY
     return priority
 
 
 def _requirements(row: Row) -> dict[str, Any] | None:
-    said = {ours: row.take(theirs) for theirs, ours in REQUIREMENTS.items()}
-    return {name: value for name, value in said.items() if value is not None} or None
+    given = {ours: row.take(theirs) for theirs, ours in REQUIREMENTS.items()}
+    return {name: value for name, value in given.items() if value is not None} or None
 
 
 def _drop_parent(row: Row, parent: PlanTask) -> None:
     """Leave out what a subtask says of its parent, where it is what the file's nesting says."""
     for name in PARENT_NAMES:
-        said = row.take(name)
-        if said is not None and not parent.key.endswith(f".{said}"):
-            row.refuse_value(name, said, f"is not the task it stands in, {parent.key}")
+        given = row.take(name)
+        if given is not None and not parent.key.endswith(f".{given}"):
+            row.refuse_value(name, given, f"is not the task it stands in, {parent.key}")

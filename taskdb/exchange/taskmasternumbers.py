@@ -95,7 +95,7 @@ class Numbers:
     def _keep(self, task: OutgoingTask) -> bool:
         """Keep the id that a task has in its file, if it still stands where it stood."""
         source, parent = source_of(task, KIND), self._parents[task.key]
-        tag, said = source.get("tag"), source.get("id")
+        tag, raw = source.get("tag"), source.get("id")
         if not isinstance(tag, str) or (parent and self.keys.get(parent) != parent):
             return False
         above = parent or tag
@@ -103,8 +103,8 @@ class Numbers:
         inside = above.removeprefix(f"{tag}.") if parent else ""
         if not own or own == task.key or own.startswith(f"{inside}."):
             return False
-        if isinstance(said, str) and said in (own, f"{inside}.{own}"):
-            self._set(task, task.key, tag, said)
+        if isinstance(raw, str) and raw in (own, f"{inside}.{own}"):
+            self._set(task, task.key, tag, raw)
         else:
             self._set(task, task.key, tag, _as_number(own))
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, Final
 
 import orjson
@@ -13,14 +13,13 @@ from taskdb.exchange.leaving import (
     agent_of,
     fields_of,
     is_as_imported,
-    lost_anywhere,
     moment_text,
     read_plan,
     relations_of,
     source_of,
 )
+from taskdb.exchange.losses import lost_anywhere
 from taskdb.exchange.plan import ABOUT
-from taskdb.exchange.rows import is_dict, is_list
 from taskdb.exchange.shaping import label_names
 from taskdb.exchange.taskmaster import (
     COMPLEXITY,
@@ -32,6 +31,7 @@ from taskdb.exchange.taskmaster import (
     key_of_blocker,
 )
 from taskdb.exchange.taskmasternumbers import Numbers
+from taskdb.models.jsontypes import is_dict, is_list
 from taskdb.models.outgoing import OutgoingTask
 from taskdb.models.types import DependencyType, TaskStatus
 
@@ -72,50 +72,59 @@ class _Writer:
             "keys that are no ids of task-master, which become numbers": self.numbers.renumbered,
             "parents below the eighth level": self.numbers.raised,
             "dependencies between tags": 0,
-            "dependencies of subtasks on tasks with numbers below 100": 0,
+            "dependencies of subtasks on tasks with the number of a subtask": 0,
         }
 
     def document(self) -> dict[str, Any]:
-        """Return the tags, and what the files said of themselves."""
+        """Return the tags, and what the files have of themselves."""
         document: dict[str, Any] = {
-            tag: {"tasks": [self._task(task, None) for task in tasks]}
+            tag: {"tasks": [self._task(task, None, ()) for task in tasks]}
             for tag, tasks in self.numbers.by_tag()
         }
         for task in self.tasks:
-            for name, said in _about(task):
-                if name in document and is_dict(said):
-                    document[name] = {**said, **document[name]}
+            for name, raw in _about(task):
+                if name in document and is_dict(raw):
+                    document[name] = {**raw, **document[name]}
                 elif name != "tasks":
-                    document.setdefault(name, said)
+                    document.setdefault(name, raw)
         return document or {FLAT_TAG: {"tasks": []}}
 
-    def _task(self, task: OutgoingTask, parent: OutgoingTask | None) -> dict[str, Any]:
+    def _task(
+        self, task: OutgoingTask, parent: OutgoingTask | None, beside: Container[str]
+    ) -> dict[str, Any]:
+        """Return a task as the file has it; *beside* are the keys of its parent's subtasks."""
         source, fields = source_of(task, KIND), fields_of(task, KIND)
         fields.pop(COMPLEXITY, None)
         if list(label_names(fields.get("tags"))) != task.labels:
             fields["tags"] = task.labels
         requirements = task.requirements or {}
-        said = {
+        raw = {
             "id": self.numbers.id_of(task),
             "title": task.title,
             "description": task.description or "",
             **{theirs: requirements.get(ours) for theirs, ours in REQUIREMENTS.items()},
             "status": _status(task, source),
-            "dependencies": list(self._dependencies(task, parent, source)),
+            "dependencies": list(self._dependencies(task, parent, beside, source)),
             "priority": _priority(task, source, parent),
             "assignee": agent_of(task, source),
             **_moments(task, source),
         }
-        said |= {name: value for name, value in fields.items() if name not in said}
-        kept = {name: value for name, value in said.items() if value not in (None, [], {})}
+        raw |= {name: value for name, value in fields.items() if name not in raw}
+        kept = {name: value for name, value in raw.items() if value not in (None, [], {})}
         kept.setdefault("dependencies", [])
-        below = [self._task(child, task) for child in self.numbers.children_of(task)]
+        children = self.numbers.children_of(task)
+        keys = {self.numbers.key_of(child) for child in children}
+        below = [self._task(child, task, keys) for child in children]
         if below or parent is None:
             kept["subtasks"] = below
         return kept
 
     def _dependencies(
-        self, task: OutgoingTask, parent: OutgoingTask | None, source: Mapping[str, Any]
+        self,
+        task: OutgoingTask,
+        parent: OutgoingTask | None,
+        beside: Container[str],
+        source: Mapping[str, Any],
     ) -> Iterator[int | str]:
         """Yield what a task waits for: first as its file has it, then what was added here."""
         key, tag = self.numbers.key_of(task), self.numbers.tag_of(task)
@@ -128,7 +137,7 @@ class _Writer:
         refused = {each.get("key") for each in relations_of(task, KIND) if "refused" in each}
         met: set[str] = set()
         for name in _said_names(source) if key == task.key else ():
-            blocker = key_of_blocker(str(name), tag, above)
+            blocker = key_of_blocker(str(name), tag, above, beside)
             if blocker not in met and (blocker in edges or blocker in refused):
                 met.add(blocker)
                 yield name
@@ -140,10 +149,10 @@ class _Writer:
                 self.lost["dependencies between tags"] += 1
                 continue
             name = self.numbers.name_of(blocker)
-            if key_of_blocker(str(name), tag, above) == blocker:
+            if key_of_blocker(str(name), tag, above, beside) == blocker:
                 yield name
             else:
-                self.lost["dependencies of subtasks on tasks with numbers below 100"] += 1
+                self.lost["dependencies of subtasks on tasks with the number of a subtask"] += 1
 
 
 def _about(task: OutgoingTask) -> Iterator[tuple[str, Any]]:
@@ -152,8 +161,8 @@ def _about(task: OutgoingTask) -> Iterator[tuple[str, Any]]:
 
 
 def _said_names(source: Mapping[str, Any]) -> Iterator[int | str]:
-    said = source.get("dependencies")
-    for name in said if is_list(said) else ():
+    raw = source.get("dependencies")
+    for name in raw if is_list(raw) else ():
         if isinstance(name, int | str):
             yield name
 
@@ -161,8 +170,8 @@ def _said_names(source: Mapping[str, Any]) -> Iterator[int | str]:
 def _status(task: OutgoingTask, source: Mapping[str, Any]) -> str | None:
     """Return the file's own word for the status if it still holds, or else that of the tool."""
     if source and is_as_imported(task):
-        said = source.get("status")
-        return said if isinstance(said, str) else None
+        raw = source.get("status")
+        return raw if isinstance(raw, str) else None
     if task.status is TaskStatus.BLOCKED:
         # Its dependencies tell of its blockers.
         return ON_HOLD if task.blocked_reason else WORDS[TaskStatus.PENDING]
@@ -175,12 +184,12 @@ def _priority(
     task: OutgoingTask, source: Mapping[str, Any], parent: OutgoingTask | None
 ) -> str | None:
     """Return the file's own word if it still holds, or the nearest; None if it goes without."""
-    said = source.get("priority")
+    raw = source.get("priority")
     usual = parent.priority if parent else ORDINARY_PRIORITY
-    if isinstance(said, str):
-        meant = PRIORITIES.get(said.casefold(), ORDINARY_PRIORITY)
-        return said if meant == task.priority else _nearest(task.priority)
-    if (source or parent) and said is None and task.priority == usual:
+    if isinstance(raw, str):
+        meant = PRIORITIES.get(raw.casefold(), ORDINARY_PRIORITY)
+        return raw if meant == task.priority else _nearest(task.priority)
+    if (source or parent) and raw is None and task.priority == usual:
         return None
     return _nearest(task.priority)
 
@@ -234,9 +243,9 @@ def _lost(task: OutgoingTask) -> Iterable[str]:
 
 
 def _is_between(task: OutgoingTask, source: Mapping[str, Any]) -> bool:
-    said = source.get("priority")
-    is_said = isinstance(said, str) and said.casefold() not in PRIORITIES
-    return PRIORITIES[_nearest(task.priority)] != task.priority and not is_said
+    raw = source.get("priority")
+    is_own = isinstance(raw, str) and raw.casefold() not in PRIORITIES
+    return PRIORITIES[_nearest(task.priority)] != task.priority and not is_own
 
 
 def _lost_status(task: OutgoingTask) -> Iterator[str]:

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
-__all__ = ["parse_time"]
+__all__ = ["NeverError", "parse_time"]
 
 TIME: Final = re.compile(
     r"""
@@ -17,6 +17,7 @@ TIME: Final = re.compile(
     re.VERBOSE | re.ASCII,
 )
 MICROSECOND_DIGITS: Final = 6
+LEAP: Final = ":59:60"
 # "Wed May 13 2026 11:21:41 GMT+0000 (GMT+00:00)", as JavaScript writes it and Linear exports it.
 SPOKEN: Final = re.compile(
     r"(?:\w{3} )?(?P<month>\w{3}) (?P<day>\d{1,2}) (?P<year>\d{4}) (?P<clock>[\d:]{8})"
@@ -33,25 +34,31 @@ MONTH_NAMES: Final = "jan feb mar apr may jun jul aug sep oct nov dec"
 MONTHS: Final = {name: f"{number:02}" for number, name in enumerate(MONTH_NAMES.split(), start=1)}
 
 
+class NeverError(ValueError):
+    """The text is the year 1, by which Go programs mean "never"."""
+
+
 def parse_time(text: str, zone: tzinfo = UTC) -> datetime:
     """Return the moment that *text* names, in UTC; without a zone it is of *zone*.
 
     Takes ``2025-12-20 17:45:04``, ``2025-12-25 21:25:56.162784375-06:00``, RFC 3339 and plain
     dates, and the exports of Linear and Jira; of nanoseconds the microseconds are kept.
 
-    Raises ValueError, saying what is wrong, for anything else, and for the year 1, by which
-    Go programs mean "never".
+    Raises ValueError, saying what is wrong, for anything else, and NeverError for the year 1.
     """
     match = TIME.fullmatch(_plain(text.strip()))
     if match is None:
         raise ValueError("is not a date and time")
     clock = match["clock"] or "00:00:00"
+    # As in PostgreSQL, a leap second is the first one of the next minute.
+    leap = timedelta(seconds=int(clock.endswith(LEAP)))
+    clock = clock.replace(LEAP, ":59:59")
     try:
-        moment = datetime.fromisoformat(f"{match['date']} {clock}")
-    except ValueError as error:
+        moment = datetime.fromisoformat(f"{match['date']} {clock}") + leap
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"is no moment of the calendar ({error})") from error
     if moment.year == 1:
-        raise ValueError("is the year 1, which stands for 'never'")
+        raise NeverError("is the year 1, which stands for 'never'")
     fraction = (match["fraction"] or "")[:MICROSECOND_DIGITS].ljust(MICROSECOND_DIGITS, "0")
     moment = moment.replace(microsecond=int(fraction), tzinfo=_zone(match["zone"], zone))
     try:
@@ -63,8 +70,8 @@ def parse_time(text: str, zone: tzinfo = UTC) -> datetime:
 def _plain(text: str) -> str:
     """Return a moment in words as one in numbers; any other text as it is."""
     spoken, slashed = SPOKEN.fullmatch(text), SLASHED.fullmatch(text)
-    said = spoken or slashed
-    month = MONTHS.get(said["month"].casefold()) if said else None
+    raw = spoken or slashed
+    month = MONTHS.get(raw["month"].casefold()) if raw else None
     if month is None:
         return text
     if spoken:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -10,103 +9,18 @@ from typing import Final
 
 from taskdb.exchange.csvfiles import read_rows
 from taskdb.exchange.files import Files
-from taskdb.exchange.jsonfiles import JsonObject, read_lines
+from taskdb.exchange.jsonfiles import read_lines
+from taskdb.exchange.jsonvalues import JsonObject
 from taskdb.exchange.options import ReadOptions
 from taskdb.exchange.plan import RELATIONS, Plan
-from taskdb.exchange.records import Layout, take_records
+from taskdb.exchange.records import take_records
+from taskdb.exchange.trackerlayouts import CSV, JIRA, LAYOUTS, LINEAR
 
-__all__ = ["CSV", "JIRA", "JSON_LINES", "LINEAR", "READERS", "kind_of_header"]
+__all__ = ["JSON_LINES", "READERS", "kind_of_header"]
 
-LINEAR: Final = "linear"
-JIRA: Final = "jira"
-CSV: Final = "csv"
 JSON_LINES: Final = "jsonl"
-# Where Jira has relations by other words than Blocks.
-LINKS: Final = re.compile(
-    r"(?:Outward|(?P<inward>Inward)) (?:issue|work item|work) link \((?P<word>.+)\)", re.IGNORECASE
-)
 # Where Jira has the number of an issue.
 NUMBERS: Final = ("Issue id", "Work item id")
-
-LAYOUTS: Final = {
-    LINEAR: Layout(
-        {
-            "key": ("ID",),
-            "title": ("Title",),
-            "description": ("Description",),
-            "status": ("Status",),
-            "priority": ("Priority",),
-            "labels": ("Labels",),
-            "parent": ("Parent issue",),
-            "blocked_by": ("Blocked by",),
-            "blocks": ("Blocks", "Blocking"),
-            "related": ("Related to",),
-            "duplicate_of": ("Duplicate of",),
-            "assignee": ("Assignee",),
-            "created_by": ("Creator",),
-            "created_at": ("Created",),
-            "started_at": ("Started",),
-            "updated_at": ("Updated",),
-            "completed_at": ("Completed",),
-            "cancelled_at": ("Canceled",),
-            "archived_at": ("Archived",),
-        }
-    ),
-    JIRA: Layout(
-        {
-            "key": ("Issue key", "Work item key", "Key"),
-            "title": ("Summary",),
-            "description": ("Description",),
-            "status": ("Status",),
-            "type": ("Issue Type", "Work type", "Work item type"),
-            "priority": ("Priority",),
-            "labels": ("Labels",),
-            # The column Parent holds the number of the issue, not its key.
-            "parent": ("Parent key", "Epic Link", "Custom field (Epic Link)"),
-            "blocked_by": (
-                "Inward issue link (Blocks)",
-                "Inward work item link (Blocks)",
-                "Inward work link (Blocks)",
-            ),
-            "blocks": (
-                "Outward issue link (Blocks)",
-                "Outward work item link (Blocks)",
-                "Outward work link (Blocks)",
-            ),
-            "assignee": ("Assignee",),
-            "created_by": ("Creator", "Reporter"),
-            "created_at": ("Created",),
-            "updated_at": ("Updated",),
-            "completed_at": ("Resolved",),
-            "resolution": ("Resolution",),
-            "category": ("Status Category",),
-            "flagged": ("Custom field (Flagged)", "Flagged"),
-        },
-        links=LINKS,
-    ),
-    CSV: Layout(
-        {
-            "key": ("key", "id", "identifier", "issue key", "number"),
-            "title": ("title", "summary", "name"),
-            "description": ("description", "body", "details"),
-            "status": ("status", "state"),
-            "type": ("type", "issue_type", "issue type"),
-            "priority": ("priority",),
-            "labels": ("labels", "label", "tags"),
-            "parent": ("parent", "parent_id", "parent key", "parent issue"),
-            "blocked_by": ("blocked_by", "blocked by", "depends_on", "depends on", "dependencies"),
-            "blocks": ("blocks", "blocking"),
-            "assignee": ("assignee", "owner"),
-            "created_by": ("created_by", "created by", "creator", "author", "reporter"),
-            "created_at": ("created_at", "created", "createdAt"),
-            "started_at": ("started_at", "started"),
-            "updated_at": ("updated_at", "updated", "updatedAt"),
-            "completed_at": ("completed_at", "completed", "closed_at", "closedAt"),
-            "cancelled_at": ("cancelled_at", "canceled_at"),
-            "closed_by": ("closed_by", "closed by", "completed_by", "resolved_by", "closedBy"),
-        }
-    ),
-}
 
 
 def kind_of_header(names: Iterable[str]) -> str | None:
@@ -120,10 +34,14 @@ def kind_of_header(names: Iterable[str]) -> str | None:
 
 def _read(kind: str, path: Path, options: ReadOptions) -> Plan:
     plan = Plan(kind, str(path), (RELATIONS, "labels"))
-    files = Files(path, options.largest)
-    lines = read_lines if kind == JSON_LINES else read_rows
-    rows = ((values, f"{path.name}:{values.line}") for values in lines(path, plan.findings, files))
-    take_records(plan, _with_parent_keys(rows, kind), LAYOUTS.get(kind, LAYOUTS[CSV]), options)
+    files, names = Files(path, options.largest), set[str]()
+    if kind == JSON_LINES:
+        lines = read_lines(path, plan.findings, files)
+    else:
+        lines = read_rows(path, plan.findings, files, names)
+    rows = ((values, f"{path.name}:{values.line}") for values in lines)
+    layout = LAYOUTS.get(kind, LAYOUTS[CSV])
+    take_records(plan, _with_parent_keys(rows, kind), layout, options, names)
     return plan
 
 

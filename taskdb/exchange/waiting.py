@@ -1,9 +1,10 @@
 """Waits that follow from a task's place under its parent, where the tracker defines them.
 
 In beads nobody begins an issue whose parent is blocked or put off: such a task gets derived
-edges to what its parent waits for, the parent's time, or the parent's hold. In task-master a
-task is offered whole, and its subtasks are not offered beside it; or, by the caller's choice,
-the subtasks first. Every pass visits each task, edge and parent once.
+edges to what its parent waits for, the parent's time, or the parent's hold. An issue that waits
+for the children of another gets derived edges to the children. In task-master a task is offered
+whole, and its subtasks are not offered beside it; or, by the caller's choice, the subtasks first.
+Every pass visits each task, edge and parent once.
 """
 
 from __future__ import annotations
@@ -11,22 +12,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from taskdb.exchange.plan import Plan, PlanEdge, PlanTask
+from taskdb.exchange.plan import Plan, PlanEdge, PlanGate, PlanTask
 from taskdb.exchange.shaping import hold, is_open
 from taskdb.models.types import DependencyType, TaskStatus
 
 __all__ = ["normalize_waits", "on_cycles"]
 
-# Derived edges at most for each task and edge of the file; children beyond are put on hold.
+# Derived edges at most for each task and edge of the file; tasks beyond are put on hold.
 MOST_DERIVED: Final = 8
 
 
-def normalize_waits(plan: Plan, blockers: Mapping[str, list[str]]) -> None:
-    """Let the tasks of *plan* wait as their parents demand it.
+def normalize_waits(plan: Plan, blockers: dict[str, list[str]]) -> None:
+    """Let the tasks of *plan* wait as their parents, and gates, demand it.
 
     *blockers* are the tasks that each task waits for, as far as they are not finished.
     """
     tasks = plan.tasks_by_key()
+    _wait_for_children(plan, tasks, blockers)
     if plan.children_wait or plan.subtasks_first:
         _Waits(plan, tasks, blockers).normalize()
     if plan.whole_parents and not plan.subtasks_first:
@@ -35,6 +37,54 @@ def normalize_waits(plan: Plan, blockers: Mapping[str, list[str]]) -> None:
                 _hold_part(task, tasks[task.parent])
     if plan.subtasks_first:
         _wait_for_subtasks(plan, tasks, blockers)
+
+
+def _wait_for_children(
+    plan: Plan, tasks: Mapping[str, PlanTask], blockers: dict[str, list[str]]
+) -> None:
+    """Let each gate's task wait for the open children, unless one is enough and is done.
+
+    taskdb has no wait for the first of several: such a task waits for all of them.
+    """
+    found: dict[tuple[str, str], PlanGate] = {}
+    still_open = {key for key, task in tasks.items() if is_open(task)}
+    left = MOST_DERIVED * (len(tasks) + len(plan.gates))
+    for gate in plan.gates:
+        waiting = [key for key in gate.children if key in still_open]
+        if gate.is_any and len(waiting) < len(gate.children):
+            waiting.clear()
+        several = gate.is_any and len(waiting) > 1
+        if gate.whole and gate.parent in still_open:
+            waiting.append(gate.parent)
+        if gate.task not in still_open:
+            continue
+        left -= len(waiting)
+        if left < 0:
+            if waiting and tasks[gate.task].status is TaskStatus.PENDING:
+                hold(tasks[gate.task], f"waits for the children of {gate.parent}")
+            continue
+        found |= {(gate.task, key): gate for key in waiting}
+        if several:
+            plan.remarks.append(
+                f"{gate.task} waits for all children of {gate.parent}: "
+                "in the file the first that is closed is enough"
+            )
+    own = {(task, blocker) for task, those in blockers.items() for blocker in those}
+    edges = [
+        _edge(tasks[task], blocker, DependencyType.BLOCKS, f"waits for {gate.parent}")
+        for (task, blocker), gate in found.items()
+        if (task, blocker) not in own
+    ]
+    looping = _looping(edges, blockers)
+    for edge in edges:
+        pair = (edge.task, edge.depends_on)
+        if pair not in looping:
+            plan.waits.append(edge)
+            blockers.setdefault(edge.task, []).append(edge.depends_on)
+        elif tasks[edge.task].status is TaskStatus.PENDING:
+            parent = found[pair].parent
+            kind = "" if edge.depends_on == parent else f", a child of {parent}"
+            hold(tasks[edge.task], f"waits for {edge.depends_on}{kind}, which waits for it")
 
 
 def _hold_part(task: PlanTask, parent: PlanTask) -> None:
@@ -140,9 +190,9 @@ class _Waits:
                     ready.append(child)
 
 
-def _edge(task: PlanTask, blocker: str, kind: DependencyType, said: str) -> PlanEdge:
+def _edge(task: PlanTask, blocker: str, kind: DependencyType, raw: str) -> PlanEdge:
     return PlanEdge(
-        task.key, blocker, kind, said, task.where, created_at=task.created_at, derived=True
+        task.key, blocker, kind, raw, task.where, created_at=task.created_at, derived=True
     )
 
 

@@ -25,7 +25,7 @@ APOSTROPHES: Final = re.compile("['\u2019]")
 
 WORDS: Final[dict[TaskStatus, str]] = {
     TaskStatus.PENDING: """
-        open pending todo to_do not_started backlog draft reopened selected_for_development
+        open pending todo to_do not_started backlog reopened selected_for_development
         ready_for_development ready_for_refinement*
     """,
     TaskStatus.IN_PROGRESS: "in_progress in_development doing hooked",
@@ -36,12 +36,12 @@ WORDS: Final[dict[TaskStatus, str]] = {
     """,
     TaskStatus.COMPLETED: "closed done completed complete resolved",
     TaskStatus.CANCELLED: """
-        cancelled canceled tombstone rejected declined duplicate wont_do wont_fix wontfix
-        not_planned cannot_reproduce
+        cancelled canceled tombstone deleted rejected declined duplicate wont_do wont_fix wontfix
+        not_planned cannot_reproduce invalid incomplete superseded withdrawn
     """,
     TaskStatus.ARCHIVED: "archived",
     HOLD: """
-        blocked deferred on_hold paused pinned waiting postponed icebox triage
+        blocked deferred draft on_hold paused pinned waiting postponed icebox triage
         in_refinement* in_research
     """,
 }

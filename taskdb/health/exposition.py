@@ -12,7 +12,7 @@ import time
 from collections.abc import Generator, Iterable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from wsgiref.simple_server import WSGIServer
 
 import psycopg
@@ -23,6 +23,7 @@ from taskdb.database.settings import Settings
 from taskdb.errors import TaskdbError, needing
 from taskdb.health.figures import HealthFigures, collect
 from taskdb.health.metrics import ALL, OF_POOLS, OF_WORKSPACES, UP, Metric
+from taskdb.query import Matches, Range, checked
 
 with needing("prometheus"):
     from prometheus_client import CollectorRegistry, start_http_server
@@ -34,6 +35,8 @@ __all__ = ["Exposition", "serve"]
 logger = logging.getLogger("taskdb.health")
 
 F = TypeVar("F")
+Host = Annotated[str, Matches(r"[\w:%-]{1,63}(?:\.[\w:%-]{1,63})*")]
+Port = Annotated[int, Range(0, 65_535)]
 Family = CounterMetricFamily | GaugeMetricFamily
 
 # Limit of a statement, and of the wait for the scrape before.
@@ -48,7 +51,7 @@ class Exposition(Collector):
     Each has a connection of its own, takes none from its pool, and holds no transaction between
     its statements. Scrapes ask one after the other, for three seconds a statement at most; those
     that come while another one asks share its figures. Without an answer `taskdb_up` is 0, and
-    what is known of the pool is told all the same.
+    the pool's own figures are reported all the same.
     """
 
     def __init__(self, *databases: Pooled | Settings) -> None:
@@ -121,8 +124,8 @@ class FigureSource:
                 self._conn = open_connection(self._settings, autocommit=True)
             health = collect(self._conn)
         except (psycopg.Error, TaskdbError) as exc:
-            told = {"database": self._settings.place, "workspace": self._settings.workspace}
-            logger.warning("no figures: %s", exc, extra=told)
+            fields = {"database": self._settings.place, "workspace": self._settings.workspace}
+            logger.warning("no figures: %s", exc, extra=fields)
             self.close()
             return None
         self._database = health.server.database
@@ -143,7 +146,8 @@ def _filled(metric: Metric[F], figures: Iterable[tuple[FigureSource, F]]) -> Fam
     return family
 
 
-def serve(exposition: Exposition, host: str, port: int) -> tuple[WSGIServer, threading.Thread]:
+@checked
+def serve(exposition: Exposition, host: Host, port: Port) -> tuple[WSGIServer, threading.Thread]:
     """Answer Prometheus at an address, in a thread; port 0 takes a free one.
 
     Stop it by `shutdown` of the server.

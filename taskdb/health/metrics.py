@@ -60,11 +60,11 @@ def _tasks(health: HealthFigures) -> Mapping[str, float]:
 
 def _sessions(health: HealthFigures) -> Mapping[str, float]:
     server = health.server
-    told = server.active_session_count + server.idle_in_transaction_count
+    reported = server.active_session_count + server.idle_in_transaction_count
     return {
         "active": server.active_session_count,
         "idle in transaction": server.idle_in_transaction_count,
-        "idle": server.session_count - told - server.hidden_session_count,
+        "idle": server.session_count - reported - server.hidden_session_count,
         "hidden": server.hidden_session_count,
     }
 
@@ -151,7 +151,7 @@ OF_POOLS: Final[tuple[Metric[PoolFigures], ...]] = (
     Metric(
         "taskdb_pool_connections",
         "Connections of the pool, by state.",
-        lambda pool: {"used": pool.lent, "idle": pool.available},
+        lambda pool: {"used": pool.in_use, "idle": pool.available},
         "state",
     ),
     Metric(

@@ -15,12 +15,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from psycopg import Connection, pq
-from psycopg.conninfo import conninfo_to_dict
 
 from taskdb.database import roles, workspaces
+from taskdb.database.settings import Conninfo, Workspace
 from taskdb.database.versions import (
     FOLDER,
     PACKAGE,
@@ -42,7 +42,10 @@ from taskdb.migrations.runner import (
     connect,
     open_run,
     position,
+    read_conninfo,
 )
+from taskdb.queries.fields import Limit
+from taskdb.query import Length, Range, checked
 
 __all__ = [
     "FOLDER",
@@ -69,6 +72,9 @@ __all__ = [
 
 WAIT_SECONDS = 60.0
 """Seconds that a run waits for another."""
+
+Revision = Annotated[str, Length(1, 200)]
+Seconds = Annotated[float, Range(0.0, 86_400.0)]
 
 State: TypeAlias = Literal["applied", "pending", "edited", "no file", "disputed"]
 
@@ -129,26 +135,28 @@ class Check:
     findings: tuple[str, ...]
 
 
-def target(conninfo: str, *, workspace: str = workspaces.DEFAULT) -> Destination:
+@checked
+def target(conninfo: Conninfo, *, workspace: Workspace = workspaces.DEFAULT) -> Destination:
     """Say what *conninfo* and libpq's environment lead to, without connecting."""
     found = {
         option.keyword.decode(): (option.val or b"").decode()
         for option in pq.Conninfo.get_defaults()
     }
-    found |= {key: str(value) for key, value in conninfo_to_dict(conninfo).items()}
+    found |= {key: str(value) for key, value in read_conninfo(conninfo).items()}
     host = found["host"] or found["hostaddr"] or "the local socket"
     port = found["port"] or "5432"
     user = found["user"]
     return Destination(f"{host}:{port}", found["dbname"] or user, user, workspace)
 
 
+@checked
 def up(
-    conninfo: str,
+    conninfo: Conninfo,
     *,
-    workspace: str = workspaces.DEFAULT,
+    workspace: Workspace = workspaces.DEFAULT,
     folder: Path = FOLDER,
     show: Show = _logger.info,
-    wait: float = WAIT_SECONDS,
+    wait: Seconds = WAIT_SECONDS,
 ) -> list[Step]:
     """Bring ``shared`` and then *workspace* up to date, creating both if need be.
 
@@ -171,15 +179,16 @@ def up(
         return steps
 
 
+@checked
 def down(
-    conninfo: str,
-    to: str | None = None,
+    conninfo: Conninfo,
+    to: Revision | None = None,
     *,
     shared: bool = False,
-    workspace: str = workspaces.DEFAULT,
+    workspace: Workspace = workspaces.DEFAULT,
     folder: Path = FOLDER,
     show: Show = _logger.info,
-    wait: float = WAIT_SECONDS,
+    wait: Seconds = WAIT_SECONDS,
 ) -> list[Step]:
     """Take the newest migration of the workspace back, or all after revision *to*.
 
@@ -196,15 +205,16 @@ def down(
         return [run.down(track, migration) for migration in reversed(going)]
 
 
+@checked
 def stamp(
-    conninfo: str,
-    revision: str,
+    conninfo: Conninfo,
+    revision: Revision,
     *,
     shared: bool = False,
-    workspace: str = workspaces.DEFAULT,
+    workspace: Workspace = workspaces.DEFAULT,
     folder: Path = FOLDER,
     show: Show = _logger.info,
-    wait: float = WAIT_SECONDS,
+    wait: Seconds = WAIT_SECONDS,
 ) -> list[Step]:
     """Note that the schema has the migrations up to *revision* and no others; run nothing.
 
@@ -218,8 +228,9 @@ def stamp(
         return run.stamp(track, wanted)
 
 
+@checked
 def status(
-    conninfo: str, *, workspace: str = workspaces.DEFAULT, folder: Path = FOLDER
+    conninfo: Conninfo, *, workspace: Workspace = workspaces.DEFAULT, folder: Path = FOLDER
 ) -> list[MigrationStatus]:
     """Every migration of both tracks, in order, with what the database has of it."""
     workspaces.check_name(workspace)
@@ -231,8 +242,9 @@ def status(
         ]
 
 
+@checked
 def history(
-    conninfo: str, *, workspace: str = workspaces.DEFAULT, limit: int | None = None
+    conninfo: Conninfo, *, workspace: Workspace = workspaces.DEFAULT, limit: Limit | None = None
 ) -> list[Happening]:
     """All that was done to ``shared`` and the workspace, newest first, *limit* at most."""
     workspaces.check_name(workspace)
@@ -245,7 +257,10 @@ def history(
     return sorted(happenings, key=lambda happening: happening.at, reverse=True)[:limit]
 
 
-def check(conninfo: str, *, workspace: str = workspaces.DEFAULT, folder: Path = FOLDER) -> Check:
+@checked
+def check(
+    conninfo: Conninfo, *, workspace: Workspace = workspaces.DEFAULT, folder: Path = FOLDER
+) -> Check:
     """Check that the database has exactly these files: nothing pending, edited or unknown.
 
     Changes nothing. An unreachable database is an answer here, not an error.
@@ -260,7 +275,8 @@ def check(conninfo: str, *, workspace: str = workspaces.DEFAULT, folder: Path = 
     return Check(1 if findings else 0, findings)
 
 
-def new(name: str, *, shared: bool = False, folder: Path = FOLDER) -> tuple[Path, Path]:
+@checked
+def new(name: Revision, *, shared: bool = False, folder: Path = FOLDER) -> tuple[Path, Path]:
     """Write the next migration of a track and its rollback, heads to be filled in.
 
     *name* is a verb and an object, as ``add-due-date``. Returns both paths; raises
@@ -270,7 +286,7 @@ def new(name: str, *, shared: bool = False, folder: Path = FOLDER) -> tuple[Path
 
 
 def _run(
-    conninfo: str, workspace: str, folder: Path, show: Show, wait: float
+    conninfo: Conninfo, workspace: str, folder: Path, show: Show, wait: float
 ) -> AbstractContextManager[Run]:
     return open_run(
         conninfo, workspace=workspace, folder=folder, package=PACKAGE, show=show, wait=wait

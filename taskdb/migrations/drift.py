@@ -21,10 +21,11 @@ from taskdb import migrations
 from taskdb.database import workspaces
 from taskdb.database.versions import TRACKS, Track
 from taskdb.migrations import schema
+from taskdb.migrations.cutting import ScriptStatement
 from taskdb.migrations.files import read_track
 from taskdb.migrations.runner import connect
 from taskdb.migrations.scratch import scratch_databases
-from taskdb.migrations.scripts import ScriptStatement, place, run_file, statements_of
+from taskdb.migrations.scripts import place, run_file, statements_of
 from taskdb.places import SQL
 from taskdb.query._lexer import Kind, tokenize
 

@@ -14,11 +14,13 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from taskdb.errors import MigrationError
+from taskdb.migrations.cutting import ScriptStatement, split
 from taskdb.migrations.header import Head, Problem, Problems, directive, head_length, read_head
-from taskdb.migrations.scripts import ScriptStatement, place, split
+from taskdb.migrations.scripts import place
 from taskdb.query._lexer import Kind, LexicalError, tokenize
 
 _FILE_NAME = re.compile(r"(\d{4})\.[a-z0-9]+(-[a-z0-9]+)*\.sql")
@@ -70,10 +72,14 @@ class Migration:
 
         Comments and white space outside function bodies do not count: correcting one is no edit.
         """
-        text = self.up.text
-        tokens = (text[at:end] for kind, at, end in tokenize(text) if kind not in _IDLE)
-        does = (f"{self.head.breaking} {self.head.transactional}", *tokens)
-        return hashlib.sha256("\n".join(does).encode()).hexdigest()
+        return _checksum(self.up.text, f"{self.head.breaking} {self.head.transactional}")
+
+
+# A run asks several times, and the first migration is long.
+@lru_cache(maxsize=64)
+def _checksum(text: str, directives: str) -> str:
+    tokens = (text[at:end] for kind, at, end in tokenize(text) if kind not in _IDLE)
+    return hashlib.sha256("\n".join((directives, *tokens)).encode()).hexdigest()
 
 
 def read_track(folder: Path) -> list[Migration]:
@@ -201,7 +207,7 @@ def _read_script(path: Path, findings: Problems) -> Script:
         text = text[1:]
     text = text.replace("\r\n", "\n")
     try:
-        script = Script(path, text, tuple(split(text)))
+        script = Script(path, text, split(text))
         _lint_comments(text, findings)
     except LexicalError as exc:
         findings.add(text.count("\n", 0, exc.position) + 1, str(exc), exc.remedy)
@@ -212,6 +218,8 @@ def _read_script(path: Path, findings: Problems) -> Script:
 
 
 def _lint_comments(text: str, findings: Problems) -> None:
+    if "/*" not in text:
+        return
     for token in tokenize(text):
         nested = text.find("/*", token.start + 2, token.end)
         if token.kind is Kind.BLOCK_COMMENT and nested >= 0:

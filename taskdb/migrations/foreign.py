@@ -16,7 +16,7 @@ from typing import Any, Final
 from psycopg import Connection
 
 from taskdb.errors import MigrationError, ScriptError
-from taskdb.migrations import locks, schema
+from taskdb.migrations import locks, lockwatch, schema
 from taskdb.migrations.drift import Mentions, SchemaDifference, Source, differences
 from taskdb.migrations.files import Migration, Script
 from taskdb.migrations.header import Head, Problems, is_transactional, read_loosely
@@ -178,7 +178,7 @@ def _state(conn: Connection[Any]) -> State:
     for name in queries.own_schemas(conn):
         objects = schema.read(conn, name)
         found[name] = objects, schema.read_rows(conn, name, objects)
-    return found
+    return {**found, "database": (schema.read_database(conn), {})}
 
 
 def _try(
@@ -217,7 +217,7 @@ def _up(conn: Connection[Any], conninfo: str, step: _Step) -> locks.Taken:
             taken.see(lock_queries.list_locks(conn, pid=conn.info.backend_pid))
         _reset(conn)
     else:
-        with locks.watch(conninfo, conn.info.backend_pid, taken):
+        with lockwatch.watch(conninfo, conn.info.backend_pid, taken):
             _run(conn, step, step.migration.up)
     return taken
 

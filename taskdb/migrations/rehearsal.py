@@ -23,7 +23,7 @@ from taskdb import migrations
 from taskdb.database import workspaces
 from taskdb.database.versions import TRACKS, Track, ids
 from taskdb.errors import MigrationError, TaskdbError
-from taskdb.migrations import locks, schema
+from taskdb.migrations import locks, lockwatch, schema
 from taskdb.migrations.files import Migration, lint
 from taskdb.migrations.header import Problem
 from taskdb.migrations.runner import Run, open_run
@@ -155,7 +155,7 @@ class _Trial:
             )
             self.run.up(track, migration)
         else:
-            with locks.watch(self.conninfo, conn.info.backend_pid, taken):
+            with lockwatch.watch(self.conninfo, conn.info.backend_pid, taken):
                 self.run.up(track, migration)
         self.run.backends[track].before_commit = None
         return taken
@@ -196,10 +196,10 @@ def differing(
 ) -> Iterator[RehearsalFailure]:
     """Yield a failure for each difference between one schema's states."""
     found = (*schema.compare(before[0], after[0]), *schema.compare_rows(before[1], after[1]))
-    yield from (RehearsalFailure(where, f"{when}, {_told(each)}", hint) for each in found)
+    yield from (RehearsalFailure(where, f"{when}, {_text(each)}", hint) for each in found)
 
 
-def _told(found: schema.Difference) -> str:
+def _text(found: schema.Difference) -> str:
     what = f"{found.kind} {found.name}"
     if found.aspect is None:
         return f"{what} is " + ("gone" if found.right is None else "there, and was not before")

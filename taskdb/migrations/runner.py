@@ -178,6 +178,15 @@ def open_run(
         )
 
 
+def read_conninfo(conninfo: str) -> dict[str, Any]:
+    """Return libpq's keywords with their values. Raises `ValidationError` if it can't read them."""
+    try:
+        return conninfo_to_dict(conninfo)
+    except psycopg.ProgrammingError:
+        # libpq's message quotes what it could not read, which may be a password.
+        raise ValidationError("conninfo", "must be a URI or key=value pairs as libpq's") from None
+
+
 @contextmanager
 def connect(conninfo: str, show: Show) -> Generator[Connection[Any]]:
     """A connection of the runner's own, in autocommit mode; its notices go to *show*.
@@ -185,11 +194,7 @@ def connect(conninfo: str, show: Show) -> Generator[Connection[Any]]:
     Raises `DatabaseNotFoundError` where nothing answers, `ValidationError` for a conninfo
     that libpq cannot read.
     """
-    try:
-        given = conninfo_to_dict(conninfo)
-    except psycopg.ProgrammingError:
-        # libpq's message quotes what it could not read, which may be a password.
-        raise ValidationError("conninfo", "must be a URI or key=value pairs as libpq's") from None
+    given = read_conninfo(conninfo)
     settings = {"connect_timeout": "10", "application_name": "taskdb migrate"} | given
     try:
         conn = psycopg.connect(

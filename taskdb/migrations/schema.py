@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from psycopg import Connection
 
 from taskdb.database import workspaces
+from taskdb.models.admin.schema import Aspect
 from taskdb.queries.admin import migrations as migration_queries
 from taskdb.queries.admin import schema as queries
 
@@ -33,13 +35,28 @@ class Difference:
 
 def read(conn: Connection[Any], schema: str) -> Objects:
     """Everything in *schema*, independent of creation order and of the search path."""
-    objects: dict[tuple[str, str], dict[str, str | None]] = {}
+    with _without_path(conn):
+        return _by_object(row for query in _QUERIES for row in query(conn, schema=schema))
+
+
+def read_database(conn: Connection[Any]) -> Objects:
+    """Everything in the database that belongs to no schema."""
+    with _without_path(conn):
+        return _by_object(queries.database_aspects(conn))
+
+
+@contextmanager
+def _without_path(conn: Connection[Any]) -> Generator[None]:
     # Rolled back at its end, and the search path with it.
     with conn.transaction(force_rollback=True):
         migration_queries.set_path(conn, schemas=[])
-        for query in _QUERIES:
-            for row in query(conn, schema=schema):
-                objects.setdefault((row.kind, row.name), {})[row.aspect] = row.value
+        yield
+
+
+def _by_object(rows: Iterable[Aspect]) -> Objects:
+    objects: dict[tuple[str, str], dict[str, str | None]] = {}
+    for row in rows:
+        objects.setdefault((row.kind, row.name), {})[row.aspect] = row.value
     return objects
 
 
@@ -54,13 +71,14 @@ _QUERIES = (
     queries.trigger_aspects,
     queries.function_aspects,
     queries.rule_aspects,
+    queries.operator_aspects,
 )
 
 
 def compare(left: Objects, right: Objects) -> Iterator[Difference]:
     """Every difference, in order of kind and name; an object that is not there is one.
 
-    What belongs to a table that one side lacks is not told again.
+    What belongs to a table that one side lacks is not reported again.
     """
     for kind, name in sorted(left.keys() | right.keys()):
         ours, theirs = left.get((kind, name)), right.get((kind, name))

@@ -1,4 +1,4 @@
-"""Scratch databases for checks: made, lent, and dropped whatever happens."""
+"""Scratch databases for checks: created, handed out, and dropped whatever happens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from psycopg import Connection, errors
 from psycopg.conninfo import make_conninfo
 
-from taskdb.database import workspaces
+from taskdb.database import databases
 from taskdb.errors import DatabaseError
 from taskdb.migrations.runner import connect
 from taskdb.queries.admin import scratch as queries
@@ -34,14 +34,14 @@ def scratch_databases(conninfo: str, count: int) -> Generator[list[str]]:
             yield [make_conninfo(conninfo, dbname=name) for name in made]
         finally:
             for name in made:
-                workspaces.drop_database(conn, name)
+                databases.drop_database(conn, name)
 
 
 def _create(conn: Connection[Any]) -> str:
-    # The name says which session lends it: while that lives, it is no leftover.
+    # The name says which session has it: while that lives, it is no leftover.
     name = f"{PREFIX}_{conn.info.backend_pid}_{secrets.token_hex(4)}"
     try:
-        workspaces.create_database(conn, name)
+        databases.create_database(conn, name)
     except errors.InsufficientPrivilege as exc:
         raise DatabaseError(
             f"role {conn.info.user} may not create the scratch databases that this check needs",
@@ -53,4 +53,4 @@ def _create(conn: Connection[Any]) -> str:
 
 def _drop_leftovers(conn: Connection[Any]) -> None:
     for name in queries.leftovers(conn, prefix=PREFIX):
-        workspaces.drop_database(conn, name)
+        databases.drop_database(conn, name)

@@ -1,4 +1,4 @@
-"""SQL files of several statements: cut as the server cuts them, run one by one.
+"""SQL files of several statements, with the files that they include: run one by one.
 
 Each statement knows its line, so that an error names the file and the line even where the
 server gives no position. ``\\ir`` lines include another file, as psql does.
@@ -8,42 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from psycopg import Connection, Error
 
 from taskdb.errors import ScriptError
-from taskdb.query._lexer import Kind, LexicalError, tokenize
+from taskdb.migrations.cutting import ScriptStatement, split
+from taskdb.query._lexer import LexicalError
 
-__all__ = [
-    "ScriptError",
-    "ScriptStatement",
-    "place",
-    "run",
-    "run_file",
-    "shown",
-    "split",
-    "statements_of",
-]
+__all__ = ["ScriptError", "place", "run", "run_file", "shown", "statements_of"]
 
 _INCLUDE = re.compile(r"^\\ir[ \t]+(\S+)[ \t]*$", re.MULTILINE)
 # pg_dump guards its output with these; what it wrote is trusted here as any file is.
 _GUARD = re.compile(r"^\\(?:un)?restrict\b.*$", re.MULTILINE)
-_BLANK = frozenset({Kind.WHITESPACE, Kind.LINE_COMMENT, Kind.BLOCK_COMMENT})
-
-
-@dataclass(frozen=True, slots=True)
-class ScriptStatement:
-    """One statement, from its first word on, and the line that word stands on."""
-
-    text: str
-    line: int
-
-    def line_at(self, position: int) -> int:
-        """The file's line for a position in the statement, counted from 1 as the server does."""
-        return self.line + self.text.count("\n", 0, position - 1)
 
 
 def shown(path: Path) -> str:
@@ -51,60 +29,6 @@ def shown(path: Path) -> str:
     path = path.resolve()
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
-
-
-def split(text: str) -> list[ScriptStatement]:
-    """The statements of *text*: semicolons in strings, bodies and rules do not end one.
-
-    Raises `LexicalError` where the server could not read it either.
-    """
-    statements: list[ScriptStatement] = []
-    start: int | None = None
-    end = 0
-    blocks = _Blocks()
-    for token in tokenize(text):
-        if token.kind in _BLANK:
-            continue
-        word = text[token.start : token.end]
-        if word == ";" and not blocks.open:
-            if start is not None:
-                statements.append(_statement(text, start, token.end))
-            start = None
-            continue
-        if start is None:
-            start = token.start
-            blocks = _Blocks()
-        blocks.see(word.lower() if token.kind is Kind.IDENTIFIER else word)
-        end = token.end
-    if start is not None:
-        statements.append(_statement(text, start, end))
-    return statements
-
-
-def _statement(text: str, start: int, end: int) -> ScriptStatement:
-    return ScriptStatement(text[start:end], text.count("\n", 0, start) + 1)
-
-
-class _Blocks:
-    """Counts what a semicolon may stand within: parentheses, and ``begin atomic ... end``."""
-
-    def __init__(self) -> None:
-        self.parentheses = 0
-        self.bodies = 0
-        self.last = ""
-
-    @property
-    def open(self) -> bool:
-        return self.parentheses > 0 or self.bodies > 0
-
-    def see(self, word: str) -> None:
-        if word in "()":
-            self.parentheses += 1 if word == "(" else -1
-        elif (word == "atomic" and self.last == "begin") or (word == "case" and self.bodies):
-            self.bodies += 1
-        elif word == "end" and self.bodies:
-            self.bodies -= 1
-        self.last = word
 
 
 def run(conn: Connection[Any], statement: ScriptStatement, path: Path) -> None:

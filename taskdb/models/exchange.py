@@ -11,13 +11,13 @@ from taskdb.models.types import TaskStatus
 
 __all__ = [
     "Edge",
+    "ImportedBefore",
     "KnownFile",
     "KnownRow",
     "KnownSpec",
     "KnownTask",
     "LiveClaim",
-    "SaidBefore",
-    "ToldUntil",
+    "ReportedUntil",
 ]
 
 
@@ -41,6 +41,8 @@ class KnownTask:
     source_file: str | None
     status: TaskStatus
     completed_at: datetime | None
+    # Its metadata has what the file says of itself.
+    has_about: bool
 
 
 @dataclass(slots=True)
@@ -68,20 +70,20 @@ class Edge:
 
 
 @dataclass(slots=True)
-class SaidBefore:
+class ImportedBefore:
     """Values of a task in its file when it was last imported."""
 
     key: str
     task_id: UUID
-    said: dict[str, Any]
+    content: dict[str, Any]
 
 
 @dataclass(slots=True)
-class ToldUntil:
-    """The time of the latest transition of a task that its tracker told."""
+class ReportedUntil:
+    """The time of the latest transition of a task that its tracker reported."""
 
     task_id: UUID
-    told_at: datetime
+    reported_at: datetime
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ __all__ = ["DrawnEdge", "DrawnFeature", "DrawnFeatureEdge", "DrawnTask"]
 
 @dataclass(slots=True)
 class DrawnTask(Model):
-    """A task in a picture; `feature_key` is None for one of no feature."""
+    """A task in a diagram; `feature_key` is None for one of no feature."""
 
     key: str
     title: str
@@ -20,7 +20,7 @@ class DrawnTask(Model):
 
 @dataclass(slots=True)
 class DrawnEdge(Model):
-    """`key` waits for `blocker_key`, which may lie outside the picture's epic."""
+    """`key` waits for `blocker_key`, which may lie outside the diagram's epic."""
 
     key: str
     blocker_key: str
@@ -32,7 +32,7 @@ class DrawnEdge(Model):
 
 @dataclass(slots=True)
 class DrawnFeature(Model):
-    """A feature in a picture; `counted_count` is of tasks that are not cancelled."""
+    """A feature in a diagram; `counted_count` is of tasks that are not cancelled."""
 
     key: str
     title: str

@@ -14,7 +14,8 @@ class HistoryEntry(Model):
 
     `seq` counts a task's entries from 1; entries that were imported count downwards from 0, and
     their `source` names the tracker. `token` is that of the claim which the change begins or
-    ends, `outcome` how it ended.
+    ends, `outcome` how it ended. `agent` is a label that the caller gives; `login_role` is the
+    database role that was logged in.
     """
 
     task_id: UUID
@@ -23,6 +24,7 @@ class HistoryEntry(Model):
     old_status: TaskStatus | None
     new_status: TaskStatus
     agent: str
+    login_role: str
     note: str | None
     forced: bool
     source: str | None

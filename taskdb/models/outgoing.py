@@ -23,8 +23,9 @@ class OutgoingEdge(Model):
 class OutgoingTask(Model):
     """A task with what it waits for.
 
-    `said_status` is the status and the reason of its hold that its file last said, and
-    `said_scheduled_at` the schedule as ISO 8601; None of a task that was not imported.
+    `imported_status` is the status and the reason of its hold that its file last had, and
+    `imported_scheduled_at` the schedule as ISO 8601; None of a task that was not imported.
+    The fields `has_...` say what it has that no other tracker's file holds.
     """
 
     key: str
@@ -47,10 +48,18 @@ class OutgoingTask(Model):
     estimated_hours: Decimal | None
     requirements: dict[str, Any] | None
     metadata: dict[str, Any] | None
-    said_status: list[str | None] | None
-    said_scheduled_at: str | None
+    imported_status: list[str | None] | None
+    imported_scheduled_at: str | None
     has_context: bool
     has_feature: bool
+    has_concurrency_key: bool
+    has_back_off: bool
+    has_max_attempts: bool
+    has_order: bool
+    has_complexity: bool
+    has_actual_hours: bool
+    has_file_path: bool
+    has_workflow: bool
     edges: list[OutgoingEdge]
 
     @property
@@ -71,3 +80,4 @@ class Beside(Model):
     checklist: int
     files: int
     specifications: int
+    external_dependencies: int

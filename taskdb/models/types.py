@@ -102,7 +102,7 @@ class ReasonCode(StrEnum):
     STARTED_BY_HAND = "started_by_hand"
     OVERDUE = "overdue"
     PAUSED = "paused"
-    HELD = "held"
+    ON_HOLD = "on_hold"
     DEPENDENCY = "dependency"
     CONCURRENCY_KEY = "concurrency_key"
     SCHEDULED = "scheduled"

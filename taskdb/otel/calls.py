@@ -39,7 +39,7 @@ class Kept:
     ended: int
     error: str | None
 
-    def tell(self, tracer: Tracer, parent: Context) -> None:
+    def report(self, tracer: Tracer, parent: Context) -> None:
         """Make its span, below *parent*."""
         span = tracer.start_span(
             self.name,

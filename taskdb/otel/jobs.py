@@ -110,7 +110,7 @@ class Jobs(Untraced):
         context = set_span_in_context(span, Context())
         claimed = self._tracer.start_span("claim", context, start_time=origin.begun)
         for call in origin.calls:
-            call.tell(self._tracer, set_span_in_context(claimed, context))
+            call.report(self._tracer, set_span_in_context(claimed, context))
         claimed.end(origin.ended)
         _outcome.set(None)
         token = attach(context)

@@ -32,7 +32,7 @@ class Pools:
         )
         meter.create_observable_up_down_counter(
             "db.client.connection.count",
-            [self._of(lambda it: it.lent, "used"), self._of(lambda it: it.available, "idle")],
+            [self._of(lambda it: it.in_use, "used"), self._of(lambda it: it.available, "idle")],
             unit="{connection}",
             description="The number of connections, in use and idle.",
         )

@@ -38,7 +38,7 @@ def begin_restore() -> int:
 
 
 @query
-def restore_rows(*, table_name: Name, said: list[Any]) -> int:
+def restore_rows(*, table_name: Name, rows: list[Any]) -> int:
     """Insert rows of a table; return the number of rows."""
     ...
 

@@ -181,7 +181,7 @@ def release(
 def complete_many(*, task_ids: list[UUID], tokens: list[int]) -> list[EndedClaim]:
     """Complete many tasks at once; return one row for each pair, in the order given.
 
-    A pair whose claim is no longer live changes nothing, and is told by `was_held`.
+    A pair whose claim is no longer live changes nothing, and has `was_held` false.
     """
     ...
 

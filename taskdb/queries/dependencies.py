@@ -17,8 +17,9 @@ from taskdb.models.dependencies import (
 from taskdb.models.types import DependencyType
 from taskdb.queries import query
 from taskdb.queries.fields import Key, Limit, Name
-from taskdb.queries.rows import check_keys, check_rows
+from taskdb.queries.rows import check_keys
 from taskdb.queries.steps import Steps, call, run
+from taskdb.query import checked
 
 
 @query
@@ -55,6 +56,7 @@ def add_dependencies(conn: Connection[Any], dependencies: Iterable[NewDependency
 def add_dependencies(
     conn: AsyncConnection[Any], dependencies: Iterable[NewDependency]
 ) -> Awaitable[int]: ...
+@checked
 def add_dependencies(
     conn: Connection[Any] | AsyncConnection[Any], dependencies: Iterable[NewDependency]
 ) -> int | Awaitable[int]:
@@ -62,8 +64,8 @@ def add_dependencies(
 
     Raises as `add_dependency` does.
     """
-    edges = check_rows("dependencies", dependencies, NewDependency)
-    check_keys("dependencies", edges, "task", "depends_on")
+    edges = list(dependencies)
+    check_keys("dependencies", edges, task=Key, depends_on=Key)
     return run(conn, _add_dependencies(edges))
 
 
@@ -120,18 +122,23 @@ def blocking_reasons(
 
 @overload
 def why_not_ready(
-    conn: Connection[Any], key: str, *, agent: str | None = None, agent_type: str | None = None
+    conn: Connection[Any], key: Key, *, agent: Name | None = None, agent_type: Name | None = None
 ) -> list[BlockingReason]: ...
 @overload
 def why_not_ready(
-    conn: AsyncConnection[Any], key: str, *, agent: str | None = None, agent_type: str | None = None
+    conn: AsyncConnection[Any],
+    key: Key,
+    *,
+    agent: Name | None = None,
+    agent_type: Name | None = None,
 ) -> Awaitable[list[BlockingReason]]: ...
+@checked
 def why_not_ready(
     conn: Connection[Any] | AsyncConnection[Any],
-    key: str,
+    key: Key,
     *,
-    agent: str | None = None,
-    agent_type: str | None = None,
+    agent: Name | None = None,
+    agent_type: Name | None = None,
 ) -> list[BlockingReason] | Awaitable[list[BlockingReason]]:
     """Return all that keeps a task from being claimed now; an empty list: it can be.
 

@@ -23,6 +23,7 @@ from taskdb.models.types import DesignJobStatus, DesignOutputType
 from taskdb.queries import query
 from taskdb.queries.fields import AnyText, Limit, Name, Percentage, Text
 from taskdb.queries.steps import Steps, call, run
+from taskdb.query import checked
 
 
 @query
@@ -54,7 +55,7 @@ def list_jobs(
 
 
 @query
-def move_job(
+def change_job_status(
     *,
     id: UUID,
     status: DesignJobStatus,
@@ -69,6 +70,7 @@ def move_job(
 def start_job(conn: Connection[Any], id: UUID) -> DesignJob: ...
 @overload
 def start_job(conn: AsyncConnection[Any], id: UUID) -> Awaitable[DesignJob]: ...
+@checked
 def start_job(
     conn: Connection[Any] | AsyncConnection[Any], id: UUID
 ) -> DesignJob | Awaitable[DesignJob]:
@@ -76,18 +78,19 @@ def start_job(
 
     Raises `InvalidTransitionError` if it is neither, `NotFoundError` if there is no such job.
     """
-    return run(conn, _move(id, DesignJobStatus.IN_PROGRESS))
+    return run(conn, _change_status(id, DesignJobStatus.IN_PROGRESS))
 
 
 @overload
 def complete_job(conn: Connection[Any], id: UUID) -> DesignJob: ...
 @overload
 def complete_job(conn: AsyncConnection[Any], id: UUID) -> Awaitable[DesignJob]: ...
+@checked
 def complete_job(
     conn: Connection[Any] | AsyncConnection[Any], id: UUID
 ) -> DesignJob | Awaitable[DesignJob]:
     """Complete a design job that is in progress; it stays so. Raises as `start_job` does."""
-    return run(conn, _move(id, DesignJobStatus.COMPLETED))
+    return run(conn, _change_status(id, DesignJobStatus.COMPLETED))
 
 
 @overload
@@ -96,11 +99,12 @@ def fail_job(conn: Connection[Any], id: UUID, *, error_message: AnyText) -> Desi
 def fail_job(
     conn: AsyncConnection[Any], id: UUID, *, error_message: AnyText
 ) -> Awaitable[DesignJob]: ...
+@checked
 def fail_job(
     conn: Connection[Any] | AsyncConnection[Any], id: UUID, *, error_message: AnyText
 ) -> DesignJob | Awaitable[DesignJob]:
     """Let a design job that has not ended fail. Raises as `start_job` does."""
-    return run(conn, _move(id, DesignJobStatus.FAILED, error_message))
+    return run(conn, _change_status(id, DesignJobStatus.FAILED, error_message))
 
 
 # The allowed transitions: the statuses from which each status is reached.
@@ -111,17 +115,23 @@ _FROM: Final = {
 }
 
 
-def _move(id: UUID, status: DesignJobStatus, error_message: str | None = None) -> Steps[DesignJob]:
-    moved: DesignJob | None = yield call(
-        move_job, id=id, status=status, error_message=error_message, old_statuses=_FROM[status]
+def _change_status(
+    id: UUID, status: DesignJobStatus, error_message: str | None = None
+) -> Steps[DesignJob]:
+    changed: DesignJob | None = yield call(
+        change_job_status,
+        id=id,
+        status=status,
+        error_message=error_message,
+        old_statuses=_FROM[status],
     )
-    if moved is None:
+    if changed is None:
         job: DesignJob = yield call(get_job, id)
         raise InvalidTransitionError(
             f"the design job cannot go from {job.status} to {status}",
             hint=f"It can be {status} after it was {' or '.join(_FROM[status])}",
         )
-    return moved
+    return changed
 
 
 @query
@@ -139,6 +149,7 @@ def validate_job_completed(conn: Connection[Any], design_job_id: UUID) -> Design
 def validate_job_completed(
     conn: AsyncConnection[Any], design_job_id: UUID
 ) -> Awaitable[DesignJob]: ...
+@checked
 def validate_job_completed(
     conn: Connection[Any] | AsyncConnection[Any], design_job_id: UUID
 ) -> DesignJob | Awaitable[DesignJob]:
@@ -187,6 +198,7 @@ def find_outputs(design_job_id: UUID) -> FoundOutputs:
 def load_outputs(conn: Connection[Any], design_job_id: UUID) -> DesignOutputs: ...
 @overload
 def load_outputs(conn: AsyncConnection[Any], design_job_id: UUID) -> Awaitable[DesignOutputs]: ...
+@checked
 def load_outputs(
     conn: Connection[Any] | AsyncConnection[Any], design_job_id: UUID
 ) -> DesignOutputs | Awaitable[DesignOutputs]:

@@ -24,7 +24,7 @@ def start_waiting(*, agent_type: Name | None = None) -> bool:
     """Have this session woken when a task becomes ready for *agent_type*, or for any type.
 
     False if it must be called again to be sure. It belongs to the session: call it on an
-    autocommit connection that nobody shares and that no pooler lends out by the transaction.
+    autocommit connection that nobody shares and that no pooler hands out by the transaction.
     """
     ...
 

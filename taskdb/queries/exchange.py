@@ -7,13 +7,13 @@ from uuid import UUID
 
 from taskdb.models.exchange import (
     Edge,
+    ImportedBefore,
     KnownFile,
     KnownRow,
     KnownSpec,
     KnownTask,
     LiveClaim,
-    SaidBefore,
-    ToldUntil,
+    ReportedUntil,
 )
 from taskdb.models.types import DependencyType, Level, PlanStatus, TaskStatus
 from taskdb.queries import query
@@ -23,43 +23,44 @@ __all__ = [
     "copy_edges",
     "copy_epics",
     "copy_features",
-    "copy_said",
+    "copy_imported",
     "edges_of",
     "epics_by_key",
     "features_by_key",
     "files_of",
     "import_history",
     "import_transition",
+    "imported_before",
+    "lapsed_tasks",
     "live_claims",
     "parts_of",
-    "said_before",
-    "say_again",
+    "reported_until",
     "specs_by_file",
     "tasks_by_key",
-    "told_until",
+    "update_imported",
 ]
 
 
 @query
-def epics_by_key(*, keys: list[str]) -> list[KnownRow]:
+def epics_by_key(*, keys: list[Text]) -> list[KnownRow]:
     """Return the epics with these keys, in no order."""
     ...
 
 
 @query
-def features_by_key(*, keys: list[str]) -> list[KnownRow]:
+def features_by_key(*, keys: list[Text]) -> list[KnownRow]:
     """Return the features with these keys, in no order."""
     ...
 
 
 @query
-def tasks_by_key(*, keys: list[str]) -> list[KnownTask]:
+def tasks_by_key(*, keys: list[Text]) -> list[KnownTask]:
     """Return the tasks with these keys, in no order."""
     ...
 
 
 @query
-def specs_by_file(*, paths: list[str]) -> list[KnownSpec]:
+def specs_by_file(*, paths: list[Text]) -> list[KnownSpec]:
     """Return the specifications that were imported from these files, in no order."""
     ...
 
@@ -124,7 +125,7 @@ def copy_edges(
     task_id: UUID,
     depends_on_id: UUID,
     dependency_type: DependencyType,
-    created_by: str | None,
+    created_by: AnyText | None,
     created_at: datetime,
 ) -> int:
     """Make dependencies by COPY, with their own moments of creation.
@@ -141,7 +142,7 @@ def import_history(
     task_ids: list[UUID],
     old_statuses: list[TaskStatus | None],
     new_statuses: list[TaskStatus],
-    agents: list[str],
+    agents: list[AnyText],
     notes: list[AnyText | None],
     are_forced: list[bool],
     moments: list[datetime],
@@ -151,19 +152,19 @@ def import_history(
 
 
 @query
-def said_before(*, kind: Name, path: Text) -> list[SaidBefore]:
+def imported_before(*, kind: Name, path: Text) -> list[ImportedBefore]:
     """Return a file's record of each of its tasks at its last import, in no order."""
     ...
 
 
 @query
-def copy_said(*, task_id: UUID, source_kind: Name, source_path: Text, said: Document) -> int:
+def copy_imported(*, task_id: UUID, source_kind: Name, source_path: Text, content: Document) -> int:
     """Keep a file's record of new tasks by COPY."""
     ...
 
 
 @query
-def say_again(*, task_id: UUID, said: Document) -> int:
+def update_imported(*, task_id: UUID, content: Document) -> int:
     """Keep a file's current record of a task."""
     ...
 
@@ -188,12 +189,18 @@ def import_transition(
 
 
 @query
-def told_until(*, source: Name, task_ids: list[UUID]) -> list[ToldUntil]:
-    """Return when the tracker *source* told last of these tasks, those of which it ever did."""
+def reported_until(*, source: Name, task_ids: list[UUID]) -> list[ReportedUntil]:
+    """Return the time of the latest transition that *source* reported of each of these tasks."""
     ...
 
 
 @query
 def live_claims(*, task_ids: list[UUID]) -> list[LiveClaim]:
     """Return the claims of these tasks whose leases have not expired."""
+    ...
+
+
+@query
+def lapsed_tasks(*, task_ids: list[UUID]) -> list[UUID]:
+    """Return those of these tasks that nothing happened to since a claim of theirs lapsed."""
     ...

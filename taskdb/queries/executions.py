@@ -19,7 +19,7 @@ from taskdb.models.types import ExecutionStatus, PullRequestState, StepStatus, T
 from taskdb.queries import query
 from taskdb.queries.fields import AnyText, Count, Document, Key, Limit, Name, Position, Text
 from taskdb.queries.steps import Steps, call, run
-from taskdb.query import UNSET, Unset
+from taskdb.query import UNSET, Unset, checked
 
 
 @query
@@ -159,9 +159,9 @@ def record_step(
     conn: Connection[Any],
     *,
     execution_id: UUID,
-    step: str,
+    step: Key,
     status: StepStatus,
-    attempt: int | None = None,
+    attempt: Count | None = None,
     output: Document | None = None,
     context: Document | None = None,
     error: AnyText | None = None,
@@ -171,20 +171,21 @@ def record_step(
     conn: AsyncConnection[Any],
     *,
     execution_id: UUID,
-    step: str,
+    step: Key,
     status: StepStatus,
-    attempt: int | None = None,
+    attempt: Count | None = None,
     output: Document | None = None,
     context: Document | None = None,
     error: AnyText | None = None,
 ) -> Awaitable[ExecutionStep]: ...
+@checked
 def record_step(
     conn: Connection[Any] | AsyncConnection[Any],
     *,
     execution_id: UUID,
-    step: str,
+    step: Key,
     status: StepStatus,
-    attempt: int | None = None,
+    attempt: Count | None = None,
     output: Document | None = None,
     context: Document | None = None,
     error: AnyText | None = None,
@@ -195,14 +196,14 @@ def record_step(
     last two need *attempt*.
     """
     named = {"execution_id": execution_id, "step": step}
-    told = {"attempt": attempt, "output": output}
-    return run(conn, _record(status, named, told, context, error))
+    reported = {"attempt": attempt, "output": output}
+    return run(conn, _record(status, named, reported, context, error))
 
 
 def _record(
     status: StepStatus,
     named: dict[str, Any],
-    told: dict[str, Any],
+    reported: dict[str, Any],
     context: dict[str, Any] | None,
     error: str | None,
 ) -> Steps[ExecutionStep]:
@@ -212,12 +213,12 @@ def _record(
     if status == StepStatus.IN_PROGRESS:
         recorded = yield call(start_step, **named)
         return recorded
-    if told["attempt"] is None:
+    if reported["attempt"] is None:
         raise ValidationError("attempt", "must be given at the end of one")
     if status == StepStatus.COMPLETED:
-        recorded = yield call(complete_step, context=context, **named, **told)
+        recorded = yield call(complete_step, context=context, **named, **reported)
     else:
-        recorded = yield call(fail_step, error=error, **named, **told)
+        recorded = yield call(fail_step, error=error, **named, **reported)
     return recorded
 
 
@@ -226,7 +227,7 @@ def overdue_steps(*, limit: Limit = 100) -> list[ExecutionStep]:
     """Return attempts that exceed their timeout, the longest overdue first.
 
     Nothing ends them by itself: whoever watches fails them with `fail_step`, and a runner that
-    comes late is told `ClaimLostError`.
+    comes late gets `ClaimLostError`.
     """
     ...
 

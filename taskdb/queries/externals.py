@@ -90,7 +90,7 @@ def delete(id: UUID) -> UUID:
 def due_checks(*, limit: Limit = 10) -> list[ExternalDependency]:
     """Reserve up to *limit* dependencies due for a check, each for its `timeout`.
 
-    Until then no other checker gets it, and then others do, unless `record_check` has told.
+    Until then no other checker gets it, and then others do, unless `record_check` was called.
     """
     ...
 

@@ -2,10 +2,16 @@
 
 import os
 import time
+from typing import Annotated
 from uuid import UUID
 
+from taskdb.query import Range, checked
 
-def uuid7s(count: int) -> list[UUID]:
+Number = Annotated[int, Range(0, 10_000_000)]
+
+
+@checked
+def uuid7s(count: Number) -> list[UUID]:
     """Return *count* UUIDs of version 7 (RFC 9562) that sort in the order of the list.
 
     48 bits of milliseconds; the 74 bits after them are a random start and a counter.

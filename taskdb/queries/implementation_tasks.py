@@ -20,7 +20,7 @@ from taskdb.queries import query
 from taskdb.queries.fields import AnyText, Hours, Key, Name, Order, Priority, Text, Title, Token
 from taskdb.queries.specs import get_summary
 from taskdb.queries.steps import Steps, call, run
-from taskdb.query import UNSET, Length, Matches, Unset
+from taskdb.query import UNSET, Length, Matches, Unset, checked
 
 Branch = Annotated[str, Length(1, 250)]
 CommitSha = Annotated[str, Matches("[0-9a-f]{4,64}")]
@@ -34,7 +34,7 @@ def create(
     key: Key | None = None,
     title: Title | None = None,
     scope_description: AnyText | None = None,
-    assigned_files: list[str] = [],  # noqa: B006  # nobody changes it
+    assigned_files: list[AnyText] = [],  # noqa: B006  # nobody changes it
     branch_name: Branch | None = None,
     worktree_path: Text | None = None,
     priority: Priority = 5,
@@ -63,7 +63,7 @@ def adopt(
     spec: Key,
     scope: Name,
     scope_description: AnyText | None = None,
-    assigned_files: list[str] = [],  # noqa: B006  # nobody changes it
+    assigned_files: list[AnyText] = [],  # noqa: B006  # nobody changes it
     branch_name: Branch | None = None,
     worktree_path: Text | None = None,
     created_by: Name = "architect",
@@ -111,6 +111,7 @@ def split_into_tasks(
     feature_id: UUID | None = None,
     created_by: Name = "architect",
 ) -> Awaitable[list[CreatedTask]]: ...
+@checked
 def split_into_tasks(
     conn: Connection[Any] | AsyncConnection[Any],
     *,
@@ -174,7 +175,7 @@ def update(
     *,
     scope: Name | Unset = UNSET,
     scope_description: AnyText | None | Unset = UNSET,
-    assigned_files: list[str] | Unset = UNSET,
+    assigned_files: list[AnyText] | Unset = UNSET,
     branch_name: Branch | Unset = UNSET,
     worktree_path: Text | None | Unset = UNSET,
 ) -> CreatedTask:

@@ -7,7 +7,7 @@ from uuid import UUID
 from taskdb.models.modifications import Modification
 from taskdb.models.types import ModificationStatus
 from taskdb.queries import query
-from taskdb.queries.fields import Document, Limit, Name, Text
+from taskdb.queries.fields import AnyText, Document, Limit, Name, Text
 
 
 @query
@@ -16,7 +16,7 @@ def request(
     project_id: UUID,
     request: Text,
     requested_by: Name,
-    affected_files: list[str] = [],  # noqa: B006
+    affected_files: list[AnyText] = [],  # noqa: B006
     impact_analysis: Document | None = None,
 ) -> Modification:
     """Request a change of a project as it is now.

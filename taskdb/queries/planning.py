@@ -26,7 +26,7 @@ __all__ = [
 
 # Each is a walk through all that waits.
 Few = Annotated[int, Range(1, 1000)]
-Keys = Annotated[list[str], Length(0, 1000)]
+Keys = Annotated[list[Key], Length(0, 1000)]
 
 
 @query

@@ -8,11 +8,11 @@ from taskdb.errors import VersionConflictError
 from taskdb.models.projects import Project, ProjectEnvironment, ProjectFile, ProjectSummary
 from taskdb.models.types import ProjectStatus
 from taskdb.queries import query
-from taskdb.queries.fields import AnyText, Document, Limit, Name, Percentage, Title
+from taskdb.queries.fields import AnyText, Document, Limit, Name, Percentage, Texts, Title
 from taskdb.query import UNSET, Length, Unset
 
 Path = str
-Dependencies = Annotated[list[str], Length(1)]
+Dependencies = Annotated[list[AnyText], Length(1)]
 
 
 @query
@@ -22,8 +22,8 @@ def create(
     type: Name,
     owner_id: Name,
     status: ProjectStatus = ProjectStatus.ACTIVE,
-    codebase: dict[str, str],
-    dependencies: list[str] = [],  # noqa: B006
+    codebase: Texts,
+    dependencies: list[AnyText] = [],  # noqa: B006
     deployment_config: Document | None = None,
     test_coverage: Percentage | None = None,
     security_score: Percentage | None = None,
@@ -68,7 +68,7 @@ def list_changed(
 
 
 @query
-def find_by_files(files: dict[str, str], *, limit: Limit = 50) -> list[ProjectSummary]:
+def find_by_files(files: Texts, *, limit: Limit = 50) -> list[ProjectSummary]:
     """Return the projects that have all these files with just these contents, by id."""
     ...
 
@@ -94,8 +94,8 @@ def update(
     type: Name | Unset = UNSET,
     status: ProjectStatus | Unset = UNSET,
     owner_id: Name | Unset = UNSET,
-    codebase: dict[str, str] | Unset = UNSET,
-    dependencies: list[str] | Unset = UNSET,
+    codebase: Texts | Unset = UNSET,
+    dependencies: list[AnyText] | Unset = UNSET,
     deployment_config: Document | None | Unset = UNSET,
     test_coverage: Percentage | None | Unset = UNSET,
     security_score: Percentage | None | Unset = UNSET,
@@ -161,7 +161,7 @@ def environment(project_id: UUID) -> ProjectEnvironment:
 
 
 @query
-def set_environment(project_id: UUID, *, variables: dict[str, str]) -> UUID:
+def set_environment(project_id: UUID, *, variables: Texts) -> UUID:
     """Set all environment variables of a project. No error shows a value, or a name.
 
     Raises `NotFoundError` if there is no such project.

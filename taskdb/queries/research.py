@@ -1,12 +1,11 @@
 """Research of tech-spec sessions: `sql/queries/research.sql`."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from taskdb.models.research import TechResearch
 from taskdb.queries import query
-from taskdb.queries.fields import Limit, Name, Text
+from taskdb.queries.fields import Documents, Limit, Name, Text
 
 
 @query
@@ -15,7 +14,7 @@ def add(
     session_id: UUID,
     technology_category: Name,
     gap_description: Text | None = None,
-    researched_options: list[dict[str, Any]] | None = None,
+    researched_options: Documents | None = None,
 ) -> TechResearch:
     """Begin a research. Each option is an object with a name, and whatever else is known of it.
 
@@ -32,7 +31,7 @@ def get(id: UUID) -> TechResearch:
 
 
 @query
-def set_options(id: UUID, *, researched_options: list[dict[str, Any]]) -> TechResearch:
+def set_options(id: UUID, *, researched_options: Documents) -> TechResearch:
     """Keep the options found, replacing those before.
 
     Raises `ValidationError` for an option without a name, or if what is chosen is none of them;

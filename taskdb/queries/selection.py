@@ -10,7 +10,7 @@ from taskdb.queries import query
 from taskdb.queries.fields import Key, Limit, Name
 from taskdb.query import Range
 
-__all__ = ["around", "chosen", "list_among", "ready_among"]
+__all__ = ["around", "chosen", "list_among", "ready_among", "under"]
 
 # Farther away nearly all is near.
 Steps = Annotated[int, Range(0, 100)]
@@ -25,12 +25,21 @@ def chosen(
     feature: Key | None = None,
     workflow_id: UUID | None = None,
     agent_type: Name | None = None,
-    label: str | None = None,
+    label: Name | None = None,
 ) -> list[UUID]:
     """Return the tasks that match all the given filters, in no order.
 
     Those of an epic, a feature, a workflow, an agent type, with a label, in one of *statuses*
     and among those *within*.
+    """
+    ...
+
+
+@query
+def under(*, key: Key) -> list[UUID]:
+    """Return the tasks under a task, however deep, in no order.
+
+    Empty if there are none, or no such task.
     """
     ...
 

@@ -1,7 +1,6 @@
 """Technical specifications: `sql/queries/specs.sql`."""
 
 from collections.abc import Awaitable, Iterable
-from dataclasses import asdict
 from decimal import Decimal
 from typing import Annotated, Any, overload
 from uuid import UUID
@@ -20,11 +19,20 @@ from taskdb.models.specs import (
 )
 from taskdb.models.types import PhaseStatus, SpecStatus, SpecType
 from taskdb.queries import query
-from taskdb.queries.fields import AnyText, Document, Hours, Key, Limit, Name, Text, Title
-from taskdb.queries.rows import check_rows
+from taskdb.queries.fields import (
+    MOST_BYTES,
+    AnyText,
+    Document,
+    Hours,
+    Key,
+    Limit,
+    Name,
+    Text,
+    Title,
+)
 from taskdb.queries.search import Words
 from taskdb.queries.steps import Steps, call, run
-from taskdb.query import UNSET, Range, Unset
+from taskdb.query import UNSET, Range, Size, Unset, checked
 
 SpecNumber = Annotated[int, Range(1, 999_999_999)]
 PhaseNumber = Annotated[int, Range(0, 9_999)]
@@ -72,7 +80,7 @@ def create_with_task_list(
     status: SpecStatus,
     estimated_hours: Hours | None,
     created_by: Name,
-    tasks: list[Any],
+    tasks: Annotated[list[Any], Size(MOST_BYTES)],
     chained: bool,
 ) -> CreatedSpec:
     """Make a specification with its tasks; `create_with_tasks` is the friendlier way in."""
@@ -111,6 +119,7 @@ def create_with_tasks(
     estimated_hours: Hours | None = None,
     created_by: Name = "architect",
 ) -> Awaitable[CreatedSpec]: ...
+@checked
 def create_with_tasks(
     conn: Connection[Any] | AsyncConnection[Any],
     *,
@@ -143,13 +152,7 @@ def create_with_tasks(
         "created_by": created_by,
         "chained": chained,
     }
-    return run(
-        conn,
-        _create_with_tasks(
-            arguments,
-            [_as_json(task) for task in check_rows("tasks", tasks, NewImplementationTask)],
-        ),
-    )
+    return run(conn, _create_with_tasks(arguments, [_as_json(task) for task in tasks]))
 
 
 def _create_with_tasks(arguments: dict[str, Any], tasks: list[Any]) -> Steps[CreatedSpec]:
@@ -159,8 +162,8 @@ def _create_with_tasks(arguments: dict[str, Any], tasks: list[Any]) -> Steps[Cre
 
 def _as_json(task: NewImplementationTask) -> dict[str, Any]:
     return {
-        name: str(value) if isinstance(value, Decimal) else value
-        for name, value in asdict(task).items()
+        name: str(value) if isinstance(value := getattr(task, name), Decimal) else value
+        for name in NewImplementationTask.__slots__
     }
 
 

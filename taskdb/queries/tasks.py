@@ -10,7 +10,6 @@ from uuid import UUID
 from psycopg import AsyncConnection, Connection
 
 from taskdb.errors import NotFoundError
-from taskdb.models.claims import ClaimEnd
 from taskdb.models.dependencies import NewDependency
 from taskdb.models.tasks import (
     BlockedTask,
@@ -39,6 +38,7 @@ from taskdb.queries.fields import (
     Factor,
     Hours,
     Key,
+    Levels,
     Limit,
     Name,
     Order,
@@ -47,9 +47,9 @@ from taskdb.queries.fields import (
     Title,
 )
 from taskdb.queries.identifiers import uuid7s
-from taskdb.queries.rows import check_keys, check_rows
+from taskdb.queries.rows import check_keys
 from taskdb.queries.steps import Steps, call, run
-from taskdb.query import UNSET, Unset
+from taskdb.query import UNSET, Unset, checked
 
 
 @query
@@ -163,7 +163,7 @@ def transaction_time() -> datetime:
 
 
 @query
-def ids_by_key(*, keys: list[str]) -> list[TaskKey]:
+def ids_by_key(*, keys: list[Key]) -> list[TaskKey]:
     """Return the keys and ids of the tasks with these keys."""
     ...
 
@@ -180,6 +180,7 @@ def create_many(
     tasks: Iterable[NewTask],
     dependencies: Iterable[NewDependency] = (),
 ) -> Awaitable[CreatedMany]: ...
+@checked
 def create_many(
     conn: Connection[Any] | AsyncConnection[Any],
     tasks: Iterable[NewTask],
@@ -193,10 +194,9 @@ def create_many(
     `ValidationError` naming the field that breaks a rule. The caller's transaction decides:
     after an error it can only be rolled back.
     """
-    new = check_rows("tasks", tasks, NewTask)
-    edges = check_rows("dependencies", dependencies, NewDependency)
-    check_keys("tasks", new, "key", "parent")
-    check_keys("dependencies", edges, "task", "depends_on")
+    new, edges = list(tasks), list(dependencies)
+    check_keys("tasks", new, key=Key | None, parent=Key | None)
+    check_keys("dependencies", edges, task=Key, depends_on=Key)
     return run(conn, _create_many(new, edges))
 
 
@@ -440,10 +440,11 @@ def delete(key: Key) -> UUID:
 
 
 @query
-def hierarchy(key: Key) -> list[TaskNode]:
-    """Return a task and all that is under it; each comes after its parent.
+def hierarchy(key: Key, *, levels: Levels = 100) -> list[TaskNode]:
+    """Return a task and what is up to *levels* levels under it; each comes after its parent.
 
-    `depth` is 0 at the task itself; `path` holds the keys from it down to each.
+    `depth` is 0 at the task itself; `path` holds the keys from it down to each. What is deeper
+    than 100 levels: ask for the hierarchy of a task there. `selection.under` has no such bound.
     """
     ...
 
@@ -472,9 +473,10 @@ def list_failed(*, limit: Limit = 50) -> list[FailedTask]:
 @query
 def requeue(
     *, keys: list[Key], agent: Name | None = None, note: AnyText | None = None
-) -> list[ClaimEnd]:
-    """Make failed tasks pending again, with all of their attempts; return them.
+) -> list[str]:
+    """Make failed tasks pending again, with all of their attempts; return their keys.
 
-    Keys of tasks that have not failed are left alone.
+    A task with an open dependency is blocked: one of *keys* may be another's blocker. Keys of tasks
+    that have not failed are left alone.
     """
     ...

@@ -7,10 +7,10 @@ from taskdb.models.projects import ProjectSummary
 from taskdb.models.templates import Template, TemplateSummary
 from taskdb.models.types import Complexity, TemplateCategory
 from taskdb.queries import query
-from taskdb.queries.fields import AnyText, Limit, Minutes, Name, Title
+from taskdb.queries.fields import AnyText, Limit, Minutes, Name, Text, Texts, Title
 from taskdb.query import UNSET, Length, Unset
 
-Wanted = Annotated[list[str], Length(1)]
+Wanted = Annotated[list[AnyText], Length(1)]
 
 
 @query
@@ -18,14 +18,14 @@ def create(
     *,
     name: Title,
     category: TemplateCategory,
-    files: dict[str, str],
+    files: Texts,
     description: AnyText | None = None,
-    required_vars: list[str] = [],  # noqa: B006
-    optional_vars: list[str] = [],  # noqa: B006
-    tech_stack: list[str] = [],  # noqa: B006
+    required_vars: list[AnyText] = [],  # noqa: B006
+    optional_vars: list[AnyText] = [],  # noqa: B006
+    tech_stack: list[AnyText] = [],  # noqa: B006
     estimated_setup_time: Minutes | None = None,
     complexity: Complexity = Complexity.MEDIUM,
-    tags: list[str] = [],  # noqa: B006
+    tags: list[AnyText] = [],  # noqa: B006
 ) -> Template:
     """Make a template. `{{NAME}}` in a file's content stands for the variable NAME."""
     ...
@@ -51,7 +51,7 @@ def search(
 
 
 @query
-def find_by_path(path: str, *, limit: Limit = 50) -> list[TemplateSummary]:
+def find_by_path(path: Text, *, limit: Limit = 50) -> list[TemplateSummary]:
     """Return the templates that have a file of this path, by id."""
     ...
 
@@ -63,13 +63,13 @@ def update(
     name: Title | Unset = UNSET,
     description: AnyText | None | Unset = UNSET,
     category: TemplateCategory | Unset = UNSET,
-    files: dict[str, str] | Unset = UNSET,
-    required_vars: list[str] | Unset = UNSET,
-    optional_vars: list[str] | Unset = UNSET,
-    tech_stack: list[str] | Unset = UNSET,
+    files: Texts | Unset = UNSET,
+    required_vars: list[AnyText] | Unset = UNSET,
+    optional_vars: list[AnyText] | Unset = UNSET,
+    tech_stack: list[AnyText] | Unset = UNSET,
     estimated_setup_time: Minutes | None | Unset = UNSET,
     complexity: Complexity | Unset = UNSET,
-    tags: list[str] | Unset = UNSET,
+    tags: list[AnyText] | Unset = UNSET,
 ) -> Template:
     """Change what is given, and nothing else; raise `NotFoundError` if there is none."""
     ...
@@ -87,7 +87,7 @@ def instantiate(
     *,
     name: Title,
     owner_id: Name,
-    variables: dict[str, str],
+    variables: Texts,
     type: Name | None = None,
 ) -> ProjectSummary:
     """Make a project with a template's files, its variables put in, literally and once.

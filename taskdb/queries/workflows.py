@@ -34,9 +34,9 @@ from taskdb.queries.fields import (
     Title,
 )
 from taskdb.queries.identifiers import uuid7s
-from taskdb.queries.rows import check_keys, check_row, check_rows
+from taskdb.queries.rows import check_keys
 from taskdb.queries.steps import Steps, call, run
-from taskdb.query import UNSET, Unset
+from taskdb.query import UNSET, Unset, checked
 
 
 @query
@@ -95,6 +95,7 @@ def create(
 def create(
     conn: AsyncConnection[Any], workflow: NewWorkflow, steps: Iterable[NewStep] = ()
 ) -> Awaitable[Workflow]: ...
+@checked
 def create(
     conn: Connection[Any] | AsyncConnection[Any],
     workflow: NewWorkflow,
@@ -107,8 +108,7 @@ def create(
     steps need each other, `ValidationError` for what breaks a rule, a condition that is no
     jsonpath among it. The caller's transaction decides: after an error it can only be rolled back.
     """
-    check_row("workflow", workflow, NewWorkflow)
-    return run(conn, _create(workflow, _checked(steps)))
+    return run(conn, _create(workflow, _with_keys(steps)))
 
 
 def _create(new: NewWorkflow, steps: list[NewStep]) -> Steps[Workflow]:
@@ -126,6 +126,7 @@ def add_steps(conn: Connection[Any], workflow_id: UUID, steps: Iterable[NewStep]
 def add_steps(
     conn: AsyncConnection[Any], workflow_id: UUID, steps: Iterable[NewStep]
 ) -> Awaitable[int]: ...
+@checked
 def add_steps(
     conn: Connection[Any] | AsyncConnection[Any], workflow_id: UUID, steps: Iterable[NewStep]
 ) -> int | Awaitable[int]:
@@ -133,12 +134,12 @@ def add_steps(
 
     Executions that are under way keep the steps they began with.
     """
-    return run(conn, _add_to(workflow_id, _checked(steps)))
+    return run(conn, _add_to(workflow_id, _with_keys(steps)))
 
 
-def _checked(steps: Iterable[NewStep]) -> list[NewStep]:
-    listed = check_rows("steps", steps, NewStep)
-    check_keys("steps", listed, "key", "needs")
+def _with_keys(steps: Iterable[NewStep]) -> list[NewStep]:
+    listed = list(steps)
+    check_keys("steps", listed, key=Key, needs=list[Key])
     return listed
 
 
@@ -250,6 +251,7 @@ def update_status(id: UUID, *, status: WorkflowStatus) -> Workflow:
 def activate(conn: Connection[Any], id: UUID) -> Workflow: ...
 @overload
 def activate(conn: AsyncConnection[Any], id: UUID) -> Awaitable[Workflow]: ...
+@checked
 def activate(
     conn: Connection[Any] | AsyncConnection[Any], id: UUID
 ) -> Workflow | Awaitable[Workflow]:
@@ -261,6 +263,7 @@ def activate(
 def pause(conn: Connection[Any], id: UUID) -> Workflow: ...
 @overload
 def pause(conn: AsyncConnection[Any], id: UUID) -> Awaitable[Workflow]: ...
+@checked
 def pause(conn: Connection[Any] | AsyncConnection[Any], id: UUID) -> Workflow | Awaitable[Workflow]:
     """Let a workflow not be started for a while; what runs goes on. Raises as `update_status`."""
     return update_status(conn, id, status=WorkflowStatus.PAUSED)

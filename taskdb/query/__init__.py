@@ -7,6 +7,7 @@ for what its own database refuses.
 from typing import TYPE_CHECKING
 
 from taskdb.query._annotations import Rule
+from taskdb.query._checked import check_fields, checked
 from taskdb.query._decisions import BatchRow
 from taskdb.query._parameters import checker
 from taskdb.query._queries import Queries
@@ -47,6 +48,8 @@ __all__ = [
     "Size",
     "Unset",
     "Variant",
+    "check_fields",
+    "checked",
     "checker",
     "verify",
 ]

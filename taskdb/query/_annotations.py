@@ -20,7 +20,7 @@ __all__ = [
     "is_class",
     "is_typed_dict",
     "members",
-    "spelled",
+    "type_name",
     "unwrapped",
 ]
 
@@ -32,7 +32,7 @@ OBJECTS: Final = (dict, Mapping)
 class Rule(Protocol):
     """Rule about a value, for `Annotated[...]`."""
 
-    def refuse(self, value: Any, /) -> str | None:
+    def check(self, value: Any, /) -> str | None:
         """Return what must hold ("must be even") if it does not hold of *value*, else None."""
         ...
 
@@ -42,7 +42,7 @@ def unwrapped(annotation: Any, rules: tuple[Rule, ...] = ()) -> tuple[Any, tuple
     while True:
         if get_origin(annotation) is Annotated:
             annotation, *notes = get_args(annotation)
-            rules = (*rules, *(note for note in notes if hasattr(note, "refuse")))
+            rules = (*rules, *(note for note in notes if hasattr(note, "check")))
         elif isinstance(annotation, NewType):
             annotation = annotation.__supertype__
         elif type(annotation).__name__ == "TypeAliasType":
@@ -65,7 +65,10 @@ def members(annotation: Any) -> list[Any]:
         found = [inner for member in get_args(meant) for inner in members(member)]
     else:
         return [annotation]
-    return [Annotated[(member, *rules)] if rules else member for member in found]
+    if not rules:
+        return found
+    # A rule is about values, and these two are none.
+    return [each if each in (NONE, Unset) else Annotated[(each, *rules)] for each in found]
 
 
 def choices_of(annotation: Any) -> tuple[str, ...] | None:
@@ -106,7 +109,7 @@ def is_any(annotation: Any) -> bool:
     return meant is Any or meant is object
 
 
-def spelled(annotation: Any) -> str:
+def type_name(annotation: Any) -> str:
     """Return an annotation as one would write it."""
     name = getattr(annotation, "__qualname__", None)
     return name if name and not get_args(annotation) else str(annotation).replace("typing.", "")

@@ -6,70 +6,16 @@ choice has one of its values. A state is the set of facts that are true in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import combinations, product
-from typing import Final, TypeAlias
+from typing import Final
 
-__all__ = ["MOST_COMBINATIONS", "Facts", "Switches", "combined"]
+from taskdb.query._switches import Facts, Row, State, Switches
+
+__all__ = ["MOST_COMBINATIONS", "combined"]
 
 MOST_COMBINATIONS: Final = 64
 """Limit up to which all combinations are looked at; beyond, each state alone and every pair."""
-
-Facts: TypeAlias = frozenset[str]
-_State: TypeAlias = tuple[int, int]
-_Row: TypeAlias = dict[int, int]
-
-
-class Switches:
-    """The switches of one statement, each with its states, and what each state needs of others.
-
-    *needs* says by fact which facts must hold with it, and which must not.
-    """
-
-    def __init__(
-        self,
-        states: Sequence[Sequence[Facts]],
-        needs: Mapping[str, Sequence[tuple[str, bool]]],
-    ) -> None:
-        self.states = states
-        place = {
-            fact: (switch, number)
-            for switch, each in enumerate(states)
-            for number, facts in enumerate(each)
-            for fact in facts
-        }
-        self._forced: dict[_State, list[_State]] = {}
-        for fact, others in needs.items():
-            for other, holds in others:
-                if fact in place and other in place:
-                    switch, number = place[other]
-                    state = (switch, number if holds else 0)
-                    self._forced.setdefault(place[fact], []).append(state)
-
-    def facts(self, row: _Row) -> Facts:
-        """Return what is true in a row, which has a state of each switch."""
-        return Facts().union(*(self.states[switch][number] for switch, number in row.items()))
-
-    def with_state(self, row: _Row, switch: int, number: int) -> _Row | None:
-        """Return *row* with this state and those it needs, or None if it has others already."""
-        row = dict(row)
-        todo = [(switch, number)]
-        for state in todo:
-            if row.setdefault(*state) != state[1]:
-                return None
-            todo += [each for each in self._forced.get(state, []) if each not in todo]
-        return row
-
-    def filled(self, row: _Row, order: Sequence[Sequence[int]]) -> _Row | None:
-        """Return *row* with a state of each switch, the first in its *order* that can be."""
-        for switch, numbers in enumerate(order):
-            if switch not in row:
-                tries = (self.with_state(row, switch, number) for number in numbers)
-                found = next((each for each in tries if each is not None), None)
-                if found is None:
-                    return None
-                row = found
-        return row
 
 
 def combined(switches: Switches, most: int | None = MOST_COMBINATIONS) -> Iterator[Facts]:
@@ -84,16 +30,16 @@ def combined(switches: Switches, most: int | None = MOST_COMBINATIONS) -> Iterat
     yield from dict.fromkeys(switches.facts(row) for row in rows)
 
 
-def _all(switches: Switches) -> Iterator[_Row]:
+def _all(switches: Switches) -> Iterator[Row]:
     for numbers in product(*(range(len(states)) for states in switches.states)):
-        row: _Row | None = {}
+        row: Row | None = {}
         for switch, number in enumerate(numbers):
-            row = None if row is None else switches.with_state(row, switch, number)
+            row = switches.with_state(row, switch, number)
         if row is not None:
             yield row
 
 
-def _pairwise(switches: Switches) -> Iterator[_Row]:
+def _pairwise(switches: Switches) -> Iterator[Row]:
     """Yield each state alone, all together, halves of them, and rows until each pair was seen.
 
     A half is on where a digit of the switches' numbers is 1, and then where it is 0. Each further
@@ -110,7 +56,7 @@ def _pairwise(switches: Switches) -> Iterator[_Row]:
     for switch, size in enumerate(sizes):
         for number in range(size):
             begun = switches.with_state({}, switch, number)
-            rows.append(None if begun is None else switches.filled(begun, alone))
+            rows.append(switches.filled(begun, alone))
     unseen = {
         ((one, a), (other, b)): None
         for one, other in combinations(range(len(sizes)), 2)
@@ -122,38 +68,32 @@ def _pairwise(switches: Switches) -> Iterator[_Row]:
             yield row
     while unseen:
         (one, other), _ = unseen.popitem()
-        begun = switches.with_state({}, *one)
-        begun = None if begun is None else switches.with_state(begun, *other)
-        row = None if begun is None else _richest(switches, begun, unseen)
+        begun = switches.with_state(switches.with_state({}, *one), *other)
+        row = _richest(switches, begun, unseen)
         if row is not None:
             _note(row, unseen)
             yield row
 
 
 def _richest(
-    switches: Switches, row: _Row, unseen: Mapping[tuple[_State, _State], None]
-) -> _Row | None:
+    switches: Switches, row: Row | None, unseen: Mapping[tuple[State, State], None]
+) -> Row | None:
     """Return *row* filled switch by switch with the state that is in most pairs not yet seen."""
     for switch, states in enumerate(switches.states):
-        if switch not in row:
+        if row is not None and switch not in row:
             taken = list(row.items())
             gains = {
                 number: sum(_pair((switch, number), state) in unseen for state in taken)
                 for number in range(len(states))
             }
-            order = sorted(gains, key=lambda number: -gains[number])
-            tries = (switches.with_state(row, switch, number) for number in order)
-            found = next((each for each in tries if each is not None), None)
-            if found is None:
-                return None
-            row = found
+            row = switches.with_first(row, switch, sorted(gains, key=lambda number: -gains[number]))
     return row
 
 
-def _pair(one: _State, other: _State) -> tuple[_State, _State]:
+def _pair(one: State, other: State) -> tuple[State, State]:
     return (one, other) if one < other else (other, one)
 
 
-def _note(row: _Row, unseen: dict[tuple[_State, _State], None]) -> None:
+def _note(row: Row, unseen: dict[tuple[State, State], None]) -> None:
     for one, other in combinations(sorted(row.items()), 2):
         unseen.pop((one, other), None)

@@ -49,7 +49,22 @@ def conditions_of(
 
     Raises QueryDefinitionError for one that is not well formed.
     """
-    return tuple(sorted(_Reader(source, tokens, begin, end).read(), key=lambda each: each.start))
+    found = sorted(_Reader(source, tokens, begin, end).read(), key=lambda each: each.start)
+    _refuse_mixed(source, found)
+    return tuple(found)
+
+
+def _refuse_mixed(source: SourceFile, conditions: Sequence[Condition]) -> None:
+    """Refuse an argument that keeps some lines by its value and others by being given."""
+    terms = [(condition, term) for condition in conditions for term in condition.terms]
+    chosen = {term.name for _, term in terms if term.value is not None}
+    for condition, term in terms:
+        if term.value is None and term.name in chosen:
+            raise source.error(
+                f"{term.name} keeps lines by its value elsewhere",
+                condition.at,
+                f"Write -- if :{term.name} = value, or keep the lines by another parameter",
+            )
 
 
 class _Reader:

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, cast, get_args, get_origin
 import psycopg
 from psycopg.pq import ExecStatus, Format
 
-from taskdb.query._annotations import LISTS, NONE, is_any, is_class, members, spelled, unwrapped
+from taskdb.query._annotations import LISTS, NONE, is_any, is_class, members, type_name, unwrapped
 from taskdb.query._literals import read_array
 from taskdb.query._types import ServerType, TypeKind, fits, is_json, is_sequence, item_of
 from taskdb.query.errors import QueryDefinitionError
@@ -96,7 +96,7 @@ class _Members(dict[Any, Any]):
     def __missing__(self, value: Any) -> Any:
         raise MisreadError(
             repr(value)[:_SHOWN],
-            f"which {spelled(self._annotation)} does not have",
+            f"which {type_name(self._annotation)} does not have",
             "Add it there, or correct the data",
         )
 
@@ -104,7 +104,7 @@ class _Members(dict[Any, Any]):
 def _instances(annotation: Any, kinds: tuple[type, ...]) -> Conversion:
     def check(value: Any) -> Any:
         if type(value) not in kinds:
-            problem = f"which is no {spelled(annotation)}"
+            problem = f"which is no {type_name(annotation)}"
             raise MisreadError(repr(value)[:_SHOWN], problem, "Annotate what it may be")
         return value
 
@@ -166,13 +166,13 @@ def _list(annotation: Any, of: ServerType) -> Conversion | None:
         if not nullable and None in value:
             raise MisreadError(
                 "NULL inside an array",
-                f"but the items of {spelled(annotation)} are not Optional",
+                f"but the items of {type_name(annotation)} are not Optional",
                 "Annotate the items with | None, or leave NULL out",
             )
         if value and isinstance(value[0], list) is not (inner is not None):
             raise MisreadError(
                 repr(value)[:_SHOWN],
-                f"which has not the dimensions of {spelled(annotation)}",
+                f"which has not the dimensions of {type_name(annotation)}",
                 "Annotate a list for each dimension",
             )
         if convert is None:

@@ -71,7 +71,7 @@ VOID: Final = 2278
 P = ParamSpec("P")
 
 _cursor_numbers: Final = count(1)
-# Connections whose prepared statements no longer fit the tables, to be cleared before the next
+# Connections whose prepared statements are not what psycopg believes, to be cleared before the next
 # statement: in a failed transaction it could not be done at once.
 outdated: Final[WeakSet[Any]] = WeakSet()
 # Connections that a copy has for itself, and the thread or task that makes its rows.
@@ -372,8 +372,8 @@ class Decisions:
         if is_outdated(exc):
             outdated.add(conn)
             exc.add_note(
-                "A table changed under this connection's prepared statements. Roll back and run "
-                "the transaction again: they are prepared again."
+                "A table changed under this connection's prepared statements, or they were taken "
+                "away. Roll back and run the transaction again: they are prepared again."
             )
         arguments = [self._arguments[name] for name in plan.variant.parameters]
         error = self._translate(exc, where=where, parameters=arguments)
@@ -427,8 +427,13 @@ def _picker(indexes: Sequence[int]) -> Callable[[tuple[Any, ...]], Sequence[Any]
 
 
 def is_outdated(exc: psycopg.Error) -> bool:
-    """Recognise "cached plan must not change result type", in whatever language it comes."""
-    return exc.diag.source_function == "RevalidateCachedQuery"
+    """Recognise prepared statements that are not psycopg's any more, in whatever language.
+
+    "cached plan must not change result type"; one that is gone; a name that another one has.
+    """
+    return exc.sqlstate in ("26000", "42P05") or (
+        exc.diag.source_function == "RevalidateCachedQuery"
+    )
 
 
 def close_if_stuck(conn: Connection[Any] | AsyncConnection[Any]) -> None:

@@ -32,9 +32,10 @@ from taskdb.query._annotations import (
     is_any,
     is_class,
     members,
-    spelled,
+    type_name,
     unwrapped,
 )
+from taskdb.query._checked import each_of, inside
 from taskdb.query._encoding import (
     Encoder,
     RefusedError,
@@ -149,7 +150,7 @@ def _object(cls: type, around: tuple[Any, ...]) -> Encoder:
         if not isinstance(value, cls):
             raise RefusedError(f"must be of class {cls.__qualname__}, not {kind_of(value)}")
         return {
-            key: _inside(f".{name}", write, getattr(value, attributes.get(name, name)))
+            key: inside(f".{name}", write, getattr(value, attributes.get(name, name)))
             for name, key, write in fields
         }
 
@@ -165,16 +166,9 @@ def _typed_dict(cls: type, writers: Mapping[str, Encoder], optional: frozenset[s
             raise RefusedError(f"must have the key {lacking[0]} of {cls.__qualname__}")
         if strange := [key for key in found if key not in writers]:
             raise RefusedError(f"must not have the key {strange[0]!r}: {cls.__qualname__} has none")
-        return {key: _inside(f".{key}", writers[key], each) for key, each in found.items()}
+        return {key: inside(f".{key}", writers[key], each) for key, each in found.items()}
 
     return written
-
-
-def _inside(at: str, write: Encoder, value: Any) -> Any:
-    try:
-        return write(value)
-    except RefusedError as refused:
-        raise RefusedError(refused.rule, at + refused.at) from None
 
 
 def _list(write: Encoder) -> Encoder:
@@ -182,7 +176,7 @@ def _list(write: Encoder) -> Encoder:
         if isinstance(value, str | bytes | bytearray | Mapping) or not isinstance(value, LISTS):
             raise RefusedError(f"must be a list, not {kind_of(value)}")
         items = cast("Iterable[Any]", value)
-        return [_inside(f"[{number}]", write, each) for number, each in enumerate(items)]
+        return each_of(write, items)
 
     return written
 
@@ -193,7 +187,7 @@ def _mapping(write: Encoder) -> Encoder:
             raise RefusedError(f"must be a dict, not {kind_of(value)}")
         found = cast("Mapping[Any, Any]", value)
         check_json(dict.fromkeys(found), 0)
-        return {key: _inside(f".{key}", write, each) for key, each in found.items()}
+        return {key: inside(f".{key}", write, each) for key, each in found.items()}
 
     return written
 
@@ -207,7 +201,7 @@ def _leaf(meant: Any, rules: tuple[Rule, ...]) -> Encoder:
     if is_class(meant, Enum):
         return _one_of([each.value for each in cast("type[Enum]", meant)], meant)
     if meant not in _FORMS and meant not in _PLAIN:
-        raise UnsupportedError(f"a document with a {spelled(meant)}, of which JSON has no form")
+        raise UnsupportedError(f"a document with a {type_name(meant)}, of which JSON has no form")
     checked = accepting(meant) or encoder(meant)
     if any(isinstance(rule, Naive) for rule in rules):
         checked = encoder(meant, rules)

@@ -18,11 +18,11 @@ from uuid import UUID
 
 import orjson
 import psycopg
-from psycopg.adapt import PyFormat
+from psycopg.adapt import PyFormat, Transformer
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
-from taskdb.query._annotations import NONE, Rule, is_any, is_class, members, spelled, unwrapped
+from taskdb.query._annotations import NONE, Rule, is_any, is_class, members, type_name, unwrapped
 from taskdb.query._rowclasses import holds_rows
 from taskdb.query._types import encodes_json, is_sequence
 from taskdb.query.rules import Json, Naive, Size, Unset
@@ -31,6 +31,7 @@ __all__ = [
     "Encoder",
     "RefusedError",
     "UnsupportedError",
+    "accept_items",
     "accepting",
     "apply",
     "check_json",
@@ -97,7 +98,7 @@ def _single(annotation: Any, rules: tuple[Rule, ...]) -> Encoder:
     if encodes_json(annotation):
         return _composed(_accept_object, rules, dump_json)
     if not isinstance(origin, type) or is_any(origin):
-        raise UnsupportedError(f"annotated {spelled(annotation)}, which says nothing to check")
+        raise UnsupportedError(f"annotated {type_name(annotation)}, which says nothing to check")
     if is_class(origin, Enum):
         return _enum(cast("type[Enum]", origin), rules)
     if origin is datetime and any(isinstance(rule, Naive) for rule in rules):
@@ -140,7 +141,7 @@ def _bounded(inner: Encoder, sizes: Sequence[Size]) -> Encoder:
 
 def apply(rules: Iterable[Rule], value: Any) -> None:
     for rule in rules:
-        broken = rule.refuse(value)
+        broken = rule.check(value)
         if broken:
             raise RefusedError(broken)
 
@@ -316,7 +317,7 @@ def _foreign(cls: type[Any], rules: tuple[Rule, ...]) -> Encoder:
         psycopg.adapters.get_dumper(cls, PyFormat.AUTO)
     except psycopg.ProgrammingError:
         raise UnsupportedError(
-            f"annotated {spelled(cls)}, which PostgreSQL has no type for"
+            f"annotated {type_name(cls)}, which PostgreSQL has no type for"
         ) from None
     return _composed(_instance(cls), rules, None)
 
@@ -357,7 +358,7 @@ def _sequence(annotation: Any, rules: tuple[Rule, ...]) -> Encoder:
     arguments = get_args(annotation) or (Any,)
     if get_origin(annotation) is tuple:
         if arguments[1:] != (Ellipsis,):
-            raise UnsupportedError(f"annotated {spelled(annotation)}: items of one type are sent")
+            raise UnsupportedError(f"annotated {type_name(annotation)}: items of one type are sent")
         arguments = arguments[:1]
     if encodes_json(annotation):
         return _composed(_accept_array, rules, dump_json)
@@ -370,7 +371,7 @@ def _sequence(annotation: Any, rules: tuple[Rule, ...]) -> Encoder:
 
 def _array(encode_item: Encoder, rules: tuple[Rule, ...], nullable: bool, nested: bool) -> Encoder:
     def encode(value: Any) -> str:
-        items = _accept_items(value)
+        items = accept_items(value)
         apply(rules, items)
         texts: list[str] = []
         for index, item in enumerate(items):
@@ -393,12 +394,17 @@ def _check_item(annotation: Any) -> None:
         meant in _SCALARS
         or is_class(meant, Enum)
         or get_origin(meant) is Literal
+        or (get_origin(meant) or meant) in (Range, Multirange)
+        or getattr(meant, "__module__", "") == "ipaddress"
         or is_sequence(meant)
     ):
-        raise UnsupportedError(f"a list of {spelled(meant)}, which taskdb cannot write as an array")
+        raise UnsupportedError(
+            f"a list of {type_name(meant)}, which taskdb cannot write as an array"
+        )
 
 
-def _accept_items(value: Any) -> list[Any]:
+def accept_items(value: Any) -> list[Any]:
+    """Return the items of what holds some in an order: a text holds letters, a mapping names."""
     if isinstance(value, str | bytes | bytearray | memoryview | Mapping):
         raise RefusedError(f"must be a list, not {kind_of(value)}")
     try:
@@ -407,9 +413,11 @@ def _accept_items(value: Any) -> list[Any]:
         raise RefusedError(f"must be a list, not {kind_of(value)}") from None
 
 
-def _quoted(item: str | bytes) -> str:
+def _quoted(item: Any) -> str:
     if isinstance(item, bytes):
         return f'"\\\\x{item.hex()}"'
+    if not isinstance(item, str):
+        item = bytes(Transformer().get_dumper(item, PyFormat.TEXT).dump(item) or b"").decode()
     escaped = item.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
@@ -426,7 +434,7 @@ def _accept_object(value: Any) -> dict[Any, Any]:
 
 
 def _accept_array(value: Any) -> list[Any]:
-    items = _accept_items(value)
+    items = accept_items(value)
     check_json(items, 0)
     return items
 

@@ -13,7 +13,7 @@ from taskdb.query._annotations import (
     is_any,
     is_typed_dict,
     members,
-    spelled,
+    type_name,
     unwrapped,
 )
 from taskdb.query._leaves import READ_AS, is_leaf
@@ -39,7 +39,7 @@ def refuse_unreadable_fields(annotation: Any, at: str, around: tuple[type, ...] 
         return
     if len(kinds) != 1 and not _are_told_apart(kinds, around):
         raise UnsupportedResultError(
-            f"{at} may be one of several types ({spelled(annotation)}), and what is inside a "
+            f"{at} may be one of several types ({type_name(annotation)}), and what is inside a "
             "column does not say which it is: annotate one"
         )
     for kind in kinds:
@@ -60,7 +60,7 @@ def _refuse_unreadable_kind(kind: Any, at: str, around: tuple[type, ...]) -> Non
         readable = is_of_json(kind) if _is_in_json(around) else is_leaf(kind)
         if not is_json(kind) and not readable:
             raise UnsupportedResultError(
-                f"{at} is annotated {spelled(kind)}, which is not read from inside a column: "
+                f"{at} is annotated {type_name(kind)}, which is not read from inside a column: "
                 "annotate what it holds, or str"
             )
         return

@@ -14,7 +14,7 @@ from ipaddress import (
     IPv6Interface,
     IPv6Network,
 )
-from typing import Any, Final, Literal, TypeAlias, cast, get_args, get_origin
+from typing import Any, Final, Literal, TypeAlias, Union, cast, get_args, get_origin
 from uuid import UUID
 
 import psycopg
@@ -23,7 +23,13 @@ from psycopg.pq import Format
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
-from taskdb.query._annotations import OBJECTS, is_class, is_typed_dict, members, spelled, unwrapped
+from taskdb.query._annotations import (
+    OBJECTS,
+    is_class,
+    is_typed_dict,
+    type_name,
+    unwrapped,
+)
 from taskdb.query._conversions import MisreadError, read_whole, whole
 from taskdb.query.rules import Naive
 
@@ -109,7 +115,7 @@ def other(value: Any, annotation: Any, cause: Exception | None = None) -> Misrea
     why = f": {cause}" if isinstance(cause, psycopg.Error) else ""
     return MisreadError(
         repr(value)[:SHOWN],
-        f"which is no {spelled(annotation)}{why}",
+        f"which is no {type_name(annotation)}{why}",
         "Annotate what it is, or let the statement return what is annotated",
     )
 
@@ -122,7 +128,8 @@ def compose(outer: Decode, inner: Decode) -> Decode:
     return lambda value: outer(inner(value))
 
 
-def text_leaf(annotation: Any) -> Prepare:
+def text_leaf(annotation: Any, *others: Any) -> Prepare:
+    """Return what reads the text of a value; *others* are further kinds of addresses."""
     meant, rules = unwrapped(annotation)
     if get_origin(meant) is Literal:
         return fixed(member_of({_as_text(each): each for each in get_args(meant)}, annotation))
@@ -143,7 +150,7 @@ def text_leaf(annotation: Any) -> Prepare:
         meant = Naive
     name = range_name(meant) or READ_AS[meant]
     if name in ("inet", "cidr"):
-        return lambda leaves: _instance(leaves.reader(name), annotation)
+        return lambda leaves: _instance(leaves.reader(name), (annotation, *others))
     return lambda leaves: leaves.reader(name)
 
 
@@ -160,21 +167,21 @@ def member_of(values: Mapping[Any, Any], annotation: Any) -> Decode:
         except KeyError:
             raise MisreadError(
                 repr(value)[:SHOWN],
-                f"which {spelled(annotation)} does not have",
+                f"which {type_name(annotation)} does not have",
                 "Add it there, or correct the data",
             ) from None
 
     return decode
 
 
-def _instance(read: Decode, annotation: Any) -> Decode:
-    """An address of the annotated kind alone."""
-    kinds = tuple(unwrapped(each)[0] for each in members(annotation))
+def _instance(read: Decode, annotations: tuple[Any, ...]) -> Decode:
+    """An address of the annotated kinds alone."""
+    kinds = tuple(unwrapped(each)[0] for each in annotations)
 
     def decode(text: Any) -> Any:
         value = read(text)
         if type(value) not in kinds:
-            raise other(text, annotation)
+            raise other(text, Union[annotations])  # noqa: UP007
         return value
 
     return decode
@@ -193,7 +200,8 @@ def range_name(meant: Any) -> str | None:
     return f"{_RANGES[bound]}{'range' if origin is Range else 'multirange'}"
 
 
-def json_leaf(annotation: Any) -> Prepare:
+def json_leaf(annotation: Any, *others: Any) -> Prepare:
+    """Return what reads a value of JSON; *others* are further kinds of addresses."""
     meant, rules = unwrapped(annotation)
     if get_origin(meant) is Literal:
         return fixed(member_of({each: each for each in get_args(meant)}, annotation))
@@ -214,7 +222,7 @@ def json_leaf(annotation: Any) -> Prepare:
     }
     if meant in plain:
         return fixed(plain[meant])
-    prepare = text_leaf(annotation)
+    prepare = text_leaf(annotation, *others)
     return lambda leaves: of_kind((str,), annotation, prepare(leaves))
 
 
@@ -228,7 +236,7 @@ def of_kind(kinds: tuple[type, ...], annotation: Any, convert: Decode | None = N
 
 
 def without_decimals(value: Any) -> Any:
-    """A document that nothing is said of, as psycopg gives it: with floats."""
+    """A document without a promised form, as psycopg gives it: with floats."""
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, list):

@@ -24,7 +24,7 @@ from taskdb.query._annotations import (
     is_class,
     is_typed_dict,
     members,
-    spelled,
+    type_name,
     unwrapped,
 )
 from taskdb.query._conversions import MisreadError, whole
@@ -102,7 +102,7 @@ def _from_text(annotation: Any) -> Prepare:
         return lambda leaves: _either(from_text(leaves), from_document(leaves), "(")
     if (get_origin(meant) or meant) in OBJECTS or is_typed_dict(meant):
         return _document(annotation)
-    return text_leaf(kind)
+    return text_leaf(*kinds)
 
 
 def _either(read: Decode, read_document: Decode, sign: str) -> Decode:
@@ -132,7 +132,7 @@ def _document(annotation: Any) -> Prepare:
 
 
 def _list_of_text(annotation: Any) -> Prepare:
-    items, _ = _alone(item_of(annotation)) if not is_any(item_of(annotation)) else (Any, True)
+    items = item_of(annotation)
     prepare = _plain if is_any(items) else _from_text(items)
     prepare_document = _document(annotation)
 
@@ -169,7 +169,7 @@ def _items(annotation: Any, decode: Decode) -> Decode:
                 if not nullable:
                     raise MisreadError(
                         "NULL",
-                        f"but the items of {spelled(annotation)} are not Optional",
+                        f"but the items of {type_name(annotation)} are not Optional",
                         "Annotate the items with | None, or leave NULL out",
                         f"[{len(found)}]",
                     )
@@ -215,7 +215,7 @@ def _from_json(annotation: Any) -> Prepare:
         return _Constructor(meant, _from_json).of_object
     if (get_origin(meant) or meant) in OBJECTS:
         return _mapping(kind)
-    return json_leaf(kind)
+    return json_leaf(*kinds)
 
 
 def _first_of(prepared: Sequence[Prepare], annotation: Any) -> Prepare:
@@ -248,7 +248,7 @@ def _mapping(kind: Any) -> Prepare:
     def bound(leaves: Leaves) -> Decode:
         read = prepare(leaves)
         return lambda value: {
-            key: _read_key(key, each, read, nullable=nullable, named=spelled(kind))
+            key: _read_key(key, each, read, nullable=nullable, named=type_name(kind))
             for key, each in check(value).items()
         }
 
@@ -305,7 +305,7 @@ def _read_key(key: str, value: Any, read: Decode, *, nullable: bool, named: str)
         raise exc.inside(f".{key}") from None
 
 
-# Composites that psycopg was told of: their fields are values already
+# Composites that are registered with psycopg: their fields are values already
 
 
 def _from_registered(annotation: Any) -> Prepare:
@@ -325,7 +325,7 @@ def _unless(cls: type, make: Decode) -> Decode:
 
 
 def _of_registered_field(annotation: Any) -> Prepare:
-    """A field's value as psycopg made it; a composite that it was not told of is a text."""
+    """A field's value as psycopg made it; one that is not registered is a text."""
     kind, _ = _alone(annotation)
     meant, _ = unwrapped(kind)
     if is_class(meant, Enum):

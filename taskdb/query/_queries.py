@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, ParamSpec, TypeVar, ove
 
 from psycopg import Connection
 
-from taskdb.query._annotations import NONE, choices_of, is_any, members, spelled, unwrapped
+from taskdb.query._annotations import NONE, choices_of, is_any, members, type_name, unwrapped
 from taskdb.query._decisions import made, place_of
 from taskdb.query._encoding import UnsupportedError
 from taskdb.query._parameters import Parameter, parameters_of
@@ -263,7 +263,9 @@ def _refuse_named_type(name: str, annotation: Any) -> None:
     if not _NAMED_TYPE.fullmatch(name):
         problem = "which is no name of a type, such as email, or of a column, such as orders.total"
     elif NONE in members(annotation) or is_any(annotation):
-        problem = f"as {spelled(annotation)}, but each column has a NULL of its own: name the rest"
+        problem = (
+            f"as {type_name(annotation)}, but each column has a NULL of its own: name the rest"
+        )
     else:
         try:
             result_of(list[Annotated[annotation, Json()]])
@@ -434,16 +436,10 @@ def _check_choice(function: Callable[..., Any], statement: Statement, parameter:
     """Refuse a choice whose values are not those that have lines."""
     name, place = parameter.name, place_of(function)
     lines = [*_lines_of(statement, name)]
-    if mixed := [line for line, term in lines if term.value is None]:
-        raise statement.source.error(
-            f"{name} keeps lines by its value elsewhere",
-            mixed[0].at,
-            f"Write -- if :{name} = value, or keep the lines by another parameter",
-        )
     values = choices_of(parameter.annotation)
     if values is None:
         raise statement.source.error(
-            f"{name} is compared with a value, but is annotated {spelled(parameter.annotation)}",
+            f"{name} is compared with a value, but is annotated {type_name(parameter.annotation)}",
             lines[0][0].at,
             f"Annotate it with a Literal or an Enum of the values at {place}",
         )

@@ -83,7 +83,7 @@ class Query(Generic[P, R]):
 
     Call it with a psycopg connection and the stub's arguments; with an AsyncConnection the
     result is awaited. `name` is "tasks.list_tasks", `where` its place in the `.sql` file, `mark`
-    the comment in each of its texts, and `statement`, `parameters`, `result` and the package's
+    the comment in each of its variants, and `statement`, `parameters`, `result` and the package's
     `types` are what `taskdb check` compares with the database.
 
     Every call may raise ValidationError for an argument, NotFoundError (or what `not_found=`
@@ -292,8 +292,9 @@ class Query(Generic[P, R]):
 
 def _refuse_stranger(conn: object, name: str) -> None:
     if not isinstance(conn, Connection | AsyncConnection):
-        given = "nothing" if conn is None else f"a {type(conn).__name__}"
+        given = "given first and by position"
+        given = given if conn is None else f"not on a {type(conn).__name__}"
         raise TypeError(
-            f"{name}(conn, ...) runs on a psycopg connection, not on {given}; "
+            f"{name}(conn, ...) runs on a psycopg connection, {given}; "
             f"one of a Database comes from: with database.connection() as conn"
         )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin
 import psycopg
 from psycopg.adapt import AdaptersMap
 
-from taskdb.query._annotations import NONE, is_any, is_class, members, spelled, unwrapped
+from taskdb.query._annotations import NONE, is_any, is_class, members, type_name, unwrapped
 from taskdb.query._conversions import MisreadError, conversion
 from taskdb.query._rowclasses import (
     UnsupportedResultError,
@@ -136,7 +136,7 @@ class Result:
             if len(names) != 1:
                 raise UnsupportedResultError(
                     f"returns {len(names)} columns ({', '.join(names)}), but its function promises "
-                    f"{spelled(self.fields[0].annotation)}"
+                    f"{type_name(self.fields[0].annotation)}"
                 )
             return [0]
         names = [field_name(name) for name in names]
@@ -158,7 +158,7 @@ class Result:
         if not fits(field.annotation, of):
             raise UnsupportedResultError(
                 f"returns column {column.name} as {of.name}, but "
-                f"{self.named(field)} is annotated {spelled(field.annotation)}"
+                f"{self.named(field)} is annotated {type_name(field.annotation)}"
             )
 
 
@@ -214,11 +214,13 @@ def _leaves(cursor: Cursor) -> Leaves:
 def _refuse_unclear(annotation: Any, kind: Any) -> None:
     origin: Any = get_origin(kind) or kind
     if kind is list:
-        raise UnsupportedResultError(f"{spelled(annotation)} does not say what the rows are")
+        raise UnsupportedResultError(f"{type_name(annotation)} does not say what the rows are")
     if origin is list and is_row_class(get_args(kind)[0]):
-        raise UnsupportedResultError(f"{spelled(annotation)}: no rows are an empty list, not None")
+        raise UnsupportedResultError(
+            f"{type_name(annotation)}: no rows are an empty list, not None"
+        )
     if is_class(origin, Iterator, AsyncIterator):
-        raise UnsupportedResultError(f"{spelled(annotation)}: return a list, and call .stream")
+        raise UnsupportedResultError(f"{type_name(annotation)}: return a list, and call .stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +239,7 @@ class _Loop:
         names: dict[str, Any] = {
             "make": self.result.row,
             "refuse": self.refuse,
+            "note": self.note,
             "Misread": MisreadError,
             "leaves_of": _leaves,
         }
@@ -265,6 +268,9 @@ class _Loop:
             f"            append({f'make({arguments})' if self.result.row else arguments})",
             "    except Misread:",
             "        refuse(rows, len(loaded), before, cursor)",
+            "    except Exception as error:",
+            "        note(error, before + len(loaded))",
+            "        raise",
             "    return loaded",
         ]
         exec(compile("\n".join(source), f"<rows of {self.query}>", "exec"), names)
@@ -290,6 +296,11 @@ class _Loop:
             return value
         value = f"convert{index}({value})"
         return f"(None if c{index} is None else {value})" if field.nullable else value
+
+    def note(self, error: Exception, row: int) -> None:
+        """Note the place with what the class's constructor raised."""
+        if not isinstance(error, QueryDefinitionError):
+            error.add_note(f"in row {row + 1} of {self.query} at {self.where}")
 
     def refuse(
         self, rows: Sequence[tuple[Any, ...]], index: int, before: int, cursor: Cursor

@@ -11,7 +11,7 @@ import dataclasses
 import inspect
 import keyword
 import typing
-from typing import Any, Final, cast, get_args, get_origin
+from typing import Any, Final, TypeVar, cast, get_args, get_origin
 
 from taskdb.query._annotations import (
     LISTS,
@@ -20,7 +20,7 @@ from taskdb.query._annotations import (
     is_any,
     is_typed_dict,
     members,
-    spelled,
+    type_name,
     unwrapped,
 )
 from taskdb.query.rules import Json
@@ -146,9 +146,12 @@ def constructor_fields(cls: type) -> list[tuple[str, Any, bool]]:
     """
     if is_typed_dict(cls):
         return [(name, _needed(hint), True) for name, hint in _hints(cls).items()]
+    if inspect.isabstract(cls):
+        raise UnsupportedResultError(f"{cls.__qualname__} is abstract, so nothing is made of it")
     names = _names(cls) or []
     hints = _hints(cls)
     signature = inspect.signature(cls)
+    called = _aliases(cls)
     # A constructor of its own, or an InitVar, may have other places than the fields.
     places = iter([name for name, each in signature.parameters.items() if each.kind in _POSITIONAL])
     in_place = True
@@ -157,11 +160,11 @@ def constructor_fields(cls: type) -> list[tuple[str, Any, bool]]:
         in_place = in_place and next(places, None) == name
         if name not in hints:
             raise UnsupportedResultError(f"{cls.__qualname__}.{name} has no annotation")
-        found.append((name, hints[name], not in_place))
+        found.append((name, _needed(hints[name]), not in_place))
     try:
         signature.bind(
             *(name for name, _, keyword in found if not keyword),
-            **{name: name for name, _, keyword in found if keyword},
+            **{called.get(name, name): name for name, _, keyword in found if keyword},
         )
     except TypeError as exc:
         raise UnsupportedResultError(
@@ -170,9 +173,33 @@ def constructor_fields(cls: type) -> list[tuple[str, Any, bool]]:
     return found
 
 
+def _aliases(cls: type) -> dict[str, str]:
+    """The names by which the signature of pydantic's class shows fields that it takes by name.
+
+    Raises UnsupportedResultError for one that takes a field by an alias alone.
+    """
+    fields = _own(cls, "model_fields")
+    if fields is None:
+        return {}
+    settings: dict[str, Any] = _own(cls, "model_config") or {}
+    by_name = settings.get("populate_by_name") or settings.get("validate_by_name")
+    found: dict[str, str] = {}
+    for name, field in fields.items():
+        alias = field.validation_alias
+        if alias is None or name in (alias, *getattr(alias, "choices", ())):
+            continue
+        if not by_name:
+            raise UnsupportedResultError(
+                f"{cls.__qualname__}.{name} is given by an alias alone: set populate_by_name=True "
+                "in its model_config"
+            )
+        found[name] = alias if isinstance(alias, str) and alias.isidentifier() else name
+    return found
+
+
 def _needed(hint: Any) -> Any:
-    """The annotation of a TypedDict's key, without Required and NotRequired."""
-    while get_origin(hint) in (typing.Required, typing.NotRequired):
+    """An annotation without the Final of a class, and Required and NotRequired of a TypedDict."""
+    while get_origin(hint) in (Final, typing.Required, typing.NotRequired):
         (hint,) = get_args(hint)
     return hint
 
@@ -184,6 +211,11 @@ def _hints(cls: type) -> dict[str, Any]:
         raise UnsupportedResultError(
             f"{cls.__qualname__} is annotated with {exc.name!r}, which is not known where it stands"
         ) from None
+    fields: dict[str, Any] = _own(cls, "model_fields") or {}
+    for name, field in fields.items():
+        if getattr(hints.get(name), "__parameters__", ()) or isinstance(hints.get(name), TypeVar):
+            # pydantic knows what the parameters of a generic class stand for.
+            hints[name] = field.annotation
     for each in _own(cls, "__attrs_attrs__") or ():
         # attrs leaves the underscore of a private attribute out of the constructor.
         if each.name in hints:
@@ -193,7 +225,7 @@ def _hints(cls: type) -> dict[str, Any]:
 
 def refuse_no_result(annotation: Any, kind: Any) -> None:
     """Refuse, by name, what neither a row nor one column becomes."""
-    name = spelled(annotation)
+    name = type_name(annotation)
     origin: Any = get_origin(kind) or kind
     items = [unwrapped(each)[0] for each in get_args(kind)]
     if is_typed_dict(kind) and not _is_marked(annotation):

@@ -1,4 +1,4 @@
-"""Slow queries, told to the log by their names."""
+"""Slow queries, logged by their names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from time import perf_counter
 from typing import Final, Protocol
 
-__all__ = ["QUICK", "Stopwatch", "tell_slow"]
+__all__ = ["QUICK", "Stopwatch", "log_slow"]
 
 logger = logging.getLogger("taskdb.query")
 
@@ -35,12 +35,12 @@ class Stopwatch:
         self.seconds += perf_counter() - self._begun
 
 
-def tell_slow(query: Named, conn: object, seconds: float, *, rows: int | None = None) -> None:
+def log_slow(query: Named, conn: object, seconds: float, *, rows: int | None = None) -> None:
     """Log a call that took what its connection calls slow. Its arguments stay unsaid."""
     limit: float | None = getattr(conn, "slow_seconds", None)
     if limit is None or seconds < limit:
         return
-    told = {"query": query.name, "where": query.where, "duration_seconds": round(seconds, 6)}
+    fields = {"query": query.name, "where": query.where, "duration_seconds": round(seconds, 6)}
     if rows is not None:
-        told["rows"] = rows
-    logger.warning("%s took %.3f s", query.name, seconds, extra=told)
+        fields["rows"] = rows
+    logger.warning("%s took %.3f s", query.name, seconds, extra=fields)

@@ -1,4 +1,4 @@
-"""A named statement: where it stands in its file, and the texts that are sent for it.
+"""A named statement: where it stands in its file, and the variants that are sent for it.
 
 A statement has one text for each choice of its conditional lines. Each text remembers where in
 the file every piece of it stands, so that the server's "position 214" becomes a line and column.
@@ -200,6 +200,14 @@ class Statement:
         """Everything that takes an argument: parameters, conditions, columns of a copy."""
         return {*self.parameters, *self.conditional, *(self.copy_columns or ())}
 
+    @property
+    def copied_table(self) -> str:
+        """The table that a copy writes to, as the statement has it."""
+        text = self.source.text
+        first = self.tokens[0]
+        opened = next(each for each in self.tokens if text[each.start : each.end] == "(")
+        return text[first.end : opened.start].strip()
+
     @cached_property
     def groups(self) -> tuple[frozenset[str], ...]:
         """The arguments that keep lines by being given, in groups that come and go together."""
@@ -338,7 +346,8 @@ class Statement:
         those in which each pair of conditions is seen in all ways.
         """
         # Running a query needs none of it.
-        from taskdb.query._combinations import Switches, combined
+        from taskdb.query._combinations import combined
+        from taskdb.query._switches import Switches
 
         states = [(frozenset[str](), group) for group in self.groups]
         for name, values in self.choices.items():

@@ -359,7 +359,7 @@ def _is_object(meant: Any) -> bool:
 
 
 def _is_adapted(cls: type) -> bool:
-    """Return whether psycopg was told how to send a class; of tuples it knows by itself."""
+    """Return whether psycopg has a dumper for a class; for tuples it has its own."""
     try:
         psycopg.adapters.get_dumper(cls, PyFormat.AUTO)
     except psycopg.ProgrammingError:

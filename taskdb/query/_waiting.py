@@ -30,7 +30,7 @@ from taskdb.query._decisions import (
     outdated,
     refuse_within_copy,
 )
-from taskdb.query._slow import QUICK, Stopwatch, tell_slow
+from taskdb.query._slow import QUICK, Stopwatch, log_slow
 
 __all__ = ["batch", "copy", "run", "stream"]
 
@@ -46,7 +46,7 @@ def run(query: Decisions, conn: Connection[Any], values: tuple[Any, ...]) -> Any
             _execute(query, conn, cursor, plan, values)
         finally:
             if (taken := perf_counter() - begun) > QUICK:
-                tell_slow(query, conn, taken)
+                log_slow(query, conn, taken)
         if query.has_rows(cursor, values):
             return query.from_rows(cursor, plan, cursor.fetchall())
         return query.from_count(cursor, values)
@@ -74,7 +74,7 @@ def _execute(
     before = conn.pgconn.transaction_status
     try:
         cursor.execute(text, arguments)
-    except psycopg.errors.FeatureNotSupported as exc:
+    except psycopg.Error as exc:
         if before != TransactionStatus.IDLE or not is_outdated(exc):
             raise
         # Nothing but this statement is in the transaction, if there is one: begin again.
@@ -114,7 +114,7 @@ def stream(
             # Left early, which is no failure: what else ran in the transaction is committed.
             return
         finally:
-            tell_slow(query, conn, watch.seconds)
+            log_slow(query, conn, watch.seconds)
 
 
 def batch(
@@ -142,7 +142,7 @@ def batch(
                 failure = exc
     except psycopg.Error as exc:
         failure = failure or exc
-    tell_slow(query, conn, perf_counter() - begun, rows=len(bound))
+    log_slow(query, conn, perf_counter() - begun, rows=len(bound))
     if failure:
         query.raise_in_batch(failure, conn, bound, cursors)
     results: list[Any] = []

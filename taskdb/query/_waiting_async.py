@@ -29,7 +29,7 @@ from taskdb.query._decisions import (
     outdated,
     refuse_within_copy,
 )
-from taskdb.query._slow import QUICK, Stopwatch, tell_slow
+from taskdb.query._slow import QUICK, Stopwatch, log_slow
 
 __all__ = ["batch_async", "copy_async", "run_async", "stream_async"]
 
@@ -45,7 +45,7 @@ async def run_async(query: Decisions, conn: AsyncConnection[Any], values: tuple[
             await _execute(query, conn, cursor, plan, values)
         finally:
             if (taken := perf_counter() - begun) > QUICK:
-                tell_slow(query, conn, taken)
+                log_slow(query, conn, taken)
         if query.has_rows(cursor, values):
             return query.from_rows(cursor, plan, await cursor.fetchall())
         return query.from_count(cursor, values)
@@ -73,7 +73,7 @@ async def _execute(
     before = conn.pgconn.transaction_status
     try:
         await cursor.execute(text, arguments)
-    except psycopg.errors.FeatureNotSupported as exc:
+    except psycopg.Error as exc:
         if before != TransactionStatus.IDLE or not is_outdated(exc):
             raise
         # Nothing but this statement is in the transaction, if there is one: begin again.
@@ -113,7 +113,7 @@ async def stream_async(
             # Left early, which is no failure: what else ran in the transaction is committed.
             return
         finally:
-            tell_slow(query, conn, watch.seconds)
+            log_slow(query, conn, watch.seconds)
 
 
 async def batch_async(
@@ -141,7 +141,7 @@ async def batch_async(
                 failure = exc
     except psycopg.Error as exc:
         failure = failure or exc
-    tell_slow(query, conn, perf_counter() - begun, rows=len(bound))
+    log_slow(query, conn, perf_counter() - begun, rows=len(bound))
     if failure:
         query.raise_in_batch(failure, conn, bound, cursors)
     results: list[Any] = []

@@ -51,7 +51,7 @@ class Range:
     low: Any = None
     high: Any = None
 
-    def refuse(self, value: Any, /) -> str | None:
+    def check(self, value: Any, /) -> str | None:
         """Return the rule if *value* is outside."""
         if self._holds(value):
             return None
@@ -76,7 +76,7 @@ class Length:
     least: int = 0
     most: int | None = None
 
-    def refuse(self, value: Any, /) -> str | None:
+    def check(self, value: Any, /) -> str | None:
         """Return the rule if *value* is too short or too long."""
         length = len(value)
         if length < self.least:
@@ -94,7 +94,7 @@ class Matches:
 
     pattern: str
 
-    def refuse(self, value: Any, /) -> str | None:
+    def check(self, value: Any, /) -> str | None:
         """Return the rule if *value* does not match."""
         return None if re.fullmatch(self.pattern, value) else f"must match {self.pattern}"
 
@@ -103,7 +103,7 @@ class Matches:
 class Printed:
     """`Annotated[str, Printed()]`: not of blanks alone."""
 
-    def refuse(self, value: Any, /) -> str | None:
+    def check(self, value: Any, /) -> str | None:
         """Return the rule if *value* has blanks only."""
         return "must not be blank" if value.isspace() else None
 
@@ -114,7 +114,7 @@ class Places:
 
     most: int
 
-    def refuse(self, value: Any, /) -> str | None:
+    def check(self, value: Any, /) -> str | None:
         """Return the rule if *value* has more."""
         if value.is_finite() and value != round(value, self.most):
             return f"must have at most {self.most} decimal places"
@@ -127,7 +127,7 @@ class Size:
 
     most: int
 
-    def refuse(self, encoded: Any, /) -> str | None:
+    def check(self, encoded: Any, /) -> str | None:
         """Return the rule if what is sent is larger."""
         # A character has up to four bytes: most texts need no look.
         if len(encoded) * 4 <= self.most or len(encoded.encode()) <= self.most:
@@ -139,7 +139,7 @@ class Size:
 class Json:
     """`Annotated[Any, Json()]`: any JSON value, a bare string or number among them."""
 
-    def refuse(self, value: Any, /) -> str | None:
+    def check(self, value: Any, /) -> str | None:
         """Return None: what JSON cannot hold is refused while the value is encoded."""
         return None
 
@@ -148,7 +148,7 @@ class Json:
 class Naive:
     """`Annotated[datetime, Naive()]`: without a time zone, as the type `timestamp` has none."""
 
-    def refuse(self, value: Any, /) -> str | None:
+    def check(self, value: Any, /) -> str | None:
         """Return the rule if *value* has a time zone."""
         return None if value.tzinfo is None else "must have no time zone"
 

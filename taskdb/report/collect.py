@@ -15,6 +15,8 @@ from taskdb.models.planning import PlannedTask
 from taskdb.models.report import ReportedTask
 from taskdb.models.types import DependencyType, TaskStatus
 from taskdb.queries import flow, planning, report
+from taskdb.queries.fields import AnyText
+from taskdb.query import checked
 
 __all__ = ["collect"]
 
@@ -28,13 +30,14 @@ DEPENDENCY_TYPES: Final = tuple(DependencyType)
 Places = dict[str, int]
 
 
+@checked
 def collect(
     conn: psycopg.Connection[Any],
     *,
     task_ids: list[UUID],
     since: datetime,
-    workspace: str,
-    scope: str,
+    workspace: AnyText,
+    scope: AnyText,
 ) -> dict[str, Any]:
     """Return what the page of these tasks shows, as what JSON holds.
 

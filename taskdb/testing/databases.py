@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from taskdb.database import roles, workspaces
-from taskdb.errors import DatabaseError
+from taskdb.database import roles
+from taskdb.database.databases import close_database, copy_database, drop_database, rename_database
+from taskdb.database.settings import parse
+from taskdb.errors import DatabaseError, ValidationError
 from taskdb.queries.admin import scratch
 from taskdb.queries.admin import testing as queries
 
@@ -30,10 +32,10 @@ class Databases:
     without any special right; else its own role.
     """
 
-    admin_url: str
+    admin_url: str = field(repr=False)
     run: str
     role: str
-    password: str
+    password: str = field(repr=False)
     server_version: str
 
     def url(self, database: str) -> str:
@@ -65,10 +67,10 @@ class Databases:
                 try:
                     build(self.url(draft))
                 except BaseException:
-                    workspaces.drop_database(conn, draft)
+                    drop_database(conn, draft)
                     raise
-                workspaces.rename_database(conn, draft, name)
-                workspaces.close_database(conn, name)
+                rename_database(conn, draft, name)
+                close_database(conn, name)
         return name
 
     @contextlib.contextmanager
@@ -84,20 +86,20 @@ class Databases:
     def drop(self, url: str) -> None:
         """Drop one of the databases, with whoever is connected."""
         with self.admin() as conn:
-            workspaces.drop_database(conn, str(conninfo_to_dict(url)["dbname"]))
+            drop_database(conn, str(conninfo_to_dict(url)["dbname"]))
 
     def drop_all(self) -> None:
         """Drop every database of the run, and its role if the run made it (again: nothing)."""
         with self.admin() as conn:
             for name in queries.list_databases(conn, prefix=f"{self.run}_"):
-                workspaces.drop_database(conn, name)
+                drop_database(conn, name)
             if self.role == self.run:
                 roles.drop(conn, self.role)
 
     def _copy(self, suffix: str, template: str) -> str:
         name = f"{self.run}_{suffix}"
         with self.admin() as conn:
-            workspaces.copy_database(conn, name, template, owner=self.role)
+            copy_database(conn, name, template, owner=self.role)
         return name
 
 
@@ -108,17 +110,37 @@ def open_databases(url: str | None = None) -> Generator[Databases]:
     Without *url* it is a throwaway one. Raises `DatabaseNotFoundError` where neither is there, and
     `DatabaseError` where the role of *url* may not create databases.
     """
+    # pytest shows arguments beside a traceback, and these have a password.
+    __tracebackhide__ = True
     with contextlib.ExitStack() as stack:
         if url is None:
             from taskdb.embedded import throwaway
 
             url = stack.enter_context(throwaway()).url
+        else:
+            url = _checked(url)
         # Open until the end: a run whose session is gone was killed, and the next one clears up.
-        conn = stack.enter_context(psycopg.connect(url, autocommit=True))
+        conn = stack.enter_context(_connect(url))
         _drop_leftovers(conn)
         databases = _prepare(conn, url)
         stack.callback(databases.drop_all)
         yield databases
+
+
+def _checked(url: str) -> str:
+    __tracebackhide__ = True
+    try:
+        return make_conninfo(**parse(url, "TASKDB_TEST_URL or --taskdb-url"))
+    except ValidationError as error:
+        raise error.with_traceback(None) from None
+
+
+def _connect(url: str) -> psycopg.Connection:
+    __tracebackhide__ = True
+    try:
+        return psycopg.connect(url, autocommit=True)
+    except psycopg.Error as error:
+        raise error.with_traceback(None) from None
 
 
 def migrate(url: str, names: Sequence[str]) -> None:
@@ -149,7 +171,7 @@ def _prepare(conn: psycopg.Connection, url: str) -> Databases:
 
 def _drop_leftovers(conn: psycopg.Connection) -> None:
     for name in scratch.leftovers(conn, prefix=PREFIX):
-        workspaces.drop_database(conn, name)
+        drop_database(conn, name)
     for role in scratch.leftover_roles(conn, prefix=PREFIX):
         roles.drop(conn, role)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -33,13 +33,17 @@ __all__ = [
     "taskdb_database",
     "taskdb_databases",
     "taskdb_empty_url",
-    "taskdb_kept_connections",
+    "taskdb_kept_connection",
     "taskdb_setup",
     "taskdb_shared_url",
     "taskdb_template",
     "taskdb_url",
     "taskdb_workspaces",
 ]
+
+# Rolled back, each test leaves dead rows, and the throwaway server has no autovacuum: after some
+# thousand of them the same statement takes ten times as long.
+TESTS_A_VACUUM: Final = 100
 
 
 @pytest.fixture(scope="session")
@@ -101,34 +105,50 @@ def taskdb_empty_url(taskdb_databases: Databases) -> Generator[str]:
     taskdb_databases.drop(url)
 
 
-@pytest.fixture(scope="session")
-def taskdb_kept_connections() -> Generator[list[GuardedConnection]]:
+class KeptConnection:
     """The connection that a worker's tests have in turn, while it is between them.
 
     A new session reads the catalogue and compiles each trigger function again, which takes longer
     than most tests.
     """
-    kept: list[GuardedConnection] = []
+
+    def __init__(self) -> None:
+        self.conn: GuardedConnection | None = None
+        self._uses = 0
+
+    def put(self, conn: GuardedConnection) -> None:
+        from taskdb.queries.admin import testing
+
+        self._uses += 1
+        if self._uses % TESTS_A_VACUUM == 0:
+            conn.set_autocommit(True)
+            testing.vacuum(conn)
+            conn.set_autocommit(False)
+        self.conn = conn
+
+
+@pytest.fixture(scope="session")
+def taskdb_kept_connection() -> Generator[KeptConnection]:
+    """The one connection of `taskdb_conn`, between tests."""
+    kept = KeptConnection()
     yield kept
-    for conn in kept:
-        conn.close()
+    if kept.conn is not None:
+        kept.conn.close()
 
 
 @pytest.fixture
 def taskdb_conn(
     taskdb_shared_url: str,
     taskdb_workspaces: list[str],
-    taskdb_kept_connections: list[GuardedConnection],
+    taskdb_kept_connection: KeptConnection,
 ) -> Generator[Connection]:
     """A connection in a transaction that is rolled back."""
     from taskdb.database.connections import open_connection
     from taskdb.database.settings import Settings
     from taskdb.testing.adaptation import adaptation_of
 
-    kept = taskdb_kept_connections
-    if kept:
-        conn = kept.pop()
-    else:
+    conn, taskdb_kept_connection.conn = taskdb_kept_connection.conn, None
+    if conn is None:
         conn = open_connection(Settings.read(taskdb_shared_url, workspace=taskdb_workspaces[0]))
     adaptation = adaptation_of(conn)
     try:
@@ -140,7 +160,7 @@ def taskdb_conn(
         raise
     # The next test is to know no types, loaders or dumpers that this one registered.
     if not conn.closed and adaptation_of(conn) == adaptation:
-        kept.append(conn)
+        taskdb_kept_connection.put(conn)
     else:
         conn.close()
 

@@ -27,6 +27,7 @@ from taskdb.models.dependencies import NewDependency
 from taskdb.models.tasks import NewTask
 from taskdb.queries import epics, features, tasks
 from taskdb.queries.steps import Steps, call, run
+from taskdb.query import checked
 
 __all__ = ["Line", "make_plan"]
 
@@ -46,6 +47,7 @@ def make_plan(
     *lines: Line,
     features: Mapping[str, Iterable[Line]] | None = None,
 ) -> Awaitable[dict[str, UUID]]: ...
+@checked
 def make_plan(
     conn: Connection[Any] | AsyncConnection[Any],
     *lines: Line,

@@ -12,6 +12,7 @@ import psycopg
 from taskdb.models.briefs import Brief
 from taskdb.models.types import TaskStatus
 from taskdb.queries import briefs
+from taskdb.query import checked
 from taskdb.text import clean
 from taskdb.verbs.parameters import Help, Key
 from taskdb.verbs.planning import QUESTIONS
@@ -33,6 +34,7 @@ class Briefing:
     text: str
 
 
+@checked
 def brief(
     conn: psycopg.Connection[Any],
     key: Key,
@@ -49,16 +51,17 @@ def brief(
     return within(sections(briefs.get(conn, key)), max(words, FEWEST), key)
 
 
+@checked
 def sections(found: Brief) -> list[Section]:
     """Return the headings and texts of a brief, without those that would be empty."""
     context = dict(found.context or {})
     questions: list[object] = context.pop(QUESTIONS, [])
     parts: list[Section] = [
         ("", f"# {found.key} {clean(found.title)}\n{_state(found)}"),
-        ("## Task", found.description or ""),
+        ("## Task", _indented(found.description or "")),
         ("## Criteria", _object(found.requirements or {})),
         ("## Blocked by", _lines(_blocker(row) for row in found.blockers)),
-        ("## Questions", _lines(map(_said, questions))),
+        ("## Questions", _lines(map(_question, questions))),
         ("## Earlier attempts", _lines(map(_attempt, found.attempts))),
         ("## Notes", _lines(map(_note, found.notes))),
         ("## Checklist", _lines(map(_line, found.checklist))),
@@ -66,7 +69,12 @@ def sections(found: Brief) -> list[Section]:
         (_phase_heading(found), _phase(found)),
         ("## Files", _lines([*found.assigned_files, *found.files])),
     ]
-    return [(heading, text.strip()) for heading, text in parts if text.strip()]
+    return [(heading, _printable(text.strip())) for heading, text in parts if text.strip()]
+
+
+def _printable(text: str) -> str:
+    """Return lines of which none steers a terminal, wherever an agent shows them."""
+    return "\n".join(clean(line.expandtabs(4)) for line in text.split("\n"))
 
 
 def within(parts: list[Section], most: int, key: str) -> Briefing:
@@ -117,22 +125,22 @@ def _count(text: str) -> int:
 
 
 def _state(found: Brief) -> str:
-    said = [f"{found.status}", f"priority {found.effective_priority}"]
+    given = [f"{found.status}", f"priority {found.effective_priority}"]
     if found.blocked_reason:
-        said.append(f"on hold: {found.blocked_reason}")
+        given.append(f"on hold: {found.blocked_reason}")
     if found.status is TaskStatus.IN_PROGRESS and found.claim_agent:
-        said.append(
+        given.append(
             f"claimed by {found.claim_agent} (token {found.claim_token}) "
             f"until {found.lease_expires_at:%Y-%m-%d %H:%M:%S%z}"
         )
     if found.progress_pct is not None or found.progress_note:
-        said.append(
+        given.append(
             f"progress {found.progress_pct or 0} %: {found.progress_note or ''}".rstrip(": ")
         )
     if found.failed_attempts:
-        said.append(f"{found.failed_attempts} of {found.max_attempts} attempts failed")
+        given.append(f"{found.failed_attempts} of {found.max_attempts} attempts failed")
     if found.error_message:
-        said.append(f"last error: {found.error_message}")
+        given.append(f"last error: {found.error_message}")
     places = (
         ("for agents of type", found.agent_type),
         ("reserved for", found.assigned_agent),
@@ -144,7 +152,7 @@ def _state(found: Brief) -> str:
         ("worktree", found.worktree_path),
     )
     lines = [
-        _indented("; ".join(said)),
+        _indented("; ".join(given)),
         *(f"{name}: {clean(value)}" for name, value in places if value),
     ]
     return "\n".join(lines)
@@ -161,9 +169,9 @@ def _phase_heading(found: Brief) -> str:
 
 def _phase(found: Brief) -> str:
     about = f"{found.spec_title}: {found.scope}" if found.spec_title else None
-    said = (about, found.scope_description, found.phase_description, found.spec_text)
+    given = (about, found.scope_description, found.phase_description, found.spec_text)
     # Where the task was made of its scope, that is its description as well.
-    return "\n".join(text for text in said if text and text != found.description)
+    return "\n".join(_indented(text) for text in given if text and text != found.description)
 
 
 def _blocker(row: Mapping[str, Any]) -> str:
@@ -173,8 +181,10 @@ def _blocker(row: Mapping[str, Any]) -> str:
 
 def _attempt(row: Mapping[str, Any]) -> str:
     progress = f" at {row['progress_pct']} %" if row["progress_pct"] is not None else ""
-    said = "; ".join(text for text in (row["progress_note"], row["note"]) if text)
-    return f"{row['token']}: {row['agent']}, {row['outcome']}{progress}: {said or 'without a note'}"
+    given = "; ".join(text for text in (row["progress_note"], row["note"]) if text)
+    return (
+        f"{row['token']}: {row['agent']}, {row['outcome']}{progress}: {given or 'without a note'}"
+    )
 
 
 def _note(row: Mapping[str, Any]) -> str:
@@ -185,21 +195,21 @@ def _line(row: Mapping[str, Any]) -> str:
     return f"[{'x' if row['status'] == 'completed' else ' '}] {row['title']}"
 
 
-def _said(row: object) -> str:
+def _question(row: object) -> str:
     """Tell a question or an answer; another tool's questions as they are."""
     if not isinstance(row, dict):
         return _value(row)
-    said = cast("dict[str, Any]", row)
+    given = cast("dict[str, Any]", row)
     for kind in ("question", "answer"):
-        if kind in said:
-            by = said.get("asked_by") or said.get("answered_by")
-            return f"{kind}{f' of {by}' if by else ''}: {said[kind]}"
-    return _object(said, "; ")
+        if kind in given:
+            by = given.get("asked_by") or given.get("answered_by")
+            return f"{kind}{f' of {by}' if by else ''}: {given[kind]}"
+    return _object(given, "; ")
 
 
-def _object(said: Mapping[str, Any], between: str = "\n") -> str:
+def _object(given: Mapping[str, Any], between: str = "\n") -> str:
     return between.join(
-        f"{clean(name)}: {_indented(_value(value))}" for name, value in said.items()
+        f"{clean(name)}: {_indented(_value(value))}" for name, value in given.items()
     )
 
 

@@ -1,8 +1,9 @@
-"""The parameters that verbs share: a type each, with its help."""
+"""The parameters that verbs share: a type each, with its rules and its help."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Annotated
+
+from taskdb.queries import fields
 
 __all__ = [
     "Agent",
@@ -24,10 +25,10 @@ class Help:
     long: bool = False
 
 
-Key = Annotated[str, Help("The task.")]
-Agent = Annotated[str, Help("Who claims.")]
-Holder = Annotated[str | None, Help("Who does it; the history names them.")]
-Token = Annotated[int, Help("The token that the claim printed.")]
-Lease = Annotated[timedelta, Help("How long the claim lasts without a heartbeat.")]
-Priority = Annotated[int | None, Help("1 (most urgent) to 10.")]
-LongText = Annotated[str | None, Help("Why, or what became of it.", long=True)]
+Key = Annotated[fields.Key, Help("The task.")]
+Agent = Annotated[fields.Name, Help("Who claims.")]
+Holder = Annotated[fields.Name | None, Help("Who does it; the history names them.")]
+Token = Annotated[fields.Token, Help("The token that the claim printed.")]
+Lease = Annotated[fields.Lease, Help("How long the claim lasts without a heartbeat.")]
+Priority = Annotated[fields.Priority | None, Help("1 (most urgent) to 10.")]
+LongText = Annotated[fields.AnyText | None, Help("Why, or what became of it.", long=True)]

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any
+from uuid import UUID
 
 import psycopg
 
-from taskdb.errors import ValidationError
+from taskdb.errors import NotFoundError, ValidationError
 from taskdb.models.dependencies import Dependency
 from taskdb.models.tasks import Task
 from taskdb.models.types import DependencyType, TaskStatus
-from taskdb.queries import claims, dependencies, features, tasks
+from taskdb.queries import claims, dependencies, features, fields, tasks
+from taskdb.query import checked
 from taskdb.verbs.parameters import Help, Holder, Key, LongText, Priority
-from taskdb.verbs.work import known
+from taskdb.verbs.work import held, known
 
 __all__ = ["add", "answer", "ask", "cancel", "depend", "edit", "hold", "reopen", "resume"]
 
@@ -36,37 +37,50 @@ EMPTIED = (
     "parent",
 )
 
-Title = Annotated[str | None, Help("One line of text.")]
-Description = Annotated[str | None, Help("What is to be done.", long=True)]
-AgentType = Annotated[str | None, Help("Only agents of this type can claim it.")]
-AssignedAgent = Annotated[str | None, Help("Only this agent can claim it.")]
-EstimatedHours = Annotated[Decimal | None, Help("Hours of work that it will take.")]
-Criteria = Annotated[dict[str, Any] | None, Help("Acceptance criteria, a JSON object.")]
-Context = Annotated[dict[str, Any] | None, Help("Knowledge for the worker, a JSON object.")]
-FilePath = Annotated[str | None, Help("The place of its document.")]
+Title = Annotated[fields.Title | None, Help("One line of text.")]
+Description = Annotated[fields.AnyText | None, Help("What is to be done.", long=True)]
+AgentType = Annotated[fields.Name | None, Help("Only agents of this type can claim it.")]
+AssignedAgent = Annotated[fields.Name | None, Help("Only this agent can claim it.")]
+EstimatedHours = Annotated[fields.Hours | None, Help("Hours of work that it will take.")]
+Criteria = Annotated[fields.Document | None, Help("Acceptance criteria, a JSON object.")]
+Context = Annotated[fields.Document | None, Help("Knowledge for the worker, a JSON object.")]
+FilePath = Annotated[fields.Text | None, Help("The place of its document.")]
 ScheduledAt = Annotated[datetime | None, Help("The earliest moment of a claim.")]
-Feature = Annotated[str | None, Help("The feature it belongs to.")]
-Parent = Annotated[str | None, Help("The task it is a part of.")]
+Feature = Annotated[fields.Key | None, Help("The feature it belongs to.")]
+Parent = Annotated[fields.Key | None, Help("The task it is a part of.")]
 
 
+def _feature(conn: Connection, key: str) -> UUID:
+    try:
+        return features.get_by_key(conn, key).id
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"There is no feature {key} in this workspace",
+            hint="Name one that is there, or leave it out",
+        ) from error
+
+
+@checked
 def add(
     conn: Connection,
-    title: Annotated[str, Help("One line of text.")],
+    title: Annotated[fields.Title, Help("One line of text.")],
     *,
-    key: Annotated[str | None, Help("Its name; without, the server makes one: T-17.")] = None,
+    key: Annotated[
+        fields.Key | None, Help("Its name; without, the server makes one: T-17.")
+    ] = None,
     description: Description = None,
-    priority: Annotated[int, Help("1 (most urgent) to 10.")] = 5,
+    priority: Annotated[fields.Priority, Help("1 (most urgent) to 10.")] = 5,
     agent_type: AgentType = None,
     assigned_agent: AssignedAgent = None,
     estimated_hours: EstimatedHours = None,
     requirements: Criteria = None,
     context: Context = None,
-    label: Annotated[Sequence[str], Help("A label.")] = (),
+    label: Annotated[Sequence[fields.Name], Help("A label.")] = (),
     file_path: FilePath = None,
     scheduled_at: ScheduledAt = None,
     feature: Feature = None,
     parent: Parent = None,
-    after: Annotated[Sequence[str], Help("A task that it waits for.")] = (),
+    after: Annotated[Sequence[fields.Key], Help("A task that it waits for.")] = (),
     agent: Holder = None,
 ) -> Task:
     """Add a task, with the tasks that it waits for."""
@@ -85,18 +99,19 @@ def add(
             labels=list(label),
             file_path=file_path,
             scheduled_at=scheduled_at,
-            feature_id=features.get_by_key(conn, feature).id if feature else None,
+            feature_id=_feature(conn, feature) if feature else None,
             parent_id=known(conn, parent)[0] if parent else None,
             created_by=agent,
         )
         if not after:
             return made
         known(conn, *after)
-        for blocker in after:
+        for blocker in dict.fromkeys(after):
             dependencies.add_dependency(conn, task=made.key, depends_on=blocker, created_by=agent)
         return tasks.get(conn, made.id)
 
 
+@checked
 def edit(
     conn: Connection,
     key: Key,
@@ -109,7 +124,7 @@ def edit(
     estimated_hours: EstimatedHours = None,
     requirements: Criteria = None,
     context: Context = None,
-    label: Annotated[Sequence[str], Help("A label; these replace all it has.")] = (),
+    label: Annotated[Sequence[fields.Name], Help("A label; these replace all it has.")] = (),
     file_path: FilePath = None,
     scheduled_at: ScheduledAt = None,
     feature: Feature = None,
@@ -144,7 +159,7 @@ def edit(
             raise ValidationError("clear", f"must be label or one of {', '.join(EMPTIED)}")
     if "feature" in given:
         named = given.pop("feature")
-        given["feature_id"] = features.get_by_key(conn, named).id if named else None
+        given["feature_id"] = _feature(conn, named) if named else None
     if "parent" in given:
         named = given.pop("parent")
         given["parent_id"] = known(conn, named)[0] if named else None
@@ -153,10 +168,11 @@ def edit(
     return tasks.update(conn, key, **given, if_version=if_version)
 
 
+@checked
 def depend(
     conn: Connection,
     key: Key,
-    on: Annotated[str, Help("The task that it waits for.")],
+    on: Annotated[fields.Key, Help("The task that it waits for.")],
     *,
     kind: Annotated[DependencyType, Help("What ends the wait.")] = DependencyType.REQUIRES,
     remove: Annotated[bool, Help("It no longer waits.")] = False,
@@ -171,10 +187,11 @@ def depend(
     )
 
 
+@checked
 def hold(
     conn: Connection,
     key: Key,
-    reason: Annotated[str, Help("Why.", long=True)],
+    reason: Annotated[fields.Text, Help("Why.", long=True)],
     *,
     agent: Holder = None,
 ) -> Task:
@@ -185,6 +202,7 @@ def hold(
     )
 
 
+@checked
 def resume(conn: Connection, key: Key, *, agent: Holder = None, note: LongText = None) -> Task:
     """Take a task off hold; it is offered once its dependencies are satisfied."""
     known(conn, key)
@@ -193,12 +211,14 @@ def resume(conn: Connection, key: Key, *, agent: Holder = None, note: LongText =
     return tasks.update_status(conn, key, status=TaskStatus.PENDING, agent=agent, note=note)
 
 
+@checked
 def cancel(conn: Connection, key: Key, *, agent: Holder = None, note: LongText = None) -> Task:
     """Cancel a task that is no longer wanted; a live claim of it is revoked."""
     known(conn, key)
     return tasks.update_status(conn, key, status=TaskStatus.CANCELLED, agent=agent, note=note)
 
 
+@checked
 def reopen(conn: Connection, key: Key, *, agent: Holder = None, note: LongText = None) -> Task:
     """Reopen a task that is finished or in review; its attempts count from 0 again."""
     known(conn, key)
@@ -210,12 +230,13 @@ def reopen(conn: Connection, key: Key, *, agent: Holder = None, note: LongText =
     )
 
 
+@checked
 def ask(
     conn: Connection,
     key: Key,
-    question: Annotated[str, Help("What a person has to decide.", long=True)],
+    question: Annotated[fields.Text, Help("What a person has to decide.", long=True)],
     *,
-    token: Annotated[int | None, Help("The token of the live claim to release.")] = None,
+    token: Annotated[fields.Token | None, Help("The token of the live claim to release.")] = None,
     agent: Holder = None,
 ) -> Task:
     """Put a task on hold with a question; `answer` offers it again.
@@ -224,11 +245,12 @@ def ask(
     live claim is revoked.
     """
     with conn.transaction():
-        [task_id] = known(conn, key)
+        known(conn, key)
         if token is not None:
             # A repeated release answers as the first did; a heartbeat tells that the claim is live.
-            claims.heartbeat(conn, task_id=task_id, token=token)
-            claims.release(conn, task_id=task_id, token=token, note=ASKED + question)
+            with held(conn, key, token) as task_id:
+                claims.heartbeat(conn, task_id=task_id, token=token)
+                claims.release(conn, task_id=task_id, token=token, note=ASKED + question)
         _write_down(conn, key, {"question": question, "asked_by": agent})
         return tasks.update_status(
             conn,
@@ -240,10 +262,11 @@ def ask(
         )
 
 
+@checked
 def answer(
     conn: Connection,
     key: Key,
-    text: Annotated[str, Help("The answer.", long=True)],
+    text: Annotated[fields.Text, Help("The answer.", long=True)],
     *,
     agent: Holder = None,
 ) -> Task:
@@ -262,13 +285,13 @@ def answer(
         )
 
 
-def _write_down(conn: Connection, key: str, said: dict[str, str | None]) -> None:
+def _write_down(conn: Connection, key: str, words: dict[str, str | None]) -> None:
     """Add to the questions and answers in the task's context; raise if it was edited meanwhile."""
     found = tasks.get_by_key(conn, key)
     context = dict(found.context or {})
     before = context.get(QUESTIONS, [])
     if not isinstance(before, list):
         raise ValidationError("context.questions", "must be a list", hint=f"Repair {key} first")
-    added = {name: value for name, value in said.items() if value is not None}
+    added = {name: value for name, value in words.items() if value is not None}
     context[QUESTIONS] = [*before, added]  # pyright: ignore[reportUnknownVariableType]
     tasks.update(conn, key, context=context, if_version=found.version)

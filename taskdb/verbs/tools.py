@@ -7,6 +7,7 @@ signature. It needs the extra `taskdb[mcp]`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -18,12 +19,14 @@ import psycopg
 from taskdb import verbs
 from taskdb.errors import TaskdbError, needing, translate
 from taskdb.models.base import Model
+from taskdb.query._annotations import members, unwrapped
 from taskdb.verbs.parameters import Help
 
 with needing("mcp"):
     from mcp.server.mcpserver import MCPServer
     from mcp.server.mcpserver.exceptions import ToolError
-    from pydantic import Field
+    from mcp.server.mcpserver.tools import Tool
+    from pydantic import Field, create_model
 
 __all__ = ["TOOLS", "server"]
 
@@ -53,13 +56,20 @@ def server(connect: Connect, *, agent: str | None = None) -> MCPServer[Any]:
 
     With *agent* the tools need no agent of their own.
     """
-    made: MCPServer[Any] = MCPServer("taskdb", instructions=INSTRUCTIONS)
-    for verb in TOOLS:
-        made.add_tool(_tool(verb, connect, agent))
-    return made
+    tools = [_strict(Tool.from_function(_call(verb, connect, agent))) for verb in TOOLS]
+    return MCPServer("taskdb", instructions=INSTRUCTIONS, tools=tools)
 
 
-def _tool(verb: Callable[..., Any], connect: Connect, agent: str | None) -> Callable[..., Any]:
+def _strict(tool: Tool) -> Tool:
+    """Let a tool refuse an argument that it does not have, as the command line does."""
+    known = tool.fn_metadata.arg_model
+    strict = create_model(known.__name__, __base__=known, __cls_kwargs__={"extra": "forbid"})
+    tool.fn_metadata.arg_model = strict
+    tool.parameters = strict.model_json_schema(by_alias=True)
+    return tool
+
+
+def _call(verb: Callable[..., Any], connect: Connect, agent: str | None) -> Callable[..., Any]:
     def call(**fields: Any) -> dict[str, Any]:
         try:
             with connect() as conn:
@@ -87,15 +97,19 @@ def _tool(verb: Callable[..., Any], connect: Connect, agent: str | None) -> Call
     return call
 
 
+def _either(one: Any, other: Any) -> Any:
+    return one | other
+
+
 def _described(annotation: Any) -> Any:
     """Return the type with its help as the protocol's libraries have it."""
     if get_origin(annotation) is not Annotated:
         return annotation
-    kind, described, *_ = get_args(annotation)
-    text = described.text if isinstance(described, Help) else ""
-    if timedelta in (kind, *get_args(kind)):
+    kinds = [unwrapped(each)[0] for each in members(annotation)]
+    text = next((each.text for each in get_args(annotation) if isinstance(each, Help)), "")
+    if timedelta in kinds:
         text += " In seconds, or as PT15M."
-    return Annotated[kind, Field(description=text)]
+    return Annotated[functools.reduce(_either, kinds), Field(description=text)]
 
 
 def _plain(result: object) -> dict[str, Any]:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from decimal import Decimal
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import psycopg
 
-from taskdb.errors import NotFoundError
+from taskdb.errors import ClaimLostError, NotFoundError
 from taskdb.models.claims import Claim, ClaimEnd
-from taskdb.queries import claims, tasks
+from taskdb.queries import claims, fields, tasks
 from taskdb.queries.claims import DEFAULT_LEASE
-from taskdb.query import UNSET
+from taskdb.query import UNSET, checked
 from taskdb.verbs.parameters import Agent, Help, Key, Lease, LongText, Token
 
-__all__ = ["claim", "complete", "fail", "heartbeat", "known", "release", "submit"]
+__all__ = ["claim", "complete", "fail", "heartbeat", "held", "known", "release", "submit"]
 
 Connection = psycopg.Connection[Any]
 
@@ -33,14 +34,27 @@ def known(conn: Connection, *keys: str) -> list[UUID]:
     return [ids[key] for key in keys]
 
 
+@contextmanager
+def held(conn: Connection, key: str, token: int) -> Generator[UUID]:
+    """Yield the id of a task; if the block finds the claim lost, say so by key and token."""
+    [task_id] = known(conn, key)
+    try:
+        yield task_id
+    except ClaimLostError as error:
+        raise ClaimLostError(f"The claim of {key} with token {token} is no longer live") from error
+
+
+@checked
 def claim(
     conn: Connection,
-    key: Annotated[str | None, Help("The task to claim; without, the most urgent one.")] = None,
+    key: Annotated[
+        fields.Key | None, Help("The task to claim; without, the most urgent one.")
+    ] = None,
     *,
     agent: Agent,
-    agent_type: Annotated[str | None, Help("Only tasks for agents of this type, or of none.")] = (
-        None
-    ),
+    agent_type: Annotated[
+        fields.Name | None, Help("Only tasks for agents of this type, or of none.")
+    ] = (None),
     lease: Lease = DEFAULT_LEASE,
 ) -> Claim | None:
     """Claim a task to work at it: the most urgent one that is ready, or the one with this key.
@@ -54,71 +68,76 @@ def claim(
     return claims.claim(conn, key=key, agent=agent, lease=lease)
 
 
+@checked
 def heartbeat(
     conn: Connection,
     key: Key,
     *,
     token: Token,
     lease: Lease = DEFAULT_LEASE,
-    progress: Annotated[int | None, Help("How much is done: 0 to 100.")] = None,
-    note: Annotated[str | None, Help("Where the work stands.", long=True)] = None,
+    progress: Annotated[fields.Complexity | None, Help("How much is done: 0 to 100.")] = None,
+    note: Annotated[fields.AnyText | None, Help("Where the work stands.", long=True)] = None,
 ) -> datetime:
     """Renew a claim, and say how far the work is. Do it before half of the lease is over."""
-    [task_id] = known(conn, key)
-    return claims.heartbeat(
-        conn, task_id=task_id, token=token, lease=lease, progress=progress, note=note
-    )
+    with held(conn, key, token) as task_id:
+        return claims.heartbeat(
+            conn, task_id=task_id, token=token, lease=lease, progress=progress, note=note
+        )
 
 
+@checked
 def complete(
     conn: Connection,
     key: Key,
     *,
     token: Token,
     note: LongText = None,
-    hours: Annotated[Decimal | None, Help("Hours of work that it took.")] = None,
+    hours: Annotated[fields.Hours | None, Help("Hours of work that it took.")] = None,
 ) -> ClaimEnd:
     """Complete a task under a live claim, which ends."""
-    [task_id] = known(conn, key)
-    return claims.complete(conn, task_id=task_id, token=token, note=note, actual_hours=hours)
+    with held(conn, key, token) as task_id:
+        return claims.complete(conn, task_id=task_id, token=token, note=note, actual_hours=hours)
 
 
+@checked
 def submit(conn: Connection, key: Key, *, token: Token, note: LongText = None) -> ClaimEnd:
     """Hand a task in for review; the claim ends."""
-    [task_id] = known(conn, key)
-    return claims.submit(conn, task_id=task_id, token=token, note=note)
+    with held(conn, key, token) as task_id:
+        return claims.submit(conn, task_id=task_id, token=token, note=note)
 
 
+@checked
 def fail(
     conn: Connection,
     key: Key,
     *,
     token: Token,
-    error: Annotated[str, Help("What went wrong, for the next attempt.", long=True)],
-    retry_in: Annotated[timedelta | None, Help("Offer it again after this time.")] = None,
+    error: Annotated[fields.Text, Help("What went wrong, for the next attempt.", long=True)],
+    retry_in: Annotated[fields.Delay | None, Help("Offer it again after this time.")] = None,
 ) -> ClaimEnd:
     """End an attempt as failed: with another one after a time, or for good.
 
     Without a time the back-off of the task says it; a task without one has failed for good.
     """
-    [task_id] = known(conn, key)
-    return claims.fail(
-        conn,
-        task_id=task_id,
-        token=token,
-        error=error,
-        retry_in=UNSET if retry_in is None else retry_in,
-    )
+    with held(conn, key, token) as task_id:
+        return claims.fail(
+            conn,
+            task_id=task_id,
+            token=token,
+            error=error,
+            retry_in=UNSET if retry_in is None else retry_in,
+        )
 
 
+@checked
 def release(
     conn: Connection,
     key: Key,
     *,
     token: Token,
     note: LongText = None,
-    retry_in: Annotated[timedelta | None, Help("Offer it again after this time.")] = None,
+    retry_in: Annotated[fields.Delay | None, Help("Offer it again after this time.")] = None,
 ) -> ClaimEnd:
     """Give a task back undone, for another agent; no attempt is counted."""
-    [task_id] = known(conn, key)
-    return claims.release(conn, task_id=task_id, token=token, note=note, retry_in=retry_in)
+    with held(conn, key, token) as task_id:
+        return claims.release(conn, task_id=task_id, token=token, note=note, retry_in=retry_in)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Any, Final, TypeAlias, cast
+from typing import Annotated, Any, Final, TypeAlias, cast
 from uuid import uuid4
 
 import psycopg
@@ -21,8 +20,8 @@ from taskdb.events.waiting_async import AsyncWaiter
 from taskdb.models.claims import Claim
 from taskdb.queries import claims
 from taskdb.queries.claims import DEFAULT_LEASE
-from taskdb.queries.fields import Delay, Lease, Name
-from taskdb.query import checker
+from taskdb.queries.fields import Delay, Interval, Name, WorkerLease
+from taskdb.query import Range, checked, checker
 from taskdb.worker import tracing
 from taskdb.worker.jobs import (
     HandlerStuckError,
@@ -51,9 +50,6 @@ GRACE_SECONDS: Final = 10.0
 _FAREWELL_SECONDS: Final = 5.0
 _NOTHING: Final = timedelta(0)
 
-_check_agent = checker("agent", Name)
-_check_agent_type = checker("agent_type", Name | None)
-_check_lease = checker("lease", Lease)
 _check_pause = checker("retry", Delay | None)
 
 
@@ -67,9 +63,11 @@ class Worker:
     After *timeout* the attempt has failed.
 
     At most *concurrency* jobs run at once. A claim holds for *lease*, or what *leases* says for
-    its agent type, and is renewed three times as often; when it is lost the handler is cancelled
-    (in a thread, `job.check` raises). SIGTERM, SIGINT and `stop` end the worker: it claims no
-    more, gives its jobs *drain* to end, then cancels them and gives their tasks back.
+    its agent type (half a second at least), and is renewed three times as often; when it is lost
+    the handler is cancelled (in a thread, `job.check` raises). SIGTERM, SIGINT and `stop` end the
+    worker: it claims no more, gives its jobs *drain* to end, then cancels them and gives their
+    tasks back. It does so at once where `run` is cancelled. A signal that the program handles
+    itself is left to it.
 
     Hooks, plain or coroutine functions, are called on the event loop: ``on_start(job)``,
     ``on_end(job, how)`` with ``completed``, ``submitted``, ``failed``, ``released`` or ``lost``,
@@ -80,33 +78,26 @@ class Worker:
     The worker has two connections of its own and takes none from the pool of *database*.
     """
 
+    @checked
     def __init__(
         self,
         database: AsyncDatabase | Database,
         handler: Handler,
         *,
-        agent: str,
-        agent_type: str | None = None,
-        concurrency: int = 1,
-        lease: timedelta = DEFAULT_LEASE,
-        leases: Mapping[str, timedelta] | None = None,
-        poll: timedelta = POLL,
-        timeout: timedelta | None = None,
-        drain: timedelta = timedelta(seconds=30),
+        agent: Name,
+        agent_type: Name | None = None,
+        concurrency: Annotated[int, Range(1)] = 1,
+        lease: WorkerLease = DEFAULT_LEASE,
+        leases: Mapping[str, WorkerLease] | None = None,
+        poll: Interval = POLL,
+        timeout: Delay | None = None,
+        drain: Delay = timedelta(seconds=30),
         retry: Callable[[Job, Exception], timedelta | None] | None = None,
         on_start: Hook | None = None,
         on_end: Hook | None = None,
         on_error: Hook | None = None,
         on_idle: Hook | None = None,
     ) -> None:
-        if concurrency < 1:
-            raise ValidationError("concurrency", "must be at least 1")
-        if poll <= _NOTHING:
-            raise ValidationError("poll", "must be longer than nothing")
-        _check_agent(agent)
-        _check_agent_type(agent_type)
-        for each in (lease, *(leases or {}).values()):
-            _check_lease(each)
         self.agent = agent
         self.agent_type = agent_type
         self._settings = database.settings
@@ -125,7 +116,7 @@ class Worker:
         self._on_end = on_end
         self._on_error = on_error
         self._on_idle = on_idle
-        self._line = ServerLine(self._settings)
+        self._line = ServerLine(self._settings, self._shortest_lease())
         self._jobs: set[Job] = set()
         self._slots: set[asyncio.Task[None]] = set()
         self._poke = asyncio.Event()
@@ -152,12 +143,22 @@ class Worker:
         with tracing.traced.background(), stopped_by_signals(self.stop):
             try:
                 async with watch:
-                    await self._claim_on()
-                    await self._drain()
+                    await self._work_on()
             finally:
                 await self._line.close()
         if self._failure is not None:
             raise self._failure
+
+    async def _work_on(self) -> None:
+        """Claim until stopped; whatever ends that, the jobs end with it."""
+        try:
+            await self._claim_on()
+        except asyncio.CancelledError:
+            self._drain_seconds = 0.0
+            raise
+        finally:
+            self._stopping = True
+            await self._drain()
 
     async def _claim_on(self) -> None:
         """Fill free slots; wait where there is nothing to claim."""
@@ -172,6 +173,8 @@ class Worker:
                 claim = await self._claim()
                 if claim is not None:
                     self._begin(claim)
+                elif self._stopping:
+                    break
                 elif await waiter.start():
                     # Look once more: what became ready before this woke nobody.
                     looks = pauses(self._poll)
@@ -186,25 +189,34 @@ class Worker:
         """Wait until a task became ready, a slot is free, or the worker is to stop."""
         heard = asyncio.ensure_future(waiter.heard(seconds))
         poked = asyncio.ensure_future(self._poke.wait())
-        await asyncio.wait({heard, poked}, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait({heard, poked}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            heard.cancel()
+            poked.cancel()
+            await asyncio.wait({heard, poked})
         self._poke.clear()
-        for task in (heard, poked):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        if not heard.cancelled():
+            heard.result()
 
     async def _claim(self) -> Claim | None:
         request = uuid4()
         with tracing.traced.claiming():
-            return await self._line.call(
-                lambda conn: claims.claim_next(
-                    conn,
-                    agent=self.agent,
-                    agent_type=self.agent_type,
-                    lease=self._lease,
-                    request_id=request,
+            try:
+                return await self._line.call(
+                    lambda conn: claims.claim_next(
+                        conn,
+                        agent=self.agent,
+                        agent_type=self.agent_type,
+                        lease=self._lease,
+                        request_id=request,
+                    ),
+                    is_wanted=lambda: not self._stopping,
                 )
-            )
+            except (psycopg.OperationalError, DatabaseNotFoundError):
+                if not self._stopping:
+                    raise
+                return None  # The worker stops while the server is away.
 
     def _begin(self, claim: Claim) -> None:
         slot = asyncio.get_running_loop().create_task(self._fill_slot(claim))
@@ -247,6 +259,11 @@ class Worker:
     async def _work(self, job: Job) -> Claim | None:
         """Run the handler, and end the claim as it ended; return the next claim, if any."""
         await self._hook(self._on_start, job)
+        if job.is_lost:
+            await self._tell_end(job, "lost")
+            return None
+        if job.is_ending:
+            return await self._end(job, Retry(note=job.why_ended))
         task = asyncio.ensure_future(self._run(job))
         if self._is_async:
             job.task = task
@@ -278,8 +295,8 @@ class Worker:
                 if self._is_async:
                     return await cast("Callable[[Job], Awaitable[Outcome]]", self._handler)(job)
                 return await in_thread(cast("Callable[[Job], Outcome]", self._handler), job)
-        except SystemExit as exc:
-            # It would end the event loop, and with it every other job.
+        except (SystemExit, KeyboardInterrupt) as exc:
+            # It would end the event loop, and with it every other job. A real Ctrl-C is a signal.
             raise RuntimeError(f"the handler ended with {exc!r}") from exc
 
     async def _end(self, job: Job, outcome: Outcome) -> Claim | None:
@@ -380,9 +397,15 @@ class Worker:
     async def _drain(self) -> None:
         """Let the jobs end, then end them."""
         begun = time.monotonic()
-        while self._slots and time.monotonic() - begun < self._drain_seconds:
-            # Short: a second signal is heeded.
-            await asyncio.wait(self._slots, timeout=0.1)
+        try:
+            while self._slots and time.monotonic() - begun < self._drain_seconds:
+                # Short: a second signal is heeded.
+                await asyncio.wait(self._slots, timeout=0.1)
+        finally:
+            # Also when `run` is cancelled meanwhile.
+            await self._end_jobs()
+
+    async def _end_jobs(self) -> None:
         self._line.give_up_at = time.monotonic() + _FAREWELL_SECONDS
         for job in list(self._jobs):
             job.end("the worker stops")
@@ -397,9 +420,9 @@ class Worker:
     async def _report(self, job: Job | None, error: Exception) -> None:
         """Log what went wrong, and tell the hook."""
         key = job.claim.key if job else "worker"
-        told = {"agent": self.agent, "task": key if job else None, "error": type(error).__name__}
+        fields = {"agent": self.agent, "task": key if job else None, "error": type(error).__name__}
         shown = error if error.__traceback__ else None
-        logger.error("%s: %s", key, text_of(error), exc_info=shown, extra=told)
+        logger.error("%s: %s", key, text_of(error), exc_info=shown, extra=fields)
         await self._hook(self._on_error, job, error)
 
     async def _hook(self, hook: Hook | None, *args: Any) -> None:
@@ -409,7 +432,10 @@ class Worker:
             result = hook(*args)
             if inspect.isawaitable(result):
                 await result
-        except Exception:
+        except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as exc:
+            around = asyncio.current_task()
+            if isinstance(exc, asyncio.CancelledError) and around and around.cancelling():
+                raise
             # A fault of an observer does not stop the work.
             logger.exception("a hook of the worker failed", extra={"agent": self.agent})
 

@@ -21,8 +21,9 @@ _before: Final[dict[signal.Signals, Any]] = {}
 def stopped_by_signals(stop: Callable[[], None]) -> Generator[None]:
     """Have SIGTERM and SIGINT call *stop*, and that of each other worker of this process.
 
-    Only in the main thread, where Python handles signals; elsewhere nothing is done. When the
-    last worker has ended they are handled as before the first began.
+    Only in the main thread, where Python handles signals; elsewhere nothing is done, and nothing
+    with a signal that the program handles itself: what it calls has to stop the worker too. When
+    the last worker has ended they are handled as before the first began.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -30,7 +31,10 @@ def stopped_by_signals(stop: Callable[[], None]) -> Generator[None]:
     loop = asyncio.get_running_loop()
     if not _stops:
         for number in _SIGNALS:
-            _before[number] = signal.getsignal(number)
+            handler = signal.getsignal(number)
+            if not _is_pythons(handler):
+                continue
+            _before[number] = handler
             loop.add_signal_handler(number, _stop_all)
     _stops.append(stop)
     try:
@@ -42,6 +46,15 @@ def stopped_by_signals(stop: Callable[[], None]) -> Generator[None]:
                 loop.remove_signal_handler(number)
                 signal.signal(number, handler or signal.SIG_DFL)
             _before.clear()
+
+
+def _is_pythons(handler: Any) -> bool:
+    """Return whether a signal is handled as in a program that says nothing about it."""
+    if handler in (None, signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler):
+        return True
+    # `asyncio.run` has Ctrl-C cancel its task.
+    function = getattr(handler, "func", None)
+    return getattr(function, "__qualname__", None) == asyncio.Runner.__name__ + "._on_sigint"
 
 
 def _stop_all() -> None:

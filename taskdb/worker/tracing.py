@@ -15,7 +15,7 @@ class Untraced:
     """Traces nothing. `taskdb.otel` puts its own in its place."""
 
     def background(self) -> AbstractContextManager[object]:
-        """Enclose all that a worker does; its jobs are told apart from it."""
+        """Enclose all that a worker does; its jobs are distinct from it."""
         return nullcontext()
 
     def claiming(self) -> AbstractContextManager[object]:

@@ -14,6 +14,8 @@ from datetime import timedelta
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
+from psycopg.errors import LockNotAvailable
+
 from taskdb.errors import ClaimLostError
 from taskdb.queries import claims
 from taskdb.worker.jobs import HandlerStuckError, Job, JobLostError, LoopBlockedError
@@ -70,7 +72,7 @@ class Watch:
         self._over.set()
         for task in self._tasks:
             task.cancel()
-        # One that failed has told `note_end`.
+        # One that failed has called `note_end`.
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _beat_on(self) -> None:
@@ -98,22 +100,34 @@ class Watch:
                     lease=job.lease,
                     progress=percent,
                     note=note,
-                )
+                ),
+                waits_for_locks=False,
             )
             job.renewed_at = begun
+        except LockNotAvailable:
+            job.report = job.report or report
         except ClaimLostError:
             self._lose(job, "its claim is lost")
 
     async def _renew(self, lease: timedelta, jobs: list[Job]) -> None:
         begun = time.monotonic()
-        rows = await self._line.call(
-            lambda conn: claims.heartbeat_many(
-                conn,
-                task_ids=[job.claim.task_id for job in jobs],
-                tokens=[job.claim.token for job in jobs],
-                lease=lease,
+        try:
+            rows = await self._line.call(
+                lambda conn: claims.heartbeat_many(
+                    conn,
+                    task_ids=[job.claim.task_id for job in jobs],
+                    tokens=[job.claim.token for job in jobs],
+                    lease=lease,
+                ),
+                waits_for_locks=False,
             )
-        )
+        except LockNotAvailable:
+            # Another session has the task of one of them: the others are not to wait for it.
+            if len(jobs) > 1:
+                half = len(jobs) // 2
+                await self._renew(lease, jobs[:half])
+                await self._renew(lease, jobs[half:])
+            return
         for job, row in zip(jobs, rows, strict=True):
             if row.was_held:
                 job.renewed_at = begun
@@ -136,7 +150,7 @@ class Watch:
             for job in list(self._jobs):
                 is_over = now - job.renewed_at > job.lease.total_seconds()
                 if is_over and not job.is_ending and not job.is_done:
-                    self._lose(job, "its lease is over, and the server was not reached")
+                    self._lose(job, "its lease is over, and no heartbeat succeeded")
                     await self._report(job, JobLostError(f"{job.claim.key}: {job.why_ended}"))
                 if job.is_ending and now - job.ended_at > _STUCK_SECONDS and not job.is_reported:
                     job.is_reported = True

@@ -80,6 +80,11 @@ insert into log values (1, 1, null), (2, 5, 2);
 insert into base values (1, 1);
 insert into derived values (2, 2);
 
+-- # Functions of several versions
+
+select jsonb_strip_nulls(meta) as kept from task;
+-- kept: not null, it takes a second argument since 18
+
 -- # Tables
 
 select id, n, title, d from task;
@@ -92,10 +97,13 @@ select id, n, title, d from task;
 select d from task;
 -- d: NULL
 
-select t, t.ctid, t.tableoid from task as t;
+select t, t.ctid, t.tableoid, t.xmin, t.xmax = 0 as kept, t.cmin from task as t;
 -- t: not null, a row of a table is a row
 -- ctid: not null, every stored row has its place
 -- tableoid: not null, every stored row has its table
+-- xmin: not null, every stored row has who wrote it
+-- kept: not null, every stored row has who ended it, or 0
+-- cmin: not null, every stored row has the command that wrote it
 
 select (t).n, (t).id from task as t;
 -- n: NULL

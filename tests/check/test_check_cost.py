@@ -16,6 +16,7 @@ from taskdb.query.check import describe as module
 from taskdb.query.check import insides, rowcount
 from taskdb.query.check.catalogue import walk
 from taskdb.query.check.describe import Description, describe
+from taskdb.query.check.facts import Pins
 from taskdb.query.check.nodetree import Tree, Value, parse
 from taskdb.query.check.nullability import Nullability
 from taskdb.query.check.scopes import Scope
@@ -55,6 +56,16 @@ def ctes(links: int) -> str:
         for link in range(1, links)
     ]
     return f"with {', '.join(parts)} select id, k, n from c{links - 1}"
+
+
+def pinned_ctes(links: int) -> str:
+    parts = ["c0 as (select id, k, n from t)"]
+    parts += [
+        f"c{link} as (select a.id, a.k, b.n from c{link - 1} as a "
+        f"join c{link - 1} as b on a.id = b.id and a.k = b.k)"
+        for link in range(1, links)
+    ]
+    return f"with {', '.join(parts)} select n from c{links - 1} where id = 1"
 
 
 def single_ctes(links: int) -> str:
@@ -184,6 +195,7 @@ SHAPES: dict[Callable[[int], str], int] = {
     full_joins_to_the_right: 12,
     ctes: 24,
     single_ctes: 24,
+    pinned_ctes: 24,
     ctes_in_a_recursion: 16,
     laterals: 16,
     laterals_of_two: 16,
@@ -222,9 +234,9 @@ class Visits:
             self.seen[id(query)] += 1
             init(self_, query, *rest)  # type: ignore[arg-type]
 
-        def counted_single(scope: Scope) -> bool:
+        def counted_single(scope: Scope, pins: Pins) -> bool:
             self.seen[id(scope.query)] += 1
-            return single(scope)
+            return single(scope, pins)
 
         def counted_parse(text: str) -> Tree:
             tree = parse(text)

@@ -1,4 +1,4 @@
-"""Columns that can be NULL: the labelled list of nullability.sql beside this, and its edges."""
+"""Columns that can be NULL: the labelled lists in the .sql files beside this, and their edges."""
 
 from __future__ import annotations
 
@@ -9,52 +9,57 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.pq.abc import PGresult
 
 from taskdb.query.check.describe import Description, describe
 from taskdb.testing.databases import Databases
 
 ALL_MAJORS = range(15, 19)
-LABELLED = Path(__file__).with_name("nullability.sql")
+LISTS = ("nullability.sql", "other_people.sql")
 
 
 @dataclass
 class Case:
-    """A query of the list: what each column is labelled, and what the query needs to run."""
+    """A query of a list: what each column is labelled, and what the query needs to run."""
 
-    line: int
+    where: str
     sql: str
     labels: dict[str, str] = field(default_factory=dict[str, str])
     first: list[str] = field(default_factory=list[str])
     arguments: dict[int, str] = field(default_factory=dict[int, str])
     not_null: list[int] = field(default_factory=list[int])
     majors: range = ALL_MAJORS
+    # The query gives "one" row at most, or "many" on the rows of the list.
+    rows: str = ""
 
     def runnable(self) -> str:
         """The query with its arguments in the places of its parameters."""
         return re.sub(r"\$(\d+)", lambda match: self.arguments[int(match[1])], self.sql)
 
 
-def read_cases() -> tuple[str, list[Case]]:
-    """The schema, and the cases that follow it."""
-    schema, _, rest = LABELLED.read_text().partition("\n-- # ")
+def read_cases(name: str) -> tuple[str, list[Case]]:
+    """The schema of a list, and the cases that follow it."""
+    schema, _, rest = Path(__file__).with_name(name).read_text().partition("\n-- # ")
     start = schema.count("\n") + 2
     cases: list[Case] = []
     line = start
     for block in re.split(r"\n\n", rest):
-        if case := read_case(block, line):
+        if case := read_case(block, f"{name}:{line}"):
             cases.append(case)
         line += block.count("\n") + 2
     return schema, cases
 
 
-def read_case(block: str, line: int) -> Case | None:
-    case = Case(line, "")
+def read_case(block: str, where: str) -> Case | None:
+    case = Case(where, "")
     for text in block.splitlines():
         if not text.startswith("-- "):
             case.sql += text + "\n"
         elif case.sql:
             name, _, label = text[3:].partition(": ")
             case.labels[name] = label
+        elif text.startswith("-- rows: "):
+            case.rows = text[9:]
         elif text.startswith("-- first: "):
             case.first.append(text[10:])
         elif match := re.fullmatch(r"-- on (\d+)(?: to (\d+))?", text):
@@ -65,7 +70,9 @@ def read_case(block: str, line: int) -> Case | None:
     return case if case.labels else None
 
 
-SETUP, CASES = read_cases()
+READ = [read_cases(name) for name in LISTS]
+SETUP = "".join(schema for schema, _ in READ)
+CASES = [case for _, cases in READ for case in cases]
 
 
 @pytest.fixture(scope="module")
@@ -94,10 +101,14 @@ def judge(conn: psycopg.Connection, case: Case) -> Description:
     return describe(conn, case.sql, parameters_not_null=case.not_null)
 
 
-def nulls(conn: psycopg.Connection, sql: str) -> dict[str, bool]:
-    """Run *sql*; which of its columns have a NULL? (A JSON null is none.)"""
+def run(conn: psycopg.Connection, sql: str) -> PGresult:
     result = conn.execute(sql.encode()).pgresult
     assert result is not None
+    return result
+
+
+def nulls(result: PGresult) -> dict[str, bool]:
+    """Return the columns of *result* that have a NULL; a JSON null is none."""
     return {
         (result.fname(column) or b"").decode(): any(
             result.get_value(row, column) is None for row in range(result.ntuples)
@@ -119,19 +130,26 @@ def check_labels(conn: psycopg.Connection, case: Case) -> None:
     prepare(conn, case)
 
     described = judge(conn, case)
-    seen = nulls(conn, case.runnable())
+    result = run(conn, case.runnable())
+    seen = nulls(result)
 
     assert [column.name for column in described.columns] == list(case.labels)
     assert seen == {name: label == "NULL" for name, label in case.labels.items()}
     for column in described.columns:
         if case.labels[column.name] == "NULL":
-            assert column.nullable, f"line {case.line}, {column.name}: {column.reason}"
+            assert column.nullable, f"{case.where}, {column.name}: {column.reason}"
+    if case.rows:
+        assert (described.at_most_one_row, result.ntuples > 1) == CARDINALITIES[case.rows]
+
+
+# Is one row at most proved, and are there several?
+CARDINALITIES = {"one": (True, False), "many": (False, True)}
 
 
 @pytest.mark.parametrize(
     "case",
     [case for case in CASES if case.majors == ALL_MAJORS],
-    ids=lambda case: f"line {case.line}",
+    ids=lambda case: case.where,
 )
 def test_labels_are_true_and_no_null_is_ruled_out(conn: psycopg.Connection, case: Case) -> None:
     check_labels(conn, case)
@@ -166,9 +184,7 @@ def test_at_least_95_percent_of_labelled_columns_are_judged_exactly(
 ) -> None:
     found = verdicts(conn)
 
-    missed = [
-        f"line {case.line}, {name}: {reason}" for case, name, exact, reason in found if not exact
-    ]
+    missed = [f"{case.where}, {name}: {reason}" for case, name, exact, reason in found if not exact]
     assert len(found) >= 100
     assert len(missed) <= 0.05 * len(found), "\n".join(missed)
 
@@ -191,7 +207,7 @@ def test_attnotnull_alone_is_wrong_about_the_list(conn: psycopg.Connection) -> N
                 count += 1
                 exact += nullable == (case.labels[column.name] == "NULL")
                 if not nullable and case.labels[column.name] == "NULL":
-                    wrong.append(f"line {case.line}, {column.name}")
+                    wrong.append(f"{case.where}, {column.name}")
 
     assert len(wrong) >= 15, wrong
     assert exact < 0.95 * count

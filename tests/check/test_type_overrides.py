@@ -14,7 +14,7 @@ import pytest
 
 from taskdb.query import Queries
 from taskdb.query.check import contract
-from taskdb.query.check.generating import generated
+from taskdb.query.check.generating import StubModule, generated
 from taskdb.query.errors import QueryDefinitionError, ValidationError
 from taskdb.testing.databases import Databases
 
@@ -25,7 +25,7 @@ create table orders (
     id integer primary key,
     mail email not null,
     total numeric not null,
-    weight numeric,
+    weight numeric(8, 3),
     address jsonb not null,
     notes jsonb,
     class text
@@ -75,6 +75,9 @@ values (:id, :mail, :total, :weight, :address, :notes, :class);
 
 -- name: move
 update orders set address = :address where id = :id;
+
+-- name: move_text
+update orders set address = :address::text::jsonb where id = :id;
 
 -- name: put
 insert into orders (id, mail, total, address) values (:id, :mail, :total, :address)
@@ -138,7 +141,8 @@ class Package:
     def generate(self, conn: psycopg.Connection[Any]) -> str:
         made = self.queries()
         statements = [statement for _, statement in made.without_function()]
-        text = generated(conn, statements, self.module, "from overridden import query", made.types)
+        target = StubModule("orders", "", "overridden.orders", {}, ("overridden", "query"))
+        text = generated(conn, statements, target, made.types)
         self.module.write_text(text)
         return text
 
@@ -166,6 +170,8 @@ def test_generated_code_has_the_named_types(
         "    address: Address\n    notes: list[Note] | None\n    class_: str | None\n"
     ) in text
     assert "def move(*, address: Address, id: int) -> int: ..." in text
+    assert "def move_text(*, address: str, id: int) -> int: ..." in text
+    assert "    total: int,\n    weight: Decimal | None,\n    address: Address,\n" in text
     assert "def of_customer(*, mail: Email, class_: str) -> OfCustomerRow: ..." in text
     assert "    totals: list[int] | None\n    mail: Email | None\n" in text
     assert (

@@ -13,15 +13,7 @@ from hypothesis import strategies as st
 from taskdb import verbs
 from taskdb.models.claims import Claim
 from taskdb.models.types import SpecType
-from taskdb.queries import (
-    claims,
-    dependencies,
-    files,
-    implementation_tasks,
-    specs,
-    subtasks,
-    tasks,
-)
+from taskdb.queries import claims, dependencies, files, implementation_tasks, specs, subtasks, tasks
 from taskdb.verbs.briefing import Section, within
 
 Connection = psycopg.Connection[Any]

@@ -10,8 +10,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from taskdb.testing.databases import Databases, make_url
-from tests.command_line import command, environment, run
+from tests.command_line import command, environment
 from tests.shop import Shop
+from tests.warm import run
 
 SCHEMA = """
 create table orders (id integer primary key, title text not null);
@@ -59,7 +60,7 @@ def test_the_project_says_what_is_checked_and_with_which_database(shop: Shop) ->
     assert (done.status, done.err) == (0, "")
     assert done.out.splitlines() == [
         "contract: no findings",
-        "looked at: 1 queries, 1 variants, 2 columns",
+        "looked at: 1 query, 1 variant, 2 columns",
     ]
 
 
@@ -71,6 +72,73 @@ def test_a_setting_that_is_not_understood_is_named(shop: Shop) -> None:
     assert done.status != 0
     assert "[tool.taskdb] package = 'shop' is not understood" in done.err
     assert "packages (list)" in done.err
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("[tool.taskdb]\n", "[tool.taskdb] names no packages, so nothing would be checked"),
+        ("[tool.taskdb]\npackages = []\n", "[tool.taskdb] names no packages"),
+        ("[tool.taskdb]\npackages = [1]\n", "packages has 1, which is no module's name"),
+        ("[tool.taskdb]\npackages = ['.shop']\n", "packages has '.shop', which is no module's"),
+        (
+            "[tool.taskdb]\npackages = ['shop']\nchecks = ['contracts']\n",
+            "checks has 'contracts', which is no part of the check. The parts are contract, expec",
+        ),
+        ("[tool.taskdb]\npackages = ['shop']\nchecks = [7]\n", "checks has 7, which is no part"),
+        ("[tool]\ntaskdb = 5\n", "tool.taskdb is no table. Write [tool.taskdb]"),
+        ("[tool.taskdb\n", "pyproject.toml can't be read: "),
+    ],
+)
+def test_a_table_by_which_nothing_would_be_checked_is_refused(
+    shop: Shop, table: str, message: str
+) -> None:
+    (shop.folder / "pyproject.toml").write_text(table)
+
+    done = shop.check()
+
+    assert (done.status, done.out) == (1, "")
+    assert message in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_url_given_replaces_one_whose_variable_is_not_set(shop: Shop) -> None:
+    done = run("--url", shop.url, "check", folder=shop.folder)
+
+    assert (done.status, done.err) == (0, "")
+
+
+def test_a_project_is_found_from_a_folder_in_it_and_in_src(shop: Shop) -> None:
+    inner = shop.folder / "inner"
+    inner.mkdir()
+    (inner / "pyproject.toml").write_text("[project]\nname = 'inner'\n")
+
+    outer = run("check", folder=inner, more={"SHOP_URL": shop.url})
+    (shop.folder / "src").mkdir()
+    (shop.folder / "shop").rename(shop.folder / "src" / "shop")
+    src = shop.check()
+
+    assert (outer.status, outer.err) == (0, "")
+    assert (src.status, src.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = (\n", "shop/more.py:1: '(' was never closed"),
+        ("import os\nx = os.environ['SHOP_KEY']\n", "shop/more.py:2: KeyError: 'SHOP_KEY'"),
+        ("import nothing_such\n", "shop/more.py:1: ModuleNotFoundError: No module named 'nothi"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_named_with_its_line(
+    shop: Shop, text: str, message: str
+) -> None:
+    (shop.folder / "shop" / "more.py").write_text(text)
+
+    done = shop.check()
+
+    assert (done.status, done.out) == (2, "")
+    assert f"shop cannot be imported: {shop.folder}/{message}" in done.err
 
 
 def test_a_variable_that_is_not_set_is_named(shop: Shop) -> None:
@@ -121,7 +189,7 @@ def test_plans_are_checked_with_the_data_that_the_database_has(shop: Shop) -> No
     bad = shop.check("plans")
 
     assert good.status == 0, good.out
-    assert "plans of 1 queries" in good.out
+    assert "plans of 1 query;" in good.out
     assert bad.status == 1
     assert "reads table orders whole" in bad.out
 
@@ -245,10 +313,12 @@ def test_drift_of_a_package_without_migrations_says_what_it_needs(shop: Shop) ->
 
 
 @pytest.mark.slow
-def test_a_change_is_checked_again(shop: Shop) -> None:
+def test_a_change_anywhere_in_the_project_is_checked_again(shop: Shop) -> None:
+    inner = shop.folder / "inner"
+    inner.mkdir()
     watching = subprocess.Popen(
         command("check", "--watch"),
-        cwd=shop.folder,
+        cwd=inner,
         env=environment({"SHOP_URL": shop.url}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -267,3 +337,105 @@ def test_a_change_is_checked_again(shop: Shop) -> None:
     assert first[0] == "contract: no findings\n"
     assert first[2] == "-- waiting for a change\n"
     assert second == "contract: 1 finding\n"
+
+
+UNUSUAL = (
+    *("int4range", "datemultirange", "inet", "cidr[]", "macaddr8", "money", "bit(3)", "varbit"),
+    *("point", "box", "line", "circle", "path", "polygon", "pg_lsn", "tid", "xid8", "regclass"),
+    *("refcursor", "pg_snapshot", "int4range[]", "tsquery", "unusual", "mail"),
+)
+
+
+def test_plans_are_taken_with_values_of_every_type(shop: Shop) -> None:
+    with psycopg.connect(shop.url) as conn:
+        conn.execute(
+            "create type unusual as (a int4range, b text, c point);"
+            "create domain mail as text check (value ~ '@');"
+            "create domain strict as text check (value = 'only this')"
+        )
+    casts = " and ".join(f":v{n}::{of} is not null" for n, of in enumerate(UNUSUAL))
+    shop.sql.write_text(
+        "-- name: show\n-- plan: orders_pkey\n"
+        f"select id from orders where id = 1 and {casts};\n\n"
+        "-- name: opens\n-- plan: orders_pkey\n"
+        "select id from orders where id = 1 and :at::text::timetz is null and :s::strict <> '';\n"
+    )
+    shop.module.unlink()
+    assert shop.call("generate").status == 0
+
+    done = shop.check("plans")
+
+    assert (done.status, done.err) == (0, ""), done.out
+    # The second has no plan with arguments.
+    assert "4 plans of 2 queries" in done.out
+
+
+def test_plans_name_the_query_that_the_server_refuses(shop: Shop) -> None:
+    shop.sql.write_text(SQL.replace("title from", "colour from"))
+    refused = shop.check("plans")
+    shop.sql.write_text(
+        "-- name: list_orders\nselect id, title from orders where :title > 'x'::date;\n"
+    )
+    unplanned = shop.check("plans")
+
+    assert refused.status == unplanned.status == 1
+    place = "orders.list_orders: the server refuses it: "
+    assert f'{place}column "colour" does not exist (at shop/sql/orders.sql:1:1)' in refused.err
+    assert f"{place}invalid input syntax for type date" in unplanned.err
+
+
+def test_reports_name_paths_from_the_root_of_the_repository(shop: Shop) -> None:
+    root = shop.folder.parent / f"{shop.folder.name} + more"
+    root.mkdir()
+    (root / ".git").mkdir()
+    shop.folder = shop.folder.rename(root / "services")
+    package = shop.folder / "shop"
+    (package / "sql" / "lost items.sql").write_text("-- name: list_lost\nselect 1 as n;\n")
+    (package / "sql" / "deep").mkdir()
+    (package / "sql" / "deep" / "more.sql").write_text("-- name: more\nselect 1 as n;\n")
+    (package / "orders.py").unlink()
+
+    annotated = shop.check("--format", "github")
+    inner = run("check", "--format", "github", folder=package, more={"SHOP_URL": shop.url})
+    reported = shop.check("--format", "sarif")
+
+    places = [line.split(",", 1)[1].split("::")[0] for line in annotated.out.splitlines()]
+    assert places == [
+        "file=services/shop/sql/lost items.sql,line=1,col=1",
+        "file=services/shop/sql/orders.sql,line=1,col=1",
+        "file=services/shop/sql,line=1,col=1",
+        "file=services/shop/sql/deep/more.sql,line=1,col=1",
+    ]
+    assert inner.out == annotated.out
+    (log,) = reported.data["runs"]
+    where = [each["locations"][0]["physicalLocation"] for each in log["results"]]
+    assert where[0]["artifactLocation"] == {"uri": "services/shop/sql/lost%20items.sql"}
+    assert all(each["region"]["startLine"] == 1 for each in where)
+    assert reported.data["$schema"].endswith("/sarif-schema-2.1.0.json")
+
+
+def test_a_report_has_a_place_for_each_finding_on_a_schema(migrated: Shop) -> None:
+    (migrated.folder / "db").mkdir()
+    for name in ("migrations", "schema.sql"):
+        (migrated.folder / name).rename(migrated.folder / "db" / name)
+    settings = (migrated.folder / "pyproject.toml").read_text()
+    for name in ("migrations", "schema.sql"):
+        settings = settings.replace(f'"{name}"', f'"db/{name}"')
+    (migrated.folder / "pyproject.toml").write_text(settings)
+    schema = migrated.folder / "db" / "schema.sql"
+    schema.write_text(WHOLE.replace("title text not null", "title text"))
+    inner = migrated.folder / "inner"
+    inner.mkdir()
+
+    def uris(folder: Path) -> list[str]:
+        done = run("check", "drift", "--format", "sarif", folder=folder, more=more)
+        (log,) = done.data["runs"]
+        where = [each["locations"][0]["physicalLocation"] for each in log["results"]]
+        return [each["artifactLocation"]["uri"] for each in where]
+
+    more = {"SHOP_URL": migrated.url}
+    outside = uris(migrated.folder), uris(inner)
+    (migrated.folder / ".git").mkdir()
+
+    assert outside == (["db/schema.sql"], ["../db/schema.sql"])
+    assert uris(inner) == ["db/schema.sql"]

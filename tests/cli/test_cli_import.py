@@ -10,7 +10,8 @@ import pytest
 
 from taskdb.demo import ROADMAP
 from taskdb.exchange import KINDS, specfile
-from tests.command_line import Caller, run, run_on_terminal
+from tests.command_line import Caller
+from tests.warm import run, run_on_terminal
 
 
 @pytest.fixture

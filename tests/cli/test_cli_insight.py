@@ -19,8 +19,9 @@ from taskdb.models.tasks import NewTask
 from taskdb.models.types import TaskStatus
 from taskdb.queries import claims, tasks
 from taskdb.testing.databases import Databases
-from tests.command_line import Caller, run_on_terminal
+from tests.command_line import Caller
 from tests.plans import Plan, make_plan
+from tests.warm import run_on_terminal
 
 PLAN = Plan()
 
@@ -312,6 +313,23 @@ def test_a_filter_that_names_nothing_is_refused(
 
     assert refused.status == 1
     assert named in refused.err
+
+
+@pytest.mark.parametrize("command", ["ready", "tasks"])
+def test_a_long_key_leaves_room_for_the_titles(
+    databases: Databases, template: str, tmp_path: Path, command: str
+) -> None:
+    url = databases.clone(template)
+    with connect(url) as conn:
+        tasks.create(conn, key="T-1", title="A title that goes on " * 10)
+        tasks.create(conn, key="K" * 100, title="Another")
+
+    screen = run_on_terminal("--url", url, command, folder=tmp_path, columns=80)
+
+    databases.drop(url)
+    assert max(map(len, screen.text.splitlines())) <= 80
+    assert "A title th…" in screen.text
+    assert "pending" in screen.text or command == "ready"
 
 
 @pytest.mark.parametrize("command", ["ready", "tasks", "critical-path", "waves"])

@@ -117,11 +117,16 @@ def test_a_wrong_call_says_what_is_right(call: Caller, arguments: list[str], mes
     assert message in done.err
 
 
-def test_a_value_that_the_server_refuses_is_one_line(call: Caller) -> None:
+def test_a_value_that_the_server_refuses_is_one_line_with_the_query(call: Caller) -> None:
     done = call("show", "tasks.list_tasks", "--plan", "status=nonsense")
 
     assert done.status == 1
-    assert done.err == "taskdb: a value must be a valid task_status\n"
+    assert re.fullmatch(
+        "taskdb: tasks.list_tasks: the server refuses its arguments: invalid input value for enum "
+        r'task_status: "nonsense" \(at sql/queries/tasks.sql:\d+:1\). '
+        "Give others, as NAME=VALUE\n",
+        done.err,
+    )
 
 
 def test_a_copy_and_a_utility_statement_have_no_plan(conn: Connection) -> None:

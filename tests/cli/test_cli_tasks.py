@@ -12,8 +12,9 @@ from taskdb.database import connect
 from taskdb.models import TaskStatus
 from taskdb.queries import claims, tasks
 from taskdb.testing.databases import Databases
-from tests.command_line import Caller, run_on_terminal
+from tests.command_line import Caller
 from tests.plans import Plan, make_graph, make_plan
+from tests.warm import run_on_terminal
 
 PLAN = Plan()
 

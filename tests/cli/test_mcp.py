@@ -44,6 +44,7 @@ async def test_an_agent_works_a_plan_off_with_the_tools(database_url: str) -> No
         nothing = await call("claim")
         lost = await session.call_tool("complete", {**held, "token": 99})
         bad = await session.call_tool("add", {"title": "A task", "priority": 11})
+        unknown = await session.call_tool("add", {"title": "A task", "depends_on": ["T-1"]})
 
     assert (claim["key"], claim["agent"]) == ("T-1", "dev-1")
     assert "# T-1 Write the parser" in brief["text"]
@@ -54,6 +55,8 @@ async def test_an_agent_works_a_plan_off_with_the_tools(database_url: str) -> No
     assert "drop the work, and claim again" in str(lost.content)
     assert bad.is_error
     assert "priority must be" in str(bad.content)
+    assert unknown.is_error
+    assert "depends_on" in str(unknown.content)
     with connect(database_url) as conn:
         [attempt] = claims.list_for_task(conn, "T-1")
         assert (attempt.outcome, attempt.progress_pct) == ("completed", 50)
@@ -73,6 +76,7 @@ async def test_the_tools_are_described(shared_database_url: str) -> None:
     assert complete.description == "Complete a task under a live claim, which ends."
     assert sorted(complete.input_schema["required"]) == ["key", "token"]
     for tool in listed.values():
+        assert tool.input_schema["additionalProperties"] is False
         for name, schema in tool.input_schema["properties"].items():
             assert schema.get("description"), (tool.name, name)
     assert "agent" in listed["claim"].input_schema["required"]

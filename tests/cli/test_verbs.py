@@ -55,6 +55,89 @@ def test_added_task_has_all_that_was_said(taskdb: Caller) -> None:
     assert (added.data["estimated_hours"], added.data["created_by"]) == ("1.50", "ann")
 
 
+def test_a_blocker_that_is_named_twice_is_one_dependency(taskdb: Caller) -> None:
+    taskdb("add", "First", "--key", "T-1")
+
+    added = taskdb("add", "Second", "--after", "T-1", "--after", "T-1")
+
+    assert (added.status, added.err) == (0, "")
+
+
+@pytest.mark.parametrize("verb", ["add", "edit"])
+def test_a_feature_that_is_not_there_is_named(taskdb: Caller, verb: str) -> None:
+    taskdb("add", "First", "--key", "T-1")
+
+    refused = taskdb(verb, "T-1", "--feature", "E01-F01")
+
+    assert (refused.status, refused.err) == (
+        1,
+        "taskdb: There is no feature E01-F01 in this workspace. "
+        "Name one that is there, or leave it out\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("verb", "more"),
+    [
+        ("heartbeat", ()),
+        ("complete", ()),
+        ("submit", ()),
+        ("fail", ("--error", "x")),
+        ("release", ()),
+        ("ask", ("Which?",)),
+    ],
+)
+def test_a_lost_claim_is_named_by_key_and_token(
+    taskdb: Caller, verb: str, more: tuple[str, ...]
+) -> None:
+    taskdb("add", "First", "--key", "T-1")
+    claimed(taskdb, "T-1")
+
+    lost = taskdb(verb, "T-1", *more, "--token", "9")
+
+    assert (lost.status, lost.err) == (
+        4,
+        "taskdb: The claim of T-1 with token 9 is no longer live. "
+        "The lease lapsed, or the claim was ended: drop the work, and claim again\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("verb", "name"),
+    [("export", "nothing/plan"), ("export", "folder"), ("report", "nothing/plan")],
+)
+def test_a_file_that_cannot_be_written_is_named(
+    taskdb: Caller, tmp_path: Path, verb: str, name: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+
+    refused = taskdb(verb, "-o", tmp_path / name)
+
+    assert refused.status == 1
+    assert refused.err.startswith(f"taskdb: {tmp_path / name} cannot be written: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("nothing.json", "cannot be read: No such file"),
+        ("folder", "cannot be read: Is a directory"),
+        ("bytes.json", "is no UTF-8"),
+    ],
+)
+def test_a_file_of_fields_that_cannot_be_read_is_named(
+    taskdb: Caller, tmp_path: Path, name: str, rule: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "bytes.json").write_bytes(b"\xff")
+
+    refused = taskdb("add", "--input", tmp_path / name)
+
+    assert refused.status == 2
+    assert f"Invalid value for '--input': {tmp_path / name} {rule}" in refused.err
+
+
 def test_added_task_without_a_key_is_named(taskdb: Caller) -> None:
     assert taskdb("add", "First").out == "T-1 is pending.\n"
 

@@ -16,13 +16,7 @@ from psycopg.errors import DeadlockDetected, QueryCanceled, SerializationFailure
 from psycopg.types.json import Jsonb
 
 from taskdb import migrations
-from taskdb.database import (
-    AsyncDatabase,
-    Connection,
-    Database,
-    connect,
-    connect_async,
-)
+from taskdb.database import AsyncDatabase, Connection, Database, connect, connect_async
 from taskdb.errors import (
     DatabaseError,
     DatabaseNotFoundError,
@@ -282,7 +276,7 @@ def test_health_names_server_latency_and_pool(db: Database) -> None:
     assert timedelta(0) < health.latency < timedelta(seconds=5)
     assert health.schema.workspace is None
     assert health.pool.size >= 1
-    assert health.pool.lent == 0
+    assert health.pool.in_use == 0
 
 
 async def test_asynchronous_health_says_the_same(adb: AsyncDatabase) -> None:
@@ -302,9 +296,9 @@ def test_health_names_the_newest_migrations(database_url: str) -> None:
 
 def test_pool_counts_what_is_lent(db: Database) -> None:
     with db.connection(), db.connection():
-        assert db.pool_figures().lent == 2
+        assert db.pool_figures().in_use == 2
 
-    assert db.pool_figures().lent == 0
+    assert db.pool_figures().in_use == 0
 
 
 # Opening and closing
@@ -322,7 +316,7 @@ def test_closed_database_says_so_until_it_is_opened_again(url: str) -> None:
     db.open()
     db.close()
     with pytest.raises(DatabaseError, match="is closed"), db.connection():
-        raise AssertionError("it lent a connection")
+        raise AssertionError("it handed out a connection")
 
     with db, db.connection() as conn:
         assert one(conn, "select 1") == 1
@@ -334,7 +328,7 @@ async def test_closed_asynchronous_database_says_so(url: str) -> None:
         pass
     with pytest.raises(DatabaseError, match="is closed"):
         async with adb.connection():
-            raise AssertionError("it lent a connection")
+            raise AssertionError("it handed out a connection")
 
 
 def test_threads_that_use_it_first_open_one_pool(url: str) -> None:

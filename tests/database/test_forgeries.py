@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -15,23 +15,43 @@ from taskdb.database import connect, roles
 from taskdb.errors import InvalidTransitionError, TaskdbError
 from taskdb.models import NewWorkflow, TaskStatus, WorkflowStatus
 from taskdb.queries import claims, dependencies, exchange, history, tasks, workflows
+from taskdb.testing.databases import Databases
 from tests.database.privileges import Conn, MakeRole, Refused, execute
+from tests.made_roles import making_roles
 
 
 @pytest.fixture
 def app(owner: Conn, make_role: MakeRole) -> Generator[Conn]:
-    """An app's connection; T-1 is completed, T-2 waits for it, T-3 is claimed, T-4 ready."""
+    """An app's connection, and the tasks of `prepare`."""
     role, url = make_role()
     roles.grant(owner, "taskdb", role, "app")
     with connect(url, autocommit=True) as conn:
-        for key in ("T-1", "T-2", "T-3", "T-4"):
-            tasks.create(conn, key=key, title=key)
-        dependencies.add_dependency(conn, task="T-2", depends_on="T-1")
-        one = claims.claim(conn, key="T-1", agent="ann")
-        assert one is not None
-        claims.complete(conn, task_id=one.task_id, token=one.token)
-        assert claims.claim(conn, key="T-3", agent="bob") is not None
+        prepare(conn)
         yield conn
+
+
+@pytest.fixture(scope="module")
+def unharmed(databases: Databases, template: str) -> Generator[Conn]:
+    """The same, once for all attacks that are refused: they leave it as it was."""
+    url = databases.clone(template)
+    with making_roles(databases, url) as make_role, connect(url, autocommit=True) as owner:
+        role, app_url = make_role()
+        roles.grant(owner, "taskdb", role, "app")
+        with connect(app_url, autocommit=True) as conn:
+            prepare(conn)
+            yield conn
+    databases.drop(url)
+
+
+def prepare(conn: Conn) -> None:
+    """T-1 is completed, T-2 waits for it, T-3 is claimed, T-4 ready."""
+    for key in ("T-1", "T-2", "T-3", "T-4"):
+        tasks.create(conn, key=key, title=key)
+    dependencies.add_dependency(conn, task="T-2", depends_on="T-1")
+    one = claims.claim(conn, key="T-1", agent="ann")
+    assert one is not None
+    claims.complete(conn, task_id=one.task_id, token=one.token)
+    assert claims.claim(conn, key="T-3", agent="bob") is not None
 
 
 def everything(conn: Conn) -> list[list[tuple[Any, ...]]]:
@@ -69,22 +89,22 @@ MACHINERY = {
 
 
 @pytest.mark.parametrize("column", MACHINERY)
-def test_machinery_is_not_an_apps_to_write(app: Conn, column: str) -> None:
-    before = everything(app)
+def test_machinery_is_not_an_apps_to_write(unharmed: Conn, column: str) -> None:
+    before = everything(unharmed)
 
     with pytest.raises(Refused):
-        execute(app, f"update tasks set {column} = {MACHINERY[column]} where key = 'T-3'")
+        execute(unharmed, f"update tasks set {column} = {MACHINERY[column]} where key = 'T-3'")
 
-    assert everything(app) == before
+    assert everything(unharmed) == before
 
 
 @pytest.mark.parametrize(
     "column", ["claim_token", "graph_rank", "open_dependencies", "is_ready", "status_seq"]
 )
-def test_a_new_task_brings_no_machinery(app: Conn, column: str) -> None:
+def test_a_new_task_brings_no_machinery(unharmed: Conn, column: str) -> None:
     with pytest.raises(Refused):
         execute(
-            app,
+            unharmed,
             f"insert into tasks (key, title, {column}) values ('T-9', 'x', {MACHINERY[column]})",
         )
 
@@ -100,8 +120,8 @@ def test_a_new_task_brings_no_machinery(app: Conn, column: str) -> None:
         "delete from task_status_transitions",
         "insert into task_status_transitions values ('completed', 'pending', 'mine')",
         "update task_dependencies set is_satisfied = true",
-        "delete from held_files",
-        "update parent_guard set version = 0",
+        "delete from file_locks",
+        "update guards set version = 0",
         "update task_search set title = 'x'",
         "alter table tasks disable trigger user",
         "select task_graph_repair(array[]::uuid[], array[]::uuid[])",
@@ -111,13 +131,13 @@ def test_a_new_task_brings_no_machinery(app: Conn, column: str) -> None:
         "set session_replication_role = replica",
     ],
 )
-def test_history_rules_and_internals_are_not_an_apps(app: Conn, statement: str) -> None:
-    before = everything(app)
+def test_history_rules_and_internals_are_not_an_apps(unharmed: Conn, statement: str) -> None:
+    before = everything(unharmed)
 
     with pytest.raises(Refused):
-        execute(app, statement)
+        execute(unharmed, statement)
 
-    assert everything(app) == before
+    assert everything(unharmed) == before
 
 
 @pytest.mark.parametrize(
@@ -288,6 +308,16 @@ def test_a_transition_of_a_tracker_shows_its_source_and_is_neither_to_come_nor_b
     ]
 
 
+def test_a_transition_of_a_tracker_is_of_a_moment_that_a_program_can_hold(app: Conn) -> None:
+    execute(
+        app,
+        "update tasks set status = 'cancelled', status_source = 'x', status_at = '-infinity'"
+        " where key = 'T-4'",
+    )
+
+    assert history.list_for_task(app, key="T-4")[-1].created_at.year == 1
+
+
 def test_a_task_of_no_one_is_claimed_by_no_request_of_another(app: Conn) -> None:
     request = uuid4()
     claim = claims.claim(app, key="T-4", agent="ann", request_id=request)
@@ -297,3 +327,128 @@ def test_a_task_of_no_one_is_claimed_by_no_request_of_another(app: Conn) -> None
     assert claim is not None
     assert again is not None
     assert (again.token, again.agent) == (claim.token, "ann")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select * from claim_tasks(null, null, '1 min', 1)",
+        "select * from claim_tasks(null, null, '1 min', 1, 'T-4', request_id => uuidv7())",
+        "select next.* from tasks cross join complete_and_claim("
+        "id, claim_token, null, null, null, '1 min') as next where tasks.key = 'T-3'",
+        "select * from claim_tasks('eve', null, '1 min', null)",
+        "select * from claim_tasks('eve', null, null, 1)",
+        "select * from claim_tasks('eve', null, '-1 min', 1)",
+    ],
+)
+def test_a_worker_begins_no_task_without_a_claim(
+    app: Conn, as_role: Callable[[roles.Kind], Conn], statement: str
+) -> None:
+    """A task that is in progress without a claim can be ended by nobody but an app."""
+    worker = as_role("worker")
+    before = everything(app)
+
+    with pytest.raises(psycopg.Error, match=r"TD005|must be given|must end after now"):
+        execute(worker, statement)
+
+    assert everything(app) == before
+
+
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "10000-01-01", "0002-01-01 BC"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update tasks set scheduled_at = '{}' where key = 'T-4'",
+        "update tasks set lease_expires_at = '{}' where key = 'T-3'",
+        "insert into tasks (title, scheduled_at) values ('x', '{}')",
+        "insert into tasks (title, created_at) values ('x', '{}')",
+        "insert into tasks (title, updated_at) values ('x', '{}')",
+        "insert into tasks (title, status, started_at) values ('x', 'in_progress', '{}')",
+        "insert into tasks (title, status, completed_at) values ('x', 'completed', '{}')",
+        "insert into tasks (title, status, blocked_reason, blocked_at)"
+        " values ('x', 'blocked', 'rain', '{}')",
+        "select import_history('x', array[id], array[null::shared.task_status],"
+        " array['pending'::shared.task_status], array['eve'], array[null], array[false],"
+        " array['{}'::timestamptz]) from tasks where key = 'T-4'",
+        "insert into epics (key, title, created_at) values ('E01', 'x', '{}')",
+        "insert into task_details (task_id, updated_at) select id, '{}' from tasks",
+        "insert into task_dependencies (task_id, depends_on_id, created_at)"
+        " select one.id, other.id, '{}' from tasks as one, tasks as other"
+        " where one.key = 'T-4' and other.key = 'T-1'",
+    ],
+)
+def test_a_moment_that_no_program_can_hold_is_refused(
+    unharmed: Conn, statement: str, moment: str
+) -> None:
+    """One such row, and every list that has it fails in Python."""
+    before = everything(unharmed)
+
+    with pytest.raises(psycopg.Error, match=r"moment_is_of_years|must not be in the future"):
+        execute(unharmed, statement.format(moment))
+
+    assert everything(unharmed) == before
+
+
+def test_every_moment_that_an_app_may_write_is_one_that_a_program_can_hold(app: Conn) -> None:
+    """A domain says so, or a trigger: of tasks that of its times, elsewhere of updated_at."""
+    found = execute(
+        app,
+        "select class.relname, attribute.attname from pg_attribute as attribute"
+        " inner join pg_class as class on class.oid = attribute.attrelid"
+        " where class.relnamespace = current_schema()::regnamespace"
+        " and class.relkind = 'r' and attribute.attnum > 0"
+        " and attribute.atttypid in ('timestamptz'::regtype, 'date'::regtype, 'timestamp'::regtype)"
+        " and class.relname <> 'tasks'"
+        " and (has_column_privilege(class.oid, attribute.attnum, 'insert') or"
+        " attribute.attname <> 'updated_at'"
+        " and has_column_privilege(class.oid, attribute.attnum, 'update'))",
+    )
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update task_details set actual_hours = 'NaN'",
+        "update task_details set retry_delay = '178000000 years'",
+        "update task_details set max_retry_delay = '3650001 days 10 years'",
+    ],
+)
+def test_a_measure_that_no_program_can_add_is_refused(unharmed: Conn, statement: str) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        execute(unharmed, statement)
+
+
+@pytest.mark.parametrize("to", ["T-3", "T-5"])
+def test_a_second_row_stays_with_its_task(app: Conn, owner: Conn, to: str) -> None:
+    """`tasks.update` needs the right to the column, for a write that changes nothing."""
+    execute(app, "insert into tasks (key, title, details_follow) values ('T-5', 'x', true)")
+    before = execute(owner, "select * from task_details order by task_id")
+
+    with pytest.raises(psycopg.Error, match="stays with its task"):
+        execute(
+            app,
+            f"update task_details set task_id = (select id from tasks where key = '{to}')"
+            " where task_id = (select id from tasks where key = 'T-4')",
+        )
+
+    assert execute(owner, "select * from task_details order by task_id") == before
+
+
+def test_a_task_whose_second_row_never_came_stops_no_claim(app: Conn, owner: Conn) -> None:
+    """An app may announce that row, and end its transaction without it."""
+    execute(
+        app,
+        "insert into tasks (key, title, priority, details_follow, concurrency_key)"
+        " select 'trap-' || n, 'x', 1, true, 'k' || n from generate_series(1, 3) as n",
+    )
+    assert "details" in {row.invariant for row in doctor.run(owner)}
+
+    claimed = [claims.claim_next(app, agent="ann") for _ in range(8)]
+
+    assert {claim.key for claim in claimed if claim} == {
+        *("trap-1", "trap-2", "trap-3"),
+        *("T-2", "T-4"),
+    }
+    assert doctor.run(owner) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import select
 from datetime import timedelta
+from typing import LiteralString, cast
 
 import psycopg
 import pytest
@@ -13,12 +14,7 @@ from psycopg.adapt import PyFormat
 from psycopg.types.json import Jsonb
 from psycopg_pool import PoolTimeout
 
-from taskdb.database import (
-    AsyncDatabase,
-    Connection,
-    Database,
-    connect,
-)
+from taskdb.database import AsyncDatabase, Connection, Database, connect
 from taskdb.embedded import Server
 from tests.database.test_database import ADVISORY_LOCKS, AS_BEGUN, IS_SLEEPING, SESSION, one
 
@@ -109,6 +105,47 @@ def test_prepared_statements_survive_the_return(url: str) -> None:
             assert one(conn, f"{statements} where statement like '%prepared me%'") == 1
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "do $$ begin execute 'deallocate all'; end $$",
+        "do $$ begin for i in 0..9 loop execute format('prepare _pg3_%s as select', i); end loop;"
+        " end $$",
+        "prepare _pg3_0 as select",
+        "prepare mine as select",
+    ],
+)
+def test_prepared_statements_are_those_of_the_pool_after_the_return(url: str, damage: str) -> None:
+    with Database(url, check_schema=False, pool_min=1, pool_max=1) as db:
+
+        def use() -> None:
+            with db.connection() as conn:
+                conn.prepare_threshold = 2
+                for _ in range(3 if "deallocate" in damage else 2):
+                    conn.execute("select 'prepared me' where $1", [True])
+
+        use()
+        with db.connection() as conn:
+            conn.execute(cast("LiteralString", damage), prepare=False)
+
+        use()
+        with db.connection() as conn:
+            own = "select count(*) from pg_prepared_statements where from_sql"
+            assert one(conn, own) == 0
+
+
+async def test_an_asynchronous_pool_takes_back_its_prepared_statements(url: str) -> None:
+    async with AsyncDatabase(url, check_schema=False, pool_min=1, pool_max=1) as adb:
+        async with adb.connection() as conn:
+            conn.prepare_threshold = 0
+            await conn.execute("select 'prepared me' where $1", [True])
+            await conn.execute("do $$ begin execute 'deallocate all'; end $$", prepare=False)
+
+        async with adb.connection() as conn:
+            conn.prepare_threshold = 0
+            await conn.execute("select 'prepared me' where $1", [True])
+
+
 def test_transaction_has_the_properties_it_was_asked_for(db: Database) -> None:
     with db.transaction(IsolationLevel.SERIALIZABLE, read_only=True, deferrable=True) as conn:
         assert one(conn, "show transaction_isolation") == "serializable"
@@ -124,6 +161,55 @@ async def test_asynchronous_transaction_has_the_properties_it_was_asked_for(
         assert await isolation.fetchone() == ("repeatable read",)
         read_only = await conn.execute("show transaction_read_only")
         assert await read_only.fetchone() == ("on",)
+
+
+ENDINGS = [
+    "commit",
+    "COMMIT AND CHAIN",
+    "end",
+    "abort",
+    "rollback work",
+    "prepare transaction 'x'",
+    "-- done\n/* so ** far */ /**/ commit",
+]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_transaction_of_a_block_is_ended_by_no_statement(db: Database, ending: str) -> None:
+    with db.connection() as conn:
+        conn.execute("create schema taskdb create table kept (n integer)")
+
+    def end(conn: Connection) -> None:
+        conn.execute("insert into kept values (1)")
+        conn.execute(cast("LiteralString", ending))
+
+    with pytest.raises(psycopg.ProgrammingError, match="leave the block"), db.transaction() as conn:
+        end(conn)
+    with db.connection() as conn, pytest.raises(psycopg.ProgrammingError), conn.transaction():
+        end(conn)
+
+    with db.connection() as conn:
+        assert one(conn, "select count(*) from kept") == 0
+
+
+async def test_transaction_of_an_asynchronous_block_is_ended_by_no_statement(
+    adb: AsyncDatabase,
+) -> None:
+    async with adb.transaction() as conn:
+        with pytest.raises(psycopg.ProgrammingError, match="leave the block"):
+            await conn.execute("commit")
+
+
+def test_savepoints_and_words_that_only_look_so_are_no_endings(db: Database) -> None:
+    with db.transaction() as conn:
+        conn.execute("savepoint s")
+        conn.execute("rollback to savepoint s")
+        conn.execute("rollback work to s")
+        conn.execute("/* " + "*/ /* " * 50_000 + " */ select 1 as commit")
+        conn.execute("do $$ begin perform 1; end $$")
+    with db.connection() as conn:
+        conn.execute("select 1")
+        conn.execute("commit")
 
 
 def test_transaction_cannot_be_ended_from_within(db: Database) -> None:
@@ -174,7 +260,7 @@ async def test_connection_of_a_cancelled_task_serves_the_next(url: str) -> None:
                 await conn.execute("select pg_sleep(60)")
 
         task = asyncio.create_task(sleep())
-        while adb.pool_figures().lent == 0:
+        while adb.pool_figures().in_use == 0:
             await asyncio.sleep(0.005)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -182,7 +268,7 @@ async def test_connection_of_a_cancelled_task_serves_the_next(url: str) -> None:
 
         async with adb.connection() as conn:
             assert await (await conn.execute(SESSION)).fetchone() == AS_BEGUN
-        assert adb.pool_figures().lent == 0
+        assert adb.pool_figures().in_use == 0
 
 
 async def test_connection_whose_user_is_cancelled_while_it_is_reset_is_replaced(
@@ -190,13 +276,13 @@ async def test_connection_whose_user_is_cancelled_while_it_is_reset_is_replaced(
 ) -> None:
     async with AsyncDatabase(url, check_schema=False, pool_min=1, pool_max=1) as adb:
 
-        async def lend() -> None:
+        async def hold() -> None:
             async with adb.connection() as conn:
                 await conn.execute("select 1")
 
         with monkeypatch.context() as patch, connect(url, autocommit=True) as watcher:
             patch.setattr("taskdb.database.connections_async.RESET", b"select pg_sleep(60)")
-            task = asyncio.create_task(lend())
+            task = asyncio.create_task(hold())
             while not one(watcher, IS_SLEEPING):
                 await asyncio.sleep(0.005)
             task.cancel()

@@ -15,11 +15,7 @@ from taskdb import migrations
 from taskdb.admin import privileges
 from taskdb.database import connect, roles, workspaces
 from taskdb.errors import DatabaseError, ValidationError
-from taskdb.queries import (
-    claims,
-    design,
-    tasks,
-)
+from taskdb.queries import claims, design, tasks
 from taskdb.queries.admin import workspaces as acl
 from taskdb.testing.databases import Databases
 from tests.database.privileges import Conn, MakeRole, Refused, execute, is_refused
@@ -130,6 +126,32 @@ def test_public_may_run_no_function(owner: Conn, as_role: Callable[[roles.Kind],
     as_role("reader")
 
     assert [row for row in acl.list_acl(owner, workspace="taskdb") if row.role == "public"] == []
+
+
+@pytest.mark.parametrize("kind", ["reader", "worker", "app"])
+def test_a_role_may_run_what_its_functions_call(
+    as_role: Callable[[roles.Kind], Conn], kind: roles.Kind
+) -> None:
+    """EXPLAIN does not ask for the rights to what a function's body calls."""
+    missing = execute(
+        as_role(kind),
+        r"""
+        select caller.proname, called.proname
+        from pg_proc as caller
+        join pg_proc as called
+            on called.pronamespace = caller.pronamespace
+            and caller.prosrc ~ ('\m' || called.proname || '\(')
+        where caller.pronamespace = 'taskdb'::regnamespace
+            and not caller.prosecdef
+            and (
+                caller.prorettype = 'trigger'::regtype
+                or has_function_privilege(caller.oid, 'execute')
+            )
+            and not has_function_privilege(called.oid, 'execute')
+        """,
+    )
+
+    assert missing == []
 
 
 # Grants change, are taken back, and follow migrations
@@ -270,6 +292,30 @@ def test_two_teams_of_one_database_see_nothing_of_each_other(
             assert is_refused(conn, f"select from taskdb.{table}")
         assert is_refused(conn, "create table team_b.r (id uuid references taskdb.design_jobs)")
     assert held(owner, app_b) == [row for row in held(owner, app_b) if row.schema == "shared"]
+    for url, own, other in (
+        (app_a_url, "taskdb", "team_b"),
+        (app_b_url, "team_b", "taskdb"),
+        (team_b_url, "team_b", "taskdb"),
+    ):
+        with connect(url, workspace=own, autocommit=True) as conn:
+            assert [each for each in trials(conn, other) if not is_refused(conn, each)] == []
+
+
+def trials(conn: Conn, schema: str) -> Iterator[str]:
+    """Yield a use of each table, view, sequence and function of a schema."""
+    for (name,) in execute(
+        conn,
+        "select relname from pg_class where relkind in ('r', 'v', 'S')"
+        f" and relnamespace = '{schema}'::regnamespace",
+    ):
+        yield f"select from {schema}.{name}"
+    for name, arguments in execute(
+        conn,
+        "select proname, array(select 'null::' || format_type(given, null)"
+        " from unnest(proargtypes) as given)"
+        f" from pg_proc where prokind = 'f' and pronamespace = '{schema}'::regnamespace",
+    ):
+        yield f"select {schema}.{name}({', '.join(arguments)})"
 
 
 def test_shared_is_granted_alone_and_the_refusal_says_how(
@@ -326,7 +372,9 @@ def test_grants_are_refused_by_name(owner: Conn, make_role: MakeRole) -> None:
         roles.grant(owner, "team_z", role, "reader")
     with pytest.raises(ValidationError, match="role must be a role of this server"):
         roles.grant(owner, "taskdb", f"{role}_x", "reader")
-    with pytest.raises(ValidationError, match="kind must be one of owner, app, worker, reader"):
+    with pytest.raises(
+        ValidationError, match="kind must be one of 'owner', 'app', 'worker', 'reader'"
+    ):
         roles.grant(owner, "taskdb", role, "admin")  # type: ignore[arg-type]
 
 

@@ -14,18 +14,10 @@ import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
 
-from taskdb.database import (
-    AsyncDatabase,
-    Database,
-    connect,
-    connect_async,
-)
+from taskdb.database import AsyncDatabase, Database, connect, connect_async
 from taskdb.database.connections import GuardedConnection
 from taskdb.embedded import Server
-from taskdb.errors import (
-    DatabaseError,
-    DatabaseNotFoundError,
-)
+from taskdb.errors import DatabaseError, DatabaseNotFoundError
 from tests.database.test_database import one
 from tests.waiting import wait_until
 
@@ -190,7 +182,7 @@ def test_request_that_waits_for_a_connection_learns_that_the_server_went_away(
         def wait() -> None:
             try:
                 with db.connection(timeout=timedelta(seconds=1.5)):
-                    raise AssertionError("it lent a connection")
+                    raise AssertionError("it handed out a connection")
             except DatabaseNotFoundError as error:
                 learnt.append(error)
 

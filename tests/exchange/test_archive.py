@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import random
@@ -57,7 +58,7 @@ def tables(url: str) -> dict[str, list[str]]:
 def with_raised_tokens(rows: list[str]) -> list[dict[str, Any]]:
     raised = [json.loads(row) for row in rows]
     for row in raised:
-        row["claim_token"] += row["claim_token"] > 0
+        row["claim_token"] = 1_000_000
     return raised
 
 
@@ -83,16 +84,29 @@ def live_at_random(conn: Connection, luck: random.Random) -> None:
                 claims.heartbeat(conn, task_id=claim.task_id, token=claim.token, progress=3)
 
 
-@pytest.fixture
-def small(database_url: str) -> str:
-    """A small plan, one task completed, one under a claim."""
-    with connect(database_url) as conn:
+def fill(url: str) -> str:
+    """Make a small plan, one task completed, one under a claim."""
+    with connect(url) as conn:
         make_plan(conn)
         done = claims.claim(conn, key=PLAN.design, agent="ann")
         assert done is not None
         claims.complete(conn, task_id=done.task_id, token=done.token)
         assert claims.claim(conn, key=PLAN.chore, agent="ann") is not None
-    return database_url
+    return url
+
+
+@pytest.fixture
+def small(database_url: str) -> str:
+    return fill(database_url)
+
+
+@pytest.fixture(scope="module")
+def small_file(databases: Databases, template: str) -> bytes:
+    """An export of the small plan."""
+    url = databases.clone(template)
+    file = exported(fill(url))
+    databases.drop(url)
+    return file
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
@@ -115,7 +129,7 @@ def test_random_workspaces_come_back_equal_table_by_table(
     }
     assert in_progress >= live > set()
     assert revoked == len(in_progress)
-    touched = {"tasks", "task_history", "held_files", "concurrency_slots"}
+    touched = {"tasks", "task_history", "file_locks", "concurrency_slots"}
     assert {name: rows for name, rows in after.items() if name not in touched} == {
         name: rows for name, rows in before.items() if name not in touched
     }
@@ -142,7 +156,7 @@ def test_random_workspace_has_rows_in_every_table_but_three(database_url: str) -
 
     empty = {name for name, rows in tables(database_url).items() if not rows}
 
-    assert empty <= {"imported_tasks", "held_files", "concurrency_slots"}
+    assert empty <= {"imported_tasks", "file_locks", "concurrency_slots"}
 
 
 def test_every_table_of_the_workspace_is_exported_after_those_it_refers_to(
@@ -210,9 +224,49 @@ def test_a_token_from_the_old_workspace_is_stale_in_the_new_one(small: str, othe
         )
         again = claims.claim(conn, key=PLAN.chore, agent="bob")
         assert again is not None
-        assert again.token == live.token + 2
+        assert again.token == 1_000_001
     with connect(other_url) as conn, pytest.raises(ClaimLostError):
         claims.complete(conn, task_id=live.task_id, token=live.token)
+
+
+def test_a_claim_that_begins_later_in_the_old_workspace_is_stale_in_the_new_one(
+    small: str, other_url: str
+) -> None:
+    file = exported(small)
+    with connect(small) as conn:
+        ahead = claims.claim(conn, key=PLAN.build, agent="ann")
+        assert ahead is not None
+    restored(other_url, file)
+    with connect(other_url) as conn:
+        there = claims.claim(conn, key=PLAN.build, agent="bob")
+        assert there is not None
+
+    with connect(other_url) as conn, pytest.raises(ClaimLostError):
+        claims.complete(conn, task_id=ahead.task_id, token=ahead.token)
+
+
+def test_each_restore_raises_tokens_to_the_next_million(
+    small: str, other_url: str, databases: Databases, template: str
+) -> None:
+    restored(other_url, exported(small))
+    with connect(other_url) as conn:
+        for agent in ("ann", "bob"):
+            held = claims.claim(conn, key=PLAN.chore, agent=agent)
+            assert held is not None
+            claims.release(conn, task_id=held.task_id, token=held.token)
+        assert doctor.run(conn) == []
+    third_url = databases.clone(template)
+
+    restored(third_url, exported(other_url))
+
+    with connect(third_url) as conn:
+        again = claims.claim(conn, key=PLAN.chore, agent="ann")
+        assert again is not None
+        assert again.token == 2_000_001
+        tokens = [attempt.token for attempt in claims.list_for_task(conn, PLAN.chore)]
+        assert sorted(tokens) == [1, 1_000_001, 1_000_002, 2_000_001]
+        assert doctor.run(conn) == []
+    databases.drop(third_url)
 
 
 def test_new_tasks_are_numbered_on_where_the_old_workspace_was(
@@ -268,10 +322,10 @@ DAMAGES: dict[str, tuple[Callable[[list[bytes]], list[bytes]], str]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_file_is_refused_with_its_line_and_nothing_is_kept(
-    small: str, shared_database_url: str, damage: str
+    small_file: bytes, shared_database_url: str, damage: str
 ) -> None:
     damaged, words = DAMAGES[damage]
-    lines = damaged(exported(small).splitlines(keepends=True))
+    lines = damaged(small_file.splitlines(keepends=True))
 
     with connect(shared_database_url) as conn:
         with pytest.raises(ValidationError) as caught:
@@ -286,6 +340,46 @@ def test_damaged_file_is_refused_with_its_line_and_nothing_is_kept(
             "select count(*) from pg_trigger where tgenabled = 'D' and not tgisinternal"
         ).fetchone() == (0,)
         assert doctor.run(conn) == []
+
+
+def forged(file: bytes, old: bytes, new: bytes) -> bytes:
+    """Alter an export as somebody does who writes the checksums again."""
+    digest, lines = hashlib.sha256(), []
+    for line in file.replace(old, new).splitlines(keepends=True):
+        rest = line[len(b'{"sum":"0123456789abcdef",') : -1]
+        digest.update(rest)
+        lines.append(b'{"sum":"%s",%s\n' % (digest.hexdigest()[:16].encode(), rest))
+    return b"".join(lines)
+
+
+NUMBERS = b'"sequence":{"name":"task_number"'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (NUMBERS, b'"sequence":{"name":"other.task_number"', "has sequence other.task_number,"),
+        (NUMBERS, b'"sequence":{"name":"task_graph_rank"', "sets the sequence task_graph_rank a"),
+        (NUMBERS, b'"sequence":{"mine":1,"name":"task_number"', "must give last_value and"),
+        (NUMBERS + b",", b'"sequence":[1],"x":{', "is no line of an export"),
+        (b'"sequence":{"name":"task_number",', b'"x":{', "is no line of an export"),
+        (b'"last_value":1,', b'"last_value":"x",', "ends a file that the workspace refuses"),
+        (b'"last_value":1,', b'"last_value":-7,', "ends a file that the workspace refuses"),
+        (b'"row":{', b'"row":{{', "is no JSON"),
+        (b'"row":{', b'"row":' + b"[" * 2000 + b"{", "is no JSON"),
+        (b'"row":{', b'"row":7,"x":{', "is refused by"),
+    ],
+)
+def test_a_forged_file_is_refused_with_its_line(
+    small_file: bytes, other_url: str, old: bytes, new: bytes, words: str
+) -> None:
+    """A restore runs with the rights of the owner, and a checksum is no signature."""
+    assert old in small_file
+
+    with pytest.raises(ValidationError, match=r"line \d+ ") as caught:
+        restored(other_url, forged(small_file, old, new))
+
+    assert words in str(caught.value)
 
 
 def test_workspace_with_rows_is_refused(small: str) -> None:

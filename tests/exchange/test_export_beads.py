@@ -213,3 +213,23 @@ def test_a_plan_made_here_becomes_issues_and_what_they_cannot_hold_is_named(
     assert (chore.status, chore.blocked_reason) == (TaskStatus.BLOCKED, "deferred")
     assert (docs.requirements, docs.labels) == ({"design": "How"}, ["api"])
     assert blockers == {PLAN.test, PLAN.docs}
+
+
+def test_a_wait_for_children_goes_back_as_it_came(
+    database_url: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    gate = {"depends_on_id": "b-1", "type": "waits-for", "metadata": '{"gate":"all-children"}'}
+    path, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    write_lines(
+        path,
+        issue("b-1", status="closed"),
+        issue("b-1.1", dependencies=[{"depends_on_id": "b-1", "type": "parent-child"}]),
+        issue("b-2", dependencies=[gate]),
+    )
+    with connect(database_url) as conn:
+        import_plan(conn, "beads", path)
+        assert [task.key for task in tasks.list_ready(conn)] == ["b-1.1"]
+    export(capsys, database_url, out)
+
+    lines = {line["id"]: line for line in map(json.loads, out.read_text().splitlines())}
+    assert lines["b-2"]["dependencies"] == [{"issue_id": "b-2", **gate}]

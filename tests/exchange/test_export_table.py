@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from taskdb.database import connect
 from taskdb.exchange import import_plan
 from taskdb.models.types import DependencyType, TaskStatus
-from taskdb.queries import claims, dependencies, outgoing, tasks
+from taskdb.queries import claims, dependencies, externals, outgoing, tasks
 from taskdb.testing.databases import Databases
 from tests.command_line import Caller
 from tests.plans import Plan, make_plan
@@ -107,3 +109,67 @@ def test_a_board_lists_tasks_by_status_and_escapes_their_words(
     assert f"## In progress (1)\n\n- `{PLAN.design}` " in board
     assert r"(on hold: waits for \*words\*)" in board
     assert "not in the file: 1 descriptions" in wrote.err
+
+
+@pytest.mark.parametrize("kind", ["beads", "taskmaster", "csv", "markdown"])
+def test_a_reservation_is_named_where_a_file_does_not_hold_it(
+    database_url: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: str
+) -> None:
+    with connect(database_url) as conn:
+        tasks.create(
+            conn, key="T-1", title="One", assigned_agent="ann", metadata={"source": "x", "a": 1}
+        )
+
+    wrote = Caller(capsys, database_url)("export", "--format", kind, "-o", tmp_path / "plan")
+
+    assert "not in the file: 1 reservations for an agent" in wrote.err
+    assert "not in the file: 1 metadata" in wrote.err
+
+
+@pytest.mark.parametrize("kind", ["beads", "taskmaster", "csv", "markdown"])
+def test_settings_of_tasks_are_named_where_a_file_does_not_hold_them(
+    database_url: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: str
+) -> None:
+    with connect(database_url) as conn:
+        tasks.create(conn, key="T-0", title="Plain")
+        tasks.create(
+            conn,
+            key="T-1",
+            title="One",
+            concurrency_key="staging",
+            retry_delay=timedelta(minutes=1),
+            max_attempts=3,
+            execution_order=1,
+            complexity_score=40,
+            file_path="docs/one.md",
+        )
+        waiting = tasks.create(conn, key="T-2", title="Two", retry_factor=Decimal(2))
+        externals.create(conn, task_id=waiting.id, service="mail")
+
+    wrote = Caller(capsys, database_url)("export", "--format", kind, "-o", tmp_path / "plan")
+
+    lost = {line.partition("not in the file: ")[2] for line in wrote.err.splitlines()}
+    assert {
+        "1 concurrency keys",
+        "2 back-off policies",
+        "1 limits of attempts",
+        "1 places in the order of execution",
+        "1 complexity scores",
+        "1 paths of files",
+        "1 external dependencies",
+    } <= lost
+
+
+def test_what_a_table_splits_or_trims_is_counted(
+    database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with connect(database_url) as conn:
+        for number, label in enumerate(("a,b", "a;b", "a\nb", " a", "a b"), start=1):
+            tasks.create(conn, key=f"T-{number}", title="One", labels=[label])
+        tasks.create(conn, key=" T", title="Two")
+        tasks.create(conn, key="T;9", title="Three")
+        dependencies.add_dependency(conn, task="T-5", depends_on="T;9")
+
+    wrote = Caller(capsys, database_url)("export", "--format", "csv", "-o", tmp_path / "plan")
+
+    assert "not in the file: 6 labels or keys that the file splits or trims" in wrote.err

@@ -11,7 +11,7 @@ import pytest
 
 from taskdb.database import connect
 from taskdb.exchange import OnConflict, ReadOptions, import_plan
-from taskdb.exchange.rows import is_dict
+from taskdb.models.jsontypes import is_dict
 from taskdb.models.types import DependencyType, TaskStatus
 from taskdb.queries import claims, dependencies, tasks
 from taskdb.testing.databases import Databases
@@ -234,6 +234,22 @@ def test_what_was_removed_or_moved_here_is_not_in_the_file(
     assert waits == {"master.1": {"master.2.3"}, "master.2.2": {"master.2.1"}}
 
 
+def test_a_task_with_the_number_of_a_subtask_cannot_be_named_beside_it(
+    database_url: str, export: Export, tmp_path: Path
+) -> None:
+    rows = [task(1), task(2, subtasks=[task(1), task(2)]), task(3)]
+    path = write(tmp_path / "tasks.json", rows)
+    take(database_url, path)
+    with connect(database_url) as conn:
+        for blocker in ("master.1", "master.3"):
+            dependencies.add_dependency(conn, task="master.2.2", depends_on=blocker)
+
+    wrote = export(database_url, path)
+
+    assert said(path)["master/2/2"]["dependencies"] == [3]
+    assert "1 dependencies of subtasks on tasks with the number of a subtask" in wrote.err
+
+
 def test_a_task_does_not_wait_for_its_subtasks_in_the_file(
     database_url: str, export: Export, tmp_path: Path
 ) -> None:
@@ -278,7 +294,7 @@ def test_a_plan_made_here_becomes_numbers_and_what_it_cannot_hold_is_named(
     named = {line.split(": ", 1)[1] for line in wrote.err.splitlines() if "not in the" in line}
     assert named >= {
         "7 keys that are no ids of task-master, which become numbers",
-        "1 dependencies of subtasks on tasks with numbers below 100",
+        "1 dependencies of subtasks on tasks with the number of a subtask",
         "1 blocks, which become requires",
         "1 suggestions",
         "5 features of tasks",

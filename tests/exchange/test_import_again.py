@@ -14,13 +14,7 @@ import pytest
 
 from taskdb.admin import doctor
 from taskdb.errors import TaskdbError
-from taskdb.exchange import (
-    ImportConflictError,
-    ImportRefusedError,
-    OnConflict,
-    Report,
-    import_plan,
-)
+from taskdb.exchange import ImportConflictError, ImportRefusedError, OnConflict, Report, import_plan
 from taskdb.models.types import TaskStatus
 from taskdb.queries import claims, dependencies, tasks
 from tests.command_line import Caller
@@ -112,6 +106,35 @@ def test_the_case_of_a_file_that_moved_on(conn: Conn, tmp_path: Path) -> None:
     }
     assert {change.key for change in report.changes} == {"z-2"}
     assert report.unchanged == {"tasks": 1}
+
+
+def test_what_a_file_says_of_itself_follows_it(conn: Conn, tmp_path: Path) -> None:
+    path = tmp_path / "tasks.json"
+
+    def take(about: dict[str, Any], *numbers: int, **options: Any) -> Report:
+        rows = [{"id": number, "title": f"Task {number}"} for number in numbers]
+        path.write_text(json.dumps({"master": {"tasks": rows, "metadata": about}}))
+        return import_plan(conn, "taskmaster", path, **options)
+
+    def kept() -> dict[str, Any]:
+        rows = conn.execute("select key, metadata -> 'about_file' from full_tasks").fetchall()
+        return {key: about["master"]["metadata"] for key, about in rows if about}
+
+    take({"description": "First"}, 1, 2)
+    shown = take({"description": "Second"}, 1, 2, dry_run=True)
+    assert [change.field for change in shown.changes] == ["metadata.about_file"]
+    assert kept() == {"master.1": {"description": "First"}}
+
+    take({"description": "Second"}, 1, 2)
+    assert kept() == {"master.1": {"description": "Second"}}
+    # A new task gets none while another has it.
+    take({"description": "Third"}, 0, 1, 2)
+    assert kept() == {"master.1": {"description": "Third"}}
+    assert take({"description": "Third"}, 0, 1, 2).changes == []
+    take({"description": "Fourth"}, 0, 2)
+    assert kept()["master.0"] == {"description": "Fourth"}
+    take({}, 0, 2)
+    assert kept()["master.0"] == {}
 
 
 def test_a_dry_run_shows_the_same_and_writes_nothing(conn: Conn, take: Take) -> None:
@@ -276,6 +299,38 @@ def test_tasks_that_are_gone_are_named_and_cancelled_on_demand(conn: Conn, take:
     assert tasks.get_by_key(conn, key="c").status is TaskStatus.COMPLETED
     take({"id": "a"}, {"id": "b"})
     assert tasks.get_by_key(conn, key="b").status is TaskStatus.PENDING
+
+
+@pytest.mark.parametrize("prune", [True, False])
+def test_what_waited_for_a_task_that_is_gone_waits_no_longer(
+    conn: Conn, take: Take, *, prune: bool
+) -> None:
+    """A tracker deletes a task together with the edges, and the parts, that led to it."""
+    take({"id": "a"}, {"id": "b", "dependencies": on("a")}, {"id": "c", "parent": "a"}, {"id": "d"})
+
+    report = take({"id": "b"}, {"id": "c", "parent": "d"}, {"id": "d"}, prune=prune)
+
+    assert changes(report)[:2] == [
+        "changed b waits for a: 'blocks' -> None",
+        "changed c parent: 'a' -> 'd'",
+    ]
+    assert blockers(conn, "b") == set()
+    assert tasks.get_by_key(conn, key="b").status is TaskStatus.PENDING
+    assert doctor.run(conn) == []
+
+
+def test_a_task_that_the_file_has_lost_holds_back_what_still_names_it(
+    conn: Conn, take: Take
+) -> None:
+    waiting = {"id": "b", "dependencies": on("a")}
+    take({"id": "a"}, waiting)
+
+    for _ in range(2):
+        take(waiting | {"title": "Two"})
+        assert blockers(conn, "b") == {"a"}
+
+    take({"id": "b", "title": "Two"})
+    assert blockers(conn, "b") == set()
 
 
 def test_nothing_is_pruned_where_a_line_could_not_be_read(

@@ -188,6 +188,48 @@ def test_the_folder_of_a_project_will_do(folder: Path, write: Write) -> None:
     assert len(read_plan(KIND, folder.parent).tasks) == 1
 
 
+def test_the_file_at_the_root_of_a_project_names_its_folder(
+    tmp_path: Path, folder: Path, write: Write
+) -> None:
+    write("task-1", task("task-1"))
+    (folder / "config.yml").unlink()
+    (tmp_path / "docs").mkdir()
+    folder.rename(tmp_path / "docs/plan")
+    config = tmp_path / "backlog.config.yml"
+    config.write_text("project_name: it\nbacklog_directory: docs/plan\n")
+
+    assert detect(tmp_path) == KIND
+    assert [each.key for each in read_plan(KIND, tmp_path).tasks] == ["task-1"]
+
+
+@pytest.mark.parametrize("named", ["..", "/etc", "docs: [", "[docs]", "nothing"])
+def test_a_folder_outside_of_the_project_is_none_of_it(tmp_path: Path, named: str) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (tmp_path / "tasks").mkdir()
+    (project / "backlog.config.yml").write_text(f"backlog_directory: {named}\n")
+
+    with pytest.raises(ValidationError, match=r"path is no Backlog\.md folder"):
+        read_plan(KIND, project)
+
+
+def test_ids_that_the_tool_now_writes_in_capitals_are_the_same_tasks(
+    conn: psycopg.Connection[Any], folder: Path, write: Write
+) -> None:
+    write("task-1", task("task-1"))
+    write("task-2", task("task-2", "dependencies: [task-1]\nparent_task_id: task-1\n"))
+    import_plan(conn, KIND, folder)
+    write("task-1", task("TASK-1", status="Done"))
+    write("task-2", task("TASK-2", "dependencies: [TASK-1]\nparent_task_id: TASK-1\n"))
+    write("task-3", task("TASK-3", "dependencies: [TASK-2]\n"))
+
+    report = import_plan(conn, KIND, folder, prune=True)
+
+    assert [change.field for change in report.changes if change.key == "task-2"] == ["title"]
+    keys = conn.execute("select key, status from tasks order by key").fetchall()
+    assert keys == [("TASK-3", "blocked"), ("task-1", "completed"), ("task-2", "pending")]
+
+
 def test_any_other_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match=r"path is no Backlog\.md folder"):
         read_plan(KIND, tmp_path)
@@ -228,3 +270,13 @@ def test_a_real_folder_agrees_with_figures_that_other_code_worked_out(
         "from full_tasks as task inner join ready_tasks using (id) where task.status = 'pending'"
     ).fetchall()
     assert ready == [("To Do", "tasks")]
+
+
+def test_front_matter_may_begin_with_a_comment_or_an_empty_line(folder: Path, write: Write) -> None:
+    for number, head in enumerate(("# ours", "", "  # a: b\n\n#", "'a': b"), start=1):
+        path = folder / "tasks" / f"task-{number} - A title.md"
+        path.write_text(f"---\n{head}\n{task(f'task-{number}')}---\n\n## Description\n\nIt.\n")
+    plan = read_plan(KIND, folder)
+
+    assert [each.key for each in plan.tasks] == [f"task-{number}" for number in range(1, 5)]
+    assert {each.description for each in plan.tasks} == {"It."}

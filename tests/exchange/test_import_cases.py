@@ -11,7 +11,8 @@ import psycopg
 import pytest
 
 from taskdb.exchange import ReadOptions, Report, detect, import_plan
-from taskdb.exchange.markdown import divide, read_markdown
+from taskdb.exchange.markdown import read_markdown
+from taskdb.exchange.phases import divide
 from taskdb.queries import claims
 from tests.exchange_files import CASES
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskdb.errors import ValidationError
-from taskdb.exchange.jsonfiles import JsonObject, parse_json, read_document, read_lines
+from taskdb.exchange.jsonfiles import read_document, read_lines
+from taskdb.exchange.jsonvalues import JsonObject, parse_json
 from taskdb.exchange.report import Findings
 from tests.exchange_files import changed, refused, write_lines
 
@@ -164,6 +165,30 @@ def test_numbers_that_nothing_can_hold_are_kept_as_text(tmp_path: Path) -> None:
         "e": "9223372036854775808",
     }
     assert len(changed(findings)) == 5
+
+
+def test_what_a_document_holds_that_is_no_json_is_reported_at_its_line(tmp_path: Path) -> None:
+    path, findings = tmp_path / "tasks.json", Findings()
+    nines = "9" * 30
+    path.write_text(f'{{"NaN": 1,\n"a": NaN, "b": "x NaN",\n"c": [{nines},\n-{nines}, NaN]}}')
+
+    read_document(path, findings)
+
+    assert [finding.where for finding in findings] == [
+        "tasks.json:2",
+        "tasks.json:3",
+        "tasks.json:4",
+        "tasks.json:4",
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_refused_as_well(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "tasks.json"
+    path.write_bytes('{"tasks": []}'.encode(encoding))
+
+    with pytest.raises(ValidationError, match=r"plan is in UTF-16 \(at .*tasks.json:1\)"):
+        read_document(path, Findings())
 
 
 def test_nesting_without_end_is_refused(tmp_path: Path) -> None:

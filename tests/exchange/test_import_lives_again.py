@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from taskdb.admin import doctor
-from taskdb.exchange import OnConflict, import_plan
+from taskdb.exchange import ImportConflictError, OnConflict, import_plan
 from taskdb.models.types import TaskStatus
 from taskdb.queries import claims, dependencies, flow, history, tasks
 from tests.exchange_files import write_lines
@@ -283,6 +283,42 @@ def test_a_claim_that_lapsed_here_ends_no_earlier_than_it_began(conn: Conn, tmp_
     assert ended.ended_at is not None
     assert ended.ended_at >= ended.claimed_at
     assert tasks.get_by_key(conn, key=key).status is TaskStatus.COMPLETED
+
+
+def begun(folder: Path, **more: Any) -> Path:
+    row = {"id": "b-1", "title": "One", "created_at": CAME, "priority": 2, "assignee": "ann"}
+    return write_lines(folder / "issues.jsonl", {**row, "status": "in_progress", **more})
+
+
+def test_that_the_lease_of_imported_work_ended_is_no_change_made_here(
+    conn: Conn, tmp_path: Path
+) -> None:
+    """Any agent that claims lets the lapsed claims of an import end."""
+    path = begun(tmp_path, started_at=BEGUN)
+    import_plan(conn, "beads", path)
+    tasks.create(conn, key="mine", title="Mine")
+    assert claims.claim(conn, key="mine", agent="bob") is not None
+    assert tasks.get_by_key(conn, key="b-1").status is TaskStatus.PENDING
+    begun(tmp_path, started_at=BEGUN, status="closed", closed_at=ENDED)
+
+    report = import_plan(conn, "beads", path)
+
+    assert [change.kind.value for change in report.changes] == ["changed", "changed"]
+    assert tasks.get_by_key(conn, key="b-1").status is TaskStatus.COMPLETED
+
+
+def test_what_somebody_did_after_a_lease_ended_is_a_change_made_here(
+    conn: Conn, tmp_path: Path
+) -> None:
+    path = begun(tmp_path)
+    import_plan(conn, "beads", path)
+    claim = claims.claim(conn, key="b-1", agent="bob")
+    assert claim is not None
+    claims.release(conn, task_id=claim.task_id, token=claim.token)
+    begun(tmp_path, status="closed", closed_at=ENDED)
+
+    with pytest.raises(ImportConflictError, match="b-1 status: in_progress before"):
+        import_plan(conn, "beads", path)
 
 
 def test_a_time_to_come_is_that_of_now(conn: Conn, tmp_path: Path) -> None:

@@ -255,8 +255,18 @@ def ready_by_beads_own_rule(rows: Iterable[dict[str, Any]]) -> set[str]:
     blocked = {
         key
         for key, edge in edges
-        if edge["type"] in ("blocks", "conditional-blocks", "waits-for")
+        if edge["type"] in ("blocks", "conditional-blocks")
         and {key, edge["depends_on_id"]} <= unfinished
+    }
+    with_open_children = {
+        edge["depends_on_id"]
+        for key, edge in edges
+        if edge["type"] == "parent-child" and key in unfinished
+    }
+    blocked |= {
+        key
+        for key, edge in edges
+        if edge["type"] == "waits-for" and edge["depends_on_id"] in with_open_children
     }
     while True:
         below = {

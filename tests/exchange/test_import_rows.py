@@ -157,7 +157,7 @@ def test_other_trackers_keys_are_keys(key: str) -> None:
     [
         ("", "no key"),
         (None, "no key"),
-        (7, "no key"),
+        (7, "key 7 is not a text"),
         ("x" * 101, "101 characters"),
         ("a\nb", "control"),
         ("a\x00", "control"),

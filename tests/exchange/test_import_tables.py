@@ -326,7 +326,7 @@ def test_standard_input_is_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = read_plan("beads", "-")
 
     assert (plan.path, [task.key for task in plan.tasks]) == ("-", ["bd-1"])
-    assert refused(plan.findings) == ["-:2: refused task: has no key"]
+    assert refused(plan.findings) == ["-:2: refused task: its key 2 is not a text"]
 
 
 def test_a_file_that_is_too_large_is_refused_and_the_limit_can_be_lifted(tmp_path: Path) -> None:
@@ -366,7 +366,7 @@ def test_odd_values_of_issues_are_no_fault_of_the_reader(tmp_path: Path) -> None
 
     assert [task.key for task in plan.tasks] == ["1", "2.5"]
     assert plan.tasks[0].status is plan.tasks[1].status is TaskStatus.BLOCKED
-    assert refused(plan.findings)[0] == "issues.json:1: refused task: has no key"
+    assert "its key {'a': 1} is not a text" in refused(plan.findings)[0]
 
 
 def test_columns_that_come_twice_where_one_is_meant_are_refused(tmp_path: Path) -> None:
@@ -378,5 +378,24 @@ def test_columns_that_come_twice_where_one_is_meant_are_refused(tmp_path: Path) 
 
     plan = read_plan("jira", path)
 
-    assert states(plan) == {"A-1": ("blocked", "no status")}
+    assert states(plan) == {"A-1": ("blocked", "its status can't be read")}
     assert "is not a text; left out" in changed(plan.findings)[0]
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;\r"])
+def test_a_first_line_of_excels_names_the_delimiter(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "plan.csv"
+    path.write_text(f"{first}\nkey;title,,;status\nA-1;One;open\n;;\nA-2;Two;done;x\n")
+    plan = read_plan("csv", path, options=ReadOptions(columns={"title": "title,,"}))
+
+    assert [(each.where, each.title) for each in plan.tasks] == [("plan.csv:3", "One")]
+    assert refused(plan.findings) == [
+        "plan.csv:5: refused line: has 4 fields, and there are 3 columns"
+    ]
+
+
+def test_an_export_with_excels_first_line_is_known_as_that_of_its_tracker(tmp_path: Path) -> None:
+    path = tmp_path / "plan.csv"
+    path.write_text("sep=,\n" + JIRA + "\n")
+
+    assert detect(path) == "jira"

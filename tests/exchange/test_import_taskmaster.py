@@ -14,7 +14,7 @@ from taskdb.errors import ValidationError
 from taskdb.exchange import ReadOptions, read_plan
 from taskdb.exchange.plan import Plan
 from taskdb.models.types import DependencyType, TaskStatus
-from tests.exchange_files import by_key, changed, edges_of, refused
+from tests.exchange_files import by_key, changed, edges_of, refused, states
 
 Read = Callable[..., Plan]
 
@@ -106,6 +106,27 @@ def test_what_a_subtask_waits_for_follows_the_tools_own_rule(read: Read) -> None
         "closes the cycle master.7.3 -> master.7.3"
     ]
     assert len(changed(plan.findings)) == 1
+
+
+def test_a_number_in_a_subtask_that_no_subtask_has_is_a_task(read: Read) -> None:
+    parts = [task(1, dependencies=[2, 3]), task(2, dependencies=["3", "4"]), task("7.8")]
+    deep = task(9, dependencies=[8], subtasks=[task(1, dependencies=[7, 3])])
+    plan = read([task(2), task(3), task(7, subtasks=[*parts, deep])])
+
+    # Where both are there, 2 is the subtask; so is 8, which carries its whole id.
+    assert edges_of(plan) == [
+        ("master.7.1", "master.7.2"),
+        ("master.7.1", "master.3"),
+        ("master.7.2", "master.3"),
+        ("master.7.9", "master.7.8"),
+        ("master.7.9.1", "master.3"),
+    ]
+    # There is no 4; and a part does not wait for the task it is a part of.
+    assert [line.partition("refused ")[2] for line in refused(plan.findings)] == [
+        "dependency master.7.2: on master.4 (dependency 4): master.4 is no task of this file",
+        "dependency master.7.9.1: on master.7.9.7 (dependency 7): "
+        "master.7.9.7 is no task of this file",
+    ]
 
 
 def test_ids_with_a_point_are_what_is_written(read: Read) -> None:
@@ -211,7 +232,10 @@ def test_subtasks_first_lets_the_task_wait_for_its_open_subtasks(tmp_path: Path)
         ("master.2", "master.2.3"),
         ("master.3", "master.3.1"),
     }
-    assert all(task.blocked_reason is None for task in plan.tasks)
+    # There is no subtask 3 of task 3.
+    assert {task.key: task.blocked_reason for task in plan.tasks if task.blocked_reason} == {
+        "master.3.1": "waits for master.3.3, which the file does not have"
+    }
 
 
 def test_different_tasks_under_one_id_can_be_renamed(tmp_path: Path) -> None:
@@ -352,3 +376,22 @@ def test_a_file_without_tasks_is_refused(read: Read) -> None:
 
 def test_an_empty_list_of_tasks_is_an_empty_plan(read: Read) -> None:
     assert read([]).tasks == []
+
+
+def test_a_task_that_waits_for_one_that_is_not_there_is_on_hold(read: Read) -> None:
+    """`task-master next` never offers it."""
+    plan = read(
+        [
+            task(1, dependencies=[9, 8]),
+            task(2, status="done", dependencies=[9]),
+            task(3, status="in-progress", dependencies=[9]),
+        ]
+    )
+
+    absent = "which the file does not have"
+    assert states(plan) == {
+        "master.1": ("blocked", f"waits for master.9, {absent}; waits for master.8, {absent}"),
+        "master.2": ("completed", None),
+        "master.3": ("in_progress", None),
+    }
+    assert by_key(plan)["master.1"].metadata["relations"][0]["key"] == "master.9"

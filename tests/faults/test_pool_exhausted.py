@@ -18,6 +18,7 @@ from taskdb.queries import claims, tasks
 from tests.waiting import wait_until
 
 CALLERS = 16
+DEATHS = 200
 CONNECTIONS = 2
 TASKS = 60
 
@@ -48,7 +49,7 @@ def test_many_callers_share_few_connections_and_each_task_goes_to_one(url: str) 
         figures = pool.pool_figures()
 
     assert sorted(taken) == sorted(f"T-{number}" for number in range(TASKS))
-    assert (figures.lent, figures.size) == (0, CONNECTIONS)
+    assert (figures.in_use, figures.size) == (0, CONNECTIONS)
     with connect(url) as conn:
         assert doctor.run(conn) == []
 
@@ -65,7 +66,7 @@ def test_caller_to_whom_no_connection_comes_is_told_and_holds_nothing(url: str) 
     with Database(url, pool_min=CONNECTIONS, pool_max=CONNECTIONS) as pool:
         with ThreadPoolExecutor(CONNECTIONS) as threads:
             holding = [threads.submit(hold) for _ in range(CONNECTIONS)]
-            wait_until(lambda: pool.pool_figures().lent == CONNECTIONS)
+            wait_until(lambda: pool.pool_figures().in_use == CONNECTIONS)
             with (
                 pytest.raises(PoolTimeout, match="couldn't get a connection") as told,
                 pool.connection(timeout=timedelta(milliseconds=20)) as conn,
@@ -94,7 +95,10 @@ def test_connections_that_die_while_callers_queue_are_replaced(url: str) -> None
 
     def disturb() -> None:
         with connect(url, autocommit=True) as conn:
-            while not over.wait(0.01):
+            # Not for ever: a slow machine may take longer for a connection than it then lives.
+            for _ in range(DEATHS):
+                if over.wait(0.01):
+                    return
                 conn.execute(
                     "select pg_terminate_backend(pid) from pg_stat_activity"
                     " where datname = current_database() and pid <> pg_backend_pid()"
@@ -112,10 +116,12 @@ def test_connections_that_die_while_callers_queue_are_replaced(url: str) -> None
     with Database(url, pool_min=1, pool_max=CONNECTIONS) as pool:
         with ThreadPoolExecutor(CALLERS + 1) as threads:
             disturbing = threads.submit(disturb)
-            list(threads.map(work, map(str, range(CALLERS))))
-            over.set()
+            try:
+                list(threads.map(work, map(str, range(CALLERS))))
+            finally:
+                over.set()
             disturbing.result()
-        assert pool.pool_figures().lent == 0
+        assert pool.pool_figures().in_use == 0
         with pool.connection() as conn:
             outcomes = {
                 attempt.outcome

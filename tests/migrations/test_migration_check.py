@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from taskdb.errors import DatabaseError
-from taskdb.migrations import locks, runner
+from taskdb.migrations import locks, lockwatch, runner
 from taskdb.migrations import rehearsal as migration_check
 from taskdb.testing.databases import Databases
 from tests.tracks import Tracks
@@ -277,7 +277,7 @@ def test_a_failure_of_the_watcher_is_not_kept_quiet(
 
     with (
         pytest.raises(RuntimeError, match="no view of the locks"),
-        locks.watch(databases.admin_url, 0, locks.Taken([])),
+        lockwatch.watch(databases.admin_url, 0, locks.Taken([])),
     ):
         assert looked.wait(30)
 

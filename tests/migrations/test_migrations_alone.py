@@ -12,9 +12,7 @@ import psycopg
 import pytest
 
 from taskdb import migrations
-from taskdb.errors import (
-    DatabaseError,
-)
+from taskdb.errors import DatabaseError
 from taskdb.migrations import backend
 from tests.migrations.test_migrations import query, ran, running
 from tests.tracks import Tracks

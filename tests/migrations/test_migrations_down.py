@@ -13,6 +13,7 @@ from taskdb.errors import (
     DatabaseError,
     MigrationError,
     SchemaVersionMismatchError,
+    ValidationError,
 )
 from tests.migrations.test_migrations import query, ran, tables
 from tests.tracks import Tracks
@@ -297,10 +298,12 @@ def test_new_begins_a_train_and_knows_the_other(tmp_path: Path) -> None:
     assert path == tmp_path / "shared" / "0001.create-types.sql"
 
 
-@pytest.mark.parametrize("name", ["Add due date", "add_due_date", "", "add.due", "../etc"])
+@pytest.mark.parametrize("name", ["Add due date", "add_due_date", "add.due", "../etc"])
 def test_new_refuses_a_name_that_does_not_fit(tracks: Tracks, name: str) -> None:
     with pytest.raises(MigrationError, match="is not a migration's name"):
         migrations.new(name, folder=tracks.folder)
+    with pytest.raises(ValidationError, match="name must not be empty"):
+        migrations.new("", folder=tracks.folder)
 
 
 def test_a_newer_schema_is_dropped_with_its_workspace(

@@ -19,15 +19,7 @@ from taskdb.admin import doctor
 from taskdb.database import connect
 from taskdb.embedded import Server
 from taskdb.models import NewWorkflow, WorkflowStatus
-from taskdb.queries import (
-    dependencies,
-    epics,
-    executions,
-    externals,
-    features,
-    tasks,
-    workflows,
-)
+from taskdb.queries import dependencies, epics, executions, externals, features, tasks, workflows
 from taskdb.testing.databases import Databases
 
 Connection: TypeAlias = psycopg.Connection[Any]

@@ -132,7 +132,7 @@ def test_pool_tells_when_it_opens_closes_and_runs_dry(
         "closed",
     ]
     assert {record.__dict__["pool"] for record in records} == {db.settings.pool_name}
-    assert records[1].__dict__["lent"] == 1
+    assert records[1].__dict__["in_use"] == 1
 
 
 def test_no_record_has_the_password(

@@ -96,7 +96,7 @@ def test_the_toolkit_loads_nothing_of_the_task_database(code: str) -> None:
 
     allowed = {"taskdb", "taskdb.places", "taskdb.query"}
     assert [name for name in loaded if name not in allowed and ".query." not in name] == []
-    assert len(loaded) <= 28
+    assert len(loaded) <= 29
 
 
 def test_an_area_loads_no_other() -> None:
@@ -104,3 +104,9 @@ def test_an_area_loads_no_other() -> None:
 
     assert "taskdb.queries.workflows" not in loaded
     assert "taskdb.queries.admin" not in loaded
+
+
+def test_a_command_on_tasks_loads_no_importer() -> None:
+    loaded = loaded_by("from taskdb.cli import tasks, verbs")
+
+    assert [name for name in loaded if name.startswith("taskdb.exchange")] == []

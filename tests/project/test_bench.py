@@ -136,7 +136,7 @@ def test_every_feature_is_used_by_every_task_of_its_queue(url: str) -> None:
             taken = [claims.claim_next(conn, agent="a") for _ in range(6)]
             used = [
                 conn.execute(f"select count(*) from {table}").fetchone()
-                for table in ("held_files", "tasks where workflow_id is not null", "tasks")
+                for table in ("file_locks", "tasks where workflow_id is not null", "tasks")
             ]
             jobs = [claim.key for claim in taken if claim]
 

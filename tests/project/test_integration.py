@@ -262,7 +262,7 @@ async def test_fastapi_service_reads_claims_and_refuses(app: FastAPI) -> None:
         {"error": "key must have at most 100 characters", "field": "key"},
     )
     assert (await app.request("GET", "/health"))[1]["waiting"] == 0
-    assert database.pool_figures().lent == 0
+    assert database.pool_figures().in_use == 0
 
 
 def test_planner_works_on_the_connection_it_is_given(conn: psycopg.Connection) -> None:

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.project.references import absent
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 GLOSSARY = DOCS / "glossary.md"
 ENTRY = re.compile(r"^- \*\*([^*]+)\*\*: ", re.MULTILINE)
 GENERATED = {"schema.md", "lifecycle.md"}
 WRITTEN = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
-    *(page for page in sorted(DOCS.glob("*.md")) if page.name not in GENERATED),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
+    *(page for page in sorted(DOCS.rglob("*.md")) if page.name not in GENERATED),
 ]
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 # Words that a reader of a table's comments meets first.
@@ -23,6 +25,7 @@ NEEDED = [
     "attempt",
     "blocked",
     "blocker",
+    "checker",
     "claim",
     "cycle",
     "dependency",
@@ -34,7 +37,9 @@ NEEDED = [
     "file lock",
     "forced",
     "history",
+    "holder",
     "implementation task",
+    "lane",
     "lapse",
     "lease",
     "migration track",
@@ -44,19 +49,35 @@ NEEDED = [
     "overdue",
     "pause",
     "phase",
+    "place",
+    "planner",
     "priority inheritance",
     "rank",
     "ready",
     "revoked",
+    "runner",
     "satisfied",
     "session",
     "skewed",
+    "slack",
     "specification",
+    "stay",
     "step",
+    "tracker",
     "transition",
+    "wave",
     "workflow",
     "workspace",
 ]
+# Words in names of tables and types that comments use as anybody does.
+ORDINARY = {
+    *("by", "change", "complexity", "environment", "error", "figure", "health", "hour"),
+    *("imported", "need", "pull", "ran", "reason", "recovery", "request", "role"),
+    *("search", "spec", "state", "statistic", "tech", "technical", "trigger"),
+}
+NAMES = re.compile(r"^create (?:table|view|type) (?:shared\.)?(\w+)", re.MULTILINE)
+LABELS = re.compile(r"^create type shared\.\w+ as enum \((.*?)\)", re.MULTILINE | re.DOTALL)
+COMMENT = re.compile(r"^comment on [^;']+? is\s+((?:'(?:[^']|'')*'\s*)+);", re.MULTILINE)
 
 
 def entries() -> list[str]:
@@ -88,6 +109,29 @@ def test_glossary_is_in_alphabetical_order_and_defines_each_term_once() -> None:
 @pytest.mark.parametrize("term", NEEDED)
 def test_glossary_defines_what_a_reader_meets_first(term: str) -> None:
     assert term in entries()
+
+
+def singular(word: str) -> str:
+    for end, instead in (("ies", "y"), ("sses", "ss"), ("us", "us"), ("ss", "ss"), ("s", "")):
+        if word.endswith(end):
+            return word.removesuffix(end) + instead
+    return word
+
+
+def test_glossary_defines_every_word_of_a_comment_that_names_a_table_or_a_status() -> None:
+    folders = ("shared", "tables", "views")
+    sql = "\n".join(
+        path.read_text() for each in folders for path in (ROOT / "sql" / each).iterdir()
+    )
+    names = [*NAMES.findall(sql), *re.findall(r"'(\w+)'", " ".join(LABELS.findall(sql)))]
+    domain = {singular(word) for name in names for word in name.split("_")}
+    # A name of several words is a column's or a table's: its page is docs/schema.md.
+    comments = re.sub(r"\w+_\w+", " ", " ".join(COMMENT.findall(sql)).lower())
+    used = domain & {singular(word) for word in re.findall(r"[a-z]+", comments)}
+    defined = {singular(word) for term in entries() for word in words(term).split()}
+
+    assert len(used) > 60
+    assert used - defined == ORDINARY
 
 
 @pytest.mark.parametrize("term", entries())
@@ -129,3 +173,18 @@ def test_prose_wraps_at_120_columns(page: Path) -> None:
     lines = [line for line in prose.splitlines() if not line.startswith(("|", "    "))]
 
     assert [line for line in lines if len(line) > 120] == []
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+def test_pages_name_only_files_and_tests_that_exist(page: Path) -> None:
+    assert absent(page.read_text()) == []
+
+
+def test_comments_in_sql_name_only_files_that_exist() -> None:
+    assert absent("\n".join(path.read_text() for path in (ROOT / "sql").rglob("*.sql"))) == []
+
+
+def test_a_reference_that_leads_nowhere_is_missed() -> None:
+    text = "`tests/project/test_pages.py::test_gone`, `sql/tables/gone.sql`, `taskdb/errors.py`"
+
+    assert absent(text) == ["tests/project/test_pages.py::test_gone", "sql/tables/gone.sql"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
+
+from tests.project.references import defined, missing
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "requirements.md"
@@ -58,7 +59,7 @@ UNNAMED = {
     "workflows.step_ids",
     "specs.create_with_task_list",
     "implementation_tasks.split_phases",
-    "design.move_job",
+    "design.change_job_status",
     "design.find_outputs",
 }
 
@@ -67,42 +68,6 @@ def rows() -> list[tuple[str, str, str]]:
     matches = (ROW.match(line) for line in PAGE.read_text().splitlines())
     found = [(match["item"], match["served"], match["test"]) for match in matches if match]
     return [row for row in found if row[0] not in ("item", "---")]
-
-
-def defined(path: Path) -> set[str]:
-    """The names that a file of Python defines, those of a class as `Class.name`."""
-    names: set[str] = set()
-    for node in ast.parse(path.read_text()).body:
-        names |= _names(node, "")
-        if isinstance(node, ast.ClassDef):
-            for inner in node.body:
-                names |= _names(inner, f"{node.name}.")
-    return names
-
-
-def _names(node: ast.stmt, prefix: str) -> set[str]:
-    match node:
-        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            return {prefix + node.name}
-        case ast.Assign():
-            return {prefix + target.id for target in node.targets if isinstance(target, ast.Name)}
-        case ast.AnnAssign(target=ast.Name() as target):
-            return {prefix + target.id}
-        case _:
-            return set()
-
-
-def missing(file: str, name: str) -> bool:
-    path = ROOT / file
-    if not path.is_file():
-        return True
-    if not name:
-        return False
-    if path.suffix == ".py":
-        return name not in defined(path)
-    if path.name == "Makefile":
-        return not re.search(rf"^{name}:", path.read_text(), re.MULTILINE)
-    return not re.search(rf"\b{name}\b", path.read_text())
 
 
 @pytest.mark.parametrize(("item", "served", "test"), rows())

@@ -111,9 +111,21 @@ def test_span_of_thousands_of_years_is_refused(
         ("$.* . *.a[ * ] == 1", "must have at most 2 repetitions"),
         ("$[0 to 9][0 to 9][0 to last] == 1", "must have at most 2 repetitions"),
         ("exists($ ? (exists($ ? ($.a == 1))))", "must have at most 1 filter"),
-        ("exists($.a[*] ? (@ == $.a))", "must look at @, and not at \\$, in its filter"),
+        ("exists($.a[*] ? (@ == $.a))", "must have at most 1 filter, and no path after it"),
+        ("$.a == $.b", "must have at most 1 path per comparison"),
+        ('$.a like_regex "(a*)*\\\\1"', "must have no back references"),
     ],
-    ids=["terms", "recursive", "arrays", "mixed", "ranges", "filters", "root"],
+    ids=[
+        "terms",
+        "recursive",
+        "arrays",
+        "mixed",
+        "ranges",
+        "filters",
+        "root",
+        "sequences",
+        "back references",
+    ],
 )
 def test_condition_that_multiplies_is_refused(
     conn: psycopg.Connection, condition: str, rule: str
@@ -129,7 +141,7 @@ def test_condition_that_multiplies_is_refused(
     [
         '$.branch == "main"',
         '$.name == "** ? [*] to $.**.**"',
-        "exists($.files[*] ? (@.size > 10)) && $.ready == true",
+        "$.ready == true && exists($.files[*] ? (@.size > 10))",
         "$.**.failed == true",
         '$.a like_regex "a?b?c\\"?"',
     ],

@@ -233,7 +233,7 @@ REFUSED = [
         "4:3",
     ),
     (
-        "select n from t order by\nn, -- if :by = n\nm -- if :by\nlimit 1",
+        "select n from t order by\nn, -- if :by = n\nm -- if :by = m\nlimit 1",
         "by: Literal['n', 'm']) -> list[int]",
         "would leave order by with nothing behind it",
         "4:3",

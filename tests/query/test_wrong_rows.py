@@ -52,7 +52,9 @@ def test_what_is_no_list_of_rows_is_refused_by_name(
 ) -> None:
     field = name.partition(".")[2]
 
-    with pytest.raises(ValidationError, match=rf"^{field} must be a list of New\w+, not \w+"):
+    with pytest.raises(
+        ValidationError, match=rf"(?m)^{field} must (be a list, not \w+|not be None)$"
+    ):
         TAKES_ROWS[name](conn, rows)
 
 
@@ -63,13 +65,17 @@ def test_row_of_another_class_is_refused_by_its_index(
 ) -> None:
     field = name.partition(".")[2]
 
-    with pytest.raises(ValidationError, match=rf"^{field}\[0\] must be a New\w+, not \w+"):
+    with pytest.raises(
+        ValidationError, match=rf"(?m)^{field}\[0\] must (be a New\w+, not \w+|not be None)$"
+    ):
         TAKES_ROWS[name](conn, [row])
 
 
 @pytest.mark.parametrize("workflow", OTHERS[:3])
 def test_workflow_of_another_class_is_refused(conn: psycopg.Connection, workflow: Any) -> None:
-    with pytest.raises(ValidationError, match=r"^workflow must be a NewWorkflow, not"):
+    with pytest.raises(
+        ValidationError, match=r"(?m)^workflow must (be a NewWorkflow, not \w+|not be None)$"
+    ):
         workflows.create(conn, workflow)
 
 

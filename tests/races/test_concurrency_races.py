@@ -20,32 +20,32 @@ from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from taskdb.admin import doctor
 from taskdb.database import connect
-from taskdb.errors import ClaimLostError, TaskdbError
+from taskdb.errors import ClaimLostError, IntegrityError, TaskdbError
 from taskdb.models import TaskStatus
 from taskdb.queries import claims, concurrency, tasks
 from taskdb.testing.databases import Databases
 from tests.arena import Arena
-from tests.interleave import LEVELS, Session
+from tests.interleave import LEVELS, Session, wait_blocked
 from tests.plans import make_tasks
-from tests.races.test_races import (
-    PAIRS,
-    Act,
-    Given,
-    Mutant,
+from tests.races.acts import (
     NothingLeftError,
-    Race,
     both,
     deletes,
     holder,
+    lapses,
     moves,
     takes,
     takes_this,
 )
+from tests.races.mutant import Mutant
+from tests.races.race import PAIRS, Act, Given, Race
 
 Connection = psycopg.Connection[Any]
 
 
-def keyed(*keys: str, slots: int = 1, held: int = 0, ended: int = 0) -> Callable[..., Given]:
+def keyed(
+    *keys: str, slots: int = 1, held: int = 0, ended: int = 0, lapsed: bool = False
+) -> Callable[..., Given]:
     """Tasks of one key; the first *held* are claimed, and the first *ended* of those completed."""
 
     def make(conn: Connection) -> Given:
@@ -61,6 +61,11 @@ def keyed(*keys: str, slots: int = 1, held: int = 0, ended: int = 0) -> Callable
             given[key] = claim
         for key in keys[:ended]:
             claims.complete(conn, task_id=given[key].task_id, token=given[key].token)
+        if lapsed:
+            conn.execute(
+                b"update tasks set lease_expires_at = now() - interval '1 minute'"
+                b" where claim_agent is not null"
+            )
         return given
 
     return make
@@ -126,6 +131,37 @@ RACES = [
          limits(1), takes_this("v", "b"), no_more_than(2), loser=NothingLeftError, waits=False),
     Race("a claim, and a limit lowered", keyed("s", "t", "u", "v", slots=3, held=3, ended=1),
          takes_this("v", "b"), limits(1), no_more_than(3), waits=True),
+    Race("a limit lowered, and a slot given back", keyed("s", "t", "u", "v", slots=3, held=3),
+         limits(1), holder(claims.complete), no_more_than(2), waits=True),
+    Race("a slot given back, and a limit lowered", keyed("s", "t", "u", "v", slots=3, held=3),
+         holder(claims.complete), limits(1), no_more_than(2), waits=True),
+    Race("a limit lowered, and a start by hand", keyed("s", "t", "u", slots=2, held=1),
+         limits(1), moves("u", "in_progress"), no_more_than(1), loser=IntegrityError, waits=False),
+    Race("a start by hand, and a limit lowered", keyed("s", "t", "u", slots=2, held=1),
+         moves("u", "in_progress"), limits(1), no_more_than(2), waits=True),
+    Race("a limit lowered, and raised", keyed("s", "t", "u", slots=2, held=2), limits(1),
+         limits(3), filled, waits=True),
+    Race("a limit raised, and lowered", keyed("s", "t", "u", slots=2, held=2), limits(3),
+         limits(1), no_more_than(2), waits=True),
+    Race("a limit lowered, and a claim that ends another one",
+         keyed("s", "t", "u", slots=2, held=2), limits(1),
+         holder(claims.complete_and_claim_next, agent="b"), no_more_than(1)),
+    Race("two completions that claim the next", keyed("t", "u", "v", "w", slots=2, held=2),
+         holder(claims.complete_and_claim_next, agent="a"),
+         holder(claims.complete_and_claim_next, "u", agent="b"), filled, waits=False),
+    Race("a limit lowered, and a task put into the key", keyed("s", "t", slots=2, held=1),
+         limits(1), both(moves("other", "in_progress"), rekeys("other", "k")), no_more_than(1),
+         loser=IntegrityError, waits=False),
+    Race("a task that is started put into the key, and a claim", keyed("s", "t", slots=2, held=1),
+         both(moves("other", "in_progress"), rekeys("other", "k")), tries("b"), no_more_than(2),
+         waits=False),
+    Race("a start by hand, and a claim", keyed("t", "u"), moves("t", "in_progress"), tries("b"),
+         filled, waits=False),
+    Race("a lapse, and a claim", keyed("t", "u", held=1, lapsed=True), lapses, tries("b"), filled,
+         waits=False),
+    Race("a claim that ends another one's lease, and its completion",
+         keyed("t", "u", held=1, lapsed=True), tries("b"), holder(claims.complete), filled,
+         loser=ClaimLostError),
     Race("a task put into a full key, and a slot given back", keyed("t", held=1),
          rekeys("other", "k"), holder(claims.complete), filled, waits=False),
     Race("a slot given back, and a task put into the key", keyed("t", held=1),
@@ -228,6 +264,8 @@ def test_a_guard_of_the_slots_that_is_taken_out_is_missed(
 
         assert not set_aside_while_offered(url) or any(
             arena.run(race, *pair, waiting=waiting).broke(race)
+            # A session that has changed many slots takes a random one: often the right one.
+            for _ in range(8)
             for race in races
             for waiting in (True, False)
             for pair in PAIRS
@@ -309,3 +347,55 @@ def _act(conn: Connection, chance: random.Random, agent: str) -> None:
             tasks.update_status(conn, key, status=status, force=True)
         case _:
             pass
+
+
+def test_endings_that_give_slots_back_in_their_order_and_a_limit_do_not_deadlock(
+    database_url: str,
+) -> None:
+    with connect(database_url) as conn:
+        make_tasks(conn, "a", "b", "c", concurrency_key="k")
+        concurrency.set_limit(conn, key="k", at_most=3)
+        held = [claims.claim(conn, key=key, agent="ann") for key in ("c", "b", "a")]
+        ids, tokens = zip(*[(one.task_id, one.token) for one in held if one], strict=True)
+    with Session(database_url) as ends, Session(database_url) as limits, Session(database_url) as x:
+        x.run(
+            "locks b's slot",
+            lambda conn: conn.execute(b"select from concurrency_slots where slot = 2 for update"),
+        )
+        ending = ends.start(
+            "gives slot 3 back",
+            lambda conn: claims.complete_many(conn, task_ids=list(ids), tokens=list(tokens)),
+        )
+        wait_blocked(ends, by=x)
+        limit = limits.start(
+            "locks slot 1", lambda conn: concurrency.set_limit(conn, key="k", at_most=1)
+        )
+        wait_blocked(limits)
+        x.rollback()
+        assert all(one.was_held for one in ending.result())
+        ends.commit()
+
+        assert limit.result().running == 0
+
+
+def test_a_limit_that_closes_a_cycle_of_waits_ends_in_a_deadlock_that_is_found(
+    database_url: str,
+) -> None:
+    with connect(database_url) as conn:
+        make_tasks(conn, "a", concurrency_key="k")
+        make_tasks(conn, "b")
+        concurrency.set_limit(conn, key="k", at_most=1)
+    with Session(database_url) as limits, Session(database_url) as claimer:
+        limits.run("locks b", lambda conn: tasks.update(conn, "b", priority=1))
+        claimer.run("takes the slot", lambda conn: claims.claim(conn, key="a", agent="ann"))
+        edit = claimer.start("waits for b", lambda conn: tasks.update(conn, "b", priority=2))
+        wait_blocked(claimer, by=limits)
+        time.sleep(1.2)  # The server has looked for a deadlock here, and does not look again.
+        limit = limits.start(
+            "waits for the slot", lambda conn: concurrency.set_limit(conn, key="k", at_most=2)
+        )
+
+        with pytest.raises(DeadlockDetected):
+            limit.result()
+        limits.rollback()
+        assert edit.result()

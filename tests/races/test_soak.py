@@ -46,6 +46,26 @@ MUTANTS = {
         "    order by task.id\n    for no key update of task\n),\n\nended",
         "    order by task.id desc\n    for no key update of task\n),\n\nended",
     ),
+    "no slot check": (
+        ["migrations/workspace/0001.create-workspace.sql"],
+        "            then\n                return false;",
+        "            then\n                return true;",
+    ),
+    "cancelled_with ignored": (
+        ["migrations/workspace/0001.create-workspace.sql"],
+        "ids := doomed_dependents(of_task);",
+        "ids := null;",
+    ),
+    "request_id not stored": (
+        ["migrations/workspace/0001.create-workspace.sql"],
+        "claim_request_id = request_id,",
+        "claim_request_id = null,",
+    ),
+    "versions not compared": (
+        ["migrations/workspace/0001.create-workspace.sql"],
+        "if present <> expected then",
+        "if false then",
+    ),
     "no retry": (
         ["taskdb/database/pool.py", "taskdb/database/pool_async.py"],
         "pause = self._pause(number, attempts, exc)",

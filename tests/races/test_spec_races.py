@@ -16,12 +16,13 @@ from psycopg import IsolationLevel
 
 from taskdb import Database
 from taskdb.admin import doctor
+from taskdb.database import connect
 from taskdb.errors import CircularDependencyError, IntegrityError
 from taskdb.models import Claim, NewImplementationTask, ReasonCode, SpecType, TaskStatus
 from taskdb.queries import claims, dependencies, implementation_tasks, specs, tasks
 from tests.arena import Arena, is_blocked
-from tests.interleave import LEVELS
-from tests.races.test_races import Given, Race
+from tests.interleave import LEVELS, Session
+from tests.races.race import Given, Race
 
 Connection: TypeAlias = psycopg.Connection[Any]
 
@@ -44,7 +45,7 @@ def make_spec(conn: Connection, *files: list[str], **more: Any) -> None:
 
 def held(conn: Connection) -> dict[str, str]:
     rows = conn.execute(
-        "select path, key from held_files join tasks on tasks.id = task_id order by path"
+        "select path, key from file_locks join tasks on tasks.id = task_id order by path"
     )
     return dict(rows.fetchall())
 
@@ -149,7 +150,7 @@ def test_starting_by_hand_holds_files_and_is_refused_those_of_others(conn: Conne
         with pytest.raises(IntegrityError) as refused, conn.transaction():
             tasks.update_status(conn, key="T2", status=TaskStatus.IN_PROGRESS, force=force)
         assert refused.value.field == "assigned_files"
-        assert "a.py is held by task T1" in str(refused.value)
+        assert "a.py is locked by task T1" in str(refused.value)
     assert doctor.run(conn) == []
 
 
@@ -174,6 +175,18 @@ def test_a_task_in_progress_that_is_adopted_holds_its_files(conn: Connection) ->
 
     assert held(conn) == {"a.py": "T"}
     assert claims.claim_next(conn, agent="ada") is None
+
+
+def test_batch_waits_for_no_file_with_others_in_hand(database_url: str) -> None:
+    """Two batches, each waiting for a file that the other has taken, would deadlock."""
+    with connect(database_url) as conn:
+        make_spec(conn, ["b.py"], ["k.py"], ["a.py"], ["k.py"])
+    with Session(database_url) as one, Session(database_url) as other:
+        taking = other.run("takes k.py", lambda conn: claims.claim(conn, key="T4", agent="cy"))
+        assert taking
+        got = one.run("a batch", lambda conn: claims.claim_batch(conn, agent="ann", limit=3))
+
+    assert [claim.key for claim in got] == ["T1", "T3"]
 
 
 # Two sessions

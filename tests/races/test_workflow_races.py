@@ -7,216 +7,42 @@ last part takes a guard out, and sees it missed.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
-from uuid import UUID
 
-import psycopg
 import pytest
 from psycopg import IsolationLevel
 
-from taskdb.admin import doctor
-from taskdb.database import Database, connect
 from taskdb.errors import CircularDependencyError, ClaimLostError, InvalidTransitionError
-from taskdb.models import (
-    ErrorPolicy,
-    Execution,
-    ExecutionStep,
-    NewStep,
-    NewWorkflow,
-)
-from taskdb.queries import claims, executions, externals, tasks, workflows
+from taskdb.queries import executions
 from tests.arena import Arena
 from tests.interleave import LEVELS
-
-Connection: TypeAlias = psycopg.Connection[Any]
+from tests.races.workflow_acts import (
+    Connection,
+    Race,
+    adds_task,
+    asks,
+    begins,
+    cancels,
+    claims_task,
+    completes,
+    does,
+    ended_as,
+    fails,
+    graph_is,
+    joins,
+    knows,
+    needs,
+    pauses,
+    ready_are,
+    runs,
+    sees,
+    starts,
+    steps_are,
+    succeeds,
+    tries,
+)
 
 SQL = Path(__file__).parents[2] / "sql"
-
-
-@dataclass(frozen=True)
-class Given:
-    """Initial state: a workflow of steps a, b, and c, which needs both; it runs, and a does."""
-
-    workflow: UUID
-    run: UUID
-    attempt: int
-    external: UUID
-
-
-Act: TypeAlias = Callable[[Connection, Given], Any]
-# Calls something with a connection, and returns what that returns.
-Caller: TypeAlias = Callable[[Callable[[Connection], Any]], Any]
-
-
-@dataclass(frozen=True)
-class Race:
-    name: str
-    first: Act
-    second: Act
-    # The state in the end.
-    then: Callable[[Connection, Given], bool]
-    # The second session's error in the end; None: it succeeds.
-    loser: type[Exception] | None = None
-    # True if it waits for a first one that has not committed yet.
-    waits: bool = True
-
-    def begin(self, conn: Connection) -> Given:
-        return running(conn)
-
-    def holds(self, conn: Connection, given: Given) -> bool:
-        return self.then(conn, given)
-
-
-def running(conn: Connection) -> Given:
-    steps = [
-        NewStep(key="a", step_type="job"),
-        NewStep(key="b", step_type="job", on_error=ErrorPolicy.CONTINUE),
-        NewStep(key="c", step_type="job", needs=["a", "b"]),
-        NewStep(
-            key="r",
-            step_type="job",
-            on_error=ErrorPolicy.RETRY,
-            max_attempts=3,
-            retry_delay=timedelta(hours=1),
-        ),
-        NewStep(key="d", step_type="job", needs=["a"], condition="$.on == true"),
-    ]
-    made = workflows.create(conn, NewWorkflow(name="CI"), steps)
-    workflows.activate(conn, made.id)
-    run = executions.start_execution(conn, made.id)
-    begun = executions.start_step(conn, execution_id=run.id, step="a")
-    tasks.create(conn, key="t", title="T", workflow_id=made.id)
-    external = externals.create(conn, workflow_id=made.id, service="registry", max_retries=0)
-    return Given(made.id, run.id, begun.attempt, external.id)
-
-
-# Acts
-
-
-def needs(step: str, needed: str) -> Act:
-    return lambda conn, given: workflows.add_need(
-        conn, workflow_id=given.workflow, step=step, needs=needed
-    )
-
-
-def starts(conn: Connection, given: Given) -> Any:
-    return executions.start_execution(conn, given.workflow)
-
-
-def pauses(conn: Connection, given: Given) -> Any:
-    return workflows.pause(conn, given.workflow)
-
-
-def begins(step: str) -> Act:
-    return lambda conn, given: executions.start_step(conn, execution_id=given.run, step=step)
-
-
-def succeeds(conn: Connection, given: Given) -> Any:
-    return executions.complete_step(
-        conn, execution_id=given.run, step="a", attempt=given.attempt, context={"by": "first"}
-    )
-
-
-def fails(conn: Connection, given: Given) -> Any:
-    return executions.fail_step(
-        conn, execution_id=given.run, step="a", attempt=given.attempt, error="broken"
-    )
-
-
-def does(step: str) -> Act:
-    """Begin a step and complete it, adding to the context."""
-
-    def act(conn: Connection, given: Given) -> None:
-        begun = executions.start_step(conn, execution_id=given.run, step=step)
-        executions.complete_step(
-            conn, execution_id=given.run, step=step, attempt=begun.attempt, context={step: True}
-        )
-
-    return act
-
-
-def tries(conn: Connection, given: Given) -> Any:
-    """Begin a step and fail it: it is to be tried again, in an hour."""
-    begun = executions.start_step(conn, execution_id=given.run, step="r")
-    return executions.fail_step(
-        conn, execution_id=given.run, step="r", attempt=begun.attempt, error="not yet"
-    )
-
-
-def completes(conn: Connection, given: Given) -> Any:
-    return executions.complete_execution(conn, given.run)
-
-
-def cancels(conn: Connection, given: Given) -> Any:
-    return executions.cancel_execution(conn, given.run)
-
-
-def asks(conn: Connection, given: Given) -> Any:
-    return executions.next_steps(conn, given.run)
-
-
-def sees(*, healthy: bool) -> Act:
-    return lambda conn, given: externals.record_check(conn, given.external, succeeded=healthy)
-
-
-def adds_task(conn: Connection, given: Given) -> Any:
-    return tasks.create(conn, key="new", title="New", workflow_id=given.workflow)
-
-
-def joins(conn: Connection, given: Given) -> Any:
-    """A task comes to the workflow that was of none."""
-    tasks.create(conn, key="new", title="New")
-    return tasks.update(conn, "new", workflow_id=given.workflow)
-
-
-def claims_task(conn: Connection, given: Given) -> Any:
-    if claims.claim(conn, key="t", agent="ada") is None:
-        raise ClaimLostError("nothing to claim")
-
-
-# States
-
-
-def steps_are(**expected: str) -> Callable[[Connection, Given], bool]:
-    def holds(conn: Connection, given: Given) -> bool:
-        now = {each.key: each.status for each in executions.list_steps(conn, given.run)}
-        return expected.items() <= now.items()
-
-    return holds
-
-
-def ended_as(status: str) -> Callable[[Connection, Given], bool]:
-    return lambda conn, given: executions.get(conn, given.run).status == status
-
-
-def knows(*keys: str) -> Callable[[Connection, Given], bool]:
-    return lambda conn, given: executions.get(conn, given.run).context.keys() == set(keys)
-
-
-def runs(number: int) -> Callable[[Connection, Given], bool]:
-    return lambda conn, given: workflows.statistics(conn, given.workflow).execution_count == number
-
-
-def ready_are(*keys: str) -> Callable[[Connection, Given], bool]:
-    return lambda conn, given: {row.key for row in tasks.list_ready(conn)} == set(keys)
-
-
-def graph_is(*edges: tuple[str, str]) -> Callable[[Connection, Given], bool]:
-    def holds(conn: Connection, given: Given) -> bool:
-        found = {
-            (step.key, need)
-            for step in workflows.list_steps(conn, given.workflow)
-            for need in step.needs
-        }
-        return found == {("c", "a"), ("c", "b"), ("d", "a"), *edges}
-
-    return holds
 
 
 Lost = ClaimLostError
@@ -361,93 +187,6 @@ def test_first_session_commits_after_the_snapshot_of_the_second_and_everything_h
     outcome = arena.run(race, *pair, waiting=False)
 
     assert not outcome.broke(race), outcome
-
-
-# Many at once
-
-
-def call_alone(database: Database, level: IsolationLevel) -> Caller:
-    """Each call is a transaction of its own, as a runner would have it, and tried as by default."""
-    return lambda act: database.retrying(act, isolation=level)
-
-
-def run_once(call: Caller, workflow: UUID, number: int) -> None:
-    """Start an execution, work its steps off, and end it; every third one fails."""
-    run: Execution = call(
-        lambda conn: executions.start_execution(conn, workflow, triggered_by=f"runner-{number}")
-    )
-    call(
-        lambda conn: tasks.create(
-            conn, title="T", workflow_id=workflow, workflow_execution_id=run.id
-        )
-    )
-    for key in ("a", "b"):
-        (step,) = call(lambda conn: executions.next_steps(conn, run.id))
-        attempt = {"execution_id": run.id, "step": step.key}
-        begun: ExecutionStep = call(partial(executions.start_step, **attempt))
-        attempt |= {"attempt": begun.attempt, "context": {key: 1}}
-        call(partial(executions.complete_step, **attempt))
-    if number % 3:
-        call(lambda conn: executions.complete_execution(conn, run.id))
-    else:
-        call(lambda conn: executions.fail_execution(conn, run.id, error="unlucky"))
-
-
-@pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name)
-@pytest.mark.parametrize("whole", [False, True], ids=["a transaction a call", "one transaction"])
-def test_fifty_executions_of_one_workflow_at_once_leave_exact_statistics(
-    database_url: str, level: IsolationLevel, whole: bool
-) -> None:
-    """Ten runners, each five times. One transaction for all of a run is the hardest case:
-    at SERIALIZABLE it reads the pages of the indexes in which all others insert."""
-    steps = [
-        NewStep(key="a", step_type="job"),
-        NewStep(key="b", step_type="job", needs=["a"]),
-    ]
-    with connect(database_url) as conn:
-        made = workflows.create(conn, NewWorkflow(name="CI"), steps)
-        workflows.activate(conn, made.id)
-    barrier = threading.Barrier(10)
-    errors: list[Exception] = []
-
-    with Database(database_url, pool_max=10, pool_min=10) as database:
-
-        def all_at_once(number: int, conn: Connection) -> None:
-            run_once(lambda act: act(conn), made.id, number)
-
-        def runner(first: int) -> None:
-            try:
-                barrier.wait(30)
-                for number in range(first, first + 5):
-                    if whole:
-                        work = partial(all_at_once, number)
-                        database.retrying(work, isolation=level, attempts=50)
-                    else:
-                        run_once(call_alone(database, level), made.id, number)
-            except Exception as error:  # noqa: BLE001
-                errors.append(error)
-
-        threads = [threading.Thread(target=runner, args=(5 * n,)) for n in range(10)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-
-    assert errors == []
-    with connect(database_url) as conn:
-        figures = workflows.statistics(conn, made.id)
-        assert (figures.execution_count, figures.completed_count, figures.failed_count) == (
-            50,
-            33,
-            17,
-        )
-        assert figures.running_count == 0
-        recent = workflows.performance_metrics(conn, made.id, days=1)
-        assert (recent.execution_count, recent.total_tasks) == (50, 50)
-        runs = executions.list_executions(conn, workflow_id=made.id)
-        assert {run.triggered_by for run in runs} == {f"runner-{n}" for n in range(50)}
-        assert all(run.context == {"a": 1, "b": 1} for run in runs)
-        assert doctor.run(conn) == []
 
 
 # Without the guards

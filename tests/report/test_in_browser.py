@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 
-from taskdb.database import connect
 from taskdb.exchange import import_plan
 from taskdb.models.dependencies import NewDependency
 from taskdb.models.tasks import NewTask
 from taskdb.models.types import TaskStatus
-from taskdb.queries import exchange, planning, selection, tasks
-from taskdb.report import collect, render
-from taskdb.testing.databases import Databases
-from tests.exchange_files import DATA, needs_data
+from taskdb.queries import planning, tasks
+from tests.exchange_files import needs_data, write_lines
+from tests.report.browser import PHONE, SECTIONS, WIDE, Page, needs_chromium
+from tests.report.writing import GRAPH, Conn, write
 
-pytest.importorskip("selenium", reason="make setup brings Selenium")
-
-from selenium.webdriver.common.keys import Keys
-
-from tests.report.browser import PHONE, SECTIONS, WIDE, Page, needs_chromium, open_browser
-
-Conn = psycopg.Connection[Any]
 pytestmark = needs_chromium
-PAST = datetime(2020, 1, 1, tzinfo=UTC)
-LARGEST = "beads/steveyegge+beads/2025-12-19_1021issues_949af953.jsonl"
+
+
 HOSTILE = (
     "</script><script>owned = 1</script>",
     "<img src=x onerror='owned = 1'>",
@@ -49,64 +38,6 @@ BOXES = """
         return [box.left, box.right, box.top + scrollY, box.bottom + scrollY];
     });
 """
-GRAPH = "document.getElementById('cy')._cyreg.cy"
-# Sections, buttons and inputs that have no name for who does not see them.
-NAMELESS = """
-    const text = (element) => element?.textContent.trim();
-    const name = (element) => element.ariaLabel || text(element) || text(element.labels?.[0]);
-    const titled = (section) => document.getElementById(section.getAttribute("aria-labelledby"));
-    const title = (section) => text(titled(section));
-    return [
-        ...[...document.querySelectorAll("section")].filter((each) => !title(each)),
-        ...[...document.querySelectorAll("button, input")].filter((each) => !name(each)),
-    ].map((each) => each.outerHTML);
-"""
-# The contrast of two colours, as WCAG 2 has it.
-CONTRASTS = """
-    const style = getComputedStyle(document.documentElement);
-    const light = (name) => {
-        const hex = style.getPropertyValue(`--${name}`).trim().slice(1);
-        const [r, g, b] = [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255)
-            .map((part) => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const contrast = (one, other) => {
-        const [dark, bright] = [light(one), light(other)].sort((a, b) => a - b);
-        return (bright + 0.05) / (dark + 0.05);
-    };
-    const states = ["ready", "in_progress", "in_review", "waiting", "held", "failed", "done"];
-    const pairs = [["ink", "page"], ["ink", "card"], ["muted", "page"], ["muted", "card"],
-        ["accent", "card"], ["path", "path-soft"], ["muted", "waiting-soft"],
-        ...states.flatMap((state) =>
-            [[state, "card"], [state, `${state}-soft`], ["muted", `${state}-soft`]])];
-    return pairs.map(([one, other]) => [`${one} on ${other}`, contrast(one, other)]);
-"""
-
-
-@pytest.fixture(scope="module")
-def page() -> Generator[Page]:
-    with open_browser() as opened:
-        yield opened
-
-
-def write(conn: Conn, path: Path, since: datetime = PAST) -> Path:
-    """Write the page of all tasks."""
-    ids = selection.chosen(conn)
-    shown = collect(conn, task_ids=ids, since=since, workspace="taskdb", scope="whole plan")
-    path.write_text(render(shown), encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="module")
-def largest(
-    databases: Databases, template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Generator[Path]:
-    """The page of the largest plan beside the repository."""
-    url = databases.clone(template)
-    with connect(url) as conn:
-        import_plan(conn, "beads", DATA / LARGEST)
-        yield write(conn, tmp_path_factory.mktemp("page") / "largest.html")
-    databases.drop(url)
 
 
 @needs_data
@@ -246,89 +177,6 @@ def test_bars_are_those_of_the_schedule(page: Page, conn: Conn, tmp_path: Path) 
     assert page.texts(".g-row .key") == ["A", "C", "D"]
 
 
-def test_everything_can_be_reached_by_keyboard(page: Page, conn: Conn, tmp_path: Path) -> None:
-    tasks.create_many(
-        conn,
-        [NewTask(key=f"T{n:02}", title=f"Part {n}") for n in range(60)],
-        [NewDependency("T59", "T00")],
-    )
-    page.open(write(conn, tmp_path / "sixty.html"))
-
-    page.press(Keys.TAB)
-    assert page.focused("className") == "skip"
-    page.press(Keys.TAB)
-    assert page.focused() == "search"
-    page.press(Keys.TAB)
-    assert page.focused() == "theme"
-    page.press("t")
-    assert page.run("return document.documentElement.dataset.theme") == "dark"
-    # One stop for each group: past the board, the schedule and the graph in few steps. Charts
-    # have their figures in words.
-    stops = []
-    for _ in range(80):
-        page.press(Keys.TAB)
-        stops.append(
-            page.run("return document.activeElement.closest('section, nav, footer')?.id ?? ''")
-        )
-        if stops[-1] == "changes":
-            break
-    assert [name for name in dict.fromkeys(stops) if name] == [
-        name for name in SECTIONS if name != "flow"
-    ]
-    assert stops.count("board") < 10
-    assert stops.count("schedule") < 8
-
-    page.run("document.activeElement.blur()")
-    page.press("/", *"t07")
-    assert page.focused() == "search"
-    page.wait("return document.querySelectorAll('.card').length === 1")
-    assert page.texts("#found") == ["1 task found"]
-    page.press(Keys.ENTER)
-    assert page.focused() == "panel-title"
-    assert page.texts("#panel .panel-head .key") == ["T07"]
-    page.press(Keys.ESCAPE)
-    assert page.focused() == "search"
-    page.press(Keys.ESCAPE)
-    page.wait("return document.querySelectorAll('.card').length > 20")
-
-
-def test_arrow_keys_move_within_the_board_the_schedule_and_the_graph(
-    page: Page, conn: Conn, tmp_path: Path
-) -> None:
-    tasks.create_many(
-        conn,
-        [NewTask(key=f"T{n:03}", title=f"Part {n}") for n in range(200)],
-        [NewDependency("T199", "T000")],
-    )
-    page.open(write(conn, tmp_path / "many.html"))
-    card = "return document.activeElement.querySelector('.key').textContent"
-
-    page.run("document.querySelector('.card[tabindex=\"0\"]').focus()")
-    page.press(Keys.ARROW_DOWN, Keys.ARROW_DOWN)
-    assert page.run(card) == "T002"
-    page.press(Keys.ARROW_RIGHT)
-    assert page.run(card) == "T199"
-    page.press(Keys.ENTER)
-    assert page.focused() == "panel-title"
-    page.press(Keys.ESCAPE)
-    assert page.run(card) == "T199"
-
-    page.run("document.querySelector('.g-button[tabindex=\"0\"]').focus()")
-    page.press(Keys.END)
-    page.wait(f"{card} === 'T199'")
-    page.press(Keys.HOME)
-    page.wait("return document.activeElement.closest('.g-row')?.dataset.row === '0'")
-
-    page.run("document.getElementById('cy').focus()")
-    before = page.run(f"return [{GRAPH}.zoom(), {GRAPH}.pan().x]")
-    page.press("+", Keys.ARROW_RIGHT)
-    after = page.run(f"return [{GRAPH}.zoom(), {GRAPH}.pan().x]")
-    assert after[0] == pytest.approx(before[0] * 1.3, rel=0.01)
-    assert after[1] < before[1]
-    page.press("n")
-    assert page.run("return document.getElementById('panel').hidden") is False
-
-
 def test_the_graph_fades_what_the_search_does_not_find(
     page: Page, conn: Conn, tmp_path: Path
 ) -> None:
@@ -351,129 +199,107 @@ def test_the_graph_fades_what_the_search_does_not_find(
     assert sorted(page.run(faded)) == ["A", "C"]
 
 
-def with_measured(conn: Conn, hours: float, number: int = 6) -> None:
-    """Finish tasks that took so long each."""
-    done = datetime.now(UTC) - timedelta(days=1)
-    begun = done - timedelta(hours=hours)
-    tasks.create_many(
-        conn,
-        [
-            NewTask(
-                key=f"done-{n}",
-                title="Done",
-                status=TaskStatus.COMPLETED,
-                created_at=begun - timedelta(hours=1),
-                completed_at=done,
-            )
-            for n in range(number)
-        ],
-    )
-    ids = exchange.tasks_by_key(conn, keys=[f"done-{n}" for n in range(number)])
-    moves = (
-        (TaskStatus.PENDING, TaskStatus.IN_PROGRESS, begun),
-        (TaskStatus.IN_PROGRESS, TaskStatus.COMPLETED, done),
-    )
-    rows = [(row.id, *move) for row in ids for move in moves]
-    exchange.import_history(
-        conn,
-        source="test",
-        task_ids=[task for task, _, _, _ in rows],
-        old_statuses=[old for _, old, _, _ in rows],
-        new_statuses=[new for _, _, new, _ in rows],
-        agents=["ann"] * len(rows),
-        notes=[None] * len(rows),
-        are_forced=[False] * len(rows),
-        moments=[at for _, _, _, at in rows],
-    )
-
-
-def forecast(page: Page) -> dict[str, str]:
-    page.wait("return !document.querySelector('.compare').textContent.includes('…')")
-    rows = page.run(
-        "return [...document.querySelectorAll('.compare tr')].map((row) => "
-        "[row.children[0].textContent, row.children[2].textContent])"
-    )
-    return dict(rows)
-
-
-def test_the_forecast_follows_dependencies_and_agents(
-    page: Page, conn: Conn, tmp_path: Path
-) -> None:
-    """Each finished task took two hours: 8 open ones are 16 hours of work, a chain of 3 six."""
-    with_measured(conn, 2)
-    tasks.create_many(
-        conn,
-        [NewTask(key=f"T{n}", title="Open", estimated_hours=Decimal(9)) for n in range(8)],
-        [NewDependency("T1", "T0"), NewDependency("T2", "T1")],
-    )
-    page.open(write(conn, tmp_path / "forecast.html"))
-
-    assert forecast(page) == {
-        "1 agent": "16 h",
-        "2 agents": "8 h",
-        "4 agents": "6 h",
-        "8 agents": "6 h",
-        "16 agents": "6 h",
-    }
-    assert "6 finished tasks" in page.texts("#forecast-body .hint")[0]
-
-
-def test_without_finished_work_the_forecast_is_the_plans(
-    page: Page, conn: Conn, tmp_path: Path
-) -> None:
-    tasks.create_many(
-        conn, [NewTask(key=f"T{n}", title="Open", estimated_hours=Decimal(3)) for n in range(4)]
-    )
-    page.open(write(conn, tmp_path / "forecast.html"))
-
-    assert forecast(page)["2 agents"] == "6 h"
-    assert page.texts("#forecast-body .hint")[0].startswith("No finished work was measured")
-
-
-@needs_data
-def test_the_same_plan_has_the_same_forecast(page: Page, conn: Conn, tmp_path: Path) -> None:
-    import_plan(conn, "shark", DATA / "shark/db/2026-01-02_4068e716")
-    path = write(conn, tmp_path / "shark.html")
-    page.open(path)
-    forecast(page)
-    once = page.texts("#forecast-body")
-    page.open(path)
-    forecast(page)
-
-    assert page.texts("#forecast-body") == once
-    ends = [float(each.split()[0].replace(",", "")) for each in forecast(page).values()]
-    assert len(set(ends)) > 2
-
-
 def test_a_plan_without_tasks_says_so(page: Page, conn: Conn, tmp_path: Path) -> None:
     page.open(write(conn, tmp_path / "empty.html"))
 
     said = page.texts(".empty")
     assert "Nothing is open." in said
+    assert "There is no task." in said
+    assert "Nothing is open: all is done." not in said
+    # No more room than the words need, and nothing to press.
+    heights = page.run(
+        "return ['gantt', 'cy'].map((id) => document.getElementById(id).offsetHeight)"
+    )
+    assert max(heights) < 100
+    assert page.run("return document.getElementById('graph-in').offsetHeight") == 0
     assert "Nothing can be claimed now." in said
     assert page.complaints() == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_colours_can_be_read(page: Page, conn: Conn, tmp_path: Path, scheme: str) -> None:
-    """Text has a contrast of 4.5 at the least (WCAG 2, 1.4.3)."""
-    page.open(write(conn, tmp_path / "empty.html"), scheme=scheme)
+def test_names_in_the_graph_stay_within_their_boxes(page: Page, conn: Conn, tmp_path: Path) -> None:
+    family = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
+    titles = ("w" * 480, family * 80, "\u8d85\u957f" * 100, "An ordinary title", "two words " * 9)
+    for number, title in enumerate(titles):
+        tasks.create(conn, key=f"T-{number}", title=title)
+    page.open(write(conn, tmp_path / "wide.html"))
 
-    assert [pair for pair in page.run(CONTRASTS) if pair[1] < 4.5] == []
-
-
-def test_parts_are_landmarks_with_headings(page: Page, conn: Conn, tmp_path: Path) -> None:
-    tasks.create(conn, key="T-1", title="One")
-    page.open(write(conn, tmp_path / "one.html"))
-
-    landmarks = "header, nav, main, footer"
-    assert page.run(f"return document.querySelectorAll('{landmarks}').length") == 4
-    assert page.run(NAMELESS) == []
-    levels = page.run(
-        "return [...document.querySelectorAll('h1, h2, h3')].map((h) => Number(h.tagName[1]))"
+    labels: list[str] = page.run(f"return {GRAPH}.nodes().map((node) => node.data('label'))")
+    shown = {label.partition("\n")[0]: label.partition("\n")[2] for label in labels}
+    assert shown["T-3"] == "An ordinary title"
+    # Lines break between words.
+    assert shown["T-4"].split("\n")[0].split()[-1] in ("two", "words")
+    # No letter is cut in two, and there are two lines.
+    faces = shown["T-1"].replace(family, "").replace("\n", "")
+    assert faces == "\u2026"
+    for number in (0, 1, 2, 4):
+        lines = shown[f"T-{number}"].replace(family, "F").split("\n")
+        assert len(lines) == 2
+    first = shown["T-0"].split("\n")[0]
+    line, box = page.run(
+        "const pen = document.createElement('canvas').getContext('2d');"
+        "pen.font = '11px system-ui, sans-serif';"
+        f"return [pen.measureText(arguments[0]).width, {GRAPH}.nodes()[0].width()];",
+        first,
     )
-    assert levels[0] == 1
-    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert box / 2 < line < box
+
+
+def test_the_legend_covers_no_task(page: Page, conn: Conn, tmp_path: Path) -> None:
+    made_up(conn, 10)
+    page.open(write(conn, tmp_path / "legend.html"))
+
+    bottom, top = page.run(
+        "return [document.getElementById('cy').getBoundingClientRect().bottom,"
+        " document.getElementById('legend').getBoundingClientRect().top]"
+    )
+    assert bottom <= top
+
+
+def test_the_last_tick_of_the_schedule_is_whole(page: Page, conn: Conn, tmp_path: Path) -> None:
+    tasks.create(conn, key="T-1", title="Long", estimated_hours=Decimal(8736))
+    page.open(write(conn, tmp_path / "tick.html"))
+
+    ends = page.run(
+        "const right = (e) => e.getBoundingClientRect().right;"
+        "return [[...document.querySelectorAll('.tick')].at(-1),"
+        " document.querySelector('.gantt-inner')].map(right)"
+    )
+    assert ends[0] <= ends[1]
+
+
+def test_all_rows_of_the_schedule_are_on_paper(page: Page, conn: Conn, tmp_path: Path) -> None:
+    made_up(conn, 200)
+    page.open(write(conn, tmp_path / "paper.html"))
+    before = page.run("return document.querySelectorAll('.g-row').length")
+    media = "Emulation.setEmulatedMedia"
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    page.driver.execute_cdp_cmd(media, {"media": "print", "features": dark})
+    page.wait("return document.querySelectorAll('.g-row').length === 200")
+    ink = page.run("return getComputedStyle(document.documentElement).getPropertyValue('--ink')")
+    page.driver.execute_cdp_cmd(media, {"media": ""})
+
+    assert before < 60
+    assert ink.strip() == "#171a21"
+
+
+def test_tasks_that_came_since_are_added_also_imported_ones(
+    page: Page, conn: Conn, tmp_path: Path
+) -> None:
+    rows = [
+        {
+            "id": f"b-{n}",
+            "title": f"Task {n}",
+            "status": "open",
+            "created_at": f"2026-0{n}-01T00:00:00Z",
+        }
+        for n in range(1, 5)
+    ]
+    rows.append({**rows[0], "id": "b-9", "status": "closed", "closed_at": "2026-02-01T00:00:00Z"})
+    import_plan(conn, "beads", write_lines(tmp_path / "issues.jsonl", *rows))
+    since = datetime(2026, 1, 15, tzinfo=UTC)
+    page.open(write(conn, tmp_path / "came.html", since=since))
+
+    assert page.texts("#changes-body .figures li") == ["3 added", "1 done"]
 
 
 def made_up(conn: Conn, number: int) -> None:
@@ -486,6 +312,7 @@ def made_up(conn: Conn, number: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_large_plan_has_a_small_document(page: Page, conn: Conn, tmp_path: Path) -> None:
     """Columns show a page of cards, the schedule the rows in view, the graph what is joined."""
     made_up(conn, 10_000)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -188,7 +189,8 @@ def test_the_command_writes_a_page_of_what_the_filters_choose(
 ) -> None:
     plan, path = make(database_url), tmp_path / "plan.html"
 
-    done = taskdb("report", "--feature", plan.features[0], "--since", "2026-01-02", "-o", path)
+    since = ("--since", "2026-01-02T00:00Z")
+    done = taskdb("report", "--feature", plan.features[0], *since, "-o", path)
     assert (done.status, done.out) == (0, "")
     assert done.err.startswith(f"{path}: 3 tasks, ")
     data = data_of(path.read_text())
@@ -196,6 +198,29 @@ def test_the_command_writes_a_page_of_what_the_filters_choose(
     assert data["since"] == "2026-01-02T00:00:00+00:00"
     assert data["count"] == 3
     assert [each.name for each in tmp_path.iterdir()] == ["plan.html"]
+
+
+@pytest.mark.parametrize(
+    ("said", "since"),
+    [
+        ("2026-01-02", "2026-01-02T05:00:00+00:00"),
+        ("2026-07-02T09:30", "2026-07-02T13:30:00+00:00"),
+        ("2026-07-02T09:30+02:00", "2026-07-02T07:30:00+00:00"),
+    ],
+)
+def test_a_moment_without_a_zone_is_local_time(
+    taskdb: Caller, database_url: str, monkeypatch: pytest.MonkeyPatch, said: str, since: str
+) -> None:
+    make(database_url)
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "America/New_York")
+        time.tzset()
+        shown = taskdb("report", "--since", said, "-o", "-")
+        added = taskdb("add", "A task", "--scheduled-at", said, "--json")
+    time.tzset()
+
+    moments = (data_of(shown.out)["since"], added.data["scheduled_at"])
+    assert [datetime.fromisoformat(each) for each in moments] == 2 * [datetime.fromisoformat(since)]
 
 
 def test_open_leaves_out_what_is_finished(taskdb: Caller, database_url: str) -> None:

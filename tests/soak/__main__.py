@@ -43,8 +43,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(1, 10**9))
     parser.add_argument("--faults", action="store_true")
     parser.add_argument("--no-shrinking", action="store_true")
-    # The pool tells of each session that a fault ended.
-    logging.getLogger("psycopg").setLevel(logging.CRITICAL)
+    # The pools tell of each session that a fault ended.
+    for name in ("psycopg", "taskdb"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     asked = parser.parse_args()
     print(f"seed {asked.seed}", flush=True)
     with server() as url:

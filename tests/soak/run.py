@@ -17,9 +17,10 @@ from psycopg import sql
 
 from taskdb.database import AsyncDatabase, Database, connect, connect_async
 from taskdb.errors import DatabaseNotFoundError, TaskdbError
-from taskdb.models import NewTask
-from taskdb.queries import pauses, tasks
-from tests.soak.program import KEYS, TYPE, Attempt, Block, Call, Client, Program, World
+from taskdb.queries import concurrency, pauses, tasks
+from tests.soak.calls import CONCURRENCY_KEY, MOST, Call, plan
+from tests.soak.program import Block, Client, Program
+from tests.soak.world import Attempt, World
 
 # A call to make with the connection, or seconds to sleep.
 Script: TypeAlias = Generator[Call | float, Any, None]
@@ -41,11 +42,8 @@ def prepare(url: str) -> None:
         for pause in pauses.list_pauses(conn):
             pauses.resume(conn, agent_type=pause.agent_type)
         conn.execute(b"delete from tasks")
-        made = [
-            NewTask(key=key, title=key, agent_type=TYPE if number % 3 == 0 else None)
-            for number, key in enumerate(KEYS)
-        ]
-        tasks.create_many(conn, made)
+        concurrency.set_limit(conn, key=CONCURRENCY_KEY, at_most=MOST)
+        tasks.create_many(conn, plan())
 
 
 def run(place: Place, program: Program) -> World:

@@ -115,6 +115,117 @@ def test_what_is_in_progress_goes_on(conn: Connection) -> None:
     assert statuses(conn) == {"a": "failed", "b": "in_progress", "c": "blocked"}
 
 
+def goes_back(conn: Connection, how: str) -> None:
+    """Claim b, let a fail, and put b back to wait."""
+    claim = claims.claim(conn, key="b", agent="ada")
+    assert claim
+    of_claim: dict[str, Any] = {"task_id": claim.task_id, "token": claim.token}
+    end(conn, "a", FAILED)
+    match how:
+        case "released":
+            claims.release(conn, **of_claim)
+        case "retried":
+            claims.fail(conn, **of_claim, error="no", retry_in=timedelta(0))
+        case "lapsed":
+            conn.execute(b"update tasks set lease_expires_at = now() where key = 'b'")
+            assert claims.claim(conn, key="b", agent="bob") is None
+        case "rejected":
+            claims.submit(conn, **of_claim)
+            end(conn, "b", PENDING)
+        case _:
+            tasks.update_status(conn, key="b", status=TaskStatus.BLOCKED, blocked_reason="rain")
+
+
+@pytest.mark.parametrize("how", ["released", "retried", "lapsed", "rejected", "held"])
+def test_what_comes_back_to_wait_ends_with_its_blocker(conn: Connection, how: str) -> None:
+    plan(conn, "b cancelled_with a", "c cancelled_with b", "d requires b")
+    end(conn, "a", COMPLETED)
+
+    goes_back(conn, how)
+
+    assert statuses(conn) == {"a": "failed", "b": "cancelled", "c": "cancelled", "d": "blocked"}
+    back, ended = history.list_for_task(conn, key="b")[-2:]
+    assert (back.old_status, back.new_status) in [
+        ("in_progress", "blocked"),
+        ("in_review", "blocked"),
+    ]
+    assert (ended.agent, ended.note) == ("taskdb", "a")
+    tasks.requeue(conn, keys=["a"])
+    assert statuses(conn) == {"a": "pending", "b": "blocked", "c": "blocked", "d": "blocked"}
+
+
+def test_a_task_whose_attempts_are_cut_short_ends_as_one_that_fails(conn: Connection) -> None:
+    plan(conn, "b cancelled_with a", "c compensates a")
+    claim = claims.claim(conn, key="a", agent="ann")
+    assert claim
+    claims.fail(conn, task_id=claim.task_id, token=claim.token, error="no", retry_in=timedelta(0))
+
+    tasks.update(conn, "a", max_attempts=1)
+
+    assert statuses(conn) == {"a": "failed", "b": "cancelled", "c": "pending"}
+
+
+def test_what_comes_back_has_no_attempt_left_and_failed(conn: Connection) -> None:
+    plan(conn, "b cancelled_with a")
+    end(conn, "a", COMPLETED)
+    tasks.update(conn, key="b", max_attempts=1)
+
+    goes_back(conn, "retried")
+
+    assert statuses(conn) == {"a": "failed", "b": "failed"}
+
+
+def test_what_a_person_reopens_waits_for_its_dead_blocker(conn: Connection) -> None:
+    plan(conn, "b cancelled_with a")
+    end(conn, "a", FAILED)
+
+    end(conn, "b", PENDING)
+
+    assert statuses(conn) == {"a": "failed", "b": "blocked"}
+    assert [row.key for row in dependencies.list_stuck(conn)] == ["b"]
+
+
+def test_a_removed_dependency_takes_what_ended_by_it_up_again(conn: Connection) -> None:
+    plan(
+        conn,
+        "b cancelled_with a",
+        "c cancelled_with b",
+        "d cancelled_with a",
+        "d cancelled_with z",
+        "e cancelled_with a",
+        "f requires a",
+    )
+    end(conn, "e", CANCELLED, agent="ada")
+    end(conn, "z", FAILED)
+    end(conn, "a", FAILED)
+
+    for key in ("b", "d", "e"):
+        dependencies.remove_dependency(conn, task=key, depends_on="a")
+
+    assert statuses(conn) == {
+        "a": "failed",
+        "b": "pending",
+        "c": "blocked",
+        "d": "cancelled",
+        "e": "cancelled",
+        "f": "blocked",
+        "z": "failed",
+    }
+    last = history.list_for_task(conn, key="b")[-1]
+    assert (last.agent, last.note, last.forced) == ("taskdb", "a: dependency removed", True)
+    dependencies.remove_dependency(conn, task="d", depends_on="z")
+    assert statuses(conn)["d"] == "pending"
+
+
+def test_a_deleted_blocker_takes_nothing_up_again(conn: Connection) -> None:
+    plan(conn, "b cancelled_with a", "c cancelled_with b")
+    end(conn, "a", FAILED)
+
+    tasks.delete(conn, key="a")
+
+    assert statuses(conn) == {"b": "cancelled", "c": "cancelled"}
+
+
 def test_a_hold_does_not_save_a_bound_task(conn: Connection) -> None:
     plan(conn, "b cancelled_with a")
     tasks.update_status(conn, key="b", status=TaskStatus.BLOCKED, blocked_reason="it rains")
@@ -215,6 +326,26 @@ def test_new_tasks_can_be_bound_to_ended_work(conn: Connection) -> None:
     }
 
 
+def test_new_tasks_come_back_with_the_ended_work_that_they_are_bound_to(conn: Connection) -> None:
+    make_tasks(conn, "a")
+    end(conn, "a", FAILED)
+    new = [NewTask(title=key, key=key) for key in ("b", "c", "d")]
+    new[2].status = CANCELLED
+    tasks.create_many(
+        conn,
+        new,
+        [NewDependency("b", "a", WITH), NewDependency("c", "b"), NewDependency("d", "a", WITH)],
+    )
+    entries = history.list_for_task(conn, key="b")
+
+    tasks.requeue(conn, keys=["a"])
+
+    # The last one was given up by its author.
+    assert statuses(conn) == {"a": "pending", "b": "blocked", "c": "blocked", "d": "cancelled"}
+    assert [entry.new_status for entry in entries] == ["blocked", CANCELLED]
+    assert entries[0].created_at <= entries[1].created_at
+
+
 def test_a_team_that_forbids_cancelling_still_has_bound_tasks_cancelled(conn: Connection) -> None:
     plan(conn, "b cancelled_with a")
     conn.execute(b"delete from task_status_transitions where new_status = 'cancelled'")
@@ -235,8 +366,8 @@ def test_bound_tasks_may_not_wait_for_each_other(conn: Connection, kind: Depende
     assert set(caught.value.path) == {"a", "b"}
 
 
-def test_a_chain_of_thousands_ends_and_comes_back(conn: Connection) -> None:
-    count = 3000
+def test_a_long_chain_ends_and_comes_back(conn: Connection) -> None:
+    count = 1500
     new = [NewTask(title="t", key=f"t{n}") for n in range(count)]
     edges = [NewDependency(f"t{n}", f"t{n - 1}", WITH) for n in range(1, count)]
     tasks.create_many(conn, new, edges)
@@ -293,3 +424,30 @@ def test_why_not_ready_names_what_can_never_start(conn: Connection) -> None:
     assert why("d") == [(False, "requires open, which is pending")]
     end(conn, "b", TaskStatus.IN_PROGRESS)
     assert why("c") == [(False, "requires b, which is in_progress")]
+
+
+def test_what_an_agent_called_taskdb_cancelled_stays_so(conn: Connection) -> None:
+    """A role may have that name as well, and is the agent of what names none."""
+    plan(conn, "b cancelled_with a", "c cancelled_with b")
+    end(conn, "b", CANCELLED, agent="taskdb")
+
+    end(conn, "a", FAILED)
+    end(conn, "a", PENDING)
+
+    assert statuses(conn) == {"a": "pending", "b": "cancelled", "c": "cancelled"}
+
+
+@pytest.mark.parametrize("blocked", ["", "rain"])
+def test_what_a_person_reopens_behind_a_dead_blocker_is_no_finding(
+    conn: Connection, blocked: str
+) -> None:
+    plan(conn, "b cancelled_with a", "b requires d", "b cancelled_with e")
+    end(conn, "a", FAILED)
+
+    end(conn, "b", PENDING)
+    if blocked:
+        tasks.update_status(conn, key="b", status=TaskStatus.BLOCKED, blocked_reason=blocked)
+    end(conn, "d", COMPLETED)
+    end(conn, "e", COMPLETED)
+
+    assert statuses(conn)["b"] == "blocked"

@@ -42,7 +42,8 @@ SETS: dict[str, tuple[Callable[..., Any], Status]] = {
 def looks_into_history(conn: Connection) -> int:
     """Count the searches of task_history in this transaction."""
     row = conn.execute(
-        b"select pg_stat_get_xact_numscans('task_history_seq_once_per_task'::regclass)"
+        b"select pg_stat_get_xact_numscans('task_history'::regclass)"
+        b" + pg_stat_get_xact_numscans('task_history_seq_once_per_task'::regclass)"
     ).fetchone()
     assert row is not None
     return int(row[0])
@@ -317,7 +318,7 @@ def test_failed_work_is_listed_and_requeued(conn: Connection) -> None:
     requeued = tasks.requeue(conn, keys=["a", "b", "ghost"], agent="boss", note="disk is back")
 
     assert (failed.key, failed.error_message, failed.failed_attempts) == ("a", "no disk", 1)
-    assert [(end.key, end.status) for end in requeued] == [("a", Status.PENDING)]
+    assert requeued == ["a"]
     assert tasks.get_by_key(conn, key="a").failed_attempts == 0
     last = history.list_for_task(conn, key="a")[-1]
     assert (last.agent, last.note, last.forced) == ("boss", "disk is back", True)

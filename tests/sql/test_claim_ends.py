@@ -12,11 +12,7 @@ import pytest
 
 from taskdb.admin import doctor
 from taskdb.errors import ClaimLostError, InvalidTransitionError, ValidationError
-from taskdb.models import (
-    Claim,
-    ClaimOutcome,
-    NewTask,
-)
+from taskdb.models import Claim, ClaimOutcome, DependencyType, NewTask
 from taskdb.queries import claims, dependencies, history, tasks
 from tests.plans import Plan, lapse_leases, make_tasks, take
 from tests.sql.test_claims import HOUR, Connection, Status, outcomes, taken
@@ -165,6 +161,23 @@ def test_the_back_off_does_not_outlast_the_last_attempt(conn: Connection) -> Non
     tasks.requeue(conn, keys=["a"])
     assert tasks.get_by_key(conn, key="a").scheduled_at is None
     assert take(conn).failed_attempts == 0
+
+
+def test_requeue_answers_with_keys_for_one_task_may_block_another_at_its_end(
+    conn: Connection,
+) -> None:
+    make_tasks(conn, "a", "undo")
+    dependencies.add_dependency(
+        conn, task="undo", depends_on="a", dependency_type=DependencyType.COMPENSATES
+    )
+    for key in ("a", "undo"):
+        tasks.update_status(conn, key=key, status=Status.FAILED, force=True)
+
+    assert sorted(tasks.requeue(conn, keys=["undo", "a", "undo"])) == ["a", "undo"]
+
+    assert tasks.get_by_key(conn, key="a").status is Status.PENDING
+    assert tasks.get_by_key(conn, key="undo").status is Status.BLOCKED
+    assert doctor.run(conn) == []
 
 
 def test_a_huge_back_off_ends_somewhere(conn: Connection) -> None:

@@ -15,13 +15,7 @@ from hypothesis import strategies as st
 
 from taskdb.admin import doctor
 from taskdb.errors import ClaimLostError
-from taskdb.models import (
-    ClaimOutcome,
-    DependencyType,
-    NewDependency,
-    NewTask,
-    TaskStatus,
-)
+from taskdb.models import ClaimOutcome, DependencyType, NewDependency, NewTask, TaskStatus
 from taskdb.queries import claims, dependencies, history, tasks
 from tests.plans import Plan, lapse_leases, make_tasks, take
 
@@ -276,6 +270,25 @@ def test_what_was_started_by_hand_is_not_handed_out(conn: Connection) -> None:
     assert taken(conn) == []
     (reason,) = dependencies.why_not_ready(conn, key="a")
     assert reason.reason == "started_by_hand"
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_schedule_that_comes_due_ends_no_work(conn: Connection, by_hand: bool) -> None:
+    make_tasks(conn, "a")
+    if by_hand:
+        tasks.update_status(conn, key="a", status=Status.IN_PROGRESS)
+    else:
+        assert claims.claim(conn, key="a", agent="ada")
+    tasks.update(conn, key="a", scheduled_at=datetime.now(UTC) + HOUR)
+    conn.execute(b"alter table tasks disable trigger user")
+    conn.execute(b"update tasks set scheduled_at = now()")
+    conn.execute(b"alter table tasks enable trigger user")
+
+    assert claims.claim_next(conn, agent="bob") is None
+
+    assert tasks.get_by_key(conn, key="a").status is Status.IN_PROGRESS
+    assert outcomes(conn, "a") == ([] if by_hand else [("ada", None)])
+    assert doctor.run(conn) == []
 
 
 # Ready, and why not

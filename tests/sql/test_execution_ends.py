@@ -12,18 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from taskdb.admin import doctor
-from taskdb.errors import (
-    InvalidTransitionError,
-    NotFoundError,
-)
-from taskdb.models import (
-    ErrorPolicy,
-    ExecutionStatus,
-    NewStep,
-    NewTask,
-    NewWorkflow,
-    TaskStatus,
-)
+from taskdb.errors import InvalidTransitionError, NotFoundError
+from taskdb.models import ErrorPolicy, ExecutionStatus, NewStep, NewTask, NewWorkflow, TaskStatus
 from taskdb.queries import executions, tasks, workflows
 from tests.sql.test_executions import (
     Connection,

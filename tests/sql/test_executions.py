@@ -13,12 +13,7 @@ import psycopg
 import pytest
 
 from taskdb.admin import doctor
-from taskdb.errors import (
-    ClaimLostError,
-    InvalidTransitionError,
-    NotFoundError,
-    ValidationError,
-)
+from taskdb.errors import ClaimLostError, InvalidTransitionError, NotFoundError, ValidationError
 from taskdb.models import (
     ErrorPolicy,
     Execution,

@@ -18,12 +18,7 @@ from hypothesis import strategies as st
 
 from taskdb.admin import doctor
 from taskdb.errors import CircularDependencyError, IntegrityError, NotFoundError
-from taskdb.models import (
-    DependencyType,
-    NewDependency,
-    NewTask,
-    TaskStatus,
-)
+from taskdb.models import DependencyType, NewDependency, NewTask, TaskStatus
 from taskdb.queries import dependencies, tasks
 from tests.plans import Plan, make_graph
 from tests.statements import statement
@@ -403,11 +398,11 @@ def test_a_tree_may_be_turned_upside_down_in_one_statement(conn: Connection) -> 
 
 def test_the_tree_is_guarded_even_if_its_guard_is_deleted(conn: Connection) -> None:
     tree(conn, "top", "mid<top", "x")
-    statement(conn, "delete from parent_guard")
+    statement(conn, "delete from guards")
 
     assert refused(conn, lambda: put_under(conn, "top", "mid"))
     put_under(conn, "x", "mid")
-    assert statement(conn, "select count(*) from parent_guard").fetchone() == (1,)
+    assert statement(conn, "select count(*) from guards where name = 'parents'").fetchone() == (1,)
 
 
 def test_parts_do_not_gate_the_whole(conn: Connection) -> None:

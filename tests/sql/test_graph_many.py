@@ -18,12 +18,7 @@ from taskdb.admin import doctor
 from taskdb.database import connect
 from taskdb.embedded import Server
 from taskdb.errors import IntegrityError
-from taskdb.models import (
-    DependencyType,
-    NewDependency,
-    NewTask,
-    TaskStatus,
-)
+from taskdb.models import DependencyType, NewDependency, NewTask, TaskStatus
 from taskdb.queries import dependencies, tasks
 from tests.plans import make_graph
 from tests.sql.test_graph import BLOCKS, CALM, SUGGESTS, Connection, add, edges_of, refused

@@ -31,7 +31,7 @@ PLANS = [
 ]
 OPEN = {TaskStatus.PENDING, TaskStatus.BLOCKED, TaskStatus.IN_PROGRESS, TaskStatus.IN_REVIEW}
 
-# Kelley and Walker's picture, small: hours, and what each task waits for.
+# Kelley and Walker's example, small: hours, and what each task waits for.
 #
 #   A 3 ─┬─ B 4 ── D 5 ─┬─ F 2
 #        └─ C 2 ── E 1 ─┘

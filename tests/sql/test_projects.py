@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import re
-import traceback
 from collections.abc import Callable, Generator
 from decimal import Decimal
 from pathlib import Path
@@ -16,46 +14,21 @@ import pytest
 from psycopg import IsolationLevel, sql
 from psycopg.errors import SerializationFailure
 
-from taskdb.database import connect, roles
+from taskdb.database import connect
 from taskdb.errors import (
     IntegrityError,
-    InvalidTransitionError,
     NotFoundError,
     ValidationError,
     VersionConflictError,
     translate,
 )
-from taskdb.models import (
-    Complexity,
-    ModificationStatus,
-    Project,
-    ProjectStatus,
-    ProjectSummary,
-    TemplateCategory,
-)
+from taskdb.models import ModificationStatus, ProjectStatus, ProjectSummary
 from taskdb.queries import epics, modifications, projects, templates
 from taskdb.testing.databases import Databases
 from tests.interleave import LEVELS, READ_COMMITTED, Session, wait_blocked
+from tests.sql.made_projects import CANARY, Connection, make_approved, make_project
 
-Connection = psycopg.Connection[Any]
-
-CANARY = "hunter2-s3cr3t-canary"
 ODD_PATHS = ["", "0", "-1", "a/b.py", "a.b", "{a,b}", '"quoted"', "back\\slash", "ä\u2028", "$.x"]
-
-
-def make_project(conn: Connection, name: str = "shop", **given: Any) -> ProjectSummary:
-    given = {"codebase": {}, **given}
-    return projects.create(conn, name=name, type="api", owner_id="ann", **given)
-
-
-def make_approved(conn: Connection, project_id: UUID) -> UUID:
-    wish = modifications.request(
-        conn, project_id=project_id, request="Add authentication", requested_by="ann"
-    )
-    return modifications.approve(conn, wish.id).id
-
-
-# The document's usage examples
 
 
 def test_projects_of_an_owner_are_listed_by_status_and_found_by_file_content(
@@ -68,63 +41,6 @@ def test_projects_of_an_owner_are_listed_by_status_and_found_by_file_content(
     with_fastapi = projects.find_by_files(conn, {"requirements.txt": "fastapi"})
 
     assert active == with_fastapi == [api]
-
-
-def test_a_modification_is_asked_for_approved_and_applied_to_the_files(conn: Connection) -> None:
-    project = make_project(conn, codebase={"main.py": "old", "gone.py": "x", "kept.py": "y"})
-
-    asked = modifications.request(
-        conn,
-        project_id=project.id,
-        request="Add authentication",
-        requested_by="ann",
-        affected_files=["main.py", "auth.py"],
-        impact_analysis={"risk": "low"},
-    )
-    approved = modifications.approve(conn, asked.id)
-    applied = modifications.apply(
-        conn,
-        asked.id,
-        modified_files={"main.py": "new", "auth.py": "z", "gone.py": None},
-        test_results={"passed": 12},
-    )
-
-    assert (asked.status, asked.base_version) == (ModificationStatus.PENDING, 1)
-    assert (approved.approved_at is None, approved.ended_at) == (False, None)
-    assert applied.status == ModificationStatus.APPLIED
-    assert applied.applied_at == applied.ended_at is not None
-    found = projects.get(conn, project.id)
-    assert found.codebase == {"main.py": "new", "auth.py": "z", "kept.py": "y"}
-    assert found.version == 2
-    assert modifications.find_by_test_results(conn, {"passed": 12}) == [applied]
-    assert modifications.find_by_impact(conn, {"risk": "low"}) == [applied]
-    assert modifications.list_modifications(conn, project_id=project.id) == [applied]
-
-
-def test_templates_are_found_by_category_stack_tags_and_complexity(conn: Connection) -> None:
-    made = templates.create(
-        conn,
-        name="FastAPI service",
-        category=TemplateCategory.API,
-        files={"main.py": "app"},
-        tech_stack=["FastAPI", "PostgreSQL"],
-        tags=["rest", "async"],
-        complexity=Complexity.SIMPLE,
-        estimated_setup_time=5,
-    )
-    templates.create(conn, name="Page", category=TemplateCategory.WEB, files={"index.html": ""})
-
-    for wanted in (
-        {"category": TemplateCategory.API},
-        {"complexity": Complexity.SIMPLE},
-        {"tech_stack": ["FastAPI"]},
-        {"tags": ["async", "rest"]},
-        {"category": TemplateCategory.API, "tech_stack": ["PostgreSQL"], "tags": ["rest"]},
-    ):
-        assert [found.id for found in templates.search(conn, **wanted)] == [made.id]
-    assert templates.search(conn, tech_stack=["FastAPI", "Django"]) == []
-    assert [found.id for found in templates.find_by_path(conn, "main.py")] == [made.id]
-    assert len(templates.search(conn)) == 2
 
 
 # Projects
@@ -336,22 +252,6 @@ def test_of_two_changes_at_once_the_second_is_refused(
         assert modifications.get(conn, two).status == ModificationStatus.APPROVED
 
 
-def test_a_file_put_while_a_modification_is_applied_loses_neither(database_url: str) -> None:
-    with connect(database_url, autocommit=True) as conn:
-        project = make_project(conn, codebase={"a": "0"})
-        id = make_approved(conn, project.id)
-
-    with Session(database_url, name="first") as a, Session(database_url, name="second") as b:
-        a.run("applies", lambda conn: modifications.apply(conn, id, modified_files={"a": "1"}))
-        b.start("puts", lambda conn: projects.put_file(conn, project.id, path="b", content="2"))
-        wait_blocked(b, by=a)
-        a.commit()
-        b.commit()
-
-    with connect(database_url) as conn:
-        assert projects.get(conn, project.id).codebase == {"a": "1", "b": "2"}
-
-
 # Refusals
 
 
@@ -415,217 +315,3 @@ def test_what_names_no_project_is_refused(conn: Connection) -> None:
         with pytest.raises(NotFoundError) as missing:
             act()
         assert CANARY not in str(missing.value)
-
-
-# Modifications
-
-
-MOVES: dict[str, Callable[[Connection, UUID], Any]] = {
-    "approved": modifications.approve,
-    "applied": lambda conn, id: modifications.apply(conn, id, modified_files={}),
-    "failed": lambda conn, id: modifications.fail(conn, id, test_results={"failed": 1}),
-    "rejected": modifications.reject,
-}
-WAYS: dict[str, list[str]] = {
-    "pending": [],
-    "approved": ["approved"],
-    "applied": ["approved", "applied"],
-    "failed": ["approved", "failed"],
-    "rejected": ["rejected"],
-}
-
-
-@pytest.mark.parametrize("new", MOVES)
-@pytest.mark.parametrize("old", WAYS)
-def test_a_modification_moves_as_the_table_of_moves_says(
-    conn: Connection, old: str, new: str
-) -> None:
-    allowed = conn.execute(
-        "select from modification_status_transitions where old_status = $1 and new_status = $2",
-        (old, new),
-    ).fetchone()
-    id = modifications.request(
-        conn, project_id=make_project(conn).id, request="x", requested_by="ann"
-    ).id
-    for step in WAYS[old]:
-        MOVES[step](conn, id)
-
-    if allowed is not None:
-        assert MOVES[new](conn, id).status == new
-    else:
-        with pytest.raises(InvalidTransitionError), conn.transaction():
-            MOVES[new](conn, id)
-        assert modifications.get(conn, id).status == old
-
-
-def test_a_modification_is_refused_if_the_project_changed_since_the_approval(
-    conn: Connection,
-) -> None:
-    project = make_project(conn, codebase={"a": "1"})
-    id = make_approved(conn, project.id)
-    projects.put_file(conn, project.id, path="a", content="2")
-
-    with pytest.raises(VersionConflictError, match="changed since") as refused, conn.transaction():
-        modifications.apply(conn, id, modified_files={"a": "3"})
-
-    assert refused.value.sqlstate == "TD006"
-    assert projects.get(conn, project.id).codebase == {"a": "2"}
-    assert modifications.get(conn, id).status == ModificationStatus.APPROVED
-    modifications.fail(conn, id)
-    modifications.approve(conn, id)
-    modifications.apply(conn, id, modified_files={"a": "3"})
-    assert projects.get(conn, project.id).codebase == {"a": "3"}
-
-
-# Templates
-
-
-def test_variables_are_put_in_literally_and_once(conn: Connection) -> None:
-    files = {
-        "a": "{{NAME}}{{NAME}}-{{PORT}}.",
-        "b": "{{ NAME }} ${{ secrets.X }} {{OTHER}} {NAME}",
-        "c": "",
-        "d": "{{{NAME}}}",
-    }
-    template = templates.create(
-        conn,
-        name="t",
-        category=TemplateCategory.API,
-        files=files,
-        required_vars=["NAME"],
-        optional_vars=["PORT"],
-    )
-
-    for value in ("x", "{{PORT}}", "{{NAME}}", r"\1\0\\", "a&b$1", ""):
-        made = templates.instantiate(
-            conn, template.id, name="p", owner_id="ann", variables={"NAME": value}
-        )
-        assert projects.get(conn, made.id).codebase == {
-            "a": f"{value}{value}-.",
-            "b": files["b"],
-            "c": "",
-            "d": f"{{{value}}}",
-        }
-        assert (made.type, made.status) == ("api", ProjectStatus.ACTIVE)
-
-
-def test_missing_and_unknown_variables_are_named(conn: Connection) -> None:
-    template = templates.create(
-        conn,
-        name="t",
-        category=TemplateCategory.API,
-        files={},
-        required_vars=["NAME", "PORT"],
-    )
-
-    with pytest.raises(ValidationError) as refused, conn.transaction():
-        templates.instantiate(
-            conn, template.id, name="p", owner_id="a", variables={"PORT": "1", "HOST": CANARY}
-        )
-
-    assert refused.value.field == "variables"
-    assert refused.value.rule == "must give NAME and must not give HOST"
-    assert CANARY not in str(refused.value)
-    assert projects.list_projects(conn) == []
-
-
-def test_a_template_is_changed_and_deleted(conn: Connection) -> None:
-    template = templates.create(conn, name="t", category=TemplateCategory.API, files={})
-
-    changed = templates.update(conn, template.id, tags=["x"], description=None)
-
-    assert (changed.tags, changed.name) == (["x"], "t")
-    assert templates.get(conn, template.id) == changed
-    with pytest.raises(ValidationError, match="must not hold"), conn.transaction():
-        templates.update(conn, template.id, required_vars=["A"], optional_vars=["A"])
-    assert templates.delete(conn, template.id) == template.id
-
-
-# Secrets
-
-
-def test_secrets_are_fetched_by_their_own_function_and_never_shown(conn: Connection) -> None:
-    project = make_project(conn)
-    assert projects.environment(conn, project.id).variables == {}
-
-    projects.set_environment(conn, project.id, variables={"TOKEN": CANARY})
-    secret = projects.environment(conn, project.id)
-
-    assert secret.variables == {"TOKEN": CANARY}
-    assert CANARY not in f"{secret!r} {secret} {[secret]}"
-    assert CANARY not in repr(projects.get(conn, project.id))
-    assert "environment" not in " ".join(Project.__slots__)
-    assert projects.find_by_variable(conn, "TOKEN") == [project.id]
-    projects.set_environment(conn, project.id, variables={})
-    assert projects.environment(conn, project.id).variables == {}
-
-
-@pytest.mark.parametrize(
-    "variables",
-    [
-        {"TOKEN": [CANARY]},
-        {"TOKEN": CANARY + "\0"},
-        {"TOKEN": CANARY + "\ud800"},
-        [CANARY],
-        CANARY,
-        {1: CANARY},
-        {"TOKEN": {CANARY}},
-        None,
-    ],
-)
-def test_no_error_tells_a_secret(
-    conn: Connection, variables: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    project = make_project(conn)
-
-    with pytest.raises(ValidationError) as refused, conn.transaction():
-        projects.set_environment(conn, project.id, variables=variables)
-
-    assert CANARY not in told(refused.value)
-    assert CANARY not in caplog.text
-    assert str(refused.value.field).startswith("variables")
-
-
-@pytest.mark.parametrize("variables", [f'["{CANARY}"]', f'{{"TOKEN": "{CANARY}"}}'])
-def test_no_detail_of_the_server_tells_a_secret(conn: Connection, variables: str) -> None:
-    """Not that of a domain, nor that of the foreign key."""
-    insert = "insert into project_environments (project_id, variables) values ($1, $2)"
-
-    with pytest.raises(psycopg.IntegrityError) as refused, conn.transaction():
-        conn.execute(insert, (uuid4(), variables))
-
-    assert CANARY not in str(refused.value)
-    assert CANARY not in str(refused.value.diag.message_detail)
-
-
-def told(error: BaseException) -> str:
-    """All that an error, and what caused it, would leave in a log."""
-    notes = " ".join(getattr(error, "__notes__", []))
-    # The frames' own source lines are this test's.
-    said = "".join(traceback.format_exception_only(error))
-    more = told(error.__cause__) if error.__cause__ else ""
-    return f"{error!r} {error.args!r} {notes} {said} {more}"
-
-
-def test_a_reader_reads_projects_and_no_secrets(
-    database_url: str, make_role: Callable[[], tuple[str, str]]
-) -> None:
-    reader, reader_url = make_role()
-    writer, writer_url = make_role()
-    with connect(database_url, autocommit=True) as owner:
-        project = make_project(owner)
-        projects.set_environment(owner, project.id, variables={"TOKEN": CANARY})
-        roles.grant(owner, "taskdb", reader, "reader")
-        roles.grant(owner, "taskdb", writer, "app")
-
-    with connect(reader_url, autocommit=True) as conn:
-        assert projects.get(conn, project.id).name == "shop"
-        for act in (
-            lambda: projects.environment(conn, project.id),
-            lambda: projects.find_by_variable(conn, "TOKEN"),
-        ):
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                act()
-    with connect(writer_url, autocommit=True) as conn:
-        assert projects.environment(conn, project.id).variables == {"TOKEN": CANARY}

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from taskdb.cli import main
 from taskdb.errors import IntegrityError, ValidationError
-from taskdb.exchange.markdown import divide, headings, read_markdown
+from taskdb.exchange.markdown import headings, read_markdown
+from taskdb.exchange.phases import divide
 from taskdb.exchange.specfile import import_spec, render_phase, render_spec
 from taskdb.models.types import SpecType
 from taskdb.queries import implementation_tasks, specs

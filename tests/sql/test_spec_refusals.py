@@ -7,11 +7,7 @@ from typing import Any
 
 import pytest
 
-from taskdb.errors import (
-    IntegrityError,
-    TaskdbError,
-    ValidationError,
-)
+from taskdb.errors import IntegrityError, TaskdbError, ValidationError
 from taskdb.models import SpecType
 from taskdb.queries import implementation_tasks, specs, tasks
 from tests.sql.test_specs import AUTHENTICATION, Connection, make_spec, phases_of

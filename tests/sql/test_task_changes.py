@@ -9,20 +9,9 @@ import psycopg
 import pytest
 
 from taskdb.admin import doctor
-from taskdb.errors import (
-    IntegrityError,
-    NotFoundError,
-    ValidationError,
-)
+from taskdb.errors import IntegrityError, NotFoundError, ValidationError
 from taskdb.models import DependencyType, NewDependency, NewTask, TaskStatus
-from taskdb.queries import (
-    claims,
-    dependencies,
-    epics,
-    features,
-    history,
-    tasks,
-)
+from taskdb.queries import claims, dependencies, epics, features, history, tasks
 from tests.plans import Plan
 from tests.sql.test_tasks import Connection, Status, make_task, move, run
 

@@ -386,6 +386,34 @@ def test_server_that_cannot_be_used_is_reported_by_each_test(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ann:sesame@[::",
+        "postgresql://ann:ses%zzame@h/d",
+        "postgresql://ann:sesame@127.0.0.1:1/d",
+        "postgresql+psycopg://ann:sesame@127.0.0.1:1/d",
+    ],
+)
+def test_a_password_of_a_url_that_cannot_be_used_is_not_shown(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, url: str, workers: int
+) -> None:
+    """The log of a test run is often public."""
+    project.makepyfile("def test_it(taskdb_conn): ...")
+    monkeypatch.setenv("TASKDB_TEST_URL", url)
+
+    done = project.runpytest_subprocess("-p", "taskdb.testing", "-n", str(workers))
+
+    done.assert_outcomes(errors=1)
+    shown = done.stdout.str() + done.stderr.str()
+    assert "sesame" not in shown
+    assert "ses%zz" not in shown
+    assert "zzame" not in shown
+    assert "must be a PostgreSQL URL" in shown or "port 1 failed" in shown
+
+
+@pytest.mark.slow
 def test_plugin_works_without_xdist(project: pytest.Pytester) -> None:
     project.makepyfile("def test_it(taskdb_conn): ...")
 

@@ -92,8 +92,11 @@ def test_help_shows_how_a_query_is_called_and_where_its_sql_is(package: Package)
 def test_a_call_without_a_connection_names_the_query(package: Package) -> None:
     made = package.define("-- name: get\nselect 1;", "@query\ndef get() -> int: ...\n")
 
-    with pytest.raises(TypeError, match=r"area\.get\(conn, \.\.\.\) runs on a psycopg connection"):
+    first = r"area\.get\(conn, \.\.\.\) runs on a psycopg connection, given first and by position"
+    with pytest.raises(TypeError, match=first):
         made.get()
+    with pytest.raises(TypeError, match=first):
+        made.get(conn=object())
 
 
 def test_a_query_is_named_for_its_file_and_documented_twice(package: Package) -> None:

@@ -240,6 +240,7 @@ REFUSED = [
     ("-- name: q\nselect a[b[1] :hi];", ":hi may be a parameter or a slice's bound", "2:15"),
     ("-- name: q\nselect a[:lo :hi];", ":hi may be a parameter or a slice's bound", "2:14"),
     ("-- name: q\nselect 1\n-- if :a\n;", "the block is not closed", "3:1"),
+    ("-- name: q\nselect 1\n+ 1 -- if :a = b\n+ 2 -- if not :a\n;", "a keeps lines by its", "4:5"),
     ("-- name: q\nselect 1\n+ 1 -- if a\n;", "the condition is not of the form", "3:5"),
     ("-- name: q\nselect 1\n+ 1 -- if :a and :b\n;", "the condition is not of the form", "3:5"),
     ("-- name: q\nselect 1\n+ 1 -- if\n;", "the condition is not of the form", "3:5"),

@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from taskdb.errors import ScriptError
-from taskdb.migrations.scripts import run_file, shown, split, statements_of
+from taskdb.migrations.cutting import split
+from taskdb.migrations.scripts import run_file, shown, statements_of
 
 ROOT = Path(__file__).parents[2]
 

@@ -57,3 +57,34 @@ def test_worker_in_another_thread_leaves_the_signals_alone(database: Database) -
     assert seen == [before]
     with database.connection() as conn:
         assert tasks.get_by_key(conn, "A").status == TaskStatus.COMPLETED
+
+
+@pytest.mark.parametrize("on_loop", [True, False], ids=["on the loop", "of the process"])
+async def test_signal_that_the_program_handles_is_left_to_it(
+    database: Database, on_loop: bool
+) -> None:
+    """A web server in the same process ends by it; taken over, it would go on."""
+    told, waiting = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    found = signal.getsignal(signal.SIGTERM)
+    if on_loop:
+        loop.add_signal_handler(signal.SIGTERM, told.set)
+    else:
+        signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(told.set))
+    try:
+        running = asyncio.ensure_future(
+            Worker(database, idle, agent="w", on_idle=lambda _: waiting.set()).run()
+        )
+        await waiting.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(told.wait(), 30)
+        assert not running.done()
+        running.cancel()
+        await asyncio.wait({running})
+        told.clear()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+        await asyncio.wait_for(told.wait(), 30)
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, found)

@@ -180,7 +180,7 @@ async def test_handler_that_outlives_its_lease_is_ended_and_reported(
 
     assert ended == ["lost"]
     assert [text.split(".")[0] for text in errors] == [
-        f"{JobLostError.__name__}: A: its lease is over, and the server was not reached"
+        f"{JobLostError.__name__}: A: its lease is over, and no heartbeat succeeded"
     ]
 
 

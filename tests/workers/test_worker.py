@@ -360,7 +360,7 @@ async def test_failing_hook_stops_nothing(
         ("agent", {"agent": ""}),
         ("agent_type", {"agent_type": "a\0b"}),
         ("lease", {"lease": timedelta(0)}),
-        ("lease", {"leases": {"reviewer": timedelta(days=9999)}}),
+        ("leases['reviewer']", {"leases": {"reviewer": timedelta(days=9999)}}),
     ],
 )
 def test_worker_that_could_not_claim_is_refused(

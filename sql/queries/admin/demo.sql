@@ -10,7 +10,7 @@ select pg_try_advisory_lock(hashtextextended('taskdb demo', 0)) as reserved;
 -- True if a task can be claimed now, or might be soon: a live claim may yet lapse, or satisfy a
 -- dependency. Nothing else in this workspace changes by itself.
 --
--- plan: whole tables: it stops at the first ready task of the demo's own small plan
+-- plan: allow full-scan: it stops at the first ready task of the demo's own small plan
 select
     exists (
         select from ready_tasks as task
@@ -59,7 +59,7 @@ limit 1;
 -- name: takeovers
 -- Claims that lapsed, each with the next claim of its task.
 --
--- plan: whole tables: the demo asks once, at its end, of its own small plan
+-- plan: allow full-scan: the demo asks once, at its end, of its own small plan
 select
     task.key,
     lapsed.agent as lost_by,
@@ -87,7 +87,7 @@ select
             (select count(*) from task_dependencies as edge where edge.task_id = claim.task_id)
         ) filter (where claim.outcome = 'completed'),
         0
-    )::bigint as gate_count
+    )::bigint as dependency_count
 from task_claims as claim
 where claim.agent = any(:agents);
 
@@ -95,11 +95,11 @@ where claim.agent = any(:agents);
 -- Tasks that were started with an open dependency: at that moment the blocker's newest history row
 -- was not one that satisfies the edge.
 --
--- plan: whole tables: the demo asks once, at its end, of its own small plan
+-- plan: allow full-scan: the demo asks once, at its end, of its own small plan
 select
     task.key,
     edge.dependency_type::text || ' ' || blocker.key || ', which was '
-    || coalesce(gate.new_status::text, 'not there') as violation
+    || coalesce(before.new_status::text, 'not there') as violation
 from task_history as start
 inner join tasks as task on task.id = start.task_id
 inner join task_dependencies as edge on edge.task_id = start.task_id
@@ -113,19 +113,19 @@ left join lateral (
         and past.created_at < start.created_at
     order by past.seq desc
     limit 1
-) as gate on true
+) as before on true
 where
     start.seq > 0
     and start.old_status <> 'in_progress'
     and start.new_status = 'in_progress'
-    and is_satisfied(edge.dependency_type, gate.new_status, blocker.completed_at) is not true
+    and is_satisfied(edge.dependency_type, before.new_status, blocker.completed_at) is not true
 order by task.key, blocker.key;
 
 -- name: not_completed_once
 -- Tasks that the agents did not report as completed exactly once, or that history and claims count
 -- differently.
 --
--- plan: whole tables: the demo asks once, at its end, of its own small plan
+-- plan: allow full-scan: the demo asks once, at its end, of its own small plan
 with work as (
     select
         claim.task_id,
@@ -134,7 +134,7 @@ with work as (
     group by claim.task_id
 ),
 
-moves as (
+recorded as (
     select
         past.task_id,
         count(*) as by_history
@@ -146,19 +146,19 @@ moves as (
 select
     task.key,
     'completed ' || coalesce(work.by_claims, 0) || ' times by claims, '
-    || coalesce(moves.by_history, 0) || ' times in history' as violation
+    || coalesce(recorded.by_history, 0) || ' times in history' as violation
 from tasks as task
 left join work on work.task_id = task.id
-left join moves on moves.task_id = task.id
+left join recorded on recorded.task_id = task.id
 where
-    coalesce(work.by_claims, 0) <> coalesce(moves.by_history, 0)
+    coalesce(work.by_claims, 0) <> coalesce(recorded.by_history, 0)
     or coalesce(work.by_claims, 0) > 1
 order by task.key;
 
 -- name: completed_by_another
 -- Completions by anybody but the holder of the newest claim.
 --
--- plan: whole tables: the demo asks once, at its end, of its own small plan
+-- plan: allow full-scan: the demo asks once, at its end, of its own small plan
 select
     task.key,
     'completed by ' || past.agent || ', while ' || coalesce(holder.agent, 'nobody')
@@ -174,10 +174,10 @@ where
     and (holder.agent = past.agent and holder.outcome = 'completed') is not true
 order by task.key;
 
--- name: held_by_two
+-- name: claimed_by_two
 -- Tasks of which two claims were live at a time.
 --
--- plan: whole tables: the demo asks once, at its end, of its own small plan
+-- plan: allow full-scan: the demo asks once, at its end, of its own small plan
 select
     task.key,
     'claimed by ' || later.agent || ' while ' || earlier.agent || ' held it' as violation
@@ -191,7 +191,7 @@ order by task.key;
 -- name: left_open
 -- The tasks that stay open, each with the reasons why it can't be claimed.
 --
--- plan: whole tables: the demo asks once, at its end, of its own small plan
+-- plan: allow full-scan: the demo asks once, at its end, of its own small plan
 select
     task.key,
     task.title,

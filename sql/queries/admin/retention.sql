@@ -10,18 +10,18 @@ select now() - :older_than::interval as moment;
 -- name: count_conversations
 -- Count the messages older than :before.
 --
--- plan: whole tables: all that is old is counted
+-- plan: allow full-scan: all that is old is counted
 select count(*)
-from tech_conversations as said
-where said.created_at < :before;
+from tech_conversations as entry
+where entry.created_at < :before;
 
 -- name: prune_conversations
 -- Delete up to :limit of the oldest messages.
 --
 -- plan: tech_conversations_by_age
-delete from tech_conversations as said
+delete from tech_conversations as entry
 where
-    said.id = any(
+    entry.id = any(
         array(
             select old.id
             from tech_conversations as old

@@ -30,7 +30,8 @@ cross join lateral (
         from pg_default_acl as later
         cross join lateral unnest(later.defaclacl) as acl (item)
         where later.defaclnamespace = namespace.oid
-    ))
+    )),
+    ('comment', obj_description(namespace.oid, 'pg_namespace'))
 ) as aspect (name, value)
 where namespace.nspname = :schema;
 
@@ -179,6 +180,18 @@ cross join lateral (
             and dependency.refclassid = 'pg_class'::regclass
             and dependency.refobjsubid > 0
     )),
+    ('foreign', (
+        select concat_ws(' ', server.srvname, remote.ftoptions)
+        from pg_foreign_table as remote
+        inner join pg_foreign_server as server on server.oid = remote.ftserver
+        where remote.ftrelid = relation.oid
+    )),
+    ('row type', nullif(relation.reloftype, 0)::regtype::text),
+    ('access method', (
+        select pg_am.amname::text
+        from pg_am
+        where pg_am.oid = relation.relam
+    )),
     ('owner', pg_get_userbyid(relation.relowner)::text),
     ('grants', (
         select string_agg(acl.item::text, ' ' order by acl.item::text)
@@ -226,6 +239,16 @@ cross join lateral (
     values
     ('type', format_type(attribute.atttypid, attribute.atttypmod)),
     ('not null', attribute.attnotnull::text),
+    -- Since 18 it may be so for new rows alone.
+    ('not null not validated', (
+        select held.conname::text
+        from pg_constraint as held
+        where
+            held.conrelid = attribute.attrelid
+            and held.contype = 'n'
+            and held.conkey = array[attribute.attnum]
+            and not held.convalidated
+    )),
     (
         case when attribute.attgenerated = '' then 'default' else 'generated' end,
         pg_get_expr(filled.adbin, filled.adrelid)
@@ -245,6 +268,8 @@ cross join lateral (
     ('options', (
         select string_agg(option.item, ', ' order by option.item)
         from unnest(attribute.attoptions) as option (item)
+        -- A stamp of the server's own, since 15.20: another in each database.
+        where option.item not like 'pg\_attver=%'
     )),
     ('grants', (
         select string_agg(acl.item::text, ' ' order by acl.item::text)
@@ -441,6 +466,295 @@ select
 from pg_statistic_ext as extended
 inner join pg_namespace as namespace on namespace.oid = extended.stxnamespace
 where namespace.nspname = :schema;
+
+-- name: operator_aspects
+-- Operators, their families and classes, collations, and the parts of text search.
+with operator_object (classid, objid, kind, name, value) as (
+    select
+        'pg_operator'::regclass,
+        operator.oid,
+        'operator',
+        concat(
+            operator.oprname,
+            ' (',
+            concat_ws(
+                ', ',
+                format_type(nullif(operator.oprleft, 0), null),
+                format_type(nullif(operator.oprright, 0), null)
+            ),
+            ')'
+        ),
+        concat_ws(
+            ' ',
+            operator.oprcode::regprocedure,
+            'result', format_type(operator.oprresult, null),
+            'commutator', nullif(operator.oprcom, 0)::regoperator,
+            'negator', nullif(operator.oprnegate, 0)::regoperator,
+            'restrict', nullif(operator.oprrest, 0),
+            'join', nullif(operator.oprjoin, 0),
+            'merges', operator.oprcanmerge,
+            'hashes', operator.oprcanhash
+        )
+    from pg_operator as operator
+    inner join pg_namespace as namespace on namespace.oid = operator.oprnamespace
+    where namespace.nspname = :schema
+    union all
+    select
+        'pg_opfamily'::regclass,
+        family.oid,
+        'operator family',
+        family.opfname || ' of ' || method.amname,
+        concat_ws(
+            ', ',
+            (
+                select
+                    string_agg(
+                        pg_describe_object('pg_amop'::regclass, pg_amop.oid, 0),
+                        ', '
+                        order by pg_describe_object('pg_amop'::regclass, pg_amop.oid, 0)
+                    )
+                from pg_amop
+                where pg_amop.amopfamily = family.oid
+            ),
+            (
+                select
+                    string_agg(
+                        pg_describe_object('pg_amproc'::regclass, pg_amproc.oid, 0),
+                        ', '
+                        order by pg_describe_object('pg_amproc'::regclass, pg_amproc.oid, 0)
+                    )
+                from pg_amproc
+                where pg_amproc.amprocfamily = family.oid
+            )
+        )
+    from pg_opfamily as family
+    inner join pg_am as method on method.oid = family.opfmethod
+    inner join pg_namespace as namespace on namespace.oid = family.opfnamespace
+    where namespace.nspname = :schema
+    union all
+    select
+        'pg_opclass'::regclass,
+        class.oid,
+        'operator class',
+        class.opcname || ' of ' || method.amname,
+        concat_ws(
+            ' ',
+            format_type(class.opcintype, null),
+            'family', family.opfname,
+            'default', class.opcdefault,
+            'storage', nullif(class.opckeytype, 0)::regtype
+        )
+    from pg_opclass as class
+    inner join pg_am as method on method.oid = class.opcmethod
+    inner join pg_opfamily as family on family.oid = class.opcfamily
+    inner join pg_namespace as namespace on namespace.oid = class.opcnamespace
+    where namespace.nspname = :schema
+    union all
+    select
+        'pg_collation'::regclass,
+        pg_collation.oid,
+        'collation',
+        pg_collation.collname::text,
+        -- The column of its locale has another name since 17.
+        (
+            to_jsonb(pg_collation)
+            - array['oid', 'collname', 'collnamespace', 'collowner', 'collversion']
+        )::text
+    from pg_collation
+    inner join pg_namespace as namespace on namespace.oid = pg_collation.collnamespace
+    where namespace.nspname = :schema
+    union all
+    select
+        'pg_ts_dict'::regclass,
+        dictionary.oid,
+        'text search dictionary',
+        dictionary.dictname::text,
+        concat_ws(' ', template.tmplname, dictionary.dictinitoption)
+    from pg_ts_dict as dictionary
+    inner join pg_ts_template as template on template.oid = dictionary.dicttemplate
+    inner join pg_namespace as namespace on namespace.oid = dictionary.dictnamespace
+    where namespace.nspname = :schema
+    union all
+    select
+        'pg_ts_config'::regclass,
+        configuration.oid,
+        'text search configuration',
+        configuration.cfgname::text,
+        concat_ws(
+            ' ',
+            parser.prsname,
+            (
+                select
+                    string_agg(
+                        concat_ws(' ', entry.maptokentype, entry.mapdict::regdictionary),
+                        ', '
+                        order by entry.maptokentype, entry.mapseqno
+                    )
+                from pg_ts_config_map as entry
+                where entry.mapcfg = configuration.oid
+            )
+        )
+    from pg_ts_config as configuration
+    inner join pg_ts_parser as parser on parser.oid = configuration.cfgparser
+    inner join pg_namespace as namespace on namespace.oid = configuration.cfgnamespace
+    where namespace.nspname = :schema
+)
+
+select
+    operator_object.kind,
+    operator_object.name,
+    aspect.name as aspect,
+    aspect.value
+from operator_object
+cross join lateral (
+    values
+    ('definition', operator_object.value),
+    ('comment', (
+        select pg_description.description
+        from pg_description
+        where
+            pg_description.classoid = operator_object.classid
+            and pg_description.objoid = operator_object.objid
+    ))
+) as aspect (name, value)
+where
+    not exists (
+        select 1
+        from pg_depend as dependency
+        where
+            dependency.classid = operator_object.classid
+            and dependency.objid = operator_object.objid
+            and dependency.deptype = 'e'
+    );
+
+-- name: database_aspects
+-- Objects of no schema: casts, event triggers, publications, foreign servers, languages, and the
+-- privileges that later objects get in any schema.
+with database_object (classid, objid, kind, name, value) as (
+    select
+        'pg_cast'::regclass,
+        pg_cast.oid,
+        'cast',
+        concat_ws(
+            ' as ', format_type(pg_cast.castsource, null), format_type(pg_cast.casttarget, null)
+        ),
+        concat_ws(
+            ' ',
+            nullif(pg_cast.castfunc, 0)::regprocedure, pg_cast.castcontext, pg_cast.castmethod
+        )
+    from pg_cast
+    union all
+    select
+        'pg_event_trigger'::regclass,
+        fired.oid,
+        'event trigger',
+        fired.evtname::text,
+        concat_ws(' ', fired.evtevent, fired.evtfoid::regproc, fired.evtenabled, fired.evttags)
+    from pg_event_trigger as fired
+    union all
+    select
+        'pg_publication'::regclass,
+        publication.oid,
+        'publication',
+        publication.pubname::text,
+        concat_ws(
+            ' ',
+            (to_jsonb(publication) - array['oid', 'pubname', 'pubowner'])::text,
+            (
+                select
+                    string_agg(
+                        concat_ws(
+                            ' ',
+                            published.schemaname, published.tablename, published.attnames,
+                            published.rowfilter
+                        ),
+                        ', '
+                        order by published.schemaname, published.tablename
+                    )
+                from pg_publication_tables as published
+                where published.pubname = publication.pubname
+            )
+        )
+    from pg_publication as publication
+    union all
+    select
+        'pg_foreign_data_wrapper'::regclass,
+        wrapper.oid,
+        'foreign data wrapper',
+        wrapper.fdwname::text,
+        concat_ws(
+            ' ',
+            wrapper.fdwhandler::regproc, wrapper.fdwvalidator::regproc, wrapper.fdwoptions,
+            wrapper.fdwacl
+        )
+    from pg_foreign_data_wrapper as wrapper
+    union all
+    select
+        'pg_foreign_server'::regclass,
+        server.oid,
+        'foreign server',
+        server.srvname::text,
+        concat_ws(
+            ' ',
+            wrapper.fdwname, server.srvtype, server.srvversion, server.srvoptions, server.srvacl
+        )
+    from pg_foreign_server as server
+    inner join pg_foreign_data_wrapper as wrapper on wrapper.oid = server.srvfdw
+    union all
+    select
+        'pg_user_mapping'::regclass,
+        mapping.umid,
+        'user mapping',
+        concat_ws(' of ', mapping.usename, mapping.srvname),
+        -- Their names alone: a difference is printed, and a value may be a password.
+        (
+            select string_agg(split_part(option.setting, '=', 1), ', ' order by option.setting)
+            from unnest(mapping.umoptions) as option (setting)
+        )
+    from pg_user_mappings as mapping
+    union all
+    select
+        'pg_language'::regclass,
+        language.oid,
+        'language',
+        language.lanname::text,
+        concat_ws(' ', language.lanplcallfoid::regproc, language.lanpltrusted, language.lanacl)
+    from pg_language as language
+    union all
+    select
+        'pg_am'::regclass,
+        pg_am.oid,
+        'access method',
+        pg_am.amname::text,
+        concat_ws(' ', pg_am.amtype, pg_am.amhandler)
+    from pg_am
+    union all
+    select
+        'pg_default_acl'::regclass,
+        later.oid,
+        'default privileges',
+        concat_ws(' of ', later.defaclobjtype, pg_get_userbyid(later.defaclrole)),
+        later.defaclacl::text
+    from pg_default_acl as later
+    where later.defaclnamespace = 0
+)
+
+select
+    database_object.kind,
+    database_object.name,
+    'definition' as aspect,
+    database_object.value
+from database_object
+where
+    database_object.objid >= 16384
+    and not exists (
+        select 1
+        from pg_depend as dependency
+        where
+            dependency.classid = database_object.classid
+            and dependency.objid = database_object.objid
+            and dependency.deptype = 'e'
+    );
 
 -- name: own_schemas
 -- The schemas of the database, but for the server's own.

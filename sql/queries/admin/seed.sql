@@ -11,7 +11,7 @@
 -- name: is_empty
 -- True if the workspace has no task yet.
 --
--- plan: whole tables: it stops at the first row
+-- plan: allow full-scan: it stops at the first row
 select not exists (select from tasks) as is_empty;
 
 -- name: add_epics
@@ -92,7 +92,7 @@ from (
 -- name: add_steps
 -- Four steps a workflow.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into workflow_steps (workflow_id, key, position, step_type, condition)
 with parents as (
     select workflow.id
@@ -111,7 +111,7 @@ cross join (values ('build', 1), ('lint', 1), ('test', 2), ('deploy', 3)) as ste
 -- name: add_needs
 -- Each step needs those of the place before its own.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into workflow_step_needs (workflow_id, step_id, needs_id)
 with pairs as (
     select
@@ -132,7 +132,7 @@ from pairs;
 -- name: add_executions
 -- Three executions a workflow that is not a draft; of each twentieth active one the latest runs.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into workflow_executions (
     id,
     workflow_id,
@@ -189,7 +189,7 @@ from runs;
 -- name: add_execution_steps
 -- The steps of all executions. Those that run have begun two.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into execution_steps (
     execution_id,
     key,
@@ -309,7 +309,7 @@ cross join lateral (
 -- name: add_environments
 -- The variables of two projects in three.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into project_environments (project_id, variables)
 with parents as (
     select
@@ -330,7 +330,7 @@ where mod(parents.number, 3) <> 0;
 -- name: add_modifications
 -- Five modifications a project.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into modifications (
     id, project_id, request, requested_by, requested_at, impact_analysis, affected_files
 )
@@ -360,7 +360,7 @@ cross join generate_series(1, 5) as wish (number);
 -- name: decide_modifications
 -- One of each project's five modifications waits, one is rejected, and three are approved.
 --
--- plan: whole tables: it decides upon every one
+-- plan: allow full-scan: it decides upon every one
 update modifications as modification
 set
     status = case right(modification.affected_files[2], 4)
@@ -372,7 +372,7 @@ where right(modification.affected_files[2], 4) <> '1.py';
 -- name: end_modifications
 -- One of the three approved modifications is applied, another fails.
 --
--- plan: whole tables: it decides upon every one
+-- plan: allow full-scan: it decides upon every one
 update modifications as modification
 set
     status = case right(modification.affected_files[2], 4)
@@ -462,7 +462,7 @@ on conflict (id) do nothing;
 -- name: add_design_outputs
 -- The documents of the completed ones.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into design_outputs (id, design_job_id, output_type, content)
 select
     md5(job.id || ' output ' || kind.output_type)::uuid as id,
@@ -480,7 +480,7 @@ on conflict (design_job_id, output_type) do nothing;
 -- name: add_design_decisions
 -- Three decisions a job.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into design_decisions (
     id, design_job_id, decision_type, value, reasoning, created_at
 )
@@ -500,7 +500,7 @@ on conflict (id) do nothing;
 -- name: add_design_progress
 -- Four reports a job.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into design_progress (
     id, design_job_id, stage, progress_percentage, created_at
 )
@@ -519,7 +519,7 @@ on conflict (id) do nothing;
 -- name: add_sessions
 -- A tech-spec session for each ten tasks, of completed design jobs; most are completed.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into tech_spec_sessions (
     id,
     project_id,
@@ -570,7 +570,7 @@ inner join design_jobs as job
 -- name: add_research
 -- Two gaps a session; for two in three something is chosen.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into tech_research (
     id,
     session_id,
@@ -608,21 +608,21 @@ cross join lateral (
 -- name: add_conversations
 -- One to thirty messages a session, mostly few; every fourth is about its first research.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into tech_conversations (
     id, session_id, research_id, role, message, message_type, metadata, created_at
 )
 select
-    md5(parts.id || ' message ' || said.number)::uuid as id,
+    md5(parts.id || ' message ' || entry.number)::uuid as id,
     parts.id as session_id,
-    case when mod(said.number, 4) = 3 then md5(parts.id || ' research 1')::uuid end as research_id,
-    (array['agent', 'user', 'agent', 'system'])[1 + mod(said.number, 4)]::shared.conversation_role
+    case when mod(entry.number, 4) = 3 then md5(parts.id || ' research 1')::uuid end as research_id,
+    (array['agent', 'user', 'agent', 'system'])[1 + mod(entry.number, 4)]::shared.conversation_role
         as role,
-    'Message ' || said.number || ' of many' as message,
-    (array['question', 'answer', 'decision'])[1 + mod(said.number, 3)] as message_type,
-    case when mod(said.number, 2) = 0 then jsonb_build_object('tokens', said.number * 7) end
+    'Message ' || entry.number || ' of many' as message,
+    (array['question', 'answer', 'decision'])[1 + mod(entry.number, 3)] as message_type,
+    case when mod(entry.number, 2) = 0 then jsonb_build_object('tokens', entry.number * 7) end
         as metadata,
-    parts.created_at + interval '3 minutes' * said.number as created_at
+    parts.created_at + interval '3 minutes' * entry.number as created_at
 from (
     select
         session.id,
@@ -630,12 +630,12 @@ from (
         (hashtextextended(session.id::text, 3) & 1048575) / 1048576.0::float8 as die
     from tech_spec_sessions as session
 ) as parts
-cross join lateral generate_series(1, 1 + floor(30 * power(parts.die, 2))::int) as said (number);
+cross join lateral generate_series(1, 1 + floor(30 * power(parts.die, 2))::int) as entry (number);
 
 -- name: add_documents
 -- One to three versions of the documents of completed sessions, which the trigger numbers.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into generated_trd_documents (
     id, session_id, trd_content, api_specification, quality_score, validation_report, created_at
 )
@@ -662,7 +662,7 @@ order by parts.id, draft.number;
 -- name: add_agent_errors
 -- Up to four errors in every third session; agents recovered from three in four.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into agent_error_logs (
     id,
     session_id,
@@ -700,7 +700,7 @@ cross join lateral generate_series(1, 1 + floor(4 * power(parts.die, 2))::int) a
 -- progress are claimed: a few since a moment ago (the lease of some is over), the rest since long
 -- ago, for complete_claims.
 --
--- plan: whole tables: features and executions are dealt out to the tasks
+-- plan: allow full-scan: features and executions are dealt out to the tasks
 with feature_list as (
     select
         feature.id,
@@ -997,7 +997,7 @@ order by made.number;
 -- A quarter of the claims held since long ago was released, failed, lapsed or revoked, and some of
 -- the tasks wait for review.
 --
--- plan: whole tables: it goes through all that is in progress
+-- plan: allow full-scan: it goes through all that is in progress
 with attempt as (
     select
         task.id,
@@ -1023,7 +1023,7 @@ where attempt.die < 0.25 and task.id = attempt.id;
 -- name: claim_again
 -- Most of these tasks are claimed by other agents, who complete them.
 --
--- plan: whole tables: it goes through all that is pending
+-- plan: allow full-scan: it goes through all that is pending
 with attempt as (
     select
         task.id,
@@ -1044,7 +1044,7 @@ where attempt.die < 0.8 and task.id = attempt.id;
 -- name: complete_claims
 -- Claims held since long ago, and second claims, are completed by their holders.
 --
--- plan: whole tables: it goes through all that is in progress
+-- plan: allow full-scan: it goes through all that is in progress
 update tasks as task
 set
     status = 'completed',
@@ -1059,7 +1059,7 @@ where
 -- About two a task, on earlier ones close by, and now and then on a hub with thousands of
 -- dependents. A finished task has blocking edges only to finished ones.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into task_dependencies (task_id, depends_on_id, dependency_type, created_by)
 with numbered as (
     select
@@ -1110,7 +1110,7 @@ on conflict (task_id, depends_on_id) do nothing;
 -- name: add_history
 -- The history of finished tasks, as another tracker would have kept it. Some were reopened.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into task_history (
     task_id, old_status, new_status, agent, note, forced, source, created_at
 )
@@ -1127,26 +1127,26 @@ with finished as (
 select
     finished.id as task_id,
     case
-        when move.number = 1 then 'pending'
-        when mod(move.number, 2) = 0 then 'in_progress'
+        when change.number = 1 then 'pending'
+        when mod(change.number, 2) = 0 then 'in_progress'
         else finished.status
     end::shared.task_status as old_status,
-    case when mod(move.number, 2) = 1 then 'in_progress' else finished.status end as new_status,
+    case when mod(change.number, 2) = 1 then 'in_progress' else finished.status end as new_status,
     'agent-' || floor(200 * power(finished.die, 3)) as agent,
     case when finished.die < 0.1 then 'as agreed' end as note,
     finished.die > 0.99 as forced,
     'seed' as source,
     least(
-        now(), finished.created_at + interval '15 days' * finished.die * move.number
+        now(), finished.created_at + interval '15 days' * finished.die * change.number
     ) as created_at
 from finished
 cross join lateral generate_series(1, case when finished.die > 0.98 then 4 else 2 end)
-    as move (number);
+    as change (number);
 
 -- name: add_subtasks
 -- A checklist of up to seven lines for every third task.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into subtasks (task_id, position, title, status, created_at)
 with listed as (
     select
@@ -1170,7 +1170,7 @@ where listed.die < 0.333;
 -- name: add_files
 -- A file for every twelfth task.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into task_files (task_id, path, content, content_type, created_at)
 with listed as (
     select
@@ -1195,7 +1195,7 @@ where listed.die < 0.083;
 -- An external dependency for each fiftieth task; one in ten of the open tasks' is unhealthy. And a
 -- healthy one for each hundredth workflow.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into external_dependencies (
     task_id, workflow_id, service, resource, health, checked_at, next_check_at
 )
@@ -1266,7 +1266,7 @@ from generate_series(1, greatest(20, :tasks::integer / 80)) as numbers (number);
 -- name: add_spec_dependencies
 -- In each group of ten specifications each builds on the one before it, and every other on two.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into spec_dependencies (spec_id, depends_on_id)
 with pairs as (
     select
@@ -1290,7 +1290,7 @@ order by spec_id, depends_on_id;
 -- Each twentieth task is part of a specification, with two files of its own; a completed one has a
 -- commit, and half of those are merged.
 --
--- plan: whole tables: it makes something for every one
+-- plan: allow full-scan: it makes something for every one
 insert into implementation_tasks (
     task_id,
     spec_id,

@@ -125,6 +125,8 @@ where namespace.nspname = :name;
 -- name: list_acl
 -- Every privilege in a workspace and in shared, by object, column and role, but for an owner's
 -- privileges on its own objects. The role public is everybody.
+--
+-- plan: allow sort: it lists every privilege, in one order for all kinds of objects
 select
     namespace.nspname::text as schema,
     case class.relkind when 'S' then 'sequence' when 'v' then 'view' else 'table' end as kind,

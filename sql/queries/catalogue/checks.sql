@@ -31,7 +31,7 @@ select
     pg_proc.oid::bigint as oid,
     pg_proc.proname::text as name,
     array(
-        select format_type(argument.type, null)
+        select coalesce(format_type(argument.type, null), '???')
         from unnest(pg_proc.proargtypes) with ordinality as argument (type, position)
         order by argument.position
     ) as arguments,
@@ -188,20 +188,22 @@ select
     array(
         select key.number::integer
         from unnest(pg_index.indkey::int2[]) with ordinality as key (number, position)
-        where key.position <= pg_index.indnkeyatts
+        where
+            key.position <= pg_index.indnkeyatts
+            and key.number is not null
         order by key.position
     ) as columns,
     -- The equality operators of each column of the index, joined by commas.
     array(
         select
-            (
+            coalesce((
                 select string_agg(pg_amop.amopopr::bigint::text, ',' order by pg_amop.amopopr)
                 from pg_opclass
                 inner join pg_amop on pg_opclass.opcfamily = pg_amop.amopfamily
                 where
                     pg_opclass.oid = key.class_oid
                     and pg_amop.amopstrategy = 3
-            )
+            ), '')
         from unnest(pg_index.indclass::oid[]) with ordinality as key (class_oid, position)
         where key.position <= pg_index.indnkeyatts
         order by key.position

@@ -25,9 +25,9 @@ order by relation.relname, pg_table_is_visible(relation.oid) desc, relation.oid;
 -- search they are elements.
 with asked as (
     select
-        said.relation,
-        said.number
-    from unnest(:relations::oid[], :numbers::int[]) as said (relation, number)
+        given.relation,
+        given.number
+    from unnest(:relations::oid[], :numbers::int[]) as given (relation, number)
 ),
 
 known as (

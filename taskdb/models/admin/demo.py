@@ -38,7 +38,7 @@ class WorkCount(Model):
 
     claim_count: int
     completed_count: int
-    gate_count: int
+    dependency_count: int
 
 
 @dataclass(slots=True)

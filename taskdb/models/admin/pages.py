@@ -9,7 +9,7 @@ __all__ = ["ForeignKey", "TableColumn", "Transition", "Trigger", "TypeMeaning"]
 
 @dataclass(slots=True)
 class TableColumn(Model):
-    """A column of a table or view, with what is said of both."""
+    """A column of a table or view, with the comments on both."""
 
     table_name: str
     is_view: bool

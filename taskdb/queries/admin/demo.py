@@ -14,9 +14,9 @@ from taskdb.queries.admin import query
 __all__ = [
     "agents_at_work",
     "claim_in_hand",
+    "claimed_by_two",
     "completed_by_another",
     "count_work",
-    "held_by_two",
     "left_open",
     "not_completed_once",
     "reserve_demo",
@@ -81,7 +81,7 @@ def completed_by_another() -> list[Violation]:
 
 
 @query
-def held_by_two() -> list[Violation]:
+def claimed_by_two() -> list[Violation]:
     """List tasks of which two claims were live at a time."""
     ...
 

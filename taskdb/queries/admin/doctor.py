@@ -76,6 +76,12 @@ def wrong_blocks() -> list[Finding]:
 
 
 @query
+def wrong_bindings() -> list[Finding]:
+    """Return the tasks that wait although they are bound to a dead blocker."""
+    ...
+
+
+@query
 def wrong_attempts() -> list[Finding]:
     """Return the open tasks without an attempt left."""
     ...
@@ -84,6 +90,18 @@ def wrong_attempts() -> list[Finding]:
 @query
 def wrong_moments() -> list[Finding]:
     """Return the tasks whose moments contradict their status."""
+    ...
+
+
+@query
+def wrong_times() -> list[Finding]:
+    """Return the moments that history contradicts, and rows of history out of order."""
+    ...
+
+
+@query
+def left_metadata() -> list[Finding]:
+    """Return the tasks whose transition metadata waits for their next change."""
     ...
 
 
@@ -100,6 +118,18 @@ def endless_leases() -> list[Finding]:
 
 
 @query
+def wrong_holders() -> list[Finding]:
+    """Return the live claims whose holder is not the agent that began them."""
+    ...
+
+
+@query
+def wrong_failures() -> list[Finding]:
+    """Return the tasks whose failed_attempts is not what history counts."""
+    ...
+
+
+@query
 def wrong_claim_records() -> list[Finding]:
     """Return the claims that history does not begin and end, each once."""
     ...
@@ -107,7 +137,7 @@ def wrong_claim_records() -> list[Finding]:
 
 @query
 def wrong_tokens() -> list[Finding]:
-    """Return the tokens that did not grow, and tasks whose claim_token is below their newest."""
+    """Return the tokens that do not follow the one before, or a restore."""
     ...
 
 
@@ -130,7 +160,7 @@ def broken_history() -> list[Finding]:
 
 
 @query
-def wrong_moves() -> list[Finding]:
+def forbidden_transitions() -> list[Finding]:
     """Return the transitions in history that are neither allowed, nor forced, nor imported."""
     ...
 
@@ -162,6 +192,12 @@ def wrong_copies() -> list[Finding]:
 @query
 def wrong_derived() -> list[Finding]:
     """Return the derived columns for the claim that disagree with their sources."""
+    ...
+
+
+@query
+def idle_triggers() -> list[Finding]:
+    """Return the triggers that are turned off, and the guards without their row."""
     ...
 
 

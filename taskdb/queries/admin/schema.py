@@ -67,6 +67,18 @@ def rule_aspects(*, schema: str) -> list[Aspect]:
 
 
 @query
+def operator_aspects(*, schema: str) -> list[Aspect]:
+    """Return operators with their families and classes, collations and parts of text search."""
+    ...
+
+
+@query
+def database_aspects() -> list[Aspect]:
+    """Return what belongs to no schema: casts, event triggers, publications, servers."""
+    ...
+
+
+@query
 def own_schemas() -> list[str]:
     """Return the database's schemas, those of the server left out."""
     ...

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from taskdb.models.admin.testing import OwnRights
 from taskdb.queries.admin import query
+from taskdb.queries.fields import Delay, Name
 
 
 @query
@@ -27,7 +26,13 @@ def list_databases(*, prefix: str) -> list[str]:
 
 
 @query
-def lapse_leases(*, agent: str | None = None) -> int:
+def vacuum() -> None:
+    """Take the rows of rolled-back tests out of all tables; the connection is in autocommit."""
+    ...
+
+
+@query
+def lapse_leases(*, agent: Name | None = None) -> int:
     """Let every lease be over, or those of *agent*; return how many.
 
     The tasks are still in progress: the next claim takes them over, and the earlier holder's
@@ -37,7 +42,7 @@ def lapse_leases(*, agent: str | None = None) -> int:
 
 
 @query
-def pass_time(span: timedelta) -> int:
+def pass_time(span: Delay) -> int:
     """Let *span* pass for leases, schedules, retries of steps and checks of external dependencies.
 
     What ends within it is over when this returns, and no test sleeps. Moments that are history

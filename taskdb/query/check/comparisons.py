@@ -20,6 +20,7 @@ TableColumn = tuple[int, int]
 
 _OPERATORS = frozenset({"OPEXPR", "SCALARARRAYOPEXPR", "DISTINCTEXPR"})
 _SCALAR = 4
+_IMPLICIT_CAST = 2
 _WRAPPERS = frozenset({"RELABELTYPE", "COERCETODOMAIN", "COERCEVIAIO", "COLLATEEXPR"})
 
 
@@ -42,20 +43,35 @@ def compared_columns(tree: Tree) -> dict[int, TableColumn]:
     return inside | plain
 
 
-def written_columns(tree: Tree) -> dict[int, TableColumn]:
-    """Return the column that each parameter is written to as it is, by its number."""
-    found: dict[int, TableColumn] = {}
-    for query in tree.queries:
+def written_columns(tree: Tree) -> dict[int, tuple[TableColumn, ...]]:
+    """Return the columns that each parameter is written to as it is, by its number."""
+    found: dict[int, dict[TableColumn, None]] = {}
+    for levels in _queries(tree):
+        query = levels[-1]
         result = query.integer("resultRelation")
         if not result:
             continue
         relation = query.nodes("rtable")[result - 1].integer("relid")
         for entry in _assignments(query):
-            for value in _values(entry.node("expr"), query):
+            for value in _values(entry.node("expr"), levels):
                 if value.tag == "PARAM" and value.integer("paramkind") == 0:
-                    column = relation, entry.integer("resno")
-                    found.setdefault(value.integer("paramid"), column)
-    return found
+                    columns = found.setdefault(value.integer("paramid"), {})
+                    columns[relation, entry.integer("resno")] = None
+    return {number: tuple(columns) for number, columns in found.items()}
+
+
+def _queries(tree: Tree) -> Iterator[tuple[Node, ...]]:
+    """Yield each query behind those around it, the outermost first."""
+    todo: list[tuple[Value, tuple[Node, ...]]] = [(node, ()) for node in reversed(tree.nodes)]
+    while todo:
+        value, around = todo.pop()
+        if isinstance(value, list):
+            todo.extend((item, around) for item in reversed(value))
+        elif isinstance(value, Node):
+            if value.tag == "QUERY":
+                around = (*around, value)
+                yield around
+            todo.extend((part, around) for part in reversed(value.fields.values()))
 
 
 def _assignments(query: Node) -> Iterator[Node]:
@@ -67,22 +83,29 @@ def _assignments(query: Node) -> Iterator[Node]:
     yield from (entry for entries in lists for entry in entries if not entry.flag("resjunk"))
 
 
-def _values(value: Node, query: Node) -> Iterator[Node]:
+def _values(value: Node, levels: tuple[Node, ...]) -> Iterator[Node]:
     """Yield what an assigned value may be, casts looked through: of several VALUES, each."""
-    bare = _bare(value)
-    if bare.tag == "VAR" and bare.integer("varlevelsup") == 0:
-        entry = query.nodes("rtable")[bare.integer("varno") - 1]
-        if entry.integer("rtekind") == VALUES:
-            for row in entry.items("values_lists"):
-                cell = row[bare.integer("varattno") - 1] if isinstance(row, list) else None
-                if isinstance(cell, Node):
-                    yield _bare(cell)
-            return
-        found = _understood(bare, (query,))
-        if isinstance(found, Node):
-            yield found
+    value = _stored(value)
+    if value.tag != "VAR":
+        yield value
         return
-    yield bare
+    try:
+        found, levels = _behind(value, levels)
+    except NodeTreeError:
+        return  # As in `_understood`.
+    for each in found if isinstance(found, list) else ():
+        yield from _values(each, levels)
+
+
+def _stored(value: Node) -> Node:
+    """The written value, before it is cast to its column's type and cut to its length."""
+    while True:
+        if value.tag in _WRAPPERS or value.tag == "ARRAYCOERCEEXPR":
+            value = value.node("arg")
+        elif value.tag == "FUNCEXPR" and value.integer("funcformat") == _IMPLICIT_CAST:
+            value = value.nodes("args")[0]
+        else:
+            return value
 
 
 def _comparisons(
@@ -156,27 +179,40 @@ def _understood(variable: Node | None, levels: tuple[Node, ...]) -> TableColumn 
 def _origin(variable: Node | None, levels: tuple[Node, ...]) -> TableColumn | Node | None:
     """Follow a column through subqueries, CTEs and joins to a table's, or to an expression."""
     while variable is not None and variable.tag == "VAR":
-        depth = len(levels) - variable.integer("varlevelsup")
-        number = variable.integer("varattno")
-        if depth < 1 or number < 1:
-            return None
-        levels = levels[:depth]
-        entry = levels[-1].nodes("rtable")[variable.integer("varno") - 1]
-        kind = entry.integer("rtekind")
-        if kind == TABLE:
-            return entry.integer("relid"), number
-        if kind == SUBQUERY:
-            levels = (*levels, entry.node("subquery"))
-            variable = _output(levels[-1], number)
-        elif kind == CTE:
-            levels = _levels_of_cte(entry, levels)
-            variable = _output(levels[-1], number) if levels else None
-        elif kind in (JOIN, GROUP):
-            field = "joinaliasvars" if kind == JOIN else "groupexprs"
-            variable = _bare(entry.nodes(field)[number - 1])
-        else:
-            return None
+        found, levels = _behind(variable, levels)
+        if isinstance(found, tuple):
+            return found
+        variable = found[0] if len(found) == 1 else None
     return variable
+
+
+def _behind(
+    variable: Node, levels: tuple[Node, ...]
+) -> tuple[TableColumn | list[Node], tuple[Node, ...]]:
+    """A table's column, or what a column of another relation may be, and where that stands."""
+    depth = len(levels) - variable.integer("varlevelsup")
+    number = variable.integer("varattno")
+    if depth < 1 or number < 1:
+        return [], levels
+    levels = levels[:depth]
+    entry = levels[-1].nodes("rtable")[variable.integer("varno") - 1]
+    kind = entry.integer("rtekind")
+    if kind == TABLE:
+        return (entry.integer("relid"), number), levels
+    if kind == VALUES:
+        rows = entry.items("values_lists")
+        cells = [row[number - 1] for row in rows if isinstance(row, list)]
+        return [cell for cell in cells if isinstance(cell, Node)], levels
+    if kind in (JOIN, GROUP):
+        field = "joinaliasvars" if kind == JOIN else "groupexprs"
+        return [_bare(entry.nodes(field)[number - 1])], levels
+    if kind == SUBQUERY:
+        levels = (*levels, entry.node("subquery"))
+    elif kind == CTE:
+        levels = _levels_of_cte(entry, levels)
+    if kind not in (SUBQUERY, CTE) or not levels:
+        return [], levels
+    return [_output(levels[-1], number)], levels
 
 
 def _levels_of_cte(entry: Node, levels: tuple[Node, ...]) -> tuple[Node, ...]:
@@ -193,7 +229,7 @@ def _name(node: Node, field: str) -> str:
     return strings([text])[0] if text.startswith('"') else text
 
 
-def _output(query: Node, number: int) -> Node | None:
+def _output(query: Node, number: int) -> Node:
     targets = query.nodes("targetList")
     if query.integer("commandType") != 1:
         targets = query.nodes("returningList")

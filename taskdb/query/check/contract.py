@@ -14,9 +14,9 @@ from typing import Any, Final
 import psycopg
 from psycopg import Connection
 
-from taskdb.query._annotations import NONE, members, spelled
+from taskdb.query._annotations import NONE, members, type_name
 from taskdb.query._combinations import MOST_COMBINATIONS
-from taskdb.query._decisions import place_of
+from taskdb.query._decisions import VOID, place_of
 from taskdb.query._parameters import Parameter
 from taskdb.query._results import Cardinality, Field
 from taskdb.query._rowclasses import field_name
@@ -25,7 +25,14 @@ from taskdb.query._types import encodes_json, fits, is_sequence, item_of, sends
 from taskdb.query.catalogue import contract
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.describe import Column, Description, describe
-from taskdb.query.check.findings import AnyQuery, Described, Override, QueryFinding, overrides
+from taskdb.query.check.findings import (
+    AnyQuery,
+    Described,
+    Override,
+    QueryFinding,
+    overrides,
+    remedy_of,
+)
 from taskdb.query.check.nesting import mismatches
 from taskdb.query.check.overriding import TypeOverrides, agrees, resolved
 from taskdb.query.check.planning import EXPLAIN, plan
@@ -191,7 +198,7 @@ def _refused(
         f"the server refuses it: {exc.diag.message_primary or exc}",
         query.statement.source.where(offset),
         place_of(query.function),
-        exc.diag.message_hint or "Mend the statement, or the schema it was written for",
+        remedy_of(exc, "Mend the statement, or the schema it was written for"),
     )
 
 
@@ -234,12 +241,12 @@ class _Comparison:
         for name, seen in zip(self.variant.parameters, self.description.parameters, strict=True):
             parameter = by_name[name]
             problem = self.argument_problem(parameter.annotation, seen.type_oid)
-            if not problem:
-                named = self.named.of_parameter(seen.number, self.description, self.types)
-                problem = self.named_problem(parameter.annotation, seen.type_oid, named)
+            for named in self.named.of_written(seen.number, self.description, self.types):
+                problem = problem or self.named_problem(parameter.annotation, seen.type_oid, named)
             if problem:
                 yield self.finding(
-                    f":{name} {problem}, its argument is annotated {spelled(parameter.annotation)}",
+                    f":{name} {problem}, its argument is annotated"
+                    f" {type_name(parameter.annotation)}",
                     "Change the annotation, or cast the parameter in the statement",
                     self.query.statement.parameters[name][0],
                 )
@@ -258,11 +265,13 @@ class _Comparison:
         if not columns:
             if result.cardinality is not Cardinality.NONE and not result.counts:
                 yield self.finding(
-                    f"has no result, but its function promises {spelled(result.annotation)}",
+                    f"has no result, but its function promises {type_name(result.annotation)}",
                     "Add returning, or return int or None",
                 )
             return
         if result.cardinality is Cardinality.NONE:
+            if [each.type_oid for each in columns] == [VOID]:
+                return
             yield self.finding(
                 "has a result, but its function returns None", "Return it, or drop it"
             )
@@ -311,7 +320,8 @@ class _Comparison:
         )
         if problem:
             yield self.finding(
-                f"column {column.name} {problem}, {named} is annotated {spelled(field.annotation)}",
+                f"column {column.name} {problem}, {named} is annotated"
+                f" {type_name(field.annotation)}",
                 "Change the annotation, or cast the column",
             )
         else:
@@ -327,7 +337,7 @@ class _Comparison:
         if (column.nullable if override is None else override.nullable) and not field.nullable:
             yield self.finding(
                 f"column {column.name} may be NULL ({column.reason}), "
-                f"but {named} is annotated {spelled(field.annotation)}",
+                f"but {named} is annotated {type_name(field.annotation)}",
                 "Annotate it with | None, or make it NOT NULL",
             )
 
@@ -356,7 +366,7 @@ class _Comparison:
         """Say what the package names a type, if it is not what is annotated."""
         if named is None or agrees(annotation, named):
             return None
-        return f"is {self.types.facts[oid].name}, which types= names {spelled(named)}"
+        return f"is {self.types.facts[oid].name}, which types= names {type_name(named)}"
 
     def argument_problem(self, annotation: Any, oid: int) -> str | None:
         """Say what a parameter is, if not every annotated value can be sent as that."""
@@ -368,9 +378,7 @@ def _copy_findings(
     conn: Connection[Any], query: AnyQuery, named: TypeOverrides
 ) -> Iterator[QueryFinding]:
     """Compare a COPY's columns with the table's: they are there, and their types fit."""
-    source = query.statement.source
-    words = source.text[query.statement.start : query.statement.end].split(None, 2)
-    relation = words[1].partition("(")[0]
+    relation = query.statement.copied_table
     columns = {each.name: each for each in contract.copied_columns(conn, relation=relation)}
     described = Description("copy", (), (), False, (), (), ())
     oids = sorted({each.type_oid for each in columns.values()})
@@ -396,7 +404,7 @@ def _copy_findings(
         if problem:
             yield comparison.finding(
                 f"{relation}.{column.name} {problem}, its argument is annotated "
-                f"{spelled(parameter.annotation)}",
+                f"{type_name(parameter.annotation)}",
                 "Change the annotation",
                 query.statement.start,
             )

@@ -47,9 +47,6 @@ _SELECT_PRIVILEGE = 2
 _PRIVILEGES = {1: "insert", _SELECT_PRIVILEGE: "select", 4: "update", 8: "delete"}
 _TABLE_KINDS = ("r", "p", "m", "f")
 _VIEW = "v"
-# json, jsonb, record, and record[]; composites and arrays of them are the database's own types.
-_ROWS = frozenset({114, 3802, 2249, 2287})
-_FIRST_USER_OID = 16384
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +93,13 @@ class Description:
     CTEs; what triggers, functions and foreign keys touch is not among them. Partitions and
     children stand behind their parent's name. `at_most_one_row` says that no more rows can
     come back (or, without RETURNING, be written). `compared` has the column that a parameter is
-    compared with, by the parameter's number, `written` the one that it is written to. `needs` are
+    compared with, by the parameter's number, `written` those that it is written to. `needs` are
     the privileges that who runs it must have, each with its relation; what views do, their owners
     must. `arbiters` are the indexes by which it knows a conflict, where it was planned;
-    `sorted_by` are parameters that stand alone in ORDER BY; `writes_every_row` says that an
-    UPDATE or DELETE has no condition, `gives_a_row` that there is one row at least. All are empty
-    for utility statements and on versions of PostgreSQL that are not among TESTED_MAJORS.
+    `sorted_by` are parameters by which alone ORDER BY sorts; `writes_every_row` says that an
+    UPDATE or DELETE has no condition, `gives_a_row` that there is one row at least, unless a
+    trigger keeps what is inserted out. All are empty for utility statements, of which CALL alone is
+    known to give one row, and on versions of PostgreSQL that are not among TESTED_MAJORS.
     """
 
     command: str
@@ -112,7 +110,9 @@ class Description:
     tables_written: tuple[Relation, ...] = ()
     views: tuple[Relation, ...] = ()
     compared: Mapping[int, TableColumn] = field(default_factory=dict[int, TableColumn])
-    written: Mapping[int, TableColumn] = field(default_factory=dict[int, TableColumn])
+    written: Mapping[int, tuple[TableColumn, ...]] = field(
+        default_factory=dict[int, tuple[TableColumn, ...]]
+    )
     needs: tuple[tuple[str, Relation], ...] = ()
     arbiters: tuple[Arbiter, ...] = ()
     sorted_by: tuple[int, ...] = ()
@@ -154,7 +154,14 @@ def describe(
         if tree is not None:
             known.load(conn, trees[-1])
     if tree is None:
-        return Description("utility", _unjudged(described, problem), described.parameters)
+        is_call = _is_call(sql)
+        return Description(
+            "utility",
+            _unjudged(described, problem),
+            described.parameters,
+            at_most_one_row=is_call,
+            gives_a_row=is_call,
+        )
     read, written, views = (_relations(oids, known) for oids in _tables(tree.queries))
     command = _COMMANDS[tree.nodes[0].integer("commandType")]
     query = None if problem else tree.nodes[0]
@@ -170,8 +177,8 @@ def describe(
         compared_columns(tree) if described.parameters else {},
         written_columns(tree) if described.parameters else {},
         tuple(_needs(tree.queries, known)),
-        sorted_by=sorting_parameters(tree),
-        writes_every_row=writes_every_row(tree),
+        sorted_by=sorting_parameters(tree, known),
+        writes_every_row=writes_every_row(tree, known),
         gives_a_row=judge is not None and judge.gives_a_row(judge.scope),
     )
 
@@ -262,6 +269,11 @@ def _read(trees: list[str], described: _Described, major: int) -> tuple[Tree | N
     return tree, ""
 
 
+def _is_call(sql: str) -> bool:
+    """Return whether *sql* calls a procedure, which gives one row where it gives any."""
+    return sql.lstrip()[:4].lower() == "call"
+
+
 def _unjudged(described: _Described, problem: str) -> tuple[Column, ...]:
     return _columns(described, [may(problem)] * len(described.columns))
 
@@ -273,14 +285,8 @@ def _judged(described: _Described, nullability: Nullability) -> tuple[Column, ..
             _columns(described, nullability.columns()), visible(nullability.scope), strict=True
         )
     )
-    if not any(_may_hold_rows(each) for each in columns):
-        return columns
     found = insides(nullability)
     return tuple(replace(each, inside=one) for each, one in zip(columns, found, strict=True))
-
-
-def _may_hold_rows(column: Column) -> bool:
-    return column.type_oid in _ROWS or column.type_oid >= _FIRST_USER_OID
 
 
 def _columns(described: _Described, verdicts: list[Verdict]) -> tuple[Column, ...]:

@@ -54,7 +54,7 @@ def derive(
     described: Sequence[Described],
     catalogue: Catalogue,
 ) -> dict[str, Area]:
-    """Return the expectations by area, from what was *described* of the queries' texts.
+    """Return the expectations by area, from what was *described* of the queries' variants.
 
     A query whose text the server refuses has none; the contract check tells of it.
     """
@@ -65,7 +65,7 @@ def derive(
     columns = {
         query.name: {
             each.name: each
-            for each in contract_queries.copied_columns(conn, relation=copied_relation(query))
+            for each in contract_queries.copied_columns(conn, relation=query.statement.copied_table)
         }
         for query in copies
     }
@@ -115,14 +115,6 @@ def _only_when_given(query: AnyQuery, parameter: Parameter) -> bool:
     )
 
 
-def copied_relation(query: AnyQuery) -> str:
-    """Return the relation that a COPY fills, as the statement spells it."""
-    source = query.statement.source
-    return (
-        source.text[query.statement.start : query.statement.end].split(None, 2)[1].partition("(")[0]
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Reader:
     """Turns descriptions, which go by number, into expectations, which go by name."""
@@ -163,7 +155,7 @@ class _Reader:
         """A COPY is known by the columns it fills."""
         if not all(each.name in columns for each in query.parameters):
             return None
-        relation = copied_relation(query)
+        relation = query.statement.copied_table
         takes = [
             Value(each.name, self.types[columns[each.name]].name, not each.nullable)
             for each in query.parameters

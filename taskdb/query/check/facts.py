@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from taskdb.query.check.nodetree import Node, NodeTreeError
 
@@ -11,6 +11,19 @@ Key: TypeAlias = tuple[Hashable, ...]
 Facts: TypeAlias = frozenset[Key]
 
 NOTHING: Facts = frozenset()
+
+
+class Pin(NamedTuple):
+    """A column that is compared with one value: by which operator, with which collation."""
+
+    column: int
+    operator: str
+    collation: int
+
+
+Pins: TypeAlias = frozenset[Pin]
+
+NO_PINS: Pins = frozenset()
 
 SELECT, UPDATE, INSERT, DELETE, MERGE = 1, 2, 3, 4, 5
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import psycopg
+
 from taskdb.query._lexer import Kind
 from taskdb.query._query import Query
 from taskdb.query._statements import Variant
 from taskdb.query.check.describe import Description
 
-__all__ = ["AnyQuery", "Described", "Override", "QueryFinding", "overrides"]
+__all__ = ["AnyQuery", "Described", "Override", "QueryFinding", "overrides", "remedy_of"]
 
 AnyQuery = Query[Any, Any]
 
@@ -29,6 +31,11 @@ class QueryFinding:
         return (
             f"{self.sql_where}: {self.query}: {self.message} ({self.python_where}). {self.remedy}."
         )
+
+
+def remedy_of(refused: psycopg.Error, otherwise: str) -> str:
+    """Return the server's own hint, without its full stop, or what to do *otherwise*."""
+    return (refused.diag.message_hint or otherwise).removesuffix(".")
 
 
 class Described(NamedTuple):

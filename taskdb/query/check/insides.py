@@ -1,7 +1,7 @@
 """Insides of a column: the fields of a row, the rows of a list, as a query makes them.
 
 Read from PostgreSQL's analysed tree like the NULLs of columns. Where a column shows a composite as
-it is stored, nothing is said here: what is inside is then what its type says, and may be NULL.
+it is stored, nothing is derived here: what is inside is then what its type says, and may be NULL.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _TRUTHS: Final = frozenset(
 _LISTING: Final = {"array_agg": False, "json_agg": True, "jsonb_agg": True}
 _AS_JSON: Final = frozenset({"array_to_json", "row_to_json", "to_json", "to_jsonb"})
 _BUILD: Final = frozenset({"json_build_object", "jsonb_build_object"})
-# Parts of a value that are followed at most; of a larger one nothing is said.
+# Parts of a value that are followed at most; of a larger one nothing is derived.
 _MOST_PARTS: Final = 1_000
 # A JSON array of nothing: its header, in either byte order (src/include/utils/jsonb.h).
 _EMPTY_JSONB: Final = (b"\x00\x00\x00\x40", b"\x40\x00\x00\x00")

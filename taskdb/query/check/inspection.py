@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, LiteralString, cast
 
+import psycopg
 from psycopg import Connection, RawCursor
 from psycopg.rows import tuple_row
 
@@ -78,8 +79,11 @@ def show(conn: Connection[Any], query: AnyQuery, given: Mapping[str, str]) -> Sh
         values = [arguments[name] for name in variant.parameters]
         prepared = _prepared(variant, types, values)
         if known:
-            plan = [row[0] for row in _run(conn, f"explain {variant.text}", values)]
-            (((json_plan, *_),),) = _run(conn, f"explain (format json) {variant.text}", values)
+            try:
+                plan = [row[0] for row in _run(conn, f"explain {variant.text}", values)]
+                (((json_plan, *_),),) = _run(conn, f"explain (format json) {variant.text}", values)
+            except psycopg.Error as exc:
+                raise _refused(query, exc) from exc
             used = plantree.read(json_plan["Plan"], {}).indexes
     return Shown(
         query.name,
@@ -95,6 +99,15 @@ def show(conn: Connection[Any], query: AnyQuery, given: Mapping[str, str]) -> Sh
         list(query.plans),
         sorted(used),
         plan,
+    )
+
+
+def _refused(query: AnyQuery, exc: psycopg.Error) -> DatabaseError:
+    """The error about arguments, given or found, of which the server makes no plan."""
+    return DatabaseError(
+        f"{query.name}: the server refuses its arguments: {exc.diag.message_primary or exc}",
+        where=query.where,
+        hint="Give others, as NAME=VALUE",
     )
 
 

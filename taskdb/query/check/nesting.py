@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal
+from typing import Any, get_origin
 
 from taskdb.query._annotations import (
     LISTS,
     NONE,
+    OBJECTS,
     is_any,
     is_typed_dict,
     members,
-    spelled,
+    type_name,
     unwrapped,
 )
 from taskdb.query._results import Field, Result
@@ -81,8 +83,9 @@ def mismatches(
     *,
     at: str,
 ) -> Iterator[InnerMismatch]:
-    """Yield what does not fit inside a column of type *of*, where rows are annotated."""
-    kind = next((one for one in members(annotation) if one is not NONE and row_class(one)), None)
+    """Yield what does not fit inside a column of type *of*, where rows or lists are annotated."""
+    kinds = [one for one in members(annotation) if one is not NONE]
+    kind = next((one for one in kinds if row_class(one) or is_sequence(one, LISTS)), None)
     if kind is not None:
         yield from _Comparison(types, named).part(kind, _Part("", of, False, "", inside), at)
 
@@ -109,10 +112,19 @@ class _Comparison:
         inside = part.inside
         if inside is not None and inside.items is not None:
             found = self._known(inside.items, is_json=inside.is_json)
+            if not _fits_item(
+                item_of(annotation), kind, found.of, None if inside.is_json else part.of
+            ):
+                yield InnerMismatch(
+                    f"the items of {at.removesuffix('[]')} are {found.of}, but are annotated "
+                    f"{type_name(item_of(annotation))}",
+                    "Annotate what they are, one list for each dimension, or cast them",
+                )
+                return
             if found.nullable and NONE not in items:
                 yield InnerMismatch(
                     f"the items of {at.removesuffix('[]')} may be NULL ({found.reason}), but are "
-                    f"annotated {spelled(item_of(annotation))}",
+                    f"annotated {type_name(item_of(annotation))}",
                     "Leave them out with filter (where ... is not null), or annotate | None",
                 )
             yield from self.part(kind, found, at)
@@ -121,8 +133,8 @@ class _Comparison:
 
     def _known(self, inner: Inner, *, is_json: bool) -> _Part:
         of = self.types.server_type(inner.type_oid) if inner.type_oid else None
-        if of is not None and is_json:
-            of = self.types.in_json(of)
+        if of is not None:
+            of = self.types.in_row(self.types.in_json(of) if is_json else of)
         return _Part(inner.name, of, inner.nullable, inner.reason, inner.inside, inner)
 
     def _row(self, cls: type, part: _Part, at: str) -> Iterator[InnerMismatch]:
@@ -133,7 +145,10 @@ class _Comparison:
             found = [self._known(each, is_json=is_json) for each in inside.fields]
         elif part.of is not None and part.of.kind is TypeKind.ROW:
             is_json = False
-            found = [_Part(name, of, True, _STORED, None) for name, of in part.of.fields]
+            found = [
+                _Part(name, self.types.in_row(of), True, _STORED, None)
+                for name, of in part.of.fields
+            ]
         else:
             return
         names = [name for name, _, _ in wanted]
@@ -155,32 +170,76 @@ class _Comparison:
             if name in optional and name not in by_name:
                 continue
             field = by_name[name] if is_json else found[place]
-            yield from self._field(f"{cls.__qualname__}.{name}", annotation, field, f"{at}.{name}")
+            at_field = f"{at}.{name}"
+            if field.of is not None and not (_fits_json if is_json else fits)(annotation, field.of):
+                yield InnerMismatch(
+                    f"{at_field} is {field.of}, {cls.__qualname__}.{name} is annotated "
+                    f"{type_name(annotation)}",
+                    "Change the annotation, or cast what is inside the column",
+                )
+            else:
+                yield from self._field(f"{cls.__qualname__}.{name}", annotation, field, at_field)
 
     def _field(self, named: str, annotation: Any, field: _Part, at: str) -> Iterator[InnerMismatch]:
-        if field.of is not None and not fits(annotation, field.of):
-            yield InnerMismatch(
-                f"{at} is {field.of}, {named} is annotated {spelled(annotation)}",
-                "Change the annotation, or cast what is inside the column",
-            )
-            return
         named_type = field.inner and self.named.of_inner(field.inner, self.types)
         if named_type is not None and not agrees(annotation, named_type):
             yield InnerMismatch(
                 f"{at} is {field.of}, which types= names "
-                f"{spelled(named_type)}, {named} is annotated {spelled(annotation)}",
+                f"{type_name(named_type)}, {named} is annotated {type_name(annotation)}",
                 "Change the annotation, or cast what is inside the column",
             )
             return
         if field.nullable and NONE not in members(annotation):
             yield InnerMismatch(
                 f"{at} may be NULL ({field.reason}), but {named} is annotated "
-                f"{spelled(annotation)}",
+                f"{type_name(annotation)}",
                 "Annotate it with | None, or make it NOT NULL",
             )
         for kind in members(annotation):
             if kind is not NONE:
                 yield from self.part(kind, field, at)
+
+
+def _fits_item(annotation: Any, kind: Any, of: ServerType | None, array: ServerType | None) -> bool:
+    """Return whether items of the type *of* fit the annotation, in JSON or in an *array*.
+
+    An array of arrays has their type, and its items are lists; the check of the column has looked
+    at the type of what is in them.
+    """
+    if of is None:
+        return True
+    if array is None:
+        return _fits_json(annotation, of)
+    return (of.oid == array.oid) == is_sequence(kind, LISTS)
+
+
+def _fits_json(annotation: Any, of: ServerType) -> bool:
+    """Return whether the JSON that PostgreSQL makes of a value fits the annotation, null aside.
+
+    That is so as well where JSON is read for what it is: objects, numbers, and texts of all else.
+    A document may be anything.
+    """
+    return any(_fits_json_of(each, of) for each in members(annotation) if each is not NONE)
+
+
+def _fits_json_of(annotation: Any, of: ServerType) -> bool:
+    meant, _ = unwrapped(annotation)
+    match of.kind:
+        case _ if is_any(meant):
+            return True
+        case TypeKind.JSON:
+            return True
+        case TypeKind.ROW:
+            return is_document_class(meant) or (get_origin(meant) or meant) in OBJECTS
+        case TypeKind.ARRAY if of.item is not None:
+            # The type does not say how many dimensions there are.
+            return is_sequence(meant, LISTS) and (
+                _fits_json(item_of(meant), of.item) or _fits_json(item_of(meant), of)
+            )
+        case _ if {int, float, Decimal, bool}.isdisjoint(of.classes):
+            return meant is str or fits(annotation, of)
+        case _:
+            return fits(annotation, of) or (meant is float and bool not in of.classes)
 
 
 def _misnamed(

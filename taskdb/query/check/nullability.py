@@ -15,6 +15,7 @@ from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.expressions import Expressions
 from taskdb.query.check.nodetree import Node, NodeTreeError, strings
 from taskdb.query.check.nullfree import null_free_columns
+from taskdb.query.check.rowcount import calls_no_set
 from taskdb.query.check.scopes import (
     CTE,
     DELETE,
@@ -40,9 +41,7 @@ __all__ = ["Nullability", "Verdict", "may", "never"]
 
 _OLD, _NEW = 1, 2
 _UNION, _INTERSECT, _EXCEPT = 1, 2, 3
-_UPDATE_ON_CONFLICT = 2
-# The system columns that every stored row has: tableoid and ctid.
-_ALWAYS_THERE = (-1, -6)
+_SKIP_ON_CONFLICT, _UPDATE_ON_CONFLICT = 1, 2
 
 
 @dataclass(slots=True)
@@ -131,15 +130,23 @@ class Nullability(Expressions, Aggregates):
         return left if left.nullable else right
 
     def gives_a_row(self, scope: Scope) -> bool:
-        """Return whether the query of *scope* is sure to give at least one row."""
+        """Return whether the query of *scope* is sure to give at least one row.
+
+        That of an INSERT is given if no trigger of the table keeps it out.
+        """
         query = scope.query
+        if scope.command == INSERT and not _may_skip_conflicts(query):
+            return self._has_rows(scope)
         if scope.command != SELECT or query.flag("hasTargetSRFs") or query.maybe("havingQual"):
             return False
         if query.maybe("limitCount") or query.maybe("limitOffset") or query.maybe("setOperations"):
             return False
         if scope.is_grouped and not scope.groups_have_rows:
             return True
-        tree = query.node("jointree")
+        return self._has_rows(scope)
+
+    def _has_rows(self, scope: Scope) -> bool:
+        tree = scope.query.node("jointree")
         sources = tree.nodes("fromlist")
         return tree.maybe("quals") is None and all(self._has_a_row(scope, one) for one in sources)
 
@@ -151,7 +158,7 @@ class Nullability(Expressions, Aggregates):
         kind = relation.integer("rtekind")
         if kind == SUBQUERY:
             return self.gives_a_row(scope.child(index))
-        return kind == VALUES
+        return kind == VALUES or (kind == FUNCTION and calls_no_set(relation))
 
     # Expressions.
 
@@ -215,8 +222,8 @@ class Nullability(Expressions, Aggregates):
             return never(f"{name} is a whole row")
         stored = relation.kind in ("r", "m", "p")
         if number < 0:
-            if stored and number in _ALWAYS_THERE:
-                return never(f"{name} is a system column")
+            if stored:
+                return never(f"{name} is a system column, which every stored row has")
             return may(f"{name} is a system column")
         # INSERT names the table alone, and yet a partitioned one stores its rows in partitions.
         inherited = entry.flag("inh") or relation.kind == "p"
@@ -388,6 +395,15 @@ _JUDGES: dict[str, Callable[[Nullability, Context, Node], Verdict]] = {
     "VAR": Nullability.variable,
     "WINDOWFUNC": Nullability.window,
 }
+
+
+def _may_skip_conflicts(query: Node) -> bool:
+    """Return whether an INSERT leaves rows out that conflict, all of them or by a condition."""
+    conflict = query.maybe("onConflict")
+    if conflict is None:
+        return False
+    is_skipping = conflict.integer("action") == _SKIP_ON_CONFLICT
+    return is_skipping or conflict.maybe("onConflictWhere") is not None
 
 
 def _named_cte(here: Context, entry: Node) -> tuple[Scope, Node]:

@@ -132,6 +132,7 @@ _FUNCTIONS = frozenset(
         "jsonb_pretty(jsonb)",
         "jsonb_set(jsonb, text[], jsonb, boolean)",
         "jsonb_strip_nulls(jsonb)",
+        "jsonb_strip_nulls(jsonb, boolean)",
         "jsonb_typeof(jsonb)",
         "lower_inc(anyrange)",
         "lower_inf(anyrange)",

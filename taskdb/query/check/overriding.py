@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import GenericAlias
 from typing import Annotated, Any, Final, NewType, get_args, get_origin
@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final, NewType, get_args, get_origin
 import psycopg
 from psycopg import Connection
 
-from taskdb.query._annotations import LISTS, NONE, is_any, members, spelled
-from taskdb.query._types import fits, is_sequence, item_of
+from taskdb.query._annotations import LISTS, NONE, is_any, members, type_name
+from taskdb.query._types import fits, is_sequence, item_of, sends
 from taskdb.query.catalogue import contract
 from taskdb.query.check.comparisons import TableColumn
 from taskdb.query.check.describe import Column, Description
@@ -38,13 +38,17 @@ class TypeOverrides:
     problems: Sequence[str] = ()
 
     def of_type(self, oid: int, types: Types) -> Any | None:
-        """Return the annotation of a type: of an array, a list of its items'."""
+        """Return the annotation of a type: of an array, a list of its items', if it is read so.
+
+        Arrays of domains come as text.
+        """
         if oid in self.types:
             return self.types[oid]
         facts = types.facts.get(oid)
-        if facts is not None and facts.element_oid in self.types:
-            return GenericAlias(list, self.types[facts.element_oid])
-        return None
+        if facts is None or facts.element_oid not in self.types:
+            return None
+        listed = GenericAlias(list, self.types[facts.element_oid])
+        return listed if fits(listed, types.server_type(oid, reading=True)) else None
 
     def of_column(self, column: Column, types: Types) -> Any | None:
         """Return the annotation of a result's column."""
@@ -61,10 +65,19 @@ class TypeOverrides:
 
     def of_parameter(self, number: int, described: Description, types: Types) -> Any | None:
         """Return the annotation of parameter *number*, counted from 1."""
-        named = self.columns.get(described.written.get(number, (0, 0)))
-        if named is not None:
-            return named
-        return self.of_type(described.parameters[number - 1].type_oid, types)
+        return next(self.of_written(number, described, types), None)
+
+    def of_written(self, number: int, described: Description, types: Types) -> Iterator[Any]:
+        """Yield the annotations of the columns that a parameter is written to, or of its type.
+
+        One that is cast, as a text to a document, is not annotated as its column.
+        """
+        oid = described.parameters[number - 1].type_oid
+        named = [self.columns.get(column) for column in described.written.get(number, ())]
+        if not any(named):
+            named = [self.of_type(oid, types)]
+        of = types.server_type(oid)
+        yield from (each for each in named if each and sends(each, of, types.adapters))
 
     def suggested(self, number: int, described: Description, types: Types) -> Any | None:
         """As `of_parameter`; also that of the domain whose column a parameter is compared with.
@@ -109,7 +122,9 @@ def resolved(conn: Connection[Any], declared: Mapping[str, Any]) -> TypeOverride
     for oid, annotation in types.items():
         of = known.server_type(oid, reading=True)
         if not fits(annotation, of):
-            problems.append(f"types= reads {names[oid]!r} as {spelled(annotation)}, which is {of}")
+            problems.append(
+                f"types= reads {names[oid]!r} as {type_name(annotation)}, which is {of}"
+            )
     domains = [oid for oid in types if known.facts[oid].base_oid]
     of_domains = {
         (each.relation, each.column_number): each.type_oid

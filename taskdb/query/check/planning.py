@@ -18,7 +18,7 @@ from taskdb.query.catalogue import checks
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.describe import Arbiter, ServerParameter, inside_transaction
 
-__all__ = ["EXPLAIN", "plan"]
+__all__ = ["EXPLAIN", "declared_type", "plan"]
 
 EXPLAIN: Final = "explain (generic_plan, verbose, format json) "
 _PREPARED: Final = "taskdb_check"
@@ -54,7 +54,7 @@ def _run(conn: Connection[Any], statement: str) -> list[tuple[Any, ...]]:
 def _run_prepared(
     conn: Connection[Any], sql: str, parameters: Sequence[ServerParameter], catalogue: Catalogue
 ) -> list[tuple[Any, ...]]:
-    types = ", ".join(_declared(parameter, catalogue) for parameter in parameters)
+    types = ", ".join(declared_type(parameter, catalogue) for parameter in parameters)
     nulls = ", ".join("null" for _ in parameters)
     declared, passed = (f" ({types})", f" ({nulls})") if parameters else ("", "")
     cursor = RawCursor(conn)
@@ -66,8 +66,11 @@ def _run_prepared(
         cursor.execute(f"deallocate {_PREPARED}", prepare=False)
 
 
-def _declared(parameter: ServerParameter, catalogue: Catalogue) -> str:
-    """The type to declare: that of a domain NOT NULL would refuse the NULL that is passed."""
+def declared_type(parameter: ServerParameter, catalogue: Catalogue) -> str:
+    """Return the type to prepare *parameter* with, so that NULL can be passed to it.
+
+    A domain NOT NULL would refuse it.
+    """
     known = catalogue.type(parameter.type_oid)
     return known.base_name if known and known.cast_refuses_null else "unknown"
 

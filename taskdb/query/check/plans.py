@@ -1,4 +1,4 @@
-"""The plan check: how PostgreSQL would run each text of each query, on a large data set.
+"""The plan check: how PostgreSQL would run each variant of each query, on a large data set.
 
 Three plans are taken of each: two custom ones, for frequent and for rare arguments
 (`taskdb.query.check.samples`), and the generic one, which knows no arguments. Nothing is executed.
@@ -7,9 +7,9 @@ index that the query's file names::
 
     -- plan: tasks_by_status, tasks_by_creation      each plan uses one of these
     -- plan: tasks_pkey                              and this one as well
-    -- plan: whole tables: it counts them all        it reads large tables whole, and why
-    -- plan: long sorts: the best match may be last  it sorts many rows, and why
-    -- plan: whole tables without :epic_id: ...      the same of the texts that have no :epic_id
+    -- plan: allow full-scan: it counts them all     it reads large tables whole, and why
+    -- plan: allow sort: the best match may be last  it sorts many rows, and why
+    -- plan: allow full-scan without :epic_id: ...   the same of the variants without :epic_id
 
 Every query that reads a large table has such a line.
 """
@@ -17,10 +17,12 @@ Every query that reads a large table has such a line.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, LiteralString, cast
 
+import psycopg
 from psycopg import Connection, RawCursor
 from psycopg.rows import tuple_row
 
@@ -32,6 +34,7 @@ from taskdb.query.check import plantree
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.contract import variants
 from taskdb.query.check.describe import TESTED_MAJORS, describe
+from taskdb.query.check.planning import declared_type
 from taskdb.query.check.plantree import LARGE, Reading
 from taskdb.query.check.samples import Arguments, Described, find_arguments
 from taskdb.query.errors import DatabaseError
@@ -41,11 +44,11 @@ __all__ = ["Exemption", "PlanFinding", "PlanReport", "check", "described"]
 AnyQuery = Query[Any, Any]
 
 _NAMES: Final = re.compile(r"[a-z_][a-z0-9_]*(?:, *[a-z_][a-z0-9_]*)*")
-_WHOLE: Final = "whole tables"
-_SORTS: Final = "long sorts"
+_FULL_SCAN: Final = "full-scan"
+_SORT: Final = "sort"
 _PREPARED: Final = "taskdb_plan"
 _EXEMPTION: Final = re.compile(
-    rf"({_WHOLE}|{_SORTS})((?: without(?: :\w+(?: = [\w.-]+)?)+)?)(?::\s*|\s*$)(.*)"
+    rf"allow ({_FULL_SCAN}|{_SORT})((?: without(?: :\w+(?: = [\w.-]+)?)+)?)(?::\s*|\s*$)(.*)"
 )
 
 
@@ -93,7 +96,7 @@ class PlanReport:
 
 @dataclass(frozen=True, slots=True)
 class _Exempt:
-    """A line that allows something in the texts without the *absent* parameters, and why."""
+    """A line that allows something in the variants without the *absent* parameters, and why."""
 
     allows: str
     absent: frozenset[str]
@@ -104,7 +107,7 @@ class _Exempt:
 
     def __str__(self) -> str:
         names = "".join(f" :{name.replace('=', ' = ')}" for name in sorted(self.absent))
-        return f"{self.allows} without{names}" if names else self.allows
+        return f"allow {self.allows} without{names}" if names else f"allow {self.allows}"
 
 
 @dataclass(slots=True)
@@ -155,14 +158,25 @@ def check(conn: Connection[Any], queries: Iterable[AnyQuery], *, scale: float = 
         raise DatabaseError(f"the plans of PostgreSQL {major} can't be checked yet", hint="Use 18")
     with conn.transaction(force_rollback=True):
         relations: list[RelationSize] = plans.relation_sizes(conn)
-        known = described(conn, queries)
+        catalogue = Catalogue()
+        known = described(conn, queries, catalogue)
         arguments = find_arguments(conn, known)
         plans.force_generic_plans(conn)
         if scale < 1:
             plans.favour_indexes(conn)
         checks = [
-            _Check(conn, query, arguments[query.name], relations, scale)
-            for query, _, _ in known.values()
+            _Check(
+                conn,
+                query,
+                arguments[query.name],
+                declared={
+                    name: declared_type(each, catalogue)
+                    for name, each in zip(names, seen.parameters, strict=True)
+                },
+                relations=relations,
+                scale=scale,
+            )
+            for query, names, seen in known.values()
         ]
         findings = [finding for each in checks for finding in each.findings()]
     return PlanReport(
@@ -173,20 +187,36 @@ def check(conn: Connection[Any], queries: Iterable[AnyQuery], *, scale: float = 
     )
 
 
-def described(conn: Connection[Any], queries: Iterable[AnyQuery]) -> dict[str, Described]:
+def described(
+    conn: Connection[Any], queries: Iterable[AnyQuery], catalogue: Catalogue | None = None
+) -> dict[str, Described]:
     """Return the queries that have plans, each with what the server says of its longest text.
 
-    Raises `psycopg.Error` where the server refuses one: first the contract check, then this.
+    Raises `DatabaseError` where the server refuses one.
     """
-    catalogue = Catalogue()
+    catalogue = catalogue or Catalogue()
     known: dict[str, Described] = {}
     for query in queries:
         if query.statement.copy_columns is None:
             whole = query.statement.whole()
-            seen = describe(conn, whole.text, catalogue=catalogue)
+            with _naming(query):
+                seen = describe(conn, whole.text, catalogue=catalogue)
             if seen.command != "utility":
                 known[query.name] = (query, whole.parameters, seen)
     return known
+
+
+@contextmanager
+def _naming(query: AnyQuery) -> Generator[None]:
+    """Name *query* where the server refuses it."""
+    try:
+        yield
+    except psycopg.Error as exc:
+        raise DatabaseError(
+            f"{query.name}: the server refuses it: {exc.diag.message_primary or exc}",
+            where=query.where,
+            hint="`taskdb check contract` finds all that it refuses",
+        ) from exc
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +236,15 @@ class _Check:
         conn: Connection[Any],
         query: AnyQuery,
         arguments: Arguments,
+        *,
+        declared: Mapping[str, str],
         relations: Collection[RelationSize],
         scale: float,
     ) -> None:
         self.conn = conn
         self.query = query
         self.arguments = arguments
+        self.declared = declared
         self.sizes = {each.name: each.row_count for each in relations}
         self.tables = {each.name: each.table_name for each in relations if each.table_name}
         self.scale = scale
@@ -225,9 +258,10 @@ class _Check:
     def findings(self) -> list[PlanFinding]:
         """Take all plans, and return what is wrong: each thing once, with how often it is."""
         found: dict[tuple[str, str], PlanFinding] = {}
-        for variant in variants(self.query):
-            for finding in self._of_variant(variant):
-                self._count(found, finding)
+        with _naming(self.query):
+            for variant in variants(self.query):
+                for finding in self._of_variant(variant):
+                    self._count(found, finding)
         for finding in self._of_lines():
             self._count(found, finding)
         return list(found.values())
@@ -254,15 +288,27 @@ class _Check:
             yield from self._of_plan(plan)
 
     def _explained(self, variant: Variant) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield each plan of a text with its kind.
+
+        Of arguments that a cast or a domain in the statement refuses there is none.
+        """
         for kind, given in (
             ("custom", self.arguments.frequent),
             ("custom, rare arguments", self.arguments.rare),
         ):
             values = [given[name] for name in variant.parameters]
-            yield kind, self._explain(f"explain (format json) {variant.text}", values)
+            try:
+                with self.conn.transaction():
+                    explained = self._explain(f"explain (format json) {variant.text}", values)
+            except (psycopg.DataError, psycopg.IntegrityError):
+                if not values:
+                    raise
+                continue  # The generic plan is judged all the same.
+            yield kind, explained
             if not values:
                 return  # Without arguments there is one plan.
-        self._run(f"prepare {_PREPARED} as {variant.text}")
+        types = ", ".join(self.declared[name] for name in variant.parameters)
+        self._run(f"prepare {_PREPARED} ({types}) as {variant.text}")
         values = ["null"] * len(variant.parameters)
         yield (
             "generic",
@@ -284,11 +330,11 @@ class _Check:
     def _of_plan(self, plan: _Plan) -> Iterator[PlanFinding]:
         allowed = {each.allows for each in self.lines.exemptions if each.covers(plan.variant)}
         reading = plan.reading
-        if _WHOLE not in allowed:
+        if _FULL_SCAN not in allowed:
             for what, rows in _many(reading.whole):
                 yield self._finding(plan, f"reads {what} whole, about {rows:,} rows", _INDEX)
             for step, rows in _many(reading.piled):
-                if step != "sorts" or _SORTS not in allowed:
+                if step != "sorts" or _SORT not in allowed:
                     yield self._finding(plan, f"{step} about {rows:,} rows", _FEWER)
         for group in self.lines.groups:
             if not reading.indexes.intersection(group) and not self._may_scan(group):
@@ -311,7 +357,7 @@ class _Check:
             yield self._finding(
                 None,
                 f"its line -- plan: {text} is not understood",
-                f"Name indexes, separated by commas, or write {_WHOLE}: and a reason",
+                f"Name indexes, separated by commas, or write allow {_FULL_SCAN}: and a reason",
             )
         named = [name for group in self.lines.groups for name in group]
         for name in named:
@@ -376,11 +422,11 @@ class _Check:
 
 _INDEX: Final = (
     "Give it an index, or rewrite it so that it can use one; if it must, write "
-    f"-- plan: {_WHOLE}: and why"
+    f"-- plan: allow {_FULL_SCAN}: and why"
 )
 _FEWER: Final = (
     "Let an index give the order or find fewer rows; if it must, write "
-    f"-- plan: {_SORTS}: (or {_WHOLE}:) and why"
+    f"-- plan: allow {_SORT}: (or {_FULL_SCAN}:) and why"
 )
 _CREATE: Final = "Create it again, or name the one that took its place"
 
@@ -390,7 +436,7 @@ def _many(noted: Mapping[str, int]) -> list[tuple[str, int]]:
 
 
 def _needs(allows: str, reading: Reading) -> bool:
-    return "sorts" in reading.piled if allows == _SORTS else bool(reading.whole or reading.piled)
+    return "sorts" in reading.piled if allows == _SORT else bool(reading.whole or reading.piled)
 
 
 def _shown(variant: Variant) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from psycopg import Connection
 
@@ -14,7 +15,10 @@ from taskdb.query.check import contract, expectations
 from taskdb.query.check.catalogue import Catalogue
 from taskdb.query.check.findings import Override, QueryFinding, overrides
 
-__all__ = ["QueryReport", "check", "combined"]
+__all__ = ["QueryReport", "check", "check_all", "combined"]
+
+
+_NAMED: Final = re.compile(rb"^[ \t]*--[ \t]*name[ \t]*:", re.MULTILINE | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,9 @@ def _unseen(queries: Queries) -> Iterator[QueryFinding]:
             "has no function, so it was not checked",
             statement.where,
             "no module that was imported",
-            f"Write its stub in the module {area}; --package names the package with that module",
+            f"Write its stub in the module {area}; --package names the package with that module"
+            if area.isidentifier()
+            else f"Write its stub below @query(file={area!r}), in a module of the package",
         )
     if not list(queries):
         yield QueryFinding(
@@ -84,6 +90,31 @@ def _unseen(queries: Queries) -> Iterator[QueryFinding]:
             "no module that was imported",
             "Name the package whose modules have the stubs",
         )
+
+
+def check_all(
+    conn: Connection[Any], every: Sequence[Queries], parts: Collection[str], *, write: bool = False
+) -> QueryReport:
+    """Check all `Queries` of a project, as `check` does one, and find files that none reads."""
+    report = combined([check(conn, each, parts, write=write) for each in every])
+    next(iter(report.findings.values())).extend(_unread(every))
+    return report
+
+
+def _unread(every: Sequence[Queries]) -> Iterator[QueryFinding]:
+    """Yield a finding for each file of queries that lies below a folder and is read by nobody."""
+    folders = {each.folder: each for each in every if isinstance(each.folder, Path)}
+    for folder, queries in folders.items():
+        for path in sorted(folder.glob("*/**/*.sql")):
+            inner = [each for each in path.parents if folder in each.parents]
+            if folders.keys().isdisjoint(inner) and _NAMED.search(path.read_bytes()):
+                yield QueryFinding(
+                    queries.name,
+                    "lies in a folder of its own, so it was not checked",
+                    f"{queries.label}/{path.relative_to(folder).as_posix()}:1:1",
+                    "no Queries",
+                    "Move it up, or make Queries of its folder",
+                )
 
 
 def combined(reports: Sequence[QueryReport]) -> QueryReport:

@@ -1,4 +1,4 @@
-"""Realistic arguments for a query, found without being told: what its plan is asked with.
+"""Realistic arguments for a query, found in the data: its plan is asked with them.
 
 In this order an argument is
 
@@ -53,8 +53,13 @@ _OF_TYPE: Final[Mapping[int, str]] = {
     # jsonpath.
     4072: "$.a == 1",
 }
-# Further values for a domain: one over JSON may want an array.
-_OTHERS: Final = ("[]", "{}", "0")
+# Further values, for a domain (one over JSON may want an array) and for types of any kind: ranges,
+# arrays and multiranges, addresses, places, shapes.
+_OTHERS: Final = (
+    *("[]", "{}", "0", "empty", "10.0.0.1", "00:00:00:00:00:00", "00:00:00:00:00:00:00:00"),
+    *("0/0", "(0,0)", "((0,0),(1,1))", "[(0,0),(1,1)]", "<(0,0),1>", "{1,1,0}", "1:1:", "12:00+00"),
+    *("pg_class", '"a"=>"1"', "0 .. 1", "978-0-306-40615-7", "a@b.example", "A"),
+)
 _NUMBERS: Final = frozenset({20, 21, 23, 26, 1700})
 # Types whose samples are texts: the elements of a text prepared for search are words.
 _TEXTS: Final = frozenset({18, 19, 25, 1042, 1043, 3614})
@@ -80,7 +85,9 @@ def find_arguments(
         {sample.type_oid for sample in samples.values()},
     )
     accepted = {
-        oid: _accepted(conn, facts, types) for oid, facts in types.items() if facts.base_oid
+        oid: _accepted(conn, facts, types)
+        for oid, facts in types.items()
+        if facts.base_oid or _is_unusual(facts)
     }
     return {
         name: _arguments(each, columns[name], samples, types, accepted)
@@ -88,13 +95,19 @@ def find_arguments(
     }
 
 
-def _accepted(conn: Connection[Any], domain: TypeFacts, types: Mapping[int, TypeFacts]) -> str:
-    """Something of the type below that the rules of *domain* let pass, if anything tried does."""
-    usual = _of_type(types[domain.base_oid], types, {})
-    for value in (usual, *_OTHERS):
-        # A value of the domain's own type is held against its rules when it arrives.
+def _is_unusual(facts: TypeFacts) -> bool:
+    known = facts.oid in _OF_TYPE or facts.oid in _NUMBERS | _TEXTS
+    return not (known or facts.element_oid or facts.labels)
+
+
+def _accepted(conn: Connection[Any], facts: TypeFacts, types: Mapping[int, TypeFacts]) -> str:
+    """Something that a type takes, and the rules of a domain let pass, if anything tried is."""
+    usual = _of_type(types[facts.base_oid or facts.oid], types, {})
+    composite = f"({',' * (len(facts.field_oids) - 1)})"
+    for value in (usual, *_OTHERS, composite):
+        # A value of a domain's own type is held against its rules when it arrives.
         with conn.transaction(force_rollback=True):
-            result = conn.pgconn.exec_params(b"select $1", [value.encode()], [domain.oid])
+            result = conn.pgconn.exec_params(b"select $1", [value.encode()], [facts.oid])
             if result.status == ExecStatus.TUPLES_OK:
                 return value
     return usual

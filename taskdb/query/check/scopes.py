@@ -41,6 +41,7 @@ from taskdb.query.check.facts import (
     VALUES,
     Facts,
     Key,
+    Pins,
     item,
 )
 from taskdb.query.check.grouping import Grouping
@@ -95,11 +96,11 @@ class Context:
 
     def knowing(self, keys: Iterable[Key]) -> Context:
         """This place where *keys* hold as well, and all that follows from them."""
-        told = list(keys)
-        facts = self.scope.learn(self.facts, told)
+        known = list(keys)
+        facts = self.scope.learn(self.facts, known)
         if self.phase is ScopePhase.GROUPED:
             # A join's condition was true of the rows, before a grouping set left columns out.
-            kept = self.facts.union(told)
+            kept = self.facts.union(known)
             facts = kept | self.scope.not_left_out(facts - kept)
             facts = self.scope.not_ambiguous(facts)
         return replace(self, facts=facts)
@@ -154,8 +155,8 @@ class Shared:
 
     catalogue: Catalogue
     counter: Counter = field(default_factory=Counter)
-    # The results of `rowcount`, by the number of the scope.
-    is_single: dict[int, bool] = field(default_factory=dict[int, bool])
+    # The results of `rowcount`, by the number of the scope and its pins.
+    is_single: dict[int, dict[Pins, bool]] = field(default_factory=dict[int, dict[Pins, bool]])
     ctes: dict[tuple[int, int], Scope] = field(default_factory=dict[tuple[int, int], "Scope"])
 
 
@@ -253,7 +254,7 @@ class Scope(Grouping):
 
     @cached_property
     def returning(self) -> Context:
-        """The place of RETURNING. What WHERE said of an updated row was said of the old one."""
+        """The place of RETURNING. A condition of WHERE on an updated row was on the old one."""
         facts = self.row.facts
         if self.command in (UPDATE, DELETE):
             facts = frozenset(key for key in facts if not self._is_about(key, self.changed))

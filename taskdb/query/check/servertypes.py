@@ -16,7 +16,8 @@ from taskdb.query.check.describe import Description
 
 __all__ = ["Types", "type_facts"]
 
-_NUMBERS: Final = frozenset({"smallint", "integer", "bigint"})
+# Integers that JSON has as numbers: bigint, smallint, integer.
+_NUMBERS: Final = frozenset({20, 21, 23})
 
 
 def type_facts(
@@ -87,6 +88,14 @@ class Types:
         oids = map(self.server_type, facts.field_oids)
         return tuple(zip(facts.field_names, oids, strict=True))
 
+    def in_row(self, of: ServerType) -> ServerType:
+        """Return what is found inside a row, where text is what nothing better is made of."""
+        if of.item is not None:
+            return replace(of, item=self.in_row(of.item))
+        if of.kind is TypeKind.PLAIN and of.classes in ((), (tuple,)):
+            return replace(of, classes=(*of.classes, str))
+        return of
+
     def in_json(self, of: ServerType) -> ServerType:
         """Return what is found inside JSON that was made of a value of the type *of*."""
         if of.oid in self.facts and self.facts[of.oid].casts_to_json:
@@ -96,7 +105,7 @@ class Types:
         if of.kind is TypeKind.ROW:
             fields = tuple((name, self.in_json(each)) for name, each in of.fields)
             return replace(of, fields=fields)
-        if of.classes == (int,) and of.name not in _NUMBERS:
+        if of.classes == (int,) and of.oid not in _NUMBERS:
             # A value that PostgreSQL does not write as a number.
             return replace(of, classes=(str,))
         return of

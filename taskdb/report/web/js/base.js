@@ -45,7 +45,7 @@ const STATES = {
   in_progress: "In progress",
   in_review: "In review",
   waiting: "Waiting",
-  held: "On hold",
+  on_hold: "On hold",
   failed: "Failed",
   done: "Done",
   dropped: "Cancelled",
@@ -56,9 +56,9 @@ function stateOf(task) {
   if (GAVE_UP.has(task.status)) return task.status === "archived" && task.done ? "done" : "dropped";
   if (task.status === "in_progress" || task.status === "in_review") return task.status;
   if (task.ready) return "ready";
-  if (task.hold || task.blockingReasons.some((each) => each.reason !== "files")) return "held";
+  if (task.hold || task.blockingReasons.some((each) => each.reason !== "files")) return "on_hold";
   if (openWaits(task).length || task.outside) return "waiting";
-  return task.blockingReasons.length ? "held" : "waiting";
+  return task.blockingReasons.length ? "on_hold" : "waiting";
 }
 for (const task of tasks) task.state = stateOf(task);
 

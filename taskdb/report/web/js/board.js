@@ -1,12 +1,12 @@
-// The board: a column a state, cards by urgency. A column shows a page of cards at a time.
+// The board: a column a state, cards by priority. A column shows a page of cards at a time.
 const PAGE = 30;
-const COLUMNS = ["ready", "in_progress", "in_review", "waiting", "held", "failed", "done"];
+const COLUMNS = ["ready", "in_progress", "in_review", "waiting", "on_hold", "failed", "done"];
 const NOTHING = {
   ready: "Nothing can be claimed now.",
   in_progress: "Nobody is at work.",
   in_review: "Nothing is under review.",
   waiting: "Nothing waits for other tasks.",
-  held: "Nothing is on hold.",
+  on_hold: "Nothing is on hold.",
   done: "Nothing is done yet.",
 };
 const shownCards = {};
@@ -21,7 +21,7 @@ function drawBoard() {
 function column(state, folded) {
   const all = own.filter((task) => task.state === state);
   if (!all.length && !NOTHING[state]) return null;
-  const found = all.filter(matches).sort(ORDER[state] ?? byUrgency);
+  const found = all.filter(matches).sort(ORDER[state] ?? byPriority);
   const most = shownCards[state] ?? PAGE;
   const cards = found.slice(0, most).map((task) => el("li", {}, card(task)));
   const rest = found.length - most;
@@ -43,7 +43,7 @@ function column(state, folded) {
       : empty(sought.length && all.length ? "None of them is found." : NOTHING[state]));
 }
 
-const byUrgency = (a, b) => a.priority - b.priority || a.place - b.place;
+const byPriority = (a, b) => a.priority - b.priority || a.place - b.place;
 const latest = (a, b) => String(b.done ?? "").localeCompare(String(a.done ?? ""));
 const oldest = (a, b) => String(a.started ?? a.came).localeCompare(String(b.started ?? b.came));
 const ORDER = { done: latest, in_progress: oldest, in_review: oldest };
@@ -76,7 +76,7 @@ function why(task) {
       return line(first.dead ? "in vain for " : "for ", words(first.blocker.key, "key"),
         blockers.length > 1 ? ` and ${blockers.length - 1} more` : "");
     }
-    case "held":
+    case "on_hold":
       return line(words(task.hold ?? task.blockingReasons[0]?.detail ?? "on hold"));
     case "done":
       return line(task.done_by ? words(task.done_by, "who") : "", task.done ? `${task.done_by ? " · " : ""}${day(task.done)}` : "");

@@ -62,13 +62,13 @@ async function simulateAll(numbers, show) {
 }
 
 function drawForecast() {
+  const agents = Math.max(1, Math.min(99, Math.round(Number($("agents").value)) || 1));
+  $("agents-word").textContent = agents === 1 ? "agent" : "agents";
   if (!jobs.length) {
-    $("forecast-body").replaceChildren(empty("Nothing is open: all is done."));
+    $("forecast-body").replaceChildren(empty(own.length ? "Nothing is open: all is done." : "There is no task."));
     return;
   }
-  const agents = Math.max(1, Math.min(99, Math.round(Number($("agents").value)) || 1));
   const numbers = [...new Set([1, 2, 4, 8, 16, agents])].sort((a, b) => a - b);
-  $("agents-word").textContent = agents === 1 ? "agent" : "agents";
   const show = () => showForecast(agents, numbers);
   if (simulated.has(agents)) show();
   simulateAll([agents, ...numbers], show);
@@ -85,12 +85,12 @@ function showForecast(agents, numbers) {
   const even = when(0.5);
   const likely = when(0.85);
   const nearly = when(0.95);
-  const held = own.filter((task) => task.state === "held").length;
+  const onHold = own.filter((task) => task.state === "on_hold").length;
   const stuck = own.filter((task) => task.planned?.stuck).length;
   const basis = everything.length >= LEAST_MEASURED
     ? `From ${count(runs, "run")} over the plan; each task takes as long as one of ${count(everything.length, "finished task")} took, nights included.`
     : "No finished work was measured, so each task takes its planned hours, around the clock.";
-  const assumed = [held && `${count(held, "task")} on hold ${held === 1 ? "is" : "are"} taken up`, stuck && `${count(stuck, "task")} that ${stuck === 1 ? "waits" : "wait"} in vain ${stuck === 1 ? "is" : "are"} freed`].filter(Boolean);
+  const assumed = [onHold && `${count(onHold, "task")} on hold ${onHold === 1 ? "is" : "are"} taken up`, stuck && `${count(stuck, "task")} that ${stuck === 1 ? "waits" : "wait"} in vain ${stuck === 1 ? "is" : "are"} freed`].filter(Boolean);
   body.replaceChildren(...[
     el("p", { className: "answer" }, el("strong", { textContent: likely.text }), el("span", { textContent: ` or earlier, in 85 of 100 runs (${span(likely.hours)} from now)` })),
     ends.at(-1) - ends[0] > 0.01 ? spread(ends, likely) : null,

@@ -1,5 +1,10 @@
 // The schedule: a row an open task, a bar from its earliest start to its earliest finish, and its
 // slack behind it. Only the rows in view are in the document.
+// Room for the label of the last tick.
+const AFTER = 56;
+// On paper nobody scrolls: so many rows are there, and not those in view.
+const paper = window.matchMedia("print");
+const MOST_PRINTED = 500;
 const gantt = { zoom: 1, rows: [], from: -1, to: -1, current: 0 };
 
 function drawGantt() {
@@ -14,18 +19,22 @@ function drawGantt() {
   $("schedule-note").textContent = all.length
     ? `${span(end)} of work at the least, with enough agents; ${count(path, "task")} on the critical path.`
     : "";
+  $("schedule").classList.toggle("nothing", !all.length);
+  gantt.height = narrow() ? 46 : 30;
+  // As high as all rows, so that a search moves nothing below.
+  box.style.setProperty("--rows", `${all.length * gantt.height + 34}px`);
   if (!gantt.rows.length) {
     box.replaceChildren(empty(all.length ? "No task is found." : "Nothing is open."));
     return;
   }
-  gantt.height = narrow() ? 46 : 30;
   gantt.labels = narrow() ? 0 : Math.min(380, Math.round(box.clientWidth * 0.34));
-  gantt.width = Math.max(120, Math.round((box.clientWidth - gantt.labels - 24) * gantt.zoom));
+  gantt.width = Math.max(120, Math.round((box.clientWidth - gantt.labels - AFTER) * gantt.zoom));
   gantt.axis = el("div", { className: "axis" });
   gantt.body = el("div", { className: "rows", role: "list" });
-  gantt.body.style.height = `${gantt.rows.length * gantt.height}px`;
+  const room = paper.matches ? Math.min(gantt.rows.length, MOST_PRINTED) : gantt.rows.length;
+  gantt.body.style.height = `${room * gantt.height}px`;
   gantt.inner = el("div", { className: `gantt-inner${narrow() ? " stacked" : ""}` }, gantt.axis, gantt.body);
-  gantt.inner.style.width = `${gantt.labels + gantt.width + 24}px`;
+  gantt.inner.style.width = `${gantt.labels + gantt.width + AFTER}px`;
   const before = box.scrollTop;
   box.replaceChildren(gantt.inner);
   box.scrollTop = before;
@@ -52,8 +61,9 @@ function drawAxis() {
 
 function drawRows() {
   const box = $("gantt");
-  const from = Math.max(0, Math.floor(box.scrollTop / gantt.height) - 8);
-  const to = Math.min(gantt.rows.length, Math.ceil((box.scrollTop + box.clientHeight) / gantt.height) + 8);
+  const from = paper.matches ? 0 : Math.max(0, Math.floor(box.scrollTop / gantt.height) - 8);
+  const last = paper.matches ? MOST_PRINTED : Math.ceil((box.scrollTop + box.clientHeight) / gantt.height) + 8;
+  const to = Math.min(gantt.rows.length, last);
   if (from === gantt.from && to === gantt.to) return;
   const focused = document.activeElement?.closest?.(".g-row")?.dataset.row;
   gantt.from = from;
@@ -123,6 +133,7 @@ $("gantt").addEventListener("keydown", (event) => {
     goToRow(gantt.current);
   } else goToRow(gantt.current + step);
 });
+paper.addEventListener("change", () => gantt.body && drawGantt());
 $("only-path").addEventListener("change", drawGantt);
 $("gantt-in").addEventListener("click", () => zoomGantt(1.5));
 $("gantt-out").addEventListener("click", () => zoomGantt(1 / 1.5));

@@ -7,8 +7,8 @@ const MOST = 1500;
 // What it shows: places, and whether anything is joined to them.
 let drawn = [];
 const STEP = 80;
-const READABLE = 0.62;
-const MARGIN = 34;
+const READABLE = 0.7;
+const margin = () => (narrow() ? 16 : 34);
 
 // Open tasks, those outside that they wait for, and what they wait for in vain.
 const inGraph = (task) => (OPEN.has(task.status) && !task.outside) || task.unblocks.some((wait) => !wait.satisfied);
@@ -41,6 +41,7 @@ function drawGraph(these = []) {
   const shown = `${count(nodes.length, "task")}, ${count(edges.length, "dependency", "dependencies")}`;
   $("graph-note").textContent = isWhole ? `${shown}.` : `${shown} of ${count(all.length, "task")}: what is joined and comes first. A search draws what it finds.`;
   drawLegend(nodes);
+  $("graph").classList.toggle("nothing", !nodes.length);
   if (!nodes.length) {
     $("cy").replaceChildren(empty("Nothing is open: there is no graph to draw."));
     return;
@@ -79,11 +80,48 @@ function drawGraph(these = []) {
 
 const onPath = (wait) => wait.blocker.planned?.step && wait.waiter.planned?.step === wait.blocker.planned.step + 1;
 
-// A key, and what fits into two lines of the title.
-const fitted = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
-// A word longer than a line breaks where it must.
-const broken = (text) => text.replace(/\S{26}/g, (part) => `${part}\u200b`);
-const label = (task) => `${fitted(task.key, 28)}\n${broken(fitted(task.title, 54))}`;
+// Letters as they are seen, and their widths: a face of emoji is one, and a w as wide as three i.
+const FONT = { size: 11, family: "system-ui, sans-serif" };
+const LINE = BOX.width - 16;
+const pen = document.createElement("canvas").getContext("2d");
+pen.font = `${FONT.size}px ${FONT.family}`;
+const segmenter = new Intl.Segmenter();
+const lettersOf = (text) => Array.from(segmenter.segment(text), (each) => each.segment);
+const widths = new Map();
+function widthOf(letter) {
+  if (!widths.has(letter)) widths.set(letter, pen.measureText(letter).width);
+  return widths.get(letter);
+}
+
+// The beginning of a text that is no wider than this.
+function fitted(text, most) {
+  let width = 0;
+  let shown = "";
+  for (const letter of lettersOf(text)) {
+    width += widthOf(letter);
+    if (width > most) return `${shown}…`;
+    shown += letter;
+  }
+  return shown;
+}
+
+// What fits of a title into two lines, broken between words where that can be.
+function twoLines(title) {
+  const letters = lettersOf(title);
+  let width = 0;
+  let space = 0;
+  let end = 0;
+  for (; end < letters.length; end += 1) {
+    width += widthOf(letters[end]);
+    if (width > LINE) break;
+    if (letters[end] === " ") space = end;
+  }
+  if (end === letters.length) return title;
+  const first = letters.slice(0, space || end).join("");
+  const rest = letters.slice(space || end).join("").trimStart();
+  return `${first}\n${fitted(rest, LINE - FONT.size)}`;
+}
+const label = (task) => `${fitted(task.key, LINE - FONT.size)}\n${twoLines(task.title)}`;
 
 function graphStyle() {
   const states = Object.keys(STATES).map((state) => ({
@@ -95,8 +133,8 @@ function graphStyle() {
       selector: "node",
       style: {
         shape: "round-rectangle", width: BOX.width, height: BOX.height, label: "data(label)",
-        "font-family": "system-ui, sans-serif", "font-size": 11, "min-zoomed-font-size": 6, color: colour("ink"),
-        "text-valign": "center", "text-halign": "center", "text-wrap": "wrap", "text-max-width": BOX.width - 16, "line-height": 1.25,
+        "font-family": FONT.family, "font-size": FONT.size, "min-zoomed-font-size": 6, color: colour("ink"),
+        "text-valign": "center", "text-halign": "center", "text-wrap": "wrap", "text-max-width": BOX.width, "line-height": 1.25,
         "border-width": 1.5,
       },
     },
@@ -132,7 +170,7 @@ function showPlaces(places, least = 0) {
   const bound = (axis, pick) => places.reduce((most, each) => pick(most, each[axis]), places[0][axis]);
   const [left, top] = [bound("x", Math.min) - BOX.width / 2, bound("y", Math.min) - BOX.height / 2];
   const [wide, high] = [bound("x", Math.max) + BOX.width / 2 - left, bound("y", Math.max) + BOX.height / 2 - top];
-  const zoom = Math.min(1.1, (cy.width() - 2 * MARGIN) / wide, (cy.height() - 2 * MARGIN) / high);
+  const zoom = Math.min(1.1, (cy.width() - 2 * margin()) / wide, (cy.height() - 2 * margin()) / high);
   if (zoom < least) return false;
   cy.viewport({ zoom, pan: { x: (cy.width() - wide * zoom) / 2 - left * zoom, y: (cy.height() - high * zoom) / 2 - top * zoom } });
   return true;
@@ -146,8 +184,8 @@ function fitGraph() {
 function openGraph() {
   const joined = drawn.filter((each) => each.joined).map(({ place }) => place);
   if (showPlaces(drawn.map(({ place }) => place), READABLE)) return;
-  if (joined.length && showPlaces(joined, READABLE)) cy.panBy({ x: 0, y: MARGIN - (joined.reduce((least, { y }) => Math.min(least, y), Infinity) - BOX.height / 2) * cy.zoom() - cy.pan().y });
-  else cy.viewport({ zoom: READABLE, pan: { x: MARGIN, y: MARGIN } });
+  if (joined.length && showPlaces(joined, READABLE)) cy.panBy({ x: 0, y: margin() - (joined.reduce((least, { y }) => Math.min(least, y), Infinity) - BOX.height / 2) * cy.zoom() - cy.pan().y });
+  else cy.viewport({ zoom: READABLE, pan: { x: margin(), y: margin() } });
 }
 
 function zoomGraph(factor) {

@@ -9,7 +9,7 @@ function row(task, ...more) {
 function drawAgeing() {
   const going = own.filter((task) => ["in_progress", "in_review"].includes(task.state)).filter(matches)
     .sort((a, b) => String(a.started ?? a.came).localeCompare(String(b.started ?? b.came)));
-  const waiting = own.filter((task) => ["ready", "waiting", "held"].includes(task.state)).filter(matches)
+  const waiting = own.filter((task) => ["ready", "waiting", "on_hold"].includes(task.state)).filter(matches)
     .sort((a, b) => a.came.localeCompare(b.came));
   $("ageing-body").replaceChildren(
     el("div", {}, el("h3", { textContent: "Begun, and not done" }),
@@ -39,10 +39,13 @@ let changesShown = MOST_CHANGES;
 
 function drawChanges() {
   const since = Math.max(Date.parse($("since").value) || 0, Date.parse(data.since));
-  const transitions = data.transitions.map(([place, before, after, agent, note, at]) => ({ task: tasks[place], before, after, agent, note, at }))
-    .filter((transition) => Date.parse(transition.at) >= since && transition.before !== transition.after && matches(transition.task))
-    // What an importer found is no change of the plan.
-    .filter((transition) => transition.before || Math.abs(Date.parse(transition.at) - Date.parse(transition.task.came)) < 2000);
+  const reported = data.transitions.map(([place, before, after, agent, note, at]) => ({ task: tasks[place], before, after, agent, note, at }));
+  // A task came when it was made; that an importer found it later is no change of the plan.
+  const made = new Map(reported.filter((each) => !each.before && Math.abs(Date.parse(each.at) - Date.parse(each.task.came)) < 2000).map((each) => [each.task, each]));
+  const came = own.map((task) => made.get(task) ?? { task, before: null, after: "pending", agent: null, note: null, at: task.came });
+  const transitions = [...reported.filter((each) => each.before && each.before !== each.after), ...came]
+    .filter((transition) => Date.parse(transition.at) >= since && matches(transition.task))
+    .sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
   const closed = new Set(["completed", "failed", "cancelled", "archived"]);
   const figures = [
     ["added", transitions.filter((transition) => !transition.before).length],
@@ -73,6 +76,6 @@ function grouped(transitions) {
 
 function change(transition) {
   const what = transition.before ? `${WENT[transition.before]} → ${WENT[transition.after]}` : "added";
-  return [el("span", { textContent: what }), " ", el("span", { className: "by", title: transition.note ?? "" }, words(transition.agent))];
+  return [el("span", { textContent: what }), " ", el("span", { className: "by", title: transition.note ?? "" }, words(transition.agent ?? ""))];
 }
 $("since").addEventListener("change", drawChanges);

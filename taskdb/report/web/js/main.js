@@ -21,7 +21,7 @@ function drawTiles() {
   const counted = own.length - by("dropped");
   const share = counted ? by("done") / counted : 0;
   const open = own.filter((task) => OPEN.has(task.status)).length;
-  const parts = ["done", "in_review", "in_progress", "ready", "waiting", "held", "failed"].filter(by);
+  const parts = ["done", "in_review", "in_progress", "ready", "waiting", "on_hold", "failed"].filter(by);
   $("progress").ariaLabel = `${Math.round(share * 100)} % done: ${parts.map((state) => `${by(state)} ${STATES[state].toLowerCase()}`).join(", ")}`;
   $("progress").replaceChildren(...parts.map((state) => {
     const bar = el("span", { className: `s-${state}`, title: `${STATES[state]}: ${by(state)}` });
@@ -34,7 +34,7 @@ function drawTiles() {
   $("tiles").replaceChildren(
     tile("done", `${Math.floor(share * 100)} %`, "done", `${by("done").toLocaleString("en-GB")} of ${counted.toLocaleString("en-GB")}`),
     tile("open", open.toLocaleString("en-GB"), "", last.length ? `${span(Math.max(...last.map((task) => task.planned.finish)))} at the least` : ""),
-    ...["ready", "in_progress", "in_review", "waiting", "held", "failed"].filter((state) => state !== "failed" || by(state))
+    ...["ready", "in_progress", "in_review", "waiting", "on_hold", "failed"].filter((state) => state !== "failed" || by(state))
       .map((state) => tile(STATES[state].toLowerCase(), by(state).toLocaleString("en-GB"), state, state === "in_progress" ? agentsNote() : "")));
 }
 
@@ -59,7 +59,7 @@ $("search").addEventListener("input", () => {
 $("search").addEventListener("keydown", (event) => {
   if (event.key !== "Enter") return;
   search();
-  const found = own.filter(matches).sort((a, b) => Number(!OPEN.has(a.status)) - Number(!OPEN.has(b.status)) || byUrgency(a, b));
+  const found = own.filter(matches).sort((a, b) => Number(!OPEN.has(a.status)) - Number(!OPEN.has(b.status)) || byPriority(a, b));
   if (sought.length && found.length) openPanel(found[0], $("search"));
 });
 $("theme").addEventListener("click", nextTheme);

@@ -53,6 +53,9 @@ class Heap {
   }
 }
 
+// More than any rank: so much earlier is what is begun.
+const BEGUN = 1e9;
+
 // Return the hours until all `jobs` are done by `agents` agents. A job has `after`, the numbers
 // of those that wait for it; `needs`, how many it waits for; `running`, if it is begun; `draw`,
 // which gives its hours; and its `rank`: of several that are ready the least is begun first.
@@ -62,7 +65,8 @@ function runOnce(jobs, agents, roll) {
   const going = new Heap(jobs.length);
   let clock = 0;
   for (let n = 0; n < jobs.length; n += 1)
-    if (jobs[n].running) going.push(jobs[n].draw(roll), n);
+    // What is begun goes on first, as far as there are agents for it.
+    if (jobs[n].running) ready.push(jobs[n].rank - BEGUN, n);
     else if (!open[n]) ready.push(jobs[n].rank, n);
   for (;;) {
     while (going.size < agents && ready.size) {

@@ -33,6 +33,7 @@ class Result:
         calls = sum(self.counts.values())
         lines = [f"seed {self.seed}: {self.programs} programs, {calls} calls"]
         lines += [f"  {name} {count}" for name, count in sorted(self.counts.items())]
+        # What is wrong stands last: of a long program a log may show only the end.
         return "\n".join([*lines, self.finding or "no findings"])
 
 
@@ -48,7 +49,7 @@ def soak(place: Place, *, seed: int, seconds: float, shrinking: bool = True) -> 
         if found:
             shortest = _shorten(place, program) if shrinking else program
             shown = "\n".join(found[:10])
-            result.finding = f"FINDING in program {result.programs}\n{shown}\n{shortest}"
+            result.finding = f"{shortest}\nFINDING in program {result.programs}\n{shown}"
             break
     return result
 

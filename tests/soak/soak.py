@@ -33,7 +33,7 @@ class Result:
         calls = sum(self.counts.values())
         lines = [f"seed {self.seed}: {self.programs} programs, {calls} calls"]
         lines += [f"  {name} {count}" for name, count in sorted(self.counts.items())]
-        # What is wrong stands last: of a long program a log may show only the end.
+        # The finding comes last, for logs that keep the end of a long program.
         return "\n".join([*lines, self.finding or "no findings"])
 
 

@@ -18,7 +18,6 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from taskdb.exchange.graph import closing_edges
 from taskdb.models.admin.doctor import (
     EffectivePriority,
     Finding,
@@ -30,6 +29,7 @@ from taskdb.models.admin.doctor import (
     WrongRank,
 )
 from taskdb.queries.admin import doctor as queries
+from taskdb.queries.cycles import closing_edges
 from taskdb.queries.fields import Delay
 from taskdb.queries.steps import Steps, call
 from taskdb.queries.steps import run as run_steps

@@ -6,7 +6,7 @@ so that the report can name every cycle; the database checks again what it is gi
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping
 from typing import Final
 
 from taskdb.exchange.plan import Plan, PlanEdge, PlanParent, PlanTask
@@ -14,15 +14,14 @@ from taskdb.exchange.relations import note_relation
 from taskdb.exchange.shaping import hold
 from taskdb.exchange.waiting import normalize_waits, on_cycles
 from taskdb.models.types import DependencyType, TaskStatus
+from taskdb.queries.cycles import closing_edges
 
-__all__ = ["Standing", "closing_edges", "is_satisfied", "normalize"]
+__all__ = ["Standing", "is_satisfied", "normalize"]
 
 # The status of a task, and whether it was completed.
 Standing = tuple[TaskStatus, bool]
-# The reason shows this many keys of a long cycle, and the finding's `path` twice as many of its
-# beginning and of its end: a file may hold thousands of cycles of thousands of keys.
+# The reason shows this many keys of a long cycle.
 SHOWN_KEYS: Final = 20
-KEPT_KEYS: Final = 100
 STRENGTH: Final = {
     DependencyType.SUGGESTS: 0,
     DependencyType.BLOCKS: 1,
@@ -56,40 +55,6 @@ def normalize(
     plan.edges = list(_without_cycles(plan, tasks, edges, cycles))
     _normalize_parents(plan, tasks)
     normalize_waits(plan, _blockers(plan, tasks))
-
-
-def closing_edges(
-    nodes: Sequence[str], edges: Mapping[str, Sequence[str]]
-) -> Iterator[tuple[str, ...]]:
-    """Yield a cycle ``(a, b, ..., a)`` for each edge that closes one, in the order of *nodes*.
-
-    *edges* leads from a node to those it waits for. The walk is depth first; the last step
-    of each cycle, from its last but one node to its first, is an edge back to a node whose own
-    walk is not finished. Without those edges no cycle is left, and each of them alone would
-    close its cycle again. Visits every node and every edge once. Of a cycle of more than 200
-    keys the middle is left out.
-    """
-    finished: set[str] = set()
-    for start in nodes:
-        if start in finished:
-            continue
-        path = [start]
-        place = {start: 0}
-        walks = [iter(edges.get(start, ()))]
-        while path:
-            for blocker in walks[-1]:
-                if blocker in place:
-                    yield (*_ends(path, place[blocker]), blocker)
-                elif blocker not in finished:
-                    place[blocker] = len(path)
-                    path.append(blocker)
-                    walks.append(iter(edges.get(blocker, ())))
-                    break
-            else:
-                walks.pop()
-                node = path.pop()
-                del place[node]
-                finished.add(node)
 
 
 def is_satisfied(kind: DependencyType, status: TaskStatus, completed: bool) -> bool:
@@ -264,12 +229,6 @@ def _refuse_parent(
 ) -> None:
     plan.findings.refused("parent", link.where, link.task, reason, path)
     note_relation(tasks[link.task], {"type": "parent", "key": link.parent, "refused": reason})
-
-
-def _ends(path: list[str], start: int) -> list[str]:
-    if len(path) - start <= 2 * KEPT_KEYS:
-        return path[start:]
-    return path[start : start + KEPT_KEYS] + path[-KEPT_KEYS:]
 
 
 def _shown(cycle: tuple[str, ...]) -> str:

@@ -20,7 +20,14 @@ and starts nothing before a test asks for one of its fixtures. docs/testing.md h
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-# pytest is there: this is its plugin.
+try:
+    import pytest  # noqa: F401
+except ModuleNotFoundError:
+    from taskdb.errors import needing
+
+    with needing("testing"):
+        raise
+
 from taskdb.testing.fixtures import (
     taskdb_aconn,
     taskdb_async_database,

@@ -9,9 +9,10 @@ import networkx as nx  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskdb.exchange.graph import closing_edges, normalize
+from taskdb.exchange.graph import normalize
 from taskdb.exchange.plan import Plan, PlanEdge, PlanParent, PlanTask
 from taskdb.models.types import DependencyType
+from taskdb.queries.cycles import closing_edges
 from tests.exchange_files import by_key, changed, edges_of, refused
 
 NODES = [str(number) for number in range(12)]
@@ -29,7 +30,7 @@ def make_plan(*edges: tuple[str, str] | tuple[str, str, DependencyType]) -> Plan
 
 
 @given(st.dictionaries(st.sampled_from(NODES), st.lists(st.sampled_from(NODES), unique=True)))
-def test_without_the_closing_edges_nothing_loops_and_with_any_one_something_does(
+def test_without_the_closing_edges_no_cycle_is_left_and_with_any_one_there_is_one(
     edges: Edges,
 ) -> None:
     cycles = list(closing_edges(NODES, edges))
@@ -44,14 +45,14 @@ def test_without_the_closing_edges_nothing_loops_and_with_any_one_something_does
 
 
 @given(st.dictionaries(st.sampled_from(NODES), st.lists(st.sampled_from(NODES), unique=True)))
-def test_each_loop_is_a_path_of_the_graph_back_to_its_beginning(edges: Edges) -> None:
+def test_each_cycle_is_a_path_of_the_graph_back_to_its_beginning(edges: Edges) -> None:
     for cycle in closing_edges(NODES, edges):
         assert cycle[0] == cycle[-1]
         assert len(set(cycle)) == len(cycle) - 1
         assert all(blocker in edges[node] for node, blocker in pairwise(cycle))
 
 
-def test_a_long_chain_that_closes_is_one_loop_with_its_middle_left_out() -> None:
+def test_a_long_chain_that_closes_is_one_cycle_with_its_middle_left_out() -> None:
     nodes = [str(number) for number in range(50_000)]
     edges = {node: [blocker] for node, blocker in pairwise([*nodes, nodes[0]])}
 
@@ -76,7 +77,7 @@ class Counted(dict[str, list[str]]):
         return super().get(node, default)
 
 
-def test_many_loops_of_a_long_chain_take_linear_time() -> None:
+def test_many_cycles_of_a_long_chain_take_linear_time() -> None:
     nodes = [str(number) for number in range(20_000)]
     edges = Counted({node: [blocker, "0"] for node, blocker in pairwise(nodes)})
 
@@ -88,7 +89,7 @@ def test_many_loops_of_a_long_chain_take_linear_time() -> None:
     assert edges.lookups <= len(nodes)
 
 
-def test_of_a_loop_the_closing_edge_is_refused_with_its_path() -> None:
+def test_of_a_cycle_the_closing_edge_is_refused_with_its_path() -> None:
     plan = make_plan(("A", "B"), ("B", "C"), ("C", "A"), ("D", "A"))
 
     normalize(plan)
@@ -103,7 +104,7 @@ def test_of_a_loop_the_closing_edge_is_refused_with_its_path() -> None:
     ]
 
 
-def test_of_a_long_loop_the_reason_shows_the_beginning() -> None:
+def test_of_a_long_cycle_the_reason_shows_the_beginning() -> None:
     plan = Plan("test", "/plan")
     keys = [f"T{number}" for number in range(50)]
     plan.tasks = [PlanTask(key, key, "plan:1") for key in keys]
@@ -119,7 +120,7 @@ def test_of_a_long_loop_the_reason_shows_the_beginning() -> None:
     assert finding.path == (*keys, "T0")
 
 
-def test_a_task_that_waits_for_itself_is_a_loop() -> None:
+def test_a_task_that_waits_for_itself_is_a_cycle() -> None:
     plan = make_plan(("A", "A"))
 
     normalize(plan)

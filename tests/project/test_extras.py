@@ -30,6 +30,20 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
 
 
+def test_the_doctor_needs_no_extra(database_url: str) -> None:
+    examination = f"""
+from taskdb import Database
+from taskdb.admin import diagrams, doctor, seed
+
+with Database({database_url!r}) as database, database.connection() as conn:
+    print(doctor.run(conn), doctor.overdue(conn))
+"""
+
+    done = run(examination)
+
+    assert (done.returncode, done.stdout) == (0, "[] []\n"), done.stderr
+
+
 def test_a_service_needs_no_extra(database_url: str) -> None:
     done = run(SERVICE.format(url=database_url))
 
@@ -52,12 +66,16 @@ def test_a_missing_extra_is_named(code: str) -> None:
     assert done.stderr.endswith("Run: pip install 'taskdb[cli]'\n")
 
 
-def test_the_extra_of_the_tools_is_named() -> None:
-    code = "import sys; sys.modules['mcp'] = None; import taskdb.verbs.tools"
+@pytest.mark.parametrize(
+    ("missing", "module", "extra"),
+    [("mcp", "taskdb.verbs.tools", "mcp"), ("pytest", "taskdb.testing", "testing")],
+)
+def test_the_extra_of_a_module_is_named(missing: str, module: str, extra: str) -> None:
+    code = f"import sys; sys.modules[{missing!r}] = None; import {module}"
 
     done = subprocess.run(
         [sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd="/"
     )
 
     assert done.returncode == 1
-    assert done.stderr.endswith("Run: pip install 'taskdb[mcp]'\n")
+    assert done.stderr.endswith(f"Run: pip install 'taskdb[{extra}]'\n")

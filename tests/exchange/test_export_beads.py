@@ -102,7 +102,7 @@ def test_a_file_comes_back_with_the_same_issues_edges_texts_labels_and_statuses(
     assert differences(path, tmp_path / "back.jsonl") == DIFFERENCES.get(path.name, {})
 
 
-def test_loops_flags_memories_and_unknown_words_come_back_and_again(
+def test_cycles_flags_memories_and_unknown_words_come_back_and_again(
     database_url: str,
     other_url: str,
     capsys: pytest.CaptureFixture[str],

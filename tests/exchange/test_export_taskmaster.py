@@ -107,7 +107,7 @@ def test_a_file_comes_back_as_it_was(
     assert (tmp_path / "two.json").read_text() == (tmp_path / "one.json").read_text()
 
 
-def test_tags_whole_ids_loops_and_unknown_words_come_back(
+def test_tags_whole_ids_cycles_and_unknown_words_come_back(
     database_url: str, export: Export, tmp_path: Path
 ) -> None:
     path = write(

@@ -271,7 +271,7 @@ def test_edges_and_parents_that_changed_are_changed(conn: Conn, take: Take) -> N
     assert doctor.run(conn) == []
 
 
-def test_an_edge_that_closes_a_loop_with_one_made_here_is_refused(conn: Conn, take: Take) -> None:
+def test_an_edge_that_closes_a_cycle_with_one_made_here_is_refused(conn: Conn, take: Take) -> None:
     take({"id": "a"}, {"id": "b"})
     dependencies.add_dependency(conn, task="a", depends_on="b")
 

@@ -69,7 +69,7 @@ def test_children_of_a_pinned_parent_are_work(read: Read) -> None:
     assert tasks["bd-2"].status is tasks["bd-4"].status is TaskStatus.PENDING
 
 
-def test_a_child_that_its_parent_waits_for_is_on_hold_and_closes_no_loop(read: Read) -> None:
+def test_a_child_that_its_parent_waits_for_is_on_hold_and_closes_no_cycle(read: Read) -> None:
     plan = read(
         issue(1, dependencies=[on("bd-2")]), issue(2, dependencies=[on("bd-3")]), child(3, 1)
     )

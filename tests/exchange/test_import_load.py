@@ -95,7 +95,7 @@ def test_importing_twice_changes_nothing(conn: Conn, shark: Path) -> None:
     assert report.findings == []
 
 
-def test_importing_again_takes_what_is_new_and_refuses_a_loop_with_what_is_there(
+def test_importing_again_takes_what_is_new_and_refuses_a_cycle_with_what_is_there(
     conn: Conn, beads: Callable[..., Path]
 ) -> None:
     import_plan(conn, "beads", beads({"id": "bd-1"}, {"id": "bd-2", "dependencies": on("bd-1")}))

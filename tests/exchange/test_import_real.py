@@ -307,7 +307,7 @@ def test_ready_top_level_tasks_agree_by_tag(imported: Imported) -> None:
 
 
 @pytest.mark.parametrize("name", TASKMASTER)
-def test_tasks_edges_and_loops_agree(name: str) -> None:
+def test_tasks_edges_and_cycles_agree(name: str) -> None:
     known = STATS[name]
     plan = read_plan("taskmaster", DATA / name)
 
@@ -322,7 +322,7 @@ def test_tasks_edges_and_loops_agree(name: str) -> None:
     assert len(plan.parents) == known["subtasks"]
 
 
-def test_five_loops_of_a_real_plan_are_named(conn: Conn) -> None:
+def test_five_cycles_of_a_real_plan_are_named(conn: Conn) -> None:
     (name,) = (name for name in TASKMASTER if "2025-03-22" in name)
 
     report = import_file(conn, name)

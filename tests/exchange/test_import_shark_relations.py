@@ -36,7 +36,7 @@ def test_dependencies_are_read_from_both_places(tables: Tables) -> None:
     assert plan.edges[2].created_at == datetime(2025, 12, 20, 17, 45, 4, tzinfo=UTC)
 
 
-def test_a_loop_over_both_places_is_found(tables: Tables) -> None:
+def test_a_cycle_over_both_places_is_found(tables: Tables) -> None:
     tables.task(depends_on='["T-2"]')
     tables.task()
     tables.add("task_relationships", id=1, from_task_id=1, to_task_id=2, relationship_type="blocks")

@@ -82,7 +82,7 @@ def test_forbidden_move_of_a_real_task_says_what_is_allowed(conn: Conn) -> None:
     assert "in_progress" in (error.hint or "")
 
 
-def test_loop_of_real_tasks_is_refused_with_its_path(conn: Conn) -> None:
+def test_cycle_of_real_tasks_is_refused_with_its_path(conn: Conn) -> None:
     conn.execute("insert into tasks (key, title) values ('A', 'a'), ('B', 'b')")
     add = (
         "insert into task_dependencies (task_id, depends_on_id)"

@@ -101,7 +101,7 @@ def test_an_edge_to_itself_of_a_task_that_was_deleted_meanwhile_is_a_cycle(
     assert caught.value.diag.message_primary == f"circular dependency: {gone} -> {gone}"
 
 
-def test_an_edge_that_blocks_closes_a_loop_as_well(conn: Connection, plan: Plan) -> None:
+def test_an_edge_that_blocks_closes_a_cycle_as_well(conn: Connection, plan: Plan) -> None:
     refused(
         conn,
         lambda: dependencies.add_dependency(
@@ -110,7 +110,7 @@ def test_an_edge_that_blocks_closes_a_loop_as_well(conn: Connection, plan: Plan)
     )
 
 
-def test_advice_closes_no_loop_and_gates_nothing(conn: Connection, plan: Plan) -> None:
+def test_advice_closes_no_cycle_and_gates_nothing(conn: Connection, plan: Plan) -> None:
     dependencies.add_dependency(
         conn, task=plan.design, depends_on=plan.release, dependency_type=SUGGESTS
     )
@@ -120,7 +120,7 @@ def test_advice_closes_no_loop_and_gates_nothing(conn: Connection, plan: Plan) -
     assert doctor.run(conn) == []
 
 
-def test_a_loop_may_be_closed_once_another_edge_of_it_is_gone(conn: Connection, plan: Plan) -> None:
+def test_a_cycle_may_be_closed_once_another_edge_is_gone(conn: Connection, plan: Plan) -> None:
     dependencies.remove_dependency(conn, task=plan.build, depends_on=plan.design)
     dependencies.add_dependency(conn, task=plan.design, depends_on=plan.release)
 
@@ -193,7 +193,7 @@ def test_one_statement_may_make_tasks_and_their_edges(conn: Connection, plan: Pl
     assert doctor.run(conn) == []
 
 
-def test_one_statement_that_makes_a_loop_of_new_and_old_is_refused(
+def test_one_statement_that_makes_a_cycle_of_new_and_old_is_refused(
     conn: Connection, plan: Plan
 ) -> None:
     with (

@@ -336,7 +336,7 @@ def test_an_implementation_task_stays_with_its_task(conn: Connection) -> None:
 # Dependencies between specifications
 
 
-def test_dependencies_are_listed_both_ways_and_have_no_loop(conn: Connection) -> None:
+def test_dependencies_are_listed_both_ways_and_have_no_cycle(conn: Connection) -> None:
     for number in (1, 2, 3):
         make_spec(conn, number)
     specs.add_dependency(conn, spec="SPEC-2", depends_on="SPEC-1")

@@ -21,7 +21,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 try:
-    import pytest  # noqa: F401
+    import_module("pytest")
 except ModuleNotFoundError:
     from taskdb.errors import needing
 

@@ -56,6 +56,7 @@ ROOT_CONFIG: Final = "backlog.config.yml"
 HOME_FIELD: Final = "backlog_directory"
 README: Final = "readme"
 LARGEST_ORDER: Final = 2**31 - 1
+FRACTION: Final = re.compile(r"-?\d{1,12}\.\d+", re.ASCII)
 ORDINARY_PRIORITY: Final = 5
 # The tool itself reads a bare @name there, which YAML does not allow.
 BARE_NAMES: Final = re.compile(r"^([ \t]*(?:assignee|reporter):)([^\r\n]*)", re.MULTILINE)
@@ -222,7 +223,7 @@ class _Reader:
             where=row.where,
             description=whole_text(head, sections.pop(DESCRIPTION, None)),
             priority=_priority(row, raw_priority),
-            execution_order=row.integer("ordinal", -LARGEST_ORDER, LARGEST_ORDER),
+            execution_order=_ordinal(row),
             requirements=_taken(sections, REQUIREMENTS),
             context=_taken(sections, CONTEXT),
             created_at=_date(row, "created_date"),
@@ -331,6 +332,15 @@ def _taken(sections: dict[str, str], names: dict[str, str]) -> dict[str, Any] | 
     return {
         ours: sections.pop(theirs) for theirs, ours in names.items() if theirs in sections
     } or None
+
+
+def _ordinal(row: Row) -> int | None:
+    """Return the place of a task; between two neighbours the tool writes one with a fraction."""
+    raw = row.peek("ordinal")
+    if isinstance(raw, str) and FRACTION.fullmatch(raw):
+        row.odd["ordinal"] = raw
+        row.put("ordinal", int(raw.partition(".")[0]))
+    return row.integer("ordinal", -LARGEST_ORDER, LARGEST_ORDER)
 
 
 def _date(row: Row, name: str) -> Any:

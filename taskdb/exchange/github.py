@@ -47,12 +47,16 @@ LAYOUT: Final = Layout(
         "updated_at": ("updatedAt", "updated_at"),
         "completed_at": ("closedAt", "closed_at"),
         "resolution": ("stateReason", "state_reason"),
-    }
+    },
+    # The conversation is, and not the work.
+    harmless=frozenset({"locked"}),
 )
 # Where an issue says in which column of each project's board it is.
 BOARDS: Final = "projectItems"
 # Nobody begins an open issue with such a label, or in such a column.
 NO_WORK: Final = frozenset({HOLD, TaskStatus.CANCELLED, TaskStatus.ARCHIVED})
+# An issue in such a column is done, or waits for somebody's answer.
+OVER: Final = NO_WORK | {TaskStatus.IN_REVIEW, TaskStatus.COMPLETED}
 # In other fields too, or nothing about the work.
 CONNECTION: Final = frozenset({"nodes", "totalCount"})
 # Where the REST interface, which lists pull requests too, says that one is none.
@@ -81,9 +85,11 @@ def read(path: Path, options: ReadOptions) -> Plan:
         )
     take_records(plan, _rows(issues, path.name), LAYOUT, options)
     for task in plan.tasks:
-        for word in dict.fromkeys((*task.labels, *_columns(task.metadata.get(BOARDS)))):
+        columns = _columns(task.metadata.get(BOARDS))
+        for word in dict.fromkeys((*task.labels, *columns)):
             # The last part counts: "status: blocked".
-            if not NO_WORK.isdisjoint((status_of(word), status_of(SCOPE.split(word)[-1]))):
+            found = (status_of(word), status_of(SCOPE.split(word)[-1]))
+            if not (OVER if word in columns else NO_WORK).isdisjoint(found):
                 hold(task, word)
         if PULL_REQUEST in task.metadata:
             not_work(task, "pull request")

@@ -161,6 +161,7 @@ def _without_late(
         pair = (edge.task, edge.depends_on)
         if edge.task in known_tasks and pair not in known_edges and pair in looping:
             _refuse(plan, tasks, edge, "closes a cycle with edges that were imported before")
+            _hold_on_cycle(plan, tasks, edge)
         else:
             yield edge
 
@@ -177,6 +178,22 @@ def _without_cycles(
             yield edge
         else:
             _refuse(plan, tasks, edge, f"closes the cycle {_shown(cycle)}", cycle)
+            _hold_on_cycle(plan, tasks, edge)
+
+
+def _hold_on_cycle(plan: Plan, tasks: dict[str, PlanTask], edge: PlanEdge) -> None:
+    """Put a task on hold that waits for one that waits for it: no tracker offers either."""
+    task, blocker = tasks[edge.task], tasks[edge.depends_on]
+    completed = blocker.completed_at is not None
+    if (
+        plan.cycles_hold
+        and task.status in (TaskStatus.PENDING, TaskStatus.BLOCKED)
+        and edge.dependency_type is not DependencyType.SUGGESTS
+        and not is_satisfied(edge.dependency_type, blocker.status, completed)
+    ):
+        reason = f"waits for {blocker.key}, which waits for it"
+        hold(task, reason)
+        plan.holding[task.key] = reason
 
 
 def _normalize_parents(plan: Plan, tasks: dict[str, PlanTask]) -> None:

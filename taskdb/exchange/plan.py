@@ -242,6 +242,7 @@ class Plan:
     `any_case`: the tracker's ids are the same in upper and lower case.
     `whole_parents`: a task is offered whole, without its subtasks, unless `subtasks_first`.
     `unknown_holds`: a task that waits for one that the file does not have is on hold.
+    `cycles_hold`: a task whose edge was refused because it closes a cycle is on hold.
     `gates` are waits for the children of an issue.
     `about` is what the file says of itself. `renamed` are the new keys of different tasks under
     one id, with that id and the place; `copies` counts them by id.
@@ -273,6 +274,7 @@ class Plan:
     whole_parents: bool = False
     subtasks_first: bool = False
     unknown_holds: bool = True
+    cycles_hold: bool = True
 
     def keep(self, fields: Metadata) -> Metadata:
         """Return *fields* for metadata; one with a name that the importer needs gets a ``_``."""
@@ -296,7 +298,7 @@ class Plan:
         self.history.clear()
         self.holding.clear()
         self.subtasks_first = self.whole_parents
-        self.unknown_holds = False
+        self.unknown_holds = self.cycles_hold = False
 
     def rename(self, keys: Mapping[str, str]) -> None:
         """Give tasks other *keys*, by those of now, wherever a row names them."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from taskdb.errors import ValidationError
@@ -29,7 +30,7 @@ from taskdb.exchange.shaping import (
     take_labels,
     whole_text,
 )
-from taskdb.exchange.words import priority_of, status_of
+from taskdb.exchange.words import normalize_word, priority_of, status_of
 from taskdb.models.jsontypes import is_list
 from taskdb.models.types import DependencyType, TaskStatus
 
@@ -80,14 +81,16 @@ class Layout:
 
     Of columns for edges all count.
 
-    Names are compared without regard to case. `own` are words for statuses that this tracker
-    uses in its own way. `links` is the form of columns with other relations: the `word`, and
-    whether it is `inward`, from the other task to that of the row.
+    Names are compared without regard to case, spaces and hyphens. `own` are words for statuses
+    that this tracker uses in its own way. `links` is the form of columns with other relations:
+    the `word`, and whether it is `inward`, from the other task to that of the row. `harmless` are
+    flags that say nothing about the work.
     """
 
     columns: Mapping[str, tuple[str, ...]]
     own: Mapping[str, TaskStatus] = field(default_factory=dict[str, TaskStatus])
     links: re.Pattern[str] = NO_LINKS
+    harmless: frozenset[str] = frozenset()
 
 
 def take_records(
@@ -156,7 +159,7 @@ class _Records:
         normalize_moments(row, task, assignee, updated_at)
         labels = take_labels(row, task)
         self._links(row, task)
-        hold_flags(row, task)
+        hold_flags(row, task, self.layout.harmless)
         source = source_of(
             self.plan,
             row,
@@ -181,8 +184,9 @@ class _Records:
                 where=self.plan.path,
                 hint=f"The file has {', '.join(sorted(self.met))}",
             )
-        keys = {name.casefold() for name in self.columns["key"]}
-        lacks_key = self.met and keys.isdisjoint(name.strip().casefold() for name in self.met)
+        lacks_key = self.met and {*map(_plain, self.columns["key"])}.isdisjoint(
+            map(_plain, self.met)
+        )
         if not self.plan.tasks and (lacks_key or self.plan.findings.rows):
             raise ValidationError(
                 "plan",
@@ -211,11 +215,13 @@ class _Records:
 
     def _named(self, values: JsonObject) -> dict[str, Any]:
         """Return a row by taskdb's names of the fields, and its other columns by their own."""
-        lower = {name.strip().casefold(): name for name in values}
+        # A name as it is asked for comes before one that differs.
+        known = {_plain(name): name for name in reversed(values)} | {name: name for name in values}
         named: dict[str, Any] = {}
         used: set[str] = set()
         for name, candidates in self.columns.items():
-            there = [lower[each.casefold()] for each in candidates if each.casefold() in lower]
+            found = (known.get(each) or known.get(_plain(each)) for each in candidates)
+            there = list(dict.fromkeys(filter(None, found)))
             if len(there) > 1 and name in UNITED:
                 listed = [value if is_list(value) else [value] for value in map(values.get, there)]
                 named[name] = [each for value in listed for each in value]
@@ -265,6 +271,9 @@ class _Records:
             and status_of(resolution) is TaskStatus.CANCELLED
         ):
             task.status = TaskStatus.CANCELLED
+        if cancelled_at is not None and is_open(task):
+            row.changed(f"has a time of cancellation, but is {task.status}; it is on hold")
+            hold(task, f"cancelled at {cancelled_at.isoformat()}")
         if archived_at is not None:
             row.odd["archived_at"] = archived_at.isoformat()
             if is_open(task):
@@ -295,6 +304,12 @@ class _Records:
         listed = value if is_list(value) else [value]
         parts = [part for each in listed if each is not None for part in split_text(str(each))]
         return [f"{self.options.prefix}{part}" for part in dict.fromkeys(parts)]
+
+
+@lru_cache(maxsize=1000)
+def _plain(name: str) -> str:
+    """Return a column's name as names are compared, or as it is if it has no letter or digit."""
+    return normalize_word(name).replace("_", "") or name.strip()
 
 
 def _columns(layout: Layout, options: ReadOptions) -> dict[str, tuple[str, ...]]:

@@ -36,14 +36,20 @@ FALSE_WORDS: Final = ("", "false", "no", "0", "none")
 # A field whose name means such a status, or a wait, is a flag, however it says that it is set.
 ENDS: Final = (TaskStatus.CANCELLED, TaskStatus.ARCHIVED)
 FLAG_STATUSES: Final = (HOLD, *ENDS)
-# Without what is between the words: blocked_by, blockedBy.
-WAIT_NAMES: Final = """
-    blockedby blockedon waitingfor waitingon waitsfor waitson dependson depends dependency
-    dependencies predecessor predecessors prerequisite prerequisites requires
+# One of these in a name says that something holds the task back: is_blocked, dependsOnIds.
+WAIT_WORDS: Final = """
+    blocked blocker blockers waiting waits depends dependency dependencies predecessor
+    predecessors prerequisite prerequisites requires blockedby blockedon dependson dependenton
+    waitingfor waitingon waitsfor waitson
 """
-WAITS: Final = frozenset(WAIT_NAMES.split())
-# The name of a moment: deleted_at, archivedAt.
-MOMENT: Final = re.compile("_?at$")
+WAITS: Final = frozenset(WAIT_WORDS.split())
+# Not with these: they only count, or tell of earlier times.
+NO_WAITS: Final = frozenset({"count", "counts", "total", "number", "summary", "at"})
+# Words around one for a status: is_archived, deletedOn, Date cancelled.
+AROUND: Final = frozenset({"is", "was", "date", "at", "on", "by", "reason", "until"})
+CAMEL: Final = re.compile("(?<=[a-z0-9])(?=[A-Z])")
+# The name of Jira's column of links in a language that is unknown here.
+LINK: Final = re.compile(r".*\((blocks)\)", re.IGNORECASE)
 SHOWN: Final = 60
 
 
@@ -148,7 +154,7 @@ class Row:
         row without one is named by its *key*.
         """
         value = self.text(name)
-        if value is None:
+        if value is None or value.isspace():
             self.changed(f"has no {name}; its key is used instead")
             return key, None
         if len(value) <= LONGEST_TITLE:
@@ -302,10 +308,13 @@ def key_fault(key: object) -> str | None:
 
 
 def _is_flag(name: str) -> bool:
-    plain = normalize_word(name)
-    if plain.replace("_", "") in WAITS or status_of(name) in FLAG_STATUSES:
+    words = normalize_word(CAMEL.sub("_", name)).split("_")
+    if status_of("_".join(words)) in FLAG_STATUSES or LINK.fullmatch(name):
         return True
-    return status_of(MOMENT.sub("", plain)) in ENDS
+    bare = status_of("_".join(word for word in words if word not in AROUND))
+    if not NO_WAITS.isdisjoint(words):
+        return bare in ENDS
+    return bare in FLAG_STATUSES or not WAITS.isdisjoint((*words, "".join(words)))
 
 
 def _shown(value: Any) -> str:

@@ -103,6 +103,7 @@ def _wait_for_subtasks(
         _edge(tasks[task.parent], task.key, DependencyType.REQUIRES, "subtask")
         for task in plan.tasks
         if task.parent is not None and is_open(task) and is_open(tasks[task.parent])
+        if task.key not in blockers.get(task.parent, ())
     ]
     looping = _looping([*found, *plan.waits], blockers)
     plan.waits += [edge for edge in found if (edge.task, edge.depends_on) not in looping]

@@ -280,3 +280,17 @@ def test_front_matter_may_begin_with_a_comment_or_an_empty_line(folder: Path, wr
 
     assert [each.key for each in plan.tasks] == [f"task-{number}" for number in range(1, 5)]
     assert {each.description for each in plan.tasks} == {"It."}
+
+
+def test_a_place_between_two_others_is_taken_without_its_fraction(
+    folder: Path, write: Write
+) -> None:
+    write("task-1", task("task-1", "ordinal: 62.5\n"))
+    write("task-2", task("task-2", "ordinal: 6.2.5\n"))
+
+    plan = read_plan(KIND, folder)
+
+    one, two = plan.tasks
+    assert (one.execution_order, one.metadata["source"]["ordinal"]) == (62, "62.5")
+    assert two.execution_order is None
+    assert [finding.key for finding in plan.findings.rows] == ["task-2"]

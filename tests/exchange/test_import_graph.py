@@ -6,12 +6,13 @@ from itertools import pairwise
 from typing import Any
 
 import networkx as nx  # type: ignore[import-untyped]
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from taskdb.exchange.graph import normalize
 from taskdb.exchange.plan import Plan, PlanEdge, PlanParent, PlanTask
-from taskdb.models.types import DependencyType
+from taskdb.models.types import DependencyType, TaskStatus
 from taskdb.queries.cycles import closing_edges
 from tests.exchange_files import by_key, changed, edges_of, refused
 
@@ -102,6 +103,37 @@ def test_of_a_cycle_the_closing_edge_is_refused_with_its_path() -> None:
     assert by_key(plan)["C"].metadata["relations"] == [
         {"type": "requires", "key": "A", "refused": "closes the cycle A -> B -> C -> A"}
     ]
+
+
+def test_the_task_whose_closing_edge_is_refused_is_on_hold() -> None:
+    plan = make_plan(("A", "B"), ("B", "C"), ("C", "A"))
+
+    normalize(plan)
+
+    task = by_key(plan)["C"]
+    assert (task.status, task.blocked_reason) == (
+        TaskStatus.BLOCKED,
+        "waits for A, which waits for it",
+    )
+
+
+@pytest.mark.parametrize("status", [TaskStatus.COMPLETED, TaskStatus.IN_PROGRESS])
+def test_a_task_under_way_or_done_is_not_put_on_hold_by_a_cycle(status: TaskStatus) -> None:
+    plan = make_plan(("A", "B"), ("B", "A"))
+    by_key(plan)["B"].status = status
+
+    normalize(plan)
+
+    assert by_key(plan)["B"].status is status
+
+
+def test_a_refused_edge_to_a_task_that_is_done_holds_nothing_back() -> None:
+    plan = make_plan(("A", "B"), ("B", "A"))
+    by_key(plan)["A"].status = TaskStatus.COMPLETED
+
+    normalize(plan)
+
+    assert by_key(plan)["B"].status is TaskStatus.PENDING
 
 
 def test_of_a_long_cycle_the_reason_shows_the_beginning() -> None:

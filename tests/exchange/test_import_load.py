@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from taskdb.errors import ValidationError
-from taskdb.exchange import import_plan
+from taskdb.exchange import OnConflict, import_plan
 from taskdb.models.types import ClaimOutcome, ReasonCode, TaskStatus
 from taskdb.queries import claims, dependencies, epics, features, history, tasks
 from tests.exchange.loading import Conn, dump, on, refusals
@@ -109,6 +109,7 @@ def test_importing_again_takes_what_is_new_and_refuses_a_cycle_with_what_is_ther
             {"id": "bd-2", "dependencies": on("bd-1")},
             {"id": "bd-3", "dependencies": [*on("bd-2"), *on("bd-1", kind="parent-child")]},
         ),
+        on_conflict=OnConflict.OURS,
     )
 
     assert report.taken == {"tasks": 1, "parents": 1, "dependencies": 1}

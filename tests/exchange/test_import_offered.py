@@ -124,7 +124,10 @@ def test_an_open_issue_of_github_that_nobody_will_do_is_on_hold(tmp_path: Path, 
 
 
 def test_the_column_of_a_board_holds_an_issue_of_github(tmp_path: Path) -> None:
-    boards = [{"title": "Board", "status": {"optionId": "1", "name": "Blocked"}}]
+    boards, done, review, doing = (
+        [{"title": "Board", "status": {"optionId": "1", "name": name}}]
+        for name in ("Blocked", "✅ Done", "👀 In review", "🏗 In progress")
+    )
     path = tmp_path / "issues.json"
     path.write_text(
         json.dumps(
@@ -132,20 +135,36 @@ def test_the_column_of_a_board_holds_an_issue_of_github(tmp_path: Path) -> None:
                 {"number": 1, "state": "OPEN", "projectItems": boards},
                 {"number": 2, "state": "OPEN", "projectItems": [{"title": "Board"}]},
                 {"number": 3, "state": "OPEN", "projectItems": boards, "labels": ["Blocked"]},
+                {"number": 4, "state": "OPEN", "projectItems": done},
+                {"number": 5, "state": "OPEN", "projectItems": review},
+                {"number": 6, "state": "OPEN", "projectItems": doing, "labels": ["testing"]},
             ]
         )
     )
 
     reasons = [task.blocked_reason for task in read_plan("github", path).tasks]
 
-    assert reasons == ["Blocked", None, "Blocked"]
+    assert reasons == ["Blocked", None, "Blocked", "✅ Done", "👀 In review", None]
+
+
+def test_an_issue_of_github_whose_conversation_is_locked_is_work(tmp_path: Path) -> None:
+    path = tmp_path / "issues.json"
+    path.write_text(json.dumps([{"number": 1, "title": "One", "state": "open", "locked": True}]))
+
+    plan = read_plan("github", path)
+
+    assert [task.status for task in plan.tasks] == [TaskStatus.PENDING]
+    assert plan.tasks[0].metadata["locked"] is True
+    assert plan.findings.rows == []
 
 
 @pytest.mark.parametrize(
     "name",
     [
         *("waiting on", "waitsFor", "Predecessors", "prerequisites", "requires", "depends"),
-        *("deleted_at", "archivedAt", "Cancelled at", "blocked-on"),
+        *("deleted_at", "archivedAt", "blocked-on", "isArchived", "deletedOn"),
+        *("is_blocked", "onHold", "Blocked By (Dependencies)", "dependsOnIds", "parent_blocked"),
+        "Eingehende Vorgangsverknüpfung (Blocks)",
     ],
 )
 def test_a_field_whose_name_holds_a_task_does(tmp_path: Path, name: str) -> None:
@@ -158,6 +177,16 @@ def test_a_field_whose_name_holds_a_task_does(tmp_path: Path, name: str) -> None
 
     assert [task.status for task in found] == [HELD, TaskStatus.PENDING, TaskStatus.PENDING]
     assert found[0].blocked_reason == name
+
+
+@pytest.mark.parametrize(
+    "name", ["dependency_count", "blocked_at", "dependencies_summary", "unblocked by", "dependents"]
+)
+def test_a_field_whose_name_only_counts_holds_nothing_back(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "plan.jsonl"
+    path.write_text(json.dumps({"key": "a", "title": "A", "status": "open", name: 3}))
+
+    assert read_plan("jsonl", path).tasks[0].status is TaskStatus.PENDING
 
 
 @pytest.mark.parametrize("word", ["Invalid", "Incomplete", "Superseded"])

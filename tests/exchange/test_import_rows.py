@@ -93,8 +93,9 @@ def test_a_title_of_500_characters_is_taken_as_it_is() -> None:
     assert not len(row.findings)
 
 
-def test_a_row_without_a_title_is_named_by_its_key() -> None:
-    row = make_row()
+@pytest.mark.parametrize("given", [{}, {"title": " \n"}])
+def test_a_row_without_a_title_is_named_by_its_key(given: dict[str, str]) -> None:
+    row = make_row(**given)
 
     assert row.title("title", "T-1") == ("T-1", None)
     assert "has no title" in changed(row.findings)[0]

@@ -266,6 +266,36 @@ def test_json_lines_are_taken_by_the_names_of_their_fields(tmp_path: Path) -> No
     assert plan.tasks[1].labels == ("x",)
 
 
+def test_names_of_columns_are_known_in_any_spelling(tmp_path: Path) -> None:
+    path = tmp_path / "plan.csv"
+    path.write_text(
+        "Id,Title,State,Depends-On,parentId,Completed At,Id.\n"
+        "1,One,done,,,2026-01-01,x\n2,Two,open,1,1,,\n"
+    )
+
+    plan = read_plan("csv", path)
+
+    assert edges_of(plan) == [("2", "1")]
+    assert [(link.task, link.parent) for link in plan.parents] == [("2", "1")]
+    assert plan.tasks[0].completed_at == datetime(2026, 1, 1, tzinfo=UTC)
+    assert plan.tasks[0].metadata["Id."] == "x"
+
+
+def test_an_open_issue_with_a_time_of_cancellation_is_on_hold(tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text("ID,Title,Status,Canceled\nE-1,One,Todo,2026-01-01\nE-2,Two,Gone,2026-01-01\n")
+
+    plan = read_plan("linear", path)
+
+    assert states(plan) == {
+        "E-1": ("blocked", "cancelled at 2026-01-01T00:00:00+00:00"),
+        "E-2": ("cancelled", None),
+    }
+    assert changed(plan.findings) == [
+        "export.csv:2: changed task E-1: has a time of cancellation, but is pending; it is on hold"
+    ]
+
+
 def test_a_row_without_a_status_is_on_hold(tmp_path: Path) -> None:
     path = tmp_path / "plan.csv"
     path.write_text("key,title\n1,One\n")

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from taskdb.errors import ValidationError
-from taskdb.exchange import ReadOptions, read_plan
+from taskdb.exchange import ReadOptions, import_plan, read_plan
 from taskdb.exchange.plan import Plan
 from taskdb.models.types import DependencyType, TaskStatus
+from taskdb.queries import dependencies
+from tests.exchange.loading import Conn
 from tests.exchange_files import by_key, changed, edges_of, refused, states
 
 Read = Callable[..., Plan]
@@ -235,6 +237,24 @@ def test_subtasks_first_lets_the_task_wait_for_its_open_subtasks(tmp_path: Path)
     # There is no subtask 3 of task 3.
     assert {task.key: task.blocked_reason for task in plan.tasks if task.blocked_reason} == {
         "master.3.1": "waits for master.3.3, which the file does not have"
+    }
+
+
+def test_a_task_that_names_its_own_subtask_waits_for_it_once(conn: Conn, tmp_path: Path) -> None:
+    path = tmp_path / "tasks.json"
+    path.write_text(
+        json.dumps({"tasks": [task(1, dependencies=["1.1"], subtasks=[task(1), task(2)])]})
+    )
+
+    import_plan(conn, "taskmaster", path, options=ReadOptions(subtasks_first=True))
+
+    # Its other subtask waits for the same as the task.
+    assert [row.key for row in dependencies.dependencies_of(conn, key="master.1.2")] == [
+        "master.1.1"
+    ]
+    assert {row.key for row in dependencies.dependencies_of(conn, key="master.1")} == {
+        "master.1.1",
+        "master.1.2",
     }
 
 

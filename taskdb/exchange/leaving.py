@@ -15,7 +15,7 @@ from psycopg import Connection
 
 from taskdb.exchange.archive import ArchiveReport, snapshot
 from taskdb.exchange.plan import ABOUT, RELATIONS, SOURCE
-from taskdb.exchange.shaping import UNKNOWN_AGENT
+from taskdb.exchange.shaping import UNKNOWN_AGENT, is_unread
 from taskdb.models.jsontypes import is_dict, is_list
 from taskdb.models.outgoing import OutgoingTask
 from taskdb.models.types import TaskStatus
@@ -81,7 +81,8 @@ def is_as_imported(task: OutgoingTask) -> bool:
     # A task that waits for its dependencies counts as pending: again.content_here.
     waits = task.status is TaskStatus.BLOCKED and task.blocked_reason is None
     status = TaskStatus.PENDING if waits else task.status
-    return task.imported_status == [status.value, task.blocked_reason]
+    state = [status.value, task.blocked_reason]
+    return task.imported_status == state and not is_unread(task.blocked_reason)
 
 
 def agent_of(task: OutgoingTask, source: Mapping[str, Any]) -> str | None:

@@ -23,6 +23,7 @@ __all__ = [
     "hold_type",
     "hold_unread",
     "is_open",
+    "is_unread",
     "label_names",
     "normalize_moments",
     "normalize_status",
@@ -39,6 +40,7 @@ BLOCKED: Final = "blocked"
 LABELS: Final = "labels"
 NO_STATUS: Final = "no status"
 STATUS: Final = "status"
+UNREAD: Final = re.compile(r"(?:.*; )?its \w+ can't be read(?:; .*)?", re.DOTALL)
 UNREAD_STATUS: Final = "its status can't be read"
 CLOSED: Final = frozenset({TaskStatus.COMPLETED, TaskStatus.CANCELLED, TaskStatus.ARCHIVED})
 
@@ -94,6 +96,11 @@ def hold_flags(row: Row, task: PlanTask, harmless: Container[str] = frozenset())
             if is_open(task):
                 row.changed(f"has the unknown flag {flag!r}; it is on hold for that reason")
             not_work(task, storable(flag))
+
+
+def is_unread(reason: str | None) -> bool:
+    """Return whether a task is on hold for a field that a writer can't give back."""
+    return reason is not None and UNREAD.fullmatch(reason) is not None
 
 
 def hold_unread(row: Row, task: PlanTask, *names: str) -> None:

@@ -233,3 +233,21 @@ def test_a_wait_for_children_goes_back_as_it_came(
 
     lines = {line["id"]: line for line in map(json.loads, out.read_text().splitlines())}
     assert lines["b-2"]["dependencies"] == [{"issue_id": "b-2", **gate}]
+
+
+def test_a_hold_for_what_could_not_be_read_comes_back_as_one(
+    capsys: pytest.CaptureFixture[str], database_url: str, other_url: str, tmp_path: Path
+) -> None:
+    path = write_lines(
+        tmp_path / "issues.jsonl", issue("bd-1", dependencies=["bd-2"]), issue("bd-2")
+    )
+    with connect(database_url) as conn:
+        import_plan(conn, "beads", path)
+
+    wrote = export(capsys, database_url, path)
+
+    assert "1 reasons of holds" in wrote.err
+    with connect(other_url) as conn:
+        import_plan(conn, "beads", path)
+        assert tasks.get_by_key(conn, key="bd-1").blocked_reason == "deferred"
+        assert tasks.get_by_key(conn, key="bd-2").status is TaskStatus.PENDING

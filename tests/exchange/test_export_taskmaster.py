@@ -250,6 +250,18 @@ def test_a_task_with_the_number_of_a_subtask_cannot_be_named_beside_it(
     assert "1 dependencies of subtasks on tasks with the number of a subtask" in wrote.err
 
 
+def test_a_hold_for_what_could_not_be_read_comes_back_as_one(
+    database_url: str, export: Export, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "tasks.json", [task(1, status=["?"]), task(2, dependencies=[None])])
+    take(database_url, path)
+
+    wrote = export(database_url, path)
+
+    assert "2 reasons of holds" in wrote.err
+    assert [said(path)[key]["status"] for key in ("master/1", "master/2")] == ["deferred"] * 2
+
+
 def test_a_task_does_not_wait_for_its_subtasks_in_the_file(
     database_url: str, export: Export, tmp_path: Path
 ) -> None:

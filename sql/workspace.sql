@@ -243,6 +243,7 @@
 \ir views/session_figures.sql
 \ir views/session_statistics.sql
 \ir views/error_recovery.sql
+\ir functions/dangling_references.sql
 \ir functions/exported_tables.sql
 \ir functions/export_rows.sql
 \ir functions/restore_workspace.sql

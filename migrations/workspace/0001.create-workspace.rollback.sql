@@ -8,6 +8,7 @@ drop function restore_rows(text, jsonb);
 drop function begin_restore();
 drop function export_rows(text);
 drop function exported_tables();
+drop function dangling_references();
 drop view error_recovery;
 drop view session_statistics;
 drop view session_figures;

@@ -84,6 +84,7 @@ to :"role";
 grant execute on function
     any_pauses,
     cycle_by_position,
+    dangling_references,
     dead_end,
     files_are_locked,
     is_claimable,

@@ -60,6 +60,7 @@ _CHECKS: Final[Sequence[Callable[[Any], Any]]] = (
     queries.broken_history,
     queries.forbidden_transitions,
     queries.wrong_progress,
+    queries.wrong_references,
     queries.missing_details,
     queries.wrong_copies,
     queries.wrong_derived,

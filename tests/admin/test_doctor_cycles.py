@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 
 from taskdb.admin import doctor
-from taskdb.models import NewDependency, NewTask
-from taskdb.queries import tasks
+from taskdb.models import NewDependency, NewStep, NewTask, NewWorkflow
+from taskdb.queries import tasks, workflows
 from tests.admin.breaking import break_it
 from tests.plans import Plan
 
@@ -80,3 +80,24 @@ def test_repair_leaves_the_ranks_of_a_cycle_to_people(
 
     assert doctor.repair(conn) == []
     assert doctor.run(conn) == found
+
+
+def test_a_need_of_a_step_that_is_gone_stops_no_search_for_cycles(
+    conn: psycopg.Connection[Any], used: Plan
+) -> None:
+    steps = [
+        NewStep(key="a", step_type="job"),
+        NewStep(key="b", step_type="job", needs=["a"]),
+    ]
+    workflows.create(conn, NewWorkflow(name="CI"), steps)
+    break_it(
+        conn,
+        "alter table workflow_step_needs drop constraint workflow_step_needs_needs_exists",
+        "delete from workflow_steps where key = 'a'",
+        "alter table workflow_step_needs add constraint workflow_step_needs_needs_exists"
+        " foreign key (needs_id) references workflow_steps (id) on delete cascade not valid",
+    )
+
+    (finding,) = doctor.run(conn)
+
+    assert (finding.invariant, finding.subject) == ("reference", "workflow_step_needs_needs_exists")

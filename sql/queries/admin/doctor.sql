@@ -833,8 +833,23 @@ where
     or indexed.document is distinct from task_document(task.title, details.description)
 order by task.key;
 
+-- name: wrong_references
+-- Each foreign key names a row that is there, also where its triggers were off for a while.
+--
+-- plan: allow full-scan: an invariant is one of every row
+select
+    'reference' as invariant,
+    dangling.constraint_name as "subject!",  -- dangling_references: no NULL
+    dangling.reference || ' is no row of ' || dangling.referenced_name || '; rows of '
+    || dangling.table_name || ' that name it: ' || dangling.row_count
+        as "found!",  -- dangling_references: no NULL
+    'a row of ' || dangling.referenced_name as "expected!",  -- dangling_references: no NULL
+    null::uuid as id
+from dangling_references() as dangling
+order by dangling.constraint_name, dangling.reference;
+
 -- name: missing_details
--- 6. Every task has its row of task_details. Keys rule out a second one, and a row without a task.
+-- 6. Every task has its row of task_details. Its key rules out a second one.
 --
 -- plan: allow full-scan: an invariant is one of every row
 select
@@ -1188,6 +1203,14 @@ from (
         workflow.name,
         step_cycle(workflow.id) as path
     from workflows as workflow
+    -- A need without its step is a finding of wrong_references.
+    where not exists (
+        select
+        from workflow_step_needs as need
+        left join workflow_steps as step on step.id = need.step_id
+        left join workflow_steps as needed on needed.id = need.needs_id
+        where need.workflow_id = workflow.id and (step.id is null or needed.id is null)
+    )
     offset 0
 ) as cycle
 where cycle.path is not null

@@ -178,6 +178,12 @@ def wrong_text() -> list[Finding]:
 
 
 @query
+def wrong_references() -> list[Finding]:
+    """Return the values of foreign keys that name no row; a subject is a constraint's name."""
+    ...
+
+
+@query
 def missing_details() -> list[Finding]:
     """Return the tasks without a row of task_details."""
     ...

@@ -42,6 +42,19 @@ TRIGGERS = {
         "a trigger of subtasks that is turned off",
         "on",
     ),
+    "a row that names nothing": Breakage(
+        (
+            "alter table features drop constraint features_epic_exists",
+            "update features set epic_id = '00000000-0000-0000-0000-000000000001'"
+            " where key = 'E01-F02'",
+            "alter table features add constraint features_epic_exists"
+            " foreign key (epic_id) references epics (id) on delete cascade not valid",
+        ),
+        "reference",
+        "features_epic_exists",
+        "00000000-0000-0000-0000-000000000001 is no row of epics; rows of features that name it: 1",
+        "a row of epics",
+    ),
     "a guard that guards nothing": Breakage(
         ("delete from guards where name = 'pauses'",),
         "guard",

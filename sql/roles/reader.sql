@@ -1,5 +1,6 @@
 -- A reader sees the whole plan, and no environment variables of projects: they are secrets.
---   psql -v role=report -v workspace=team_a -c 'set search_path = team_a' -f sql/roles/reader.sql
+--   psql -v role=report -v workspace=team_a -v owner=team_a_owner \
+--       -c 'set search_path = team_a' -f sql/roles/reader.sql
 grant usage on schema :"workspace" to :"role";
 grant select on
     _taskdb_migration,
@@ -102,5 +103,7 @@ grant execute on function
     task_unblocks,
     words_query
 to :"role";
--- Tables of later migrations can be read at once; no other privilege is granted on them.
-alter default privileges in schema :"workspace" grant select on tables to :"role";
+-- Tables of later migrations can be read at once; no other privilege is granted on them. They will
+-- be the owner's, whoever grants this.
+alter default privileges for role :"owner" in schema :"workspace"
+grant select on tables to :"role";

@@ -3,6 +3,4 @@ revoke all on schema :"workspace" from :"role";
 revoke all on all tables in schema :"workspace" from :"role";
 revoke all on all sequences in schema :"workspace" from :"role";
 revoke all on all routines in schema :"workspace" from :"role";
-alter default privileges in schema :"workspace" revoke all on tables from :"role";
-alter default privileges in schema :"workspace" revoke all on sequences from :"role";
-alter default privileges in schema :"workspace" revoke all on routines from :"role";
+\ir revoke_defaults.sql

@@ -38,7 +38,7 @@ Password = Annotated[str, Length(1, 1000)]
 
 _FOLDER: Final = SQL / "roles"
 _INCLUDE: Final = re.compile(r"^\\ir (\S+)$", re.MULTILINE)
-_VARIABLE: Final = re.compile(r':"workspace"|:"role"| :option')
+_VARIABLE: Final = re.compile(r':"(?:workspace|owner|role)"| :option')
 _CLAUSE: Final = "with grant option"
 
 
@@ -153,10 +153,16 @@ def refresh(conn: Connection[Any], workspace: Workspace) -> None:
 
 
 def _hand_over(conn: Connection[Any], workspace: str, role: str) -> None:
-    """Make *role* the owner of a workspace, or of an empty schema for one."""
+    """Make *role* the owner of a workspace, or of an empty schema for one.
+
+    Default privileges are their owner's, and nobody else can revoke them: those of the old owner
+    are revoked, and the new one gets the same.
+    """
     if workspace not in names(conn):
         execute(conn, "create schema {schema} authorization {role}", schema=workspace, role=role)
         return
+    for granted in queries.list_roles(conn, workspace=workspace):
+        _run(conn, workspace, "revoke_defaults.sql", role=granted.role)
     execute(conn, "alter schema {schema} owner to {role}", schema=workspace, role=role)
     for item in queries.objects_of(conn, schema=workspace):
         # Kind and name come from the server, which has quoted the name.
@@ -166,6 +172,7 @@ def _hand_over(conn: Connection[Any], workspace: str, role: str) -> None:
             sql.Identifier(role),
         )
         conn.execute(change)
+    refresh(conn, workspace)
 
 
 def _take_back(conn: Connection[Any], workspace: str, role: str) -> None:
@@ -206,6 +213,7 @@ def _run(
     """Run a file of ``sql/roles`` with names looked up in *schema*."""
     values = {
         ':"workspace"': sql.Identifier(schema).as_string(conn),
+        ':"owner"': sql.Identifier(queries.owner_of(conn, name=schema)).as_string(conn),
         ':"role"': sql.Identifier(role).as_string(conn) if role else "",
         " :option": f" {option}",
     }

@@ -197,6 +197,42 @@ def test_what_is_revoked_is_gone_with_shared_unless_another_workspace_needs_it(
     assert owner.execute(defaults, (f"%{role}%",)).fetchall() == []
 
 
+def test_what_a_former_owner_granted_on_later_tables_goes_with_a_revoke(
+    databases: Databases, database_url: str, owner: Conn, make_role: MakeRole
+) -> None:
+    (role, _), (heir, url) = make_role(), make_role()
+    defaults = (
+        "select defaclrole::regrole::text from pg_default_acl where defaclacl::text like $1",
+        (f"%{role}%",),
+    )
+    roles.grant(owner, "taskdb", role, "reader")
+
+    with databases.admin(str(conninfo_to_dict(database_url)["dbname"])) as admin:
+        roles.grant(admin, "taskdb", heir, "owner")
+
+    with connect(url, autocommit=True) as conn:
+        assert conn.execute(*defaults).fetchall() == [(heir,)]
+        roles.revoke(conn, "taskdb", role)
+        assert conn.execute(*defaults).fetchall() == []
+
+
+def test_a_member_of_another_role_is_granted_nothing_of_that_role_by_a_migration(
+    databases: Databases, owner: Conn, make_role: MakeRole
+) -> None:
+    (role, url), (group, _) = make_role(), make_role()
+    roles.grant(owner, "taskdb", role, "reader")
+    roles.grant(owner, "taskdb", group, "app")
+    with databases.admin() as admin:
+        execute(admin, f'grant "{group}" to "{role}"')
+
+        roles.refresh(owner, "taskdb")
+
+        execute(admin, f'revoke "{group}" from "{role}"')
+    assert kind_of(owner, role) == "reader"
+    with connect(url, autocommit=True) as conn, pytest.raises(Refused):
+        tasks.create(conn, key="T-1", title="One")
+
+
 def test_tables_of_later_migrations_are_read_at_once_and_written_when_a_kind_names_them(
     owner: Conn, as_role: Callable[[roles.Kind], Conn]
 ) -> None:

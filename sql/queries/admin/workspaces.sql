@@ -51,7 +51,8 @@ where nspname = :name;
 
 -- name: list_roles
 -- The roles with privileges in a workspace, by kind: an owner owns it, an app makes tasks, a worker
--- claims them, a reader reads them. A grant that fits none, made by hand, is other.
+-- claims them, a reader reads them. A grant that fits none, made by hand, is other. Only what was
+-- granted to the role itself counts: what it has as a member of others goes with that membership.
 select
     granted.role,
     granted.kind,
@@ -62,9 +63,9 @@ from (
         role.rolcanlogin as can_login,
         case
             when role.oid = namespace.nspowner then 'owner'
-            when has_column_privilege(role.oid, tasks.oid, 'title', 'insert') then 'app'
-            when has_column_privilege(role.oid, tasks.oid, 'status_ending', 'update') then 'worker'
-            when has_table_privilege(role.oid, tasks.oid, 'select') then 'reader'
+            when 'INSERT title' = any(own.privileges) then 'app'
+            when 'UPDATE status_ending' = any(own.privileges) then 'worker'
+            when 'SELECT ' = any(own.privileges) then 'reader'
             else 'other'
         end as kind
     from pg_namespace as namespace
@@ -77,6 +78,22 @@ from (
                 from aclexplode(namespace.nspacl) as entry
                 where entry.grantee = role.oid and entry.privilege_type = 'USAGE'
             )
+    cross join lateral (
+        select array_agg(entry.privilege_type || ' ' || part.name) as privileges
+        from (
+            select
+                '' as name,
+                tasks.relacl as acl
+            union all
+            select
+                attribute.attname,
+                attribute.attacl
+            from pg_attribute as attribute
+            where attribute.attrelid = tasks.oid
+        ) as part
+        cross join lateral aclexplode(part.acl) as entry
+        where entry.grantee = role.oid
+    ) as own
     where namespace.nspname = :workspace
 ) as granted
 order by

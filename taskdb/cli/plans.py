@@ -36,9 +36,9 @@ def seed_command(target: Target, *, tasks: int, number: int, as_json: bool) -> N
     """Fill an empty workspace with a large made-up plan.
 
     With it come epics, features, dependencies, claims, history, checklists and files, workflows,
-    specifications, projects, templates and tech-spec sessions, as skewed as real ones; the design
-    jobs of these stand in the schema shared. A million tasks take some minutes. A workspace that
-    has tasks is refused; a run that is interrupted leaves nothing behind.
+    specifications, projects, templates and tech-spec sessions, as skewed as real ones. A million
+    tasks take some minutes. A workspace that has tasks is refused; a run that is interrupted leaves
+    nothing behind.
 
     Example: taskdb db seed --tasks 100000 --workspace large
     """

@@ -30,3 +30,13 @@ class Shop:
     def call(self, *arguments: str) -> Outcome:
         """Run another command on the package."""
         return run("--url", self.url, *arguments, "--package", "shop", folder=self.folder)
+
+    def generate(self, sql: str, *parts: str) -> None:
+        """Have the functions of *sql* written, with these *parts*; the check finds nothing."""
+        self.sql.write_text(sql)
+        assert self.call("generate").status == 0
+        text = self.module.read_text()
+        for part in parts:
+            assert part in text, text
+        checked = self.call("check", "contract")
+        assert checked.status == 0, checked.out

@@ -452,3 +452,41 @@ and a.attnum > 0;
 -- has: not null, a test for NULL or truth is true or false
 -- def: NULL
 -- indexrelid: NULL
+
+-- Arguments by name.
+-- rows: many
+select make_interval(days => 1) as a, make_interval(days => reserved) as b, make_date(year =>
+2020, month => 1, day => 1) as c, now() - make_interval(hours => qty) as d from stock;
+-- a: not null, make_interval gives no NULL
+-- b: NULL
+-- c: not null, make_date gives no NULL
+-- d: not null, - gives no NULL
+
+-- Slices of arrays, and elements.
+-- rows: many
+select s.a[5:9] as a, s.a[:2] as b, s.a[reserved:2] as c, s.a[9] as d, (array_agg(s.qty) over
+())[1:2] as e, (null::int[])[1:2] as f, (s.a[1:2])[3] as g, s.grid[1:1][7:8] as h from (select
+qty, reserved, array[qty, 2] as a, '{{1,2},{3,4}}'::int[] as grid from stock) as s;
+-- a: not null, a slice of an array is an array
+-- b: not null, a slice of an array is an array
+-- c: NULL
+-- d: NULL
+-- e: not null, a slice of an array is an array
+-- f: NULL
+-- g: NULL
+-- h: not null, a slice of an array is an array
+
+-- Constructors of JSON, as the standard has them.
+-- on 16 to 18
+-- rows: one
+select json_object('a': null::int) as a, json_array(1, null) as b, json_object('a': null
+absent on null returning jsonb) as c, json_array() as d, json_array(select id from orders
+where false) as e, json_objectagg('a': note) as f, json_arrayagg(note) as g from orders where
+false;
+-- a: not null, it is constructed
+-- b: not null, it is constructed
+-- c: not null, it is constructed
+-- d: not null, it is constructed
+-- e: NULL
+-- f: NULL
+-- g: NULL

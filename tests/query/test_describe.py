@@ -65,6 +65,18 @@ def test_reason_names_the_column_and_what_is_known_of_it(conn: psycopg.Connectio
     ]
 
 
+def test_what_keeps_null_away_is_known_of_names_slices_and_conditions(
+    conn: psycopg.Connection,
+) -> None:
+    described = describe(
+        conn,
+        "select make_interval(days => n), (array[n])[1:2], (array[n])[1], n"
+        " from (select nullif(id, 0) as n from team) as t where make_interval(days => n) > '0'",
+    )
+
+    assert [one.nullable for one in described.columns] == [False, False, True, False]
+
+
 def test_nothing_is_executed(conn: psycopg.Connection) -> None:
     describe(conn, "delete from member returning id")
     describe(conn, "select nextval('ticket')")

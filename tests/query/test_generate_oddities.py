@@ -172,42 +172,52 @@ def test_a_row_is_promised_where_there_is_one(shop: Shop) -> None:
     with psycopg.connect(shop.url) as conn:
         conn.execute(
             "create procedure doubled(inout n integer) language sql as 'select n * 2';"
-            "create function told() returns void language sql as ''"
+            "create function told() returns void language sql as '';"
+            "create function leave_out() returns trigger language plpgsql as"
+            " 'begin if new.id > 9 then return\n null; end if; return new; end';"
+            "create function fill_in() returns trigger language plpgsql as"
+            " 'begin new.id := coalesce(new.id, 1); return new; end';"
+            "create table kept (id integer);"
+            "create trigger a before insert on kept for each row execute function fill_in();"
+            "create trigger b after insert on kept for each row execute function leave_out();"
+            "create trigger c before delete on kept for each row execute function leave_out();"
+            "create table left_out (id integer) partition by list (id);"
+            "create table left_out_most partition of left_out default;"
+            "create trigger a before insert on left_out_most for each row"
+            " execute function leave_out();"
         )
     insert = "insert into customers (id, name) values (:id, :name)"
-    shop.sql.write_text(
-        f"-- name: put\n{insert} on conflict (id) do update set name = :name returning id;\n\n"
-        f"-- name: put_if\n{insert} on conflict (id) do update set name = :name\n"
-        "where customers.name <> :old returning id;\n\n"
-        f"-- name: put_new\n{insert} on conflict (id) do nothing returning id;\n\n"
-        "-- name: put_none\ninsert into customers (id, name) select 1, 'a'\n"
-        "from (values (1)) as v (n) where false returning id;\n\n"
-        "-- name: call_it\ncall doubled(:n);\n\n-- name: tell\nselect told();\n"
-    )
-
-    assert shop.call("generate").status == 0
-
-    text = shop.module.read_text()
-    for part in (
+    shop.generate(
+        (
+            f"-- name: put\n{insert} on conflict (id) do update set name = :name returning id;\n\n"
+            f"-- name: put_if\n{insert} on conflict (id) do update set name = :name\n"
+            "where customers.name <> :old returning id;\n\n"
+            f"-- name: put_new\n{insert} on conflict (id) do nothing returning id;\n\n"
+            "-- name: put_none\ninsert into customers (id, name) select 1, 'a'\n"
+            "from (values (1)) as v (n) where false returning id;\n\n"
+            "-- name: keep\ninsert into kept values (1) returning 1 as one;\n\n"
+            "-- name: leave\ninsert into left_out values (:id) returning 1 as one;\n\n"
+            "-- name: call_it\ncall doubled(:n);\n\n-- name: tell\nselect told();\n"
+        ),
         "def put(*, id: int, name: str) -> int: ...",
         "def put_if(*, id: int, name: str, old: str) -> int | None: ...",
         "def put_new(*, id: int, name: str) -> int | None: ...",
         "def put_none() -> int | None: ...",
+        "def keep() -> int: ...",
+        "def leave(*, id: int | None) -> int | None: ...",
         "def call_it(*, n: int) -> int | None: ...",
         "def tell() -> None: ...",
-    ):
-        assert part in text, text
-    checked = shop.call("check", "contract")
-    assert checked.status == 0, checked.out
+    )
     assert python(
         shop,
         "-c",
         "import sys, psycopg\nfrom shop import orders\n"
         "with psycopg.connect(sys.argv[1]) as conn:\n"
         "    print(orders.put_if(conn, id=1, name='Ada', old='Ada'), orders.put_none(conn))\n"
-        "    print(orders.call_it(conn, n=4), orders.tell(conn))\n",
+        "    print(orders.call_it(conn, n=4), orders.tell(conn))\n"
+        "    print(orders.keep(conn), orders.leave(conn, id=9), orders.leave(conn, id=10))\n",
         shop.url,
-    ).splitlines() == ["None None", "8 None"]
+    ).splitlines() == ["None None", "8 None", "1 1 None"]
 
 
 def test_what_is_written_of_unusual_types_can_be_sent_and_read(shop: Shop) -> None:
@@ -289,26 +299,19 @@ def test_a_table_whose_name_is_quoted_can_be_copied_into(shop: Shop) -> None:
 
 
 def test_what_is_written_to_a_nullable_column_may_be_null(shop: Shop) -> None:
-    shop.sql.write_text(
-        "-- name: put\ninsert into orders (customer_id, total, note, extra)\n"
-        "values (1, :total, :note, :extra) returning id, note;\n\n"
-        "-- name: renote\nupdate orders set\n    total = :total,  -- if :total\n"
-        "    note = :note\nwhere id = :id returning note;\n\n"
-        "-- name: find\nselect id from orders where note = :note;\n"
-    )
-
-    assert shop.call("generate").status == 0
-
-    text = shop.module.read_text()
-    for part in (
+    shop.generate(
+        (
+            "-- name: put\ninsert into orders (customer_id, total, note, extra)\n"
+            "values (1, :total, :note, :extra) returning id, note;\n\n"
+            "-- name: renote\nupdate orders set\n    total = :total,  -- if :total\n"
+            "    note = :note\nwhere id = :id returning note;\n\n"
+            "-- name: find\nselect id from orders where note = :note;\n"
+        ),
         "def put(*, total: Decimal, note: str | None, extra: Annotated[Any, Json()] | None) -> Pu",
         "def renote(*, note: str | None, id: int, total: Decimal | None = None) -> str | None:",
         "def find(*, note: str) -> list[int]: ...",
         "class PutRow:\n    id: int\n    note: str | None\n",
-    ):
-        assert part in text, text
-    checked = shop.call("check", "contract")
-    assert checked.status == 0, checked.out
+    )
     main = (
         "import sys, psycopg\nfrom shop import orders\n"
         "with psycopg.connect(sys.argv[1]) as conn:\n"
@@ -337,28 +340,22 @@ def test_a_file_that_is_called_as_no_module_can_be_names_its_file(shop: Shop) ->
 
 
 def test_a_list_holds_none_where_the_statement_puts_it_there(shop: Shop) -> None:
-    shop.sql.write_text(
-        "-- name: notes\nselect array_agg(note) as notes, array_agg(id) as ids\n"
-        "from orders group by customer_id;\n\n"
-        "-- name: alone\nselect array(select note from orders);\n\n"
-        "-- name: constant\nselect '{1,2}'::int[] as ns;\n\n"
-        "-- name: each\nselect array_agg(id) from orders group by customer_id;\n\n"
-        "-- name: of_one\nselect tags from orders where id = :id;\n"
-    )
-
-    assert shop.call("generate").status == 0
-
-    text = shop.module.read_text()
-    for part in (
+    shop.generate(
+        (
+            "-- name: notes\nselect array_agg(note) as notes, array_agg(id) as ids\n"
+            "from orders group by customer_id;\n\n"
+            "-- name: alone\nselect array(select note from orders);\n\n"
+            "-- name: constant\nselect '{1,2}'::int[] as ns;\n\n"
+            "-- name: each\nselect array_agg(id) from orders group by customer_id;\n\n"
+            "-- name: of_one\nselect tags from orders where id = :id;\n"
+        ),
         "    notes: list[str | None]\n    ids: list[int]\n",
         # A list alone would be one of rows.
         "class AloneRow:\n    array: list[str | None]\n",
         "class ConstantRow:\n    ns: list[int]\n",
         "def each() -> list[list[int]]: ...",
         "def of_one(*, id: int) -> list[str] | None: ...",
-    ):
-        assert part in text, text
-    assert shop.call("check", "contract").status == 0
+    )
 
 
 def test_all_that_is_refused_is_named_and_nothing_is_written(shop: Shop) -> None:

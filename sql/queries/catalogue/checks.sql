@@ -174,7 +174,24 @@ select
                 family.member <> family.root
                 or pg_trigger.tgtype & 3 = 3
             )
-    ) as rewrites_rows
+    ) as rewrites_rows,
+    -- One that keeps a row out returns NULL, or the old row of an INSERT, which is NULL; what a
+    -- function that is not PL/pgSQL returns its text doesn't say.
+    exists(
+        select
+        from family
+        inner join pg_trigger on family.member = pg_trigger.tgrelid
+        inner join pg_proc on pg_trigger.tgfoid = pg_proc.oid
+        inner join pg_language on pg_proc.prolang = pg_language.oid
+        where
+            family.root = pg_class.oid
+            and pg_trigger.tgtype & 5 = 5
+            and pg_trigger.tgtype & 66 <> 0
+            and (
+                pg_language.lanname <> 'plpgsql'
+                or pg_proc.prosrc ~* '\mreturn\s+(null|old)\M'
+            )
+    ) as keeps_rows_out
 from pg_class
 inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
 where pg_class.oid = any(:oids::oid[])

@@ -39,7 +39,8 @@ class Function:
 class Relation:
     """A table, view or the like; columns go by number, counted from 1, a dropped one has type 0.
 
-    `rewrites_rows` says that what is stored may differ from what a statement writes.
+    `rewrites_rows` says that what is stored may differ from what a statement writes,
+    `keeps_rows_out` that a trigger may leave out a row that is inserted.
     """
 
     oid: int
@@ -53,6 +54,7 @@ class Relation:
     generated: list[int]
     has_children: bool
     rewrites_rows: bool
+    keeps_rows_out: bool
 
 
 @dataclass(slots=True)

@@ -36,6 +36,7 @@ _STABLE = frozenset(
         "FUNCEXPR",
         "GROUPINGFUNC",
         "MINMAXEXPR",
+        "NAMEDARGEXPR",
         "NULLIFEXPR",
         "NULLTEST",
         "OPEXPR",
@@ -62,7 +63,14 @@ _WITHOUT_MEANING = frozenset({"location", "colnames", "resname"})
 
 # A NULL in gives a NULL out.
 _WRAPPERS = frozenset(
-    {"ARRAYCOERCEEXPR", "COERCETODOMAIN", "COLLATEEXPR", "FIELDSELECT", "RELABELTYPE"}
+    {
+        "ARRAYCOERCEEXPR",
+        "COERCETODOMAIN",
+        "COLLATEEXPR",
+        "FIELDSELECT",
+        "NAMEDARGEXPR",
+        "RELABELTYPE",
+    }
 )
 
 

@@ -97,9 +97,9 @@ class Description:
     the privileges that who runs it must have, each with its relation; what views do, their owners
     must. `arbiters` are the indexes by which it knows a conflict, where it was planned;
     `sorted_by` are parameters by which alone ORDER BY sorts; `writes_every_row` says that an
-    UPDATE or DELETE has no condition, `gives_a_row` that there is one row at least, unless a
-    trigger keeps what is inserted out. All are empty for utility statements, of which CALL alone is
-    known to give one row, and on versions of PostgreSQL that are not among TESTED_MAJORS.
+    UPDATE or DELETE has no condition, `gives_a_row` that there is one row at least. All are empty
+    for utility statements, of which CALL alone is known to give one row, and on versions of
+    PostgreSQL that are not among TESTED_MAJORS.
     """
 
     command: str

@@ -15,6 +15,7 @@ __all__ = ["Expressions"]
 _EXISTS, _ALL, _ANY, _SCALAR, _ARRAY = 0, 1, 2, 4, 6
 _EXTERNAL_PARAMETER, _SUBLINK_PARAMETER = 0, 2
 _CURRENT_SCHEMA = 14
+_JSON_OBJECT, _JSON_ARRAY = 1, 2
 _FIRST_USER_OID = 16384
 
 
@@ -214,8 +215,25 @@ class Expressions(Judge):
             return self._all(place, node.nodes("elements"), "an array of arrays")
         return never("it is constructed")
 
+    def json_constructor(self, place: Context, node: Node) -> Verdict:
+        """JSON_OBJECT() and JSON_ARRAY() of values; their aggregates of no rows are NULL."""
+        if node.integer("type") in (_JSON_OBJECT, _JSON_ARRAY):
+            return never("it is constructed")
+        return may("a JSON constructor of what may be NULL")
+
+    def subscript(self, place: Context, node: Node) -> Verdict:
+        """A slice of an array is an array, of nothing if need be; an element may be missing."""
+        lower = node.items("reflowerindexpr")
+        if not lower or node.maybe("refassgnexpr"):
+            return may("there may be no such element")
+        # A bound that is not written is no node.
+        given = [
+            item for item in (*node.items("refupperindexpr"), *lower) if isinstance(item, Node)
+        ]
+        return self._all(place, [node.node("refexpr"), *given], "a slice of an array is an array")
+
     def wrapper(self, place: Context, node: Node) -> Verdict:
-        """A cast or collation that keeps NULL as it is and makes none."""
+        """A named argument, or a cast or collation that keeps NULL as it is and makes none."""
         return self.judge(place, node.node("arg"))
 
     def through_text(self, place: Context, node: Node) -> Verdict:

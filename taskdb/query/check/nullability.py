@@ -130,13 +130,12 @@ class Nullability(Expressions, Aggregates):
         return left if left.nullable else right
 
     def gives_a_row(self, scope: Scope) -> bool:
-        """Return whether the query of *scope* is sure to give at least one row.
-
-        That of an INSERT is given if no trigger of the table keeps it out.
-        """
+        """Return whether the query of *scope* is sure to give at least one row."""
         query = scope.query
         if scope.command == INSERT and not _may_skip_conflicts(query):
-            return self._has_rows(scope)
+            relation = self.catalogue.relation(scope.relation(scope.result).integer("relid"))
+            is_kept = relation is not None and not relation.keeps_rows_out
+            return is_kept and self._has_rows(scope)
         if scope.command != SELECT or query.flag("hasTargetSRFs") or query.maybe("havingQual"):
             return False
         if query.maybe("limitCount") or query.maybe("limitOffset") or query.maybe("setOperations"):
@@ -380,8 +379,10 @@ _JUDGES: dict[str, Callable[[Nullability, Context, Node], Verdict]] = {
     "DISTINCTEXPR": Nullability.distinct,
     "FUNCEXPR": Nullability.call,
     "GROUPINGFUNC": Nullability.whole,
+    "JSONCONSTRUCTOREXPR": Nullability.json_constructor,
     "MERGESUPPORTFUNC": Nullability.whole,
     "MINMAXEXPR": Nullability.greatest,
+    "NAMEDARGEXPR": Nullability.wrapper,
     "NEXTVALUEEXPR": Nullability.whole,
     "NULLTEST": Nullability.truth_test,
     "OPEXPR": Nullability.call,
@@ -392,6 +393,7 @@ _JUDGES: dict[str, Callable[[Nullability, Context, Node], Verdict]] = {
     "SCALARARRAYOPEXPR": Nullability.array_comparison,
     "SQLVALUEFUNCTION": Nullability.session_value,
     "SUBLINK": Nullability.subquery,
+    "SUBSCRIPTINGREF": Nullability.subscript,
     "VAR": Nullability.variable,
     "WINDOWFUNC": Nullability.window,
 }

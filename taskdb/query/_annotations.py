@@ -54,7 +54,8 @@ def unwrapped(annotation: Any, rules: tuple[Rule, ...] = ()) -> tuple[Any, tuple
 def members(annotation: Any) -> list[Any]:
     """Return the members of a union, each with the rules of the union, or the annotation alone.
 
-    A Literal with None among its values is a union of the others and None.
+    A Literal with None among its values is a union of the others and None; several Literals are
+    one.
     """
     meant, rules = unwrapped(annotation)
     found: list[Any]
@@ -62,13 +63,28 @@ def members(annotation: Any) -> list[Any]:
         values = tuple(value for value in get_args(meant) if value is not None)
         found = [Literal[values], NONE] if values else [NONE]
     elif get_origin(meant) in (typing.Union, types.UnionType):
-        found = [inner for member in get_args(meant) for inner in members(member)]
+        found = _one_literal([inner for member in get_args(meant) for inner in members(member)])
     else:
         return [annotation]
     if not rules:
         return found
     # A rule is about values, and these two are none.
     return [each if each in (NONE, Unset) else Annotated[(each, *rules)] for each in found]
+
+
+def _one_literal(found: list[Any]) -> list[Any]:
+    """Join the Literals among the members of a union, where the first stands."""
+    literals = [each for each in found if _is_literal(each)]
+    if len(literals) < 2:
+        return found
+    values = tuple(value for each in literals for value in get_args(unwrapped(each)[0]))
+    rest = [each for each in found if each is literals[0] or not _is_literal(each)]
+    return [Literal[values] if each is literals[0] else each for each in rest]
+
+
+def _is_literal(annotation: Any) -> bool:
+    meant, rules = unwrapped(annotation)
+    return get_origin(meant) is Literal and not rules
 
 
 def choices_of(annotation: Any) -> tuple[str, ...] | None:

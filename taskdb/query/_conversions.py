@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, Literal, cast, get_args, get_origin
@@ -15,7 +16,7 @@ from taskdb.query._literals import read_array
 from taskdb.query._types import ServerType, TypeKind, fits, is_json, is_sequence, item_of
 from taskdb.query.errors import QueryDefinitionError
 
-__all__ = ["MisreadError", "conversion", "read_whole", "refuse_unreadable", "whole"]
+__all__ = ["Members", "MisreadError", "conversion", "read_whole", "refuse_unreadable", "whole"]
 
 Conversion = Callable[[Any], Any]
 
@@ -57,43 +58,60 @@ def conversion(annotation: Any, of: ServerType) -> Conversion | None:
     fitting = [one for one in members(annotation) if one is not NONE and fits(one, of)]
     if any(is_any(one) for one in fitting):
         return None
-    if len(fitting) == 1 and (convert := _single(fitting[0], of)):
-        return convert
-    if of.kind is TypeKind.JSON and not any(is_json(one) for one in fitting):
-        lists = [is_sequence(one, LISTS) for one in fitting]
-        if all(lists) or not any(lists):
-            return _instances(annotation, (list if lists[0] else dict,))
-    kinds = {get_origin(unwrapped(one)[0]) or unwrapped(one)[0] for one in fitting}
-    if len(of.classes) > 1 and not kinds.issuperset(of.classes):
-        return _instances(annotation, tuple(kinds))
-    return None
+    converts = [convert for one in fitting if (convert := _single(one, of))]
+    if len(converts) < len(fitting):
+        return None
+    return converts[0] if len(converts) == 1 else _first_of(converts, annotation)
+
+
+def _first_of(converts: Sequence[Conversion], annotation: Any) -> Conversion:
+    """Return what converts a value as the first of several annotations that it is of."""
+
+    def convert(value: Any) -> Any:
+        for each in converts:
+            try:
+                return each(value)
+            except MisreadError:
+                continue
+        raise _no_such(value, annotation)
+
+    return convert
 
 
 def _single(annotation: Any, of: ServerType) -> Conversion | None:
     meant, _ = unwrapped(annotation)
     if is_class(meant, Enum):
-        return _Members(annotation, list(cast("type[Enum]", meant))).__getitem__
+        members_by_value = {each.value: each for each in cast("type[Enum]", meant)}
+        return Members(annotation, members_by_value).__getitem__
     if get_origin(meant) is Literal and of.kind is not TypeKind.REGISTERED:
-        return _Members(annotation, get_args(meant)).__getitem__
+        return Members(annotation, {each: each for each in get_args(meant)}).__getitem__
     if meant is int and of.classes == (Decimal,):
         return whole
-    if is_sequence(annotation, LISTS) and of.kind is not TypeKind.JSON:
+    if of.kind is TypeKind.JSON and not is_json(annotation):
+        return _instances(annotation, list if is_sequence(annotation, LISTS) else dict)
+    if is_sequence(annotation, LISTS):
         return _list(annotation, of)
-    return None
+    kind = get_origin(meant) or meant
+    return _instances(annotation, kind) if len(of.classes) > 1 else None
 
 
-class _Members(dict[Any, Any]):
-    """Values by themselves, and an enumeration's members by their values as well.
+class Members(dict[Any, Any]):
+    """The values of an annotation by what the server gives for them, and by themselves.
 
-    psycopg gives members where the enumeration is registered with it.
+    psycopg gives members where the enumeration is registered with it. A value without a member is
+    the enumeration's to name: by its `_missing_`, or as several members of a Flag.
     """
 
-    def __init__(self, annotation: Any, values: Collection[Any]) -> None:
-        super().__init__({value: value for value in values})
-        self.update({each.value: each for each in values if isinstance(each, Enum)})
+    def __init__(self, annotation: Any, values: Mapping[Any, Any]) -> None:
+        super().__init__(values)
+        self.update({value: value for value in values.values()})
         self._annotation = annotation
 
     def __missing__(self, value: Any) -> Any:
+        meant, _ = unwrapped(self._annotation)
+        if is_class(meant, Enum):
+            with suppress(ValueError):
+                return meant(value)
         raise MisreadError(
             repr(value)[:_SHOWN],
             f"which {type_name(self._annotation)} does not have",
@@ -101,14 +119,18 @@ class _Members(dict[Any, Any]):
         )
 
 
-def _instances(annotation: Any, kinds: tuple[type, ...]) -> Conversion:
+def _instances(annotation: Any, kind: type) -> Conversion:
     def check(value: Any) -> Any:
-        if type(value) not in kinds:
-            problem = f"which is no {type_name(annotation)}"
-            raise MisreadError(repr(value)[:_SHOWN], problem, "Annotate what it may be")
+        if type(value) is not kind:
+            raise _no_such(value, annotation)
         return value
 
     return check
+
+
+def _no_such(value: Any, annotation: Any) -> MisreadError:
+    problem = f"which is no {type_name(annotation)}"
+    return MisreadError(repr(value)[:_SHOWN], problem, "Annotate what it may be")
 
 
 def refuse_unreadable(

@@ -30,7 +30,7 @@ from taskdb.query._annotations import (
     type_name,
     unwrapped,
 )
-from taskdb.query._conversions import MisreadError, read_whole, whole
+from taskdb.query._conversions import Members, MisreadError, read_whole, whole
 from taskdb.query.rules import Naive
 
 __all__ = [
@@ -161,17 +161,7 @@ def _as_text(value: Any) -> str:
 
 
 def member_of(values: Mapping[Any, Any], annotation: Any) -> Decode:
-    def decode(value: Any) -> Any:
-        try:
-            return values[value]
-        except KeyError:
-            raise MisreadError(
-                repr(value)[:SHOWN],
-                f"which {type_name(annotation)} does not have",
-                "Add it there, or correct the data",
-            ) from None
-
-    return decode
+    return Members(annotation, values).__getitem__
 
 
 def _instance(read: Decode, annotations: tuple[Any, ...]) -> Decode:

@@ -329,8 +329,7 @@ def _of_registered_field(annotation: Any) -> Prepare:
     kind, _ = _alone(annotation)
     meant, _ = unwrapped(kind)
     if is_class(meant, Enum):
-        every = list(cast("type[Enum]", meant))
-        return fixed(member_of({**{e.value: e for e in every}, **{e: e for e in every}}, kind))
+        return fixed(member_of({each.value: each for each in cast("type[Enum]", meant)}, kind))
     if meant is int:
         return fixed(lambda found: whole(found) if type(found) is Decimal else found)
     if not holds_rows(annotation):

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from enum import IntFlag, StrEnum
 from ipaddress import IPv4Address
 from typing import Annotated, Any, Literal, NewType
 from uuid import UUID
@@ -137,6 +138,57 @@ def test_a_literal_may_have_none_among_its_values(conn: Connection[Any], queries
     assert get(conn, "a") is None
 
 
+class Level(IntFlag):
+    LOW = 1
+    HIGH = 2
+
+
+class Status(StrEnum):
+    OPEN = "open"
+    OTHER = "other"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Status:
+        return cls.OTHER
+
+
+@dataclass(slots=True)
+class Statuses:
+    status: Status
+    level: Level
+
+
+# Values of a union become what the first member makes of them that they are of; an enumeration
+# makes its members, those of a Flag together and those of `_missing_` as well.
+MADE = [
+    ("'glad'::text", Mood | Status, Mood.GLAD),
+    ("'open'::text", Mood | Status | None, Status.OPEN),
+    ("array['glad', 'b']", list[Mood | Literal["b"]], [Mood.GLAD, "b"]),
+    ("'new'::text", Status, Status.OTHER),
+    ("3", Level, Level.LOW | Level.HIGH),
+    ("""'{"status": "new", "level": 3}'::jsonb""", Statuses, Statuses(Status.OTHER, Level(3))),
+]
+
+
+@pytest.mark.parametrize(("value", "annotation", "expected"), MADE)
+def test_an_enumeration_makes_its_members(
+    conn: Connection[Any], queries_of: Make, value: str, annotation: Any, expected: Any
+) -> None:
+    query = queries_of(f"-- name: get\nselect {value} as v;")
+
+    @dataclass
+    class Row:
+        v: Any
+
+    def get() -> Any: ...
+
+    Row.__annotations__["v"] = annotation
+    get.__annotations__["return"] = Row
+    found = query(file="q")(get)(conn).v
+    assert found == expected
+    assert type(found) is type(expected)
+
+
 ARRAYS = [
     ("array['glad', null]::pg_temp.mood[]", list[str | None], ["glad", None]),
     ("array['glad', 'so, \"so\"']::pg_temp.mood[]", list[str], ["glad", 'so, "so"']),
@@ -175,6 +227,10 @@ MISREAD = [
     ("'::1'::inet", IPv4Address, "which is no IPv4Address"),
     ("'c'::text", Literal["a", "b"], "'c' in column v of row 1, which Literal"),
     ("array['c']", list[Literal["a", "b"]], "'c' in column v of row 1, which Literal"),
+    ("'c'::text", Literal["a"] | Literal["b"], "'c' in column v of row 1, which Literal['a', 'b']"),
+    ("'c'::text", Mood | Literal["b"], "'c' in column v of row 1, which is no"),
+    ("array['c']", list[Mood | Literal["b"]], "'c' in column v of row 1, which is no"),
+    ("'\"x\"'::jsonb", dict[str, Any] | list[Any], "'x' in column v of row 1, which is no dict"),
     ("'[]'::jsonb", dict[str, Any], "which is no dict"),
     ("'{}'::jsonb", list[Any], "which is no list"),
     ("'null'::jsonb", dict[str, Any], "JSON's null, or NULL, in column v of row 1"),

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
-__all__ = ["NeverError", "parse_time"]
+__all__ = ["MONTH_NAMES", "NeverError", "parse_time"]
 
 TIME: Final = re.compile(
     r"""

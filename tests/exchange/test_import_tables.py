@@ -296,6 +296,32 @@ def test_an_open_issue_with_a_time_of_cancellation_is_on_hold(tmp_path: Path) ->
     ]
 
 
+@pytest.mark.parametrize(
+    ("other", "created"),
+    [("9/17/26 11:00 PM", "2026-09-05"), ("17/9/26 23:00", "2026-05-09"), ("9/6/26 11:00", None)],
+)
+def test_a_moment_shows_the_order_of_days_and_months(
+    tmp_path: Path, other: str, created: str | None
+) -> None:
+    path = tmp_path / "jira.csv"
+    path.write_text(
+        "Issue key,Summary,Status,Created,Resolved\n"
+        f"P-1,One,Done,9/5/26 9:30,{other}\nP-2,Two,Open,05/Sep/26 9:30 AM,\n"
+    )
+
+    plan = read_plan("jira", path)
+
+    one, two = plan.tasks
+    assert (one.created_at and one.created_at.isoformat()) == (
+        created and f"{created}T09:30:00+00:00"
+    )
+    assert two.created_at == datetime(2026, 9, 5, 9, 30, tzinfo=UTC)
+    if created is not None:
+        assert one.completed_at == datetime(2026, 9, 17, 23, tzinfo=UTC)
+        assert plan.findings.rows == []
+        assert plan.remarks[-1].endswith(f"first, as in {other}")
+
+
 def test_a_row_without_a_status_is_on_hold(tmp_path: Path) -> None:
     path = tmp_path / "plan.csv"
     path.write_text("key,title\n1,One\n")

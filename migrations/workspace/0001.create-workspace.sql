@@ -4710,6 +4710,19 @@ $$;
 comment on function note_ready(text) is
     'Notes that a task became ready in this transaction, and reports it to the client once.';
 
+-- The advisory lock under which the first slots of a concurrency key are made.
+create function lock_of_key(of_key text)
+    returns bigint
+    language sql
+    stable
+    set search_path from current
+as $$
+    select hashtextextended(current_schema() || '.concurrency_slots.' || of_key, 0);
+$$;
+
+comment on function lock_of_key(text) is
+    'The advisory lock under which the first slots of a concurrency key are made.';
+
 -- Takes a free slot of a concurrency key for a task, and says whether it has one. Who calls it has
 -- the task's row locked. It never waits: a slot that another transaction is changing is taken. A
 -- slot is offered before it is taken (functions/offer_slots.sql).
@@ -4777,9 +4790,7 @@ begin
             if
                 exists (select from concurrency_slots as any_slot where any_slot.key = of_key)
                 -- The first slot of a key is made without keeping another session waiting.
-                or not pg_try_advisory_xact_lock(
-                    hashtextextended(current_schema() || '.concurrency_slots.' || of_key, 0)
-                )
+                or not pg_try_advisory_xact_lock(lock_of_key(of_key))
             then
                 return false;
             end if;
@@ -4860,6 +4871,9 @@ begin
     update concurrency_slots as slot
     set is_unseen = true
     where slot.key = of_key and slot.task_id is null and not slot.is_unseen;
+    if found then
+        perform note_ready('');
+    end if;
 end;
 $$;
 
@@ -4936,12 +4950,13 @@ begin
         for key share skip locked
     )
 
+    -- A key without slots is about to have one, or the transaction that makes it fails.
     select
         (select count(*) from locked)
-        = (select count(*) from concurrency_slots as slot where slot.key = of_key)
+        = (select nullif(count(*), 0) from concurrency_slots as slot where slot.key = of_key)
     into are_locked;
     if
-        not are_locked
+        are_locked is not true
         or exists (
             select from concurrency_slots as slot
             where slot.key = of_key and slot.task_id is null and not slot.is_surplus
@@ -4986,7 +5001,8 @@ comment on function set_aside(text, uuid) is
     'Takes tasks out of line whose concurrency key has no free slot: the next in line.';
 
 -- Puts tasks in line for free slots of their key, which are locked FOR UPDATE: the first *how_many*
--- of each lane. False if another transaction has one of them: then the slots stay marked.
+-- of each lane. False if another transaction has one of them, or one has files, which can be locked
+-- when it is met: then the slots stay marked, and the next claim puts others in line as well.
 create function offer_to_tasks(of_key text, how_many int)
     returns boolean
     language plpgsql
@@ -5050,10 +5066,12 @@ begin
         set waits_for_slot = false
         from locked
         where task.id = locked.id and task.waits_for_slot
-        returning task.id
+        returning task.has_files
     )
 
-    select (select count(*) from first_in_line) = (select count(*) from offered)
+    select
+        (select count(*) from first_in_line)
+        = (select count(*) from offered where not offered.has_files)
     into are_offered;
     return are_offered;
 end;
@@ -5062,9 +5080,10 @@ $$;
 comment on function offer_to_tasks(text, int) is
     'Puts the first waiting tasks of each lane in line for free slots of their concurrency key.';
 
--- Offers up to so many free slots that no claim has offered yet. They are sorted once they are
--- locked: claims are planned without sorts, at a price for which 15 would compile the statement.
-create function offer_slots(at_most int)
+-- Offers up to so many free slots that no claim has offered yet, each to one task of a lane or to
+-- *tasks_per_lane*. They are sorted once they are locked: claims are planned without sorts, at a
+-- price for which 15 would compile the statement.
+create function offer_slots(at_most int, tasks_per_lane int default 1)
     returns void
     language plpgsql
     set search_path from current
@@ -5090,7 +5109,7 @@ begin
         order by unseen.key
     loop
         if
-            offer_to_tasks(free.key, cardinality(free.slots))
+            offer_to_tasks(free.key, greatest(cardinality(free.slots), tasks_per_lane))
             and current_setting('transaction_isolation') = 'read committed'
         then
             update concurrency_slots as slot
@@ -5101,7 +5120,7 @@ begin
 end;
 $$;
 
-comment on function offer_slots(int) is
+comment on function offer_slots(int, int) is
     'Offers free slots of concurrency keys to the tasks that wait for them, up to a number.';
 
 -- Takes what a task needs besides its row: a slot of its concurrency key and its files. True: it
@@ -5152,6 +5171,10 @@ declare
 begin
     if new_limit is null or new_limit not between 1 and 1000 then
         perform raise_refusal('at_most', 'must be between 1 and 1000');
+    end if;
+    if not exists (select from concurrency_slots as slot where slot.key = of_key) then
+        -- A claim that needs the first slot goes on to other tasks, until this commits.
+        perform pg_advisory_xact_lock(lock_of_key(of_key));
     end if;
     loop
         begin
@@ -5876,7 +5899,8 @@ create trigger tasks_90_add_details
     for each statement
     execute function add_details();
 
--- A deleted task of a concurrency key may have been the one that was offered its slot.
+-- A deleted task of a concurrency key may have been the one that was offered its slot. One in
+-- progress gave its slot or its files back, which agents of any type may wait for.
 create function leave_slots()
     returns trigger
     language plpgsql
@@ -5890,6 +5914,16 @@ begin
         from removed
         where removed.concurrency_key is not null
     ) as left_behind;
+    if
+        exists (
+            select from removed
+            where
+                removed.status = 'in_progress'
+                and (removed.concurrency_key is not null or removed.has_files)
+        )
+    then
+        perform note_ready('');
+    end if;
     return null;
 end;
 $$;
@@ -7577,14 +7611,22 @@ create function lock_changed_files()
 as $$
 declare
     status shared.task_status;
+    concurrency_key text;
 begin
     update tasks as task
     set has_files = cardinality(new.assigned_files) > 0
     where task.id = new.task_id
-    returning task.status into status;
+    returning task.status, task.concurrency_key into status, concurrency_key;
+    if concurrency_key is not null then
+        -- It can have been offered a slot that its files now keep it from taking.
+        perform look_at_slots_again(concurrency_key);
+    end if;
     if status = 'in_progress' then
         delete from file_locks as file
         where file.task_id = new.task_id and file.path <> all(new.assigned_files);
+        if found then
+            perform note_ready('');
+        end if;
         if not take_files(new.task_id) then
             perform raise_locked_file(new.task_id);
         end if;
@@ -8712,7 +8754,7 @@ begin
         if is_overdue then
             perform pass_time(100, agents, types, only_key);
         end if;
-        perform offer_slots(100) where has_slots;
+        perform offer_slots(100, 100) where has_slots;
     end loop;
 
     -- The claim of this request may be newer than the snapshot, and a heartbeat may hold it, for

@@ -395,7 +395,7 @@ begin
         if is_overdue then
             perform pass_time(100, agents, types, only_key);
         end if;
-        perform offer_slots(100) where has_slots;
+        perform offer_slots(100, 100) where has_slots;
     end loop;
 
     -- The claim of this request may be newer than the snapshot, and a heartbeat may hold it, for

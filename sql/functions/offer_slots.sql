@@ -38,12 +38,13 @@ begin
         for key share skip locked
     )
 
+    -- A key without slots is about to have one, or the transaction that makes it fails.
     select
         (select count(*) from locked)
-        = (select count(*) from concurrency_slots as slot where slot.key = of_key)
+        = (select nullif(count(*), 0) from concurrency_slots as slot where slot.key = of_key)
     into are_locked;
     if
-        not are_locked
+        are_locked is not true
         or exists (
             select from concurrency_slots as slot
             where slot.key = of_key and slot.task_id is null and not slot.is_surplus
@@ -88,7 +89,8 @@ comment on function set_aside(text, uuid) is
     'Takes tasks out of line whose concurrency key has no free slot: the next in line.';
 
 -- Puts tasks in line for free slots of their key, which are locked FOR UPDATE: the first *how_many*
--- of each lane. False if another transaction has one of them: then the slots stay marked.
+-- of each lane. False if another transaction has one of them, or one has files, which can be locked
+-- when it is met: then the slots stay marked, and the next claim puts others in line as well.
 create function offer_to_tasks(of_key text, how_many int)
     returns boolean
     language plpgsql
@@ -152,10 +154,12 @@ begin
         set waits_for_slot = false
         from locked
         where task.id = locked.id and task.waits_for_slot
-        returning task.id
+        returning task.has_files
     )
 
-    select (select count(*) from first_in_line) = (select count(*) from offered)
+    select
+        (select count(*) from first_in_line)
+        = (select count(*) from offered where not offered.has_files)
     into are_offered;
     return are_offered;
 end;
@@ -164,9 +168,10 @@ $$;
 comment on function offer_to_tasks(text, int) is
     'Puts the first waiting tasks of each lane in line for free slots of their concurrency key.';
 
--- Offers up to so many free slots that no claim has offered yet. They are sorted once they are
--- locked: claims are planned without sorts, at a price for which 15 would compile the statement.
-create function offer_slots(at_most int)
+-- Offers up to so many free slots that no claim has offered yet, each to one task of a lane or to
+-- *tasks_per_lane*. They are sorted once they are locked: claims are planned without sorts, at a
+-- price for which 15 would compile the statement.
+create function offer_slots(at_most int, tasks_per_lane int default 1)
     returns void
     language plpgsql
     set search_path from current
@@ -192,7 +197,7 @@ begin
         order by unseen.key
     loop
         if
-            offer_to_tasks(free.key, cardinality(free.slots))
+            offer_to_tasks(free.key, greatest(cardinality(free.slots), tasks_per_lane))
             and current_setting('transaction_isolation') = 'read committed'
         then
             update concurrency_slots as slot
@@ -203,7 +208,7 @@ begin
 end;
 $$;
 
-comment on function offer_slots(int) is
+comment on function offer_slots(int, int) is
     'Offers free slots of concurrency keys to the tasks that wait for them, up to a number.';
 
 -- Takes what a task needs besides its row: a slot of its concurrency key and its files. True: it

@@ -23,6 +23,10 @@ begin
     if new_limit is null or new_limit not between 1 and 1000 then
         perform raise_refusal('at_most', 'must be between 1 and 1000');
     end if;
+    if not exists (select from concurrency_slots as slot where slot.key = of_key) then
+        -- A claim that needs the first slot goes on to other tasks, until this commits.
+        perform pg_advisory_xact_lock(lock_of_key(of_key));
+    end if;
     loop
         begin
             perform set_config('lock_timeout', '50ms', true);

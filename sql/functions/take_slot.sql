@@ -1,3 +1,16 @@
+-- The advisory lock under which the first slots of a concurrency key are made.
+create function lock_of_key(of_key text)
+    returns bigint
+    language sql
+    stable
+    set search_path from current
+as $$
+    select hashtextextended(current_schema() || '.concurrency_slots.' || of_key, 0);
+$$;
+
+comment on function lock_of_key(text) is
+    'The advisory lock under which the first slots of a concurrency key are made.';
+
 -- Takes a free slot of a concurrency key for a task, and says whether it has one. Who calls it has
 -- the task's row locked. It never waits: a slot that another transaction is changing is taken. A
 -- slot is offered before it is taken (functions/offer_slots.sql).
@@ -65,9 +78,7 @@ begin
             if
                 exists (select from concurrency_slots as any_slot where any_slot.key = of_key)
                 -- The first slot of a key is made without keeping another session waiting.
-                or not pg_try_advisory_xact_lock(
-                    hashtextextended(current_schema() || '.concurrency_slots.' || of_key, 0)
-                )
+                or not pg_try_advisory_xact_lock(lock_of_key(of_key))
             then
                 return false;
             end if;
@@ -148,6 +159,9 @@ begin
     update concurrency_slots as slot
     set is_unseen = true
     where slot.key = of_key and slot.task_id is null and not slot.is_unseen;
+    if found then
+        perform note_ready('');
+    end if;
 end;
 $$;
 

@@ -11,14 +11,22 @@ create function lock_changed_files()
 as $$
 declare
     status shared.task_status;
+    concurrency_key text;
 begin
     update tasks as task
     set has_files = cardinality(new.assigned_files) > 0
     where task.id = new.task_id
-    returning task.status into status;
+    returning task.status, task.concurrency_key into status, concurrency_key;
+    if concurrency_key is not null then
+        -- It can have been offered a slot that its files now keep it from taking.
+        perform look_at_slots_again(concurrency_key);
+    end if;
     if status = 'in_progress' then
         delete from file_locks as file
         where file.task_id = new.task_id and file.path <> all(new.assigned_files);
+        if found then
+            perform note_ready('');
+        end if;
         if not take_files(new.task_id) then
             perform raise_locked_file(new.task_id);
         end if;

@@ -1,4 +1,5 @@
--- A deleted task of a concurrency key may have been the one that was offered its slot.
+-- A deleted task of a concurrency key may have been the one that was offered its slot. One in
+-- progress gave its slot or its files back, which agents of any type may wait for.
 create function leave_slots()
     returns trigger
     language plpgsql
@@ -12,6 +13,16 @@ begin
         from removed
         where removed.concurrency_key is not null
     ) as left_behind;
+    if
+        exists (
+            select from removed
+            where
+                removed.status = 'in_progress'
+                and (removed.concurrency_key is not null or removed.has_files)
+        )
+    then
+        perform note_ready('');
+    end if;
     return null;
 end;
 $$;

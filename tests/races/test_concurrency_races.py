@@ -76,8 +76,8 @@ def tries(agent: str) -> Act:
     return lambda conn, given: claims.claim_batch(conn, agent=agent, limit=5, agent_type=None)
 
 
-def limits(at_most: int) -> Act:
-    return lambda conn, given: concurrency.set_limit(conn, key="k", at_most=at_most)
+def limits(at_most: int, key: str = "k") -> Act:
+    return lambda conn, given: concurrency.set_limit(conn, key=key, at_most=at_most)
 
 
 def rekeys(key: str, to: str | None) -> Act:
@@ -127,6 +127,10 @@ RACES = [
          filled, waits=True),
     Race("a limit raised, and a claim", keyed("t", "u", "v", held=1), limits(2), tries("b"),
          filled, waits=False),
+    Race("a limit of a new key, and a claim", keyed(), limits(2, "l"), tries("b"), filled,
+         waits=False),
+    Race("a claim, and a limit of its new key", keyed(), tries("a"), limits(2, "l"), filled,
+         waits=True),
     Race("a limit lowered, and a claim", keyed("s", "t", "u", "v", slots=3, held=3, ended=1),
          limits(1), takes_this("v", "b"), no_more_than(2), loser=NothingLeftError, waits=False),
     Race("a claim, and a limit lowered", keyed("s", "t", "u", "v", slots=3, held=3, ended=1),
@@ -213,6 +217,17 @@ def test_no_task_is_set_aside_behind_an_offer(arena: Arena) -> None:
     arena.clear()
 
     assert set_aside_while_offered(arena.url)
+
+
+def test_no_task_is_set_aside_for_a_slot_that_is_never_made(database_url: str) -> None:
+    with connect(database_url) as first, connect(database_url, autocommit=True) as others:
+        make_tasks(others, "a", concurrency_key="k", agent_type="coder")
+        make_tasks(others, "b", concurrency_key="k", agent_type="tester")
+        assert claims.claim_next(first, agent="ann", agent_type="coder")
+        assert claims.claim_next(others, agent="bob", agent_type="tester") is None
+        first.rollback()
+
+        assert claims.claim_next(others, agent="bob", agent_type="tester")
 
 
 MUTANTS = [

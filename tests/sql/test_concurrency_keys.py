@@ -13,7 +13,14 @@ from taskdb.admin import doctor
 from taskdb.database import connect
 from taskdb.errors import IntegrityError, ValidationError
 from taskdb.models import Claim, NewDependency, NewTask, TaskStatus
-from taskdb.queries import claims, concurrency, dependencies, tasks
+from taskdb.queries import (
+    claims,
+    concurrency,
+    dependencies,
+    implementation_tasks,
+    specs,
+    tasks,
+)
 from tests.plans import lapse_leases, make_tasks, take
 from tests.rows_read import live_rows_read
 
@@ -293,6 +300,41 @@ def test_what_is_reserved_for_another_keeps_no_slot_from_the_others(conn: Connec
     done(conn, first)
 
     assert take(conn).key == "c"
+
+
+@pytest.mark.parametrize("how", ["before", "after", "with them"])
+def test_a_slot_passes_tasks_whose_files_are_locked(conn: Connection, how: str) -> None:
+    spec = specs.create(conn, title="S", content="text").key
+    make_tasks(conn, "a", "b", "c", "d", concurrency_key="repo")
+    work: dict[str, Any] = {"spec": spec, "scope": "all", "assigned_files": ["file"]}
+    implementation_tasks.create(conn, key="other", priority=9, **work)
+    first = take(conn)
+
+    def assign() -> None:
+        for key in "bc":
+            implementation_tasks.adopt(conn, key=key, **work)
+
+    if how == "before":
+        assign()
+        # They wait for the slot, and their file is locked meanwhile.
+        assert taken(conn) == ["other"]
+    elif how == "with them":
+        assert taken(conn) == ["other"]
+        assign()
+        assert taken(conn) == []
+    else:
+        claims.claim(conn, key="other", agent="ada")
+        assert taken(conn) == []
+    done(conn, first)
+    if how == "after":
+        # An agent of another type offers the slot to the first of them, which has no file yet.
+        for key in "bcd":
+            tasks.update(conn, key, agent_type="tester")
+        assert taken(conn, agent_type="coder") == []
+        assign()
+
+    assert ready(conn) == ["d"]
+    assert take(conn).key == "d"
 
 
 def test_a_task_that_waits_for_a_slot_can_be_blocked_and_come_back(conn: Connection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
@@ -24,14 +24,6 @@ from taskdb.queries import events as queries
 
 HOUR = timedelta(hours=1)
 PATIENCE = 30.0
-
-
-@pytest.fixture
-def waiting(database_url: str) -> Generator[Connection]:
-    """A session that waits for tasks of every type."""
-    with connect(database_url, autocommit=True) as conn:
-        assert queries.start_waiting(conn)
-        yield conn
 
 
 def heard(conn: Connection) -> list[str]:

@@ -25,7 +25,7 @@ PHRASES = {
     "from asyncio import current_task": "from threading import get_ident",
     "current_task(": "get_ident(",
     "one database, for asyncio.": "one database, for threads to share.",
-    "It belongs to the event loop that\n    opened it.": "After a fork make\n    a new one.",
+    "It belongs to the event loop that\n    opened it.": "After a fork a\n    child connects anew.",
 }
 NAMES = {
     "aclosing": "closing",

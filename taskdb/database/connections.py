@@ -52,6 +52,7 @@ from taskdb.database.connecting import (
     sets_timeout,
     unanswered,
 )
+from taskdb.database.forking import leave_when_forked
 from taskdb.database.settings import Conninfo, Settings, Workspace
 from taskdb.errors import DatabaseNotFoundError
 from taskdb.query import checked
@@ -137,6 +138,7 @@ class GuardedConnection(psycopg.Connection[TupleRow]):
             # Taken back, the instrumentation leaves `connect` bound to psycopg's own class.
             conn.__class__ = cls
         conn._usual_cursor = conn.cursor_factory
+        leave_when_forked(conn)
         return conn
 
     def set_up(self, settings: Settings, limit: float | None) -> None:

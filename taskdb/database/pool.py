@@ -52,14 +52,15 @@ T = TypeVar("T")
 class Database(Pooled):
     """A pool of connections to one workspace of one database, for threads to share.
 
-    Use it as a context manager, or call `close` in the end. After a fork make
-    a new one.
+    Use it as a context manager, or call `close` in the end. After a fork a
+    child connects anew.
     """
 
     _pool: ConnectionPool[GuardedConnection] | None = None
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def begin_anew(self) -> None:
+        """Be unopened, with locks that no thread holds, as the child of a fork needs it."""
+        super().begin_anew()
         self._opening = threading.Lock()
 
     def open(self) -> Self:

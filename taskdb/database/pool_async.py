@@ -57,8 +57,9 @@ class AsyncDatabase(Pooled):
 
     _pool: AsyncConnectionPool[AsyncGuardedConnection] | None = None
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def begin_anew(self) -> None:
+        """Be unopened, with locks that no thread holds, as the child of a fork needs it."""
+        super().begin_anew()
         self._opening = asyncio.Lock()
 
     async def open(self) -> Self:

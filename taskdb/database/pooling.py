@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import random
 import threading
 from collections.abc import Callable
@@ -75,6 +76,8 @@ class DatabaseHealth:
 
 _open: Final[WeakSet[Pooled]] = WeakSet()
 _opening: Final = threading.Lock()
+# The pools of a parent: what is done at their end would wait for threads that a fork leaves out.
+_left: Final[list[Any]] = []
 
 
 def open_pools() -> list[Pooled]:
@@ -127,7 +130,6 @@ class Pooled:
         )
         self._check_schema = check_schema
         self._closed = False
-        self._counting = threading.Lock()
         self._in_use = 0
         self._retries = 0
         self._given_up = 0
@@ -135,6 +137,14 @@ class Pooled:
         self._limit: float | None = None
         self._is_shared = False
         self._refusal: psycopg.OperationalError | None = None
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Be unopened, with locks that no thread holds, as the child of a fork needs it."""
+        if self._pool is not None:
+            _left.append(self._pool)
+            self._pool = None
+        self._counting = threading.Lock()
 
     @property
     def workspace(self) -> str:
@@ -241,3 +251,17 @@ class Pooled:
             retries=self._retries,
             retries_given_up=self._given_up,
         )
+
+
+def _leave_pools() -> None:
+    """Have each pool of a forked process connect again; its parent has the connections."""
+    _opening.release()
+    for pooled in list(_open):
+        pooled.begin_anew()
+    _open.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_opening.acquire, after_in_parent=_opening.release, after_in_child=_leave_pools
+    )

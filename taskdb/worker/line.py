@@ -12,7 +12,12 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 import psycopg
-from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
+from psycopg.errors import (
+    DeadlockDetected,
+    LockNotAvailable,
+    ReadOnlySqlTransaction,
+    SerializationFailure,
+)
 
 from taskdb.database.connecting import AsyncConnection
 from taskdb.database.connections_async import AsyncGuardedConnection, open_connection_async
@@ -20,11 +25,13 @@ from taskdb.database.settings import Settings
 from taskdb.errors import DatabaseNotFoundError
 from taskdb.events.hearing import Backoff
 
-__all__ = ["ServerLine"]
+__all__ = ["ABSENT", "ServerLine"]
 
 logger = logging.getLogger("taskdb.worker")
 
 T = TypeVar("T")
+# Errors of a server that is away, or follows another one for now, in a failover.
+ABSENT: Final = (psycopg.OperationalError, DatabaseNotFoundError, ReadOnlySqlTransaction)
 _LONGEST_PAUSE: Final = 5.0
 _RACE_PAUSE: Final = 0.01
 _LONGEST_LOCK: Final = 1.0
@@ -59,8 +66,8 @@ class ServerLine:
     ) -> T:
         """Run a statement and return its result; while the server is away, try again.
 
-        Raises psycopg's `OperationalError` or `DatabaseNotFoundError` once `give_up_at` is past or
-        it is not wanted any more; `LockNotAvailable` unless it *waits_for_locks*.
+        Raises one of `ABSENT` once `give_up_at` is past or it is not wanted any more;
+        `LockNotAvailable` unless it *waits_for_locks*.
         """
         fields = {"database": self._settings.place}
         while True:
@@ -85,7 +92,7 @@ class ServerLine:
                 raise
             except (SerializationFailure, DeadlockDetected):
                 pause = _RACE_PAUSE
-            except (psycopg.OperationalError, DatabaseNotFoundError) as exc:
+            except ABSENT as exc:
                 await self.close()
                 if not self._goes_on(is_wanted):
                     raise

@@ -8,13 +8,14 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any, Final, TypeAlias, cast
 from uuid import uuid4
 
 import psycopg
 
 from taskdb.database import AsyncDatabase, Database
-from taskdb.errors import ClaimLostError, DatabaseNotFoundError, TaskdbError, ValidationError
+from taskdb.errors import ClaimLostError, TaskdbError, ValidationError
 from taskdb.events.hearing import POLL, pauses
 from taskdb.events.waiting_async import AsyncWaiter
 from taskdb.models.claims import Claim
@@ -32,7 +33,7 @@ from taskdb.worker.jobs import (
     default_retry,
     text_of,
 )
-from taskdb.worker.line import ServerLine
+from taskdb.worker.line import ABSENT, ServerLine
 from taskdb.worker.signals import stopped_by_signals
 from taskdb.worker.threads import in_thread
 from taskdb.worker.watching import Watch
@@ -102,8 +103,11 @@ class Worker:
         self.agent_type = agent_type
         self._settings = database.settings
         self._handler = handler
-        self._is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
-            getattr(handler, "__call__", None)  # noqa: B004
+        function: Any = handler
+        while isinstance(function, partial):
+            function = function.func
+        self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+            getattr(function, "__call__", None)  # noqa: B004
         )
         self._concurrency = concurrency
         self._leases = dict(leases or {})
@@ -213,7 +217,7 @@ class Worker:
                     ),
                     is_wanted=lambda: not self._stopping,
                 )
-            except (psycopg.OperationalError, DatabaseNotFoundError):
+            except ABSENT:
                 if not self._stopping:
                     raise
                 return None  # The worker stops while the server is away.
@@ -309,7 +313,7 @@ class Worker:
             how, following = await self._store(job, outcome)
         except ClaimLostError:
             how = "lost"
-        except (psycopg.OperationalError, DatabaseNotFoundError):
+        except ABSENT:
             raise
         except (psycopg.Error, TaskdbError) as refused:
             await self._report(job, refused)

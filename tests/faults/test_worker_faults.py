@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 import pytest
+from psycopg import sql
 
 from taskdb import Database
 from taskdb.database import connect
@@ -151,6 +152,40 @@ async def test_half_open_listener_is_found_out_and_work_goes_on(
 
     assert done == ["A", "B", "C"]
     assert settled(url) == Counter({ClaimOutcome.COMPLETED: 3})
+
+
+async def test_worker_waits_until_a_failover_has_made_its_server_writable(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    make(url, 2)
+
+    def switch(read_only: bool) -> None:
+        """Switch the database, and end its sessions."""
+        with connect(url, autocommit=True) as conn:
+            conn.execute("set default_transaction_read_only = off")
+            statement = "alter database {} set default_transaction_read_only = {}"
+            conn.execute(sql.SQL(statement).format(sql.Identifier(conn.info.dbname), read_only))
+            conn.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            )
+
+    async def switch_back() -> None:
+        await until(lambda: "read-only transaction" in caplog.text)
+        switch(read_only=False)
+
+    switching: list[asyncio.Task[None]] = []
+
+    async def handle(job: Job) -> None:
+        if job.claim.key == "T-0":
+            switch(read_only=True)
+            switching.append(asyncio.ensure_future(switch_back()))
+
+    worker = Worker(Database(url), handle, agent="w", on_idle=Worker.stop)
+    async with asyncio.timeout(PATIENCE):
+        await worker.run()
+
+    assert settled(url) == Counter({ClaimOutcome.COMPLETED: 2})
 
 
 async def test_worker_needs_nothing_of_an_exhausted_pool(url: str) -> None:

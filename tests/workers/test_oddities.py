@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -59,6 +60,20 @@ async def test_whatever_a_handler_raises_fails_its_attempt_alone(
         message = tasks.get_by_key(conn, "A").error_message
     assert message is not None
     assert type(error).__name__ in message
+
+
+class Called:
+    async def __call__(self, job: Job, note: str) -> str:
+        return note
+
+
+async def test_partial_of_an_object_that_is_awaited_is_awaited(database: Database) -> None:
+    make(database, "A")
+
+    async with asyncio.timeout(PATIENCE):
+        await worker(database, partial(Called(), note="done")).run()
+
+    assert outcomes_of(database, "A") == [ClaimOutcome.COMPLETED]
 
 
 async def test_handler_that_cancels_itself_has_failed(database: Database) -> None:

@@ -10,6 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Generator, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any, Final, TypeVar
@@ -120,9 +121,7 @@ class FigureSource:
 
     def _ask(self) -> HealthFigures | None:
         try:
-            if self._conn is None:
-                self._conn = open_connection(self._settings, autocommit=True)
-            health = collect(self._conn)
+            health = collect(self._connected())
         except (psycopg.Error, TaskdbError) as exc:
             fields = {"database": self._settings.place, "workspace": self._settings.workspace}
             logger.warning("no figures: %s", exc, extra=fields)
@@ -130,6 +129,16 @@ class FigureSource:
             return None
         self._database = health.server.database
         return health
+
+    def _connected(self) -> GuardedConnection:
+        """Return the connection, or another one where the server has ended it since."""
+        if self._conn is not None:
+            with suppress(psycopg.Error, TaskdbError):
+                self._conn.check()
+                return self._conn
+            self.close()
+        self._conn = open_connection(self._settings, autocommit=True)
+        return self._conn
 
 
 def _family(metric: Metric[Any]) -> Family:

@@ -387,6 +387,24 @@ def test_absent_server_is_down_and_is_asked_again(
     assert found == {"taskdb_up": {(): 0.0}}
 
 
+def test_a_session_that_the_server_ended_is_no_server_down(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_FRESH_SECONDS", 0.0)
+    exposition = Exposition(Settings.read(database_url))
+    list(exposition.collect())
+    with connect(database_url, autocommit=True) as conn:
+        conn.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+
+    up = next(iter(exposition.collect()))
+    exposition.close()
+
+    assert [each.value for each in up.samples] == [1.0]
+
+
 def test_workspaces_share_the_metrics(database_url: str) -> None:
     here, gone = (Settings.read(database_url, workspace=name) for name in ("taskdb", "gone"))
     exposition = Exposition(here, gone)

@@ -146,15 +146,21 @@ async def test_handler_says_how_its_job_ends(database: Database) -> None:
 async def test_no_more_jobs_run_than_there_are_slots(database: Database) -> None:
     make(database, *"ABCDEFG")
     running = most = 0
+    are_three = asyncio.Event()
 
     async def handle(job: Job) -> None:
         nonlocal running, most
         running += 1
         most = max(most, running)
+        if running == 3:
+            are_three.set()
+        # However slow the claims are.
+        await are_three.wait()
         await asyncio.sleep(0.02)
         running -= 1
 
-    await worker(database, handle, concurrency=3).run()
+    async with asyncio.timeout(PATIENCE):
+        await worker(database, handle, concurrency=3).run()
 
     assert most == 3
 

@@ -174,6 +174,15 @@ def test_a_user_without_a_name_is_logged_by_number(
     assert migrations.history(empty_database_url)[0].username == f"uid {os.getuid()}"
 
 
+def test_the_first_migrations_cause_no_notice(empty_database_url: str) -> None:
+    lines: list[str] = []
+
+    migrations.up(empty_database_url, show=lines.append)
+
+    assert lines
+    assert [line for line in lines if "NOTICE" in line] == []
+
+
 def test_notices_of_the_server_are_shown(empty_database_url: str, tracks: Tracks) -> None:
     tracks.add("workspace", "0002.say-hello", "do $$ begin raise notice 'hello %', 1; end $$;")
     lines: list[str] = []

@@ -38,8 +38,8 @@ squash: $(STAMP) ## Write the first migrations from sql/ (until 0.1.0; see CONTR
 	$(BIN)/python -m taskdb.migrations.squash
 
 .PHONY: rollback
-rollback: $(STAMP) ## Take the newest workspace migration back. TO=revision for more.
-	$(BIN)/taskdb migrate down $(TO)
+rollback: $(STAMP) ## Take the newest workspace migration back. TO=revision for more; YES=1 does not ask.
+	$(BIN)/taskdb migrate down $(TO) $(if $(YES),--yes)
 
 .PHONY: test
 test: $(STAMP) ## Run the tests on one server (see TASKDB_TEST_URL). TESTS=folders.

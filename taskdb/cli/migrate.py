@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from click.exceptions import Exit
+from click.exceptions import ClickException, Exit
 
 from taskdb import migrations
 from taskdb.cli.common import (
@@ -67,15 +68,19 @@ def up(target: Target, *, wait: float) -> None:
 @click.argument("to", required=False)
 @shared_option
 @wait_option
+@click.option("--yes", is_flag=True, help="Do not ask, although data may go.")
 @with_target
-def down(target: Target, *, to: str | None, shared: bool, wait: float) -> None:
+def down(target: Target, *, to: str | None, shared: bool, wait: float, yes: bool) -> None:
     """Take the newest migration back, or several.
 
-    With TO all after that revision; 0 takes back everything.
+    With TO all after that revision; 0 takes back everything. Tables and columns go with their
+    data, so a person is asked first, and a script says --yes.
 
     Example: taskdb migrate down 0003 --workspace team_a
     """
     conninfo, workspace = _announce(target)
+    if not yes:
+        _ask()
     steps = migrations.down(conninfo, to, shared=shared, workspace=workspace, show=_show, wait=wait)
     _conclude(steps, "There is nothing to take back.")
 
@@ -216,6 +221,14 @@ def _announce(target: Target) -> tuple[str, str]:
     about = migrations.target(conninfo, workspace=workspace)
     click.echo(f"On {clean(about)}:", err=True)
     return conninfo, workspace
+
+
+def _ask() -> None:
+    """Ask the person at the terminal; refuse where there is none."""
+    if not sys.stdin.isatty():
+        raise ClickException("This may delete data, and nobody can be asked. Add --yes")
+    if not click.confirm("Data may be deleted. Go on?", err=True):
+        raise ClickException("Nothing was taken back")
 
 
 def _show(line: str) -> None:

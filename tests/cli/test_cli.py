@@ -109,7 +109,7 @@ def test_a_schema_that_is_behind_is_refused_with_the_remedy(
     capsys: pytest.CaptureFixture[str], database_url: str
 ) -> None:
     taskdb = Caller(capsys, database_url)
-    assert taskdb("migrate", "down").status == 0
+    assert taskdb("migrate", "down", "--yes").status == 0
 
     refused = taskdb("ready")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_history_is_the_newest_first(migrated: Caller) -> None:
 def test_down_takes_the_newest_back_and_up_brings_it_again(migrated: Caller) -> None:
     newest = migrated("migrate", "history", "--json", "--limit", "1").data[0]["id"]
 
-    down = migrated("migrate", "down")
+    down = migrated("migrate", "down", "--yes")
 
     assert (down.status, down.out.split(",")[0]) == (0, "1 migration")
     assert f"down {newest}" in down.err
@@ -65,10 +66,33 @@ def test_down_takes_the_newest_back_and_up_brings_it_again(migrated: Caller) -> 
     assert f"up {newest}" in migrated("migrate", "up").err
 
 
-def test_down_with_nothing_left_says_so(migrated: Caller) -> None:
-    assert migrated("migrate", "down", "0").status == 0
+def test_down_in_a_script_wants_to_be_told_that_data_may_go(migrated: Caller) -> None:
+    refused = migrated("migrate", "down", "0")
 
-    assert migrated("migrate", "down").out == "There is nothing to take back.\n"
+    assert (refused.status, refused.out) == (1, "")
+    assert refused.err.endswith("This may delete data, and nobody can be asked. Add --yes\n")
+    assert migrated("migrate", "check").out == "Current.\n"
+
+
+@pytest.mark.parametrize(("answer", "status"), [("n\n", 1), ("y\n", 0)])
+def test_down_asks_who_sits_at_a_terminal(
+    migrated: Caller, monkeypatch: pytest.MonkeyPatch, answer: str, status: int
+) -> None:
+    terminal = io.StringIO(answer)
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", terminal)
+
+    asked = migrated("migrate", "down")
+
+    assert "Data may be deleted. Go on? [y/N]" in asked.err
+    assert asked.status == status
+    assert (migrated("migrate", "check").out == "Current.\n") is (status != 0)
+
+
+def test_down_with_nothing_left_says_so(migrated: Caller) -> None:
+    assert migrated("migrate", "down", "0", "--yes").status == 0
+
+    assert migrated("migrate", "down", "--yes").out == "There is nothing to take back.\n"
 
 
 def test_check_tells_current_behind_and_unreachable_apart(
@@ -98,7 +122,7 @@ def test_stamp_notes_and_runs_nothing(taskdb: Caller) -> None:
 
 
 def test_a_revision_that_is_not_there_is_refused_in_one_line(migrated: Caller) -> None:
-    refused = migrated("migrate", "down", "4711")
+    refused = migrated("migrate", "down", "4711", "--yes")
 
     assert (refused.status, refused.out) == (1, "")
     *_, last = refused.err.splitlines()

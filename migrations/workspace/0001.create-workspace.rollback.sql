@@ -246,7 +246,7 @@ drop function count_version();
 drop trigger project_contexts_50_touch_updated_at on project_contexts;
 drop function fill_template(jsonb, text[], text[], jsonb);
 drop function change_unhealthy(uuid, uuid, int);
-drop function step_cycle(uuid);
+drop function step_cycle(uuid[]);
 drop function cycle_by_position(int, int[], int[]);
 drop function open_task_blockers(uuid[]);
 drop function open_task_region(uuid[]);

@@ -876,6 +876,9 @@ create index task_details_by_assigned_agent
     on task_details (assigned_agent, created_at desc, task_id desc)
     where assigned_agent is not null;
 create index task_details_by_label on task_details using gin (labels) where labels <> '{}';
+-- The planner takes a feature for a part of the plan, however few features there are: the progress
+-- of a small one does not read the tasks of a large one.
+alter table task_details alter column feature_id set (n_distinct = 1000);
 
 comment on table task_details is 'Text and plan of tasks, one row for each task.';
 comment on column task_details.parent_id is
@@ -3146,7 +3149,8 @@ $$;
 
 comment on function any_pauses() is 'True if claiming is paused for anything, as of now.';
 
--- Returns whether a pause covers a task of this type in this feature.
+-- Returns whether a pause covers a task of this type in this feature. Each kind of pause is looked
+-- up by an index of its own: one condition over all kinds would read every pause.
 create function is_claiming_paused(of_type text, in_feature uuid)
     returns boolean
     language plpgsql
@@ -3155,15 +3159,23 @@ create function is_claiming_paused(of_type text, in_feature uuid)
     set enable_seqscan = off
 as $$
 begin
-    return any_pauses() and exists (
-        select from claim_pauses as pause
-        where
-            num_nonnulls(pause.epic_id, pause.feature_id, pause.agent_type) = 0
-            or pause.agent_type = of_type
-            or pause.feature_id = in_feature
-            or pause.epic_id = (
-                select feature.epic_id from features as feature where feature.id = in_feature
-            )
+    return any_pauses() and (
+        exists (
+            select from claim_pauses as pause
+            where pause.epic_id is null and pause.feature_id is null and pause.agent_type is null
+        )
+        or exists (
+            select from claim_pauses as pause
+            where pause.epic_id is null and pause.feature_id is null and pause.agent_type = of_type
+        )
+        or exists (select from claim_pauses as pause where pause.feature_id = in_feature)
+        or exists (
+            select from claim_pauses as pause
+            where
+                pause.epic_id = (
+                    select feature.epic_id from features as feature where feature.id = in_feature
+                )
+        )
     );
 end;
 $$;
@@ -3212,7 +3224,8 @@ begin
     where
         task.id = any(of_tasks)
         and details.task_id = task.id
-        and task.status in ('pending', 'blocked', 'in_progress', 'in_review')
+        -- Not as a list of those wanted, for which there is an index.
+        and task.status not in ('completed', 'failed', 'cancelled', 'archived')
         and task.is_paused <> is_claiming_paused(task.agent_type, details.feature_id);
 end;
 $$;
@@ -3542,7 +3555,11 @@ begin
             select from task_status_transitions as allowed
             where allowed.old_status = task.status and allowed.new_status = 'cancelled'
         )
-    where task.id = any(ids) and task.status in ('pending', 'blocked');
+    where
+        task.id = any(ids)
+        and task.status not in (
+            'in_progress', 'in_review', 'completed', 'failed', 'cancelled', 'archived'
+        );
 end;
 $$;
 
@@ -4204,8 +4221,9 @@ comment on function cycle_by_position(int, int[], int[]) is
     'The positions of nodes that wait for each other in a cycle, the first one again at the end; '
     'null if there is no cycle.';
 
--- Finds a cycle among the needs of a workflow's steps, in time linear in their number.
-create function step_cycle(of_workflow uuid)
+-- Finds a cycle among steps of workflows, in time linear in the number of needs. The steps are in
+-- the order of their ids; with each one are all that need it, directly or not.
+create function step_cycle(steps uuid[])
     returns text[]
     language plpgsql
     stable
@@ -4214,22 +4232,25 @@ create function step_cycle(of_workflow uuid)
     set enable_seqscan = off
 as $$
 declare
-    steps uuid[];
     waiting int[];
     needed int[];
     seen int[];
 begin
-    select array_agg(step.id order by step.id)
-    into steps
-    from workflow_steps as step
-    where step.workflow_id = of_workflow;
-
     select
         positions_of(array_agg(need.step_id order by need.needs_id), steps),
         positions_of(array_agg(need.needs_id order by need.needs_id), steps)
     into waiting, needed
-    from workflow_step_needs as need
-    where need.workflow_id = of_workflow;
+    from unnest(steps) as listed (id)
+    cross join lateral (
+        select
+            found.step_id,
+            found.needs_id
+        from workflow_steps as step
+        inner join workflow_step_needs as found
+            on found.workflow_id = step.workflow_id and found.needs_id = step.id
+        where step.id = listed.id
+        offset 0
+    ) as need;
     seen := cycle_by_position(cardinality(steps), waiting, needed);
     if seen is null then
         return null;
@@ -4243,9 +4264,9 @@ begin
 end;
 $$;
 
-comment on function step_cycle(uuid) is
-    'The keys of steps of a workflow that need each other in a cycle, the first one again at the '
-    'end; null if there is no cycle.';
+comment on function step_cycle(uuid[]) is
+    'The keys of steps that need each other in a cycle, the first one again at the end; null if '
+    'there is no cycle.';
 
 -- Counts one more or one less unhealthy dependency at its task, or at its workflow. The workflow's
 -- row is locked first, then, if its tasks must follow, they are, in the order of ids.
@@ -6413,12 +6434,26 @@ begin
             message = 'claiming is paused and resumed at READ COMMITTED only',
             hint = 'Pause in a transaction of its own, of the default isolation level.';
     end if;
+    if num_nonnulls(scope.epic_id, scope.feature_id, scope.agent_type) = 0 then
+        perform write_pauses(array_agg(task.id))
+        from tasks as task
+        where task.status in ('pending', 'blocked', 'in_progress', 'in_review');
+        return null;
+    end if;
     perform write_pauses(array_agg(task.id))
-    from tasks as task
-    inner join task_details as details on details.task_id = task.id
+    from task_details as details
+    -- Lateral, so that each task is looked up by its key, however few seem to be open.
+    cross join lateral (
+        select
+            other.id,
+            other.status
+        from tasks as other
+        where other.id = details.task_id
+        offset 0
+    ) as task
     where
         task.status in ('pending', 'blocked', 'in_progress', 'in_review')
-        and (scope.agent_type is null or task.agent_type = scope.agent_type)
+        and (scope.agent_type is null or details.agent_type = scope.agent_type)
         and (scope.feature_id is null or details.feature_id = scope.feature_id)
         and (
             scope.epic_id is null
@@ -6962,7 +6997,8 @@ create trigger workflow_steps_50_touch_updated_at
 -- The needs of steps have no cycle. Adding one writes the workflow's row first, so that two
 -- sessions which would close a cycle together meet there: at READ COMMITTED the second waits and
 -- then sees the first's; at the higher levels it fails with 40001. Executions only read, and share
--- the row among themselves.
+-- the row among themselves. A cycle through a new need consists of its step and of steps that need
+-- it, directly or not: nothing else is read.
 create function refuse_step_cycle()
     returns trigger
     language plpgsql
@@ -6972,30 +7008,61 @@ create function refuse_step_cycle()
     set enable_seqscan = off
 as $$
 declare
-    ids uuid[];
-    id uuid;
+    workflow_ids uuid[];
+    step_ids uuid[];
     path text[];
 begin
-    select array_agg(distinct added.workflow_id) into ids from added;
-    if ids is null then
+    select
+        array_agg(added.workflow_id),
+        array_agg(added.step_id)
+    into workflow_ids, step_ids
+    from added;
+    if step_ids is null then
         return null;
     end if;
 
     perform 1
     from workflows as workflow
-    where workflow.id = any(ids)
+    where workflow.id = any(workflow_ids)
     order by workflow.id
     for no key update;
     update workflows as workflow
     set graph_version = workflow.graph_version + 1
-    where workflow.id = any(ids);
+    where workflow.id = any(workflow_ids);
 
-    foreach id in array ids loop
-        path := step_cycle(id);
-        if path is not null then
-            perform raise_circular_dependency(path);
-        end if;
-    end loop;
+    path := step_cycle(
+        array(
+            with recursive later as (
+                select
+                    given.workflow_id,
+                    given.step_id
+                from unnest(workflow_ids, step_ids) as given (workflow_id, step_id)
+                union
+                -- Lateral, so that each step's dependents are read by the index.
+                select
+                    need.workflow_id,
+                    need.step_id
+                from later
+                cross join lateral (
+                    select
+                        found.workflow_id,
+                        found.step_id
+                    from workflow_step_needs as found
+                    where
+                        found.workflow_id = later.workflow_id
+                        and found.needs_id = later.step_id
+                    offset 0
+                ) as need
+            )
+
+            select later.step_id
+            from later
+            order by later.step_id
+        )
+    );
+    if path is not null then
+        perform raise_circular_dependency(path);
+    end if;
     return null;
 end;
 $$;
@@ -7644,7 +7711,9 @@ create trigger implementation_tasks_90_lock_changed_files
     execute function lock_changed_files();
 
 -- A task goes with either of its parts: deleting an implementation task, or a row that task_details
--- refers to (a feature, a parent), deletes the task.
+-- refers to (a feature, a parent), deletes the task. All tasks below it go in the same statement:
+-- left to the foreign keys, each level of parents would run inside the one above, and 1,600 levels
+-- exceed the server's stack.
 create function delete_task_of()
     returns trigger
     language plpgsql
@@ -7657,7 +7726,27 @@ declare
     ids uuid[];
 begin
     select array_agg(removed.task_id) into ids from removed;
-    delete from tasks as task where task.id = any(ids);
+    ids := array(
+        with recursive below as (
+            select task.id from tasks as task where task.id = any(ids)
+            union
+            -- Lateral, so that each level reads its own children by the index.
+            select part.task_id
+            from below
+            cross join lateral (
+                select details.task_id
+                from task_details as details
+                where details.parent_id = below.id
+                offset 0
+            ) as part
+        )
+
+        select below.id from below
+    );
+    -- Mostly the tasks are gone already, and their rows of task_details go with them.
+    if ids <> '{}' then
+        delete from tasks as task where task.id = any(ids);
+    end if;
     return null;
 end;
 $$;
@@ -9515,15 +9604,18 @@ as $$
         select blocker.id
         from waiting
         cross join lateral (
-            select task.id
+            select edge.depends_on_id
             from task_dependencies as edge
-            inner join tasks as task on task.id = edge.depends_on_id
-            where
-                edge.task_id = waiting.id
-                and not edge.is_satisfied
-                and task.status in ('pending', 'blocked')
+            where edge.task_id = waiting.id and not edge.is_satisfied
+            offset 0
+        ) as edge
+        cross join lateral (
+            select task.id, task.status
+            from tasks as task
+            where task.id = edge.depends_on_id
             offset 0
         ) as blocker
+        where blocker.status in ('pending', 'blocked')
     )
 
     select min(blocker.key)

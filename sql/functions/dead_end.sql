@@ -21,15 +21,18 @@ as $$
         select blocker.id
         from waiting
         cross join lateral (
-            select task.id
+            select edge.depends_on_id
             from task_dependencies as edge
-            inner join tasks as task on task.id = edge.depends_on_id
-            where
-                edge.task_id = waiting.id
-                and not edge.is_satisfied
-                and task.status in ('pending', 'blocked')
+            where edge.task_id = waiting.id and not edge.is_satisfied
+            offset 0
+        ) as edge
+        cross join lateral (
+            select task.id, task.status
+            from tasks as task
+            where task.id = edge.depends_on_id
             offset 0
         ) as blocker
+        where blocker.status in ('pending', 'blocked')
     )
 
     select min(blocker.key)

@@ -267,7 +267,11 @@ begin
             select from task_status_transitions as allowed
             where allowed.old_status = task.status and allowed.new_status = 'cancelled'
         )
-    where task.id = any(ids) and task.status in ('pending', 'blocked');
+    where
+        task.id = any(ids)
+        and task.status not in (
+            'in_progress', 'in_review', 'completed', 'failed', 'cancelled', 'archived'
+        );
 end;
 $$;
 

@@ -1,4 +1,5 @@
--- Returns whether a pause covers a task of this type in this feature.
+-- Returns whether a pause covers a task of this type in this feature. Each kind of pause is looked
+-- up by an index of its own: one condition over all kinds would read every pause.
 create function is_claiming_paused(of_type text, in_feature uuid)
     returns boolean
     language plpgsql
@@ -7,15 +8,23 @@ create function is_claiming_paused(of_type text, in_feature uuid)
     set enable_seqscan = off
 as $$
 begin
-    return any_pauses() and exists (
-        select from claim_pauses as pause
-        where
-            num_nonnulls(pause.epic_id, pause.feature_id, pause.agent_type) = 0
-            or pause.agent_type = of_type
-            or pause.feature_id = in_feature
-            or pause.epic_id = (
-                select feature.epic_id from features as feature where feature.id = in_feature
-            )
+    return any_pauses() and (
+        exists (
+            select from claim_pauses as pause
+            where pause.epic_id is null and pause.feature_id is null and pause.agent_type is null
+        )
+        or exists (
+            select from claim_pauses as pause
+            where pause.epic_id is null and pause.feature_id is null and pause.agent_type = of_type
+        )
+        or exists (select from claim_pauses as pause where pause.feature_id = in_feature)
+        or exists (
+            select from claim_pauses as pause
+            where
+                pause.epic_id = (
+                    select feature.epic_id from features as feature where feature.id = in_feature
+                )
+        )
     );
 end;
 $$;

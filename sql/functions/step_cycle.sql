@@ -68,8 +68,9 @@ comment on function cycle_by_position(int, int[], int[]) is
     'The positions of nodes that wait for each other in a cycle, the first one again at the end; '
     'null if there is no cycle.';
 
--- Finds a cycle among the needs of a workflow's steps, in time linear in their number.
-create function step_cycle(of_workflow uuid)
+-- Finds a cycle among steps of workflows, in time linear in the number of needs. The steps are in
+-- the order of their ids; with each one are all that need it, directly or not.
+create function step_cycle(steps uuid[])
     returns text[]
     language plpgsql
     stable
@@ -78,22 +79,25 @@ create function step_cycle(of_workflow uuid)
     set enable_seqscan = off
 as $$
 declare
-    steps uuid[];
     waiting int[];
     needed int[];
     seen int[];
 begin
-    select array_agg(step.id order by step.id)
-    into steps
-    from workflow_steps as step
-    where step.workflow_id = of_workflow;
-
     select
         positions_of(array_agg(need.step_id order by need.needs_id), steps),
         positions_of(array_agg(need.needs_id order by need.needs_id), steps)
     into waiting, needed
-    from workflow_step_needs as need
-    where need.workflow_id = of_workflow;
+    from unnest(steps) as listed (id)
+    cross join lateral (
+        select
+            found.step_id,
+            found.needs_id
+        from workflow_steps as step
+        inner join workflow_step_needs as found
+            on found.workflow_id = step.workflow_id and found.needs_id = step.id
+        where step.id = listed.id
+        offset 0
+    ) as need;
     seen := cycle_by_position(cardinality(steps), waiting, needed);
     if seen is null then
         return null;
@@ -107,6 +111,6 @@ begin
 end;
 $$;
 
-comment on function step_cycle(uuid) is
-    'The keys of steps of a workflow that need each other in a cycle, the first one again at the '
-    'end; null if there is no cycle.';
+comment on function step_cycle(uuid[]) is
+    'The keys of steps that need each other in a cycle, the first one again at the end; null if '
+    'there is no cycle.';

@@ -20,7 +20,8 @@ begin
     where
         task.id = any(of_tasks)
         and details.task_id = task.id
-        and task.status in ('pending', 'blocked', 'in_progress', 'in_review')
+        -- Not as a list of those wanted, for which there is an index.
+        and task.status not in ('completed', 'failed', 'cancelled', 'archived')
         and task.is_paused <> is_claiming_paused(task.agent_type, details.feature_id);
 end;
 $$;

@@ -52,6 +52,9 @@ create index task_details_by_assigned_agent
     on task_details (assigned_agent, created_at desc, task_id desc)
     where assigned_agent is not null;
 create index task_details_by_label on task_details using gin (labels) where labels <> '{}';
+-- The planner takes a feature for a part of the plan, however few features there are: the progress
+-- of a small one does not read the tasks of a large one.
+alter table task_details alter column feature_id set (n_distinct = 1000);
 
 comment on table task_details is 'Text and plan of tasks, one row for each task.';
 comment on column task_details.parent_id is

@@ -17,12 +17,26 @@ begin
             message = 'claiming is paused and resumed at READ COMMITTED only',
             hint = 'Pause in a transaction of its own, of the default isolation level.';
     end if;
+    if num_nonnulls(scope.epic_id, scope.feature_id, scope.agent_type) = 0 then
+        perform write_pauses(array_agg(task.id))
+        from tasks as task
+        where task.status in ('pending', 'blocked', 'in_progress', 'in_review');
+        return null;
+    end if;
     perform write_pauses(array_agg(task.id))
-    from tasks as task
-    inner join task_details as details on details.task_id = task.id
+    from task_details as details
+    -- Lateral, so that each task is looked up by its key, however few seem to be open.
+    cross join lateral (
+        select
+            other.id,
+            other.status
+        from tasks as other
+        where other.id = details.task_id
+        offset 0
+    ) as task
     where
         task.status in ('pending', 'blocked', 'in_progress', 'in_review')
-        and (scope.agent_type is null or task.agent_type = scope.agent_type)
+        and (scope.agent_type is null or details.agent_type = scope.agent_type)
         and (scope.feature_id is null or details.feature_id = scope.feature_id)
         and (
             scope.epic_id is null

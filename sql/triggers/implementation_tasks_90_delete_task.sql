@@ -1,5 +1,7 @@
 -- A task goes with either of its parts: deleting an implementation task, or a row that task_details
--- refers to (a feature, a parent), deletes the task.
+-- refers to (a feature, a parent), deletes the task. All tasks below it go in the same statement:
+-- left to the foreign keys, each level of parents would run inside the one above, and 1,600 levels
+-- exceed the server's stack.
 create function delete_task_of()
     returns trigger
     language plpgsql
@@ -12,7 +14,27 @@ declare
     ids uuid[];
 begin
     select array_agg(removed.task_id) into ids from removed;
-    delete from tasks as task where task.id = any(ids);
+    ids := array(
+        with recursive below as (
+            select task.id from tasks as task where task.id = any(ids)
+            union
+            -- Lateral, so that each level reads its own children by the index.
+            select part.task_id
+            from below
+            cross join lateral (
+                select details.task_id
+                from task_details as details
+                where details.parent_id = below.id
+                offset 0
+            ) as part
+        )
+
+        select below.id from below
+    );
+    -- Mostly the tasks are gone already, and their rows of task_details go with them.
+    if ids <> '{}' then
+        delete from tasks as task where task.id = any(ids);
+    end if;
     return null;
 end;
 $$;

@@ -228,7 +228,7 @@ def _repair_with(check: Callable[[Any], Any], repair: Callable[..., Any]) -> Ste
     yield call(queries.lock_tasks, ids=_ids(wrong))
     # A transaction that the lock waited for may have changed something: look again.
     wrong = yield check
-    done: list[UUID] = yield call(repair, ids=_ids(wrong))
+    done = set((yield call(repair, ids=_ids(wrong))))
     return [
         Repair(found.invariant, found.subject, found.id, found.found, found.expected)
         for found in wrong

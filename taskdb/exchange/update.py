@@ -203,7 +203,9 @@ class Updates:
         """Keep what a task waited for, and still names, where the file has lost that task."""
         named = {relation["key"] for relation in task.metadata.get(RELATIONS, ())}
         waits: dict[str, str] = before.content.get(DEPENDS_ON) or {}
-        lost = {key: kind for key, kind in waits.items() if key in named - self.planned.keys()}
+        lost = {
+            key: kind for key, kind in waits.items() if key in named and key not in self.planned
+        }
         update.content = {**update.content, DEPENDS_ON: {**lost, **update.content[DEPENDS_ON]}}
 
     def _leave(

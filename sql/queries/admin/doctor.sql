@@ -1201,7 +1201,14 @@ from (
     select
         workflow.id,
         workflow.name,
-        step_cycle(workflow.id) as path
+        step_cycle(
+            array(
+                select step.id
+                from workflow_steps as step
+                where step.workflow_id = workflow.id
+                order by step.id
+            )
+        ) as path
     from workflows as workflow
     -- A need without its step is a finding of wrong_references.
     where not exists (

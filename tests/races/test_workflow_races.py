@@ -225,8 +225,8 @@ def named(name: str) -> Race:
         pytest.param(
             "a needs b, b needs a",
             "triggers/workflow_step_needs_60_refuse_cycle.sql",
-            "set graph_version = workflow.graph_version + 1\n    where workflow.id = any(ids)",
-            "set graph_version = workflow.graph_version\n    where false",
+            "set graph_version = workflow.graph_version + 1\n    where workflow.id",
+            "set graph_version = workflow.graph_version\n    where false and workflow.id",
             id="the guard is only locked",
         ),
         pytest.param(

@@ -602,6 +602,7 @@ comment on column execution_steps.retry_at is 'The earliest start of the next at
 --   status_seq              the seq of its latest row in task_history
 --   has_files, has_dependents
 --                           false if it never had any: then they are not looked up
+--   is_passed_on            its latest change concerns other tasks: tasks_90_pass_on runs
 --   reserved_for, for_type, place, is_ready
 --                           follow from other columns, for the indexes of the claim. Generated
 --                           columns would be parsed again in every statement, as CHECKs are.
@@ -655,6 +656,7 @@ create table tasks (
     waits_for_slot boolean not null default false,
     has_files boolean not null default false,
     has_dependents boolean not null default false,
+    is_passed_on boolean not null default false,
     unhealthy_dependencies integer not null default 0,
     open_dependencies integer not null default 0,
     failed_attempts shared.counter not null default 0,
@@ -783,6 +785,9 @@ comment on column tasks.has_files is
     'True if it is an implementation task with assigned files. Kept by triggers.';
 comment on column tasks.has_dependents is
     'True if a task has ever waited for it by requires or blocks. Kept by triggers.';
+comment on column tasks.is_passed_on is
+    'True if a change of it can concern other tasks: its dependents, or its blockers. Kept by '
+    'triggers.';
 comment on column tasks.claim_token is
     'The fencing token of the latest claim. It only grows, by trigger.';
 comment on column tasks.claim_agent is 'The holder of the live claim; null: there is none.';
@@ -1089,11 +1094,6 @@ create table task_history (
 create index task_history_by_time on task_history (created_at desc);
 -- Serves queries/history.sql: list_by_agent.
 create index task_history_by_agent on task_history (agent, created_at desc);
--- Serves queries/flow.sql: reopenings, which are rare.
-create index task_history_reopenings on task_history (created_at desc)
-    where
-        old_status in ('completed', 'failed', 'cancelled', 'archived')
-        and new_status in ('pending', 'blocked', 'in_progress', 'in_review');
 
 comment on table task_history is
     'Every change of status: who, when, why; and with it every claim. Written by trigger.';
@@ -4015,7 +4015,10 @@ begin
     ) as change
     where task.ctid = change.place;
     update tasks as task
-    set has_dependents = true, effective_priority = change.priority
+    set
+        has_dependents = true,
+        is_passed_on = true,
+        effective_priority = change.priority
     from (
         select given.priority, found.place
         from unnest(ids, priorities, is_waiting) as given (id, priority, is_waiting)
@@ -5387,6 +5390,7 @@ begin
     new.unhealthy_dependencies := 0;
     new.has_files := false;
     new.has_dependents := false;
+    new.is_passed_on := false;
     new.version := 1;
     new.status_seq := 1;
     new.claim_request_id := null;
@@ -5508,6 +5512,7 @@ begin
     if
         new.status not in ('in_progress', 'completed')
         or old.status not in ('pending', 'in_progress')
+        or new.priority <> old.priority
         or new.claim_token <> old.claim_token
         or new.status_seq <> old.status_seq
         or new.is_ready <> old.is_ready
@@ -5625,6 +5630,11 @@ begin
         if new.is_ready and not old.is_ready then
             perform note_ready(new.for_type);
         end if;
+        new.is_passed_on :=
+            new.has_dependents
+            or new.priority <> old.priority
+            or new.status in ('blocked', 'cancelled', 'archived')
+            or old.status in ('cancelled', 'archived');
     end if;
 
     if new.status = old.status then
@@ -5746,7 +5756,7 @@ comment on function apply_task_change() is
 
 -- Every column but those of a heartbeat (lease_expires_at, progress_pct, progress_note), which is
 -- no change of the task, and those that follow from other tasks alone (effective_priority,
--- graph_rank, has_dependents). A column list costs nothing where a WHEN clause is parsed again by
+-- graph_rank, has_dependents, is_passed_on). A column list costs nothing where a WHEN clause is parsed again by
 -- each statement.
 create trigger tasks_50_apply_change
     before update of
@@ -5960,8 +5970,8 @@ create trigger tasks_90_leave_slots
 
 -- Passes a change of a task on: to its dependents, when it begins or ceases to satisfy their
 -- dependencies; and to its blockers, when its priority changes or it is abandoned. A bound task
--- that comes back from progress to wait ends, if its blocker has. A task without dependents or
--- blockers is done after one comparison.
+-- that comes back from progress to wait ends, if its blocker has. The trigger runs where
+-- apply_task_change says that others can be concerned.
 create function pass_on_task_change()
     returns trigger
     language plpgsql
@@ -5969,15 +5979,6 @@ create function pass_on_task_change()
     set search_path from current
 as $$
 begin
-    if
-        not new.has_dependents
-        and old.priority = new.priority
-        and new.status not in ('blocked', 'cancelled', 'archived')
-        and old.status not in ('cancelled', 'archived')
-    then
-        return null;
-    end if;
-
     if new.status = 'blocked' and old.status in ('in_progress', 'in_review') then
         perform end_with_blocker(new.id);
     end if;
@@ -6006,11 +6007,13 @@ comment on function pass_on_task_change() is
     'Passes a change of a task on to its dependents and its blockers.';
 
 -- A statement that names none of these columns changes no status but between pending and blocked.
+-- The condition is one column: each statement parses it again.
 create trigger tasks_90_pass_on
     after update of
     status, status_ending, completed_at, priority, max_attempts, failed_attempts
     on tasks
     for each row
+    when (new.is_passed_on)
     execute function pass_on_task_change();
 
 -- Another effective priority is another place in the line for the slots of a concurrency key.
@@ -6798,7 +6801,7 @@ begin
         perform from tasks as task where task.id = waiting_id for no key update;
     end if;
     update tasks as task
-    set has_dependents = true
+    set has_dependents = true, is_passed_on = true
     where task.id = awaited_id
     returning
         task.key,

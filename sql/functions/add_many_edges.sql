@@ -226,7 +226,10 @@ begin
     ) as change
     where task.ctid = change.place;
     update tasks as task
-    set has_dependents = true, effective_priority = change.priority
+    set
+        has_dependents = true,
+        is_passed_on = true,
+        effective_priority = change.priority
     from (
         select given.priority, found.place
         from unnest(ids, priorities, is_waiting) as given (id, priority, is_waiting)

@@ -290,7 +290,7 @@ order by going.age desc, task.id;
 -- name: reopenings
 -- Transitions from a finished status back to an open one, the newest first.
 --
--- plan: task_history_reopenings
+-- plan: task_history_by_time
 select
     task.id,
     task.key,

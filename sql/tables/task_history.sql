@@ -30,11 +30,6 @@ create table task_history (
 create index task_history_by_time on task_history (created_at desc);
 -- Serves queries/history.sql: list_by_agent.
 create index task_history_by_agent on task_history (agent, created_at desc);
--- Serves queries/flow.sql: reopenings, which are rare.
-create index task_history_reopenings on task_history (created_at desc)
-    where
-        old_status in ('completed', 'failed', 'cancelled', 'archived')
-        and new_status in ('pending', 'blocked', 'in_progress', 'in_review');
 
 comment on table task_history is
     'Every change of status: who, when, why; and with it every claim. Written by trigger.';

@@ -15,6 +15,7 @@
 --   status_seq              the seq of its latest row in task_history
 --   has_files, has_dependents
 --                           false if it never had any: then they are not looked up
+--   is_passed_on            its latest change concerns other tasks: tasks_90_pass_on runs
 --   reserved_for, for_type, place, is_ready
 --                           follow from other columns, for the indexes of the claim. Generated
 --                           columns would be parsed again in every statement, as CHECKs are.
@@ -68,6 +69,7 @@ create table tasks (
     waits_for_slot boolean not null default false,
     has_files boolean not null default false,
     has_dependents boolean not null default false,
+    is_passed_on boolean not null default false,
     unhealthy_dependencies integer not null default 0,
     open_dependencies integer not null default 0,
     failed_attempts shared.counter not null default 0,
@@ -196,6 +198,9 @@ comment on column tasks.has_files is
     'True if it is an implementation task with assigned files. Kept by triggers.';
 comment on column tasks.has_dependents is
     'True if a task has ever waited for it by requires or blocks. Kept by triggers.';
+comment on column tasks.is_passed_on is
+    'True if a change of it can concern other tasks: its dependents, or its blockers. Kept by '
+    'triggers.';
 comment on column tasks.claim_token is
     'The fencing token of the latest claim. It only grows, by trigger.';
 comment on column tasks.claim_agent is 'The holder of the live claim; null: there is none.';

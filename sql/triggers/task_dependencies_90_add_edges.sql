@@ -63,7 +63,7 @@ begin
         perform from tasks as task where task.id = waiting_id for no key update;
     end if;
     update tasks as task
-    set has_dependents = true
+    set has_dependents = true, is_passed_on = true
     where task.id = awaited_id
     returning
         task.key,

@@ -46,6 +46,7 @@ begin
     if
         new.status not in ('in_progress', 'completed')
         or old.status not in ('pending', 'in_progress')
+        or new.priority <> old.priority
         or new.claim_token <> old.claim_token
         or new.status_seq <> old.status_seq
         or new.is_ready <> old.is_ready
@@ -163,6 +164,11 @@ begin
         if new.is_ready and not old.is_ready then
             perform note_ready(new.for_type);
         end if;
+        new.is_passed_on :=
+            new.has_dependents
+            or new.priority <> old.priority
+            or new.status in ('blocked', 'cancelled', 'archived')
+            or old.status in ('cancelled', 'archived');
     end if;
 
     if new.status = old.status then
@@ -284,7 +290,7 @@ comment on function apply_task_change() is
 
 -- Every column but those of a heartbeat (lease_expires_at, progress_pct, progress_note), which is
 -- no change of the task, and those that follow from other tasks alone (effective_priority,
--- graph_rank, has_dependents). A column list costs nothing where a WHEN clause is parsed again by
+-- graph_rank, has_dependents, is_passed_on). A column list costs nothing where a WHEN clause is parsed again by
 -- each statement.
 create trigger tasks_50_apply_change
     before update of

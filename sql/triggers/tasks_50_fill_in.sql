@@ -50,6 +50,7 @@ begin
     new.unhealthy_dependencies := 0;
     new.has_files := false;
     new.has_dependents := false;
+    new.is_passed_on := false;
     new.version := 1;
     new.status_seq := 1;
     new.claim_request_id := null;

@@ -1,7 +1,7 @@
 -- Passes a change of a task on: to its dependents, when it begins or ceases to satisfy their
 -- dependencies; and to its blockers, when its priority changes or it is abandoned. A bound task
--- that comes back from progress to wait ends, if its blocker has. A task without dependents or
--- blockers is done after one comparison.
+-- that comes back from progress to wait ends, if its blocker has. The trigger runs where
+-- apply_task_change says that others can be concerned.
 create function pass_on_task_change()
     returns trigger
     language plpgsql
@@ -9,15 +9,6 @@ create function pass_on_task_change()
     set search_path from current
 as $$
 begin
-    if
-        not new.has_dependents
-        and old.priority = new.priority
-        and new.status not in ('blocked', 'cancelled', 'archived')
-        and old.status not in ('cancelled', 'archived')
-    then
-        return null;
-    end if;
-
     if new.status = 'blocked' and old.status in ('in_progress', 'in_review') then
         perform end_with_blocker(new.id);
     end if;
@@ -46,9 +37,11 @@ comment on function pass_on_task_change() is
     'Passes a change of a task on to its dependents and its blockers.';
 
 -- A statement that names none of these columns changes no status but between pending and blocked.
+-- The condition is one column: each statement parses it again.
 create trigger tasks_90_pass_on
     after update of
     status, status_ending, completed_at, priority, max_attempts, failed_attempts
     on tasks
     for each row
+    when (new.is_passed_on)
     execute function pass_on_task_change();

@@ -71,6 +71,7 @@ MACHINERY = {
     "workflow_is_healthy": "true",
     "failed_attempts": "0",
     "has_dependents": "false",
+    "is_passed_on": "false",
     "has_files": "false",
     "is_ready": "true",
     "is_due": "true",

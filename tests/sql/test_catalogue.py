@@ -50,13 +50,14 @@ def test_columns_that_triggers_keep_say_so(conn: Connection) -> None:
         select attname from pg_attribute
         where attrelid = 'tasks'::regclass and attname in (
             'open_dependencies', 'unhealthy_dependencies', 'workflow_is_healthy', 'claim_token',
-            'graph_rank', 'status_seq', 'has_files', 'has_dependents', 'reserved_for', 'for_type',
+            'graph_rank', 'status_seq', 'has_files', 'has_dependents', 'is_passed_on',
+            'reserved_for', 'for_type',
             'place', 'is_due', 'is_ready', 'failed_attempts',
             'status_agent', 'status_note', 'status_forced', 'status_outcome',
             'status_ending', 'status_source', 'status_at'
         ) and col_description(attrelid, attnum) is not null
     """
-    assert len(listed(conn, statement)) == 21
+    assert len(listed(conn, statement)) == 22
 
 
 # Functions

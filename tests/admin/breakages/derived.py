@@ -139,4 +139,11 @@ DERIVED = {
         "has_dependents false",
         "has_dependents true",
     ),
+    "changes that nobody passes on": Breakage(
+        ("update tasks set is_passed_on = false where key = 'T-E01-F01-002'",),
+        "derived",
+        PLAN.build,
+        "is_passed_on false",
+        "is_passed_on true",
+    ),
 }

@@ -12,7 +12,7 @@ TRIGGERS = {
         ),
         "hot_path",
         "tasks_99_slow",
-        "a trigger of tasks with a WHEN clause",
+        "a trigger of tasks with a WHEN clause of more than a column",
         "its condition inside its function",
     ),
     "a rule that each claim parses": Breakage(

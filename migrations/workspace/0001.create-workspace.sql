@@ -709,10 +709,10 @@ create index tasks_to_claim_by_type
 create index tasks_to_claim
     on tasks (reserved_for, effective_priority, place, created_at, id)
     where is_ready and unhealthy_dependencies = 0;
--- Serves queries/tasks.sql: list_ready, in the order of the claim, for any agent.
-create index tasks_ready_in_order
-    on tasks (effective_priority, place, created_at, id)
-    where is_ready and status = 'pending';
+-- Serves queries/tasks.sql: list_ready and list_blocked, for any agent, as claims order them.
+create index tasks_open_in_order
+    on tasks (status, is_ready, effective_priority, place, created_at, id)
+    where status in ('pending', 'blocked');
 -- The planner takes a column with one value for one that equality does not narrow.
 alter table tasks alter column reserved_for set (n_distinct = 1000);
 alter table tasks alter column for_type set (n_distinct = 1000);
@@ -729,10 +729,6 @@ create index tasks_by_schedule on tasks (is_due, scheduled_at) where scheduled_a
 create unique index tasks_one_claim_per_request
     on tasks (claim_request_id)
     where claim_request_id is not null;
--- Serves queries/tasks.sql: list_blocked.
-create index tasks_blocked_in_order
-    on tasks (effective_priority, key)
-    where status = 'blocked';
 -- Serve queries/tasks.sql: list_tasks, newest first. Indexes of rarely used columns are partial, so
 -- a transition of most tasks writes no entry there.
 create index tasks_by_status on tasks (status, created_at desc);
@@ -5756,8 +5752,8 @@ comment on function apply_task_change() is
 
 -- Every column but those of a heartbeat (lease_expires_at, progress_pct, progress_note), which is
 -- no change of the task, and those that follow from other tasks alone (effective_priority,
--- graph_rank, has_dependents, is_passed_on). A column list costs nothing where a WHEN clause is parsed again by
--- each statement.
+-- graph_rank, has_dependents, is_passed_on). A column list costs nothing where a WHEN clause is
+-- parsed again by each statement.
 create trigger tasks_50_apply_change
     before update of
     id, key, title, status, priority, execution_order, agent_type,
@@ -9380,6 +9376,8 @@ select
     task.key,
     task.title,
     task.effective_priority,
+    task.place,
+    task.created_at,
     task.blocked_reason,
     task.blocked_at,
     task.open_dependencies,
@@ -9393,7 +9391,8 @@ select
         order by blocker.key
     ) as open_blockers
 from tasks as task
-where task.status = 'blocked';
+-- None is ready: so the index has them in the order of the claim.
+where task.status = 'blocked' and not task.is_ready;
 
 comment on view blocked_tasks is 'Blocked tasks, each with the keys of the tasks it waits for.';
 comment on column blocked_tasks.open_blockers is 'The keys of its unsatisfied dependencies.';

@@ -168,7 +168,7 @@ order by asked.unblocked_count desc, task.key;
 -- The first tasks in the order of the claim, by the number of open tasks that wait for each. Each
 -- branch names its index range, as in tasks.list_ready.
 --
--- plan: tasks_ready_in_order
+-- plan: tasks_open_in_order
 -- plan: tasks_pkey
 with found as (
     (

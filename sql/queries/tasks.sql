@@ -290,7 +290,7 @@ limit :limit;
 -- a page does not sort all of them. The first branch is the first of the view: asking is_claimable
 -- of each row would cost more than the row.
 --
--- plan: tasks_ready_in_order, tasks_to_claim_by_type
+-- plan: tasks_open_in_order, tasks_to_claim_by_type
 with found as (
     (
         select task.*
@@ -376,9 +376,9 @@ select count(*) as ready_count
 from ready_tasks;
 
 -- name: list_blocked
--- The blocked tasks, the most urgent first, each with its open dependencies.
+-- The blocked tasks, the most urgent first, as claims order them, each with its open dependencies.
 --
--- plan: tasks_blocked_in_order
+-- plan: tasks_open_in_order
 select
     blocked.id,
     blocked.key,
@@ -389,7 +389,7 @@ select
     blocked.open_dependencies,
     cast(blocked.open_blockers as text[]) as open_blockers
 from blocked_tasks as blocked
-order by blocked.effective_priority, blocked.key
+order by blocked.effective_priority, blocked.place, blocked.created_at, blocked.id
 limit :limit;
 
 -- name: count_by_status

@@ -122,10 +122,10 @@ create index tasks_to_claim_by_type
 create index tasks_to_claim
     on tasks (reserved_for, effective_priority, place, created_at, id)
     where is_ready and unhealthy_dependencies = 0;
--- Serves queries/tasks.sql: list_ready, in the order of the claim, for any agent.
-create index tasks_ready_in_order
-    on tasks (effective_priority, place, created_at, id)
-    where is_ready and status = 'pending';
+-- Serves queries/tasks.sql: list_ready and list_blocked, for any agent, as claims order them.
+create index tasks_open_in_order
+    on tasks (status, is_ready, effective_priority, place, created_at, id)
+    where status in ('pending', 'blocked');
 -- The planner takes a column with one value for one that equality does not narrow.
 alter table tasks alter column reserved_for set (n_distinct = 1000);
 alter table tasks alter column for_type set (n_distinct = 1000);
@@ -142,10 +142,6 @@ create index tasks_by_schedule on tasks (is_due, scheduled_at) where scheduled_a
 create unique index tasks_one_claim_per_request
     on tasks (claim_request_id)
     where claim_request_id is not null;
--- Serves queries/tasks.sql: list_blocked.
-create index tasks_blocked_in_order
-    on tasks (effective_priority, key)
-    where status = 'blocked';
 -- Serve queries/tasks.sql: list_tasks, newest first. Indexes of rarely used columns are partial, so
 -- a transition of most tasks writes no entry there.
 create index tasks_by_status on tasks (status, created_at desc);

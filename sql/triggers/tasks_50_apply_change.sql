@@ -290,8 +290,8 @@ comment on function apply_task_change() is
 
 -- Every column but those of a heartbeat (lease_expires_at, progress_pct, progress_note), which is
 -- no change of the task, and those that follow from other tasks alone (effective_priority,
--- graph_rank, has_dependents, is_passed_on). A column list costs nothing where a WHEN clause is parsed again by
--- each statement.
+-- graph_rank, has_dependents, is_passed_on). A column list costs nothing where a WHEN clause is
+-- parsed again by each statement.
 create trigger tasks_50_apply_change
     before update of
     id, key, title, status, priority, execution_order, agent_type,

@@ -5,6 +5,8 @@ select
     task.key,
     task.title,
     task.effective_priority,
+    task.place,
+    task.created_at,
     task.blocked_reason,
     task.blocked_at,
     task.open_dependencies,
@@ -18,7 +20,8 @@ select
         order by blocker.key
     ) as open_blockers
 from tasks as task
-where task.status = 'blocked';
+-- None is ready: so the index has them in the order of the claim.
+where task.status = 'blocked' and not task.is_ready;
 
 comment on view blocked_tasks is 'Blocked tasks, each with the keys of the tasks it waits for.';
 comment on column blocked_tasks.open_blockers is 'The keys of its unsatisfied dependencies.';

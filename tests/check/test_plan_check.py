@@ -94,10 +94,10 @@ def test_nothing_is_left_behind(data: Connection) -> None:
 
 # An index, and a query that cannot do without.
 INDEXES = [
-    ("tasks_ready_in_order", "tasks.list_ready"),
+    ("tasks_open_in_order", "tasks.list_ready"),
     ("tasks_by_status", "tasks.list_failed"),
     ("tasks_by_workflow", "tasks.list_tasks"),
-    ("tasks_blocked_in_order", "tasks.list_blocked"),
+    ("tasks_open_in_order", "tasks.list_blocked"),
     ("task_details_by_parent", "tasks.hierarchy"),
     ("task_details_by_creation", "tasks.list_tasks"),
     ("task_details_by_feature", "features.progress"),

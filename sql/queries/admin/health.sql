@@ -7,7 +7,7 @@
 --
 -- The orders make the planner read no more than :most entries of an index.
 --
--- plan: tasks_ready_in_order
+-- plan: tasks_open_in_order
 -- plan: tasks_by_schedule
 -- plan: tasks_by_status
 -- plan: tasks_by_lease
@@ -102,7 +102,7 @@ select
 -- ten thousand oldest pending tasks, and a thousand whose schedule has passed. With more ready
 -- tasks than that another one may have been ready for longer.
 --
--- plan: tasks_ready_in_order
+-- plan: tasks_open_in_order
 -- plan: tasks_by_status
 -- plan: task_history_seq_once_per_task
 with next_to_claim as (

@@ -221,7 +221,11 @@ class Updates:
         update.changes = [change for change in update.changes if change.field != STATUS]
 
     def _find_gone(self, before: Mapping[str, ImportedBefore], *, prune: bool) -> None:
-        gone = [row for key, row in before.items() if key not in self.content]
+        # In the order in which they came: the database gives them in any.
+        gone = sorted(
+            (row for key, row in before.items() if key not in self.content),
+            key=lambda row: row.task_id,
+        )
         lost = [f for f in self.plan.findings if f.action.value == "refused" and f.what in LOST]
         claims = self._claims([row.task_id for row in gone]) if gone else {}
         for row in gone:

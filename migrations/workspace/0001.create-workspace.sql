@@ -5193,8 +5193,9 @@ begin
         perform raise_refusal('at_most', 'must be between 1 and 1000');
     end if;
     if not exists (select from concurrency_slots as slot where slot.key = of_key) then
-        -- A claim that needs the first slot goes on to other tasks, until this commits.
-        perform pg_advisory_xact_lock(lock_of_key(of_key));
+        -- A claim that needs the first slot goes on to other tasks, until this commits. Whoever has
+        -- the lock is not waited for: it may be anybody, and a claim's slot is waited for below.
+        perform pg_try_advisory_xact_lock(lock_of_key(of_key));
     end if;
     loop
         begin

@@ -43,8 +43,8 @@ MUTANTS = [
         "blockers of new edges are locked, but not written",
         "triggers/task_dependencies_90_add_edges.sql",
         "add_edges",
-        r"update tasks as task\s+set has_dependents = true\s+where task.id = awaited_id"
-        r"\s+returning(.*?)\s+into (.*?);",
+        r"update tasks as task\s+set has_dependents = true, is_passed_on = true"
+        r"\s+where task.id = awaited_id\s+returning(.*?)\s+into (.*?);",
         r"select \1 into \2 from tasks as task where task.id = awaited_id for no key update;",
         ("an edge added, its blocker completed",),
     ),

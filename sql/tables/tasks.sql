@@ -15,7 +15,8 @@
 --   status_seq              the seq of its latest row in task_history
 --   has_files, has_dependents
 --                           false if it never had any: then they are not looked up
---   is_passed_on            its latest change concerns other tasks: tasks_90_pass_on runs
+--   is_passed_on            false if its changes concern no other task: then tasks_90_pass_on is
+--                           not run
 --   reserved_for, for_type, place, is_ready
 --                           follow from other columns, for the indexes of the claim. Generated
 --                           columns would be parsed again in every statement, as CHECKs are.
@@ -195,7 +196,7 @@ comment on column tasks.has_files is
 comment on column tasks.has_dependents is
     'True if a task has ever waited for it by requires or blocks. Kept by triggers.';
 comment on column tasks.is_passed_on is
-    'True if a change of it can concern other tasks: its dependents, or its blockers. Kept by '
+    'True if a change of the task can concern others: its dependents or its blockers. Kept by '
     'triggers.';
 comment on column tasks.claim_token is
     'The fencing token of the latest claim. It only grows, by trigger.';

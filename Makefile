@@ -42,12 +42,12 @@ rollback: $(STAMP) ## Take the newest workspace migration back. TO=revision for 
 	$(BIN)/taskdb migrate down $(TO) $(if $(YES),--yes)
 
 .PHONY: test
-test: $(STAMP) ## Run the tests on one server (see TASKDB_TEST_URL). TESTS=folders.
+test: $(STAMP) ## Run the tests of each change on one server (see TASKDB_TEST_URL). TESTS=folders.
 	$(BIN)/pytest -n auto $(TESTS)
 
 .PHONY: test-slow
-test-slow: $(STAMP) ## Run the tests that repeat a proof at length, or start several programs.
-	$(BIN)/pytest -n auto -m slow $(TESTS)
+test-slow: $(STAMP) ## Run the other tests: dear cases, several programs. TESTS=folders, PART=1/4.
+	$(BIN)/pytest -n auto -m slow $(if $(PART),--part $(PART)) $(TESTS)
 
 .PHONY: test-large
 test-large: $(STAMP) ## Run the tests that need a million rows.

@@ -12,6 +12,7 @@ import secrets
 import signal
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
+from zlib import crc32
 
 import psycopg
 import pytest
@@ -35,6 +36,30 @@ conn = testing.taskdb_conn
 aconn = testing.taskdb_aconn
 
 forget_settings(os.environ)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--part", metavar="N/M", type=part, help="run only the N-th of M parts of the tests"
+    )
+
+
+def part(text: str) -> tuple[int, int]:
+    """Read "2/4". Raises ValueError, which pytest reports, for what is no part."""
+    number, parts = (int(word) for word in text.split("/"))
+    if not 1 <= number <= parts:
+        raise ValueError(text)
+    return number, parts
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.option.part is None:
+        return
+    number, parts = config.option.part
+    others = [item for item in items if crc32(item.nodeid.encode()) % parts != number - 1]
+    left_out = set(others)
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=others)
 
 
 def pytest_configure() -> None:

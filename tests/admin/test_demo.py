@@ -104,6 +104,7 @@ def test_interrupted_it_leaves_no_agent_behind(folder: Path) -> None:
     assert left.out == "0\n"
 
 
+@pytest.mark.slow
 def test_a_plan_that_is_none_is_refused_in_one_line(folder: Path) -> None:
     refused = run("demo", "--plan", folder, folder=folder)
 
@@ -129,6 +130,7 @@ def test_a_crew_does_everything_that_is_open(stage: str) -> None:
     assert "is killed (SIGKILL)" in said.getvalue()
 
 
+@pytest.mark.slow
 def test_work_in_progress_elsewhere_is_taken_over_and_review_stays(
     empty_database_url: str, tmp_path: Path
 ) -> None:
@@ -154,6 +156,7 @@ def test_work_in_progress_elsewhere_is_taken_over_and_review_stays(
     assert left["T-E01-F01-002"] == (TaskStatus.IN_REVIEW, ["its work is under review"])
 
 
+@pytest.mark.slow
 def test_preparing_again_begins_anew(stage: str) -> None:
     assert play.prepare(stage, lambda _: None) is True
 
@@ -161,6 +164,7 @@ def test_preparing_again_begins_anew(stage: str) -> None:
         assert tasks.count_by_status(conn) == []
 
 
+@pytest.mark.slow
 def test_a_session_that_holds_the_workspace_is_named(
     stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +184,7 @@ def test_two_demos_at_once_are_refused(stage: str) -> None:
             play.reserve(two)
 
 
+@pytest.mark.slow
 def test_an_agent_that_fails_ends_the_demo_with_its_words(
     stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +194,7 @@ def test_an_agent_that_fails_ends_the_demo_with_its_words(
         play.work_off(stage, console=Console(file=io.StringIO()), pace=QUICK)
 
 
+@pytest.mark.slow
 def test_time_is_shared_among_the_tasks_within_bounds() -> None:
     pace = play.Pace()
 
@@ -197,6 +203,7 @@ def test_time_is_shared_among_the_tasks_within_bounds() -> None:
     assert pace.seconds_a_task(1_000_000) == 0.002
 
 
+@pytest.mark.slow
 def test_the_roadmap_is_in_the_package() -> None:
     assert ROADMAP.is_relative_to(Path(shipped.__file__).parent.parent.parent)
     assert (ROADMAP / "tasks.jsonl").is_file()

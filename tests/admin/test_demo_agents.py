@@ -24,6 +24,7 @@ def shift(url: str, **changes: object) -> agent.Shift:
     return replace(quick, **changes)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_an_agent_works_until_nothing_is_left(database_url: str) -> None:
     with connect(database_url) as conn:
         make_plan(conn)
@@ -35,6 +36,7 @@ def test_an_agent_works_until_nothing_is_left(database_url: str) -> None:
         assert {row.agent for row in history.list_for_task(conn, key=Plan.design)} >= {"ann"}
 
 
+@pytest.mark.slow
 def test_an_agent_does_what_is_reserved_for_its_crew_and_leaves_the_rest(
     database_url: str,
 ) -> None:
@@ -48,6 +50,7 @@ def test_an_agent_does_what_is_reserved_for_its_crew_and_leaves_the_rest(
         assert tasks.get_by_key(conn, key="theirs").status is TaskStatus.PENDING
 
 
+@pytest.mark.slow
 def test_long_work_renews_the_lease(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.Random.uniform", lambda *_: 1.0)
     with connect(database_url) as conn:

@@ -6,6 +6,7 @@ import io
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from rich.console import Console
 
 from taskdb.demo import closing, screens
@@ -51,6 +52,7 @@ def test_without_a_terminal_there_is_a_line_for_each_tenth() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_on_a_terminal_each_agent_has_a_line() -> None:
     on = console(terminal=True)
     with screens.for_console(on) as screen:

@@ -18,6 +18,7 @@ from tests.plans import LARGE, LargePlan, Plan
 from tests.rows_read import rows_read
 
 
+@pytest.mark.slow
 async def test_doctor_runs_on_an_asynchronous_connection(
     aconn: psycopg.AsyncConnection[Any],
 ) -> None:
@@ -29,6 +30,7 @@ async def test_doctor_runs_on_an_asynchronous_connection(
     assert await doctor.run(aconn) == []
 
 
+@pytest.mark.slow
 def test_ten_thousand_tasks_are_each_examined_a_few_times(large_plan: LargePlan) -> None:
     with connect(large_plan.url) as conn:
         for held in claims.claim_batch(conn, agent="ada", limit=500):
@@ -55,6 +57,7 @@ def test_doctor_takes_its_time_and_leaves_the_settings_of_its_caller(
     assert conn.execute(settings).fetchone() == ("7s", "on", "on")
 
 
+@pytest.mark.slow
 def test_on_a_connection_that_commits_by_itself_a_repair_is_one_transaction(
     database_url: str,
 ) -> None:
@@ -79,6 +82,7 @@ def test_on_a_connection_that_commits_by_itself_a_repair_is_one_transaction(
         assert conn.execute(b"show enable_nestloop").fetchone() == ("on",)
 
 
+@pytest.mark.slow
 async def test_the_same_on_an_asynchronous_connection(database_url: str) -> None:
     async with await connect_async(database_url, autocommit=True) as conn:
         await tasks.create(conn, key="A", title="A")
@@ -88,6 +92,7 @@ async def test_the_same_on_an_asynchronous_connection(database_url: str) -> None
         assert await doctor.run(conn) == []
 
 
+@pytest.mark.slow
 def test_a_load_that_nobody_has_analyzed_is_examined_as_cheaply(
     conn: psycopg.Connection[Any],
 ) -> None:
@@ -100,6 +105,7 @@ def test_a_load_that_nobody_has_analyzed_is_examined_as_cheaply(
     assert rows_read(conn) - before < 150 * len(keys)
 
 
+@pytest.mark.slow
 def test_doctor_needs_no_right_but_to_read(make_role: Any, database_url: str) -> None:
     from taskdb.database import roles
 

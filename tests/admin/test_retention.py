@@ -69,6 +69,7 @@ def taskdb(capsys: pytest.CaptureFixture[str], filled: str) -> Caller:
     return Caller(capsys, filled)
 
 
+@pytest.mark.slow
 def test_messages_and_errors_go_when_they_are_old_and_all_else_stays(taskdb: Caller) -> None:
     counted = taskdb("prune", "--older-than", "70d", "--dry-run", "--json").data
     assert left(taskdb.url, CONVERSATIONS) == ["0", "20", "40", "60", "80", "100", "120"]

@@ -68,6 +68,7 @@ def test_doctor_finds_nothing_in_a_seeded_plan(conn: Connection) -> None:
     assert all(count(conn, table) for table in TABLES)
 
 
+@pytest.mark.slow
 def test_seeded_plan_is_skewed_as_real_ones_are(conn: Connection) -> None:
     list(seed.steps(conn, tasks=TASKS))
 
@@ -81,6 +82,7 @@ def test_seeded_plan_is_skewed_as_real_ones_are(conn: Connection) -> None:
     assert per_agent[0][0] > 10 * per_agent[len(per_agent) // 2][0]
 
 
+@pytest.mark.slow
 def test_nothing_that_databases_share_stays_locked(conn: Connection) -> None:
     """Or else a second data set on the server would wait for the first one's commit."""
     list(seed.steps(conn, tasks=50))
@@ -110,6 +112,7 @@ def facts(conn: Connection, number: int) -> list[tuple[Any, ...]]:
         return conn.execute(FACTS).fetchall()
 
 
+@pytest.mark.slow
 def test_same_seed_makes_the_same_plan_and_another_one_another(conn: Connection) -> None:
     assert facts(conn, 1) == facts(conn, 1)
     assert facts(conn, 1) != facts(conn, 2)
@@ -128,6 +131,7 @@ def test_number_out_of_range_is_refused(conn: Connection, number: int) -> None:
         list(seed.steps(conn, tasks=number))
 
 
+@pytest.mark.slow
 def test_command_says_what_it_made_and_refuses_the_second_time(
     database_url: str, tmp_path: Path
 ) -> None:

@@ -235,6 +235,7 @@ def test_rows_become_the_classes_that_people_use(shop: Shop) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_fields_of_each_class_are_compared_with_the_columns(shop: Shop) -> None:
     loose = ROWS_PYTHON.replace("    note: str | None\n", "    note: str\n    colour: int\n")
     fill(shop, ROWS_SCHEMA, ROWS_SQL, loose)
@@ -307,6 +308,7 @@ NEXT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("migration", "expected"), NEXT)
 def test_the_contract_is_checked_of_what_the_projects_own_migrations_make(
     shop: Shop, migration: str, expected: str | None

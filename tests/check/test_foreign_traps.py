@@ -121,6 +121,7 @@ def shop(tmp_path: Path, empty_database_url: str) -> Shop:
     return made
 
 
+@pytest.mark.slow
 def test_traps_in_the_sql_are_findings(shop: Shop) -> None:
     messages = found(shop)
 

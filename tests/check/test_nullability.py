@@ -189,6 +189,7 @@ def test_at_least_95_percent_of_labelled_columns_are_judged_exactly(
     assert len(missed) <= 0.05 * len(found), "\n".join(missed)
 
 
+@pytest.mark.slow
 def test_attnotnull_alone_is_wrong_about_the_list(conn: psycopg.Connection) -> None:
     """Many generators trust `ftable` and `attnotnull`: not null beside outer joins."""
     wrong: list[str] = []

@@ -161,8 +161,10 @@ class Run:
 
 @pytest.mark.parametrize(
     ("seed", "queries"),
-    [(FIXED_SEED, FIXED_QUERIES), (int(os.environ["TASKDB_FUZZ_SEED"]), FRESH_QUERIES)],
-    ids=["fixed", "fresh"],
+    [
+        pytest.param(FIXED_SEED, FIXED_QUERIES, id="fixed", marks=pytest.mark.slow),
+        pytest.param(int(os.environ["TASKDB_FUZZ_SEED"]), FRESH_QUERIES, id="fresh"),
+    ],
 )
 def test_no_random_query_shows_a_null_or_a_row_that_was_ruled_out(
     conn: psycopg.Connection, seed: int, queries: int

@@ -191,6 +191,7 @@ def test_listed_strict_functions_give_no_null_for_edge_values(
     assert gave_null_or_never_ran(conn, called) == ([], [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kept", "null_at"),
     [

@@ -30,6 +30,7 @@ def mismatches(conn: Connection, of: Queries) -> list[Mismatch]:
     return list(caught.value.mismatches)
 
 
+@pytest.mark.slow
 def test_all_shipped_queries_fit_the_migrated_database(conn: Connection) -> None:
     taskdb.verify(conn)
 
@@ -110,6 +111,7 @@ def test_a_new_label_is_named_with_the_queries_that_may_meet_it(conn: Connection
     assert all("lost" in each.message for each in told)
 
 
+@pytest.mark.slow
 def test_a_missing_privilege_is_named(
     database_url: str, make_role: Callable[[], tuple[str, str]]
 ) -> None:

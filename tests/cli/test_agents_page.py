@@ -30,6 +30,7 @@ def shell(script: str, folder: Path, url: str) -> subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.slow
 def test_the_loop_has_ten_lines_and_works_off_the_plan(database_url: str, tmp_path: Path) -> None:
     with connect(database_url) as conn:
         tasks.create(conn, key="T-1", title="Write the parser", description="All of it.")
@@ -50,6 +51,7 @@ def test_the_loop_has_ten_lines_and_works_off_the_plan(database_url: str, tmp_pa
     ] * 2
 
 
+@pytest.mark.slow
 def test_completion_of_bash_is_what_the_page_says(database_url: str, tmp_path: Path) -> None:
     line = COMPLETION.splitlines()[0]
 

@@ -179,6 +179,7 @@ def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
         main(["ready"])
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_reason_to_complain(shared_database_url: str) -> None:
     with subprocess.Popen(
         command("--url", shared_database_url, "migrate", "status"),
@@ -216,6 +217,7 @@ def test_interrupted_it_ends_with_130_and_one_line(database_url: str) -> None:
     assert (process.returncode, out, err) == (130, "", "\ntaskdb: Interrupted\n")
 
 
+@pytest.mark.slow
 def test_interrupted_while_it_is_imported_it_says_the_same(tmp_path: Path) -> None:
     (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")
 
@@ -299,6 +301,7 @@ def test_psql_gets_the_password_where_nobody_sees_it(
     assert variables["PGOPTIONS"] == "-c search_path=taskdb,shared,pg_temp"
 
 
+@pytest.mark.slow
 def test_python_m_taskdb_is_the_command() -> None:
     version = subprocess.run(
         [sys.executable, "-m", "taskdb", "--version"], capture_output=True, text=True, check=True

@@ -54,6 +54,7 @@ def shop(tmp_path: Path, empty_database_url: str) -> Shop:
     return made
 
 
+@pytest.mark.slow
 def test_the_project_says_what_is_checked_and_with_which_database(shop: Shop) -> None:
     done = shop.check()
 
@@ -102,12 +103,14 @@ def test_a_table_by_which_nothing_would_be_checked_is_refused(
     assert "Traceback" not in done.err
 
 
+@pytest.mark.slow
 def test_a_url_given_replaces_one_whose_variable_is_not_set(shop: Shop) -> None:
     done = run("--url", shop.url, "check", folder=shop.folder)
 
     assert (done.status, done.err) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_project_is_found_from_a_folder_in_it_and_in_src(shop: Shop) -> None:
     inner = shop.folder / "inner"
     inner.mkdir()
@@ -161,6 +164,7 @@ def test_findings_are_annotations_for_github(shop: Shop) -> None:
     assert 'column "colour" does not exist' in line
 
 
+@pytest.mark.slow
 def test_findings_are_results_in_sarif(shop: Shop) -> None:
     shop.sql.write_text(SQL.replace("title = :title", "title > :title"))
     shop.module.write_text(PYTHON.replace("title: str)", "title: int)"))
@@ -239,6 +243,7 @@ def test_a_projects_own_migrations_and_schema_are_checked(migrated: Shop) -> Non
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "text", "finding"),
     [
@@ -288,6 +293,7 @@ def test_a_fault_in_a_projects_own_schema_is_found(
     assert f"file={'migrations/' if file != 'schema.sql' else ''}" in done.out
 
 
+@pytest.mark.slow
 def test_migrations_are_named_on_the_command_line_too(migrated: Shop) -> None:
     (migrated.folder / "pyproject.toml").unlink()
     folder = ("--migrations", "migrations", "--schema", "schema.sql")
@@ -346,6 +352,7 @@ UNUSUAL = (
 )
 
 
+@pytest.mark.slow
 def test_plans_are_taken_with_values_of_every_type(shop: Shop) -> None:
     with psycopg.connect(shop.url) as conn:
         conn.execute(
@@ -370,6 +377,7 @@ def test_plans_are_taken_with_values_of_every_type(shop: Shop) -> None:
     assert "4 plans of 2 queries" in done.out
 
 
+@pytest.mark.slow
 def test_plans_name_the_query_that_the_server_refuses(shop: Shop) -> None:
     shop.sql.write_text(SQL.replace("title from", "colour from"))
     refused = shop.check("plans")
@@ -384,6 +392,7 @@ def test_plans_name_the_query_that_the_server_refuses(shop: Shop) -> None:
     assert f"{place}invalid input syntax for type date" in unplanned.err
 
 
+@pytest.mark.slow
 def test_reports_name_paths_from_the_root_of_the_repository(shop: Shop) -> None:
     root = shop.folder.parent / f"{shop.folder.name} + more"
     root.mkdir()
@@ -414,6 +423,7 @@ def test_reports_name_paths_from_the_root_of_the_repository(shop: Shop) -> None:
     assert reported.data["$schema"].endswith("/sarif-schema-2.1.0.json")
 
 
+@pytest.mark.slow
 def test_a_report_has_a_place_for_each_finding_on_a_schema(migrated: Shop) -> None:
     (migrated.folder / "db").mkdir()
     for name in ("migrations", "schema.sql"):

@@ -33,6 +33,7 @@ def ill(healthy: str) -> str:
     return healthy
 
 
+@pytest.mark.slow
 def test_a_healthy_database_is_said_to_be_one(
     capsys: pytest.CaptureFixture[str], healthy: str
 ) -> None:
@@ -44,6 +45,7 @@ def test_a_healthy_database_is_said_to_be_one(
     assert taskdb("doctor", "--json").data == {"findings": [], "overdue": []}
 
 
+@pytest.mark.slow
 def test_findings_are_rows_and_the_status_is_1(
     capsys: pytest.CaptureFixture[str], ill: str
 ) -> None:
@@ -78,12 +80,14 @@ def test_repair_says_what_it_changed_and_what_is_left(
     assert again.data["repairs"] == []
 
 
+@pytest.mark.slow
 def test_nothing_to_repair_is_said(capsys: pytest.CaptureFixture[str], healthy: str) -> None:
     doctor = Caller(capsys, healthy)("doctor", "--repair")
 
     assert (doctor.status, doctor.out) == (0, "Nothing had to be repaired.\nEverything holds.\n")
 
 
+@pytest.mark.slow
 def test_what_nobody_claims_is_listed_and_no_fault(
     capsys: pytest.CaptureFixture[str], healthy: str
 ) -> None:

@@ -88,6 +88,7 @@ def test_help_has_an_example_of_each_kind(taskdb: Caller) -> None:
     assert all(f"taskdb import {kind} " in shown for kind in KINDS)
 
 
+@pytest.mark.slow
 def test_bars_are_for_terminals_only(database_url: str, tmp_path: Path) -> None:
     screen = run_on_terminal("--url", database_url, "import", "shark", ROADMAP, folder=tmp_path)
     again = run("--url", database_url, "import", "shark", ROADMAP, folder=tmp_path)

@@ -243,6 +243,7 @@ def filtered(databases: Databases, template: str) -> Generator[str]:
     databases.drop(url)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

@@ -70,6 +70,7 @@ def test_show_prints_all_of_a_query(call: Caller) -> None:
 SHOWN = ["claims.claim_next", "tasks.list_tasks", "tasks.create", "search.search", "tasks.update"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name for name in SHOWN if name in {q.name for q in queries.query}]
 )
@@ -117,6 +118,7 @@ def test_a_wrong_call_says_what_is_right(call: Caller, arguments: list[str], mes
     assert message in done.err
 
 
+@pytest.mark.slow
 def test_a_value_that_the_server_refuses_is_one_line_with_the_query(call: Caller) -> None:
     done = call("show", "tasks.list_tasks", "--plan", "status=nonsense")
 

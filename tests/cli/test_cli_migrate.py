@@ -74,6 +74,7 @@ def test_down_in_a_script_wants_to_be_told_that_data_may_go(migrated: Caller) ->
     assert migrated("migrate", "check").out == "Current.\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "status"), [("n\n", 1), ("y\n", 0)])
 def test_down_asks_who_sits_at_a_terminal(
     migrated: Caller, monkeypatch: pytest.MonkeyPatch, answer: str, status: int
@@ -89,6 +90,7 @@ def test_down_asks_who_sits_at_a_terminal(
     assert (migrated("migrate", "check").out == "Current.\n") is (status != 0)
 
 
+@pytest.mark.slow
 def test_down_with_nothing_left_says_so(migrated: Caller) -> None:
     assert migrated("migrate", "down", "0", "--yes").status == 0
 
@@ -113,6 +115,7 @@ def test_check_tells_current_behind_and_unreachable_apart(
     assert nowhere("migrate", "check", "--json").data["exit_status"] == 2
 
 
+@pytest.mark.slow
 def test_stamp_notes_and_runs_nothing(taskdb: Caller) -> None:
     stamped = taskdb("migrate", "stamp", "1", "--shared")
 

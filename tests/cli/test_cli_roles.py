@@ -14,6 +14,7 @@ from tests.command_line import Caller
 MakeRole = Callable[[], tuple[str, str]]
 
 
+@pytest.mark.slow
 def test_a_role_is_granted_shown_and_revoked(
     capsys: pytest.CaptureFixture[str], database_url: str, make_role: MakeRole
 ) -> None:

@@ -211,6 +211,7 @@ def test_a_hostile_title_stays_text(title: str) -> None:
     assert dot_label(title) == shown
 
 
+@pytest.mark.slow
 @given(st.text(min_size=1, max_size=40))
 def test_any_title_stays_text(title: str) -> None:
     assert mermaid_label(title) == dot_label(title)

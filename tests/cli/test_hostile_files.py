@@ -45,6 +45,7 @@ def test_a_guarded_cell_is_no_formula_and_comes_back(cell: str) -> None:
     assert unguarded(guarded(cell)) == cell
 
 
+@pytest.mark.slow
 def test_formulas_are_text_in_a_table_and_come_back_as_they_were(
     database_url: str, empty_workspace: str, tmp_path: Path
 ) -> None:
@@ -71,6 +72,7 @@ def empty_workspace(databases: Any, template: str) -> Any:
     databases.drop(url)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["beads", "taskmaster", "csv", "markdown", "taskdb"])
 def test_a_terminal_is_not_steered_by_an_exported_file(
     capsys: pytest.CaptureFixture[str],
@@ -89,6 +91,7 @@ def test_a_terminal_is_not_steered_by_an_exported_file(
     assert [each for each in found if kind != "csv" or not each.startswith("FORGED")] == []
 
 
+@pytest.mark.slow
 def test_a_board_holds_titles_as_text(
     capsys: pytest.CaptureFixture[str], planned: Planned, tmp_path: Path
 ) -> None:
@@ -128,6 +131,7 @@ class Elements(HTMLParser):
         self.counted.update(f"{tag} {name}" for name, _ in attrs if name.startswith("on"))
 
 
+@pytest.mark.slow
 def test_a_page_has_the_elements_of_an_empty_plans_page(
     capsys: pytest.CaptureFixture[str],
     planned: Planned,

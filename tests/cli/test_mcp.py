@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
@@ -63,6 +64,7 @@ async def test_an_agent_works_a_plan_off_with_the_tools(database_url: str) -> No
         assert tasks.get_by_key(conn, "T-1").labels == ["api"]
 
 
+@pytest.mark.slow
 async def test_the_tools_are_described(shared_database_url: str) -> None:
     async with (
         stdio_client(parameters(shared_database_url)) as (read, write),

@@ -240,6 +240,7 @@ def test_edit_without_a_field_or_with_one_that_cannot_be_empty_is_refused(taskdb
     assert "must be label or one of description, " in taskdb("edit", "T-1", "--clear", "title").err
 
 
+@pytest.mark.slow
 def test_a_task_waits_and_waits_no_longer(taskdb: Caller, database_url: str) -> None:
     taskdb("add", "First", "--key", "T-1")
     taskdb("add", "Second", "--key", "T-2")

@@ -18,6 +18,7 @@ import pytest
 from taskdb.database import connect
 from taskdb.models.tasks import NewTask
 from taskdb.queries import claims, concurrency, tasks
+from tests.tiers import first_of
 
 Connection = psycopg.Connection[Any]
 
@@ -164,12 +165,14 @@ def assert_claims_read_few_rows(conn: Connection, *, claim: int = CLAIM) -> None
 @pytest.mark.parametrize("mixed", MIXED, ids=["equal", "mixed"])
 @pytest.mark.parametrize(
     "prepare",
-    [
-        without_statistics,
-        with_fresh_statistics,
-        with_stale_statistics,
-        with_statistics_of_empty_tables,
-    ],
+    first_of(
+        [
+            with_stale_statistics,
+            without_statistics,
+            with_fresh_statistics,
+            with_statistics_of_empty_tables,
+        ]
+    ),
 )
 def test_a_claim_reads_few_rows_whatever_is_known_of_the_tables(
     database_url: str, prepare: Callable[[Connection, int, bool], None], mixed: bool, size: int
@@ -184,6 +187,7 @@ def test_a_claim_reads_few_rows_whatever_is_known_of_the_tables(
         assert_claims_read_few_rows(conn, claim=CLAIM_AND_LAPSE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_a_claim_among_nothing_but_lapsed_ones_ends_a_bounded_number(
     database_url: str, size: int

@@ -285,6 +285,7 @@ SOME = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SOME)
 def test_each_call_costs_twice_as_much_on_twice_the_plan(
     superuser: Connection, shape: Shape

@@ -60,6 +60,7 @@ def deep_plan(size: int) -> tuple[list[str], set[tuple[str, str]]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plan", [random_plan, deep_plan])
 def test_a_load_reads_as_much_as_it_brings_even_with_statistics_of_another_plan(
     database_url: str, plan: Any

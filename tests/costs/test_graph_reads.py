@@ -19,6 +19,8 @@ from tests.sql.test_graph import Connection, add, refused
 from tests.sql.test_graph_many import is_cycle
 from tests.statements import statement
 
+pytestmark = pytest.mark.slow
+
 # Costs in rows read, which no load of the machine changes
 
 
@@ -65,7 +67,6 @@ def test_closing_a_chain_of_ten_thousand_reads_each_link_a_few_times(conn: Conne
     assert len(paths[0]) == 10_001
 
 
-@pytest.mark.slow
 def test_hundreds_of_tasks_put_below_one_find_room(conn: Connection) -> None:
     """Each newer than the epic it holds up, and waiting for the one before: gaps run out."""
     make_graph(conn, keys=["epic"])

@@ -17,6 +17,7 @@ from taskdb.models.dependencies import NewDependency
 from taskdb.models.tasks import NewTask
 from taskdb.queries import agent_errors, design, projects, sessions, specs, subtasks, tasks
 from tests.costs.scale import SEED, Connection
+from tests.tiers import first_of
 
 
 def new_plan(prefix: str, count: int) -> tuple[list[NewTask], list[NewDependency]]:
@@ -64,6 +65,7 @@ def load_and_check(conn: Connection, count: int) -> float:
     return seconds
 
 
+@pytest.mark.slow
 def test_bulk_load_in_random_order_is_checked_as_a_whole(session: Connection) -> None:
     load_and_check(session, 10_000)
 
@@ -224,7 +226,7 @@ def run_on(conn: Connection, what: str, name: str, count: int) -> int:
     return pages_read(conn) - start
 
 
-@pytest.mark.parametrize("what", STATEMENTS)
+@pytest.mark.parametrize("what", first_of(STATEMENTS, 2))
 def test_statement_of_many_tasks_reads_pages_by_their_number_whatever_was_known_before(
     conn: Connection, what: str
 ) -> None:
@@ -286,6 +288,7 @@ CALLS: dict[str, tuple[Callable[[Connection], Any], Callable[[Connection, Any], 
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", CALLS)
 def test_calls_in_one_transaction_read_rows_by_their_number_whatever_was_known_before(
     conn: Connection, what: str

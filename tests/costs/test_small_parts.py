@@ -14,6 +14,7 @@ from taskdb.queries import epics, features, pauses, tasks, workflows
 from tests.executed import rows_handled
 from tests.shapes import FEATURE, Connection, keys, parents, wide
 from tests.statements import statement
+from tests.tiers import first_of
 
 MANY = 2_000
 FEW = 10
@@ -52,8 +53,8 @@ CALLS: dict[str, Callable[[Connection], object]] = {
 
 
 @pytest.mark.parametrize("what", CALLS)
-@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
-@pytest.mark.parametrize("known", ["fresh", "empty"])
+@pytest.mark.parametrize("mode", first_of(["force_generic_plan", "force_custom_plan"]))
+@pytest.mark.parametrize("known", first_of(["empty", "fresh"]))
 def test_a_small_feature_or_agent_type_costs_nothing_for_a_large_one(
     superuser: Connection, what: str, mode: str, known: str
 ) -> None:
@@ -106,6 +107,7 @@ def test_a_need_of_the_last_step_is_checked_without_the_steps_before(
     assert cost(superuser, add) < BAR
 
 
+@pytest.mark.slow
 def test_a_task_with_two_thousand_levels_of_parts_is_deleted(superuser: Connection) -> None:
     """Each level was once deleted inside the one above, until the server's stack was full."""
     parents(superuser, MANY)
@@ -117,6 +119,7 @@ def test_a_task_with_two_thousand_levels_of_parts_is_deleted(superuser: Connecti
     assert handled < 100 * MANY
 
 
+@pytest.mark.slow
 def test_a_bound_task_ends_with_its_blocker_as_among_few(superuser: Connection) -> None:
     two_features(superuser)
     edges = [
@@ -131,6 +134,7 @@ def test_a_bound_task_ends_with_its_blocker_as_among_few(superuser: Connection) 
     assert cost(superuser, cancel) < 4 * BAR
 
 
+@pytest.mark.slow
 def test_a_feature_of_many_tasks_is_paused_where_statistics_know_finished_ones(
     superuser: Connection,
 ) -> None:

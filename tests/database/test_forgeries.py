@@ -221,6 +221,7 @@ def test_a_move_is_refused_by_the_workspaces_own_transitions(app: Conn) -> None:
     assert workflows.activate(app, workflow.id).status is WorkflowStatus.ACTIVE
 
 
+@pytest.mark.slow
 def test_ranks_cannot_be_set_so_that_a_cycle_commits(owner: Conn, app: Conn) -> None:
     with pytest.raises(Refused):
         execute(app, "update tasks set graph_rank = -graph_rank")
@@ -330,6 +331,7 @@ def test_a_task_of_no_one_is_claimed_by_no_request_of_another(app: Conn) -> None
     assert (again.token, again.agent) == (claim.token, "ann")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [

@@ -202,6 +202,7 @@ def test_an_app_deletes_a_workflow_and_keeps_its_tasks(
     assert tasks.get(app, id=task.id).workflow_id is None
 
 
+@pytest.mark.slow
 def test_an_app_exports_the_plan_and_a_reader_does_not(
     owner: Conn, as_role: Callable[[roles.Kind], Conn]
 ) -> None:
@@ -215,6 +216,7 @@ def test_an_app_exports_the_plan_and_a_reader_does_not(
         archive.list_rows(as_role("reader"), table_name="tasks")
 
 
+@pytest.mark.slow
 def test_a_worker_waits_and_is_woken_by_an_app(as_role: Callable[[roles.Kind], Conn]) -> None:
     app, worker = as_role("app"), as_role("worker")
 

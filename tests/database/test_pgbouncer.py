@@ -136,6 +136,7 @@ async def test_async_pool_works_without_prepared_statements(shared_url: str) -> 
             assert conn.prepare_threshold is None
 
 
+@pytest.mark.slow
 def test_worker_polls_in_transaction_mode_and_leaves_nothing_at_the_pooler(
     shared_url: str, module_url: str, without: None, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -182,6 +183,7 @@ def test_session_mode_is_as_without_a_pooler(session_url: str) -> None:
     assert woken.key == made.key
 
 
+@pytest.mark.slow
 def test_session_mode_with_a_single_process_is_no_obstacle(module_url: str) -> None:
     with pgbouncer(module_url, "session", processes=1) as url, connect(url) as conn:
         assert tasks.list_tasks(conn, limit=1) is not None

@@ -27,6 +27,7 @@ from taskdb.embedded import Server, throwaway
 from taskdb.errors import DatabaseNotFoundError
 from taskdb.queries import claims, session, tasks
 from tests.proxy import Proxy
+from tests.tiers import first_of
 
 SECOND = timedelta(seconds=1)
 
@@ -184,7 +185,7 @@ def stalled(proxy: Proxy) -> Callable[[], Any]:
     return stall
 
 
-@pytest.fixture(params=["frozen", "stalled"])
+@pytest.fixture(params=first_of(["stalled", "frozen"]))
 def silence(
     request: pytest.FixtureRequest, own_server: Server, proxy: Proxy
 ) -> tuple[str, Callable[[], Any]]:
@@ -208,6 +209,7 @@ def test_a_call_under_way_is_given_up(silence: Silence) -> None:
         assert conn.closed
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
 async def test_an_asynchronous_call_under_way_is_given_up(silence: Silence) -> None:
     url, falls_silent = silence
@@ -217,6 +219,7 @@ async def test_an_asynchronous_call_under_way_is_given_up(silence: Silence) -> N
             await session.statement_timeout(conn)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("idle", [False, True])
 def test_health_and_checkout_are_given_up(
@@ -235,6 +238,7 @@ def test_health_and_checkout_are_given_up(
                     db.health()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
 def test_a_longer_statement_timeout_is_waited_for(own_server: Server) -> None:
     db = Database(own_server.url, check_schema=False, statement_timeout=SECOND / 2)
@@ -260,6 +264,7 @@ def test_a_limit_follows_the_statement_timeout(
         assert cast(GuardedConnection, conn).limit == limit
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
 def test_listening_is_not_waiting_for_an_answer(own_server: Server) -> None:
     db = Database(own_server.url, check_schema=False, statement_timeout=SECOND / 2)

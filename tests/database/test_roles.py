@@ -115,6 +115,7 @@ def test_every_cell_of_the_matrix_is_what_the_server_does(
         }
 
 
+@pytest.mark.slow
 def test_the_page_is_what_the_catalogue_says(owner: Conn, make_role: MakeRole) -> None:
     for kind in privileges.GRANTED:
         roles.grant(owner, "taskdb", make_role()[0], kind)
@@ -128,6 +129,7 @@ def test_public_may_run_no_function(owner: Conn, as_role: Callable[[roles.Kind],
     assert [row for row in acl.list_acl(owner, workspace="taskdb") if row.role == "public"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["reader", "worker", "app"])
 def test_a_role_may_run_what_its_functions_call(
     as_role: Callable[[roles.Kind], Conn], kind: roles.Kind
@@ -166,6 +168,7 @@ def held(conn: Conn, role: str) -> list[Any]:
     return [row for row in acl.list_acl(conn, workspace="taskdb") if row.role == role]
 
 
+@pytest.mark.slow
 def test_granting_less_takes_the_rest_back(owner: Conn, make_role: MakeRole) -> None:
     role, url = make_role()
     for kind in ("app", "worker", "reader"):
@@ -177,6 +180,7 @@ def test_granting_less_takes_the_rest_back(owner: Conn, make_role: MakeRole) -> 
         tasks.create(conn, title="One")
 
 
+@pytest.mark.slow
 def test_what_is_revoked_is_gone_with_shared_unless_another_workspace_needs_it(
     owner: Conn, database_url: str, make_role: MakeRole
 ) -> None:
@@ -197,6 +201,7 @@ def test_what_is_revoked_is_gone_with_shared_unless_another_workspace_needs_it(
     assert owner.execute(defaults, (f"%{role}%",)).fetchall() == []
 
 
+@pytest.mark.slow
 def test_what_a_former_owner_granted_on_later_tables_goes_with_a_revoke(
     databases: Databases, database_url: str, owner: Conn, make_role: MakeRole
 ) -> None:
@@ -216,6 +221,7 @@ def test_what_a_former_owner_granted_on_later_tables_goes_with_a_revoke(
         assert conn.execute(*defaults).fetchall() == []
 
 
+@pytest.mark.slow
 def test_a_member_of_another_role_is_granted_nothing_of_that_role_by_a_migration(
     databases: Databases, owner: Conn, make_role: MakeRole
 ) -> None:
@@ -245,6 +251,7 @@ def test_tables_of_later_migrations_are_read_at_once_and_written_when_a_kind_nam
         execute(app, "insert into taskdb.later default values")
 
 
+@pytest.mark.slow
 def test_migrating_grants_again_and_keeps_public_out(
     owner: Conn, database_url: str, as_role: Callable[[roles.Kind], Conn], tmp_path: Path
 ) -> None:
@@ -261,6 +268,7 @@ def test_migrating_grants_again_and_keeps_public_out(
     assert is_refused(app, "select taskdb.later()")
 
 
+@pytest.mark.slow
 def test_an_owner_is_given_all_of_a_workspace(
     databases: Databases, database_url: str, make_role: MakeRole
 ) -> None:
@@ -354,6 +362,7 @@ def trials(conn: Conn, schema: str) -> Iterator[str]:
         yield f"select {schema}.{name}({', '.join(arguments)})"
 
 
+@pytest.mark.slow
 def test_shared_is_granted_alone_and_the_refusal_says_how(
     databases: Databases, database_url: str, owner: Conn, make_role: MakeRole
 ) -> None:

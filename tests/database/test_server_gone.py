@@ -73,6 +73,7 @@ def test_missing_database_and_wrong_user_are_told_by_name(url: str) -> None:
         connect(psycopg.conninfo.make_conninfo(url, dbname="nowhere"))
 
 
+@pytest.mark.slow
 def test_server_that_never_answers_is_given_up_within_the_connect_timeout() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
@@ -93,6 +94,7 @@ async def test_pooler_that_drops_the_settings_is_found_out(
         await connect_async(url)
 
 
+@pytest.mark.slow
 def test_role_may_bring_the_settings_that_a_pooler_drops(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +115,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("psycopg_pool.base.AttemptWithBackoff.INITIAL_DELAY", 1000.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("idle", [1, 10])
 def test_restart_of_the_server_costs_no_wait(server: Server, idle: int, impatient: None) -> None:
     with Database(server.url, check_schema=False, pool_min=idle) as db:
@@ -124,6 +127,7 @@ def test_restart_of_the_server_costs_no_wait(server: Server, idle: int, impatien
             assert one(conn, "select 1") == 1
 
 
+@pytest.mark.slow
 async def test_restart_of_the_server_costs_no_wait_asynchronously(
     server: Server, impatient: None
 ) -> None:
@@ -159,6 +163,7 @@ def test_connections_that_died_together_are_renewed_together(
         assert drained == [1]
 
 
+@pytest.mark.slow
 def test_server_that_went_away_is_missed_and_found_again_at_once(
     server: Server, impatient: None
 ) -> None:
@@ -173,6 +178,7 @@ def test_server_that_went_away_is_missed_and_found_again_at_once(
         db.health()
 
 
+@pytest.mark.slow
 def test_request_that_waits_for_a_connection_learns_that_the_server_went_away(
     server: Server,
 ) -> None:

@@ -45,6 +45,7 @@ def names(databases: Databases, prefix: str) -> list[str]:
         return [name for (name,) in conn.execute(query, (prefix,))]
 
 
+@pytest.mark.slow
 def test_a_docker_engine_that_answers_gives_the_server(engine: Engine) -> None:
     assert servers.docker_answers()
     with servers.container() as url, open_databases(url) as databases:
@@ -60,6 +61,7 @@ def test_a_docker_engine_that_answers_gives_the_server(engine: Engine) -> None:
     assert created["HostConfig"]["Tmpfs"] == {"/var/lib/postgresql": ""}
 
 
+@pytest.mark.slow
 def test_an_engine_that_does_not_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
 
@@ -82,6 +84,7 @@ def test_tests_work_as_an_owner_without_special_rights(empty_database_url: str) 
     assert rights == (False, True)
 
 
+@pytest.mark.slow
 def test_the_first_to_come_builds_a_template_and_the_others_wait(run: Databases) -> None:
     built: list[str] = []
 
@@ -110,6 +113,7 @@ def test_a_template_that_could_not_be_built_is_tried_again(run: Databases) -> No
     assert names(run, run.template("kind", lambda _: None)) == [f"{run.run}_template_kind"]
 
 
+@pytest.mark.slow
 def test_a_run_leaves_nothing_on_the_server(databases: Databases, run: Databases) -> None:
     run.empty()
     run.template("kind", lambda _: None)
@@ -164,6 +168,7 @@ def test_nothing_of_the_environment_names_a_database_to_tests() -> None:
     assert set(environment) == {"TASKDB_TEST_URL", "HOME"}
 
 
+@pytest.mark.slow
 def test_a_command_is_lent_a_server() -> None:
     look = (
         "import os, psycopg\n"

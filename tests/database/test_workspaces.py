@@ -73,6 +73,7 @@ def test_a_schema_that_is_no_workspace_is_not_dropped(owner: psycopg.Connection)
     assert workspaces.exists(owner, "accounting")
 
 
+@pytest.mark.slow
 def test_a_schema_that_someone_else_made_becomes_a_workspace_by_migration(
     database_url: str, owner: psycopg.Connection
 ) -> None:
@@ -129,6 +130,7 @@ def copy_by_dump(url: str, other: str, *options: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_dump_of_shared_and_a_workspace_fills_an_empty_database(
     owner: psycopg.Connection, database_url: str, empty_database_url: str
 ) -> None:

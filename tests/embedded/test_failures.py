@@ -15,6 +15,7 @@ from taskdb.embedded.account import Account
 from taskdb.errors import DatabaseError, DatabaseNotFoundError
 
 
+@pytest.mark.slow
 def test_data_of_another_major_version_is_refused_untouched(server: Server) -> None:
     (server.directory / "data" / "PG_VERSION").write_text("17\n")
 
@@ -44,6 +45,7 @@ def test_a_server_that_cannot_start_shows_the_end_of_its_log(server: Server) -> 
     assert Server(server.directory).start()
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_in_time_is_an_error(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +115,7 @@ def test_a_file_in_the_place_of_the_folder_is_an_error(folder: Path) -> None:
         Server(folder / ".taskdb").start()
 
 
+@pytest.mark.slow
 def test_data_that_is_damaged_is_not_begun_anew(server: Server) -> None:
     (server.directory / "data" / "PG_VERSION").unlink()
 
@@ -120,6 +123,7 @@ def test_data_that_is_damaged_is_not_begun_anew(server: Server) -> None:
         server.start()
 
 
+@pytest.mark.slow
 def test_a_server_started_by_hand_in_the_same_data_is_left_alone(server: Server) -> None:
     data = server.directory / "data"
     server.directory.chmod(0o711)
@@ -148,6 +152,7 @@ def test_a_machine_without_a_usable_account_is_an_error(
         Server(folder / ".taskdb").start()
 
 
+@pytest.mark.slow
 def test_where_processes_cannot_be_looked_at_the_file_is_believed(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

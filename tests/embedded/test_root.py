@@ -33,6 +33,7 @@ def test_root_lends_the_server_to_an_account_that_reaches_only_its_data(folder: 
     server.start()
 
 
+@pytest.mark.slow
 def test_data_keeps_the_account_that_made_it(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

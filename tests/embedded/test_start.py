@@ -47,6 +47,7 @@ def test_data_outlives_a_stop(server: Server) -> None:
     assert kept(server) == 42
 
 
+@pytest.mark.slow
 def test_start_returns_at_once_where_a_server_runs(server: Server) -> None:
     server.start()
     before = pid_of(server)
@@ -56,6 +57,7 @@ def test_start_returns_at_once_where_a_server_runs(server: Server) -> None:
     assert pid_of(server) == before
 
 
+@pytest.mark.slow
 def test_status_tells_the_process_and_the_url_only_while_it_runs(server: Server) -> None:
     assert str(server.status()) == f"stopped, in {server.directory}"
     assert server.status().url is None
@@ -115,6 +117,7 @@ def test_starting_and_stopping_at_once_ends_in_no_error(server: Server) -> None:
     assert kept(server) == 42
 
 
+@pytest.mark.slow
 def test_server_outlives_the_client_that_started_it_and_was_killed(server: Server) -> None:
     command = f"{STARTER}; sys.stdout.flush(); import os; os.kill(os.getpid(), 9)"
     directory = str(server.directory)
@@ -125,6 +128,7 @@ def test_server_outlives_the_client_that_started_it_and_was_killed(server: Serve
     assert server.stop()
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_terminal_of_its_starter_does_not_reach_it(server: Server) -> None:
     command = f"{STARTER}; sys.stdout.flush(); import time; time.sleep(60)"
     client = subprocess.Popen(
@@ -154,6 +158,7 @@ def test_after_kill_9_of_the_server_the_next_start_recovers(server: Server) -> N
     assert kept(server) == 43
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_first_start_that_was_interrupted_is_begun_again(folder: Path, number: int) -> None:
     process = starter(folder / ".taskdb")
@@ -169,6 +174,7 @@ def test_a_first_start_that_was_interrupted_is_begun_again(folder: Path, number:
     assert not (server.directory / "data.new").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["", "\n", "{pid}\n", "nonsense"])
 def test_a_stale_process_file_is_no_obstacle_and_nobody_is_killed(
     server: Server, content: str
@@ -187,6 +193,7 @@ def test_a_stale_process_file_is_no_obstacle_and_nobody_is_killed(
         bystander.wait()
 
 
+@pytest.mark.slow
 def test_the_file_of_a_running_server_may_name_a_stranger_who_is_not_killed(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +214,7 @@ def test_the_file_of_a_running_server_may_name_a_stranger_who_is_not_killed(
         bystander.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["x" * 150, "with space, comma", "100%-é", "q'uote\"s"])
 def test_any_path_will_do(folder: Path, made: Path, name: str) -> None:
     directory = folder / name / ".taskdb"
@@ -225,6 +233,7 @@ def test_any_path_will_do(folder: Path, made: Path, name: str) -> None:
     assert not sockets.exists()
 
 
+@pytest.mark.slow
 def test_settings_in_the_environment_do_not_reach_it(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +254,7 @@ def test_settings_in_the_environment_do_not_reach_it(
         assert conn.execute("show timezone").fetchone() == ("UTC",)
 
 
+@pytest.mark.slow
 def test_the_log_of_the_last_run_is_kept(server: Server) -> None:
     server.start()
     server.stop()
@@ -254,6 +264,7 @@ def test_the_log_of_the_last_run_is_kept(server: Server) -> None:
     assert "database system is shut down" not in server.log.read_text()
 
 
+@pytest.mark.slow
 def test_nothing_on_the_machine_is_changed(server: Server, folder: Path) -> None:
     watched = [Path("/etc/passwd"), Path("/etc/group"), Path("/var/lib"), *folder.parents]
     before = [(path.stat().st_mode, path.stat().st_uid) for path in watched]
@@ -269,6 +280,7 @@ def test_nothing_on_the_machine_is_changed(server: Server, folder: Path) -> None
     assert stat.S_IMODE(private.stat().st_mode) == 0o700
 
 
+@pytest.mark.slow
 def test_statements_are_counted_for_whoever_asks(server: Server) -> None:
     server.start()
     with psycopg.connect(server.url) as conn:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from taskdb.embedded import Server, throwaway
 from taskdb.embedded.temporary import _sweep
@@ -16,6 +17,7 @@ from tests.embedded.servers import ROOT
 from tests.waiting import wait_until
 
 
+@pytest.mark.slow
 def test_throwaway_server_is_gone_with_its_files() -> None:
     with throwaway() as server:
         with psycopg.connect(server.url) as conn:
@@ -26,6 +28,7 @@ def test_throwaway_server_is_gone_with_its_files() -> None:
     assert not server.status().running
 
 
+@pytest.mark.slow
 def test_throwaway_server_dies_with_the_process_that_started_it() -> None:
     command = (
         "from taskdb.embedded import throwaway; import time\n"

@@ -64,6 +64,7 @@ def state(directory: Path) -> list[tuple[str, int, int]]:
     return [(str(path), seen.st_uid, seen.st_mode) for path, seen in found]
 
 
+@pytest.mark.slow
 def test_archive_with_a_prepared_server_is_not_run(original: Path, folder: Path) -> None:
     directory = unpacked(original, folder)
     data = directory / "data"
@@ -86,6 +87,7 @@ def test_archive_with_a_prepared_server_is_not_run(original: Path, folder: Path)
     assert proof.exists()
 
 
+@pytest.mark.slow
 def test_commands_refuse_a_copy_until_it_is_adopted(
     original: Path,
     folder: Path,
@@ -102,6 +104,7 @@ def test_commands_refuse_a_copy_until_it_is_adopted(
     assert main(["db", "start"]) == 0
 
 
+@pytest.mark.slow
 def test_mark_of_another_folder_is_no_mark_of_this_one(original: Path, folder: Path) -> None:
     directory = unpacked(original, folder)
     assert (directory / "made-here").read_text() == (original / "made-here").read_text()
@@ -110,6 +113,7 @@ def test_mark_of_another_folder_is_no_mark_of_this_one(original: Path, folder: P
         Server(directory).start()
 
 
+@pytest.mark.slow
 def test_folder_that_was_moved_is_still_its_makers(folder: Path) -> None:
     server = Server(folder / "before" / ".taskdb")
     server.start()
@@ -136,6 +140,7 @@ def test_link_to_a_folder_that_taskdb_did_not_make_is_not_followed(folder: Path)
     assert list((folder / "private").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_link_to_a_folder_that_taskdb_made_is_followed(folder: Path) -> None:
     server = Server(folder / "main" / ".taskdb")
     url = server.start()
@@ -144,6 +149,7 @@ def test_link_to_a_folder_that_taskdb_made_is_followed(folder: Path) -> None:
     assert Server(folder / ".taskdb").start() == url
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["data", "lock", "server.log"])
 def test_link_in_the_folder_is_not_followed(folder: Path, name: str) -> None:
     directory = folder / ".taskdb"
@@ -170,6 +176,7 @@ def test_folder_in_which_others_may_write_is_refused(folder: Path) -> None:
         Server(folder / ".taskdb").start()
 
 
+@pytest.mark.slow
 def test_socket_in_a_folder_that_is_open_to_others_is_not_asked(
     original: Path, folder: Path
 ) -> None:
@@ -191,6 +198,7 @@ def test_socket_in_a_folder_that_is_open_to_others_is_not_asked(
     assert str(folder) not in url
 
 
+@pytest.mark.slow
 def test_name_of_the_socket_folder_cannot_be_computed(folder: Path) -> None:
     server = Server(folder / "a b" / ".taskdb")
     server.start()
@@ -202,6 +210,7 @@ def test_name_of_the_socket_folder_cannot_be_computed(folder: Path) -> None:
     assert stat.S_IMODE(server._socket_directory().stat().st_mode) == 0o700
 
 
+@pytest.mark.slow
 def test_stale_link_in_the_folder_of_throwaway_servers_stops_nobody(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,6 +231,7 @@ def test_stale_link_in_the_folder_of_throwaway_servers_stops_nobody(
     assert (old / "thesis.txt").exists()
 
 
+@pytest.mark.slow
 @as_root
 def test_folder_that_another_user_prepared_is_refused_untouched(
     original: Path, folder: Path
@@ -274,6 +284,7 @@ def test_impostor_in_the_place_of_a_stopped_server_is_refused(folder: Path) -> N
     shutil.rmtree(sockets)
 
 
+@pytest.mark.slow
 @as_root
 def test_server_that_root_started_has_no_rights_over_roots_files(folder: Path) -> None:
     secret = folder / "secret"

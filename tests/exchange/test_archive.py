@@ -22,6 +22,7 @@ from taskdb.queries import archive, claims, history, pauses, tasks
 from taskdb.testing.databases import Databases
 from tests.command_line import Caller
 from tests.plans import Plan, make_plan
+from tests.tiers import first_of
 
 Connection = psycopg.Connection[Any]
 PLAN = Plan()
@@ -109,7 +110,7 @@ def small_file(databases: Databases, template: str) -> bytes:
     return file
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", first_of([1, 2, 3]))
 def test_random_workspaces_come_back_equal_table_by_table(
     database_url: str, other_url: str, number: int
 ) -> None:
@@ -148,6 +149,7 @@ def test_random_workspaces_come_back_equal_table_by_table(
         assert doctor.run(conn) == []
 
 
+@pytest.mark.slow
 def test_random_workspace_has_rows_in_every_table_but_three(database_url: str) -> None:
     with connect(database_url) as conn:
         for _ in seed.steps(conn, tasks=200, seed=1):
@@ -178,6 +180,7 @@ def test_every_table_of_the_workspace_is_exported_after_those_it_refers_to(
     assert [(a, b) for a, b in references if names.index(a) < names.index(b)] == []
 
 
+@pytest.mark.slow
 def test_the_same_data_give_the_same_bytes_whatever_the_session_is_set_to(small: str) -> None:
     first = exported(small)
     out = io.BytesIO()
@@ -229,6 +232,7 @@ def test_a_token_from_the_old_workspace_is_stale_in_the_new_one(small: str, othe
         claims.complete(conn, task_id=live.task_id, token=live.token)
 
 
+@pytest.mark.slow
 def test_a_claim_that_begins_later_in_the_old_workspace_is_stale_in_the_new_one(
     small: str, other_url: str
 ) -> None:
@@ -245,6 +249,7 @@ def test_a_claim_that_begins_later_in_the_old_workspace_is_stale_in_the_new_one(
         claims.complete(conn, task_id=ahead.task_id, token=ahead.token)
 
 
+@pytest.mark.slow
 def test_each_restore_raises_tokens_to_the_next_million(
     small: str, other_url: str, databases: Databases, template: str
 ) -> None:
@@ -269,6 +274,7 @@ def test_each_restore_raises_tokens_to_the_next_million(
     databases.drop(third_url)
 
 
+@pytest.mark.slow
 def test_new_tasks_are_numbered_on_where_the_old_workspace_was(
     database_url: str, other_url: str
 ) -> None:
@@ -382,6 +388,7 @@ def test_a_forged_file_is_refused_with_its_line(
     assert words in str(caught.value)
 
 
+@pytest.mark.slow
 def test_workspace_with_rows_is_refused(small: str) -> None:
     file = exported(small)
 
@@ -391,6 +398,7 @@ def test_workspace_with_rows_is_refused(small: str) -> None:
     assert exported(small) == file
 
 
+@pytest.mark.slow
 def test_a_file_of_another_schema_is_refused(small: str, other_url: str) -> None:
     with connect(other_url) as conn:
         conn.execute("alter table epics add column mood text")

@@ -348,6 +348,7 @@ def test_both_sides_change_and_each_keeps_its_own(
         assert f"{key}6,Six,What,pending," in out.read_text()
 
 
+@pytest.mark.slow
 @every
 def test_theirs_takes_the_files_values_and_prune_cancels(
     database_url: str,
@@ -371,6 +372,7 @@ def test_theirs_takes_the_files_values_and_prune_cancels(
     assert report.updated["pruned tasks"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "tracker",
     [each for each in EVERY if each.read or each.kind == "csv"],

@@ -84,6 +84,7 @@ def differences(path: Path, back: Path) -> dict[str, set[str]]:
     return found
 
 
+@pytest.mark.slow
 @needs_data
 @pytest.mark.parametrize(
     "path",
@@ -102,6 +103,7 @@ def test_a_file_comes_back_with_the_same_issues_edges_texts_labels_and_statuses(
     assert differences(path, tmp_path / "back.jsonl") == DIFFERENCES.get(path.name, {})
 
 
+@pytest.mark.slow
 def test_cycles_flags_memories_and_unknown_words_come_back_and_again(
     database_url: str,
     other_url: str,
@@ -133,6 +135,7 @@ def test_cycles_flags_memories_and_unknown_words_come_back_and_again(
         assert '"_type":"memory"' in (tmp_path / name).read_text()
 
 
+@pytest.mark.slow
 def test_changed_on_both_sides_it_is_imported_again_and_exported(
     database_url: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -185,6 +188,7 @@ def test_a_task_that_moved_on_leaves_the_words_of_its_end_behind(
     assert (back["b"]["status"], "deleted_at" in back["b"]) == ("tombstone", True)
 
 
+@pytest.mark.slow
 def test_a_plan_made_here_becomes_issues_and_what_they_cannot_hold_is_named(
     database_url: str, other_url: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -235,6 +239,7 @@ def test_a_wait_for_children_goes_back_as_it_came(
     assert lines["b-2"]["dependencies"] == [{"issue_id": "b-2", **gate}]
 
 
+@pytest.mark.slow
 def test_a_hold_for_what_could_not_be_read_comes_back_as_one(
     capsys: pytest.CaptureFixture[str], database_url: str, other_url: str, tmp_path: Path
 ) -> None:

@@ -55,6 +55,7 @@ def said(url: str) -> dict[str, dict[str, Any]]:
         }
 
 
+@pytest.mark.slow
 def test_a_table_comes_back_with_the_same_tasks_edges_texts_labels_and_statuses(
     planned: str, other_url: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -71,6 +72,7 @@ def test_a_table_comes_back_with_the_same_tasks_edges_texts_labels_and_statuses(
     assert "not in the file: 1 reasons of holds" in wrote.err
 
 
+@pytest.mark.slow
 def test_changed_on_both_sides_it_is_imported_again_and_exported(
     planned: str, other_url: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ from taskdb.testing.databases import Databases
 from tests.command_line import Caller, Outcome
 from tests.exchange_files import CASES, DATA, needs_data, stats
 from tests.plans import Plan, make_plan
+from tests.tiers import first_of
 
 FILES = [
     DATA / name for name, known in stats().items() if known["format"] in ("flat", "tagged")
@@ -90,7 +91,7 @@ def without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 @needs_data
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", first_of(FILES, 3), ids=lambda path: path.name)
 def test_a_file_comes_back_as_it_was(
     database_url: str, other_url: str, export: Export, tmp_path: Path, path: Path
 ) -> None:
@@ -145,6 +146,7 @@ def test_tags_whole_ids_cycles_and_unknown_words_come_back(
     assert said(path) == before
 
 
+@pytest.mark.slow
 def test_a_prefix_is_a_part_of_the_tag(
     database_url: str, other_url: str, export: Export, tmp_path: Path
 ) -> None:
@@ -162,6 +164,7 @@ def test_a_prefix_is_a_part_of_the_tag(
     assert said(path)["about web-master"] == {"metadata": {"a": "b"}}
 
 
+@pytest.mark.slow
 def test_changed_on_both_sides_it_is_imported_again_and_exported(
     database_url: str, export: Export, tmp_path: Path
 ) -> None:
@@ -200,6 +203,7 @@ def test_changed_on_both_sides_it_is_imported_again_and_exported(
     assert "not in the file: 1 keys that are no ids of task-master" in wrote.err
 
 
+@pytest.mark.slow
 def test_what_was_removed_or_moved_here_is_not_in_the_file(
     database_url: str, other_url: str, export: Export, tmp_path: Path
 ) -> None:
@@ -273,6 +277,7 @@ def test_a_task_does_not_wait_for_its_subtasks_in_the_file(
     assert "dependencies" not in said(path)["master/1"]
 
 
+@pytest.mark.slow
 def test_a_plan_made_here_becomes_numbers_and_what_it_cannot_hold_is_named(
     database_url: str, other_url: str, export: Export, tmp_path: Path
 ) -> None:
@@ -321,6 +326,7 @@ def test_a_plan_made_here_becomes_numbers_and_what_it_cannot_hold_is_named(
     assert rows[f"Task {PLAN.design}"].completed_at == done_at
 
 
+@pytest.mark.slow
 def test_any_depth_of_parents_is_written(
     database_url: str, other_url: str, export: Export, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ from taskdb.models.types import TaskStatus
 from taskdb.queries import claims, dependencies, tasks
 from tests.command_line import Caller
 from tests.exchange_files import CASES, write_lines
+from tests.tiers import first_of
 
 Conn = psycopg.Connection[Any]
 Take = Callable[..., Report]
@@ -206,7 +207,9 @@ def test_a_conflict_is_settled_as_the_caller_says(
         ("deferred", TaskStatus.BLOCKED),
     ],
 )
-@pytest.mark.parametrize("before", ["open", "closed", "tombstone", "deferred", "perhaps"])
+@pytest.mark.parametrize(
+    "before", first_of(["open", "closed", "tombstone", "deferred", "perhaps"], 2)
+)
 def test_every_status_can_become_every_other(
     conn: Conn, take: Take, before: str, word: str, status: TaskStatus
 ) -> None:
@@ -385,6 +388,7 @@ def test_strict_takes_no_change_beside_a_finding(conn: Conn, take: Take) -> None
     assert tasks.get_by_key(conn, key="a").title == "One"
 
 
+@pytest.mark.slow
 def test_the_command_line_shows_the_difference_and_stops(
     capsys: pytest.CaptureFixture[str], database_url: str, tmp_path: Path
 ) -> None:
@@ -461,7 +465,7 @@ def edit_here(conn: Conn, random: Random) -> None:
             continue
 
 
-@pytest.mark.parametrize("seed", [*range(40), 167])
+@pytest.mark.parametrize("seed", first_of([167, *range(40)], 11))
 def test_whatever_changed_on_both_sides_a_third_import_has_nothing_to_do(
     conn: Conn, take: Take, seed: int
 ) -> None:

@@ -235,6 +235,7 @@ def test_any_other_folder_is_refused(tmp_path: Path) -> None:
         read_plan(KIND, tmp_path)
 
 
+@pytest.mark.slow
 @needs_data
 def test_a_real_folder_agrees_with_figures_that_other_code_worked_out(
     conn: psycopg.Connection[Any],

@@ -180,6 +180,7 @@ def test_labels_are_data(read: Read) -> None:
     assert len(task.metadata["labels"]) == 6
 
 
+@pytest.mark.slow
 def test_many_issues_under_one_id_get_keys_in_linear_work(tmp_path: Path) -> None:
     rows = [issue(1, title=f"Title {number}") for number in range(3000)]
     path = write_lines(tmp_path / "issues.jsonl", *rows)

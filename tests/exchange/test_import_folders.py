@@ -158,6 +158,7 @@ def test_a_taskmaster_folder_is_read_with_its_reports(tmp_path: Path) -> None:
         ]
 
 
+@pytest.mark.slow
 @needs_data
 def test_the_database_of_shark_is_read_as_its_exported_tables_are(tmp_path: Path) -> None:
     folder = DATA / "shark" / "db" / "2026-01-02_4068e716"

@@ -30,6 +30,7 @@ def make_plan(*edges: tuple[str, str] | tuple[str, str, DependencyType]) -> Plan
     return plan
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(NODES), st.lists(st.sampled_from(NODES), unique=True)))
 def test_without_the_closing_edges_no_cycle_is_left_and_with_any_one_there_is_one(
     edges: Edges,
@@ -45,6 +46,7 @@ def test_without_the_closing_edges_no_cycle_is_left_and_with_any_one_there_is_on
         assert not nx.is_directed_acyclic_graph(nx.DiGraph([*rest.edges, edge]))
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(NODES), st.lists(st.sampled_from(NODES), unique=True)))
 def test_each_cycle_is_a_path_of_the_graph_back_to_its_beginning(edges: Edges) -> None:
     for cycle in closing_edges(NODES, edges):
@@ -53,6 +55,7 @@ def test_each_cycle_is_a_path_of_the_graph_back_to_its_beginning(edges: Edges) -
         assert all(blocker in edges[node] for node, blocker in pairwise(cycle))
 
 
+@pytest.mark.slow
 def test_a_long_chain_that_closes_is_one_cycle_with_its_middle_left_out() -> None:
     nodes = [str(number) for number in range(50_000)]
     edges = {node: [blocker] for node, blocker in pairwise([*nodes, nodes[0]])}
@@ -78,6 +81,7 @@ class Counted(dict[str, list[str]]):
         return super().get(node, default)
 
 
+@pytest.mark.slow
 def test_many_cycles_of_a_long_chain_take_linear_time() -> None:
     nodes = [str(number) for number in range(20_000)]
     edges = Counted({node: [blocker, "0"] for node, blocker in pairwise(nodes)})

@@ -116,6 +116,7 @@ def test_each_object_of_a_document_knows_its_line(tmp_path: Path) -> None:
     assert [sub.line for sub in first["subs"]] == [2, 3]
 
 
+@pytest.mark.slow
 @given(
     st.recursive(
         st.none() | st.text() | st.integers(-(2**53), 2**53),

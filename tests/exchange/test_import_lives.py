@@ -70,6 +70,7 @@ def test_an_open_issue_that_never_moved_has_no_history(conn: Conn, tmp_path: Pat
     assert "history from moments" not in report.taken
 
 
+@pytest.mark.slow
 def test_what_was_closed_before_it_came_is_skewed(conn: Conn, tmp_path: Path) -> None:
     row = beads(status="closed", created_at=ENDED, closed_at=CAME)
     import_plan(conn, "beads", write_lines(tmp_path / "issues.jsonl", row))
@@ -148,6 +149,7 @@ def test_a_history_that_stops_early_is_ended(conn: Conn, tmp_path: Path) -> None
     assert flow.of_task(conn, "T-1").cycle_time == timedelta(days=1.5)
 
 
+@pytest.mark.slow
 @needs_data
 @pytest.mark.parametrize(
     "name",

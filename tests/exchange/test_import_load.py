@@ -268,6 +268,7 @@ def test_progress_is_told_stage_by_stage(conn: Conn, shark: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_hostile_texts_are_stored_exactly_or_reported(
     conn: Conn, beads: Callable[..., Path]
 ) -> None:

@@ -136,6 +136,7 @@ def test_every_task_of_the_file_arrives(imported: Imported) -> None:
     assert sum(row.task_count for row in tasks.count_by_status(imported.conn)) == expected
 
 
+@pytest.mark.slow
 @each["file"]
 def test_a_second_import_takes_nothing(imported: Imported) -> None:
     second = import_file(imported.conn, imported.name)
@@ -146,6 +147,7 @@ def test_a_second_import_takes_nothing(imported: Imported) -> None:
     assert second.unchanged.get("dependencies") == first.taken.get("dependencies")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
 def test_reset_leaves_nothing_but_pending_and_gated_tasks(conn: Conn, name: str) -> None:
     report = import_file(conn, name, reset=True)
@@ -169,6 +171,7 @@ def test_reset_leaves_nothing_but_pending_and_gated_tasks(conn: Conn, name: str)
     )
 
 
+@pytest.mark.slow
 @each["file"]
 def test_the_doctor_finds_nothing_in_an_imported_plan(imported: Imported) -> None:
     assert doctor.run(imported.conn) == []
@@ -197,6 +200,7 @@ def test_issues_statuses_and_priorities_agree(imported: Imported) -> None:
         assert priority == 1 + 2 * (issue.get("priority") or 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BEADS)
 def test_issues_edges_agree(name: str) -> None:
     known = STATS[name]
@@ -330,6 +334,7 @@ def test_five_cycles_of_a_real_plan_are_named(conn: Conn) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_database_refuses_what_the_importer_refused(conn: Conn) -> None:
     (name,) = (name for name in TASKMASTER if "2025-03-22" in name)
     import_file(conn, name)
@@ -432,6 +437,7 @@ def test_ready_tasks_of_a_tracker_agree(imported: Imported) -> None:
     }
 
 
+@pytest.mark.slow
 def test_progress_agrees_with_what_the_tracker_had_computed(conn: Conn) -> None:
     name = SHARK[0]
     stored = {row["key"]: row["progress_pct"] for row in lines_of(f"{name}/features.jsonl")}
@@ -445,6 +451,7 @@ def test_progress_agrees_with_what_the_tracker_had_computed(conn: Conn) -> None:
     assert len(different) <= 1
 
 
+@pytest.mark.slow
 def test_two_snapshots_of_one_tracker_do_not_mix(conn: Conn) -> None:
     older, newer = sorted(SHARK)
     before = import_file(conn, older)
@@ -460,6 +467,7 @@ def test_two_snapshots_of_one_tracker_do_not_mix(conn: Conn) -> None:
     assert before.taken["tasks"] == 153
 
 
+@pytest.mark.slow
 def test_two_files_with_the_same_keys_live_side_by_side_with_a_prefix(conn: Conn) -> None:
     october = [name for name in BEADS if "2025-10-16" in name]
 

@@ -138,6 +138,7 @@ def test_real_plans_arrive_whole_and_a_second_time_change_nothing(conn: Connecti
     assert doctor.run(conn) == []
 
 
+@pytest.mark.slow
 @needs_data
 def test_strict_refuses_a_real_plan_whose_keys_disagree(conn: Connection) -> None:
     with pytest.raises(ImportRefusedError, match="31 rows to change and 0 to refuse"):

@@ -34,7 +34,10 @@ from tests.faults.conftest import execute
 from tests.waiting import wait_until
 from tests.workers.outcome import settled
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="to mount a disk takes root")
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="to mount a disk takes root"),
+    pytest.mark.slow,
+]
 
 MEGABYTE = 2**20
 BACKLOG = 400

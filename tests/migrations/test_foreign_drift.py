@@ -167,6 +167,7 @@ def test_options_of_a_user_mapping_are_compared_by_name(
     assert "password" in str(database_with)
 
 
+@pytest.mark.slow
 def test_what_belongs_to_no_schema_is_compared_too(tmp_path: Path, databases: Databases) -> None:
     (tmp_path / "0001_pairs.sql").write_text(
         "create type pair as (a integer, b integer);\ncreate cast (pair as text) with inout;\n"

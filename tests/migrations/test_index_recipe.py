@@ -15,6 +15,8 @@ from taskdb.migrations import rehearsal as migration_check
 from taskdb.migrations.files import lint
 from taskdb.testing.databases import Databases
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 NAME = "0002.index-titles"
 INDEX = "create index tasks_by_name on tasks (title);\n"

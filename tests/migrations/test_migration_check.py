@@ -12,6 +12,7 @@ from taskdb.errors import DatabaseError
 from taskdb.migrations import locks, lockwatch, runner
 from taskdb.migrations import rehearsal as migration_check
 from taskdb.testing.databases import Databases
+from tests.tiers import first_of
 from tests.tracks import Tracks
 
 NO_TRANSACTION = "-- transactional: false"
@@ -33,6 +34,7 @@ def test_the_shipped_migrations_keep_their_promises(databases: Databases) -> Non
     assert [str(finding) for finding in migration_check.check(databases.admin_url)] == []
 
 
+@pytest.mark.slow
 def test_tracks_that_keep_their_promises_have_no_findings(tracks: Tracks, check: Check) -> None:
     tracks.add(
         "workspace",
@@ -59,12 +61,14 @@ def test_a_faulty_file_is_a_finding_before_anything_runs(tracks: Tracks, check: 
     assert finding.hint
 
 
+@pytest.mark.slow
 def test_a_statement_that_fails_is_a_finding(tracks: Tracks, check: Check) -> None:
     tracks.add("workspace", "0002.fail", "select 1;\nselect 1 / 0;")
 
     assert told(check()) == [("0002.fail.sql:6", "division by zero")]
 
 
+@pytest.mark.slow
 def test_a_rollback_that_fails_is_a_finding(tracks: Tracks, check: Check) -> None:
     tracks.add("workspace", "0002.fail", "create table a (id int);", "drop table b;")
 
@@ -73,27 +77,30 @@ def test_a_rollback_that_fails_is_a_finding(tracks: Tracks, check: Check) -> Non
 
 @pytest.mark.parametrize(
     ("up", "down", "message"),
-    [
-        ("create table a (id int);", "", "table a is there, and was not before"),
-        ("create table shared.a (id int);", "", "table a is there, and was not before"),
-        ("create sequence a;", "", "sequence a is there, and was not before"),
-        (
-            "comment on table notes is 'x';",
-            "",
-            "the comment of table notes is 'x', and was None",
-        ),
-        ("select 1;", "drop table notes;", "table notes is gone"),
-        (
-            "alter table notes add column a int;",
-            "alter table notes drop column a, alter column mood set default 'ok';",
-            "the default of column notes.mood is \"'ok'::shared.mood\", and was None",
-        ),
-        (
-            "insert into notes values (1, 'ok');",
-            "",
-            "row notes (id=1, mood=ok) is there, and was not before",
-        ),
-    ],
+    first_of(
+        [
+            ("create table a (id int);", "", "table a is there, and was not before"),
+            ("create table shared.a (id int);", "", "table a is there, and was not before"),
+            ("create sequence a;", "", "sequence a is there, and was not before"),
+            (
+                "comment on table notes is 'x';",
+                "",
+                "the comment of table notes is 'x', and was None",
+            ),
+            ("select 1;", "drop table notes;", "table notes is gone"),
+            (
+                "alter table notes add column a int;",
+                "alter table notes drop column a, alter column mood set default 'ok';",
+                "the default of column notes.mood is \"'ok'::shared.mood\", and was None",
+            ),
+            (
+                "insert into notes values (1, 'ok');",
+                "",
+                "row notes (id=1, mood=ok) is there, and was not before",
+            ),
+        ],
+        3,
+    ),
 )
 def test_a_rollback_that_does_not_undo_everything_is_a_finding(
     tracks: Tracks, check: Check, up: str, down: str, message: str
@@ -107,6 +114,7 @@ def test_a_rollback_that_does_not_undo_everything_is_a_finding(
     assert findings[0] == ("0002.leave.rollback.sql:1", f"after up and down, {message}")
 
 
+@pytest.mark.slow
 def test_a_second_time_that_is_not_like_the_first_is_a_finding(
     tracks: Tracks, check: Check
 ) -> None:
@@ -125,63 +133,66 @@ def test_a_second_time_that_is_not_like_the_first_is_a_finding(
 
 @pytest.mark.parametrize(
     ("up", "locks", "message"),
-    [
-        (
-            "alter table notes add column a int;",
-            "none beyond new objects.",
-            "takes access exclusive on taskdb.notes; its head does not say so",
-        ),
-        (
-            "alter table notes add column a int;",
-            "share row exclusive on notes, for milliseconds.",
-            "takes access exclusive on taskdb.notes; its head says share row exclusive",
-        ),
-        (
-            "create table lines (note int references notes);",
-            "share on notes, for milliseconds.",
-            "takes share row exclusive on taskdb.notes; its head says share",
-        ),
-        (
-            "create index on notes (mood);",
-            "row exclusive on notes, for milliseconds.",
-            "takes share on taskdb.notes; its head says row exclusive",
-        ),
-        (
-            "alter table notes add column a int; insert into notes values (1);",
-            "row exclusive on notes, for milliseconds.",
-            "takes access exclusive on taskdb.notes; its head says row exclusive",
-        ),
-        (
-            "insert into notes values (1);",
-            "none beyond new objects.",
-            "takes row exclusive on taskdb.notes; its head does not say so",
-        ),
-        (
-            "select from notes for update;",
-            "none beyond new objects.",
-            "takes row share on taskdb.notes; its head does not say so",
-        ),
-        (
-            "drop table notes cascade;",
-            "exclusive on notes, for milliseconds.",
-            "takes access exclusive on taskdb.notes; its head says exclusive",
-        ),
-        (
-            "create or replace view seen as select 2 as one;",
-            "none beyond new objects.",
-            "takes access exclusive on taskdb.seen; its head does not say so",
-        ),
-        (
-            "alter table shared.jobs add column a int;",
-            "access exclusive on jobs_of_others, for milliseconds.",
-            "takes access exclusive on shared.jobs; its head does not say so",
-        ),
-        (
-            "alter sequence numbers increment 2;",
-            "none beyond new objects.",
-            "takes share row exclusive on taskdb.numbers; its head does not say so",
-        ),
-    ],
+    first_of(
+        [
+            (
+                "alter table notes add column a int;",
+                "none beyond new objects.",
+                "takes access exclusive on taskdb.notes; its head does not say so",
+            ),
+            (
+                "alter table notes add column a int;",
+                "share row exclusive on notes, for milliseconds.",
+                "takes access exclusive on taskdb.notes; its head says share row exclusive",
+            ),
+            (
+                "create table lines (note int references notes);",
+                "share on notes, for milliseconds.",
+                "takes share row exclusive on taskdb.notes; its head says share",
+            ),
+            (
+                "create index on notes (mood);",
+                "row exclusive on notes, for milliseconds.",
+                "takes share on taskdb.notes; its head says row exclusive",
+            ),
+            (
+                "alter table notes add column a int; insert into notes values (1);",
+                "row exclusive on notes, for milliseconds.",
+                "takes access exclusive on taskdb.notes; its head says row exclusive",
+            ),
+            (
+                "insert into notes values (1);",
+                "none beyond new objects.",
+                "takes row exclusive on taskdb.notes; its head does not say so",
+            ),
+            (
+                "select from notes for update;",
+                "none beyond new objects.",
+                "takes row share on taskdb.notes; its head does not say so",
+            ),
+            (
+                "drop table notes cascade;",
+                "exclusive on notes, for milliseconds.",
+                "takes access exclusive on taskdb.notes; its head says exclusive",
+            ),
+            (
+                "create or replace view seen as select 2 as one;",
+                "none beyond new objects.",
+                "takes access exclusive on taskdb.seen; its head does not say so",
+            ),
+            (
+                "alter table shared.jobs add column a int;",
+                "access exclusive on jobs_of_others, for milliseconds.",
+                "takes access exclusive on shared.jobs; its head does not say so",
+            ),
+            (
+                "alter sequence numbers increment 2;",
+                "none beyond new objects.",
+                "takes share row exclusive on taskdb.numbers; its head does not say so",
+            ),
+        ],
+        4,
+    ),
 )
 def test_a_lock_that_the_head_does_not_declare_is_a_finding(
     tracks: Tracks, check: Check, up: str, locks: str, message: str
@@ -198,6 +209,7 @@ def test_a_lock_that_the_head_does_not_declare_is_a_finding(
     assert ("0003.lock.sql:1", message) in told(check())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "up",
     ["select * from notes;", "select nextval('numbers');", "create table a (mood mood);"],
@@ -211,6 +223,7 @@ def test_reading_and_drawing_numbers_needs_no_declaration(
     assert check() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("locks", "messages"),
     [
@@ -241,6 +254,7 @@ def test_locks_taken_without_a_transaction_are_seen_too(
     assert told(check()) == [("0002.index-notes.sql:1", message) for message in messages]
 
 
+@pytest.mark.slow
 def test_each_table_locked_without_a_transaction_is_seen(tracks: Tracks, check: Check) -> None:
     tracks.add("workspace", "0002.add", "create table lines ();", "drop table lines;")
     tracks.add(
@@ -282,6 +296,7 @@ def test_a_failure_of_the_watcher_is_not_kept_quiet(
         assert looked.wait(30)
 
 
+@pytest.mark.slow
 def test_a_declared_table_that_is_not_there_is_a_finding(tracks: Tracks, check: Check) -> None:
     tracks.add("workspace", "0002.add", "select 1;", locks="share on nodes, for milliseconds.")
 
@@ -290,6 +305,7 @@ def test_a_declared_table_that_is_not_there_is_a_finding(tracks: Tracks, check: 
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("expectation", "message"),
     [
@@ -307,6 +323,7 @@ def test_an_expectation_that_is_not_met_is_a_finding(
     assert told(check()) == [("0002.add.sql:1", message)]
 
 
+@pytest.mark.slow
 def test_runners_that_get_in_each_others_way_are_a_finding(
     databases: Databases, tracks: Tracks, monkeypatch: pytest.MonkeyPatch
 ) -> None:

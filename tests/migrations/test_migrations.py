@@ -98,6 +98,7 @@ def test_a_workspace_needs_a_name_that_fits(empty_database_url: str, tracks: Tra
         migrations.up(empty_database_url, workspace="Team B", folder=tracks.folder)
 
 
+@pytest.mark.slow
 def test_a_role_that_owns_nothing_but_may_create_schemas_can_migrate(
     databases: Databases, empty_database_url: str, tracks: Tracks
 ) -> None:
@@ -131,6 +132,7 @@ def test_a_role_that_owns_nothing_but_may_create_schemas_can_migrate(
             admin.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
 
 
+@pytest.mark.slow
 def test_every_form_of_conninfo_is_taken(empty_database_url: str, tracks: Tracks) -> None:
     parts = conninfo_to_dict(empty_database_url)
     odd = "p@:/%25 'x"
@@ -215,6 +217,7 @@ def test_target_knows_what_libpq_takes_from_the_environment(
 # A file that fails
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("up", "line", "says"),
     [
@@ -257,6 +260,7 @@ def test_a_failing_rollback_keeps_everything(empty_database_url: str, tracks: Tr
     assert migrations.check(empty_database_url, folder=tracks.folder).exit_status == 0
 
 
+@pytest.mark.slow
 def test_a_lock_that_is_not_had_in_time_says_that_nothing_was_kept(
     empty_database_url: str, tracks: Tracks
 ) -> None:
@@ -322,6 +326,7 @@ def test_each_file_finds_the_same_session_and_the_log_stays_ours(
     assert query(empty_database_url, "select count(*) from taskdb._taskdb_migration") == [(3,)]
 
 
+@pytest.mark.slow
 def test_yoyos_own_command_line_can_read_the_log(empty_database_url: str, tracks: Tracks) -> None:
     migrations.up(empty_database_url, folder=tracks.folder)
     tracks.add("workspace", "0002.wait", "select 1;")
@@ -343,6 +348,7 @@ def test_yoyos_own_command_line_can_read_the_log(empty_database_url: str, tracks
 # Files and log that disagree
 
 
+@pytest.mark.slow
 def test_an_applied_file_that_was_edited_is_refused(
     empty_database_url: str, tracks: Tracks
 ) -> None:
@@ -362,6 +368,7 @@ def test_an_applied_file_that_was_edited_is_refused(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -420,6 +427,7 @@ def test_other_line_endings_are_no_edit(empty_database_url: str, tracks: Tracks)
     assert migrations.up(empty_database_url, folder=tracks.folder) == []
 
 
+@pytest.mark.slow
 def test_a_database_with_a_migration_of_which_there_is_no_file_is_refused(
     empty_database_url: str, tracks: Tracks
 ) -> None:
@@ -452,6 +460,7 @@ def test_a_file_numbered_before_an_applied_one_is_refused(
     assert caught.value.where == f"{path.resolve()}:1"
 
 
+@pytest.mark.slow
 def test_what_another_tool_did_to_yoyos_log_is_noticed_and_stamp_mends_it(
     empty_database_url: str, tracks: Tracks
 ) -> None:

@@ -29,6 +29,7 @@ migrations.up(sys.argv[1], folder=Path(sys.argv[2]))
 """
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_the_middle_leaves_no_half_file_and_no_lock(
     empty_database_url: str, tracks: Tracks
 ) -> None:
@@ -57,6 +58,7 @@ def test_a_run_killed_in_the_middle_leaves_no_half_file_and_no_lock(
     assert applied == ["0002.be-killed", "0001.create-notes"]
 
 
+@pytest.mark.slow
 def test_of_several_runs_at_once_each_file_is_applied_by_one(
     empty_database_url: str, tracks: Tracks
 ) -> None:
@@ -102,6 +104,7 @@ def test_a_run_waits_for_another_and_then_finds_its_work_done(
     assert len(steps) == 2
 
 
+@pytest.mark.slow
 def test_a_run_that_waits_too_long_says_for_whom(empty_database_url: str, tracks: Tracks) -> None:
     with psycopg.connect(empty_database_url, autocommit=True) as holder:
         holder.execute("select pg_advisory_lock(%s)", (backend.LOCK_KEY,))
@@ -134,6 +137,7 @@ def add_concurrent_index(tracks: Tracks) -> None:
     )
 
 
+@pytest.mark.slow
 def test_an_index_is_built_concurrently_while_another_run_waits(
     empty_database_url: str, tracks: Tracks
 ) -> None:
@@ -171,6 +175,7 @@ def test_an_index_is_built_concurrently_while_another_run_waits(
     ) == [(True,)]
 
 
+@pytest.mark.slow
 def test_what_a_killed_attempt_without_a_transaction_left_is_cleared_away(
     empty_database_url: str, tracks: Tracks
 ) -> None:

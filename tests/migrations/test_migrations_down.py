@@ -42,6 +42,7 @@ def test_down_takes_the_newest_back(three: str, tracks: Tracks) -> None:
     assert tables(three) == {"notes", "t2"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("to", "left"),
     [
@@ -72,6 +73,7 @@ def test_down_refuses_a_revision_that_is_not_there(three: str, tracks: Tracks) -
         migrations.down(three, "2", folder=tracks.folder)
 
 
+@pytest.mark.slow
 def test_shared_goes_back_only_behind_what_no_workspace_stands_on(
     empty_database_url: str, tracks: Tracks
 ) -> None:

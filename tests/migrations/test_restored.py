@@ -22,6 +22,8 @@ from taskdb.models import NewWorkflow, WorkflowStatus
 from taskdb.queries import dependencies, epics, executions, externals, features, tasks, workflows
 from taskdb.testing.databases import Databases
 
+pytestmark = pytest.mark.slow
+
 Connection: TypeAlias = psycopg.Connection[Any]
 
 

@@ -213,6 +213,7 @@ def test_sessions_of_other_roles_are_counted_as_hidden(
 # Their cost
 
 
+@pytest.mark.slow
 def test_figures_read_a_bounded_part_of_a_large_plan(large_plan: LargePlan) -> None:
     with connect(large_plan.url) as conn:
         counts = health.task_counts(conn, most=100)
@@ -268,6 +269,7 @@ def test_bad_address_is_refused(
     assert "HOST:PORT" in done.err
 
 
+@pytest.mark.slow
 def test_endpoint_of_the_command_line_ends_at_sigterm(database_url: str, tmp_path: Path) -> None:
     with subprocess.Popen(
         command("--url", database_url, "metrics", "--listen", "127.0.0.1:0"),
@@ -312,6 +314,7 @@ def test_registration_asks_the_server_nothing(database_url: str) -> None:
     assert [source._conn for source in exposition._sources] == [None]
 
 
+@pytest.mark.slow
 def test_endpoint_holds_no_transaction_between_its_scrapes(
     database_url: str, serving: Callable[[Exposition], int]
 ) -> None:
@@ -324,6 +327,7 @@ def test_endpoint_holds_no_transaction_between_its_scrapes(
     assert seen.oldest_snapshot_age is None
 
 
+@pytest.mark.slow
 def test_scrapes_at_once_share_one_look(
     database_url: str,
     serving: Callable[[Exposition], int],
@@ -348,6 +352,7 @@ def test_scrapes_at_once_share_one_look(
     assert looks == 1
 
 
+@pytest.mark.slow
 def test_server_in_the_way_makes_scrapes_end_not_pile_up(
     database_url: str,
     serving: Callable[[Exposition], int],
@@ -377,6 +382,7 @@ def test_server_in_the_way_makes_scrapes_end_not_pile_up(
     assert record.__dict__["workspace"] == "taskdb"
 
 
+@pytest.mark.slow
 def test_absent_server_is_down_and_is_asked_again(
     database_url: str, serving: Callable[[Exposition], int]
 ) -> None:

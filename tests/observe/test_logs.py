@@ -44,6 +44,7 @@ def slow(caplog: pytest.LogCaptureFixture, query: str) -> list[logging.LogRecord
     return [record for record in records if record.__dict__["query"] == query]
 
 
+@pytest.mark.slow
 def test_slow_query_is_named_with_its_duration(
     database_url: str, caplog: pytest.LogCaptureFixture, slow_server: Callable[[], None]
 ) -> None:
@@ -67,6 +68,7 @@ def test_slow_query_is_named_with_its_duration(
     assert "s3cret" not in repr(fields)
 
 
+@pytest.mark.slow
 async def test_slow_query_on_an_asynchronous_connection_is_named(
     database_url: str, caplog: pytest.LogCaptureFixture, slow_server: Callable[[], None]
 ) -> None:
@@ -182,6 +184,7 @@ def loggers() -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_record_has_fields() -> None:
     without = [
         place

@@ -254,6 +254,7 @@ def test_uninstrumented_query_runs_the_very_functions_of_the_toolkit(
     assert recorder.spans() == []
 
 
+@pytest.mark.slow
 def test_nothing_of_it_is_imported_without_being_asked_for() -> None:
     code = (
         "import sys, taskdb.worker, taskdb.events, taskdb.health\n"
@@ -268,6 +269,7 @@ def test_nothing_of_it_is_imported_without_being_asked_for() -> None:
     assert done.stdout == "set()\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "hidden", "extra"),
     [

@@ -90,6 +90,7 @@ def loaded_by(code: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["import taskdb.query", "from taskdb.query import verify"])
 def test_the_toolkit_loads_nothing_of_the_task_database(code: str) -> None:
     loaded = loaded_by(code)
@@ -99,6 +100,7 @@ def test_the_toolkit_loads_nothing_of_the_task_database(code: str) -> None:
     assert len(loaded) <= 29
 
 
+@pytest.mark.slow
 def test_an_area_loads_no_other() -> None:
     loaded = loaded_by("from taskdb.queries import claims")
 

@@ -44,6 +44,7 @@ def tables(url: str) -> list[Table]:
     return list(report(url, asked))
 
 
+@pytest.mark.slow
 def test_tables_are_whole(tables: list[Table]) -> None:
     titles = [table.title for table in tables]
     widths = {(table.title, len(row) == len(table.head)) for table in tables for row in table.rows}
@@ -57,6 +58,7 @@ def test_tables_are_whole(tables: list[Table]) -> None:
     assert widths == {(title, True) for title in titles}
 
 
+@pytest.mark.slow
 def test_ratios_are_those_of_the_figures_to_the_first(tables: list[Table]) -> None:
     for table in tables[1:]:
         for at in [at for at, name in enumerate(table.head) if name == "ratio"]:
@@ -74,6 +76,7 @@ def figure(printed: str) -> float:
     return float(found[1]) * {" us": 1e-6, " ms": 1e-3}.get(found[2], 1)
 
 
+@pytest.mark.slow
 def test_page_has_the_tables_that_are_printed(tables: list[Table]) -> None:
     for table in tables:
         names = [line.split(" | ")[0] for line in str(table).splitlines()]
@@ -84,6 +87,7 @@ def test_page_names_what_is_compared() -> None:
     assert [name for name in OTHERS if name not in PAGE] == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tables")
 def test_way_that_reads_something_else_is_found_out(url: str) -> None:
     with ways(url) as opened:
@@ -126,6 +130,7 @@ def test_what_is_compared_is_pinned_and_no_developer_needs_it() -> None:
     assert [name for name in wanted if name in developers] == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tables")
 def test_every_feature_is_used_by_every_task_of_its_queue(url: str) -> None:
     own = claiming.beside(url, "taskdb")
@@ -144,6 +149,7 @@ def test_every_feature_is_used_by_every_task_of_its_queue(url: str) -> None:
             assert used in ([(10,), (0,), (5,)], [(0,), (5,), (5,)], [(0,), (0,), (10,)])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tables")
 @pytest.mark.parametrize("way", ["one", "chain", "batch", "pool"])
 def test_worker_completes_every_task_and_stops(
@@ -175,6 +181,7 @@ def complete_and_claim_next(
     return EndAndNext(claims.claim_next(conn, agent=agent))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tables")
 def test_wal_is_counted_without_the_images_of_pages(url: str) -> None:
     with connected(claiming.beside(url, "taskdb")) as conn:
@@ -188,6 +195,7 @@ def test_wal_is_counted_without_the_images_of_pages(url: str) -> None:
         assert 50 < wal_bytes(conn, since=since, until=wal_position(conn)) < 1000
 
 
+@pytest.mark.slow
 def test_processor_time_is_that_of_the_process_that_worked(url: str) -> None:
     with connected(url) as conn:
         before = settled(conn.info.backend_pid)
@@ -198,6 +206,7 @@ def test_processor_time_is_that_of_the_process_that_worked(url: str) -> None:
         assert settled(conn.info.backend_pid) - before - worked < worked / 3
 
 
+@pytest.mark.slow
 def test_worker_of_another_interpreter_says_what_it_can_do(tmp_path: Path) -> None:
     line = command(sys.executable, "bench.worker", "ways")
     told = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=True)

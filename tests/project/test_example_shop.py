@@ -24,6 +24,7 @@ def url(empty_database_url: str) -> str:
     return empty_database_url
 
 
+@pytest.mark.slow
 def test_check_finds_nothing(url: str) -> None:
     done = run("check", folder=SHOP, more={"SHOP_URL": url})
 

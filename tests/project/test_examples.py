@@ -53,6 +53,7 @@ def url(databases: Databases, template: str) -> Generator[str]:
     databases.drop(url)
 
 
+@pytest.mark.slow
 def test_plan_is_made_once(url: str) -> None:
     again = run("create_plan.py", url)
 
@@ -60,10 +61,12 @@ def test_plan_is_made_once(url: str) -> None:
     assert "IntegrityError: key 'E90' must be unique" in again.stderr
 
 
+@pytest.mark.slow
 def test_lists_follow_the_statuses(url: str) -> None:
     assert printed("list_tasks.py", url).splitlines()[0] == "pending: form hashes"
 
 
+@pytest.mark.slow
 def test_progress_is_calculated_of_features_and_epic(url: str) -> None:
     assert printed("progress.py", url).splitlines() == [
         "E90-F01: 1 of 2, 50.00 %",
@@ -73,6 +76,7 @@ def test_progress_is_calculated_of_features_and_epic(url: str) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_export_has_the_whole_epic(url: str) -> None:
     epic = json.loads(printed("export_json.py", url))
 

@@ -30,6 +30,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
 
 
+@pytest.mark.slow
 def test_the_doctor_needs_no_extra(database_url: str) -> None:
     examination = f"""
 from taskdb import Database
@@ -50,6 +51,7 @@ def test_a_service_needs_no_extra(database_url: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     [
@@ -66,6 +68,7 @@ def test_a_missing_extra_is_named(code: str) -> None:
     assert done.stderr.endswith("Run: pip install 'taskdb[cli]'\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("missing", "module", "extra"),
     [("mcp", "taskdb.verbs.tools", "mcp"), ("pytest", "taskdb.testing", "testing")],

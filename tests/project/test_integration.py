@@ -110,6 +110,7 @@ def test_tasks_of_a_key_wait_for_its_slots(conn: psycopg.Connection[Any]) -> Non
     assert names["why"](conn, "report") == ["charge", "refund"]
 
 
+@pytest.mark.slow
 def test_runner_works_a_workflow_off_and_stops_at_a_failure(database_url: str) -> None:
     names = example("runner.py")
     steps = [
@@ -289,6 +290,7 @@ def test_handing_over_is_all_or_nothing(database_url: str) -> None:
             hand_over(database, "T-1", "dev-2")
 
 
+@pytest.mark.slow
 def test_roles_are_let_in_to_write_and_to_read(
     database_url: str, make_role: Callable[[], tuple[str, str]]
 ) -> None:

@@ -27,6 +27,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_example_prints_what_the_page_says(project: Path, empty_database_url: str) -> None:
     blocks = BLOCK.findall(PAGE.read_text())
     printed = next(block for language, block in blocks if language == "text")

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SERVICES = Path(__file__).parents[1] / "typing"
 Checker = Callable[[Path, str], dict[int, set[str]]]
 MARK = re.compile(r"# wrong: (\S+) (\S+)$")
@@ -66,13 +68,11 @@ def pyright(folder: Path, service: str) -> dict[int, set[str]]:
 CHECKERS = pytest.mark.parametrize(("checker", "code"), [(mypy, 0), (pyright, 1)])
 
 
-@pytest.mark.slow
 @CHECKERS
 def test_a_good_service_is_accepted(folder: Path, checker: Checker, code: int) -> None:
     assert checker(folder, "good_service.py") == {}
 
 
-@pytest.mark.slow
 @CHECKERS
 def test_each_mistake_is_found_on_its_line(folder: Path, checker: Checker, code: int) -> None:
     marks = {

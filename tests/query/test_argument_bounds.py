@@ -71,6 +71,7 @@ def test_text_and_document_beyond_the_limit_are_refused(
         files.put(conn, task=plan.chore, path="a", content=text)
 
 
+@pytest.mark.slow
 def test_text_at_the_limit_is_kept(conn: psycopg.Connection, plan: Plan) -> None:
     files.put(conn, task=plan.chore, path="a", content=LARGE[1:])
 

@@ -290,6 +290,7 @@ end $$
 """
 
 
+@pytest.mark.slow
 def test_a_table_that_changes_meanwhile_is_described_as_it_is_then(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:

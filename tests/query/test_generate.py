@@ -257,6 +257,7 @@ with psycopg.connect(sys.argv[1]) as conn:
 """
 
 
+@pytest.mark.slow
 def test_rows_in_rows_get_classes_of_their_own(shop: Shop) -> None:
     with psycopg.connect(shop.url) as conn:
         conn.execute("create type address as (street text, number integer)")
@@ -288,6 +289,7 @@ def test_rows_in_rows_get_classes_of_their_own(shop: Shop) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_what_is_inside_is_written_for_review_and_verified(shop: Shop) -> None:
     sql = shop.folder / "shop" / "sql"
     (sql / "orders.sql").unlink()
@@ -314,6 +316,7 @@ def test_what_is_inside_is_written_for_review_and_verified(shop: Shop) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_column_named_by_a_keyword_gets_a_field_with_an_underscore(shop: Shop) -> None:
     sql = shop.folder / "shop" / "sql" / "orders.sql"
     sql.write_text('-- name: classes\nselect id, name as "class" from customers order by id;\n')

@@ -220,6 +220,7 @@ def test_a_row_is_promised_where_there_is_one(shop: Shop) -> None:
     ).splitlines() == ["None None", "8 None", "1 1 None"]
 
 
+@pytest.mark.slow
 def test_what_is_written_of_unusual_types_can_be_sent_and_read(shop: Shop) -> None:
     with psycopg.connect(shop.url) as conn:
         conn.execute(
@@ -298,6 +299,7 @@ def test_a_table_whose_name_is_quoted_can_be_copied_into(shop: Shop) -> None:
     assert python(shop, "-c", main, shop.url) == "2\n"
 
 
+@pytest.mark.slow
 def test_what_is_written_to_a_nullable_column_may_be_null(shop: Shop) -> None:
     shop.generate(
         (
@@ -322,6 +324,7 @@ def test_what_is_written_to_a_nullable_column_may_be_null(shop: Shop) -> None:
     assert python(shop, "-c", main, shop.url) == "None a\nNone\n"
 
 
+@pytest.mark.slow
 def test_a_file_that_is_called_as_no_module_can_be_names_its_file(shop: Shop) -> None:
     for name in ("my-orders", "2fa", "class", "a.b"):
         (shop.sql.parent / f"{name}.sql").write_text("-- name: ids\nselect id from orders;\n")
@@ -339,6 +342,7 @@ def test_a_file_that_is_called_as_no_module_can_be_names_its_file(shop: Shop) ->
     assert shop.call("generate", "--check").status == 0
 
 
+@pytest.mark.slow
 def test_a_list_holds_none_where_the_statement_puts_it_there(shop: Shop) -> None:
     shop.generate(
         (
@@ -453,6 +457,7 @@ def test_a_domain_not_null_refuses_none_although_its_column_may_hold_it(shop: Sh
     assert python(shop, "-c", main, shop.url) == "GetRow(one=None, two=None)\n"
 
 
+@pytest.mark.slow
 def test_an_array_of_a_named_type_is_written_as_it_is_read_and_sent(shop: Shop) -> None:
     with psycopg.connect(shop.url) as conn:
         conn.execute(

@@ -81,6 +81,7 @@ def shop(tmp_path: Path, empty_database_url: str) -> Shop:
     return Shop(tmp_path, empty_database_url, "")
 
 
+@pytest.mark.slow
 def test_an_argument_takes_none_if_all_columns_that_it_is_written_to_do(shop: Shop) -> None:
     shop.generate(
         SQL,
@@ -107,6 +108,7 @@ def test_an_argument_takes_none_if_all_columns_that_it_is_written_to_do(shop: Sh
     assert python(shop, "-c", main, shop.url) == "1 1\n1\n1\n1\n"
 
 
+@pytest.mark.slow
 def test_an_array_of_arrays_becomes_a_list_of_lists(shop: Shop) -> None:
     shop.generate(
         LISTS_SQL,

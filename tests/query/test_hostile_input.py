@@ -222,6 +222,7 @@ DESCRIPTIONS: dict[str, Callable[[], str]] = {
 
 
 # Made when a test wants them: each worker of a run imports this module.
+@pytest.mark.slow
 @pytest.mark.parametrize("make", DESCRIPTIONS.values(), ids=DESCRIPTIONS)
 def test_five_megabytes_of_description_are_stored_and_found(
     conn: Conn, plan: Plan, make: Callable[[], str]
@@ -258,6 +259,7 @@ def nested(depth: int) -> dict[str, Any]:
     return value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "metadata",
     [

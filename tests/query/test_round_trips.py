@@ -153,6 +153,7 @@ def in_utc(value: Any) -> Any:
     return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
+@pytest.mark.slow
 @settings(
     max_examples=400,
     deadline=None,

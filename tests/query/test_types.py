@@ -56,6 +56,7 @@ def test_check_and_run_agree_about_a_built_in_type(
     assert disagreements(Matrix(server, tmp_path), name, TYPES[name]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", EXTENSIONS)
 def test_check_and_run_agree_about_an_extensions_types(
     server: Connection, tmp_path: Path, extension: str

@@ -39,6 +39,11 @@ class Race:
         level = {"first": first, "second": second}.get(self.pauser, LEVELS[0])
         return level == LEVELS[0]
 
+    def pair_of(self, level: IsolationLevel) -> tuple[IsolationLevel, IsolationLevel]:
+        """Return the levels of both sessions, where *level* is wanted for each that may have it."""
+        first, second = (LEVELS[0] if self.pauser == who else level for who in ("first", "second"))
+        return first, second
+
     def begin(self, conn: Connection) -> Given:
         return self.given(conn) or {}
 

@@ -19,7 +19,7 @@ from taskdb.models import DependencyType, TaskStatus
 from taskdb.queries import claims, dependencies, tasks
 from taskdb.testing.databases import Databases
 from tests.arena import Arena
-from tests.interleave import LEVELS
+from tests.interleave import LEVELS, READ_COMMITTED, REPEATABLE_READ
 from tests.plans import make_tasks
 from tests.races.acts import (
     FREE,
@@ -35,6 +35,7 @@ from tests.races.acts import (
 )
 from tests.races.mutant import Mutant
 from tests.races.race import PAIRS, Act, Given, Race
+from tests.tiers import only
 
 Connection = psycopg.Connection[Any]
 
@@ -240,7 +241,7 @@ RACES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name)
+@pytest.mark.parametrize("level", only(LEVELS, READ_COMMITTED), ids=lambda level: level.name)
 @pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)
 def test_second_session_waits_and_bound_tasks_end_with_their_blockers(
     arena: Arena, race: Race, level: IsolationLevel
@@ -251,7 +252,7 @@ def test_second_session_waits_and_bound_tasks_end_with_their_blockers(
     assert outcome.waited == race.waits
 
 
-@pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name)
+@pytest.mark.parametrize("level", only(LEVELS, REPEATABLE_READ), ids=lambda level: level.name)
 @pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)
 def test_bound_tasks_end_with_their_blockers_after_an_older_snapshot(
     arena: Arena, race: Race, level: IsolationLevel
@@ -325,6 +326,7 @@ MUTANTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_guard_of_bound_tasks_that_is_taken_out_is_missed(
     databases: Databases, template: str, mutant: Mutant

@@ -17,7 +17,7 @@ from taskdb.errors import ClaimLostError, NotFoundError, VersionConflictError
 from taskdb.queries import claims, tasks
 from taskdb.testing.databases import Databases
 from tests.arena import Arena, is_blocked
-from tests.interleave import LEVELS, Session
+from tests.interleave import LEVELS, READ_COMMITTED, REPEATABLE_READ, Session
 from tests.races.acts import (
     FREE,
     OPEN,
@@ -38,6 +38,7 @@ from tests.races.acts import (
 )
 from tests.races.mutant import Mutant
 from tests.races.race import PAIRS, Act, Given, Race
+from tests.tiers import only
 
 Connection = psycopg.Connection[Any]
 
@@ -187,7 +188,7 @@ RACES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name)
+@pytest.mark.parametrize("level", only(LEVELS, READ_COMMITTED), ids=lambda level: level.name)
 @pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)
 def test_second_session_waits_for_the_first_and_is_told_the_truth(
     arena: Arena, race: Race, level: IsolationLevel
@@ -199,7 +200,7 @@ def test_second_session_waits_for_the_first_and_is_told_the_truth(
         assert outcome.waited == race.waits
 
 
-@pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name)
+@pytest.mark.parametrize("level", only(LEVELS, REPEATABLE_READ), ids=lambda level: level.name)
 @pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)
 def test_session_with_an_older_snapshot_is_told_the_truth(
     arena: Arena, race: Race, level: IsolationLevel
@@ -223,6 +224,7 @@ def test_calls_hold_between_sessions_of_two_levels(
             assert not outcome.broke(race), outcome
 
 
+@pytest.mark.slow
 def test_claim_of_a_task_waits_for_it_before_it_ends_overdue_claims_of_others(
     database_url: str,
 ) -> None:
@@ -260,6 +262,7 @@ def test_second_of_two_equal_requests_waits_holding_no_task(database_url: str) -
         assert stands(t=DONE, u=("in_progress", 0), v=FREE)(conn)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS[1:], ids=lambda level: level.name)
 def test_request_that_is_newer_than_the_snapshot_is_not_waited_for(
     database_url: str, level: IsolationLevel
@@ -315,6 +318,7 @@ MUTANTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_guard_of_the_calls_that_is_taken_out_is_missed(
     databases: Databases, template: str, mutant: Mutant

@@ -25,7 +25,7 @@ from taskdb.models import TaskStatus
 from taskdb.queries import claims, concurrency, tasks
 from taskdb.testing.databases import Databases
 from tests.arena import Arena
-from tests.interleave import LEVELS, Session, wait_blocked
+from tests.interleave import LEVELS, READ_COMMITTED, REPEATABLE_READ, Session, wait_blocked
 from tests.plans import make_tasks
 from tests.races.acts import (
     NothingLeftError,
@@ -39,6 +39,7 @@ from tests.races.acts import (
 )
 from tests.races.mutant import Mutant
 from tests.races.race import PAIRS, Act, Given, Race
+from tests.tiers import only
 
 Connection = psycopg.Connection[Any]
 
@@ -173,8 +174,14 @@ RACES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("waiting", [True, False], ids=["waiting", "snapshot"])
-@pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name)
+@pytest.mark.parametrize(
+    ("level", "waiting"),
+    only(
+        [(level, waiting) for waiting in (True, False) for level in LEVELS],
+        (READ_COMMITTED, True),
+        (REPEATABLE_READ, False),
+    ),
+)
 @pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)
 def test_slots_are_never_exceeded_and_never_lie_idle(
     arena: Arena, race: Race, level: IsolationLevel, waiting: bool
@@ -266,6 +273,7 @@ MUTANTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_guard_of_the_slots_that_is_taken_out_is_missed(
     databases: Databases, template: str, mutant: Mutant
@@ -291,6 +299,7 @@ def test_a_guard_of_the_slots_that_is_taken_out_is_missed(
 SECONDS = 4.0
 
 
+@pytest.mark.slow
 def test_many_workers_on_few_keys_leave_nothing_behind(database_url: str) -> None:
     with connect(database_url, autocommit=True) as conn:
         for key, at_most in (("k", 1), ("l", 2), ("m", 3)):
@@ -364,6 +373,7 @@ def _act(conn: Connection, chance: random.Random, agent: str) -> None:
             pass
 
 
+@pytest.mark.slow
 def test_endings_that_give_slots_back_in_their_order_and_a_limit_do_not_deadlock(
     database_url: str,
 ) -> None:
@@ -393,6 +403,7 @@ def test_endings_that_give_slots_back_in_their_order_and_a_limit_do_not_deadlock
         assert limit.result().running == 0
 
 
+@pytest.mark.slow
 def test_a_limit_that_closes_a_cycle_of_waits_ends_in_a_deadlock_that_is_found(
     database_url: str,
 ) -> None:

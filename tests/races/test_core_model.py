@@ -17,7 +17,7 @@ from tests.core_model import Request
 from tests.core_rules import Entry, ViolationError, replay
 from tests.soak.shrinking import shrink
 
-SEQUENCES = 25
+SEQUENCES = 10
 # Many tasks that wait for each other, end in every way and come back.
 GRAPH = {
     "create_many": 2,
@@ -39,7 +39,7 @@ MORE = [Request("create", {"key": name, "max_attempts": 2}) for name in MORE_KEY
     ("first", "weights", "keys"),
     [
         pytest.param(FIRST, {**PLANNING, **WORK}, KEYS, id="all"),
-        pytest.param(MORE, GRAPH, MORE_KEYS, id="graph"),
+        pytest.param(MORE, GRAPH, MORE_KEYS, id="graph", marks=pytest.mark.slow),
     ],
 )
 def test_database_and_model_agree_on_every_answer_and_state(

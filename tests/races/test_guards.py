@@ -11,6 +11,7 @@ from tests.arena import Arena
 from tests.races.mutant import LOCK, Mutant
 from tests.races.race import PAIRS
 from tests.races.tables import RACES
+from tests.tiers import first_of
 
 WRITE = r"insert into guards.*?;"
 
@@ -158,7 +159,7 @@ MUTANTS = [
 ]
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", first_of(MUTANTS, 6), ids=lambda mutant: mutant.name)
 def test_a_guard_that_is_taken_out_is_missed(
     databases: Databases, template: str, mutant: Mutant
 ) -> None:

@@ -23,27 +23,33 @@ from taskdb.admin import doctor
 from taskdb.errors import CircularDependencyError
 from taskdb.queries import claims
 from tests.arena import Arena
-from tests.interleave import LEVELS, Session, Step, wait_blocked
+from tests.interleave import LEVELS, READ_COMMITTED, REPEATABLE_READ, Session, Step, wait_blocked
 from tests.races.acts import adds, paused, pauses_all, plan, resumes_all
 from tests.races.race import PAIRS, Act, Race, pair_name
 from tests.races.tables import RACES
 from tests.waiting import PATIENCE
 
-# Sessions of one level in each run, of two in the slow one; but who changes a pause has one level.
-CASES = [
-    pytest.param(
-        race,
-        pair,
-        id=f"{pair_name(pair)}-{race.name}",
-        marks=[] if pair[0] is pair[1] or race.pauser else pytest.mark.slow,
+
+def cases(usual: IsolationLevel) -> pytest.MarkDecorator:
+    """All races at all pairs of levels; slow but where both sessions, or the one that may, have
+    the *usual* one."""
+    return pytest.mark.parametrize(
+        ("race", "pair"),
+        [
+            pytest.param(
+                race,
+                pair,
+                id=f"{pair_name(pair)}-{race.name}",
+                marks=[] if pair == race.pair_of(usual) else pytest.mark.slow,
+            )
+            for pair in PAIRS
+            for race in RACES
+            if race.is_for(*pair)
+        ],
     )
-    for pair in PAIRS
-    for race in RACES
-    if race.is_for(*pair)
-]
 
 
-@pytest.mark.parametrize(("race", "pair"), CASES)
+@cases(usual=READ_COMMITTED)
 def test_second_session_waits_for_the_first_and_everything_holds(
     arena: Arena, race: Race, pair: tuple[IsolationLevel, IsolationLevel]
 ) -> None:
@@ -53,7 +59,7 @@ def test_second_session_waits_for_the_first_and_everything_holds(
     assert outcome.waited == race.waits
 
 
-@pytest.mark.parametrize(("race", "pair"), CASES)
+@cases(usual=REPEATABLE_READ)
 def test_first_session_commits_after_the_snapshot_of_the_second_and_everything_holds(
     arena: Arena, race: Race, pair: tuple[IsolationLevel, IsolationLevel]
 ) -> None:

@@ -74,6 +74,7 @@ MUTANTS = {
 }
 
 
+@pytest.mark.slow
 def test_random_programs_keep_every_promise(database_url: str) -> None:
     seed = int(os.environ.get("SOAK_SEED", "0")) or random.randrange(1, 10**9)
 
@@ -111,6 +112,7 @@ def test_judge_sees_a_lost_claim_and_a_trace_of_what_was_rolled_back(
     ]
 
 
+@pytest.mark.slow
 def test_judge_sees_a_history_that_was_changed_behind_the_triggers(database_url: str) -> None:
     level = IsolationLevel.READ_COMMITTED
     program = Program("all", (Client(False, (Block(level, (Op("claim_next", (0, 0, 1)),)),)),))

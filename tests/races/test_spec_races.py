@@ -331,6 +331,7 @@ def test_whoever_comes_second_is_told_and_nothing_is_shared(arena: Arena, race: 
     assert broken == []
 
 
+@pytest.mark.slow
 def test_more_of_one_file_than_a_claim_looks_at_hide_nothing(arena: Arena) -> None:
     """Twelve hundred want the file that another claim takes in this very moment."""
     arena.clear()

@@ -15,7 +15,7 @@ from psycopg import IsolationLevel
 from taskdb.errors import CircularDependencyError, ClaimLostError, InvalidTransitionError
 from taskdb.queries import executions
 from tests.arena import Arena
-from tests.interleave import LEVELS
+from tests.interleave import LEVELS, READ_COMMITTED, REPEATABLE_READ
 from tests.races.workflow_acts import (
     Connection,
     Race,
@@ -157,18 +157,22 @@ def case_name(case: tuple[Race, tuple[IsolationLevel, IsolationLevel]]) -> str:
     return f"{race.name}: {levels}"
 
 
-# Sessions of one level in each run, of two in the slow one.
-SHOWN = [
-    pytest.param(
-        (race, pair),
-        id=case_name((race, pair)),
-        marks=[] if pair[0] is pair[1] else pytest.mark.slow,
+def cases(usual: IsolationLevel) -> pytest.MarkDecorator:
+    """All cases; those of other levels than the *usual* one are slow."""
+    return pytest.mark.parametrize(
+        "case",
+        [
+            pytest.param(
+                (race, pair),
+                id=case_name((race, pair)),
+                marks=[] if pair == (usual, usual) else pytest.mark.slow,
+            )
+            for race, pair in CASES
+        ],
     )
-    for race, pair in CASES
-]
 
 
-@pytest.mark.parametrize("case", SHOWN)
+@cases(usual=READ_COMMITTED)
 def test_second_session_waits_for_the_first_and_everything_holds(
     arena: Arena, case: tuple[Race, tuple[IsolationLevel, IsolationLevel]]
 ) -> None:
@@ -179,7 +183,7 @@ def test_second_session_waits_for_the_first_and_everything_holds(
     assert outcome.waited == race.waits
 
 
-@pytest.mark.parametrize("case", SHOWN)
+@cases(usual=REPEATABLE_READ)
 def test_first_session_commits_after_the_snapshot_of_the_second_and_everything_holds(
     arena: Arena, case: tuple[Race, tuple[IsolationLevel, IsolationLevel]]
 ) -> None:

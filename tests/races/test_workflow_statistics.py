@@ -49,6 +49,7 @@ def run_once(call: Caller, workflow: UUID, number: int) -> None:
         call(lambda conn: executions.fail_execution(conn, run.id, error="unlucky"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name)
 @pytest.mark.parametrize("whole", [False, True], ids=["a transaction a call", "one transaction"])
 def test_fifty_executions_of_one_workflow_at_once_leave_exact_statistics(

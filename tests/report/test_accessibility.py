@@ -14,7 +14,7 @@ from taskdb.queries import tasks
 from tests.report.browser import SECTIONS, Page, needs_chromium
 from tests.report.writing import GRAPH, Conn, write
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 
 # Sections, buttons and inputs that have no name for who does not see them.

@@ -87,6 +87,7 @@ def test_the_forecast_follows_dependencies_and_agents(
     assert "6 finished tasks" in page.texts("#forecast-body .hint")[0]
 
 
+@pytest.mark.slow
 def test_an_agent_does_one_thing_at_a_time_also_of_what_is_begun(
     page: Page, conn: Conn, tmp_path: Path
 ) -> None:
@@ -101,6 +102,7 @@ def test_an_agent_does_one_thing_at_a_time_also_of_what_is_begun(
     assert forecast(page)["8 agents"] == "2 h"
 
 
+@pytest.mark.slow
 def test_without_finished_work_the_forecast_is_the_plans(
     page: Page, conn: Conn, tmp_path: Path
 ) -> None:

@@ -40,6 +40,7 @@ BOXES = """
 """
 
 
+@pytest.mark.slow
 @needs_data
 @pytest.mark.parametrize("size", [WIDE, PHONE])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -57,6 +58,7 @@ def test_board_schedule_and_graph_stand_one_below_the_other(
     assert page.complaints() == []
 
 
+@pytest.mark.slow
 @needs_data
 def test_the_largest_plan_is_on_the_board_in_the_schedule_and_in_the_graph(
     page: Page, largest: Path
@@ -76,6 +78,7 @@ def test_the_largest_plan_is_on_the_board_in_the_schedule_and_in_the_graph(
     assert page.run(f"return [{GRAPH}.nodes().length, {GRAPH}.edges().length]") == [119, 23]
 
 
+@pytest.mark.slow
 @needs_data
 def test_no_request_leaves_the_page(page: Page, largest: Path) -> None:
     page.open(largest)
@@ -100,6 +103,7 @@ def test_no_request_leaves_the_page(page: Page, largest: Path) -> None:
     assert refused == ["connect-src", "img-src"]
 
 
+@pytest.mark.slow
 def test_hostile_words_are_words(page: Page, conn: Conn, tmp_path: Path) -> None:
     for number, words in enumerate(HOSTILE):
         tasks.create(
@@ -119,6 +123,7 @@ def test_hostile_words_are_words(page: Page, conn: Conn, tmp_path: Path) -> None
     assert page.complaints() == []
 
 
+@pytest.mark.slow
 def test_cards_say_by_whom_and_what_is_waited_for(page: Page, conn: Conn, tmp_path: Path) -> None:
     now = datetime.now(UTC)
     tasks.create_many(
@@ -149,6 +154,7 @@ def test_cards_say_by_whom_and_what_is_waited_for(page: Page, conn: Conn, tmp_pa
     assert page.texts("[data-state='in_review'] .card .key") == ["D"]
 
 
+@pytest.mark.slow
 def test_bars_are_those_of_the_schedule(page: Page, conn: Conn, tmp_path: Path) -> None:
     tasks.create_many(
         conn,
@@ -177,6 +183,7 @@ def test_bars_are_those_of_the_schedule(page: Page, conn: Conn, tmp_path: Path) 
     assert page.texts(".g-row .key") == ["A", "C", "D"]
 
 
+@pytest.mark.slow
 def test_the_graph_fades_what_the_search_does_not_find(
     page: Page, conn: Conn, tmp_path: Path
 ) -> None:
@@ -199,6 +206,7 @@ def test_the_graph_fades_what_the_search_does_not_find(
     assert sorted(page.run(faded)) == ["A", "C"]
 
 
+@pytest.mark.slow
 def test_a_plan_without_tasks_says_so(page: Page, conn: Conn, tmp_path: Path) -> None:
     page.open(write(conn, tmp_path / "empty.html"))
 
@@ -216,6 +224,7 @@ def test_a_plan_without_tasks_says_so(page: Page, conn: Conn, tmp_path: Path) ->
     assert page.complaints() == []
 
 
+@pytest.mark.slow
 def test_names_in_the_graph_stay_within_their_boxes(page: Page, conn: Conn, tmp_path: Path) -> None:
     family = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
     titles = ("w" * 480, family * 80, "\u8d85\u957f" * 100, "An ordinary title", "two words " * 9)
@@ -244,6 +253,7 @@ def test_names_in_the_graph_stay_within_their_boxes(page: Page, conn: Conn, tmp_
     assert box / 2 < line < box
 
 
+@pytest.mark.slow
 def test_the_legend_covers_no_task(page: Page, conn: Conn, tmp_path: Path) -> None:
     made_up(conn, 10)
     page.open(write(conn, tmp_path / "legend.html"))
@@ -255,6 +265,7 @@ def test_the_legend_covers_no_task(page: Page, conn: Conn, tmp_path: Path) -> No
     assert bottom <= top
 
 
+@pytest.mark.slow
 def test_the_last_tick_of_the_schedule_is_whole(page: Page, conn: Conn, tmp_path: Path) -> None:
     tasks.create(conn, key="T-1", title="Long", estimated_hours=Decimal(8736))
     page.open(write(conn, tmp_path / "tick.html"))
@@ -267,6 +278,7 @@ def test_the_last_tick_of_the_schedule_is_whole(page: Page, conn: Conn, tmp_path
     assert ends[0] <= ends[1]
 
 
+@pytest.mark.slow
 def test_all_rows_of_the_schedule_are_on_paper(page: Page, conn: Conn, tmp_path: Path) -> None:
     made_up(conn, 200)
     page.open(write(conn, tmp_path / "paper.html"))
@@ -282,6 +294,7 @@ def test_all_rows_of_the_schedule_are_on_paper(page: Page, conn: Conn, tmp_path:
     assert ink.strip() == "#171a21"
 
 
+@pytest.mark.slow
 def test_tasks_that_came_since_are_added_also_imported_ones(
     page: Page, conn: Conn, tmp_path: Path
 ) -> None:

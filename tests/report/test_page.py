@@ -223,6 +223,7 @@ def test_a_moment_without_a_zone_is_local_time(
     assert [datetime.fromisoformat(each) for each in moments] == 2 * [datetime.fromisoformat(since)]
 
 
+@pytest.mark.slow
 def test_open_leaves_out_what_is_finished(taskdb: Caller, database_url: str) -> None:
     plan = make(database_url)
     with psycopg.connect(database_url, options="-c search_path=taskdb,shared") as conn:

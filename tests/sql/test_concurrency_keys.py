@@ -353,6 +353,7 @@ def test_a_task_that_waits_for_a_slot_can_be_blocked_and_come_back(conn: Connect
     assert running(conn) == {"repo": (1, 1)}
 
 
+@pytest.mark.slow
 def test_a_crowd_that_waits_for_a_slot_is_read_once(database_url: str) -> None:
     with connect(database_url, autocommit=True) as conn:
         tasks.create_many(

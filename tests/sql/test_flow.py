@@ -427,6 +427,7 @@ def test_flow_of_a_real_tracker_agrees_with_a_walk_through_its_history(
         assert abs(found - expected) < timedelta(milliseconds=1)
 
 
+@pytest.mark.slow
 @needs_data
 @pytest.mark.parametrize("name", SHARK)
 def test_days_and_statuses_of_a_real_tracker_agree_with_a_walk_through_its_history(
@@ -455,6 +456,7 @@ def test_days_and_statuses_of_a_real_tracker_agree_with_a_walk_through_its_histo
     assert statuses == stood
 
 
+@pytest.mark.slow
 @needs_data
 def test_burn_up_of_real_epics_agrees_with_a_walk_through_their_history(conn: Conn) -> None:
     import_plan(conn, detect(DATA / SHARK[-1]), DATA / SHARK[-1])

@@ -411,6 +411,7 @@ def test_parts_do_not_gate_the_whole(conn: Connection) -> None:
     assert dependencies.why_not_ready(conn, key="top") == []
 
 
+@pytest.mark.slow
 @CALM
 @given(moves=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=20))
 def test_moves_in_the_tree_are_taken_if_and_only_if_they_close_no_cycle(

@@ -90,6 +90,7 @@ def test_a_bulk_of_edges_is_taken_if_and_only_if_it_has_no_cycle(
     assert doctor.run(conn) == []
 
 
+@pytest.mark.slow
 @CALM
 @given(edges=graphs, chance=kinds)
 def test_edges_one_by_one_and_in_groups_are_taken_if_and_only_if_they_close_no_cycle(
@@ -133,6 +134,7 @@ def large_dag(chance: random.Random, size: int) -> list[tuple[str, str]]:
     return sorted(edges)
 
 
+@pytest.mark.slow
 def test_a_cycle_hidden_in_a_bulk_is_found_and_named(conn: Connection) -> None:
     chance = random.Random(1)
     edges = large_dag(chance, 2000)
@@ -150,6 +152,7 @@ def test_a_cycle_hidden_in_a_bulk_is_found_and_named(conn: Connection) -> None:
     assert doctor.run(conn) == []
 
 
+@pytest.mark.slow
 def test_a_bulk_into_an_existing_graph_is_checked_with_it(conn: Connection) -> None:
     old = large_dag(random.Random(2), 500)
     graph = networkx.DiGraph(old)
@@ -180,6 +183,7 @@ def psql(url: str, *commands: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_cycle_that_comes_through_psql_and_copy_is_found_and_named(
     database_url: str, tmp_path: Path
 ) -> None:

@@ -114,6 +114,7 @@ def test_a_deleted_task_passes_nothing(conn: Connection) -> None:
     assert priorities(conn) == {"a": 8, "b": 8, "d": 1}
 
 
+@pytest.mark.slow
 def test_a_priority_that_changes_changes_what_it_waits_for(conn: Connection) -> None:
     make_graph(conn, "b>a", "c>a", a=9, b=5, c=7)
 
@@ -194,6 +195,7 @@ def test_claims_and_completions_write_no_other_task(conn: Connection) -> None:
     assert priorities(conn) == {"base": 1, "first": 1, "late": 1}
 
 
+@pytest.mark.slow
 def test_priority_goes_through_a_lattice_of_diamonds_in_linear_time(conn: Connection) -> None:
     """40 layers have 2^40 paths; each task is visited once, on the way there and back."""
     layers = [(f"l{layer}", f"r{layer}") for layer in range(40)]
@@ -318,6 +320,7 @@ def test_whatever_is_done_networkx_agrees(conn: Connection, seed: int, size: int
             assert dict(kept) == by_networkx(conn)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edge_count", [2_000, 6_000])
 def test_networkx_agrees_on_2000_tasks(conn: Connection, edge_count: int) -> None:
     chance = random.Random(edge_count)
@@ -328,6 +331,7 @@ def test_networkx_agrees_on_2000_tasks(conn: Connection, edge_count: int) -> Non
     assert priorities(conn) == by_networkx(conn)
 
 
+@pytest.mark.slow
 @needs_data
 def test_networkx_agrees_on_real_plans_imported_one_after_the_other(conn: Connection) -> None:
     chance = random.Random(1)

@@ -182,7 +182,7 @@ def acts_of(conn: Connection, chance: random.Random, keys: list[str]) -> list[st
 
 
 @settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -463,6 +463,7 @@ def test_random_plans_are_scheduled_as_networkx_has_it(conn: Conn, seed: int) ->
     }
 
 
+@pytest.mark.slow
 def test_a_random_plan_of_2000_tasks_is_scheduled_as_networkx_has_it(conn: Conn) -> None:
     random_plan(conn, 2000, seed=77)
 

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from taskdb.queries import search, specs
+from tests.tiers import first_of
 
 Conn = psycopg.Connection[Any]
 
@@ -97,6 +98,7 @@ def test_where_the_newest_run_out_of_matches_all_are_found(quiet: Conn) -> None:
     assert len(found) == 101
 
 
+@pytest.mark.slow
 def test_where_the_newest_have_too_few_the_index_is_asked(quiet: Conn) -> None:
     """The word is frequent among the newest 1,000, and not among those that are walked through."""
     make_many(quiet, "many", "beta", 60)
@@ -118,7 +120,7 @@ def test_rare_words_and_phrases_of_common_words_are_found_wherever_they_are(quie
     assert keys(quiet, "alpha -gamma", limit=1)[0].startswith("common-")
 
 
-@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+@pytest.mark.parametrize("mode", first_of(["force_generic_plan", "force_custom_plan"]))
 @pytest.mark.parametrize("words", ["alpha", "gamma", "alpha <-> beta", "al:*", "nothing", "al | x"])
 def test_candidates_are_found_by_index(quiet: Conn, mode: str, words: str) -> None:
     """Counters of this transaction show the inside of the function, which is in no plan."""

@@ -82,6 +82,7 @@ def told(error: BaseException) -> str:
     return f"{error!r} {error.args!r} {notes} {said} {more}"
 
 
+@pytest.mark.slow
 def test_a_reader_reads_projects_and_no_secrets(
     database_url: str, make_role: Callable[[], tuple[str, str]]
 ) -> None:

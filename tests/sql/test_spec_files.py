@@ -154,6 +154,7 @@ LINES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(LINES | st.text(), st.sampled_from(["", *LINE_ENDS]))), st.booleans())
 def test_what_comes_before_and_the_phases_are_the_document(
     lines: list[tuple[str, str]], mark: bool
@@ -169,6 +170,7 @@ def test_what_comes_before_and_the_phases_are_the_document(
 # Files
 
 
+@pytest.mark.slow
 @needs_data
 def test_real_specifications_come_back_to_the_byte(conn: Connection) -> None:
     assert len(REAL) == 12
@@ -227,6 +229,7 @@ def test_no_setting_of_the_shell_changes_the_bytes(tmp_path: Path, database_url:
     assert shown.stdout == content
 
 
+@pytest.mark.slow
 def test_on_a_terminal_nothing_steers_it(tmp_path: Path, database_url: str) -> None:
     (tmp_path / "spec.md").write_bytes(b"a\tb\r\n\x1b[31mred")
     run("--url", database_url, "spec", "import", "spec.md", folder=tmp_path)

@@ -374,6 +374,7 @@ def test_words_are_found_in_titles_and_phases(conn: Connection) -> None:
     assert [match.key for match in specs.find_specs(conn, words="pigeons")] == ["SPEC-1"]
 
 
+@pytest.mark.slow
 def test_five_megabytes_of_distinct_words_are_stored(conn: Connection) -> None:
     words = " ".join(f"w{number:x}" for number in range(800_000))
     assert len(words) > 5_000_000

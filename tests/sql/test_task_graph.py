@@ -35,6 +35,7 @@ def test_hierarchy_gives_depth_and_path_each_after_its_parent(
     assert tasks.hierarchy(conn, key="nobody") == []
 
 
+@pytest.mark.slow
 def test_a_deep_hierarchy_is_read_by_levels_and_found_whole(conn: psycopg.Connection) -> None:
     """Each row has its path: of all levels of a deep tree they would be quadratic in size."""
     keys = [f"{n:04}{'x' * 90}" for n in range(1500)]

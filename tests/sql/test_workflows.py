@@ -399,6 +399,7 @@ def test_update_of_a_step_with_none_empties_a_field_and_without_it_leaves_it(
         workflows.update_step(conn, workflow_id=made.id, key="nothing", position=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closes", [False, True])
 def test_a_chain_and_a_lattice_of_steps_are_checked_in_linear_time(
     conn: Connection, closes: bool

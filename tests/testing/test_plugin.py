@@ -38,6 +38,7 @@ def run(project: pytest.Pytester, *arguments: str, passed: int) -> str:
     return done.stdout.str()
 
 
+@pytest.mark.slow
 def test_project_without_fixtures_of_taskdb_starts_nothing(project: pytest.Pytester) -> None:
     project.makepyfile(
         """
@@ -54,6 +55,7 @@ def test_project_without_fixtures_of_taskdb_starts_nothing(project: pytest.Pytes
     assert "taskdb: PostgreSQL" not in run(project, "-n", "1", passed=1)
 
 
+@pytest.mark.slow
 def test_next_test_has_the_same_session_but_nothing_of_the_one_before(
     project: pytest.Pytester,
 ) -> None:
@@ -158,6 +160,7 @@ ASYNC = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("marker", "arguments"),
     [
@@ -184,6 +187,7 @@ def test_async_fixtures_serve_both_async_plugins(
     run(project, *arguments, passed=2)
 
 
+@pytest.mark.slow
 @WORKERS
 def test_workers_share_a_server_and_one_template_and_leave_nothing(
     project: pytest.Pytester, databases: Databases, workers: int
@@ -237,6 +241,7 @@ def test_workers_share_a_server_and_one_template_and_leave_nothing(
         assert conn.execute("select from pg_roles where rolname = %s", (made,)).fetchone() is None
 
 
+@pytest.mark.slow
 @WORKERS
 def test_throwaway_server_is_gone_after_the_run(
     project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, workers: int

@@ -296,6 +296,7 @@ def test_password_is_in_no_error_and_no_repr(conninfo: str, secret: str) -> None
     assert "cret" not in "".join(told).replace("secret", "")
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=6, max_size=30))
 def test_any_password_arrives_whole_and_stays_unseen(password: str) -> None:
     url = f"postgresql://app:{quote(password, safe='')}@db.example/plans"

@@ -66,6 +66,7 @@ async def broken_off(running: asyncio.Task[Any]) -> None:
         await asyncio.wait_for(running, PATIENCE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_draining", [False, True], ids=["working", "draining"])
 async def test_cancelled_worker_gives_its_tasks_back(database: Database, is_draining: bool) -> None:
     make(database, "A", "B", "C")
@@ -101,6 +102,7 @@ async def test_cancelled_worker_that_waits_leaves_nothing_running(database: Data
     assert asyncio.all_tasks() == others
 
 
+@pytest.mark.slow
 async def test_worker_that_may_claim_no_more_ends_when_its_jobs_have(
     database: Database, database_url: str
 ) -> None:

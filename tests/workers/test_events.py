@@ -172,6 +172,7 @@ def writes_by_hand(conn: Connection) -> None:
     conn.execute("update tasks set scheduled_at = null where key = 'A'")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "cause",
     [
@@ -285,6 +286,7 @@ def test_claim_that_waits_ends_without_one(database: Database) -> None:
         events.claim_next(database, agent="x", wait=HOUR, poll=timedelta())
 
 
+@pytest.mark.slow
 async def test_claim_that_waits_can_be_awaited(database_url: str) -> None:
     async with AsyncDatabase(database_url, pool_max=2) as database:
         async with database.connection() as conn:
@@ -295,6 +297,7 @@ async def test_claim_that_waits_can_be_awaited(database_url: str) -> None:
     assert taken.key == "T"
 
 
+@pytest.mark.slow
 def test_waiter_whose_session_is_killed_waits_again(database: Database, database_url: str) -> None:
     with connect(database_url, autocommit=True) as watch, Waiter(database.settings) as waiter:
         assert waiter.start()
@@ -313,6 +316,7 @@ def test_waiter_whose_session_is_killed_waits_again(database: Database, database
         assert waiter.heard(PATIENCE)
 
 
+@pytest.mark.slow
 def test_waiter_to_whom_no_notification_comes_polls(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -331,6 +335,7 @@ def test_waiter_to_whom_no_notification_comes_polls(
     assert taken is not None
 
 
+@pytest.mark.slow
 def test_silent_server_is_given_up_by_who_waits(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -385,6 +390,7 @@ def with_connection(database: Database, is_so: Callable[[Connection], bool]) -> 
         return is_so(conn)
 
 
+@pytest.mark.slow
 def test_stream_tells_what_an_older_transaction_commits_later(database: Database) -> None:
     make_chain(database)
     with database.connection() as conn:
@@ -407,6 +413,7 @@ def test_stream_tells_what_an_older_transaction_commits_later(database: Database
         assert take(stream, 1) == [("TaskClaimed", "A")]
 
 
+@pytest.mark.slow
 def test_stream_does_not_listen_while_its_consumer_is_busy(database: Database) -> None:
     make_chain(database)
     with database.connection() as conn:
@@ -417,6 +424,7 @@ def test_stream_does_not_listen_while_its_consumer_is_busy(database: Database) -
         wait_until(lambda: not with_connection(database, somebody_waits))
 
 
+@pytest.mark.slow
 def test_stream_tells_that_a_workflow_finished(database: Database) -> None:
     with database.connection() as conn:
         workflow = workflows.create(conn, NewWorkflow(name="release"), [])

@@ -119,6 +119,7 @@ async def test_dependents_start_without_a_poll(database_url: str) -> None:
         await work_off(database, timedelta(hours=1), blocks=10, slow_blocks=2)
 
 
+@pytest.mark.slow
 async def test_dependents_start_by_polls_where_nothing_wakes(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +189,7 @@ async def idle(
     return sent
 
 
+@pytest.mark.slow
 async def test_idle_worker_sends_less_than_a_statement_a_second(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

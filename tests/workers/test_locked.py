@@ -13,6 +13,8 @@ from taskdb.models import ClaimOutcome
 from taskdb.queries import claims, tasks
 from taskdb.worker import Job, Worker
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 30.0
 LEASE = timedelta(seconds=2)
 

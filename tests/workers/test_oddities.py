@@ -14,6 +14,7 @@ from taskdb.errors import ValidationError
 from taskdb.models import ClaimOutcome, TaskStatus
 from taskdb.queries import claims, tasks
 from taskdb.worker import Job, Submit
+from tests.tiers import first_of
 from tests.workers.test_worker import PATIENCE, SHORT, make, outcomes_of, status_of, worker
 
 
@@ -32,6 +33,7 @@ def awaits(handle: Any) -> Any:
     return handle_async
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_thread", [True, False])
 @pytest.mark.parametrize(
     "error",
@@ -152,7 +154,7 @@ async def test_handler_may_close_the_pool(database: Database, database_url: str)
 
 @pytest.mark.parametrize("hook", ["on_start", "on_end", "on_error", "on_idle"])
 @pytest.mark.parametrize(
-    "error", [KeyboardInterrupt("no"), SystemExit(3), asyncio.CancelledError()], ids=repr
+    "error", first_of([KeyboardInterrupt("no"), SystemExit(3), asyncio.CancelledError()]), ids=repr
 )
 async def test_hook_that_raises_what_ends_programs_stops_nothing(
     database: Database, caplog: pytest.LogCaptureFixture, hook: str, error: BaseException
@@ -174,6 +176,7 @@ async def test_hook_that_raises_what_ends_programs_stops_nothing(
     assert "a hook of the worker failed" in caplog.text
 
 
+@pytest.mark.slow
 async def test_handler_of_a_claim_that_was_lost_before_it_began_does_not_begin(
     database: Database,
 ) -> None:

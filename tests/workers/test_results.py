@@ -14,6 +14,7 @@ from taskdb.errors import ValidationError
 from taskdb.models import ClaimOutcome, TaskStatus
 from taskdb.queries import claims, tasks
 from taskdb.worker import Job, Outcome, Retry, Submit
+from tests.tiers import first_of
 from tests.workers.test_worker import PATIENCE, SHORT, make, outcomes_of, status_of, worker
 
 
@@ -82,7 +83,7 @@ async def test_result_that_the_rules_forbid_fails_its_attempt_alone(database: Da
         (SystemExit(3), "RuntimeError: the handler ended with SystemExit(3)"),
     ],
 )
-@pytest.mark.parametrize("in_thread", [False, True])
+@pytest.mark.parametrize("in_thread", first_of([False, True]))
 async def test_text_of_an_error_is_made_fit_to_be_stored(
     database: Database,
     error: BaseException,
@@ -149,6 +150,7 @@ async def test_progress_that_cannot_be_stored_is_refused_at_the_call(
     assert status_of(database, "A") == TaskStatus.COMPLETED
 
 
+@pytest.mark.slow
 async def test_worker_whose_heartbeats_fail_stops_and_says_so(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

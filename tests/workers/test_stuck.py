@@ -15,6 +15,8 @@ from taskdb.models import ClaimOutcome, TaskStatus
 from taskdb.queries import claims, tasks
 from taskdb.worker import HandlerStuckError, Job, JobLostError, Worker
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 30.0
 SHORT = timedelta(milliseconds=600)
 

@@ -75,6 +75,7 @@ def test_worker_works_until_nothing_is_left(
     assert told.splitlines() == [f"T-{number}  completed" for number in range(3)]
 
 
+@pytest.mark.slow
 def test_sigterm_gives_the_job_back_without_costing_an_attempt(
     tmp_path: Path, database_url: str, conn: Connection
 ) -> None:
@@ -109,6 +110,7 @@ def test_killed_worker_leaves_its_task_to_another(
     assert doctor.run(conn) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("handler", "refusal"),
     [
@@ -128,6 +130,7 @@ def test_handler_that_is_none_is_refused(
     assert refusal in told
 
 
+@pytest.mark.slow
 def test_examples_of_the_page_run(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.pyright]\ntypeCheckingMode = "strict"\n')
     blocks = re.findall(r"```python\n(.+?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)

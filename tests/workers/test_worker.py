@@ -165,6 +165,7 @@ async def test_no_more_jobs_run_than_there_are_slots(database: Database) -> None
     assert most == 3
 
 
+@pytest.mark.slow
 async def test_plain_function_runs_in_a_thread_and_tells_its_progress(database: Database) -> None:
     make(database, "A")
 
@@ -230,6 +231,7 @@ async def test_long_job_keeps_its_claim(database: Database) -> None:
     assert outcomes_of(database, "A") == [ClaimOutcome.COMPLETED]
 
 
+@pytest.mark.slow
 async def test_worker_told_to_stop_gives_unfinished_work_back(database: Database) -> None:
     make(database, "A", "B")
     begun: list[str] = []
@@ -282,6 +284,7 @@ async def test_job_that_takes_too_long_has_failed(database: Database) -> None:
         )
 
 
+@pytest.mark.slow
 async def test_lost_connections_lose_no_work_and_do_none_twice(database: Database) -> None:
     keys = [f"T-{n}" for n in range(30)]
     make(database, *keys)
@@ -306,6 +309,7 @@ async def test_lost_connections_lose_no_work_and_do_none_twice(database: Databas
             assert outcomes == [ClaimOutcome.COMPLETED]
 
 
+@pytest.mark.slow
 async def test_handler_that_blocks_the_loop_is_reported(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:

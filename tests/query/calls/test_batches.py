@@ -38,6 +38,7 @@ async def test_a_batch_checks_every_row_before_it_sends_one(shop: Shop, call: Ca
     assert await call(shop.count_items) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [10, 2000])
 async def test_a_batch_names_the_row_that_failed(
     shop: Shop, call: Caller, size: int, caplog: pytest.LogCaptureFixture

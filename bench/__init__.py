@@ -43,12 +43,12 @@ def connected(url: str) -> Iterator[Connection]:
 
 def plain(function: Query[..., Any]) -> str:
     """Return what *function* sends with its conditional lines left out, less the comment."""
-    return function.sql().replace(f" {function.mark}", "")
+    return function.sql().replace(f" {function.tag}", "")
 
 
 def named(function: Query[..., Any], **instead: str) -> str:
     """Return the same for a program that takes `:name`; *instead* is put for some of the names."""
-    names = function.statement.variant((), function.mark).parameters
+    names = function.statement.variant((), function.tag).parameters
     shown = [instead.get(name, f":{name}") for name in names]
     return re.sub(r"\$(\d+)", lambda found: shown[int(found[1]) - 1], plain(function))
 

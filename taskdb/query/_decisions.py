@@ -130,7 +130,7 @@ class Decisions:
         statement: Statement,
         *,
         name: str,
-        mark: str,
+        tag: str,
         called_at: str,
         bind: Callable[..., tuple[Any, ...]],
         parameters: Sequence[Parameter],
@@ -140,7 +140,7 @@ class Decisions:
     ) -> None:
         self.statement = statement
         self.name = name
-        self.mark = mark
+        self.tag = tag
         self.where = statement.where
         self.called_at = called_at
         self.bind = bind
@@ -180,7 +180,7 @@ class Decisions:
                 present.add(Term(name, value=str(value)).fact)
         self._refuse_half_groups(present)
         self._refuse_without_effect(present)
-        variant = self.statement.variant(present, self.mark)
+        variant = self.statement.variant(present, self.tag)
         indexes = [self._index[name] for name in variant.parameters]
         return Prepared(variant, cast("Any", variant.text), _picker(indexes))
 

@@ -82,7 +82,7 @@ class Query(Generic[P, R]):
     """A named statement with the signature of its stub.
 
     Call it with a psycopg connection and the stub's arguments; with an AsyncConnection the
-    result is awaited. `name` is "tasks.list_tasks", `where` its place in the `.sql` file, `mark`
+    result is awaited. `name` is "tasks.list_tasks", `where` its place in the `.sql` file, `tag`
     the comment in each of its variants, and `statement`, `parameters`, `result` and the package's
     `types` are what `taskdb check` compares with the database.
 
@@ -116,12 +116,12 @@ class Query(Generic[P, R]):
         self.parameters = tuple(parameters)
         self.result = result
         self.types = types
-        self.mark = f"/* {application}:{self.name} */"
+        self.tag = f"/* {application}:{self.name} */"
         self._bind = binder(function, parameters, statement.where)
         self._decisions = Decisions(
             statement,
             name=self.name,
-            mark=self.mark,
+            tag=self.tag,
             called_at=place_of(function),
             bind=self._bind,
             parameters=parameters,
@@ -166,7 +166,7 @@ class Query(Generic[P, R]):
 
     def variants(self) -> Iterator[Variant]:
         """Yield every text it may send: each combination of its conditions that can be."""
-        return self.statement.variants(self.mark, self.required)
+        return self.statement.variants(self.tag, self.required)
 
     def sql(self, **present: object) -> str:
         """Return the text it sends when the conditional arguments *present* are given.
@@ -177,7 +177,7 @@ class Query(Generic[P, R]):
         """
         names = {each.argument: each.name for each in self.parameters}
         given = {names.get(argument, argument): value for argument, value in present.items()}
-        return self.statement.variant(self.statement.facts(given), self.mark).text
+        return self.statement.variant(self.statement.facts(given), self.tag).text
 
     @overload
     def __call__(self, conn: Connection[Any], /, *args: P.args, **kwargs: P.kwargs) -> R: ...

@@ -338,7 +338,7 @@ class Statement:
         return None
 
     def variants(
-        self, mark: str = "", required: Collection[str] = (), most: int | None = None
+        self, tag: str = "", required: Collection[str] = (), most: int | None = None
     ) -> Iterator[Variant]:
         """Yield every text of the query: with no conditional line, with each, ..., with all.
 
@@ -358,24 +358,24 @@ class Statement:
             for fact, terms in self.needs.items()
         }
         for present in combined(Switches(states, needs), most):
-            yield self.variant(present, mark)
+            yield self.variant(present, tag)
 
-    def whole(self, mark: str = "") -> Variant:
+    def whole(self, tag: str = "") -> Variant:
         """Return the text with every line in it, as psql sends it."""
         facts = {term.fact for condition in self.conditions for term in condition.terms}
-        return self._variant(facts, (), mark)
+        return self._variant(facts, (), tag)
 
-    def variant(self, present: Collection[str], mark: str = "") -> Variant:
+    def variant(self, present: Collection[str], tag: str = "") -> Variant:
         """Return the text with the lines of the *present* facts in it.
 
-        The comment *mark* stands behind its first word: before it, PostgreSQL 18 would leave it
+        The comment *tag* stands behind its first word: before it, PostgreSQL 18 would leave it
         out of pg_stat_statements, and at the end pg_stat_activity would cut it off.
         """
         dropped = [line for line in self.conditions if not line.holds(present)]
-        return self._variant(present, dropped, mark)
+        return self._variant(present, dropped, tag)
 
     def _variant(
-        self, present: Collection[str], dropped: Sequence[Condition], mark: str
+        self, present: Collection[str], dropped: Sequence[Condition], tag: str
     ) -> Variant:
         text: list[str] = []
         length = 0
@@ -387,8 +387,8 @@ class Statement:
             piece = source[token.start : token.end]
             if token.kind is Kind.PARAMETER:
                 piece = f"${numbers.setdefault(piece[1:], len(numbers) + 1)}"
-            if mark and token.kind not in _BLANK:
-                piece, mark = f"{piece} {mark}", ""
+            if tag and token.kind not in _BLANK:
+                piece, tag = f"{piece} {tag}", ""
             text.append(piece)
             sent.append(length)
             origin.append(token.start)

@@ -249,7 +249,7 @@ class _Verification:
     def _whole(self, query: AnyQuery) -> Variant:
         """The text of *query* with all its lines."""
         if query.name not in self.texts:
-            self.texts[query.name] = query.statement.whole(query.mark)
+            self.texts[query.name] = query.statement.whole(query.tag)
         return self.texts[query.name]
 
     def take(self, answers: list[list[PGresult]]) -> None:

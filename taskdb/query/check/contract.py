@@ -69,7 +69,7 @@ def describe_all(
     for query in queries:
         if query.statement.copy_columns is None:
             seen = [*variants(query)]
-            whole = query.statement.whole(query.mark)
+            whole = query.statement.whole(query.tag)
             for variant in seen:
                 found = _describe(conn, query, variant, catalogue)
                 described.append(Described(query, variant, found))
@@ -109,7 +109,7 @@ def _of_declaration(query: AnyQuery, overrides: TypeOverrides) -> Iterator[Query
     for problem in overrides.problems:
         label = query.statement.source.label
         yield QueryFinding(
-            query.mark.strip("/* ").partition(":")[0],
+            query.tag.strip("/* ").partition(":")[0],
             problem,
             label.rpartition("/")[0],
             query.function.__module__.rpartition(".")[0],
@@ -119,7 +119,7 @@ def _of_declaration(query: AnyQuery, overrides: TypeOverrides) -> Iterator[Query
 
 def variants(query: AnyQuery) -> Iterator[Variant]:
     """All combinations of `-- if` lines; where those are too many, each alone and all pairs."""
-    return query.statement.variants(query.mark, query.required, MOST_COMBINATIONS)
+    return query.statement.variants(query.tag, query.required, MOST_COMBINATIONS)
 
 
 def _describe(

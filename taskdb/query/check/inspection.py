@@ -63,9 +63,9 @@ def show(conn: Connection[Any], query: AnyQuery, given: Mapping[str, str]) -> Sh
     """
     facts = _facts(conn, query)
     kept = {name: value for name, value in given.items() if name in query.statement.conditional}
-    variant = query.statement.whole(query.mark)
+    variant = query.statement.whole(query.tag)
     if given:
-        variant = query.statement.variant(query.statement.facts(kept), query.mark)
+        variant = query.statement.variant(query.statement.facts(kept), query.tag)
     arguments: dict[str, str | None] = dict.fromkeys(query.statement.parameters)
     prepared: list[str] = []
     plan: list[str] = []

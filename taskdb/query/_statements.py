@@ -374,9 +374,7 @@ class Statement:
         dropped = [line for line in self.conditions if not line.holds(present)]
         return self._variant(present, dropped, tag)
 
-    def _variant(
-        self, present: Collection[str], dropped: Sequence[Condition], tag: str
-    ) -> Variant:
+    def _variant(self, present: Collection[str], dropped: Sequence[Condition], tag: str) -> Variant:
         text: list[str] = []
         length = 0
         numbers: dict[str, int] = {}

@@ -6,11 +6,10 @@ import sys
 def main() -> int:
     """Run the command line and return its status: 130, too, for who interrupts its import."""
     try:
-        from taskdb.errors import MissingExtraError, needing
+        from taskdb.errors import MissingExtraError
 
         try:
-            with needing("cli"):
-                from taskdb import cli
+            from taskdb import cli
         except MissingExtraError as exc:
             print(f"taskdb: {exc}", file=sys.stderr)
             return 1

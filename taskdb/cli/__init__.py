@@ -13,12 +13,15 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-import click
 import psycopg
 
-from taskdb.cli.common import error_line, group_options
-from taskdb.errors import ClaimLostError, TaskdbError, VersionConflictError, translate
+from taskdb.errors import ClaimLostError, TaskdbError, VersionConflictError, needing, translate
 from taskdb.text import encode_all
+
+with needing("cli"):
+    import click
+
+    from taskdb.cli.common import error_line, group_options
 
 __all__ = ["main"]
 

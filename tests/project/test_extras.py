@@ -56,6 +56,7 @@ def test_a_service_needs_no_extra(database_url: str) -> None:
     "code",
     [
         "import taskdb.migrations",
+        "import taskdb.cli",
         "from taskdb.exchange import import_plan",
         "from taskdb.__main__ import main; sys.exit(main())",
     ],

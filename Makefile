@@ -47,7 +47,7 @@ test: $(STAMP) ## Run the tests of each change on one server (see TASKDB_TEST_UR
 
 .PHONY: test-slow
 test-slow: $(STAMP) ## Run the other tests: dear cases, several programs. TESTS=folders, PART=1/4.
-	$(BIN)/pytest -n auto -m slow $(if $(PART),--part $(PART)) $(TESTS)
+	$(BIN)/pytest -n auto -m 'slow and not large and not timing and not mutants' $(if $(PART),--part $(PART)) $(TESTS)
 
 .PHONY: test-large
 test-large: $(STAMP) ## Run the tests that need a million rows.

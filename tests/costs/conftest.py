@@ -14,6 +14,14 @@ from tests.costs.scale import Connection
 
 
 @pytest.fixture
+def conn(database_url: str) -> Generator[Connection]:
+    """Return a connection to a database of the test's own: what other tests left is read too."""
+    with connect(database_url) as own:
+        yield own
+        own.rollback()
+
+
+@pytest.fixture
 def session(database_url: str) -> Generator[Connection]:
     """Return a connection whose work is committed."""
     with connect(database_url) as conn:

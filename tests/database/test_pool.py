@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -173,7 +173,9 @@ def frozen(server: Server) -> Iterator[None]:
         yield
     finally:
         for each in processes:
-            os.kill(each, signal.SIGCONT)
+            # The server, which goes on first, may have ended some of the others.
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGCONT)
 
 
 def stalled(proxy: Proxy) -> Callable[[], Any]:

@@ -11,8 +11,6 @@ limit 1;
 
 -- name: list_keys
 -- The keys that have been used, or given a limit.
---
--- plan: allow full-scan: it counts the slots of all keys
 select
     used.key,
     used.at_most,

@@ -44,8 +44,6 @@ where
 
 -- name: list_pauses
 -- The pauses, the longest first.
---
--- plan: allow full-scan: they are few
 select pause.*
 from claim_pauses as pause
 order by pause.created_at, pause.id;

@@ -41,7 +41,7 @@ order by task.graph_rank, task.id;
 -- name: waits
 -- The dependencies of these tasks, satisfied ones too. A dead one can never be satisfied.
 --
--- plan: allow full-scan: a report is of a plan, and reads what it shows
+-- plan: tasks_pkey
 select
     waiting.key,
     blocker.key as blocker_key,
@@ -63,7 +63,7 @@ order by waiting.graph_rank, waiting.id, blocker.graph_rank, blocker.id;
 -- name: blocking_reasons
 -- The reasons why these tasks cannot be claimed now, but for dependencies and live claims.
 --
--- plan: allow full-scan: a report is of a plan, and reads what it shows
+-- plan: tasks_pkey
 select
     task.key,
     blocked_by.reason,

@@ -835,8 +835,6 @@ order by task.key;
 
 -- name: wrong_references
 -- Each foreign key names a row that is there, also where its triggers were off for a while.
---
--- plan: allow full-scan: an invariant is one of every row
 select
     'reference' as invariant,
     dangling.constraint_name as "subject!",  -- dangling_references: no NULL
@@ -1016,8 +1014,6 @@ order by task.key, derived.name;
 -- statement: no trigger with a long WHEN clause, no CHECK over several columns, no generated
 -- column.
 -- docs/decisions/0018-task-core.md
---
--- plan: allow full-scan: the catalogue
 with hot as (
     select
         class.oid,
@@ -1063,8 +1059,6 @@ order by subject;
 
 -- name: idle_triggers
 -- Every trigger of the workspace fires, and each guard has the row that its transactions meet at.
---
--- plan: allow full-scan: the catalogue
 select
     'trigger' as invariant,
     trigger.tgname::text as subject,

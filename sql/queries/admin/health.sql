@@ -103,7 +103,6 @@ select
 -- tasks than that another one may have been ready for longer.
 --
 -- plan: tasks_open_in_order
--- plan: tasks_by_status
 -- plan: task_history_seq_once_per_task
 with next_to_claim as (
     select task.id

@@ -1023,7 +1023,7 @@ where attempt.die < 0.25 and task.id = attempt.id;
 -- name: claim_again
 -- Most of these tasks are claimed by other agents, who complete them.
 --
--- plan: allow full-scan: it goes through all that is pending
+-- plan: tasks_pkey
 with attempt as (
     select
         task.id,

@@ -16,6 +16,7 @@ from tests.compared import FIRST, KEYS, PLANNING, WORK, failure, random_request
 from tests.core_model import Request
 from tests.core_rules import Entry, ViolationError, replay
 from tests.soak.shrinking import shrink
+from tests.tiers import first_of
 
 SEQUENCES = 10
 # Many tasks that wait for each other, end in every way and come back.
@@ -35,6 +36,7 @@ MORE_KEYS = [*KEYS, "f", "g", "h"]
 MORE = [Request("create", {"key": name, "max_attempts": 2}) for name in MORE_KEYS]
 
 
+@pytest.mark.parametrize("third", first_of([1, 2, 3]))
 @pytest.mark.parametrize(
     ("first", "weights", "keys"),
     [
@@ -43,7 +45,7 @@ MORE = [Request("create", {"key": name, "max_attempts": 2}) for name in MORE_KEY
     ],
 )
 def test_database_and_model_agree_on_every_answer_and_state(
-    database_url: str, first: list[Request], weights: dict[str, int], keys: list[str]
+    database_url: str, third: int, first: list[Request], weights: dict[str, int], keys: list[str]
 ) -> None:
     seed = int(os.environ.get("MODEL_SEED", "0")) or random.randrange(1, 10**9)
     with connect(database_url, autocommit=True) as conn:

@@ -31,8 +31,7 @@ from tests.waiting import PATIENCE
 
 
 def cases(usual: IsolationLevel) -> pytest.MarkDecorator:
-    """All races at all pairs of levels; slow but where both sessions, or the one that may, have
-    the *usual* one."""
+    """All races at all pairs of levels; those of sessions without the *usual* level are slow."""
     return pytest.mark.parametrize(
         ("race", "pair"),
         [

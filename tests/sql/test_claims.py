@@ -18,6 +18,7 @@ from taskdb.errors import ClaimLostError
 from taskdb.models import ClaimOutcome, DependencyType, NewDependency, NewTask, TaskStatus
 from taskdb.queries import claims, dependencies, history, tasks
 from tests.plans import Plan, lapse_leases, make_tasks, take
+from tests.tiers import first_of
 
 Connection = psycopg.Connection[Any]
 Status = TaskStatus
@@ -305,6 +306,7 @@ states = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.parametrize("half", first_of([1, 2]))
 @settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -314,6 +316,7 @@ states = st.fixed_dictionaries(
 )
 def test_claim_next_takes_a_task_if_and_only_if_there_is_no_reason_why_not(
     conn: Connection,
+    half: int,
     drawn: list[dict[str, Any]],
     edges: set[tuple[int, int, DependencyType]],
 ) -> None:

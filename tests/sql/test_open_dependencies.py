@@ -16,6 +16,7 @@ from taskdb.models import DependencyType, NewDependency, NewTask
 from taskdb.queries import tasks
 from tests.plans import make_graph
 from tests.statements import statement
+from tests.tiers import first_of
 
 Connection = psycopg.Connection[Any]
 
@@ -181,13 +182,16 @@ def acts_of(conn: Connection, chance: random.Random, keys: list[str]) -> list[st
     return acts
 
 
+@pytest.mark.parametrize("half", first_of([1, 2]))
 @settings(
-    max_examples=12,
+    max_examples=13,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(seed=st.integers(0, 2**32), size=st.integers(3, 9))
-def test_whatever_transactions_do_counts_are_right(database_url: str, seed: int, size: int) -> None:
+def test_whatever_transactions_do_counts_are_right(
+    database_url: str, half: int, seed: int, size: int
+) -> None:
     """Statements change several things at once, of rows that are old, new or written before."""
     chance = random.Random(seed)
     keys = [f"k{number}" for number in range(size)]

@@ -103,18 +103,27 @@ select
 -- tasks than that another one may have been ready for longer.
 --
 -- plan: tasks_open_in_order
+-- plan: tasks_by_status
 -- plan: task_history_seq_once_per_task
 with next_to_claim as (
-    select task.id
+    select
+        task.id,
+        task.status_seq,
+        task.scheduled_at,
+        task.has_files
     from tasks as task
     where task.is_ready and task.status = 'pending'
     order by task.effective_priority, task.place, task.created_at, task.id
     limit 1000
 ),
 
+-- With what it returns it cannot be read from the index of open tasks alone, whole.
 oldest_pending as (
     select
         task.id,
+        task.status_seq,
+        task.scheduled_at,
+        task.has_files,
         task.is_ready,
         task.created_at
     from tasks as task
@@ -124,7 +133,11 @@ oldest_pending as (
 ),
 
 oldest_ready as (
-    select oldest_pending.id
+    select
+        oldest_pending.id,
+        oldest_pending.status_seq,
+        oldest_pending.scheduled_at,
+        oldest_pending.has_files
     from oldest_pending
     where oldest_pending.is_ready
     order by oldest_pending.created_at
@@ -132,7 +145,11 @@ oldest_ready as (
 ),
 
 overdue as (
-    select task.id
+    select
+        task.id,
+        task.status_seq,
+        task.scheduled_at,
+        task.has_files
     from tasks as task
     where
         not task.is_due
@@ -146,22 +163,22 @@ overdue as (
 ),
 
 candidate as (
-    select next_to_claim.id from next_to_claim
+    select next_to_claim.* from next_to_claim
     union
-    select oldest_ready.id from oldest_ready
+    select oldest_ready.* from oldest_ready
     union
-    select overdue.id from overdue
+    select overdue.* from overdue
 )
 
-select max(now() - greatest(entry.created_at, task.scheduled_at)) as age
+select max(now() - greatest(entry.created_at, candidate.scheduled_at)) as age
 from candidate
-inner join tasks as task on task.id = candidate.id
-inner join task_history as entry on entry.task_id = task.id and entry.seq = task.status_seq
+inner join task_history as entry
+    on entry.task_id = candidate.id and entry.seq = candidate.status_seq
 -- One by one: the planner would else find the conflicts of all tasks.
 left join lateral (
     select clash.task_id
     from file_conflicts as clash
-    where task.has_files and clash.task_id = task.id
+    where candidate.has_files and clash.task_id = candidate.id
     limit 1
 ) as conflict on true
 where conflict.task_id is null;

@@ -95,6 +95,7 @@
 \ir triggers/features_50_touch_updated_at.sql
 \ir triggers/subtasks_50_touch_updated_at.sql
 \ir triggers/task_files_50_touch_updated_at.sql
+\ir triggers/task_status_transitions_90_count_removal.sql
 \ir triggers/tasks_70_refresh_statistics.sql
 \ir triggers/task_dependencies_70_refresh_statistics.sql
 \ir functions/ready_channel.sql

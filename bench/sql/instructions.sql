@@ -68,7 +68,7 @@ begin
     limit 1;
     commit;
     for i in 1..current_setting('bench.jobs')::int loop
-        select done.next_task_id, done.next_token into strict held, held_token
+        select (done.next_claim).task_id, (done.next_claim).token into strict held, held_token
         from complete_and_claim(
             held, held_token, null, 'ann', null, interval '5 minutes', null, null
         ) as done
@@ -123,9 +123,6 @@ alter table task_history drop constraint task_history_task_exists;
 
 -- name: without_time_index
 drop index task_history_by_time;
-
--- name: without_agent_index
-drop index task_history_by_agent;
 
 -- name: without_history_guard
 drop trigger task_history_50_number_imported on task_history;

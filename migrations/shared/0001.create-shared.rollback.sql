@@ -30,6 +30,7 @@ drop domain note_text;
 drop domain name_text;
 drop domain title;
 drop domain key;
+drop type claimed_task;
 drop type conversation_role;
 drop type session_status;
 drop type design_output_type;

@@ -627,13 +627,38 @@ create sequence task_number as bigint;
 comment on sequence task_number is 'The number in the key of the next task without one: T-17.';
 
 create table tasks (
-    -- Columns that a transition leaves alone come first: an update's log begins after them.
+    -- The order saves work at each transition. The log of an update leaves out what is the same at
+    -- the row's two ends, so what changes stands together. And every update asks of each indexed
+    -- column whether it changes; its place is known where all before it have a fixed width and a
+    -- value, else it is counted from the start of the row.
     id uuid primary key default uuidv7(),
+    created_at timestamptz not null default now(),
+    -- Its place among equals: without execution_order the last.
+    place integer not null default 2147483647,
+    unhealthy_dependencies integer not null default 0,
+    effective_priority shared.priority not null default 5,
+    workflow_is_healthy boolean not null default true,
+    is_due boolean not null default true,
+    waits_for_slot boolean not null default false,
+    -- From here to claim_agent a claim and its end change them.
+    -- Claimable, but for file locks of other tasks.
+    is_ready boolean not null default true,
+    status shared.task_status not null default 'pending',
+    status_seq integer not null default 1,
+    claim_token bigint not null default 0,
+    updated_at timestamptz not null default now(),
+    started_at timestamptz,
+    lease_expires_at shared.moment,
+    completed_at timestamptz,
+    claim_request_id uuid,
+    -- The lane of a claim: its reserved agent, and its type; '' is any.
+    reserved_for text collate "C" not null default '',
+    for_type text collate "C" not null default '',
     key shared.key not null,
+    claim_agent shared.name_text,
     title shared.title not null,
     -- 1 is the most urgent, 10 the least.
     priority shared.priority not null default 5,
-    effective_priority shared.priority not null default 5,
     execution_order integer,
     agent_type shared.name_text,
     assigned_agent shared.name_text,
@@ -644,35 +669,14 @@ create table tasks (
     max_attempts shared.counter not null default 10,
     version integer not null default 1,
     graph_rank bigint not null default nextval('task_graph_rank'),
-    created_at timestamptz not null default now(),
-    -- The lane of a claim: its reserved agent, and its type; '' is any.
-    reserved_for text collate "C" not null default '',
-    for_type text collate "C" not null default '',
-    -- Its place among equals: without execution_order the last.
-    place integer not null default 2147483647,
     details_follow boolean,
-    workflow_is_healthy boolean not null default true,
-    is_due boolean not null default true,
     is_paused boolean not null default false,
-    waits_for_slot boolean not null default false,
     has_files boolean not null default false,
     has_dependents boolean not null default false,
     is_passed_on boolean not null default false,
-    unhealthy_dependencies integer not null default 0,
     open_dependencies integer not null default 0,
     failed_attempts shared.counter not null default 0,
-    -- Claimable, but for file locks of other tasks.
-    is_ready boolean not null default true,
-    status shared.task_status not null default 'pending',
-    status_seq integer not null default 1,
-    claim_token bigint not null default 0,
-    updated_at timestamptz not null default now(),
-    started_at timestamptz,
-    lease_expires_at shared.moment,
     blocked_at timestamptz,
-    completed_at timestamptz,
-    claim_request_id uuid,
-    claim_agent shared.name_text,
     progress_pct shared.score,
     progress_note text,
     blocked_reason shared.note_text,
@@ -1036,6 +1040,13 @@ create table task_status_transitions (
 comment on table task_status_transitions is
     'The changes of status that need no force.';
 
+-- While no row was ever taken out, claims and completions are not looked up: see
+-- triggers/tasks_50_apply_change.sql.
+create sequence task_status_transition_removals as bigint;
+
+comment on sequence task_status_transition_removals is
+    'Counts removals from task_status_transitions, also those that were rolled back.';
+
 insert into task_status_transitions (old_status, new_status, meaning) values
     ('pending', 'blocked', 'a dependency opened, or someone holds it back'),
     ('pending', 'in_progress', 'work begins'),
@@ -1087,10 +1098,9 @@ create table task_history (
         foreign key (task_id) references tasks (id) on delete cascade
 );
 
--- Serves queries/history.sql: recent, and queries/flow.sql.
-create index task_history_by_time on task_history (created_at desc);
--- Serves queries/history.sql: list_by_agent.
-create index task_history_by_agent on task_history (agent, created_at desc);
+-- Serves queries/history.sql and queries/flow.sql: all changes, and those of one agent, which are
+-- picked out of it: an index of their own would cost each transition more than it saves them.
+create index task_history_by_time on task_history (created_at, agent);
 
 comment on table task_history is
     'Every change of status: who, when, why; and with it every claim. Written by trigger.';
@@ -4585,6 +4595,26 @@ create trigger task_files_50_touch_updated_at
     for each row
     execute function touch_updated_at();
 
+create function count_transition_removal()
+    returns trigger
+    language plpgsql
+    security definer
+    set search_path from current
+as $$
+begin
+    perform nextval('task_status_transition_removals');
+    return null;
+end;
+$$;
+
+comment on function count_transition_removal() is
+    'Notes that a transition was forbidden, so that all are looked up from now on.';
+
+create trigger task_status_transitions_90_count_removal
+    after update or delete or truncate on task_status_transitions
+    for each statement
+    execute function count_transition_removal();
+
 -- Analyzes tables whose files have grown to eight times what their statistics say; and those that
 -- these wrongly call all but empty, once twice as many rows have been added.
 --
@@ -5489,6 +5519,8 @@ declare
     token bigint;
     tracker text;
     is_automatic boolean;
+    is_forced boolean;
+    is_rare boolean;
 begin
     new.updated_at := greatest(moment, old.updated_at + interval '1 microsecond');
     -- A role that only claims may not set the status: it sets how its claim ends.
@@ -5510,6 +5542,8 @@ begin
     if
         new.status not in ('in_progress', 'completed')
         or old.status not in ('pending', 'in_progress')
+        or (new.status = 'completed' and old.status = 'pending')
+        or new.status_forced is not null
         or new.priority <> old.priority
         or new.claim_token <> old.claim_token
         or new.status_seq <> old.status_seq
@@ -5522,6 +5556,8 @@ begin
         or old.progress_pct is not null
         or old.progress_note is not null
     then
+        is_rare := true;
+        is_forced := new.status_forced;
         new.claim_token := old.claim_token;
         -- An agent may be called taskdb as well; this column only the owner's functions can write.
         is_automatic := new.status_seq = 0;
@@ -5547,6 +5583,7 @@ begin
         end if;
         new.status_source := null;
         new.status_at := null;
+        new.status_forced := null;
 
         if old.claim_agent is not null and new.status not in ('in_progress', 'completed') then
             -- The attempt ends, and not with its work done.
@@ -5574,8 +5611,7 @@ begin
         if new.status in ('pending', 'blocked') then
             if new.failed_attempts >= greatest(new.max_attempts, 1) then
                 new.status := 'failed';
-                new.status_forced := coalesce(new.status_forced, false)
-                    or old.status in ('pending', 'blocked');
+                is_forced := coalesce(is_forced, false) or old.status in ('pending', 'blocked');
                 new.status_note := coalesce(new.status_note, 'no attempt is left');
                 new.error_message := case
                     when ended = 'failed' then new.error_message
@@ -5640,7 +5676,6 @@ begin
         new.claim_request_id := old.claim_request_id;
         new.status_agent := null;
         new.status_note := null;
-        new.status_forced := null;
         new.status_outcome := null;
         return new;
     end if;
@@ -5664,15 +5699,15 @@ begin
     else
         if old.claim_agent is not null then
             token := old.claim_token;
-            if ended is null then
-                ended := case when new.status_outcome = 'completed' then 'completed' else 'revoked' end;
-            end if;
+            ended := coalesce(
+                ended,
+                case when new.status_outcome = 'completed' then new.status_outcome else 'revoked' end
+            );
             new.claim_agent := null;
             new.lease_expires_at := null;
             new.claim_request_id := null;
         end if;
         if new.status = 'completed' then
-            new.is_ready := false;
             new.completed_at := moment;
         end if;
     end if;
@@ -5680,6 +5715,7 @@ begin
         new.has_files
         or new.concurrency_key is not null
         or old.concurrency_key is not null
+        or old.details_follow
     then
         new.waits_for_slot := false;
         if new.concurrency_key is not null and new.status = 'in_progress' then
@@ -5698,31 +5734,40 @@ begin
             -- Agents of any type may have been passed over for these files.
             perform note_ready('');
         end if;
+        if old.details_follow and old.status_seq = 1 and new.status <> 'cancelled' then
+            -- A task without its second row is still being created: its first history row is
+            -- written with that one, with the status of that moment. But that it ended with its
+            -- blocker is a transition, or it would not come back with it.
+            if not has_details(new.id) then
+                new.status_agent := null;
+                new.status_note := null;
+                new.status_outcome := null;
+                return new;
+            end if;
+        end if;
     end if;
 
-    if old.details_follow and old.status_seq = 1 and new.status <> 'cancelled' then
-        -- A task without its second row is still being created: its first history row is written
-        -- with that one, with the status of that moment. But that it ended with its blocker is a
-        -- transition, or it would not come back with it.
-        if not has_details(new.id) then
-            new.status_agent := null;
-            new.status_note := null;
-            new.status_forced := null;
-            new.status_outcome := null;
-            return new;
-        end if;
+    -- A plain claim or completion is allowed as shipped, unless a row was ever taken out.
+    if is_rare or pg_sequence_last_value('task_status_transition_removals') is not null then
+        perform raise_invalid_transition(new.key, old.status, new.status)
+        where
+            is_forced is not true
+            and not exists (
+                select from task_status_transitions as allowed
+                where allowed.old_status = old.status and allowed.new_status = new.status
+            );
     end if;
     new.status_seq := old.status_seq + 1;
     insert into task_history (
         task_id, seq, old_status, new_status, forced, automatic, outcome, token, created_at,
         agent, note, progress_pct, progress_note, source
     )
-    select
+    values (
         new.id,
         new.status_seq,
         old.status,
         new.status,
-        coalesce(new.status_forced, false),
+        coalesce(is_forced, false),
         coalesce(is_automatic, false),
         ended,
         token,
@@ -5732,18 +5777,9 @@ begin
         old.progress_pct,
         old.progress_note,
         tracker
-    where
-        new.status_forced
-        or exists (
-            select from task_status_transitions as allowed
-            where allowed.old_status = old.status and allowed.new_status = new.status
-        );
-    if not found then
-        perform raise_invalid_transition(new.key, old.status, new.status);
-    end if;
+    );
     new.status_agent := null;
     new.status_note := null;
-    new.status_forced := null;
     new.status_outcome := null;
     return new;
 end;
@@ -6549,53 +6585,57 @@ create trigger features_90_follow_epic
     for each row
     execute function follow_epic();
 
--- The number of the next imported row of a task.
-create function next_imported_seq(of_task uuid)
-    returns int
+-- A row of history that no trigger writes is imported: it has a source, and a number of its own.
+-- They count downwards from 0. One that a change of the task itself writes has its number: what an
+-- importer found later than the task.
+create function imported_history(entry task_history)
+    returns task_history
     language plpgsql
     set search_path from current
     set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
 as $$
 begin
-    return (
-        select least(coalesce(min(entry.seq), 1), 1) - 1
-        from task_history as entry
-        where entry.task_id = of_task
+    if entry.source is null then
+        raise exception using
+            errcode = 'TD004',
+            message = 'task_history is written by triggers only',
+            detail = 'TD004 insert',
+            hint = 'Change the status of the task; an importer gives its rows a source.';
+    end if;
+    entry.seq := (
+        select least(coalesce(min(earlier.seq), 1), 1) - 1
+        from task_history as earlier
+        where earlier.task_id = entry.task_id
     );
+    entry.created_at := coalesce(entry.created_at, clock_timestamp());
+    return entry;
 end;
 $$;
 
-comment on function next_imported_seq(uuid) is
-    'The number of a task''s next imported row of history: they count downwards from 0.';
+comment on function imported_history(task_history) is
+    'Numbers a row of imported history, and refuses one that no trigger wrote.';
 
--- An imported row has a source, and counts downwards from 0. One that a change of the task itself
--- writes has its number: what an importer found later than the task.
+-- Every transition runs it for its row, so it is one expression long and has no settings to change:
+-- each name in it is written with its schema.
 create function number_imported_history()
     returns trigger
     language plpgsql
-    security definer
-    set search_path from current
 as $$
 begin
-    if new.source is null then
-        if pg_trigger_depth() = 1 then
-            raise exception using
-                errcode = 'TD004',
-                message = 'task_history is written by triggers only',
-                detail = 'TD004 insert',
-                hint = 'Change the status of the task; an importer gives its rows a source.';
-        end if;
-    elsif pg_trigger_depth() = 1 then
-        new.seq := next_imported_seq(new.task_id);
-        new.created_at := coalesce(new.created_at, clock_timestamp());
+    if pg_catalog.pg_trigger_depth() operator(pg_catalog.=) 1 then
+        execute pg_catalog.format(
+            'select numbered.* from %I.imported_history($1) as numbered', tg_table_schema
+        )
+        into new
+        using new;
     end if;
     return new;
 end;
 $$;
 
 comment on function number_imported_history() is
-    'Numbers imported history, and refuses history that no trigger wrote.';
+    'Has history that no trigger writes numbered, or refused.';
 
 create trigger task_history_50_number_imported
     before insert on task_history
@@ -8495,29 +8535,7 @@ create function claim_tasks(
     request_id uuid default null,
     is_new_request boolean default false
 )
-    returns table (
-        task_id uuid,
-        token bigint,
-        claimed_by text,
-        claimed_at timestamptz,
-        lease_expires_at timestamptz,
-        key text,
-        title text,
-        description text,
-        priority smallint,
-        effective_priority smallint,
-        only_agents_of_type text,
-        feature_id uuid,
-        parent_id uuid,
-        estimated_hours numeric,
-        requirements jsonb,
-        context jsonb,
-        metadata jsonb,
-        file_path text,
-        failed_attempts int,
-        place int,
-        created_at timestamptz
-    )
+    returns setof shared.claimed_task
     language plpgsql
     rows 1
     security definer
@@ -8528,14 +8546,12 @@ create function claim_tasks(
     set enable_sort = off
 as $$
 declare
-    moment constant timestamptz := now();
     anybody constant text := '';
-    agents constant text[] := array[anybody, agent];
-    types constant text[] := case when agent_type is not null then array[anybody, agent_type] end;
+    -- No priority is 0, so the place behind it is not looked at.
     bound_priority smallint := 0;
-    bound_place int := -2147483648;
-    bound_created timestamptz := '-infinity';
-    bound_id uuid := '00000000-0000-0000-0000-000000000000';
+    bound_place int;
+    bound_created timestamptz;
+    bound_id uuid;
     is_overdue boolean;
     has_lanes boolean;
     is_second_look boolean;
@@ -8575,7 +8591,7 @@ begin
         ),
         -- Where no key was ever used this costs the look at the size of a file, and no plan.
         pg_relation_size('concurrency_slots') > 0,
-        types is not null
+        claim_tasks.agent_type is not null
         or exists (
             select from tasks as task
             where
@@ -8606,7 +8622,7 @@ begin
                 where
                     task.key = only_key
                     and (task.is_ready is not false or task.waits_for_slot)
-                    and task.reserved_for = any(agents)
+                    and task.reserved_for = any(array[anybody, claim_tasks.agent])
                     and (not task.has_files or task.id <> all(refused))
                 for no key update
             ) as candidate;
@@ -8635,7 +8651,7 @@ begin
                 limit coalesce(wanted, at_most)
                 for no key update skip locked
             ) as candidate;
-        elsif types is null then
+        elsif agent_type is null then
             select array_agg(candidate.id), bool_or(candidate.is_bound)
             into ids, any_bound
             from (
@@ -8688,7 +8704,7 @@ begin
                     on
                         task.id = any(array[found.id])
                         and task.is_ready is not false
-                        and task.reserved_for = any(agents)
+                        and task.reserved_for = any(array[anybody, claim_tasks.agent])
                 order by found.effective_priority, found.place, found.created_at, found.id
                 limit coalesce(wanted, at_most)
                 for no key update of task skip locked
@@ -8788,14 +8804,15 @@ begin
                     on
                         task.id = any(array[found.id])
                         and task.is_ready is not false
-                        and task.reserved_for = any(agents)
-                        and task.for_type = any(types)
+                        and task.reserved_for = any(array[anybody, claim_tasks.agent])
+                        and task.for_type = any(array[anybody, claim_tasks.agent_type])
                 order by found.effective_priority, found.place, found.created_at, found.id
                 limit coalesce(wanted, at_most)
                 for no key update of task skip locked
             ) as candidate;
         end if;
 
+        exit when ids is not null and not any_bound and taken is null;
         if any_bound or taken is not null then
             -- A concurrent claim of the same file or slot wins; then the next in line is tried.
             if any_bound then
@@ -8842,7 +8859,12 @@ begin
         exit when after is null and not is_overdue and not has_slots;
         bound_priority := 0;
         if is_overdue then
-            perform pass_time(100, agents, types, only_key);
+            perform pass_time(
+                100,
+                array[anybody, agent],
+                case when agent_type is not null then array[anybody, agent_type] end,
+                only_key
+            );
         end if;
         perform offer_slots(100, 100) where has_slots;
     end loop;
@@ -8860,14 +8882,14 @@ begin
         status_agent = agent,
         claim_agent = agent,
         claim_request_id = request_id,
-        lease_expires_at = moment + lease
+        lease_expires_at = now() + lease
     from task_details as details
     where task.id = any(ids) and details.task_id = task.id
     returning
         task.id,
         task.claim_token,
         task.claim_agent::text,
-        moment,
+        now(),
         task.lease_expires_at::timestamptz,
         task.key::text,
         task.title::text,
@@ -8886,11 +8908,9 @@ begin
         task.place,
         task.created_at;
     get diagnostics begun = row_count;
-    if begun < cardinality(ids) then
-        perform add_details_of(ids);
-    end if;
-    if lock_timeout is not null then
-        perform set_config('lock_timeout', lock_timeout, true);
+    if begun < cardinality(ids) or lock_timeout is not null then
+        perform add_details_of(ids) where begun < cardinality(ids);
+        perform set_config('lock_timeout', lock_timeout, true) where lock_timeout is not null;
     end if;
 end;
 $$;
@@ -8921,29 +8941,7 @@ comment on function await_request(uuid) is
 create function claim_once(
     agent text, agent_type text, lease interval, only_key text, after uuid, request_id uuid
 )
-    returns table (
-        task_id uuid,
-        token bigint,
-        claimed_by text,
-        claimed_at timestamptz,
-        lease_expires_at timestamptz,
-        key text,
-        title text,
-        description text,
-        priority smallint,
-        effective_priority smallint,
-        only_agents_of_type text,
-        feature_id uuid,
-        parent_id uuid,
-        estimated_hours numeric,
-        requirements jsonb,
-        context jsonb,
-        metadata jsonb,
-        file_path text,
-        failed_attempts int,
-        place int,
-        created_at timestamptz
-    )
+    returns setof shared.claimed_task
     language plpgsql
     rows 1
     set search_path from current
@@ -9140,25 +9138,7 @@ create function complete_and_claim(
         key text,
         status shared.task_status,
         completed_at timestamptz,
-        next_task_id uuid,
-        next_token bigint,
-        next_agent text,
-        next_claimed_at timestamptz,
-        next_lease_expires_at timestamptz,
-        next_key text,
-        next_title text,
-        next_description text,
-        next_priority smallint,
-        next_effective_priority smallint,
-        next_agent_type text,
-        next_feature_id uuid,
-        next_parent_id uuid,
-        next_estimated_hours numeric,
-        next_requirements jsonb,
-        next_context jsonb,
-        next_metadata jsonb,
-        next_file_path text,
-        next_failed_attempts int
+        next_claim shared.claimed_task
     )
     language plpgsql
     rows 1
@@ -9192,46 +9172,8 @@ begin
         end if;
     end if;
 
-    select
-        claimed.task_id,
-        claimed.token,
-        claimed.claimed_by,
-        claimed.claimed_at,
-        claimed.lease_expires_at,
-        claimed.key,
-        claimed.title,
-        claimed.description,
-        claimed.priority,
-        claimed.effective_priority,
-        claimed.only_agents_of_type,
-        claimed.feature_id,
-        claimed.parent_id,
-        claimed.estimated_hours,
-        claimed.requirements,
-        claimed.context,
-        claimed.metadata,
-        claimed.file_path,
-        claimed.failed_attempts
-    into
-        next_task_id,
-        next_token,
-        next_agent,
-        next_claimed_at,
-        next_lease_expires_at,
-        next_key,
-        next_title,
-        next_description,
-        next_priority,
-        next_effective_priority,
-        next_agent_type,
-        next_feature_id,
-        next_parent_id,
-        next_estimated_hours,
-        next_requirements,
-        next_context,
-        next_metadata,
-        next_file_path,
-        next_failed_attempts
+    select claimed.*
+    into next_claim
     from claim_tasks(
         for_agent, for_agent_type, for_lease, 1, after => after, request_id => request_id
     ) as claimed;

@@ -21,29 +21,7 @@ comment on function await_request(uuid) is
 create function claim_once(
     agent text, agent_type text, lease interval, only_key text, after uuid, request_id uuid
 )
-    returns table (
-        task_id uuid,
-        token bigint,
-        claimed_by text,
-        claimed_at timestamptz,
-        lease_expires_at timestamptz,
-        key text,
-        title text,
-        description text,
-        priority smallint,
-        effective_priority smallint,
-        only_agents_of_type text,
-        feature_id uuid,
-        parent_id uuid,
-        estimated_hours numeric,
-        requirements jsonb,
-        context jsonb,
-        metadata jsonb,
-        file_path text,
-        failed_attempts int,
-        place int,
-        created_at timestamptz
-    )
+    returns setof shared.claimed_task
     language plpgsql
     rows 1
     set search_path from current

@@ -46,29 +46,7 @@ create function claim_tasks(
     request_id uuid default null,
     is_new_request boolean default false
 )
-    returns table (
-        task_id uuid,
-        token bigint,
-        claimed_by text,
-        claimed_at timestamptz,
-        lease_expires_at timestamptz,
-        key text,
-        title text,
-        description text,
-        priority smallint,
-        effective_priority smallint,
-        only_agents_of_type text,
-        feature_id uuid,
-        parent_id uuid,
-        estimated_hours numeric,
-        requirements jsonb,
-        context jsonb,
-        metadata jsonb,
-        file_path text,
-        failed_attempts int,
-        place int,
-        created_at timestamptz
-    )
+    returns setof shared.claimed_task
     language plpgsql
     rows 1
     security definer
@@ -79,14 +57,12 @@ create function claim_tasks(
     set enable_sort = off
 as $$
 declare
-    moment constant timestamptz := now();
     anybody constant text := '';
-    agents constant text[] := array[anybody, agent];
-    types constant text[] := case when agent_type is not null then array[anybody, agent_type] end;
+    -- No priority is 0, so the place behind it is not looked at.
     bound_priority smallint := 0;
-    bound_place int := -2147483648;
-    bound_created timestamptz := '-infinity';
-    bound_id uuid := '00000000-0000-0000-0000-000000000000';
+    bound_place int;
+    bound_created timestamptz;
+    bound_id uuid;
     is_overdue boolean;
     has_lanes boolean;
     is_second_look boolean;
@@ -126,7 +102,7 @@ begin
         ),
         -- Where no key was ever used this costs the look at the size of a file, and no plan.
         pg_relation_size('concurrency_slots') > 0,
-        types is not null
+        claim_tasks.agent_type is not null
         or exists (
             select from tasks as task
             where
@@ -157,7 +133,7 @@ begin
                 where
                     task.key = only_key
                     and (task.is_ready is not false or task.waits_for_slot)
-                    and task.reserved_for = any(agents)
+                    and task.reserved_for = any(array[anybody, claim_tasks.agent])
                     and (not task.has_files or task.id <> all(refused))
                 for no key update
             ) as candidate;
@@ -186,7 +162,7 @@ begin
                 limit coalesce(wanted, at_most)
                 for no key update skip locked
             ) as candidate;
-        elsif types is null then
+        elsif agent_type is null then
             select array_agg(candidate.id), bool_or(candidate.is_bound)
             into ids, any_bound
             from (
@@ -239,7 +215,7 @@ begin
                     on
                         task.id = any(array[found.id])
                         and task.is_ready is not false
-                        and task.reserved_for = any(agents)
+                        and task.reserved_for = any(array[anybody, claim_tasks.agent])
                 order by found.effective_priority, found.place, found.created_at, found.id
                 limit coalesce(wanted, at_most)
                 for no key update of task skip locked
@@ -339,14 +315,15 @@ begin
                     on
                         task.id = any(array[found.id])
                         and task.is_ready is not false
-                        and task.reserved_for = any(agents)
-                        and task.for_type = any(types)
+                        and task.reserved_for = any(array[anybody, claim_tasks.agent])
+                        and task.for_type = any(array[anybody, claim_tasks.agent_type])
                 order by found.effective_priority, found.place, found.created_at, found.id
                 limit coalesce(wanted, at_most)
                 for no key update of task skip locked
             ) as candidate;
         end if;
 
+        exit when ids is not null and not any_bound and taken is null;
         if any_bound or taken is not null then
             -- A concurrent claim of the same file or slot wins; then the next in line is tried.
             if any_bound then
@@ -393,7 +370,12 @@ begin
         exit when after is null and not is_overdue and not has_slots;
         bound_priority := 0;
         if is_overdue then
-            perform pass_time(100, agents, types, only_key);
+            perform pass_time(
+                100,
+                array[anybody, agent],
+                case when agent_type is not null then array[anybody, agent_type] end,
+                only_key
+            );
         end if;
         perform offer_slots(100, 100) where has_slots;
     end loop;
@@ -411,14 +393,14 @@ begin
         status_agent = agent,
         claim_agent = agent,
         claim_request_id = request_id,
-        lease_expires_at = moment + lease
+        lease_expires_at = now() + lease
     from task_details as details
     where task.id = any(ids) and details.task_id = task.id
     returning
         task.id,
         task.claim_token,
         task.claim_agent::text,
-        moment,
+        now(),
         task.lease_expires_at::timestamptz,
         task.key::text,
         task.title::text,
@@ -437,11 +419,9 @@ begin
         task.place,
         task.created_at;
     get diagnostics begun = row_count;
-    if begun < cardinality(ids) then
-        perform add_details_of(ids);
-    end if;
-    if lock_timeout is not null then
-        perform set_config('lock_timeout', lock_timeout, true);
+    if begun < cardinality(ids) or lock_timeout is not null then
+        perform add_details_of(ids) where begun < cardinality(ids);
+        perform set_config('lock_timeout', lock_timeout, true) where lock_timeout is not null;
     end if;
 end;
 $$;

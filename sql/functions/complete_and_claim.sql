@@ -16,25 +16,7 @@ create function complete_and_claim(
         key text,
         status shared.task_status,
         completed_at timestamptz,
-        next_task_id uuid,
-        next_token bigint,
-        next_agent text,
-        next_claimed_at timestamptz,
-        next_lease_expires_at timestamptz,
-        next_key text,
-        next_title text,
-        next_description text,
-        next_priority smallint,
-        next_effective_priority smallint,
-        next_agent_type text,
-        next_feature_id uuid,
-        next_parent_id uuid,
-        next_estimated_hours numeric,
-        next_requirements jsonb,
-        next_context jsonb,
-        next_metadata jsonb,
-        next_file_path text,
-        next_failed_attempts int
+        next_claim shared.claimed_task
     )
     language plpgsql
     rows 1
@@ -68,46 +50,8 @@ begin
         end if;
     end if;
 
-    select
-        claimed.task_id,
-        claimed.token,
-        claimed.claimed_by,
-        claimed.claimed_at,
-        claimed.lease_expires_at,
-        claimed.key,
-        claimed.title,
-        claimed.description,
-        claimed.priority,
-        claimed.effective_priority,
-        claimed.only_agents_of_type,
-        claimed.feature_id,
-        claimed.parent_id,
-        claimed.estimated_hours,
-        claimed.requirements,
-        claimed.context,
-        claimed.metadata,
-        claimed.file_path,
-        claimed.failed_attempts
-    into
-        next_task_id,
-        next_token,
-        next_agent,
-        next_claimed_at,
-        next_lease_expires_at,
-        next_key,
-        next_title,
-        next_description,
-        next_priority,
-        next_effective_priority,
-        next_agent_type,
-        next_feature_id,
-        next_parent_id,
-        next_estimated_hours,
-        next_requirements,
-        next_context,
-        next_metadata,
-        next_file_path,
-        next_failed_attempts
+    select claimed.*
+    into next_claim
     from claim_tasks(
         for_agent, for_agent_type, for_lease, 1, after => after, request_id => request_id
     ) as claimed;

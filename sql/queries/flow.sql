@@ -176,7 +176,7 @@ order by stood.status;
 -- name: throughput
 -- The numbers of tasks completed, and reopened, day by day.
 --
--- plan: task_history_by_time, task_history_by_agent
+-- plan: task_history_by_time
 with calendar as (
     select
         cast(each_day as date) as day,

@@ -13,7 +13,7 @@ order by greatest(entry.seq, 0), entry.created_at, entry.seq desc;
 -- name: list_by_agent
 -- The changes by an agent, the newest first; a page begins after the last row of the one before.
 --
--- plan: task_history_by_agent
+-- plan: task_history_by_time
 select entry.*
 from task_changes as entry
 where

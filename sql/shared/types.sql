@@ -127,3 +127,31 @@ comment on type session_status is
 create type conversation_role as enum ('user', 'agent', 'system');
 
 comment on type conversation_role is 'The author''s role in a conversation.';
+
+-- A task in the hands of its agent: the row of a claim. As a type it is read from the catalogue
+-- once; the columns of a `returns table` are put together again by every call.
+create type claimed_task as (
+    task_id uuid,
+    token bigint,
+    claimed_by text,
+    claimed_at timestamptz,
+    lease_expires_at timestamptz,
+    key text,
+    title text,
+    description text,
+    priority smallint,
+    effective_priority smallint,
+    only_agents_of_type text,
+    feature_id uuid,
+    parent_id uuid,
+    estimated_hours numeric,
+    requirements jsonb,
+    context jsonb,
+    metadata jsonb,
+    file_path text,
+    failed_attempts int,
+    place int,
+    created_at timestamptz
+);
+
+comment on type claimed_task is 'A task, as a claim hands it out.';

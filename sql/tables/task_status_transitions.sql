@@ -11,6 +11,13 @@ create table task_status_transitions (
 comment on table task_status_transitions is
     'The changes of status that need no force.';
 
+-- While no row was ever taken out, claims and completions are not looked up: see
+-- triggers/tasks_50_apply_change.sql.
+create sequence task_status_transition_removals as bigint;
+
+comment on sequence task_status_transition_removals is
+    'Counts removals from task_status_transitions, also those that were rolled back.';
+
 insert into task_status_transitions (old_status, new_status, meaning) values
     ('pending', 'blocked', 'a dependency opened, or someone holds it back'),
     ('pending', 'in_progress', 'work begins'),

@@ -40,13 +40,38 @@ create sequence task_number as bigint;
 comment on sequence task_number is 'The number in the key of the next task without one: T-17.';
 
 create table tasks (
-    -- Columns that a transition leaves alone come first: an update's log begins after them.
+    -- The order saves work at each transition. The log of an update leaves out what is the same at
+    -- the row's two ends, so what changes stands together. And every update asks of each indexed
+    -- column whether it changes; its place is known where all before it have a fixed width and a
+    -- value, else it is counted from the start of the row.
     id uuid primary key default uuidv7(),
+    created_at timestamptz not null default now(),
+    -- Its place among equals: without execution_order the last.
+    place integer not null default 2147483647,
+    unhealthy_dependencies integer not null default 0,
+    effective_priority shared.priority not null default 5,
+    workflow_is_healthy boolean not null default true,
+    is_due boolean not null default true,
+    waits_for_slot boolean not null default false,
+    -- From here to claim_agent a claim and its end change them.
+    -- Claimable, but for file locks of other tasks.
+    is_ready boolean not null default true,
+    status shared.task_status not null default 'pending',
+    status_seq integer not null default 1,
+    claim_token bigint not null default 0,
+    updated_at timestamptz not null default now(),
+    started_at timestamptz,
+    lease_expires_at shared.moment,
+    completed_at timestamptz,
+    claim_request_id uuid,
+    -- The lane of a claim: its reserved agent, and its type; '' is any.
+    reserved_for text collate "C" not null default '',
+    for_type text collate "C" not null default '',
     key shared.key not null,
+    claim_agent shared.name_text,
     title shared.title not null,
     -- 1 is the most urgent, 10 the least.
     priority shared.priority not null default 5,
-    effective_priority shared.priority not null default 5,
     execution_order integer,
     agent_type shared.name_text,
     assigned_agent shared.name_text,
@@ -57,35 +82,14 @@ create table tasks (
     max_attempts shared.counter not null default 10,
     version integer not null default 1,
     graph_rank bigint not null default nextval('task_graph_rank'),
-    created_at timestamptz not null default now(),
-    -- The lane of a claim: its reserved agent, and its type; '' is any.
-    reserved_for text collate "C" not null default '',
-    for_type text collate "C" not null default '',
-    -- Its place among equals: without execution_order the last.
-    place integer not null default 2147483647,
     details_follow boolean,
-    workflow_is_healthy boolean not null default true,
-    is_due boolean not null default true,
     is_paused boolean not null default false,
-    waits_for_slot boolean not null default false,
     has_files boolean not null default false,
     has_dependents boolean not null default false,
     is_passed_on boolean not null default false,
-    unhealthy_dependencies integer not null default 0,
     open_dependencies integer not null default 0,
     failed_attempts shared.counter not null default 0,
-    -- Claimable, but for file locks of other tasks.
-    is_ready boolean not null default true,
-    status shared.task_status not null default 'pending',
-    status_seq integer not null default 1,
-    claim_token bigint not null default 0,
-    updated_at timestamptz not null default now(),
-    started_at timestamptz,
-    lease_expires_at shared.moment,
     blocked_at timestamptz,
-    completed_at timestamptz,
-    claim_request_id uuid,
-    claim_agent shared.name_text,
     progress_pct shared.score,
     progress_note text,
     blocked_reason shared.note_text,

@@ -1,50 +1,54 @@
--- The number of the next imported row of a task.
-create function next_imported_seq(of_task uuid)
-    returns int
+-- A row of history that no trigger writes is imported: it has a source, and a number of its own.
+-- They count downwards from 0. One that a change of the task itself writes has its number: what an
+-- importer found later than the task.
+create function imported_history(entry task_history)
+    returns task_history
     language plpgsql
     set search_path from current
     set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
 as $$
 begin
-    return (
-        select least(coalesce(min(entry.seq), 1), 1) - 1
-        from task_history as entry
-        where entry.task_id = of_task
+    if entry.source is null then
+        raise exception using
+            errcode = 'TD004',
+            message = 'task_history is written by triggers only',
+            detail = 'TD004 insert',
+            hint = 'Change the status of the task; an importer gives its rows a source.';
+    end if;
+    entry.seq := (
+        select least(coalesce(min(earlier.seq), 1), 1) - 1
+        from task_history as earlier
+        where earlier.task_id = entry.task_id
     );
+    entry.created_at := coalesce(entry.created_at, clock_timestamp());
+    return entry;
 end;
 $$;
 
-comment on function next_imported_seq(uuid) is
-    'The number of a task''s next imported row of history: they count downwards from 0.';
+comment on function imported_history(task_history) is
+    'Numbers a row of imported history, and refuses one that no trigger wrote.';
 
--- An imported row has a source, and counts downwards from 0. One that a change of the task itself
--- writes has its number: what an importer found later than the task.
+-- Every transition runs it for its row, so it is one expression long and has no settings to change:
+-- each name in it is written with its schema.
 create function number_imported_history()
     returns trigger
     language plpgsql
-    security definer
-    set search_path from current
 as $$
 begin
-    if new.source is null then
-        if pg_trigger_depth() = 1 then
-            raise exception using
-                errcode = 'TD004',
-                message = 'task_history is written by triggers only',
-                detail = 'TD004 insert',
-                hint = 'Change the status of the task; an importer gives its rows a source.';
-        end if;
-    elsif pg_trigger_depth() = 1 then
-        new.seq := next_imported_seq(new.task_id);
-        new.created_at := coalesce(new.created_at, clock_timestamp());
+    if pg_catalog.pg_trigger_depth() operator(pg_catalog.=) 1 then
+        execute pg_catalog.format(
+            'select numbered.* from %I.imported_history($1) as numbered', tg_table_schema
+        )
+        into new
+        using new;
     end if;
     return new;
 end;
 $$;
 
 comment on function number_imported_history() is
-    'Numbers imported history, and refuses history that no trigger wrote.';
+    'Has history that no trigger writes numbered, or refused.';
 
 create trigger task_history_50_number_imported
     before insert on task_history

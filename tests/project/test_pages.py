@@ -71,7 +71,7 @@ NEEDED = [
 ]
 # Words in names of tables and types that comments use as anybody does.
 ORDINARY = {
-    *("by", "change", "complexity", "environment", "error", "figure", "health", "hour"),
+    *("by", "change", "claimed", "complexity", "environment", "error", "figure", "health", "hour"),
     *("imported", "need", "pull", "ran", "reason", "recovery", "request", "role"),
     *("search", "spec", "state", "statistic", "tech", "technical", "trigger"),
 }

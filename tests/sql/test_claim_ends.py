@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pytest
 
 from taskdb.admin import doctor
@@ -420,15 +421,59 @@ def test_an_agents_live_claims_are_listed_the_next_to_lapse_first(conn: Connecti
     assert [attempt.key for attempt in claims.list_live(conn)] == ["c", "b", "a"]
 
 
-def test_a_move_that_the_team_does_not_allow_is_refused_to_agents_too(conn: Connection) -> None:
-    make_tasks(conn, "a")
-    conn.execute(
-        b"delete from task_status_transitions"
-        b" where old_status = 'in_progress' and new_status = 'completed'"
-    )
+FORBIDDEN = {
+    "delete": "delete from task_status_transitions where (old_status, new_status) = ({pair})",
+    "update": "update task_status_transitions set old_status = 'archived'"
+    " where (old_status, new_status) = ({pair})",
+    "truncate": "truncate task_status_transitions",
+}
+
+
+@pytest.mark.parametrize("way", FORBIDDEN)
+def test_a_move_that_the_team_does_not_allow_is_refused_to_agents_too(
+    conn: Connection, way: str
+) -> None:
+    make_tasks(conn, "a", "b")
+    first = take(conn)
+    claims.release(conn, task_id=first.task_id, token=first.token)
     claim = take(conn)
+    conn.execute(FORBIDDEN[way].format(pair="'in_progress', 'completed'").encode())
 
     with pytest.raises(InvalidTransitionError), conn.transaction():
         claims.complete(conn, task_id=claim.task_id, token=claim.token)
+    with pytest.raises(InvalidTransitionError), conn.transaction():
+        claims.complete_and_claim_next(conn, task_id=claim.task_id, token=claim.token, agent="ada")
+    (refused,) = outcomes(conn, "a")[1:]
+    assert refused == ("ada", None)
 
-    assert outcomes(conn, "a") == [("ada", None)]
+    conn.execute(FORBIDDEN[way].format(pair="'pending', 'in_progress'").encode())
+    with pytest.raises(InvalidTransitionError), conn.transaction():
+        take(conn)
+
+
+def test_a_move_that_is_allowed_again_is_made_again(conn: Connection) -> None:
+    make_tasks(conn, "a")
+    pair = "'pending', 'in_progress'"
+    conn.execute(FORBIDDEN["delete"].format(pair=pair).encode())
+    conn.execute(
+        f"insert into task_status_transitions (old_status, new_status, meaning)"
+        f" values ({pair}, 'work begins')".encode()
+    )
+
+    claim = take(conn)
+    claims.complete(conn, task_id=claim.task_id, token=claim.token)
+
+    assert doctor.run(conn) == []
+
+
+@pytest.mark.parametrize(("old", "new"), [("pending", "completed"), ("in_progress", "archived")])
+def test_a_move_that_was_never_allowed_is_refused_although_none_was_taken_out(
+    conn: Connection, old: str, new: str
+) -> None:
+    make_tasks(conn, "a")
+    conn.execute(f"update tasks set status = '{old}', status_forced = true".encode())
+
+    with pytest.raises(psycopg.DatabaseError) as refusal, conn.transaction():
+        conn.execute(f"update tasks set status = '{new}'".encode())
+
+    assert refusal.value.sqlstate == "TD001"

@@ -96,6 +96,31 @@ def test_history_is_not_written_by_hand(conn: Connection, statement: str) -> Non
     assert doctor.run(conn) == []
 
 
+def test_history_is_not_written_by_hand_with_functions_and_operators_of_ones_own(
+    conn: Connection,
+) -> None:
+    """The trigger that refuses it has no search_path of its own."""
+    make_task(conn)
+    for statement in (
+        "create schema forged",
+        "create function forged.pg_trigger_depth() returns int return 2",
+        "create function forged.never(int, int) returns boolean return false",
+        "create operator forged.= (leftarg = int, rightarg = int, function = forged.never)",
+        "create function forged.format(text, variadic text[]) returns text return 'select $1.*'",
+        "set local search_path = forged, pg_catalog, taskdb, shared",
+    ):
+        run(conn, statement)
+
+    with pytest.raises(psycopg.DatabaseError) as refusal, conn.transaction():
+        run(
+            conn,
+            "insert into task_history (task_id, seq, new_status, agent)"
+            " select id, 9, 'completed', 'eve' from tasks",
+        )
+
+    assert refusal.value.sqlstate == "TD004"
+
+
 def test_all_tasks_may_be_truncated_with_their_history(conn: Connection, plan: Plan) -> None:
     run(conn, "truncate epics, tasks cascade")
 

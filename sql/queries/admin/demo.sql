@@ -24,7 +24,7 @@ select
 -- name: agents_at_work
 -- The completed tasks and the current task of each agent, in the order of their names.
 --
--- plan: task_history_by_agent
+-- plan: task_history_by_time
 -- plan: tasks_by_lease
 select
     agent.name,
@@ -77,7 +77,7 @@ order by next_claim.claimed_at;
 -- The number of claims of the agents, of tasks that they completed, and of the dependencies of
 -- these.
 --
--- plan: task_history_by_agent
+-- plan: task_history_by_time
 -- plan: task_dependencies_pkey
 select
     count(*) as claim_count,

@@ -103,7 +103,7 @@ INDEXES = [
     ("task_details_by_feature", "features.progress"),
     ("task_details_by_assigned_agent", "tasks.list_tasks"),
     ("task_history_by_time", "history.recent"),
-    ("task_history_by_agent", "history.list_by_agent"),
+    ("task_history_by_time", "history.list_by_agent"),
     ("task_search_by_trigrams", "tasks.find_similar"),
     ("task_dependencies_by_blocker", "dependencies.dependents_of"),
     ("task_details_by_label", "tasks.list_tasks"),
@@ -167,9 +167,10 @@ PROBES: list[tuple[str, str, str | None]] = [
         "does not use tasks_key_is_unique; of indexes it uses none",
     ),
     (
-        "-- plan: task_history_by_agent\n"
-        "select note from task_history where agent = :agent order by note limit :limit;",
-        "agent: str, limit: int = 10) -> list[str | None]",
+        "-- plan: task_history_by_time\n"
+        "select note from task_history where created_at > now() - interval '20 days'"
+        " order by note limit :limit;",
+        "limit: int = 10) -> list[str | None]",
         "custom]: sorts about",
     ),
     # A filter that is always there: only a plan without arguments shows what it costs.
@@ -224,8 +225,9 @@ PROBES: list[tuple[str, str, str | None]] = [
     ("-- plan: allow full-scan: it counts\nselect count(*) from tasks;", ") -> int", None),
     ("-- plan: allow full-scan\nselect count(*) from tasks;", ") -> int", "gives no reason"),
     (
-        "-- plan: allow sort: a test\n-- plan: task_history_by_agent\n"
-        "select note from task_history where agent = :agent order by note limit :limit;",
+        "-- plan: allow sort: a test\n-- plan: task_details_by_assigned_agent\n"
+        "select description from task_details where assigned_agent = :agent"
+        " order by description limit :limit;",
         "agent: str, limit: int = 10) -> list[str | None]",
         None,
     ),

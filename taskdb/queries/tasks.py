@@ -1,7 +1,7 @@
 """Tasks: `sql/queries/tasks.sql`."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime
 from operator import attrgetter, itemgetter
 from typing import Any, Literal, overload
@@ -25,7 +25,7 @@ from taskdb.models.tasks import (
     TaskNode,
     TaskSummary,
 )
-from taskdb.models.types import DependencyType, TaskStatus
+from taskdb.models.types import TaskStatus
 from taskdb.queries import query
 from taskdb.queries.dependencies import copy_dependencies
 from taskdb.queries.fields import (
@@ -209,36 +209,37 @@ def _create_many(tasks: list[NewTask], dependencies: list[NewDependency]) -> Ste
     ids |= yield from known_ids(named - ids.keys())
 
     now: datetime = yield call(transaction_time)
-    rows = [_row(task, id, ids, now) for task, id in zip(tasks, new_ids, strict=True)]
-    # In the order of copy_dependencies' columns.
-    edges = [
-        (ids[edge.task], ids[edge.depends_on], edge.dependency_type, edge.created_by)
-        for edge in dependencies
-    ]
-    ordered = _in_order(rows, edges)
-    task_count: int = yield call(copy_tasks.copy, map(_task_values, ordered))
+    order = _in_order(tasks, dependencies)
+
+    def rows() -> Iterator[_Row]:
+        # Each is put together when it is sent: the server is at work on the one before.
+        return (_row(tasks[place], new_ids[place], ids, now) for place in order)
+
+    task_count: int = yield call(copy_tasks.copy, map(_task_values, rows()))
     # Second rows come last, and record the creation: what waits has been made blocked by then.
     dependency_count: int = 0
-    if edges:
+    if dependencies:
+        # In the order of copy_dependencies' columns.
+        edges = (
+            (ids[edge.task], ids[edge.depends_on], edge.dependency_type, edge.created_by)
+            for edge in dependencies
+        )
         dependency_count = yield call(copy_dependencies.copy, edges)
-    yield call(copy_details.copy, map(_detail_values, ordered))
+    yield call(copy_details.copy, map(_detail_values, rows()))
     return CreatedMany(new_ids, task_count, dependency_count)
 
 
-_Edge = tuple[UUID, UUID, DependencyType, str | None]
-
-
-def _in_order(rows: list[dict[str, Any]], edges: list[_Edge]) -> list[dict[str, Any]]:
-    """Sort new tasks so that each comes after those it waits for, as far as that is possible.
+def _in_order(tasks: list[NewTask], edges: list[NewDependency]) -> list[int]:
+    """Order the places of new tasks so that each comes after those it waits for, if it can.
 
     The server ranks tasks in the order in which they come, so edges between them then fit at
     once, and nothing has to be moved. Where they form a cycle the server will find it.
     """
-    number = {row["id"]: index for index, row in enumerate(rows)}
-    waiting = [0] * len(rows)
-    dependents: list[list[int]] = [[] for _ in rows]
-    for task_id, depends_on_id, *_ in edges:
-        task, blocker = number.get(task_id), number.get(depends_on_id)
+    number = {task.key: index for index, task in enumerate(tasks)}
+    waiting = [0] * len(tasks)
+    dependents: list[list[int]] = [[] for _ in tasks]
+    for edge in edges:
+        task, blocker = number.get(edge.task), number.get(edge.depends_on)
         if task is not None and blocker is not None:
             waiting[task] += 1
             dependents[blocker].append(task)
@@ -249,34 +250,31 @@ def _in_order(rows: list[dict[str, Any]], edges: list[_Edge]) -> list[dict[str, 
             if waiting[dependent] == 0:
                 order.append(dependent)
     placed = set(order)
-    order += [index for index in range(len(rows)) if index not in placed]
-    return [rows[index] for index in order]
+    order += [index for index in range(len(tasks)) if index not in placed]
+    return order
 
 
-def _values_of(copy: Callable[..., Any]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+_Row = tuple[Any, ...]
+_DERIVED = ("id", "task_id", "parent_id", "created_at", "updated_at", "details_follow")
+_GIVEN = tuple(name for name in NewTask.__slots__ if name not in ("parent", *_DERIVED))
+_given = attrgetter(*_GIVEN)
+
+
+def _row(task: NewTask, id: UUID, ids: dict[str, UUID], now: datetime) -> _Row:
+    """Return the values of both copies: as given, then the derived ones."""
+    created_at = task.created_at or now
+    parent_id = None if task.parent is None else ids[task.parent]
+    return (*_given(task), id, id, parent_id, created_at, task.updated_at or created_at, True)
+
+
+def _values_of(copy: Callable[..., Any]) -> Callable[[_Row], _Row]:
     """Return the function that takes the values of a copy's columns out of a row."""
-    return itemgetter(*(name for name in inspect.signature(copy).parameters if name != "conn"))
+    columns = (name for name in inspect.signature(copy).parameters if name != "conn")
+    return itemgetter(*map((*_GIVEN, *_DERIVED).index, columns))
 
 
 _task_values = _values_of(copy_tasks)
 _detail_values = _values_of(copy_details)
-
-
-_GIVEN = tuple(name for name in NewTask.__slots__ if name != "parent")
-_given = attrgetter(*_GIVEN)
-
-
-def _row(task: NewTask, id: UUID, ids: dict[str, UUID], now: datetime) -> dict[str, Any]:
-    created_at = task.created_at or now
-    return {
-        **dict(zip(_GIVEN, _given(task), strict=True)),
-        "id": id,
-        "task_id": id,
-        "parent_id": None if task.parent is None else ids[task.parent],
-        "created_at": created_at,
-        "updated_at": task.updated_at or created_at,
-        "details_follow": True,
-    }
 
 
 def known_ids(keys: Iterable[str]) -> Steps[dict[str, UUID]]:

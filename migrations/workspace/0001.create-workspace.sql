@@ -5451,7 +5451,7 @@ begin
     new.place := coalesce(new.execution_order, 2147483647);
     new.is_ready :=
         new.status = 'pending' and new.is_due and new.workflow_is_healthy and not new.is_paused;
-    -- What note_ready asks first: a load asks it for each of its tasks.
+    -- The first question of note_ready, because a load asks it for each of its tasks.
     if
         new.is_ready
         and (new.for_type = any(nullif(current_setting('taskdb.ready_types', true), '')::text[]))

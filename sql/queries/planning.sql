@@ -183,7 +183,9 @@ with found as (
             and task.status = 'pending'
             and (
                 not task.has_files
-                or not exists (select from file_conflicts as clash where clash.task_id = task.id)
+                or not exists (  -- offset: asked of each task, never of all files at once
+                    select from file_conflicts as clash where clash.task_id = task.id offset 0
+                )
             )
         order by task.effective_priority, task.place, task.created_at, task.id
         limit (select cast(:limit as integer))

@@ -241,6 +241,9 @@ limit 1;
 -- plan: task_details_by_feature, task_details_by_parent, tasks_by_workflow, tasks_by_execution,
 -- plan: tasks_by_schedule, task_details_by_agent_type, task_details_by_creator,
 -- plan: task_details_by_priority, task_details_by_label
+-- plan: allow full-scan with :epic_id: whether an epic has few tasks the planner only guesses
+-- plan: allow full-scan with :due_by: if many are due by then, the newest are soon found
+-- plan: allow full-scan with :labels: of a label not known the planner expects five in a thousand
 select
     task.id,
     task.key,
@@ -300,7 +303,9 @@ with found as (
             and task.status = 'pending'
             and (
                 not task.has_files
-                or not exists (select from file_conflicts as clash where clash.task_id = task.id)
+                or not exists (  -- offset: asked of each task, never of all files at once
+                    select from file_conflicts as clash where clash.task_id = task.id offset 0
+                )
             )
             and (
                 task.concurrency_key is null

@@ -68,6 +68,7 @@ _STATEMENTS: Final[tuple[tuple[Query[..., Any], tuple[str, ...]], ...]] = (
     (queries.add_history, ("seed",)),
     (queries.add_subtasks, ("seed",)),
     (queries.add_files, ("seed",)),
+    (queries.add_imported, ()),
     (queries.add_externals, ()),
     (queries.add_specs, ("tasks",)),
     (queries.add_spec_dependencies, ()),

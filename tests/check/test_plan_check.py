@@ -249,6 +249,20 @@ PROBES: list[tuple[str, str, str | None]] = [
         "[with :key, custom]: reads table tasks whole",
     ),
     (
+        "-- plan: allow full-scan with :title: there is no index of it\n"
+        "select title from tasks where true\n    and title = :title  -- if :title\n"
+        "    and key = :key  -- if not :title\n;",
+        "key: str, title: str | None = None) -> list[str]",
+        None,
+    ),
+    (
+        "-- plan: allow full-scan with :title :other: both are needed\n"
+        "select title from tasks where true\n    and title = :title  -- if :title\n"
+        "    and key = :key  -- if not :title\n;",
+        "key: str, title: str | None = None) -> list[str]",
+        "[with :title, custom]: reads table tasks whole",
+    ),
+    (
         CREATION
         + "-- plan: allow sort without :by = newest: there is no index of it\n"
         + "-- plan: allow full-scan without :by = newest: all are compared\n"

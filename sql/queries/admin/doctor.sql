@@ -1093,7 +1093,11 @@ select
     'the lease of ' || task.claim_agent || ' lapsed' as reason,
     task.lease_expires_at as since
 from tasks as task
-where task.lease_expires_at < now() - :patience::interval and task.claim_agent is not null
+where
+    -- The statistics know how many are past, but not what :patience is.
+    task.lease_expires_at < now()
+    and task.lease_expires_at < now() - :patience::interval
+    and task.claim_agent is not null
 union all
 select
     task.id,
@@ -1103,6 +1107,7 @@ select
 from tasks as task
 where
     not task.is_due
+    and task.scheduled_at < now()
     and task.scheduled_at < now() - :patience::interval
     and task.status = 'pending'
 order by since, key;

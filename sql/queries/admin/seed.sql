@@ -1191,6 +1191,29 @@ from listed
 cross join lateral generate_series(1, 1 + floor(2 * listed.die * 12)::int) as file (number)
 where listed.die < 0.083;
 
+-- name: add_imported
+-- The last import's record of every twentieth task: files of 250 tasks each, of two trackers.
+--
+-- plan: allow full-scan: it makes something for every one
+insert into imported_tasks (task_id, source_kind, source_path, content, imported_at)
+with listed as (
+    select
+        task.id,
+        task.title,
+        task.created_at,
+        right(task.key, 7)::bigint / 5000 as file
+    from tasks as task
+    where mod(right(task.key, 7)::bigint, 20) = 7
+)
+
+select
+    listed.id as task_id,
+    case when mod(listed.file, 2) = 0 then 'beads' else 'taskmaster' end as source_kind,
+    '/plans/' || listed.file || '.json' as source_path,
+    jsonb_build_object('title', listed.title) as content,
+    listed.created_at
+from listed;
+
 -- name: add_externals
 -- An external dependency for each fiftieth task; one in ten of the open tasks' is unhealthy. And a
 -- healthy one for each hundredth workflow.

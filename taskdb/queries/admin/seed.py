@@ -22,6 +22,7 @@ __all__ = [
     "add_files",
     "add_history",
     "add_implementation_tasks",
+    "add_imported",
     "add_modifications",
     "add_needs",
     "add_projects",
@@ -251,6 +252,12 @@ def add_subtasks(*, seed: int) -> int:
 @query
 def add_files(*, seed: int) -> int:
     """Make the tasks' files."""
+    ...
+
+
+@query
+def add_imported() -> int:
+    """Make the records of imported tasks."""
     ...
 
 

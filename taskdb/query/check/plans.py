@@ -10,6 +10,7 @@ index that the query's file names::
     -- plan: allow full-scan: it counts them all     it reads large tables whole, and why
     -- plan: allow sort: the best match may be last  it sorts many rows, and why
     -- plan: allow full-scan without :epic_id: ...   the same of the variants without :epic_id
+    -- plan: allow full-scan with :epic_id: ...      the same of the variants with it
 
 Every query that reads a large table has such a line.
 """
@@ -48,7 +49,7 @@ _FULL_SCAN: Final = "full-scan"
 _SORT: Final = "sort"
 _PREPARED: Final = "taskdb_plan"
 _EXEMPTION: Final = re.compile(
-    rf"allow ({_FULL_SCAN}|{_SORT})((?: without(?: :\w+(?: = [\w.-]+)?)+)?)(?::\s*|\s*$)(.*)"
+    rf"allow ({_FULL_SCAN}|{_SORT})(?: (with(?:out)?)((?: :\w+(?: = [\w.-]+)?)+))?(?::\s*|\s*$)(.*)"
 )
 
 
@@ -96,18 +97,21 @@ class PlanReport:
 
 @dataclass(frozen=True, slots=True)
 class _Exempt:
-    """A line that allows something in the variants without the *absent* parameters, and why."""
+    """A line that allows something, and why: in variants with or without these parameters."""
 
     allows: str
-    absent: frozenset[str]
+    which: str
+    names: frozenset[str]
     reason: str
 
     def covers(self, variant: Variant) -> bool:
-        return not self.absent & variant.present
+        if self.which == "with":
+            return self.names <= variant.present
+        return not self.names & variant.present
 
     def __str__(self) -> str:
-        names = "".join(f" :{name.replace('=', ' = ')}" for name in sorted(self.absent))
-        return f"allow {self.allows} without{names}" if names else f"allow {self.allows}"
+        names = "".join(f" :{name.replace('=', ' = ')}" for name in sorted(self.names))
+        return f"allow {self.allows} {self.which}{names}" if names else f"allow {self.allows}"
 
 
 @dataclass(slots=True)
@@ -135,8 +139,10 @@ class _Lines:
     def _add(self, text: str) -> None:
         exemption = _EXEMPTION.fullmatch(text)
         if exemption:
-            absent = frozenset(re.findall(r":([\w=.-]+)", exemption[2].replace(" = ", "=")))
-            self.exemptions.append(_Exempt(exemption[1], absent, exemption[3].strip()))
+            names = frozenset(re.findall(r":([\w=.-]+)", (exemption[3] or "").replace(" = ", "=")))
+            self.exemptions.append(
+                _Exempt(exemption[1], exemption[2] or "", names, exemption[4].strip())
+            )
         elif _NAMES.fullmatch(text):
             self.groups.append(re.split(", *", text))
         else:

@@ -13,7 +13,8 @@ select row_text.line as "line!"  -- export_rows: a row each
 from export_rows(:table_name) as row_text (line);
 
 -- name: list_sequences
--- The positions of the workspace's sequences: numbers of new tasks and specifications, and ranks.
+-- The positions of the workspace's sequences: numbers of new tasks and specifications, ranks, and
+-- whether a transition was ever forbidden.
 select
     'task_graph_rank' as name,
     last_value,
@@ -25,6 +26,12 @@ select
     last_value,
     is_called
 from task_number
+union all
+select
+    'task_status_transition_removals',
+    last_value,
+    is_called
+from task_status_transition_removals
 union all
 select
     'technical_spec_number',

@@ -107,3 +107,4 @@ to :"role";
 -- be the owner's, whoever grants this.
 alter default privileges for role :"owner" in schema :"workspace"
 grant select on tables to :"role";
+grant select on sequence task_status_transition_removals to :"role";

@@ -59,6 +59,7 @@ _CHECKS: Final[Sequence[Callable[[Any], Any]]] = (
     queries.wrong_last_transitions,
     queries.broken_history,
     queries.forbidden_transitions,
+    queries.unnoticed_removals,
     queries.wrong_progress,
     queries.wrong_references,
     queries.missing_details,

@@ -14,7 +14,7 @@ from tests.plans import Plan
 TABLES = (
     *("epics", "features", "tasks", "task_details", "task_history", "task_dependencies"),
     *("workflows", "workflow_steps", "workflow_step_needs", "workflow_executions"),
-    *("execution_steps", "external_dependencies"),
+    *("execution_steps", "external_dependencies", "task_status_transitions"),
     *("technical_specs", "spec_dependencies", "implementation_tasks", "claim_pauses"),
 )
 

@@ -38,6 +38,26 @@ def test_doctor_finds_what_is_broken_and_nothing_else(
     assert finding.message == f"{breakage.found}; expected: {breakage.expected}"
 
 
+def test_doctor_finds_a_transition_that_was_taken_out_while_its_trigger_was_off(
+    conn: psycopg.Connection[Any],
+) -> None:
+    # A test before may have counted one: no rollback takes that back.
+    conn.execute("select setval('task_status_transition_removals', 1, false)")
+    pair = "old_status = 'in_progress' and new_status = 'completed'"
+    break_it(conn, f"delete from task_status_transitions where {pair}")
+
+    (finding,) = doctor.run(conn)
+
+    assert (finding.invariant, finding.subject, finding.message) == (
+        "transition",
+        "task_status_transitions",
+        "no in_progress to completed, and claims are not looked up;"
+        " expected: a removal counted by task_status_transition_removals",
+    )
+    conn.execute("select nextval('task_status_transition_removals')")
+    assert doctor.run(conn) == []
+
+
 def test_every_query_of_the_doctor_has_something_that_only_it_finds() -> None:
     seen = {breakage.invariant for breakage in BREAKAGES.values()}
 

@@ -15,7 +15,7 @@ import pytest
 
 from taskdb.admin import doctor, seed
 from taskdb.database import connect
-from taskdb.errors import ClaimLostError, ValidationError
+from taskdb.errors import ClaimLostError, InvalidTransitionError, ValidationError
 from taskdb.exchange.archive import export_workspace, restore_workspace
 from taskdb.models.types import ClaimOutcome, TaskStatus
 from taskdb.queries import archive, claims, history, pauses, tasks
@@ -247,6 +247,24 @@ def test_a_claim_that_begins_later_in_the_old_workspace_is_stale_in_the_new_one(
 
     with connect(other_url) as conn, pytest.raises(ClaimLostError):
         claims.complete(conn, task_id=ahead.task_id, token=ahead.token)
+
+
+def test_a_transition_that_was_forbidden_is_forbidden_in_the_restored_workspace(
+    small: str, other_url: str
+) -> None:
+    with connect(small, autocommit=True) as conn:
+        conn.execute(
+            b"delete from task_status_transitions"
+            b" where old_status = 'in_progress' and new_status = 'completed'"
+        )
+
+    restored(other_url, exported(small))
+
+    with connect(other_url) as conn:
+        held = claims.claim(conn, key=PLAN.chore, agent="ann")
+        assert held is not None
+        with pytest.raises(InvalidTransitionError), conn.transaction():
+            claims.complete(conn, task_id=held.task_id, token=held.token)
 
 
 @pytest.mark.slow

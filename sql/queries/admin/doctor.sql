@@ -785,6 +785,27 @@ where
     )
 order by task.key, entry.seq;
 
+-- name: unnoticed_removals
+-- 4. A plain claim or completion is looked up if its transition was taken out: the trigger that
+-- counts removals may have been off.
+select
+    'transition' as invariant,
+    'task_status_transitions' as subject,
+    format('no %s to %s, and claims are not looked up', plain.old_status, plain.new_status) as found,
+    'a removal counted by task_status_transition_removals' as expected,
+    null::uuid as id
+from (
+    values ('pending'::task_status, 'in_progress'::task_status), ('in_progress', 'completed')
+) as plain (old_status, new_status)
+where
+    not exists (
+        select from task_status_transitions as allowed
+        where
+            allowed.old_status = plain.old_status and allowed.new_status = plain.new_status
+    )
+    and not (select counted.is_called from task_status_transition_removals as counted)
+order by found;
+
 -- name: wrong_progress
 -- 6. A feature's cached progress_pct follows from the counts it was computed from. It may be older
 -- than the latest completion: update_progress refreshes it.

@@ -166,6 +166,12 @@ def forbidden_transitions() -> list[Finding]:
 
 
 @query
+def unnoticed_removals() -> list[Finding]:
+    """Return the transitions of claims that are forbidden, and looked up by none."""
+    ...
+
+
+@query
 def wrong_progress() -> list[Finding]:
     """Return the features whose cached progress does not follow from its counts."""
     ...

@@ -791,7 +791,8 @@ order by task.key, entry.seq;
 select
     'transition' as invariant,
     'task_status_transitions' as subject,
-    format('no %s to %s, and claims are not looked up', plain.old_status, plain.new_status) as found,
+    format('no %s to %s, and claims are not looked up', plain.old_status, plain.new_status)
+        as found,
     'a removal counted by task_status_transition_removals' as expected,
     null::uuid as id
 from (

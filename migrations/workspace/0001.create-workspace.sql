@@ -6621,19 +6621,24 @@ $$;
 comment on function imported_history(task_history) is
     'Numbers a row of imported history, and refuses one that no trigger wrote.';
 
--- Every transition runs it for its row, so it is one expression long and has no settings to change:
--- each name in it is written with its schema.
+-- Every transition runs it for its row, so it has no settings to change, and one expression where a
+-- trigger writes. Each name is written with its schema, but for that of a function which is first
+-- in the path; where another schema is, it is looked up anew.
 create function number_imported_history()
     returns trigger
     language plpgsql
 as $$
 begin
     if pg_catalog.pg_trigger_depth() operator(pg_catalog.=) 1 then
-        execute pg_catalog.format(
-            'select numbered.* from %I.imported_history($1) as numbered', tg_table_schema
-        )
-        into new
-        using new;
+        if tg_table_schema operator(pg_catalog.=) pg_catalog.current_schema() then
+            new := imported_history(new);
+        else
+            execute pg_catalog.format(
+                'select numbered.* from %I.imported_history($1) as numbered', tg_table_schema
+            )
+            into new
+            using new;
+        end if;
     end if;
     return new;
 end;

@@ -129,8 +129,12 @@ def test_all_tasks_may_be_truncated_with_their_history(conn: Connection, plan: P
     assert doctor.run(conn) == []
 
 
-def test_imported_rows_of_history_count_downwards_whatever_they_say(conn: Connection) -> None:
+@pytest.mark.parametrize("path", ["taskdb, shared", "public, shared, taskdb"])
+def test_imported_rows_of_history_count_downwards_whatever_they_say(
+    conn: Connection, path: str
+) -> None:
     make_task(conn)
+    run(conn, f"set local search_path = {path}")
     row = (
         "insert into task_history (task_id, seq, new_status, agent, source)"
         " select id, {seq}, 'completed', 'eve', 'elsewhere' from tasks"

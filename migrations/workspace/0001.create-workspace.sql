@@ -5524,7 +5524,6 @@ declare
     token bigint;
     tracker text;
     is_automatic boolean;
-    is_forced boolean;
     is_rare boolean;
 begin
     new.updated_at := greatest(moment, old.updated_at + interval '1 microsecond');
@@ -5548,7 +5547,6 @@ begin
         new.status not in ('in_progress', 'completed')
         or old.status not in ('pending', 'in_progress')
         or (new.status = 'completed' and old.status = 'pending')
-        or new.status_forced is not null
         or new.priority <> old.priority
         or new.claim_token <> old.claim_token
         or new.status_seq <> old.status_seq
@@ -5562,7 +5560,6 @@ begin
         or old.progress_note is not null
     then
         is_rare := true;
-        is_forced := new.status_forced;
         new.claim_token := old.claim_token;
         -- An agent may be called taskdb as well; this column only the owner's functions can write.
         is_automatic := new.status_seq = 0;
@@ -5588,7 +5585,6 @@ begin
         end if;
         new.status_source := null;
         new.status_at := null;
-        new.status_forced := null;
 
         if old.claim_agent is not null and new.status not in ('in_progress', 'completed') then
             -- The attempt ends, and not with its work done.
@@ -5616,7 +5612,8 @@ begin
         if new.status in ('pending', 'blocked') then
             if new.failed_attempts >= greatest(new.max_attempts, 1) then
                 new.status := 'failed';
-                is_forced := coalesce(is_forced, false) or old.status in ('pending', 'blocked');
+                new.status_forced := coalesce(new.status_forced, false)
+                    or old.status in ('pending', 'blocked');
                 new.status_note := coalesce(new.status_note, 'no attempt is left');
                 new.error_message := case
                     when ended = 'failed' then new.error_message
@@ -5681,6 +5678,7 @@ begin
         new.claim_request_id := old.claim_request_id;
         new.status_agent := null;
         new.status_note := null;
+        new.status_forced := null;
         new.status_outcome := null;
         return new;
     end if;
@@ -5746,6 +5744,7 @@ begin
             if not has_details(new.id) then
                 new.status_agent := null;
                 new.status_note := null;
+                new.status_forced := null;
                 new.status_outcome := null;
                 return new;
             end if;
@@ -5756,7 +5755,7 @@ begin
     if is_rare or pg_sequence_last_value('task_status_transition_removals') is not null then
         perform raise_invalid_transition(new.key, old.status, new.status)
         where
-            is_forced is not true
+            new.status_forced is not true
             and not exists (
                 select from task_status_transitions as allowed
                 where allowed.old_status = old.status and allowed.new_status = new.status
@@ -5772,7 +5771,7 @@ begin
         new.status_seq,
         old.status,
         new.status,
-        coalesce(is_forced, false),
+        coalesce(new.status_forced, false),
         coalesce(is_automatic, false),
         ended,
         token,
@@ -5785,6 +5784,7 @@ begin
     );
     new.status_agent := null;
     new.status_note := null;
+    new.status_forced := null;
     new.status_outcome := null;
     return new;
 end;

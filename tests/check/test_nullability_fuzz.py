@@ -136,7 +136,7 @@ class Run:
             ]
             what = f"{sql} with {sorted(variant.present)}"
             self.compare(described, variant.text, given, what)
-        # What is wrong with all dozens of variants counts as one refusal, as of a plain query.
+        # A fault of all dozens of variants is one refusal, as of a plain query.
         self.tally.refused.update(refused[:1])
 
     def compare(

@@ -75,7 +75,8 @@ def test_every_function_pins_its_path_or_has_its_names_resolved(conn: Connection
             )
             and {OURS}
     """
-    # Its every name is written with its schema, an operator's too: tests/sql/test_history.py.
+    # It writes names with their schema, operators too, and calls one function of the workspace,
+    # which it looks up in the schema of its table: tests/sql/test_task_changes.py.
     assert listed(conn, statement) == ["number_imported_history()"]
 
 

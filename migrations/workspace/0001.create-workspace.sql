@@ -8822,6 +8822,7 @@ begin
             ) as candidate;
         end if;
 
+        -- Plain tasks need nothing but their rows.
         exit when ids is not null and not any_bound and taken is null;
         if any_bound or taken is not null then
             -- A concurrent claim of the same file or slot wins; then the next in line is tried.

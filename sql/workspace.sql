@@ -70,6 +70,7 @@
 \ir functions/dependents_priorities.sql
 \ir functions/revoke_deep_priority.sql
 \ir functions/revoke_priority.sql
+\ir functions/verify_precomputed.sql
 \ir functions/any_pauses.sql
 \ir functions/is_claiming_paused.sql
 \ir functions/write_pauses.sql

@@ -265,6 +265,8 @@ drop function write_pauses(uuid[]);
 drop function is_task_paused(uuid, text);
 drop function is_claiming_paused(text, uuid);
 drop function any_pauses();
+drop function verify_precomputed(uuid[]);
+drop function is_precomputed(boolean, int, boolean);
 drop function revoke_priority(uuid[]);
 drop function revoke_deep_priority(uuid[]);
 drop function dependents_priorities(uuid[]);

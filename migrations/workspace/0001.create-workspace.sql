@@ -592,7 +592,8 @@ comment on column execution_steps.retry_at is 'The earliest start of the next at
 -- The live claim is state and stands here (claim_agent, claim_token, lease_expires_at). Its record
 -- is history: the view task_claims reads it there.
 --
--- The machinery's own columns, which no statement sets:
+-- The machinery's own columns, which no statement sets, but for a load that has computed three of
+-- them (functions/verify_precomputed.sql):
 --   open_dependencies       equals the number of its unsatisfied dependencies
 --   unhealthy_dependencies  equals the number of its required external dependencies that fail
 --   workflow_is_healthy     equals is_healthy of its workflow, by a foreign key
@@ -821,7 +822,8 @@ comment on column tasks.status_at is
     'The moment of the change there; counts with status_source only. Cleared by trigger.';
 comment on column tasks.details_follow is
     'True: the inserting transaction writes the row of task_details itself, and changes until '
-    'then are part of its creation (bulk loads).';
+    'then are part of its creation (bulk loads). Then open_dependencies, has_dependents and '
+    'effective_priority may be given as well.';
 comment on column tasks.reserved_for is 'assigned_agent, or an empty text. Kept by triggers.';
 comment on column tasks.for_type is 'agent_type, or an empty text. Kept by triggers.';
 comment on column tasks.place is 'execution_order, or the greatest integer. Kept by triggers.';
@@ -3131,6 +3133,102 @@ $$;
 comment on function revoke_priority(uuid[]) is
     'Revokes inherited priority that nothing justifies, from tasks and their blockers.';
 
+-- Returns whether a load has computed itself what its edges make of a new task: how many hold it
+-- back, whether it has dependents, and with these its effective priority.
+create function is_precomputed(
+    details_follow boolean, open_dependencies int, has_dependents boolean
+)
+    returns boolean
+    language sql
+    immutable
+    parallel safe
+return details_follow is true and (open_dependencies > 0 or has_dependents);
+
+comment on function is_precomputed(boolean, int, boolean) is
+    'True if the columns of a new task that follow from its edges were given.';
+
+-- Corrects what a load has computed itself of its tasks, where their edges say otherwise: the
+-- number of those that hold a task back, and a priority that none of its dependents has. Those of
+-- more urgent dependents are inherited where edges are added, whatever was given.
+create function verify_precomputed(ids uuid[])
+    returns void
+    language plpgsql
+    set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off
+    set enable_memoize = off
+as $$
+declare
+    miscounted uuid[];
+    counts int[];
+    too_urgent uuid[];
+begin
+    select
+        array_agg(task.id) filter (where task.open_dependencies <> waiting.count),
+        array_agg(waiting.count) filter (where task.open_dependencies <> waiting.count),
+        array_agg(task.id) filter (where not coalesce(task.is_own or keeper.is_there, false))
+    into miscounted, counts, too_urgent
+    from unnest(ids) as given (id)
+    cross join lateral (
+        select
+            other.id,
+            other.open_dependencies,
+            other.effective_priority,
+            other.effective_priority = other.priority as is_own
+        from tasks as other
+        where other.id = given.id
+        offset 0
+    ) as task
+    cross join lateral (
+        select count(*)::int as count
+        from task_dependencies as edge
+        where edge.task_id = task.id and not edge.is_satisfied
+        offset 0
+    ) as waiting
+    left join lateral (
+        select true as is_there
+        from task_dependencies as edge
+        cross join lateral (
+            select
+            from tasks as other
+            where
+                other.id = edge.task_id
+                and other.effective_priority = task.effective_priority
+                and is_active(other.status, other.completed_at)
+            offset 0
+        ) as dependent
+        where
+            not task.is_own
+            and edge.depends_on_id = task.id
+            and edge.dependency_type <> 'suggests'
+        limit 1
+    ) as keeper on true;
+
+    if miscounted is not null then
+        update tasks as task
+        set
+            open_dependencies = correct.count,
+            status_seq = 0,
+            status_agent = 'taskdb',
+            status_note = 'its dependencies were miscounted'
+        from (
+            select given.count, found.place
+            from unnest(miscounted, counts) as given (id, count)
+            cross join lateral (
+                select other.ctid as place from tasks as other where other.id = given.id offset 0
+            ) as found
+        ) as correct
+        where task.ctid = correct.place;
+    end if;
+    if too_urgent is not null then
+        perform revoke_priority(too_urgent);
+    end if;
+end;
+$$;
+
+comment on function verify_precomputed(uuid[]) is
+    'Corrects the counts and priorities that a load gave its tasks, where their edges differ.';
+
 -- Returns whether any pause exists. Every writer of is_paused calls it first: the answer holds
 -- until the transaction ends, since a change of the pauses waits for all its readers. Above READ
 -- COMMITTED the snapshot can be older than the last change; then it fails with 40001, as on any row
@@ -3798,6 +3896,10 @@ comment on function unblock_dependents(uuid) is
 -- edges are visited once, in memory, from the highest rank down. In that order a task's priority is
 -- final before its blockers inherit it.
 --
+-- A load computes itself what the edges make of its new tasks, and nobody else sees these yet. They
+-- are written only where a dependent is more urgent than it knew; the rest is verified when their
+-- second rows come (verify_precomputed).
+--
 -- waiting[i] depends on awaited[i]. Tasks are looked up by id one by one (lateral with offset 0),
 -- and written by ctid: a plan made for two edges, or from statistics of another load, must do for a
 -- million.
@@ -3828,6 +3930,8 @@ declare
     satisfies_requires boolean[];
     satisfies_blocks boolean[];
     satisfies_compensates boolean[];
+    has_dependents boolean[];
+    is_precomputed boolean[];
     is_awaited boolean[];
     is_waiting boolean[];
     opened int[];
@@ -3853,17 +3957,10 @@ declare
     lower uuid[];
     lower_priorities int[];
 begin
-    select array_agg(task_end.id order by task_end.id)
+    select array_agg(distinct task_end.id)
     into ends
-    from (
-        select edge.task_id as id
-        from unnest(waiting, types) as edge (task_id, dependency_type)
-        where edge.dependency_type <> 'suggests'
-        union
-        select edge.depends_on_id
-        from unnest(awaited, types) as edge (depends_on_id, dependency_type)
-        where edge.dependency_type <> 'suggests'
-    ) as task_end;
+    from unnest(waiting || awaited, types || types) as task_end (id, dependency_type)
+    where task_end.dependency_type <> 'suggests';
 
     loop
         -- A locked row is read in its current state, whatever the snapshot. Only its own columns
@@ -3876,10 +3973,13 @@ begin
             array_agg(task.is_active),
             array_agg(task.satisfies_requires),
             array_agg(task.satisfies_blocks),
-            array_agg(task.satisfies_compensates)
+            array_agg(task.satisfies_compensates),
+            array_agg(task.has_dependents),
+            array_agg(task.is_precomputed)
         into
             ids, keys, ranks, old_priorities, is_active,
-            satisfies_requires, satisfies_blocks, satisfies_compensates
+            satisfies_requires, satisfies_blocks, satisfies_compensates,
+            has_dependents, is_precomputed
         from (
             select found.*
             from unnest(ends) as given (id)
@@ -3894,7 +3994,15 @@ begin
                         as satisfies_requires,
                     is_satisfied('blocks', other.status, other.completed_at) as satisfies_blocks,
                     is_satisfied('compensates', other.status, other.completed_at)
-                        as satisfies_compensates
+                        as satisfies_compensates,
+                    other.has_dependents,
+                    is_precomputed(
+                        other.details_follow, other.open_dependencies, other.has_dependents
+                    )
+                    and (
+                        select true from task_details as details where details.task_id = other.id
+                    ) is null
+                        as is_precomputed
                 from tasks as other
                 where other.id = given.id
                 for no key update
@@ -3910,12 +4018,13 @@ begin
         opened := array_fill(0, array[coalesce(cardinality(ids), 0)]);
         is_awaited := array_fill(false, array[coalesce(cardinality(ids), 0)]);
         is_waiting := is_awaited;
-        wrong_waiting := null;
-        wrong_awaited := null;
+        blocker_keys := array_fill(null::text, array[coalesce(cardinality(ids), 0)]);
         wrong_count := 0;
+        changed_count := 0;
         for i in 1..coalesce(cardinality(numbers), 0) loop
             n := waiters[i];
             m := blockers[i];
+            e := numbers[i];
             if ranks[m] >= ranks[n] then
                 wrong_count := wrong_count + 1;
                 wrong_waiting[wrong_count] := ids[n];
@@ -3926,35 +4035,31 @@ begin
             if priorities[n] < priorities[m] and is_active[n] then
                 priorities[m] := priorities[n];
             end if;
+            now_satisfied := case types[e]
+                when 'blocks' then satisfies_blocks[m]
+                when 'compensates' then satisfies_compensates[m]
+                else satisfies_requires[m]
+            end;
+            if not satisfied[e] then
+                opened[n] := opened[n] + 1;
+            end if;
+            if not now_satisfied and (blocker_keys[n] is null or keys[m] < blocker_keys[n]) then
+                blocker_keys[n] := keys[m];
+            end if;
+            if now_satisfied <> satisfied[e] then
+                changed_count := changed_count + 1;
+                changed_waiting[changed_count] := waiting[e];
+                changed_awaited[changed_count] := awaited[e];
+                changed_to[changed_count] := now_satisfied;
+                changed_waiters[changed_count] := n;
+            end if;
         end loop;
         exit when wrong_count = 0;
-        perform task_graph_repair(wrong_waiting, wrong_awaited);
+        perform task_graph_repair(
+            wrong_waiting[1:wrong_count], wrong_awaited[1:wrong_count]
+        );
     end loop;
 
-    blocker_keys := array_fill(null::text, array[coalesce(cardinality(ids), 0)]);
-    for i in 1..coalesce(cardinality(numbers), 0) loop
-        n := waiters[i];
-        m := blockers[i];
-        e := numbers[i];
-        now_satisfied := case types[e]
-            when 'blocks' then satisfies_blocks[m]
-            when 'compensates' then satisfies_compensates[m]
-            else satisfies_requires[m]
-        end;
-        if not satisfied[e] then
-            opened[n] := opened[n] + 1;
-        end if;
-        if not now_satisfied and (blocker_keys[n] is null or keys[m] < blocker_keys[n]) then
-            blocker_keys[n] := keys[m];
-        end if;
-        if now_satisfied <> satisfied[e] then
-            changed_count := changed_count + 1;
-            changed_waiting[changed_count] := waiting[e];
-            changed_awaited[changed_count] := awaited[e];
-            changed_to[changed_count] := now_satisfied;
-            changed_waiters[changed_count] := n;
-        end if;
-    end loop;
     if 'suggests' = any(types) then
         for i in 1..cardinality(types) loop
             if types[i] = 'suggests' then
@@ -4005,7 +4110,8 @@ begin
 
     update tasks as task
     set
-        open_dependencies = task.open_dependencies + change.opened,
+        open_dependencies = task.open_dependencies
+            + case when change.is_precomputed then 0 else change.opened end,
         effective_priority = change.priority,
         has_dependents = task.has_dependents or change.is_awaited,
         status_seq = 0,
@@ -4013,12 +4119,39 @@ begin
         status_note = change.blocker_key
     from (
         select given.*, found.place
-        from unnest(ids, opened, priorities, blocker_keys, is_awaited, is_waiting)
-            as given (id, opened, priority, blocker_key, is_awaited, is_waiting)
+        from
+            unnest(
+                ids,
+                opened,
+                priorities,
+                old_priorities,
+                blocker_keys,
+                is_awaited,
+                is_waiting,
+                has_dependents,
+                is_precomputed
+            )
+            as given (
+                id,
+                opened,
+                priority,
+                old_priority,
+                blocker_key,
+                is_awaited,
+                is_waiting,
+                has_dependents,
+                is_precomputed
+            )
         cross join lateral (
             select other.ctid as place from tasks as other where other.id = given.id offset 0
         ) as found
-        where given.is_waiting
+        where
+            given.is_waiting
+            and (
+                given.is_precomputed is not true
+                or given.priority < given.old_priority
+                or (given.is_awaited and not given.has_dependents)
+            )
     ) as change
     where task.ctid = change.place;
     update tasks as task
@@ -4028,11 +4161,23 @@ begin
         effective_priority = change.priority
     from (
         select given.priority, found.place
-        from unnest(ids, priorities, is_waiting) as given (id, priority, is_waiting)
+        from
+            unnest(
+                ids, priorities, old_priorities, is_waiting, has_dependents, is_precomputed
+            )
+            as given (
+                id, priority, old_priority, is_waiting, has_dependents, is_precomputed
+            )
         cross join lateral (
             select other.ctid as place from tasks as other where other.id = given.id offset 0
         ) as found
-        where not given.is_waiting
+        where
+            not given.is_waiting
+            and (
+                given.is_precomputed is not true
+                or given.priority < given.old_priority
+                or not given.has_dependents
+            )
     ) as change
     where task.ctid = change.place;
 
@@ -5413,12 +5558,19 @@ begin
     new.created_at := coalesce(new.created_at, now());
     new.updated_at := coalesce(new.updated_at, new.created_at);
 
-    new.effective_priority := new.priority;
-    new.open_dependencies := 0;
+    if is_precomputed(new.details_follow, new.open_dependencies, new.has_dependents) then
+        new.effective_priority := least(new.effective_priority, new.priority);
+        if new.status = 'pending' and new.open_dependencies > 0 then
+            new.status := 'blocked';
+        end if;
+    else
+        new.effective_priority := new.priority;
+        new.open_dependencies := 0;
+        new.has_dependents := false;
+    end if;
+    new.is_passed_on := new.has_dependents;
     new.unhealthy_dependencies := 0;
     new.has_files := false;
-    new.has_dependents := false;
-    new.is_passed_on := false;
     new.version := 1;
     new.status_seq := 1;
     new.claim_request_id := null;
@@ -5438,7 +5590,9 @@ begin
         new.workflow_is_healthy := health_of_workflow(new.workflow_id);
     end if;
 
-    if new.status = 'blocked' and new.blocked_reason is null then
+    if
+        new.status = 'blocked' and new.blocked_reason is null and new.open_dependencies = 0
+    then
         new.status := 'pending';
     elsif new.status <> 'blocked' and new.blocked_reason is not null then
         perform raise_broken_rule(
@@ -6326,14 +6480,46 @@ create function record_creation()
     set search_path from current
     set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
+    set enable_memoize = off
 as $$
 declare
     ids uuid[];
+    creators text[];
+    unverified uuid[];
 begin
-    select array_agg(created.task_id) into ids from created;
+    -- A load may have given what follows from edges. Whatever became of it since, such a task has
+    -- another priority than its own, dependents, or dependencies, counted or not.
+    select
+        array_agg(created.task_id),
+        array_agg(created.created_by),
+        array_agg(created.task_id) filter (where task.follows_edges)
+    into ids, creators, unverified
+    from created
+    cross join lateral (
+        select
+            other.details_follow
+            and (
+                other.effective_priority <> other.priority
+                or other.has_dependents
+                or other.open_dependencies <> 0
+                or (
+                    select true
+                    from task_dependencies as edge
+                    where edge.task_id = other.id
+                    limit 1
+                )
+            ) as follows_edges
+        from tasks as other
+        where other.id = created.task_id
+        offset 0
+    ) as task;
     -- A repair writes no others. ON CONFLICT DO NOTHING would cost a bulk load 7 %.
     if exists (select from task_history as entry where entry.task_id = ids[1] and entry.seq = 1) then
         return null;
+    end if;
+
+    if unverified is not null then
+        perform verify_precomputed(unverified);
     end if;
 
     insert into task_history (task_id, seq, new_status, token, agent, created_at)
@@ -6349,7 +6535,7 @@ begin
                 )
             end as status,
             nullif(new_task.claim_token, 0) as token,
-            coalesce(new_task.claim_agent, details.created_by, session_user) as agent,
+            coalesce(new_task.claim_agent, given.created_by, session_user) as agent,
             -- An importer's claim has its own start, and no row is older than the one before it.
             least(
                 clock_timestamp(),
@@ -6363,7 +6549,7 @@ begin
                         )
                 end
             ) as moment
-        from unnest(ids) as given (id)
+        from unnest(ids, creators) as given (id, created_by)
         cross join lateral (
             select
                 found.id,
@@ -6376,12 +6562,6 @@ begin
             where found.id = given.id
             offset 0
         ) as new_task
-        cross join lateral (
-            select found.created_by
-            from task_details as found
-            where found.task_id = given.id
-            offset 0
-        ) as details
     )
 
     select task.id, 1, task.status, task.token, task.agent, task.moment

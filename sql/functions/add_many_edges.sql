@@ -2,6 +2,10 @@
 -- edges are visited once, in memory, from the highest rank down. In that order a task's priority is
 -- final before its blockers inherit it.
 --
+-- A load computes itself what the edges make of its new tasks, and nobody else sees these yet. They
+-- are written only where a dependent is more urgent than it knew; the rest is verified when their
+-- second rows come (verify_precomputed).
+--
 -- waiting[i] depends on awaited[i]. Tasks are looked up by id one by one (lateral with offset 0),
 -- and written by ctid: a plan made for two edges, or from statistics of another load, must do for a
 -- million.
@@ -32,6 +36,8 @@ declare
     satisfies_requires boolean[];
     satisfies_blocks boolean[];
     satisfies_compensates boolean[];
+    has_dependents boolean[];
+    is_precomputed boolean[];
     is_awaited boolean[];
     is_waiting boolean[];
     opened int[];
@@ -57,17 +63,10 @@ declare
     lower uuid[];
     lower_priorities int[];
 begin
-    select array_agg(task_end.id order by task_end.id)
+    select array_agg(distinct task_end.id)
     into ends
-    from (
-        select edge.task_id as id
-        from unnest(waiting, types) as edge (task_id, dependency_type)
-        where edge.dependency_type <> 'suggests'
-        union
-        select edge.depends_on_id
-        from unnest(awaited, types) as edge (depends_on_id, dependency_type)
-        where edge.dependency_type <> 'suggests'
-    ) as task_end;
+    from unnest(waiting || awaited, types || types) as task_end (id, dependency_type)
+    where task_end.dependency_type <> 'suggests';
 
     loop
         -- A locked row is read in its current state, whatever the snapshot. Only its own columns
@@ -80,10 +79,13 @@ begin
             array_agg(task.is_active),
             array_agg(task.satisfies_requires),
             array_agg(task.satisfies_blocks),
-            array_agg(task.satisfies_compensates)
+            array_agg(task.satisfies_compensates),
+            array_agg(task.has_dependents),
+            array_agg(task.is_precomputed)
         into
             ids, keys, ranks, old_priorities, is_active,
-            satisfies_requires, satisfies_blocks, satisfies_compensates
+            satisfies_requires, satisfies_blocks, satisfies_compensates,
+            has_dependents, is_precomputed
         from (
             select found.*
             from unnest(ends) as given (id)
@@ -98,7 +100,15 @@ begin
                         as satisfies_requires,
                     is_satisfied('blocks', other.status, other.completed_at) as satisfies_blocks,
                     is_satisfied('compensates', other.status, other.completed_at)
-                        as satisfies_compensates
+                        as satisfies_compensates,
+                    other.has_dependents,
+                    is_precomputed(
+                        other.details_follow, other.open_dependencies, other.has_dependents
+                    )
+                    and (
+                        select true from task_details as details where details.task_id = other.id
+                    ) is null
+                        as is_precomputed
                 from tasks as other
                 where other.id = given.id
                 for no key update
@@ -114,12 +124,13 @@ begin
         opened := array_fill(0, array[coalesce(cardinality(ids), 0)]);
         is_awaited := array_fill(false, array[coalesce(cardinality(ids), 0)]);
         is_waiting := is_awaited;
-        wrong_waiting := null;
-        wrong_awaited := null;
+        blocker_keys := array_fill(null::text, array[coalesce(cardinality(ids), 0)]);
         wrong_count := 0;
+        changed_count := 0;
         for i in 1..coalesce(cardinality(numbers), 0) loop
             n := waiters[i];
             m := blockers[i];
+            e := numbers[i];
             if ranks[m] >= ranks[n] then
                 wrong_count := wrong_count + 1;
                 wrong_waiting[wrong_count] := ids[n];
@@ -130,35 +141,31 @@ begin
             if priorities[n] < priorities[m] and is_active[n] then
                 priorities[m] := priorities[n];
             end if;
+            now_satisfied := case types[e]
+                when 'blocks' then satisfies_blocks[m]
+                when 'compensates' then satisfies_compensates[m]
+                else satisfies_requires[m]
+            end;
+            if not satisfied[e] then
+                opened[n] := opened[n] + 1;
+            end if;
+            if not now_satisfied and (blocker_keys[n] is null or keys[m] < blocker_keys[n]) then
+                blocker_keys[n] := keys[m];
+            end if;
+            if now_satisfied <> satisfied[e] then
+                changed_count := changed_count + 1;
+                changed_waiting[changed_count] := waiting[e];
+                changed_awaited[changed_count] := awaited[e];
+                changed_to[changed_count] := now_satisfied;
+                changed_waiters[changed_count] := n;
+            end if;
         end loop;
         exit when wrong_count = 0;
-        perform task_graph_repair(wrong_waiting, wrong_awaited);
+        perform task_graph_repair(
+            wrong_waiting[1:wrong_count], wrong_awaited[1:wrong_count]
+        );
     end loop;
 
-    blocker_keys := array_fill(null::text, array[coalesce(cardinality(ids), 0)]);
-    for i in 1..coalesce(cardinality(numbers), 0) loop
-        n := waiters[i];
-        m := blockers[i];
-        e := numbers[i];
-        now_satisfied := case types[e]
-            when 'blocks' then satisfies_blocks[m]
-            when 'compensates' then satisfies_compensates[m]
-            else satisfies_requires[m]
-        end;
-        if not satisfied[e] then
-            opened[n] := opened[n] + 1;
-        end if;
-        if not now_satisfied and (blocker_keys[n] is null or keys[m] < blocker_keys[n]) then
-            blocker_keys[n] := keys[m];
-        end if;
-        if now_satisfied <> satisfied[e] then
-            changed_count := changed_count + 1;
-            changed_waiting[changed_count] := waiting[e];
-            changed_awaited[changed_count] := awaited[e];
-            changed_to[changed_count] := now_satisfied;
-            changed_waiters[changed_count] := n;
-        end if;
-    end loop;
     if 'suggests' = any(types) then
         for i in 1..cardinality(types) loop
             if types[i] = 'suggests' then
@@ -209,7 +216,8 @@ begin
 
     update tasks as task
     set
-        open_dependencies = task.open_dependencies + change.opened,
+        open_dependencies = task.open_dependencies
+            + case when change.is_precomputed then 0 else change.opened end,
         effective_priority = change.priority,
         has_dependents = task.has_dependents or change.is_awaited,
         status_seq = 0,
@@ -217,12 +225,39 @@ begin
         status_note = change.blocker_key
     from (
         select given.*, found.place
-        from unnest(ids, opened, priorities, blocker_keys, is_awaited, is_waiting)
-            as given (id, opened, priority, blocker_key, is_awaited, is_waiting)
+        from
+            unnest(
+                ids,
+                opened,
+                priorities,
+                old_priorities,
+                blocker_keys,
+                is_awaited,
+                is_waiting,
+                has_dependents,
+                is_precomputed
+            )
+            as given (
+                id,
+                opened,
+                priority,
+                old_priority,
+                blocker_key,
+                is_awaited,
+                is_waiting,
+                has_dependents,
+                is_precomputed
+            )
         cross join lateral (
             select other.ctid as place from tasks as other where other.id = given.id offset 0
         ) as found
-        where given.is_waiting
+        where
+            given.is_waiting
+            and (
+                given.is_precomputed is not true
+                or given.priority < given.old_priority
+                or (given.is_awaited and not given.has_dependents)
+            )
     ) as change
     where task.ctid = change.place;
     update tasks as task
@@ -232,11 +267,23 @@ begin
         effective_priority = change.priority
     from (
         select given.priority, found.place
-        from unnest(ids, priorities, is_waiting) as given (id, priority, is_waiting)
+        from
+            unnest(
+                ids, priorities, old_priorities, is_waiting, has_dependents, is_precomputed
+            )
+            as given (
+                id, priority, old_priority, is_waiting, has_dependents, is_precomputed
+            )
         cross join lateral (
             select other.ctid as place from tasks as other where other.id = given.id offset 0
         ) as found
-        where not given.is_waiting
+        where
+            not given.is_waiting
+            and (
+                given.is_precomputed is not true
+                or given.priority < given.old_priority
+                or not given.has_dependents
+            )
     ) as change
     where task.ctid = change.place;
 

@@ -170,7 +170,10 @@ copy tasks (
     created_at,
     updated_at,
     claim_agent,
-    details_follow
+    details_follow,
+    open_dependencies,
+    has_dependents,
+    effective_priority
 )
 from stdin;
 

@@ -154,9 +154,9 @@ on task_files to :"role";
 grant
     insert (
         agent_type, assigned_agent, blocked_at, blocked_reason, claim_agent, completed_at,
-        concurrency_key, created_at, details_follow, error_message, execution_order, id, key, max_attempts,
-        priority, scheduled_at, started_at, status, title, updated_at, workflow_execution_id,
-        workflow_id
+        concurrency_key, created_at, details_follow, effective_priority, error_message, execution_order,
+        has_dependents, id, key, max_attempts, open_dependencies, priority, scheduled_at, started_at,
+        status, title, updated_at, workflow_execution_id, workflow_id
     ),
     update (
         agent_type, assigned_agent, blocked_reason, concurrency_key, error_message,

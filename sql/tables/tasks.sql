@@ -5,7 +5,8 @@
 -- The live claim is state and stands here (claim_agent, claim_token, lease_expires_at). Its record
 -- is history: the view task_claims reads it there.
 --
--- The machinery's own columns, which no statement sets:
+-- The machinery's own columns, which no statement sets, but for a load that has computed three of
+-- them (functions/verify_precomputed.sql):
 --   open_dependencies       equals the number of its unsatisfied dependencies
 --   unhealthy_dependencies  equals the number of its required external dependencies that fail
 --   workflow_is_healthy     equals is_healthy of its workflow, by a foreign key
@@ -234,7 +235,8 @@ comment on column tasks.status_at is
     'The moment of the change there; counts with status_source only. Cleared by trigger.';
 comment on column tasks.details_follow is
     'True: the inserting transaction writes the row of task_details itself, and changes until '
-    'then are part of its creation (bulk loads).';
+    'then are part of its creation (bulk loads). Then open_dependencies, has_dependents and '
+    'effective_priority may be given as well.';
 comment on column tasks.reserved_for is 'assigned_agent, or an empty text. Kept by triggers.';
 comment on column tasks.for_type is 'agent_type, or an empty text. Kept by triggers.';
 comment on column tasks.place is 'execution_order, or the greatest integer. Kept by triggers.';

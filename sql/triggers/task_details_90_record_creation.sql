@@ -11,14 +11,46 @@ create function record_creation()
     set search_path from current
     set plan_cache_mode = force_generic_plan
     set enable_seqscan = off
+    set enable_memoize = off
 as $$
 declare
     ids uuid[];
+    creators text[];
+    unverified uuid[];
 begin
-    select array_agg(created.task_id) into ids from created;
+    -- A load may have given what follows from edges. Whatever became of it since, such a task has
+    -- another priority than its own, dependents, or dependencies, counted or not.
+    select
+        array_agg(created.task_id),
+        array_agg(created.created_by),
+        array_agg(created.task_id) filter (where task.follows_edges)
+    into ids, creators, unverified
+    from created
+    cross join lateral (
+        select
+            other.details_follow
+            and (
+                other.effective_priority <> other.priority
+                or other.has_dependents
+                or other.open_dependencies <> 0
+                or (
+                    select true
+                    from task_dependencies as edge
+                    where edge.task_id = other.id
+                    limit 1
+                )
+            ) as follows_edges
+        from tasks as other
+        where other.id = created.task_id
+        offset 0
+    ) as task;
     -- A repair writes no others. ON CONFLICT DO NOTHING would cost a bulk load 7 %.
     if exists (select from task_history as entry where entry.task_id = ids[1] and entry.seq = 1) then
         return null;
+    end if;
+
+    if unverified is not null then
+        perform verify_precomputed(unverified);
     end if;
 
     insert into task_history (task_id, seq, new_status, token, agent, created_at)
@@ -34,7 +66,7 @@ begin
                 )
             end as status,
             nullif(new_task.claim_token, 0) as token,
-            coalesce(new_task.claim_agent, details.created_by, session_user) as agent,
+            coalesce(new_task.claim_agent, given.created_by, session_user) as agent,
             -- An importer's claim has its own start, and no row is older than the one before it.
             least(
                 clock_timestamp(),
@@ -48,7 +80,7 @@ begin
                         )
                 end
             ) as moment
-        from unnest(ids) as given (id)
+        from unnest(ids, creators) as given (id, created_by)
         cross join lateral (
             select
                 found.id,
@@ -61,12 +93,6 @@ begin
             where found.id = given.id
             offset 0
         ) as new_task
-        cross join lateral (
-            select found.created_by
-            from task_details as found
-            where found.task_id = given.id
-            offset 0
-        ) as details
     )
 
     select task.id, 1, task.status, task.token, task.agent, task.moment

@@ -45,12 +45,19 @@ begin
     new.created_at := coalesce(new.created_at, now());
     new.updated_at := coalesce(new.updated_at, new.created_at);
 
-    new.effective_priority := new.priority;
-    new.open_dependencies := 0;
+    if is_precomputed(new.details_follow, new.open_dependencies, new.has_dependents) then
+        new.effective_priority := least(new.effective_priority, new.priority);
+        if new.status = 'pending' and new.open_dependencies > 0 then
+            new.status := 'blocked';
+        end if;
+    else
+        new.effective_priority := new.priority;
+        new.open_dependencies := 0;
+        new.has_dependents := false;
+    end if;
+    new.is_passed_on := new.has_dependents;
     new.unhealthy_dependencies := 0;
     new.has_files := false;
-    new.has_dependents := false;
-    new.is_passed_on := false;
     new.version := 1;
     new.status_seq := 1;
     new.claim_request_id := null;
@@ -70,7 +77,9 @@ begin
         new.workflow_is_healthy := health_of_workflow(new.workflow_id);
     end if;
 
-    if new.status = 'blocked' and new.blocked_reason is null then
+    if
+        new.status = 'blocked' and new.blocked_reason is null and new.open_dependencies = 0
+    then
         new.status := 'pending';
     elsif new.status <> 'blocked' and new.blocked_reason is not null then
         perform raise_broken_rule(

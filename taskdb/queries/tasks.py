@@ -27,6 +27,7 @@ from taskdb.models.tasks import (
 )
 from taskdb.models.types import TaskStatus
 from taskdb.queries import query
+from taskdb.queries.arrangement import arrange
 from taskdb.queries.dependencies import copy_dependencies
 from taskdb.queries.fields import (
     AnyText,
@@ -122,6 +123,9 @@ def copy_tasks(
     updated_at: datetime,
     claim_agent: Name | None,
     details_follow: bool,
+    open_dependencies: int,
+    has_dependents: bool,
+    effective_priority: Priority,
 ) -> int:
     """Make the first rows of many tasks by COPY; `create_many` is the friendlier way in."""
     ...
@@ -209,11 +213,17 @@ def _create_many(tasks: list[NewTask], dependencies: list[NewDependency]) -> Ste
     ids |= yield from known_ids(named - ids.keys())
 
     now: datetime = yield call(transaction_time)
-    order = _in_order(tasks, dependencies)
+    arrangement = arrange(tasks, dependencies)
 
     def rows() -> Iterator[_Row]:
         # Each is put together when it is sent: the server is at work on the one before.
-        return (_row(tasks[place], new_ids[place], ids, now) for place in order)
+        for place in arrangement.order:
+            yield (
+                *_row(tasks[place], new_ids[place], ids, now),
+                arrangement.open_dependencies[place],
+                arrangement.has_dependents[place],
+                arrangement.effective_priority[place],
+            )
 
     task_count: int = yield call(copy_tasks.copy, map(_task_values, rows()))
     # Second rows come last, and record the creation: what waits has been made blocked by then.
@@ -229,33 +239,11 @@ def _create_many(tasks: list[NewTask], dependencies: list[NewDependency]) -> Ste
     return CreatedMany(new_ids, task_count, dependency_count)
 
 
-def _in_order(tasks: list[NewTask], edges: list[NewDependency]) -> list[int]:
-    """Order the places of new tasks so that each comes after those it waits for, if it can.
-
-    The server ranks tasks in the order in which they come, so edges between them then fit at
-    once, and nothing has to be moved. Where they form a cycle the server will find it.
-    """
-    number = {task.key: index for index, task in enumerate(tasks)}
-    waiting = [0] * len(tasks)
-    dependents: list[list[int]] = [[] for _ in tasks]
-    for edge in edges:
-        task, blocker = number.get(edge.task), number.get(edge.depends_on)
-        if task is not None and blocker is not None:
-            waiting[task] += 1
-            dependents[blocker].append(task)
-    order = [index for index, count in enumerate(waiting) if count == 0]
-    for index in order:
-        for dependent in dependents[index]:
-            waiting[dependent] -= 1
-            if waiting[dependent] == 0:
-                order.append(dependent)
-    placed = set(order)
-    order += [index for index in range(len(tasks)) if index not in placed]
-    return order
-
-
 _Row = tuple[Any, ...]
-_DERIVED = ("id", "task_id", "parent_id", "created_at", "updated_at", "details_follow")
+_DERIVED = (
+    *("id", "task_id", "parent_id", "created_at", "updated_at", "details_follow"),
+    *("open_dependencies", "has_dependents", "effective_priority"),
+)
 _GIVEN = tuple(name for name in NewTask.__slots__ if name not in ("parent", *_DERIVED))
 _given = attrgetter(*_GIVEN)
 

@@ -100,7 +100,7 @@ def test_machinery_is_not_an_apps_to_write(unharmed: Conn, column: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "column", ["claim_token", "graph_rank", "open_dependencies", "is_ready", "status_seq"]
+    "column", ["claim_token", "graph_rank", "unhealthy_dependencies", "is_ready", "status_seq"]
 )
 def test_a_new_task_brings_no_machinery(unharmed: Conn, column: str) -> None:
     with pytest.raises(Refused):
@@ -454,4 +454,26 @@ def test_a_task_whose_second_row_never_came_stops_no_claim(app: Conn, owner: Con
         *("trap-1", "trap-2", "trap-3"),
         *("T-2", "T-4"),
     }
+    assert doctor.run(owner) == []
+
+
+def test_what_an_app_says_of_the_edges_of_a_new_task_is_compared_with_them(
+    app: Conn, owner: Conn
+) -> None:
+    """A load may say it, to save a write; where it is wrong it counts until the second row."""
+    execute(
+        app,
+        "insert into tasks (key, title, details_follow, open_dependencies, has_dependents,"
+        " effective_priority) values ('T-5', 'x', true, 3, true, 1)",
+    )
+    execute(
+        app,
+        "insert into task_details (task_id, created_at, updated_at)"
+        " select id, created_at, updated_at from tasks where key = 'T-5'",
+    )
+
+    found = execute(
+        owner, "select status, open_dependencies, effective_priority from tasks where key = 'T-5'"
+    )
+    assert found == [("pending", 0, 5)]
     assert doctor.run(owner) == []

@@ -20,7 +20,7 @@ AREAS: Final = sorted(
     each.name for each in pkgutil.iter_modules(queries.__path__) if not each.ispkg
 )
 # Helpers of the areas; and two that only taskdb calls: a restore, and the rows of an import.
-HELPERS: Final = ("archive", "cycles", "exchange", "fields", "rows", "steps")
+HELPERS: Final = ("archive", "arrangement", "cycles", "exchange", "fields", "rows", "steps")
 ADMIN: Final = ("admin.retention", "admin.testing")
 # Keys of these have a form of their own.
 KEYS: Final = {"epics": "E77", "features": "E01-F77"}

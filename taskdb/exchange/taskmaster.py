@@ -193,45 +193,19 @@ class _Reader:
         *inside* is the whole id of the parent, as the file has it; *beside* are the keys of the
         parent's subtasks.
         """
-        if not isinstance(values, JsonObject):
-            self.plan.findings.refused(
-                "task", self.name, None, f"{place} is {values!r:.60}, not an object"
-            )
+        row = self._row(values, place)
+        if row is None:
             return
-        where, findings = f"{self.name}:{values.line}", self.plan.findings
-        row = Row(values, where, "task", findings, self.options.zone)
         raw_id = row.raw("id")
-        own = _id(raw_id)
-        if own is None:
+        written = _id(raw_id)
+        if written is None:
             row.refused(f"{place} has no id that is a number or a text")
             return
-        own = own.removeprefix(f"{inside}.") if parent else own
+        own = written.removeprefix(f"{inside}.") if parent else written
         key = self._key(row, key_of(parent.key if parent else tag, own))
         if key is None:
             return
-        title, head = row.title("title", key)
-        word, raw_priority = row.text("status"), row.text("priority")
-        task = PlanTask(
-            key=key,
-            title=title,
-            where=row.where,
-            description=whole_text(head, row.text("description")),
-            priority=_priority(row, raw_priority, parent),
-            requirements=_requirements(row),
-            created_at=row.time("createdAt"),
-            completed_at=row.time("completedAt"),
-        )
-        assignee, updated_at = row.text("assignee"), row.time("updatedAt")
-        # The tool itself takes a task without a status for a pending one.
-        normalize_status(row, task, word, absent=TaskStatus.PENDING, offers=OFFERED)
-        closed_at = task.completed_at
-        if not is_open(task) and closed_at is None:
-            # The tool keeps no other time, and its last change was that one, or soon after.
-            task.closed_at = updated_at
-            task.completed_at = updated_at if task.status is TaskStatus.COMPLETED else None
-        hold_type(row, task, row.peek("type"))
-        hold_flags(row, task, DEPENDENCIES)
-        normalize_moments(row, task, assignee, updated_at)
+        task, source = _task(row, key, parent)
         dependencies = self._dependencies(row, task, tag, parent, beside)
         hold_unread(row, task, "dependencies")
         # As it stands: its objects know their lines.
@@ -239,32 +213,37 @@ class _Reader:
         if parent is not None:
             self.plan.parents.append(PlanParent(key, parent.key, row.where))
             _drop_parent(row, parent)
-        # The writer needs these to give a task back as it came.
-        source = {
-            "tag": tag,
-            "id": None if isinstance(raw_id, int) else _id(raw_id),
-            "status": word,
-            "priority": raw_priority,
-            "assignee": assignee,
-            "created_at": task.created_at and task.created_at.isoformat(),
-            "updated_at": updated_at and updated_at.isoformat(),
-            "closed_at": closed_at and closed_at.isoformat(),
-            "dependencies": dependencies or None,
-        }
         if subtasks is not None and not is_list(subtasks):
             row.refuse_value("subtasks", subtasks, "is not a list; left out")
         rest = self.plan.keep(row.rest())
         task.labels = label_names(rest.get("tags"))
+        source |= {
+            "tag": tag,
+            "id": None if isinstance(raw_id, int) else written,
+            "dependencies": dependencies or None,
+        }
         task.metadata = {"source": source_of(self.plan, row, **source), **rest}
         self.plan.tasks.append(task)
         self.tasks[key] = task
-        below = subtasks if is_list(subtasks) else []
-        whole = f"{inside}.{own}" if parent else own
-        ids = (_id(each.get("id")) for each in below if isinstance(each, JsonObject))
-        keys = {key_of(key, each.removeprefix(f"{whole}.")) for each in ids if each}
-        for number, subtask in enumerate(below, start=1):
-            place = f"subtask {number} of {key}"
-            self._take(subtask, tag, task, inside=whole, place=place, beside=keys)
+        if is_list(subtasks):
+            self._take_subtasks(subtasks, tag, task, f"{inside}.{own}" if parent else own)
+
+    def _row(self, values: Any, place: str) -> Row | None:
+        """Return the values of a task as a row, or None if they are no object."""
+        if isinstance(values, JsonObject):
+            where = f"{self.name}:{values.line}"
+            return Row(values, where, "task", self.plan.findings, self.options.zone)
+        fault = f"{place} is {values!r:.60}, not an object"
+        self.plan.findings.refused("task", self.name, None, fault)
+        return None
+
+    def _take_subtasks(self, subtasks: list[Any], tag: str, parent: PlanTask, inside: str) -> None:
+        """Take what is below a task whose whole id is *inside*."""
+        ids = (_id(each.get("id")) for each in subtasks if isinstance(each, JsonObject))
+        keys = {key_of(parent.key, each.removeprefix(f"{inside}.")) for each in ids if each}
+        for number, subtask in enumerate(subtasks, start=1):
+            place = f"subtask {number} of {parent.key}"
+            self._take(subtask, tag, parent, inside=inside, place=place, beside=keys)
 
     def _key(self, row: Row, key: str) -> str | None:
         """Return the key that a task gets, or None if it is refused."""
@@ -335,6 +314,41 @@ def _id(value: object) -> str | None:
     if isinstance(value, int | str) and not isinstance(value, bool):
         return str(value) or None
     return None
+
+
+def _task(row: Row, key: str, parent: PlanTask | None) -> tuple[PlanTask, dict[str, Any]]:
+    """Return a task, and what the writer needs to give it back as it came."""
+    title, head = row.title("title", key)
+    word, priority = row.text("status"), row.text("priority")
+    task = PlanTask(
+        key=key,
+        title=title,
+        where=row.where,
+        description=whole_text(head, row.text("description")),
+        priority=_priority(row, priority, parent),
+        requirements=_requirements(row),
+        created_at=row.time("createdAt"),
+        completed_at=row.time("completedAt"),
+    )
+    assignee, updated_at = row.text("assignee"), row.time("updatedAt")
+    # The tool itself takes a task without a status for a pending one.
+    normalize_status(row, task, word, absent=TaskStatus.PENDING, offers=OFFERED)
+    closed_at = task.completed_at
+    if not is_open(task) and closed_at is None:
+        # The tool keeps no other time, and its last change was that one, or soon after.
+        task.closed_at = updated_at
+        task.completed_at = updated_at if task.status is TaskStatus.COMPLETED else None
+    hold_type(row, task, row.peek("type"))
+    hold_flags(row, task, DEPENDENCIES)
+    normalize_moments(row, task, assignee, updated_at)
+    return task, {
+        "status": word,
+        "priority": priority,
+        "assignee": assignee,
+        "created_at": task.created_at and task.created_at.isoformat(),
+        "updated_at": updated_at and updated_at.isoformat(),
+        "closed_at": closed_at and closed_at.isoformat(),
+    }
 
 
 def _priority(row: Row, given: str | None, parent: PlanTask | None) -> int:

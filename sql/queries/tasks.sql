@@ -238,55 +238,61 @@ limit 1;
 
 -- name: list_tasks
 -- Tasks, newest first. Every filter is optional; a page begins after the last row of the one
--- before.
+-- before. Those of an epic are looked for in each of its features: in the list of all they can lie
+-- far apart from the newest.
 --
 -- plan: task_details_by_creation, tasks_by_status, task_details_by_assigned_agent,
 -- plan: task_details_by_feature, task_details_by_parent, tasks_by_workflow, tasks_by_execution,
 -- plan: tasks_by_schedule, task_details_by_agent_type, task_details_by_creator,
 -- plan: task_details_by_priority, task_details_by_label
--- plan: allow full-scan with :epic_id: whether an epic has few tasks the planner only guesses
--- plan: allow full-scan with :due_by: if many are due by then, the newest are soon found
+-- plan: allow full-scan with :due_by: where many are due by then, the newest are soon found
 -- plan: allow full-scan with :labels: of a label not known the planner expects five in a thousand
-select
-    task.id,
-    task.key,
-    details.feature_id,
-    task.workflow_id,
-    task.workflow_execution_id,
-    task.title,
-    task.status,
-    task.priority,
-    task.effective_priority,
-    task.agent_type,
-    task.assigned_agent,
-    details.parent_id,
-    task.scheduled_at,
-    task.open_dependencies,
-    task.created_at,
-    greatest(task.updated_at, details.updated_at) as updated_at,
-    task.completed_at
-from tasks as task
-inner join task_details as details on details.task_id = task.id
-where true
-    and task.status = :status                                       -- if :status
-    and details.agent_type = :agent_type                               -- if :agent_type
-    and details.assigned_agent = :assigned_agent                       -- if :assigned_agent
-    and details.priority = :priority                                   -- if :priority
-    and details.priority <= :at_least                                  -- if :at_least
-    and details.feature_id = :feature_id                               -- if :feature_id
-    -- if :epic_id
-    and details.feature_id in (select f.id from features as f where f.epic_id = :epic_id)
-    -- end if
-    and task.workflow_id = :workflow_id                             -- if :workflow_id
-    and task.workflow_execution_id = :workflow_execution_id     -- if :workflow_execution_id
-    and details.parent_id = :parent_id                                 -- if :parent_id
-    and task.is_due in (true, false)                                -- if :due_by
-    and task.scheduled_at <= :due_by                                -- if :due_by
-    and details.labels @> cast(:labels as text[])                   -- if :labels
-    and details.created_by = :created_by                            -- if :created_by
-    and (details.created_at, details.task_id)                     -- if :after_created_at :after_id
-        < (:after_created_at, :after_id)                          -- if :after_created_at :after_id
-order by details.created_at desc, details.task_id desc
+select found.*
+from (select 1) as page
+cross join features as feature                                         -- if :epic_id
+cross join lateral (
+    select
+        task.id,
+        task.key,
+        details.feature_id,
+        task.workflow_id,
+        task.workflow_execution_id,
+        task.title,
+        task.status,
+        task.priority,
+        task.effective_priority,
+        task.agent_type,
+        task.assigned_agent,
+        details.parent_id,
+        task.scheduled_at,
+        task.open_dependencies,
+        task.created_at,
+        greatest(task.updated_at, details.updated_at) as updated_at,
+        task.completed_at
+    from tasks as task
+    inner join task_details as details on details.task_id = task.id
+    where true
+        and task.status = :status                                   -- if :status
+        and details.agent_type = :agent_type                           -- if :agent_type
+        and details.assigned_agent = :assigned_agent                   -- if :assigned_agent
+        and details.priority = :priority                               -- if :priority
+        and details.priority <= :at_least                              -- if :at_least
+        and details.feature_id = :feature_id                           -- if :feature_id
+        and details.feature_id = feature.id                            -- if :epic_id
+        and task.workflow_id = :workflow_id                         -- if :workflow_id
+        and task.workflow_execution_id = :workflow_execution_id  -- if :workflow_execution_id
+        and details.parent_id = :parent_id                             -- if :parent_id
+        and task.is_due in (true, false)                            -- if :due_by
+        and task.scheduled_at <= :due_by                            -- if :due_by
+        and details.labels @> cast(:labels as text[])               -- if :labels
+        and details.created_by = :created_by                        -- if :created_by
+        and (details.created_at, details.task_id)                 -- if :after_created_at :after_id
+            < (:after_created_at, :after_id)                      -- if :after_created_at :after_id
+    order by details.created_at desc, details.task_id desc
+    limit :limit
+) as found
+where feature.epic_id = :epic_id                                       -- if :epic_id
+order by found.created_at desc, found.id desc                          -- if :epic_id
 limit :limit;
 
 -- name: list_ready

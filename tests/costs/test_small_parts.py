@@ -47,6 +47,9 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "features.progress": lambda conn: features.progress(conn, SMALL_FEATURE),
     "features.update_progress": lambda conn: features.update_progress(conn, SMALL_FEATURE),
     "epics.progress": lambda conn: epics.progress(conn, SMALL_FEATURE[:3]),
+    "tasks.list_tasks, of an epic": lambda conn: tasks.list_tasks(
+        conn, epic_id=features.get_by_key(conn, SMALL_FEATURE).epic_id
+    ),
     "pauses.pause, of a feature": lambda conn: pauses.pause(conn, feature=SMALL_FEATURE),
     "pauses.pause, of an agent type": lambda conn: pauses.pause(conn, agent_type="tester"),
 }

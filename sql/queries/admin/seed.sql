@@ -848,8 +848,8 @@ made as (
         end as file_path,
         case when settled.status = 'blocked' then 'waits for a decision' end as blocked_reason,
         case
-            when settled.status = 'pending' and settled.text_die < 0.03
-                then now() + interval '60 days' * (settled.text_die / 0.03 - 0.5)
+            when settled.status = 'pending' and settled.text_die < 0.1
+                then now() + interval '60 days' * (settled.text_die / 0.1 - 0.5)
         end as scheduled_at,
         'planner-' || floor(50 * power(settled.agent_die, 3)) as created_by,
         case

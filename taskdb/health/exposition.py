@@ -10,7 +10,6 @@ import math
 import threading
 import time
 from collections.abc import Generator, Iterable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any, Final, TypeVar
@@ -121,7 +120,7 @@ class FigureSource:
 
     def _ask(self) -> HealthFigures | None:
         try:
-            health = collect(self._connected())
+            health = self._ask_again() or collect(self._open())
         except (psycopg.Error, TaskdbError) as exc:
             fields = {"database": self._settings.place, "workspace": self._settings.workspace}
             logger.warning("no figures: %s", exc, extra=fields)
@@ -130,13 +129,19 @@ class FigureSource:
         self._database = health.server.database
         return health
 
-    def _connected(self) -> GuardedConnection:
-        """Return the connection, or another one where the server has ended it since."""
-        if self._conn is not None:
-            with suppress(psycopg.Error, TaskdbError):
-                self._conn.check()
-                return self._conn
+    def _ask_again(self) -> HealthFigures | None:
+        """Ask over the last connection; None if there is none, or the server has ended it."""
+        if self._conn is None:
+            return None
+        try:
+            return collect(self._conn)
+        except (psycopg.Error, TaskdbError):
+            if not self._conn.broken:
+                raise
             self.close()
+            return None
+
+    def _open(self) -> GuardedConnection:
         self._conn = open_connection(self._settings, autocommit=True)
         return self._conn
 

@@ -24,7 +24,7 @@ from taskdb import AsyncDatabase, Database
 from taskdb.database import connect
 from taskdb.database.settings import Settings
 from taskdb.errors import ValidationError
-from taskdb.health import collect
+from taskdb.health import HealthFigures, collect
 from taskdb.health import exposition as module
 from taskdb.health.exposition import Exposition, serve
 from taskdb.health.metrics import ALL
@@ -409,6 +409,29 @@ def test_a_session_that_the_server_ended_is_no_server_down(
     exposition.close()
 
     assert [each.value for each in up.samples] == [1.0]
+
+
+def test_a_session_that_ends_while_it_is_asked_is_no_server_down(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_FRESH_SECONDS", 0.0)
+    exposition = Exposition(Settings.read(database_url))
+    list(exposition.collect())
+    asked: list[int] = []
+
+    def ended_once(conn: psycopg.Connection[Any]) -> HealthFigures:
+        asked.append(conn.info.backend_pid)
+        if len(asked) == 1:
+            with connect(database_url, autocommit=True) as other:
+                other.execute("select pg_terminate_backend($1, 5000)", asked)
+        return collect(conn)
+
+    monkeypatch.setattr(module, "collect", ended_once)
+    up = next(iter(exposition.collect()))
+    exposition.close()
+
+    assert [each.value for each in up.samples] == [1.0]
+    assert len(set(asked)) == 2
 
 
 def test_workspaces_share_the_metrics(database_url: str) -> None:

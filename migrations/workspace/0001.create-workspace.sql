@@ -3952,7 +3952,7 @@ declare
     changed_to boolean[];
     changed_waiters int[];
     changes int[];
-    changed_count int := 0;
+    changed_count int;
     now_satisfied boolean;
     lower uuid[];
     lower_priorities int[];
@@ -4019,7 +4019,13 @@ begin
         is_awaited := array_fill(false, array[coalesce(cardinality(ids), 0)]);
         is_waiting := is_awaited;
         blocker_keys := array_fill(null::text, array[coalesce(cardinality(ids), 0)]);
+        wrong_waiting := null;
+        wrong_awaited := null;
         wrong_count := 0;
+        changed_waiting := null;
+        changed_awaited := null;
+        changed_to := null;
+        changed_waiters := null;
         changed_count := 0;
         for i in 1..coalesce(cardinality(numbers), 0) loop
             n := waiters[i];
@@ -4055,9 +4061,7 @@ begin
             end if;
         end loop;
         exit when wrong_count = 0;
-        perform task_graph_repair(
-            wrong_waiting[1:wrong_count], wrong_awaited[1:wrong_count]
-        );
+        perform task_graph_repair(wrong_waiting, wrong_awaited);
     end loop;
 
     if 'suggests' = any(types) then

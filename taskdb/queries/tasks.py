@@ -241,8 +241,15 @@ def _create_many(tasks: list[NewTask], dependencies: list[NewDependency]) -> Ste
 
 _Row = tuple[Any, ...]
 _DERIVED = (
-    *("id", "task_id", "parent_id", "created_at", "updated_at", "details_follow"),
-    *("open_dependencies", "has_dependents", "effective_priority"),
+    "id",
+    "task_id",
+    "parent_id",
+    "created_at",
+    "updated_at",
+    "details_follow",
+    "open_dependencies",
+    "has_dependents",
+    "effective_priority",
 )
 _GIVEN = tuple(name for name in NewTask.__slots__ if name not in ("parent", *_DERIVED))
 _given = attrgetter(*_GIVEN)

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskdb.admin import doctor
+from taskdb.errors import ValidationError
 from taskdb.models import DependencyType, NewDependency, NewTask, TaskStatus
 from taskdb.queries import history, tasks
 from tests.sql.test_graph import CALM
@@ -98,10 +99,13 @@ def test_a_load_that_is_more_urgent_than_it_knows_is_written_once_more(conn: Con
 
 
 def test_a_priority_that_is_no_number_is_refused_by_its_name(conn: Connection) -> None:
-    new = [NewTask(title="a", key="a", priority="high"), NewTask(title="b", key="b")]  # type: ignore[arg-type]
+    priority: Any = "high"
+    new = [NewTask(title="a", key="a", priority=priority), NewTask(title="b", key="b")]
 
-    with pytest.raises(Exception, match="priority"):
+    with pytest.raises(ValidationError) as refused:
         tasks.create_many(conn, new, [NewDependency("b", "a"), NewDependency("a", "b")])
+
+    assert refused.value.field == "priority"
 
 
 def insert(conn: Connection, key: str, **given: Any) -> UUID:

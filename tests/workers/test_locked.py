@@ -48,15 +48,13 @@ async def test_locked_task_of_one_job_keeps_no_other_job_from_its_lease_and_its_
         for _ in range(3):
             await begun.acquire()
         other.execute("select from tasks where key = 'A' for update")
+        # A worker that claims on would take A, whose lease is past, before its result is stored.
+        worker.stop()
         locked.set()
         async with asyncio.timeout(PATIENCE):
             while None in outcomes(database, "B") + outcomes(database, "C"):
                 await asyncio.sleep(0.05)
         unlocked = [outcomes(database, key) for key in ("A", "B", "C")]
-        # A worker that claims on would take A, whose lease is past, before its result is stored; so
-        # would a claim that is on its way.
-        worker.stop()
-        await asyncio.sleep(0.5)
         other.rollback()
     released.set()
     await asyncio.wait_for(running, PATIENCE)
